@@ -22,6 +22,7 @@ from animcore.progress import Progress, silent
 RATE = 16_000
 CLIPPED_LEVEL = 0.9995
 CLIPPED_WORTH_SAYING = 1e-3  # share of clipped samples above which distortion is heard
+GAP_WORTH_FILLING = 0.02  # seconds between frames; less is rounding of the file's time stamps
 OUT_OF_PHASE = 0.05  # energy of the mono mix over that of the loudest channel below which channels cancel each other
 
 FloatArray = NDArray[np.float32]
@@ -175,20 +176,21 @@ class _Decoder:
         expected = _seconds(stream, container)
         output = _Growing(int(expected * RATE) + RATE)
         resampler = av.AudioResampler(format="flt", layout="mono", rate=RATE)
+        origin = (container.start_time or 0) / av.time_base
         for frame in self._frames(container, stream):
             mono = self._measured_mono(frame)
-            if self.total == 0 and frame.time:
-                output.extend(np.zeros(round(max(frame.time, 0.0) * RATE), np.float32))
+            if frame.time is not None:
+                mono = self._with_gap(mono, frame.time - origin, expected)
             self.total += len(mono)
             for piece in resampler.resample(_mono_frame(mono, frame.sample_rate)):
                 output.extend(piece.to_ndarray()[0])
             progress(min(self.total / self.sample_rate / max(expected, 1e-3), 1.0), "Reading the sound")
-        if self.total == 0:
+        for piece in resampler.resample(None) if self.total else ():
+            output.extend(piece.to_ndarray()[0])
+        if output.count == 0:
             raise InputError(f"{self.path.name} holds no sound: its audio track has no samples; export it again.")
         if self.broken >= self.total * self.channels:
             raise InputError(f"{self.path.name} holds no numbers, only NaN or infinite samples; export it again.")
-        for piece in resampler.resample(None):
-            output.extend(piece.to_ndarray()[0])
         return output.finish()
 
     def _frames(self, container: Any, stream: Any) -> Iterator[av.audio.frame.AudioFrame]:
@@ -204,6 +206,16 @@ class _Decoder:
                 self.sample_rate = frame.sample_rate
                 self.channels = frame.layout.nb_channels
                 yield frame
+
+    def _with_gap(self, mono: FloatArray, time: float, expected: float) -> FloatArray:
+        """Put silence before samples that start later than those before them end: a late start, or a lost part."""
+        here = self.total / self.sample_rate
+        gap = min(time, max(expected, here)) - here
+        if gap < GAP_WORTH_FILLING:
+            return mono
+        if self.total and self.damaged_at is None:
+            self.damaged_at = here
+        return np.concatenate([np.zeros(round(gap * self.sample_rate), np.float32), mono])
 
     def _measured_mono(self, frame: av.audio.frame.AudioFrame) -> FloatArray:
         values = _as_float(frame)
@@ -239,7 +251,7 @@ class _Decoder:
         if self.broken:
             said.append(f"{self.broken} samples are not numbers (NaN or infinite) and are heard as silence.")
         if self.damaged_at is not None:
-            said.append(f"The file is damaged from {self.damaged_at:.1f} s on; what could be read is used.")
+            said.append(f"The file is damaged at {self.damaged_at:.1f} s; what could be read is used.")
         if clipped > CLIPPED_WORTH_SAYING:
             said.append(f"{clipped:.1%} of the samples are clipped; record with a lower gain if it sounds distorted.")
         return AudioFacts(
