@@ -1,0 +1,1 @@
+"""AudioClip + Direction -> Motion. One file a solver; `performance` puts the shipped ones together."""

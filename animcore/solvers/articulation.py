@@ -1,0 +1,193 @@
+"""The shipped speech solver: lips, jaw and face from the voice alone, by a trained network (assets/solvers).
+
+The network hears 16 kHz samples and answers at 50 frames a second. A frame depends on at most 5.9 s of sound to each
+side; recordings run in pieces with a margin that makes them seamless, so any length takes the same memory.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from animcore.audio import AudioClip
+from animcore.direction import Direction
+from animcore.errors import AnimcoreError
+from animcore.motion import Motion
+from animcore.names import ARKIT, ARKIT_INDEX, TONGUE
+from animcore.progress import Progress, silent
+
+FloatArray = NDArray[np.float32]
+
+MODEL = Path(__file__).resolve().parents[2] / "assets" / "solvers" / "articulation.onnx"
+PIECE = 20  # seconds of result at a time
+MARGIN = 3  # seconds heard on each side of a piece; what lies beyond changes no weight visibly (tested)
+THREADS = 2
+JAW_ANGLE = 0.41  # radians at jawOpen = 1: the rotation of the default character's lower teeth
+
+# What else the mouth does at a place of articulation: the factor that shapes are multiplied by, and the least that
+# shapes are raised to. The bilabial closure is exact: mouthClose takes all that jawOpen leaves.
+_OPENING = tuple(f"mouth{part}{side}" for part in ("LowerDown", "UpperUp") for side in ("Left", "Right"))
+_YIELD: dict[str, dict[str, float]] = {
+    "bilabial": {**dict.fromkeys(_OPENING, 0.0), "mouthShrugUpper": 0.0, "mouthFunnel": 0.1, "jawOpen": 0.4},
+    "labiodental": {"mouthLowerDownLeft": 0.0, "mouthLowerDownRight": 0.0, "jawOpen": 0.5, "mouthFunnel": 0.3},
+}
+_RAISE: dict[str, dict[str, float]] = {
+    "bilabial": {"mouthPressLeft": 0.12, "mouthPressRight": 0.12},
+    "labiodental": {"mouthRollLower": 0.4, "mouthUpperUpLeft": 0.12, "mouthUpperUpRight": 0.12},
+    "dental": {"tongueOut": 0.12},
+}
+_TONGUE: dict[str, tuple[str, float]] = {
+    "dental": ("tongueStretch", 0.5),
+    "alveolar": ("tongueTipUp", 0.8),
+    "velar": ("tongueUp", 0.7),
+}
+_SURE = (0.35, 0.6)  # probability of a place from which, and up to which, it takes effect
+
+
+@dataclass(frozen=True)
+class Network:
+    """The trained network and what its file says of itself."""
+
+    session: onnxruntime.InferenceSession
+    fps: int
+    hop: int
+    loudness: float
+    columns: list[int]
+    places: tuple[str, ...]
+
+
+def solve(clip: AudioClip, direction: Direction, progress: Progress = silent) -> Motion:
+    """Return the face of a voice: `arkit`, `tongue` and `jaw_pose` at the network's rate, frame i at i / 50 s.
+
+    A silent clip gives a still face.
+
+    Raises:
+        AnimcoreError: when the network's file is missing or broken.
+    """
+    network = load(MODEL)
+    if clip.facts.silent:
+        count = len(clip.samples) // network.hop + 1
+        weights, places = np.zeros((count, len(ARKIT)), np.float32), np.zeros((count, len(network.places)), np.float32)
+    else:
+        pieces = list(_pieces(clip, network, progress))
+        weights, places = (np.concatenate(column) for column in zip(*pieces, strict=True))
+    certain = {name: _certainty(places[:, index]) for index, name in enumerate(network.places)}
+    weights = shaped(_directed(weights, direction), certain, direction.strength("lips"))
+    jaw_pose = np.zeros((len(weights), 3), np.float32)
+    jaw_pose[:, 0] = JAW_ANGLE * weights[:, ARKIT_INDEX["jawOpen"]]
+    return Motion(
+        rate=Fraction(network.fps),
+        arkit=weights,
+        tongue=_tongue(certain, len(weights), direction.strength("lips")),
+        jaw_pose=jaw_pose,
+        audio_name=clip.name,
+        audio_sha256=clip.sha256,
+    )
+
+
+@cache
+def load(path: Path) -> Network:
+    """Open a network file.
+
+    Raises:
+        AnimcoreError: when it is missing or broken.
+    """
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = THREADS
+    try:
+        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        facts = session.get_modelmeta().custom_metadata_map
+        names = json.loads(facts["names"])
+        return Network(
+            session=session,
+            fps=int(facts["fps"]),
+            hop=int(facts["hop"]),
+            loudness=float(facts["loudness"]),
+            columns=[names.index(name) for name in ARKIT],
+            places=tuple(json.loads(facts["places"])),
+        )
+    except Exception as error:  # onnxruntime raises classes of its own that it does not export
+        raise AnimcoreError(
+            f"The speech network {path.name} cannot be loaded; install Animcore again. {error}"
+        ) from error
+
+
+def _pieces(clip: AudioClip, network: Network, progress: Progress) -> Iterator[tuple[FloatArray, FloatArray]]:
+    """Weights (T, 52) and places (T, 5) of one piece after the other; every frame comes from one piece alone."""
+    assert clip.facts.loudness is not None
+    gain = np.float32(10 ** ((network.loudness - clip.facts.loudness) / 20))
+    count = len(clip.samples) // network.hop + 1
+    piece, margin = PIECE * network.fps, MARGIN * network.fps
+    for first in range(0, count, piece):
+        progress(first / count, "Listening")
+        start, end = max(0, first - margin), min(count, first + piece + margin)
+        samples = clip.samples[start * network.hop : end * network.hop if end < count else None] * gain
+        samples = np.pad(samples, (0, max(0, network.hop * 2 - len(samples))))
+        weights, places = network.session.run(["arkit", "places"], {"samples": samples[None]})
+        inner = slice(first - start, first - start + min(piece, count - first))
+        yield weights[0, inner][:, network.columns], places[0, inner]
+    progress(1.0, "Listening")
+
+
+def _directed(weights: FloatArray, direction: Direction) -> FloatArray:
+    """Scale weights (T, 52) by the intensity and the strength of their regions; mouthClose goes with the jaw."""
+    factor = np.array([direction.strength(_region(name)) for name in ARKIT], np.float32)
+    factor[ARKIT_INDEX["mouthClose"]] = direction.strength("jaw")
+    return np.clip(weights * (factor * np.float32(direction.intensity)), 0.0, 1.0)
+
+
+def _region(name: str) -> str:
+    for prefix, region in (("jaw", "jaw"), ("brow", "brows"), ("cheek", "cheeks"), ("nose", "cheeks")):
+        if name.startswith(prefix):
+            return region
+    return "lips"
+
+
+def _certainty(probability: FloatArray) -> FloatArray:
+    """Turn a probability (T,) into how far a place takes effect (0..1), held for a frame to each side.
+
+    The hold makes the shortest closure last as long as a film frame, so that no frame rate from 24 up passes it by.
+    """
+    low, high = _SURE
+    sure = np.clip((probability - low) / (high - low), 0.0, 1.0)
+    padded = np.pad(sure, 1, mode="edge")
+    held: FloatArray = np.maximum(np.maximum(padded[:-2], padded[1:-1]), padded[2:])
+    return held
+
+
+def shaped(weights: FloatArray, certain: dict[str, FloatArray], strength: float) -> FloatArray:
+    """Bring weights (T, 52) to what the places of articulation demand; the closure of p, b, m is exact.
+
+    Args:
+        weights: in 0..1.
+        certain: how far each place takes effect, (T,) in 0..1.
+        strength: of the lips; below 1 the places take effect in part.
+    """
+    result = weights.copy()
+    part = min(strength, 1.0)
+    for place, factors in _YIELD.items():
+        for name, factor in factors.items():
+            result[:, ARKIT_INDEX[name]] *= 1 - (1 - factor) * part * certain[place]
+    for place, levels in _RAISE.items():
+        for name, level in levels.items():
+            column = result[:, ARKIT_INDEX[name]]
+            np.maximum(column, level * part * certain[place], out=column)
+    jaw, close = result[:, ARKIT_INDEX["jawOpen"]], result[:, ARKIT_INDEX["mouthClose"]]
+    np.minimum(np.maximum(close, jaw * part * certain["bilabial"]), jaw, out=close)
+    return result
+
+
+def _tongue(certain: dict[str, FloatArray], count: int, strength: float) -> FloatArray:
+    """(T, 16) weights of the tongue from the places that it makes."""
+    tongue = np.zeros((count, len(TONGUE)), np.float32)
+    for place, (name, level) in _TONGUE.items():
+        tongue[:, TONGUE.index(name)] = np.clip(level * strength * certain[place], 0.0, 1.0)
+    return tongue
