@@ -105,7 +105,8 @@ def _targets(prosody: Prosody, generator: np.random.Generator) -> NDArray[np.flo
     """(T, 2) rotation about X and Y in radians towards what is looked at: fixations, and saccades between them."""
     count = len(prosody.level)
     result = np.zeros((count, 2))
-    here, time, away = np.zeros(2), 0.0, False
+    here: NDArray[np.float64] = np.zeros(2)
+    time, away = 0.0, False
     while time * FPS < count:
         speaking = prosody.speaking[min(round(time * FPS), count - 1)] > 0
         away = bool(not away and speaking and time > 0 and generator.random() < _AWAY)

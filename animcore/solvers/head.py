@@ -1,7 +1,7 @@
 """Head movement of somebody who talks: postures phrase by phrase, nods on stressed syllables, a little sway.
 
-The amounts follow real speakers (rotation spreads by 2 to 5 degrees an axis, nine tenths of it slower than 1 Hz, at 5 to
-10 degrees a second on average); this is a calm speaker among them. A seed chooses among equally good takes.
+The amounts follow real speakers (rotation spreads by 2 to 5 degrees an axis, nine tenths of it slower than 1 Hz, at
+5 to 10 degrees a second on average); this is a calm speaker among them. A seed chooses among equally good takes.
 """
 
 from __future__ import annotations
@@ -96,7 +96,8 @@ def _sway(times: NDArray[np.float64], generator: np.random.Generator) -> NDArray
     total = np.zeros((len(times), 3))
     for rate, phase in zip(rates, phases, strict=True):
         total += np.sin(2 * np.pi * times[:, None] * rate + phase)
-    return total * np.sqrt(2 / 7) * _SWAY
+    scaled: NDArray[np.float64] = total * np.sqrt(2 / 7) * _SWAY
+    return scaled
 
 
 def _nods(prosody: Prosody, generator: np.random.Generator) -> NDArray[np.float64]:
