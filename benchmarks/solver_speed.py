@@ -1,0 +1,56 @@
+"""How many times faster than real time a performance is made, reading the file included: `python benchmarks/solver_speed.py`.
+
+Runs the whole way of `animcore generate` up to the finished Motion on the shipped voice line, as it is and repeated to one
+and to ten minutes, three times each, and prints the median.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import tempfile
+import time
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import soundfile
+from machine import describe
+
+from animcore import batch
+from animcore.direction import Direction
+
+LINE = Path(__file__).resolve().parent.parent / "assets" / "voices" / "line.flac"
+LENGTHS = (0, 60, 600)  # seconds; 0 is the line itself
+RUNS = 3
+
+
+def seconds_taken(path: Path) -> float:
+    """Median time of making a Motion at 30 fps from a file."""
+    taken = []
+    for _ in range(RUNS):
+        start = time.perf_counter()
+        batch.generate(path, Fraction(30), Direction())
+        taken.append(time.perf_counter() - start)
+    return statistics.median(taken)
+
+
+def main() -> None:
+    """Print a row a length."""
+    print(f"machine: {describe()}, onnxruntime {onnxruntime.__version__}")
+    print(f"command: python {' '.join(sys.argv)}")
+    samples, rate = soundfile.read(LINE, dtype="float32")
+    batch.generate(LINE, Fraction(30), Direction())  # loads the network
+    print(f"{'audio':>10s} {'taken':>10s} {'times real time':>16s}")
+    with tempfile.TemporaryDirectory() as folder:
+        for length in LENGTHS:
+            path = Path(folder) / f"{length}.wav"
+            wanted = length * rate or len(samples)
+            soundfile.write(path, np.tile(samples, -(-wanted // len(samples)))[:wanted], rate)
+            taken = seconds_taken(path)
+            print(f"{wanted / rate:8.1f} s {taken:8.3f} s {wanted / rate / taken:16.1f}")
+
+
+if __name__ == "__main__":
+    main()

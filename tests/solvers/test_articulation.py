@@ -1,0 +1,173 @@
+"""The shipped solver on real voices: it closes the lips when it must, keeps still when nothing is said, and repeats itself."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from animcore import audio
+from animcore.audio import AudioClip
+from animcore.direction import Direction
+from animcore.errors import AnimcoreError, Cancelled
+from animcore.names import ARKIT_INDEX
+from animcore.rates import exact_rate
+from animcore.solvers import articulation
+
+ROOT = Path(__file__).resolve().parents[2]
+VOICES = sorted((ROOT / "tests" / "golden" / "voices").glob("*.json"))
+BASIS = np.load(ROOT / "assets" / "character" / "face_basis.npz")
+
+
+def gap(weights: np.ndarray) -> np.ndarray:
+    """(T,) distance of the inner lips in mm of the shipped face beyond its rest, 0 where they touch."""
+    order = [list(BASIS["names"]).index(name) for name in ARKIT_INDEX]
+    probes = BASIS["probe_rest"] + np.einsum("tk,kpc->tpc", weights, BASIS["probe_delta"][order])
+    rest = np.linalg.norm(BASIS["probe_rest"][0] - BASIS["probe_rest"][1])
+    between = probes[:, 0] - probes[:, 1]
+    return np.where(between[:, 1] < 0, 0, np.maximum(np.linalg.norm(between, axis=1) - rest, 0)) * 1000
+
+
+def noisy(samples: np.ndarray, level: float) -> AudioClip:
+    """A clip of given samples at 16 kHz with noise `level` dB below them."""
+    generator = np.random.default_rng(0)
+    noise = generator.normal(size=len(samples)) * np.sqrt(np.square(samples).mean()) * 10 ** (-level / 20)
+    return as_clip(samples + noise)
+
+
+def as_clip(samples: np.ndarray) -> AudioClip:
+    samples = samples.astype(np.float32)
+    facts = audio.AudioFacts(len(samples) / 16_000, 16_000, 1, float(np.abs(samples).max()),
+                             audio.loudness.integrated(samples, 16_000), 0.0, (), ())  # fmt: skip
+    return AudioClip(samples, "made.wav", "", facts)
+
+
+@pytest.fixture(scope="module")
+def line() -> AudioClip:
+    return audio.load(ROOT / "assets" / "voices" / "line.flac")
+
+
+@pytest.fixture(scope="module")
+def solved(line):
+    return articulation.solve(line, Direction())
+
+
+@pytest.mark.parametrize("voice", VOICES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("fps", [24, 25, 30, 60, 23.976])
+def test_the_lips_are_closed_at_every_p_b_m(voice, fps):
+    told = json.loads(voice.read_text())
+    motion = articulation.solve(audio.load(voice.with_suffix(".wav")), Direction()).resampled(exact_rate(fps))
+    distance = gap(motion.arkit)
+    frame = 1 / motion.fps
+    closures = [(name, start, end) for name, start, end in told["phones"] if name in ("p", "b", "m")]
+    assert len(closures) >= 5
+    for name, start, end in closures:
+        near = (motion.times >= start - 2 * frame) & (motion.times <= end + 2 * frame)
+        assert distance[near].min() < 0.5, f"{name} at {start:.2f} s: the lips stay {distance[near].min():.1f} mm apart"
+
+
+@pytest.mark.parametrize("voice", VOICES, ids=lambda path: path.stem)
+def test_the_lips_open_at_open_vowels(voice):
+    told = json.loads(voice.read_text())
+    motion = articulation.solve(audio.load(voice.with_suffix(".wav")), Direction())
+    distance = gap(motion.arkit)
+    vowels = [(start, end) for name, start, end in told["phones"] if name in ("aa", "ae", "ao", "ay", "aw")]
+    assert vowels
+    opened = [distance[(motion.times >= start) & (motion.times <= end)].max() for start, end in vowels]
+    assert np.mean(opened) > 4.0
+
+
+def test_weights_are_weights_and_mouth_close_never_passes_the_jaw(solved):
+    assert solved.arkit.min() >= 0
+    assert solved.arkit.max() <= 1
+    assert (solved.arkit[:, ARKIT_INDEX["mouthClose"]] <= solved.arkit[:, ARKIT_INDEX["jawOpen"]] + 1e-6).all()
+    assert np.array_equal(solved.jaw_pose[:, 0] > 0, solved.arkit[:, ARKIT_INDEX["jawOpen"]] > 0)
+
+
+def test_frames_cover_the_sound(solved, line):
+    assert solved.frame_count == int(line.duration * 50) + 1
+
+
+def test_two_runs_are_equal(solved, line):
+    assert np.array_equal(articulation.solve(line, Direction()).arkit, solved.arkit)
+
+
+def test_pieces_are_seamless(line, monkeypatch):
+    long = as_clip(np.tile(line.samples, 6))
+    pieces = articulation.solve(long, Direction()).arkit
+    monkeypatch.setattr(articulation, "PIECE", 1000)
+    assert np.abs(articulation.solve(long, Direction()).arkit - pieces).max() < 0.03
+
+
+def test_loudness_of_the_recording_does_not_matter(line, solved):
+    quiet = articulation.solve(as_clip(line.samples * 0.03), Direction())
+    assert np.abs(quiet.arkit - solved.arkit).max() < 0.02
+
+
+def test_silence_gives_a_still_face():
+    motion = articulation.solve(as_clip(np.zeros(48_000)), Direction())
+    assert motion.frame_count == 151
+    assert not motion.arkit.any()
+    assert not motion.tongue.any()
+
+
+def test_noise_and_a_pause_do_not_open_the_mouth(line):
+    generator = np.random.default_rng(0)
+    hiss = articulation.solve(as_clip(generator.normal(size=80_000) * 0.01), Direction())
+    assert gap(hiss.arkit).mean() < 2.0
+    paused = as_clip(np.concatenate([line.samples, generator.normal(size=48_000) * 1e-4, line.samples]))
+    motion = articulation.solve(paused, Direction())
+    inside = (motion.times > line.duration + 0.5) & (motion.times < line.duration + 2.5)
+    assert gap(motion.arkit[inside]).max() < 1.5
+
+
+def test_noise_ten_decibels_below_changes_little(line, solved):
+    change = np.abs(gap(articulation.solve(noisy(line.samples, 20), Direction()).arkit) - gap(solved.arkit))
+    assert change.mean() < 0.3 * gap(solved.arkit).mean()
+
+
+@pytest.mark.parametrize("count", [1, 100, 399, 16_000])
+def test_the_shortest_recordings_work(count):
+    motion = articulation.solve(as_clip(np.random.default_rng(0).normal(size=count) * 0.1), Direction())
+    assert motion.frame_count == count // 320 + 1
+
+
+def test_strengths_scale_their_region(line, solved):
+    jawless = articulation.solve(line, Direction(strengths={"jaw": 0.0})).arkit
+    assert not jawless[:, [ARKIT_INDEX["jawOpen"], ARKIT_INDEX["mouthClose"]]].any()
+    lipless = articulation.solve(line, Direction(strengths={"lips": 0.0})).arkit
+    assert not lipless[:, ARKIT_INDEX["mouthPucker"]].any()
+    assert lipless[:, ARKIT_INDEX["jawOpen"]].max() > 0.1
+    half = articulation.solve(line, Direction(intensity=0.5)).arkit
+    assert gap(half).mean() < 0.75 * gap(solved.arkit).mean()
+
+
+def test_a_closure_stays_closed_at_any_intensity():
+    voice = VOICES[0]
+    told = json.loads(voice.read_text())
+    motion = articulation.solve(audio.load(voice.with_suffix(".wav")), Direction(intensity=1.5))
+    for name, start, end in told["phones"]:
+        if name in ("p", "b", "m"):
+            near = (motion.times >= start - 0.04) & (motion.times <= end + 0.04)
+            assert gap(motion.arkit[near]).min() < 0.5
+
+
+def test_it_reports_progress_and_can_be_cancelled(line):
+    seen = []
+    articulation.solve(as_clip(np.tile(line.samples, 8)), Direction(), lambda done, _: seen.append(done))
+    assert seen == sorted(seen)
+    assert seen[-1] == 1.0
+
+    def stop(done: float, stage: str) -> None:
+        raise Cancelled
+
+    with pytest.raises(Cancelled):
+        articulation.solve(line, Direction(), stop)
+
+
+def test_a_broken_network_file_is_named(tmp_path):
+    (tmp_path / "broken.onnx").write_bytes(b"no network")
+    with pytest.raises(AnimcoreError, match=r"broken\.onnx cannot be loaded"):
+        articulation.load(tmp_path / "broken.onnx")
