@@ -1,0 +1,119 @@
+"""Head movement of somebody who talks: postures phrase by phrase, nods on stressed syllables, a little sway.
+
+The amounts follow real speakers (rotation spreads by 2 to 5 degrees an axis, nine tenths of it slower than 1 Hz, at 5 to
+10 degrees a second on average); this is a calm speaker among them. A seed chooses among equally good takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from animcore.direction import Direction
+from animcore.speech.prosody import FPS, Prosody, smooth
+
+FloatArray = NDArray[np.float32]
+
+STREAM = 1  # keeps the random numbers of the head apart from those of the eyes
+NECK_SHARE = 0.4  # of the rotation; the head takes the rest
+
+# Degrees about X (nod), Y (turn), Z (tilt).
+_POSTURE = (1.6, 2.6, 1.7)  # spread of the posture that a phrase is held in
+_SHIFT = (0.8, 1.4, 0.9)  # spread of the change of posture at a strong accent
+_SWAY = (0.5, 0.6, 0.5)  # spread of the sway while speaking
+_BREATH = 0.25  # degrees of nod with each breath, all that is left in silence
+_NOD = 2.4  # degrees of nod at an accent of strength 1
+_SETTLE = 1.2  # degrees by which the head sinks at the end of a phrase
+_LIMIT = (12.0, 16.0, 10.0)
+
+_EASE = 0.22  # seconds, standard deviation with which postures are reached
+_NOD_TIME = 0.11  # seconds, standard deviation of a nod
+_NOD_EARLY = 0.04  # seconds by which a nod is ahead of the loudest moment of its syllable
+_SWAY_BAND = (0.06, 0.45)  # Hz
+_BREATH_RATE = 0.24  # Hz
+_STRONG = 0.55  # strength of an accent from which the posture changes too
+
+
+@dataclass(frozen=True)
+class HeadMotion:
+    """Poses (T, 3) of neck and head in radians, axis-angle, at 50 frames a second."""
+
+    neck: FloatArray
+    head: FloatArray
+
+    @property
+    def total(self) -> FloatArray:
+        """(T, 3) of both together, exact to first order for angles as small as these."""
+        return self.neck + self.head
+
+
+def move(prosody: Prosody, direction: Direction) -> HeadMotion:
+    """Return the movement of neck and head for a voice."""
+    generator = np.random.default_rng([direction.seed, STREAM])
+    count = len(prosody.level)
+    if not count:
+        empty = np.zeros((0, 3), np.float32)
+        return HeadMotion(empty, empty)
+    talking = smooth(prosody.speaking, 0.4)
+    degrees = np.stack([smooth(axis, _EASE) for axis in _postures(prosody, generator).T], 1)
+    degrees += _sway(prosody.times, generator) * talking[:, None]
+    degrees[:, 0] += _nods(prosody, generator)
+    degrees[:, 0] += _BREATH * np.sin(2 * np.pi * (_BREATH_RATE * prosody.times + generator.random()))
+    limit = np.array(_LIMIT)
+    strength = direction.strength("head") * direction.intensity
+    radians = np.deg2rad(limit * np.tanh(strength * degrees / limit)).astype(np.float32)
+    return HeadMotion(radians * np.float32(NECK_SHARE), radians * np.float32(1 - NECK_SHARE))
+
+
+def _postures(prosody: Prosody, generator: np.random.Generator) -> NDArray[np.float64]:
+    """(T, 3) degrees, in steps: one posture a phrase, changed at strong accents, back near the middle in pauses."""
+    result = np.zeros((len(prosody.level), 3))
+    for index, (start, end) in enumerate(prosody.phrases):
+        posture = generator.normal(size=3) * _POSTURE
+        first, last = round(start * FPS), round(end * FPS)
+        result[first:last] = posture
+        for time, strength in _within(prosody.accents, start, end):
+            if strength >= _STRONG and generator.random() < 0.6:
+                posture = 0.6 * posture + generator.normal(size=3) * _SHIFT
+                result[round(time * FPS) : last] = posture
+        following = prosody.phrases[index + 1 :]
+        rest = round(following[0][0] * FPS) if following else len(result)
+        result[last:rest] = 0.35 * posture * np.exp(-np.arange(rest - last) / (1.5 * FPS))[:, None]
+    return result
+
+
+def _within(accents: Sequence[tuple[float, float]], start: float, end: float) -> list[tuple[float, float]]:
+    return [accent for accent in accents if start <= accent[0] < end]
+
+
+def _sway(times: NDArray[np.float64], generator: np.random.Generator) -> NDArray[np.float64]:
+    """(T, 3) degrees of slow movement: a few sines of unrelated rates, which never drift."""
+    rates = np.geomspace(*_SWAY_BAND, 7)[:, None] * generator.uniform(0.9, 1.1, (7, 3))
+    phases = generator.uniform(0, 2 * np.pi, (7, 3))
+    total = np.zeros((len(times), 3))
+    for rate, phase in zip(rates, phases, strict=True):
+        total += np.sin(2 * np.pi * times[:, None] * rate + phase)
+    return total * np.sqrt(2 / 7) * _SWAY
+
+
+def _nods(prosody: Prosody, generator: np.random.Generator) -> NDArray[np.float64]:
+    """(T,) degrees: down on accents with a small lift before, and a settling at the end of phrases."""
+    total = np.zeros(len(prosody.level))
+    for time, strength in prosody.accents:
+        size = _NOD * strength * generator.uniform(0.3, 1.2)
+        _add_bump(total, time - _NOD_EARLY, _NOD_TIME, size)
+        _add_bump(total, time - _NOD_EARLY - 2.6 * _NOD_TIME, _NOD_TIME, -0.35 * size)
+    for start, end in prosody.phrases:
+        _add_bump(total, end, 0.25, _SETTLE * min((end - start) / 1.5, 1.0))
+    return total
+
+
+def _add_bump(values: NDArray[np.float64], time: float, width: float, size: float) -> None:
+    """Add a Gaussian bump of a standard deviation `width` (seconds) in place."""
+    first = max(0, round((time - 4 * width) * FPS))
+    last = max(first, min(len(values), round((time + 4 * width) * FPS) + 1))
+    offset = np.arange(first, last) / FPS - time
+    values[first:last] += size * np.exp(-0.5 * (offset / width) ** 2)
