@@ -58,7 +58,7 @@ def solved(line):
 @pytest.mark.parametrize("fps", [24, 25, 30, 60, 23.976])
 def test_the_lips_are_closed_at_every_p_b_m(voice, fps):
     told = json.loads(voice.read_text())
-    motion = articulation.solve(audio.load(voice.with_suffix(".wav")), Direction()).resampled(exact_rate(fps))
+    motion = articulation.solve(audio.load(voice.with_suffix(".flac")), Direction()).resampled(exact_rate(fps))
     distance = gap(motion.arkit)
     frame = 1 / motion.fps
     closures = [(name, start, end) for name, start, end in told["phones"] if name in ("p", "b", "m")]
@@ -71,7 +71,7 @@ def test_the_lips_are_closed_at_every_p_b_m(voice, fps):
 @pytest.mark.parametrize("voice", VOICES, ids=lambda path: path.stem)
 def test_the_lips_open_at_open_vowels(voice):
     told = json.loads(voice.read_text())
-    motion = articulation.solve(audio.load(voice.with_suffix(".wav")), Direction())
+    motion = articulation.solve(audio.load(voice.with_suffix(".flac")), Direction())
     distance = gap(motion.arkit)
     vowels = [(start, end) for name, start, end in told["phones"] if name in ("aa", "ae", "ao", "ay", "aw")]
     assert vowels
@@ -147,7 +147,7 @@ def test_strengths_scale_their_region(line, solved):
 def test_a_closure_stays_closed_at_any_intensity():
     voice = VOICES[0]
     told = json.loads(voice.read_text())
-    motion = articulation.solve(audio.load(voice.with_suffix(".wav")), Direction(intensity=1.5))
+    motion = articulation.solve(audio.load(voice.with_suffix(".flac")), Direction(intensity=1.5))
     for name, start, end in told["phones"]:
         if name in ("p", "b", "m"):
             near = (motion.times >= start - 0.04) & (motion.times <= end + 0.04)
