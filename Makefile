@@ -1,0 +1,52 @@
+# make demo   a voice line in, a talking character out, in out/        (AUDIO=path for your own recording)
+# make test   the whole test suite
+# Each sets up all it needs, in .venv and .venvs, and then does its one job.
+
+# Blender 4.2 to 5.0 are built for Python 3.11, and the module bpy needs exactly that.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+export AUDIO
+
+.PHONY: help demo test lint test-blender test-window clean
+
+help:
+	@sed -n 's/^# \(make .*\)/\1/p' Makefile
+
+demo: .venv/.demo
+	@$(BIN)/python examples/talking_character.py
+
+test: lint .venv/.test
+	$(BIN)/python -m pytest --ignore=tests/blender
+	$(BIN)/python tools/test_blender.py 4.5 5.0
+
+lint: .venv/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test-blender: .venv/.test
+	$(BIN)/python tools/test_blender.py 4.2 4.5 5.0 5.2
+
+test-window: .venv/.test
+	$(BIN)/python tools/window_session.py
+
+.venv/bin/python:
+	@"$(PYTHON)" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null || { \
+	  echo "Animcore's demo and tests need Python 3.11 with venv, which Blender 4.5 is built for: install it with" \
+	    "'apt install python3.11 python3.11-venv', 'pyenv install 3.11' or from python.org, then run this again" \
+	    "with PYTHON=/path/to/python3.11."; exit 1; }
+	@echo "Setting up .venv ..."
+	@"$(PYTHON)" -m venv .venv
+
+.venv/.demo: pyproject.toml | .venv/bin/python
+	@echo "Installing Animcore and Blender 4.5 as a Python module (about 400 MB, once) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[demo]'
+	@touch $@
+
+.venv/.test: .venv/.demo pyproject.toml
+	@echo "Installing what the tests need ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[demo,dev]'
+	@touch $@
+
+clean:
+	rm -rf .venv .venvs .cache out dist build

@@ -1,0 +1,246 @@
+"""Motion: the one record that travels through the house. Seconds and named tracks, and nothing about Blender.
+
+The axes of every pose: X to the character's left, Y up, Z forward out of the face (right-handed). So +X rotates the
+head to nod down and the jaw to open, +Y turns to the character's left. Poses are axis-angle in radians.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterable
+from dataclasses import dataclass, fields, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from animcore.atomic import whole_file
+from animcore.errors import InputError
+from animcore.names import ARKIT, SMPLX_JOINTS, TONGUE
+
+FORMAT = "animcore.motion"
+VERSION = 1
+
+EventKind = Literal["phoneme", "word", "beat", "emotion"]
+FloatArray = NDArray[np.float32]
+
+# The shape of one frame of each track.
+TRACKS: dict[str, tuple[int, ...]] = {
+    "arkit": (len(ARKIT),),
+    "tongue": (len(TONGUE),),
+    "jaw_pose": (3,),
+    "neck_pose": (3,),
+    "head_pose": (3,),
+    "eye_pose": (2, 3),
+    "body_pose": (len(SMPLX_JOINTS), 3),
+    "translation": (3,),
+}
+WEIGHT_NAMES: dict[str, tuple[str, ...]] = {"arkit": ARKIT, "tongue": TONGUE}
+_NAME_KEYS: dict[str, str] = {"arkit": "names", "tongue": "tongue_names"}
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that lasts from `start` to `end` (seconds): a phoneme, a word, a beat, a span of emotion."""
+
+    kind: EventKind
+    label: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True)
+class Motion:
+    """A performance of T frames; frame i is at ``start + i / rate`` seconds. Any track may be absent (None).
+
+    Attributes:
+        rate: frames a second, exact (24000/1001 stays so); `fps` is the same as a float.
+        start: time of the first frame in seconds; 0 is the start of the sound.
+        arkit: (T, 52) float32 in 0..1, ARKit blendshape weights in the order of `names.ARKIT`.
+        tongue: (T, 16) float32 in 0..1, in the order of `names.TONGUE`.
+        jaw_pose, neck_pose, head_pose: (T, 3) float32, axis-angle in radians.
+        eye_pose: (T, 2, 3) float32, axis-angle of the left and the right eye in radians.
+        body_pose: (T, 55, 3) float32, axis-angle of the joints of `names.SMPLX_JOINTS` relative to their parents.
+        translation: (T, 3) float32, metres.
+        audio_name, audio_sha256: the sound this was made from, or None.
+        events: what happens when, in seconds.
+    """
+
+    rate: Fraction
+    start: float = 0.0
+    arkit: FloatArray | None = None
+    tongue: FloatArray | None = None
+    jaw_pose: FloatArray | None = None
+    neck_pose: FloatArray | None = None
+    head_pose: FloatArray | None = None
+    eye_pose: FloatArray | None = None
+    body_pose: FloatArray | None = None
+    translation: FloatArray | None = None
+    audio_name: str | None = None
+    audio_sha256: str | None = None
+    events: tuple[Event, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check the rate, and every track's shape, length, finiteness and range.
+
+        Raises:
+            InputError: where one of them is wrong.
+        """
+        if self.rate <= 0:
+            raise InputError(f"The frame rate must be above 0, not {self.rate}.")
+        lengths = set()
+        for name, values in self.tracks().items():
+            if values.ndim != 1 + len(TRACKS[name]) or values.shape[1:] != TRACKS[name]:
+                raise InputError(f"The track {name} must have the shape (T, {_shape(name)}), not {values.shape}.")
+            if not np.isfinite(values).all():
+                raise InputError(f"The track {name} holds values that are not numbers (NaN or infinite).")
+            if name in WEIGHT_NAMES and values.size and (values.min() < 0.0 or values.max() > 1.0):
+                raise InputError(
+                    f"The weights of {name} must lie in 0..1; they reach {values.min():g}..{values.max():g}."
+                )
+            lengths.add(len(values))
+        if len(lengths) > 1:
+            raise InputError(f"The tracks of a motion must be equally long; these have {sorted(lengths)} frames.")
+
+    @property
+    def fps(self) -> float:
+        """Frames a second as a float."""
+        return float(self.rate)
+
+    @property
+    def frame_count(self) -> int:
+        """T, the number of frames; 0 where there is no track."""
+        return next((len(values) for values in self.tracks().values()), 0)
+
+    @property
+    def times(self) -> NDArray[np.float64]:
+        """(T,) seconds of the frames."""
+        return self.start + np.arange(self.frame_count) * (self.rate.denominator / self.rate.numerator)
+
+    def tracks(self) -> dict[str, FloatArray]:
+        """Return the tracks that are present, by name."""
+        present = {name: getattr(self, name) for name in TRACKS}
+        return {name: values for name, values in present.items() if values is not None}
+
+    def resampled(self, rate: Fraction) -> Motion:
+        """Return the same performance at another frame rate, by linear interpolation between frames.
+
+        Between neighbouring frames rotations are small, and linear interpolation of axis-angle is slerp to first
+        order. The last frame is the last one that does not lie behind the end of this motion.
+        """
+        if rate == self.rate or self.frame_count == 0:
+            return replace(self, rate=rate)
+        count = int(Fraction(self.frame_count - 1) / self.rate * rate) + 1
+        position = np.arange(count) * float(self.rate / rate)
+        before = np.minimum(position.astype(np.int64), self.frame_count - 1)
+        after = np.minimum(before + 1, self.frame_count - 1)
+        share = (position - before).astype(np.float32)
+
+        def between(values: FloatArray) -> FloatArray:
+            weight = share.reshape(-1, *[1] * (values.ndim - 1))
+            mixed: FloatArray = values[before] * (1 - weight) + values[after] * weight
+            return mixed
+
+        changed: dict[str, Any] = {name: between(values) for name, values in self.tracks().items()}
+        for name in WEIGHT_NAMES.keys() & changed.keys():
+            changed[name] = np.clip(changed[name], 0.0, 1.0)  # rounding may pass 1 by one bit
+        return replace(self, rate=rate, **changed)
+
+    def save(self, path: Path) -> None:
+        """Write the `.npz` that docs/formats/motion.md describes. Equal motions give equal files.
+
+        Raises:
+            InputError: when the file cannot be written.
+        """
+        contents: dict[str, Any] = {
+            "format": FORMAT,
+            "version": VERSION,
+            "fps": self.fps,
+            "fps_rational": np.array([self.rate.numerator, self.rate.denominator], np.int64),
+            "start": self.start,
+            "audio_name": self.audio_name or "",
+            "audio_sha256": self.audio_sha256 or "",
+        }
+        contents |= {f"event_{part.name}": _column(self.events, part.name) for part in fields(Event)}
+        for name, values in self.tracks().items():
+            contents[name] = values
+            if name in WEIGHT_NAMES:
+                contents[_NAME_KEYS[name]] = np.array(WEIGHT_NAMES[name])
+        with whole_file(path) as temporary, temporary.open("wb") as handle:
+            np.savez_compressed(handle, **contents)
+
+    @classmethod
+    def load(cls, path: Path) -> Motion:
+        """Read a `.npz` written by `save`. Nothing is unpickled; weights are matched by their names.
+
+        Raises:
+            InputError: when the file is missing, broken, of another kind or of a version this one does not know.
+        """
+        if not path.is_file():
+            raise InputError(f"There is no file {path}.")
+        try:
+            with np.load(path, allow_pickle=False) as data:
+                contents = {name: data[name] for name in data.files}
+        except (OSError, ValueError, EOFError, KeyError, MemoryError, zipfile.BadZipFile, AttributeError) as error:
+            raise InputError(f"{path.name} is not a readable motion file ({error}); make it again.") from error
+        if str(contents.get("format")) != FORMAT:
+            raise InputError(f"{path.name} is an .npz, but not a motion of Animcore: it has no format {FORMAT!r}.")
+        if contents.get("version") != VERSION:
+            raise InputError(
+                f"{path.name} has version {contents.get('version')} of the motion format; this Animcore reads "
+                f"version {VERSION}. Update Animcore, or export the file again."
+            )
+        try:
+            return cls(**_arguments(contents))
+        except (KeyError, ValueError, TypeError, IndexError, ZeroDivisionError) as error:
+            if isinstance(error, InputError):
+                raise InputError(f"{path.name}: {error}") from error
+            raise InputError(f"{path.name} lacks a part of the motion format ({error}); make it again.") from error
+
+
+def _shape(name: str) -> str:
+    return ", ".join(map(str, TRACKS[name]))
+
+
+def _column(events: Iterable[Event], part: str) -> NDArray[Any]:
+    """One field of all events as an array: text, or seconds as float64."""
+    values = [getattr(event, part) for event in events]
+    return np.array(values, np.float64) if part in ("start", "end") else np.array(values, np.str_)
+
+
+def _arguments(contents: dict[str, NDArray[Any]]) -> dict[str, Any]:
+    """Turn the arrays of a file into the arguments of `Motion`."""
+    numerator, denominator = (int(value) for value in contents["fps_rational"])
+    arguments: dict[str, Any] = {
+        "rate": Fraction(numerator, denominator),
+        "start": float(contents["start"]),
+        "audio_name": str(contents["audio_name"]) or None,
+        "audio_sha256": str(contents["audio_sha256"]) or None,
+        "events": tuple(_events(contents)),
+    }
+    for name in TRACKS.keys() & contents.keys():
+        values = contents[name].astype(np.float32)
+        arguments[name] = _in_order(values, contents[_NAME_KEYS[name]], name) if name in WEIGHT_NAMES else values
+    return arguments
+
+
+def _events(contents: dict[str, NDArray[Any]]) -> Iterable[Event]:
+    columns = [contents[f"event_{part.name}"].tolist() for part in fields(Event)]
+    for kind, label, start, end in zip(*columns, strict=True):
+        if kind not in get_args(EventKind):
+            raise InputError(f"There is no kind of event {kind!r}; the kinds are {', '.join(get_args(EventKind))}.")
+        yield Event(kind, label, start, end)
+
+
+def _in_order(values: FloatArray, names: NDArray[Any], track: str) -> FloatArray:
+    """Bring weights (T, K) with K names into our order; a shape that the file lacks stays 0."""
+    if values.ndim != 2 or values.shape[1] != len(names):
+        raise InputError(f"The track {track} has the shape {values.shape} for {len(names)} names.")
+    column = {str(name).lower(): index for index, name in enumerate(names)}
+    ordered = np.zeros((len(values), len(WEIGHT_NAMES[track])), np.float32)
+    for index, name in enumerate(WEIGHT_NAMES[track]):
+        if name.lower() in column:
+            ordered[:, index] = values[:, column[name.lower()]]
+    return ordered

@@ -1,0 +1,56 @@
+"""Frame rates as exact fractions, from what people and programs write."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from animcore.errors import InputError
+
+HIGHEST = 1000
+_NTSC_BASES = (24, 30, 48, 60, 120)
+_NTSC_TOLERANCE = 0.005  # 23.98, 23.976 and 23.97602 all mean 24000/1001
+
+
+def exact_rate(value: str | float | Fraction) -> Fraction:
+    """Return frames a second as a fraction: ``"23.976"`` -> 24000/1001, ``"25"`` -> 25, ``"30000/1001"`` as it stands.
+
+    Raises:
+        InputError: when it is no number or not within 1..1000.
+    """
+    try:
+        rate = Fraction(value)
+    except (ValueError, ZeroDivisionError, TypeError, OverflowError) as error:
+        raise InputError(f"{value!r} is not a frame rate; write it as 24, 23.976 or 24000/1001.") from error
+    if not 1 <= rate <= HIGHEST:
+        raise InputError(f"The frame rate must lie between 1 and {HIGHEST}, not {value}.")
+    if rate.denominator == 1:
+        return rate
+    for base in _NTSC_BASES:
+        ntsc = Fraction(base * 1000, 1001)
+        if abs(rate - ntsc) < _NTSC_TOLERANCE:
+            return ntsc
+    return rate.limit_denominator(1001)
+
+
+def timecode(frame: int, rate: Fraction) -> str:
+    """Return non-drop ``HH:MM:SS:FF.000`` of a frame counted from 0; FF counts to the rounded rate (SMPTE 12M)."""
+    nominal = round(rate)
+    seconds, frames = divmod(frame, nominal)
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:02d}:{minutes:02d}:{seconds:02d}:{frames:02d}.000"
+
+
+def frame_of_timecode(text: str, rate: Fraction) -> float:
+    """Return the frame that ``HH:MM:SS:FF`` or ``HH:MM:SS:FF.fff`` names; the inverse of `timecode`.
+
+    Raises:
+        InputError: when the text is no such timecode.
+    """
+    parts = text.split(":")
+    try:
+        hours, minutes, seconds = (int(part) for part in parts[:3])
+        (frames,) = (float(part) for part in parts[3:])
+    except ValueError as error:
+        raise InputError(f"{text!r} is not a timecode of the kind HH:MM:SS:FF.") from error
+    return ((hours * 60 + minutes) * 60 + seconds) * round(rate) + frames

@@ -1,0 +1,144 @@
+"""The engine as a child process: line-delimited JSON over its pipes, arrays as files.
+
+docs/developers/service.md lists the messages. The process ends when its standard input does: it dies with its parent.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TextIO
+
+import animcore
+from animcore.errors import AnimcoreError, Cancelled, InputError
+
+PROTOCOL = 1
+_LAST_WORDS = 3.0  # seconds a cancelled job is given to leave no half-written file
+
+
+class Service:
+    """Answers requests; one job runs at a time, in a thread, so that a cancel is heard while it runs."""
+
+    def __init__(self, output: TextIO) -> None:
+        self._output = output
+        self._lock = threading.Lock()
+        self._job: threading.Thread | None = None
+        self._job_id = ""
+        self._cancel = threading.Event()
+
+    def run(self, requests: TextIO) -> None:
+        """Answer until `requests` ends."""
+        self._say({"event": "ready", "protocol": PROTOCOL, "version": animcore.__version__})
+        for line in requests:
+            if line.strip():
+                self._answer(line)
+        self._cancel.set()
+        if self._job is not None:
+            self._job.join(_LAST_WORDS)
+
+    def _say(self, message: dict[str, Any]) -> None:
+        with self._lock:
+            try:
+                self._output.write(json.dumps(message) + "\n")
+                self._output.flush()
+            except (BrokenPipeError, OSError):
+                self._cancel.set()  # nobody listens any more; the end of the input follows
+
+    def _answer(self, line: str) -> None:
+        try:
+            request = json.loads(line)
+            number, wish = str(request["id"]), request["do"]
+        except (ValueError, KeyError, TypeError) as error:
+            self._fail("", InputError(f"The engine got a message that it cannot read ({error!r})."))
+            return
+        if wish == "cancel":
+            if number == self._job_id:
+                self._cancel.set()
+            return
+        work = WORK.get(wish)
+        if work is None:
+            self._fail(number, InputError(f"The engine knows no {wish!r}; it knows {', '.join(WORK)} and cancel."))
+        elif self._job is not None and self._job.is_alive():
+            self._fail(number, InputError("A performance is being made already; wait for it or cancel it first."))
+        else:
+            self._cancel.clear()
+            self._job_id = number
+            self._job = threading.Thread(target=self._do, args=(number, work, request), daemon=True)
+            self._job.start()
+
+    def _do(self, number: str, work: Work, request: dict[str, Any]) -> None:
+        def progress(fraction: float, stage: str) -> None:
+            if self._cancel.is_set():
+                raise Cancelled
+            self._say({"id": number, "event": "progress", "fraction": round(fraction, 4), "stage": stage})
+
+        try:
+            answer = work(request, progress)
+        except Cancelled:
+            self._say({"id": number, "event": "cancelled"})
+        except Exception as error:
+            self._fail(number, error)
+        else:
+            self._say({"id": number, "event": "done", **answer})
+
+    def _fail(self, number: str, error: Exception) -> None:
+        expected = isinstance(error, AnimcoreError)
+        kind = type(error).__name__
+        message = str(error) if expected else f"The engine failed where it should not ({kind}: {error})."
+        report = "" if expected else "".join(traceback.format_exception(error))
+        self._say({"id": number, "event": "error", "message": message, "report": report})
+
+
+Work = Callable[[dict[str, Any], Callable[[float, str], None]], dict[str, Any]]
+
+
+def _wanted(request: dict[str, Any], name: str) -> Any:
+    if name not in request:
+        raise InputError(f"The engine was asked to {request['do']} without {name!r}.")
+    return request[name]
+
+
+def _generate(request: dict[str, Any], progress: Callable[[float, str], None]) -> dict[str, Any]:
+    # the solvers take a moment to import; the process is ready before that
+    from animcore import batch
+    from animcore.direction import Direction
+    from animcore.rates import exact_rate
+
+    rate = exact_rate("/".join(str(part) for part in _wanted(request, "fps")))
+    out = Path(_wanted(request, "out"))
+    direction = Direction.from_dict(request.get("direction", {}))
+    motion, facts = batch.generate(Path(_wanted(request, "audio")), rate, direction, progress)
+    motion.save(out)
+    return {"motion": str(out), "frames": motion.frame_count, **_facts(facts)}
+
+
+def _inspect(request: dict[str, Any], progress: Callable[[float, str], None]) -> dict[str, Any]:
+    from animcore import audio
+
+    return _facts(audio.load(_wanted(request, "audio"), progress).facts)
+
+
+def _facts(facts: Any) -> dict[str, Any]:
+    values = facts.to_dict()
+    return {"warnings": values.pop("warnings"), "duration": values["duration"], "facts": values}
+
+
+WORK: dict[str, Work] = {"generate": _generate, "inspect": _inspect}
+
+
+def main() -> None:
+    """Serve on standard input and output; whatever else prints goes to the log (standard error)."""
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    requests = os.fdopen(sys.stdin.fileno(), "r", encoding="utf-8", errors="replace", closefd=False)
+    Service(answers).run(requests)
+    os._exit(0)  # a library's thread must not keep the process alive behind its parent
+
+
+if __name__ == "__main__":
+    main()

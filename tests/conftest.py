@@ -1,0 +1,35 @@
+"""Fixtures that several rooms share: recordings made by the tests, good and bad."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def spoken_line() -> Path:
+    """A real voice line: the one that the demo speaks."""
+    return ROOT / "assets" / "voices" / "line.flac"
+
+
+@pytest.fixture
+def noise() -> np.ndarray:
+    """Two seconds of noise at 48 kHz: loud enough to be heard, the same each time."""
+    return (np.random.default_rng(0).normal(size=96_000) * 0.1).astype(np.float32)
+
+
+@pytest.fixture
+def sound(tmp_path: Path):
+    """Write samples (N,) or (N, channels) to a file of a name and return its path."""
+
+    def write(name: str, samples: np.ndarray, rate: int = 48_000, **options: str) -> Path:
+        path = tmp_path / name
+        soundfile.write(path, samples, rate, **options)
+        return path
+
+    return write

@@ -1,0 +1,88 @@
+"""The commands as a user types them."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from animcore import batch
+from animcore.cli import main
+from animcore.errors import Cancelled
+from animcore.files import livelink
+from animcore.motion import Motion
+from animcore.rates import exact_rate
+
+
+def test_a_line_becomes_files_of_both_formats_that_agree(spoken_line, tmp_path, capsys):
+    assert main(["generate", str(spoken_line), "--out", str(tmp_path / "takes"), "--fps", "60"]) == 0
+    assert sorted(path.name for path in (tmp_path / "takes").iterdir()) == ["line.csv", "line.npz"]
+    motion = Motion.load(tmp_path / "takes" / "line.npz")
+    table = livelink.read(tmp_path / "takes" / "line.csv", exact_rate(60))
+    assert motion.frame_count == table.frame_count
+    assert abs(motion.arkit - table.arkit).max() < 1e-6
+    assert f"{motion.frame_count} frames" in capsys.readouterr().out
+
+
+def test_two_runs_give_equal_files_and_another_seed_another_take(spoken_line, tmp_path):
+    for name, seed in [("a", "1"), ("b", "1"), ("c", "2")]:
+        main(["generate", str(spoken_line), "--out", str(tmp_path / name), "--seed", seed])
+    files = [(tmp_path / name / "line.npz").read_bytes() for name in "abc"]
+    assert files[0] == files[1] != files[2]
+
+
+def test_one_bad_file_does_not_stop_the_others(spoken_line, tmp_path, capsys):
+    (tmp_path / "bad.wav").write_text("no sound")
+    good = tmp_path / "声音 and 'quotes'.flac"
+    shutil.copy(spoken_line, good)
+    out = tmp_path / "takes"
+    assert main(["generate", str(tmp_path / "bad.wav"), str(good), "--out", str(out), "--format", "npz"]) == 1
+    assert [path.name for path in out.iterdir()] == [good.stem + ".npz"]
+    assert "bad.wav is not a sound file that can be decoded" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--fps", "fast"], "not a frame rate"),
+        (["--format", "gif"], "There is no format 'gif'"),
+        (["--strength", "lips"], "REGION=VALUE"),
+        (["--strength", "ears=1"], "no region 'ears'"),
+        (["--intensity", "3"], "between 0 and 2"),
+    ],
+)
+def test_wrong_options_are_refused_before_any_work(spoken_line, tmp_path, capsys, options, words):
+    assert main(["generate", str(spoken_line), "--out", str(tmp_path / "takes"), *options]) == 1
+    assert words in capsys.readouterr().err
+    assert not (tmp_path / "takes").exists()
+
+
+def test_two_files_of_one_name_are_refused(tmp_path, capsys):
+    assert main(["generate", str(tmp_path / "a.wav"), str(tmp_path / "b" / "A.mp3"), "--out", str(tmp_path)]) == 1
+    assert "would both be written" in capsys.readouterr().err
+
+
+def test_an_interrupted_batch_keeps_what_was_finished(spoken_line, tmp_path):
+    second = tmp_path / "second.flac"
+    shutil.copy(spoken_line, second)
+
+    def stop(fraction: float, stage: str) -> None:
+        if stage == "second.flac":
+            raise Cancelled
+
+    out = tmp_path / "out"
+    with pytest.raises(Cancelled):
+        batch.run([spoken_line, second], batch.Order(out, ["npz"]), stop)
+    assert [path.name for path in out.iterdir()] == ["line.npz"]
+
+
+def test_inspect_and_help_explain_themselves(spoken_line, capsys):
+    assert main(["inspect", str(spoken_line)]) == 0
+    assert "LUFS" in capsys.readouterr().out
+    answer = subprocess.run(
+        [sys.executable, "-m", "animcore.cli", "--help"], capture_output=True, text=True, check=True
+    )
+    assert "generate" in answer.stdout
+    assert "examples:" in answer.stdout

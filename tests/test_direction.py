@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from animcore.direction import REGIONS, Direction
+from animcore.errors import InputError
+
+strengths = st.dictionaries(st.sampled_from(REGIONS), st.floats(0, 2))
+
+
+@given(st.builds(Direction, seed=st.integers(0, 2**32), intensity=st.floats(0, 2), strengths=strengths))
+def test_a_direction_reads_back(direction):
+    assert Direction.from_dict(direction.to_dict()) == direction
+
+
+def test_a_region_that_is_not_named_stands_at_one():
+    assert Direction(strengths={"lips": 0.5}).strength("jaw") == 1.0
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"seed": -1},
+        {"seed": 1.5},
+        {"seed": True},
+        {"intensity": 2.1},
+        {"intensity": float("nan")},
+        {"strengths": {"lips": "much"}},
+        {"strengths": {"ears": 1.0}},
+        {"mood": "happy"},
+    ],
+)
+def test_what_is_no_direction_is_refused(values):
+    with pytest.raises(InputError):
+        Direction.from_dict(values)

@@ -1,0 +1,100 @@
+"""The rooms import only what DESIGN.md allows, and importing does nothing."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import animcore
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# From the ground up: a room imports from its own line and from those before it.
+ROOMS = [
+    {"errors", "progress", "names"},
+    {"atomic", "rates", "loudness"},
+    {"audio", "motion", "direction"},
+    {"speech"},
+    {"solvers"},
+    {"finish"},
+    {"bodies"},
+    {"retarget"},
+    {"avatar"},
+    {"files"},
+    {"training"},
+    {"judge"},
+    {"batch"},
+    {"service"},
+    {"cli"},
+]
+FLOOR = {room: level for level, rooms in enumerate(ROOMS) for room in rooms}
+
+ENGINE = sorted((ROOT / "animcore").rglob("*.py"))
+ADDON = sorted((ROOT / "blender_addon").rglob("*.py"))
+
+
+def imports(path: Path) -> set[str]:
+    """Every module that a file imports, wherever in it, relative ones made absolute."""
+    package = path.relative_to(ROOT).with_suffix("").parts
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join(package[: len(package) - node.level]) if node.level else ""
+            module = ".".join(filter(None, [base, node.module]))
+            found |= {module} | {f"{module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def forbidden(path: Path) -> list[str]:
+    """Imports of a module of the engine that lie on a floor above its own."""
+    inner = path.relative_to(ROOT / "animcore").with_suffix("").parts[0]
+    if inner == "__init__":
+        return []
+    rooms = {name.split(".")[1] for name in imports(path) if name.startswith("animcore.")}
+    return sorted(room for room in rooms & FLOOR.keys() if FLOOR[room] > FLOOR[inner])
+
+
+@pytest.mark.parametrize("path", ENGINE, ids=lambda path: str(path.relative_to(ROOT)))
+def test_rooms_of_the_engine_stand_on_those_below(path):
+    inner = path.relative_to(ROOT / "animcore").with_suffix("").parts[0]
+    assert inner in FLOOR or inner == "__init__", f"{inner} is no room of DESIGN.md"
+    assert forbidden(path) == []
+    assert "bpy" not in {name.split(".")[0] for name in imports(path)}
+
+
+@pytest.mark.parametrize("path", ADDON, ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_extension_touches_the_engine_only_through_messages(path):
+    assert {name.split(".")[0] for name in imports(path)} & {"animcore", "torch", "onnxruntime", "av"} == set()
+
+
+def test_the_rule_catches_a_room_that_reaches_up(monkeypatch, tmp_path):
+    (tmp_path / "animcore").mkdir()
+    bad = tmp_path / "animcore" / "audio.py"
+    bad.write_text("def f():\n    from animcore.solvers import performance\n")
+    monkeypatch.setattr(sys.modules[__name__], "ROOT", tmp_path)
+    assert forbidden(bad) == ["solvers"]
+
+
+@pytest.mark.parametrize("path", [*ENGINE, *ADDON, ROOT / "build_addon.py"], ids=lambda path: path.name)
+def test_files_stay_short(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 500
+
+
+def test_the_engine_needs_no_heavy_package():
+    script = (
+        "import sys, animcore.service, animcore.cli, animcore.batch\n"
+        "print(sorted({name.split('.')[0] for name in sys.modules} & {'torch', 'scipy', 'librosa', 'bpy', 'smplx'}))"
+    )
+    answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "[]"
+    assert answer.stderr == ""
+
+
+def test_the_changelog_tells_of_this_version():
+    assert f"## {animcore.__version__}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")

@@ -1,0 +1,135 @@
+"""The engine as its parents see it: a process that answers lines, cancels, fails in sentences and dies with them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from animcore.motion import Motion
+
+
+class Engine:
+    def __init__(self) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "animcore.service"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8",
+        )  # fmt: skip
+        assert self.read()["event"] == "ready"
+
+    def say(self, **message) -> None:
+        self.process.stdin.write(json.dumps(message) + "\n")
+        self.process.stdin.flush()
+
+    def read(self) -> dict:
+        return json.loads(self.process.stdout.readline())
+
+    def end_of(self, number: str) -> dict:
+        """The answer that ends a job; progress before it must rise."""
+        last = 0.0
+        while True:
+            answer = self.read()
+            if answer["id"] != number:
+                continue
+            if answer["event"] != "progress":
+                return answer
+            assert answer["fraction"] >= last
+            last = answer["fraction"]
+
+
+@pytest.fixture
+def engine():
+    engine = Engine()
+    yield engine
+    engine.process.kill()
+    engine.process.communicate()
+
+
+def wish(audio: Path, out: Path, number: str = "1", **changes) -> dict:
+    return {"id": number, "do": "generate", "audio": str(audio), "fps": [24000, 1001], "out": str(out), **changes}
+
+
+def test_a_line_becomes_a_motion_at_the_rate_that_was_asked(engine, spoken_line, tmp_path):
+    engine.say(**wish(spoken_line, tmp_path / "take.npz", direction={"seed": 3}))
+    answer = engine.end_of("1")
+    assert answer["event"] == "done", answer
+    motion = Motion.load(Path(answer["motion"]))
+    assert (motion.rate.numerator, motion.rate.denominator) == (24000, 1001)
+    assert motion.frame_count == answer["frames"] == int(answer["duration"] * motion.rate) + 1
+    assert motion.arkit[:, 17].max() > 0.1
+    assert {"duration", "sample_rate", "loudness", "silences"} <= answer["facts"].keys()
+    assert [path.name for path in tmp_path.iterdir()] == ["take.npz"]
+
+
+def test_inspect_tells_the_facts(engine, spoken_line):
+    engine.say(id="1", do="inspect", audio=str(spoken_line))
+    answer = engine.end_of("1")
+    assert answer["event"] == "done"
+    assert answer["facts"]["channels"] == 1
+
+
+def test_a_cancelled_job_leaves_nothing_and_the_engine_lives(engine, sound, noise, spoken_line, tmp_path):
+    long = sound("long.wav", np.tile(noise, 300))
+    (tmp_path / "out").mkdir()
+    engine.say(**wish(long, tmp_path / "out" / "take.npz"))
+    engine.read()
+    engine.say(id="1", do="cancel")
+    assert engine.end_of("1")["event"] == "cancelled"
+    assert not list((tmp_path / "out").iterdir())
+    engine.say(**wish(spoken_line, tmp_path / "out" / "take.npz", "2"))
+    assert engine.end_of("2")["event"] == "done"
+
+
+def test_a_second_job_is_refused_while_one_runs(engine, sound, noise, tmp_path):
+    engine.say(**wish(sound("long.wav", np.tile(noise, 300)), tmp_path / "a.npz"))
+    engine.say(**wish(sound("short.wav", noise), tmp_path / "b.npz", "2"))
+    answer = engine.end_of("2")
+    assert answer["event"] == "error"
+    assert "being made already" in answer["message"]
+    engine.say(id="1", do="cancel")
+    assert engine.end_of("1")["event"] == "cancelled"
+
+
+@pytest.mark.parametrize(
+    ("message", "words"),
+    [
+        ("this is no JSON", "cannot read"),
+        ("[]", "cannot read"),
+        ('{"id": "1"}', "cannot read"),
+        ('{"id": "1", "do": "dance"}', "knows no 'dance'"),
+        ('{"id": "1", "do": "generate"}', "without 'fps'"),
+        ('{"id": "1", "do": "generate", "fps": [24, 0], "out": "x", "audio": "y"}', "not a frame rate"),
+        ('{"id": "1", "do": "inspect", "audio": "/nowhere.wav"}', "There is no file"),
+        ('{"id": "1", "do": "generate", "fps": [24, 1], "out": "/x/y", "audio": "z", "direction": {"a": 1}}', "'a'"),
+    ],
+)
+def test_a_wrong_message_is_answered_with_one_sentence(engine, message, words):
+    engine.process.stdin.write(message + "\n")
+    engine.process.stdin.flush()
+    answer = engine.read()
+    assert answer["event"] == "error"
+    assert words in answer["message"]
+    assert answer["report"] == ""
+
+
+def test_what_should_not_happen_comes_with_a_report(engine):
+    engine.say(id="1", do="inspect", audio=[1])
+    answer = engine.end_of("1")
+    assert answer["event"] == "error"
+    assert "TypeError" in answer["message"]
+    assert "Traceback" in answer["report"]
+
+
+def test_it_dies_with_its_parent_and_leaves_no_half_file(engine, sound, noise, tmp_path):
+    engine.say(**wish(sound("long.wav", np.tile(noise, 300)), tmp_path / "take.npz"))
+    engine.read()
+    engine.process.stdin.close()
+    started = time.monotonic()
+    assert engine.process.wait(10) == 0
+    assert time.monotonic() - started < 5
+    assert [path.name for path in tmp_path.iterdir()] == ["long.wav"]
