@@ -59,7 +59,7 @@ class Take:
     @property
     def message(self) -> str:
         """One line for the panel."""
-        bones = f" and {len(self.bones)} bones" if self.bones else ""
+        bones = f" and {len(self.bones)} bone{'s' * (len(self.bones) > 1)}" if self.bones else ""
         return f"{self.shape_count} shapes{bones} keyed on frames {self.first_frame} to {self.last_frame}."
 
 

@@ -15,9 +15,6 @@ from pathlib import Path
 
 import numpy as np
 
-NAMES = tuple(json.loads(os.environ["FAKE_ENGINE_NAMES"]))
-SECONDS = float(os.environ.get("FAKE_ENGINE_SECONDS", "2"))
-
 
 def say(**message: object) -> None:
     """Send one line."""
@@ -25,30 +22,37 @@ def say(**message: object) -> None:
     sys.stdout.flush()
 
 
-def weights(count: int, rate: float) -> np.ndarray:
-    """(count, 52) values that differ from column to column: a slow wave in 0..1."""
-    times = np.arange(count)[:, None] / rate
-    return (0.5 - 0.5 * np.cos(2 * np.pi * times * (1 + np.arange(len(NAMES)) / 52))).astype(np.float32)
+def weights(times: np.ndarray) -> np.ndarray:
+    """(T, 52) values at times (T,) in seconds that differ from column to column: a slow wave in 0..1."""
+    return (0.5 - 0.5 * np.cos(2 * np.pi * times[:, None] * (1 + np.arange(52) / 52))).astype(np.float32)
 
 
-def write_take(request: dict) -> int:
+def swings(times: np.ndarray) -> dict[str, np.ndarray]:
+    """Poses at times (T,) in seconds."""
+    swing = np.sin(times * 3).astype(np.float32)
+    still = np.zeros_like(swing)
+    return {
+        "head_pose": np.stack([0.2 * swing, 0.1 * swing, 0.05 * swing], 1),
+        "jaw_pose": np.stack([0.2 * np.abs(swing), still, still], 1),
+        "eye_pose": np.stack([np.stack([0.1 * swing, 0.1 * swing, still], 1)] * 2, 1),
+    }
+
+
+def write_take(request: dict, seconds: float) -> int:
     """Write a performance; returns its number of frames."""
     top, bottom = request["fps"]
-    count = int(SECONDS * top / bottom) + 1
-    swing = np.sin(np.arange(count) * bottom / top * 3).astype(np.float32)
-    still = np.zeros_like(swing)
+    count = int(seconds * top / bottom) + 1
+    times = np.arange(count) * bottom / top
     np.savez(
         request["out"],
         format="animcore.motion",
         version=1,
-        names=np.array(NAMES),
-        arkit=weights(count, top / bottom),
+        names=np.array(json.loads(os.environ["FAKE_ENGINE_NAMES"])),
+        arkit=weights(times),
         fps=top / bottom,
         fps_rational=np.array([top, bottom]),
         start=0.0,
-        head_pose=np.stack([0.2 * swing, 0.1 * swing, 0.05 * swing], 1),
-        jaw_pose=np.stack([0.2 * np.abs(swing), still, still], 1),
-        eye_pose=np.stack([np.stack([0.1 * swing, 0.1 * swing, still], 1)] * 2, 1),
+        **swings(times),
     )
     return count
 
@@ -73,9 +77,10 @@ def generate(request: dict, cancelled: threading.Event) -> None:
         Path(request["out"]).write_bytes(b"PK half a file")
         say(id=number, event="done", motion=request["out"], frames=1, warnings=[])
         return
-    frames = write_take(request)
+    seconds = float(os.environ["FAKE_ENGINE_SECONDS"])
+    frames = write_take(request, seconds)
     warnings = ["The voice is quiet."] if "quiet" in wish else []
-    say(id=number, event="done", motion=request["out"], frames=frames, duration=SECONDS, warnings=warnings)
+    say(id=number, event="done", motion=request["out"], frames=frames, duration=seconds, warnings=warnings)
 
 
 def main() -> None:
