@@ -14,7 +14,7 @@ Array = NDArray[np.float64]
 
 _STILL = 1e-9  # radians below which a rotation has no axis
 _NECK_SHARE = 0.4  # of a head rotation that comes without its own neck track
-_SNAP = np.cos(np.radians(30.0))  # how near to straight axes a skeleton's own must be to be taken as straight
+_SNAP = np.cos(np.radians(25.0))  # how near to a straight axis one of a skeleton must be to be taken as that axis
 
 
 def local_rotations(poses: NDArray, rest: Array, character_axes: Array) -> Array:
@@ -99,19 +99,25 @@ def character_axes(left: Array, up: Array) -> Array | None:
 
     A skeleton's own line from hips to head leans a little; axes that are nearly straight are taken as straight.
     """
-    if np.linalg.norm(left) < _STILL or np.linalg.norm(up) < _STILL:
+    y_axis = _straightened(up)
+    if y_axis is None:
         return None
-    x_axis = left / np.linalg.norm(left)
-    y_axis = up - x_axis * (up @ x_axis)
-    if np.linalg.norm(y_axis) < _STILL:
+    x_axis = _straightened(left - y_axis * (left @ y_axis))
+    if x_axis is None:
         return None
-    y_axis /= np.linalg.norm(y_axis)
-    axes = np.column_stack((x_axis, y_axis, np.cross(x_axis, y_axis)))
-    straight = np.zeros((3, 3))
-    rows = np.argmax(np.abs(axes), axis=0)
-    straight[rows, range(3)] = np.sign(axes[rows, range(3)])
-    near = len(set(rows)) == 3 and (np.abs(axes[rows, range(3)]) > _SNAP).all()
-    return straight if near else axes
+    x_axis = x_axis - y_axis * (x_axis @ y_axis)
+    x_axis /= np.linalg.norm(x_axis)
+    return np.column_stack((x_axis, y_axis, np.cross(x_axis, y_axis)))
+
+
+def _straightened(direction: Array) -> Array | None:
+    """A unit vector along a direction (3,), or along the axis that it is near to; None where it has no length."""
+    length = np.linalg.norm(direction)
+    if length < _STILL:
+        return None
+    unit = direction / length
+    nearest = int(np.argmax(np.abs(unit)))
+    return np.eye(3)[nearest] * np.sign(unit[nearest]) if abs(unit[nearest]) > _SNAP else unit
 
 
 def _matrices(rotations: Array) -> Array:
