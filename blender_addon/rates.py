@@ -26,12 +26,6 @@ def exact_rate(fps: int, base: float) -> Fraction:
     return Fraction(fps) / Fraction(base).limit_denominator(_DENOMINATORS[-1])
 
 
-def frames_of(seconds: float, rate: Fraction) -> int:
-    """Return how many whole frames cover a duration in seconds: at least one."""
-    covered = Fraction(seconds).limit_denominator(1_000_000) * rate
-    return max(1, -(-covered.numerator // covered.denominator))
-
-
 def _single(value: float) -> float:
     """Round to the 32-bit float that Blender stores."""
     return float(struct.unpack("f", struct.pack("f", value))[0])
