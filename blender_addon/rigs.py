@@ -205,13 +205,25 @@ def _all_held(name: str, held: list[str]) -> str:
 
 def _check_editable(faces: Iterable[Face]) -> None:
     for face in faces:
-        for block in (face.mesh.data, face.key):
-            if not block.is_editable:
-                library = block.library.filepath if block.library is not None else "another file"
-                raise AddonError(
-                    f"The shapes of {face.mesh.name!r} are linked from {library} and cannot be keyed here; make a library "
-                    "override of the mesh data as well (Outliner > Library Override > Make > Selected & Content)."
-                )
+        if not face.mesh.is_editable:
+            library = face.mesh.library.filepath if face.mesh.library is not None else "another file"
+            raise AddonError(
+                f"{face.mesh.name!r} is linked from {library} and cannot be keyed here; make a library override of the "
+                "character first (Object > Library Override > Make)."
+            )
+
+
+def own_shapes(face: Face) -> bpy.types.Mesh | None:
+    """Let an overridden object have its own shapes: Blender leaves its mesh linked, and linked shapes take no keys.
+
+    Returns:
+        The linked mesh that an override of it replaced now, or None where nothing had to be done.
+    """
+    linked = face.mesh.data
+    if linked.is_editable:
+        return None
+    linked.override_create(remap_local_usages=True)
+    return linked
 
 
 def _shape_notes(faces: Iterable[Face], found: set[str]) -> list[str]:

@@ -77,11 +77,12 @@ def apply(scene: bpy.types.Scene, character: rigs.Character, motion: Motion, pla
         )
     first = placement.start_frame + round(motion.start * rate)
     last = first + motion.frame_count - 1
-    work = list(_work(character, motion))
-    if not work:
-        raise AddonError(f"Nothing of {character.name!r} could be keyed; choose another character.")
     notes = list(character.notes)
     with ExitStack() as undo:
+        notes += _own_shapes(character, undo)
+        work = list(_work(character, motion))
+        if not work:
+            raise AddonError(f"Nothing of {character.name!r} could be keyed; choose another character.")
         actions = []
         for owner, channels in work:
             name = _action_name(placement.name, owner, len(work))
@@ -110,6 +111,21 @@ def apply(scene: bpy.types.Scene, character: rigs.Character, motion: Motion, pla
 def motion_has_poses(motion: Motion) -> bool:
     """Whether the performance moves bones at all."""
     return any(track is not None for track in (motion.head, motion.neck, motion.jaw, motion.eyes))
+
+
+def _own_shapes(character: rigs.Character, undo: ExitStack) -> list[str]:
+    """Override the meshes of a linked character; returns what was done."""
+    names = []
+    for face in character.faces:
+        if (linked := rigs.own_shapes(face)) is not None:
+            undo.callback(_relink, face.mesh.data, linked)
+            names.append(face.mesh.name)
+    return [f"The mesh data of {', '.join(names)} got a library override, so that its shapes can be keyed."] if names else []
+
+
+def _relink(own: bpy.types.Mesh, linked: bpy.types.Mesh) -> None:
+    own.user_remap(linked)
+    bpy.data.meshes.remove(own)
 
 
 def _work(character: rigs.Character, motion: Motion) -> Iterator[tuple[bpy.types.ID, list[Channel]]]:
