@@ -42,10 +42,15 @@ def test_the_nearest_spelling_wins():
 
 
 def test_halves_stand_for_a_whole():
-    assert matching.match(ARKIT, ["browInnerUp_L", "browInnerUp_R"]) == {"browInnerUp": ("browInnerUp_L", "browInnerUp_R")}
+    assert matching.match(ARKIT, ["browInnerUp_L", "browInnerUp_R"]) == {
+        "browInnerUp": ("browInnerUp_L", "browInnerUp_R")
+    }
     assert matching.match(ARKIT, ["browInnerUp_L"]) == {}
     # the mouth has its own left and right, which are no halves of another shape
-    assert matching.match(ARKIT, ["mouthLeft", "mouthRight"]) == {"mouthLeft": ("mouthLeft",), "mouthRight": ("mouthRight",)}
+    assert matching.match(ARKIT, ["mouthLeft", "mouthRight"]) == {
+        "mouthLeft": ("mouthLeft",),
+        "mouthRight": ("mouthRight",),
+    }
 
 
 def test_every_convention_is_recognized_by_its_own_names():

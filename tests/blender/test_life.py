@@ -18,13 +18,24 @@ from blender_addon.jobs import State
 
 def traces() -> dict:
     """Everything in Blender that could be ours."""
-    names = ("load_pre", "load_post", "undo_post", "redo_post", "frame_change_post", "save_pre", "depsgraph_update_post")
+    names = (
+        "load_pre",
+        "load_post",
+        "undo_post",
+        "redo_post",
+        "frame_change_post",
+        "save_pre",
+        "depsgraph_update_post",
+    )
     return {
         "types": sorted(name for name in dir(bpy.types) if "animcore" in name.lower()),
         "operators": dir(bpy.ops.animcore),
         "property": hasattr(bpy.types.Scene, "animcore"),
         "handlers": [
-            handler.__name__ for name in names for handler in getattr(bpy.app.handlers, name) if "blender_addon" in handler.__module__
+            handler.__name__
+            for name in names
+            for handler in getattr(bpy.app.handlers, name)
+            if "blender_addon" in handler.__module__
         ],
         "timer": bpy.app.timers.is_registered(runner._tick),
     }
