@@ -6,6 +6,7 @@ head to nod down and the jaw to open, +Y turns to the character's left. Poses ar
 
 from __future__ import annotations
 
+import math
 import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
@@ -128,13 +129,14 @@ class Motion:
         """Return the same performance at another frame rate, by linear interpolation between frames.
 
         Between neighbouring frames rotations are small, and linear interpolation of axis-angle is slerp to first
-        order. The last frame is the last one that does not lie behind the end of this motion.
+        order. T frames last T / rate seconds; every new frame that starts within them is there, the ones behind the last
+        old frame hold it.
         """
         if rate == self.rate or self.frame_count == 0:
             return replace(self, rate=rate)
-        count = int(Fraction(self.frame_count - 1) / self.rate * rate) + 1
-        position = np.arange(count) * float(self.rate / rate)
-        before = np.minimum(position.astype(np.int64), self.frame_count - 1)
+        count = math.ceil(self.frame_count / self.rate * rate)
+        position = np.minimum(np.arange(count) * float(self.rate / rate), self.frame_count - 1)
+        before = position.astype(np.int64)
         after = np.minimum(before + 1, self.frame_count - 1)
         share = (position - before).astype(np.float32)
 

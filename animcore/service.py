@@ -28,7 +28,7 @@ class Service:
         self._output = output
         self._lock = threading.Lock()
         self._job: threading.Thread | None = None
-        self._job_id = ""
+        self._job_id = ""  # of the job under way; empty where there is none
         self._cancel = threading.Event()
 
     def run(self, requests: TextIO) -> None:
@@ -54,7 +54,7 @@ class Service:
             request = json.loads(line)
             number, wish = str(request["id"]), request["do"]
         except (ValueError, KeyError, TypeError) as error:
-            self._fail("", InputError(f"The engine got a message that it cannot read ({error!r})."))
+            self._say(_failure("", InputError(f"The engine got a message that it cannot read ({error!r}).")))
             return
         if wish == "cancel":
             if number == self._job_id:
@@ -62,9 +62,12 @@ class Service:
             return
         work = WORK.get(wish)
         if work is None:
-            self._fail(number, InputError(f"The engine knows no {wish!r}; it knows {', '.join(WORK)} and cancel."))
-        elif self._job is not None and self._job.is_alive():
-            self._fail(number, InputError("A performance is being made already; wait for it or cancel it first."))
+            self._say(
+                _failure(number, InputError(f"The engine knows no {wish!r}; it knows {', '.join(WORK)} and cancel."))
+            )
+        elif self._job_id:
+            busy = InputError("A performance is being made already; wait for it or cancel it first.")
+            self._say(_failure(number, busy))
         else:
             self._cancel.clear()
             self._job_id = number
@@ -78,20 +81,21 @@ class Service:
             self._say({"id": number, "event": "progress", "fraction": round(fraction, 4), "stage": stage})
 
         try:
-            answer = work(request, progress)
+            ending = {"id": number, "event": "done", **work(request, progress)}
         except Cancelled:
-            self._say({"id": number, "event": "cancelled"})
+            ending = {"id": number, "event": "cancelled"}
         except Exception as error:
-            self._fail(number, error)
-        else:
-            self._say({"id": number, "event": "done", **answer})
+            ending = _failure(number, error)
+        self._job_id = ""  # before the parent hears of the end and asks for more
+        self._say(ending)
 
-    def _fail(self, number: str, error: Exception) -> None:
-        expected = isinstance(error, AnimcoreError)
-        kind = type(error).__name__
-        message = str(error) if expected else f"The engine failed where it should not ({kind}: {error})."
-        report = "" if expected else "".join(traceback.format_exception(error))
-        self._say({"id": number, "event": "error", "message": message, "report": report})
+
+def _failure(number: str, error: Exception) -> dict[str, Any]:
+    """One sentence for the user; a traceback for us where it is not the user's input that failed."""
+    expected = isinstance(error, AnimcoreError)
+    message = str(error) if expected else f"The engine failed where it should not ({type(error).__name__}: {error})."
+    report = "" if expected else "".join(traceback.format_exception(error))
+    return {"id": number, "event": "error", "message": message, "report": report}
 
 
 Work = Callable[[dict[str, Any], Callable[[float, str], None]], dict[str, Any]]

@@ -1,90 +1,55 @@
-"""How fast the shipped solvers are: seconds of sound for each second of work, on at most two cores.
+"""How many times faster than real time a performance is made, reading the file included: `python benchmarks/solver_speed.py`.
 
-python benchmarks/solver_speed.py [AUDIO] [--minutes 3]
-
-Repeats the recording (by default the shipped voice line) to the length asked for, and reports the best of three runs,
-the memory and the machine.
+Runs the whole way of `animcore generate` up to the finished Motion on the shipped voice line, as it is and repeated to one
+and to ten minutes, three times each, and prints the median.
 """
 
 from __future__ import annotations
 
-import argparse
-import os
-import platform
-import resource
+import statistics
+import sys
 import tempfile
 import time
-import wave
-from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
+import soundfile
+from machine import describe
 
-from animcore import audio
-from animcore.audio import AudioClip
+from animcore import batch
 from animcore.direction import Direction
-from animcore.motion import Motion
-from animcore.solvers import articulation
-from animcore.solvers.performance import perform
 
-LINE = Path(__file__).resolve().parents[1] / "assets" / "voices" / "line.flac"
-CORES = 2
+LINE = Path(__file__).resolve().parent.parent / "assets" / "voices" / "line.flac"
+LENGTHS = (0, 60, 600)  # seconds; 0 is the line itself
+RUNS = 3
 
 
-def repeated(path: Path, minutes: float) -> AudioClip:
-    """The recording again and again, as long as wanted."""
-    samples = audio.load(path).samples
-    wanted = int(minutes * 60 * audio.RATE)
-    long = np.tile(samples, -(-wanted // len(samples)))[:wanted]
-    with tempfile.TemporaryDirectory() as folder:
-        target = Path(folder) / f"{path.stem}.wav"
-        with wave.open(str(target), "wb") as file:
-            file.setparams((1, 2, audio.RATE, 0, "NONE", ""))
-            file.writeframes((np.clip(long, -1, 1) * 32767).astype("<i2").tobytes())
-        return audio.load(target)
-
-
-def best(work: Callable[[], Motion]) -> float:
-    """Seconds of the fastest of three runs."""
-    times = []
-    for _ in range(3):
+def seconds_taken(path: Path) -> float:
+    """Median time of making a Motion at 30 fps from a file."""
+    taken = []
+    for _ in range(RUNS):
         start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return min(times)
-
-
-def processor() -> str:
-    """The processor's name as Linux knows it, or what Python knows."""
-    facts = Path("/proc/cpuinfo")
-    lines = facts.read_text().splitlines() if facts.exists() else []
-    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
+        batch.generate(path, Fraction(30), Direction())
+        taken.append(time.perf_counter() - start)
+    return statistics.median(taken)
 
 
 def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("audio", type=Path, nargs="?", default=LINE)
-    parser.add_argument("--minutes", type=float, default=3.0)
-    options = parser.parse_args()
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])
-    clip = repeated(options.audio, options.minutes)
-    print(f"machine   {processor()}, {CORES} cores of {os.cpu_count()}, load {os.getloadavg()[0]:.1f} before the run")
-    print(
-        f"software  onnxruntime {onnxruntime.__version__}, numpy {np.__version__}, Python {platform.python_version()}"
-    )
-    print(f"sound     {options.audio.name}, repeated to {clip.duration:.0f} s")
-    print(f"network   {articulation.MODEL.name}, {articulation.MODEL.stat().st_size / 1e6:.1f} MB")
-    works: dict[str, Callable[[], Motion]] = {
-        "articulation": lambda: articulation.solve(clip, Direction()),
-        "whole performance": lambda: perform(clip, Direction()),
-    }
-    for name, work in works.items():
-        seconds = best(work)
-        print(f"{name:18s}{seconds:8.2f} s   {clip.duration / seconds:7.0f} times real time")
-    print(f"memory    {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3:.0f} MB at most")
+    """Print a row a length."""
+    print(f"machine: {describe()}, onnxruntime {onnxruntime.__version__}")
+    print(f"command: python {' '.join(sys.argv)}")
+    samples, rate = soundfile.read(LINE, dtype="float32")
+    batch.generate(LINE, Fraction(30), Direction())  # loads the network
+    print(f"{'audio':>10s} {'taken':>10s} {'times real time':>16s}")
+    with tempfile.TemporaryDirectory() as folder:
+        for length in LENGTHS:
+            path = Path(folder) / f"{length}.wav"
+            wanted = length * rate or len(samples)
+            soundfile.write(path, np.tile(samples, -(-wanted // len(samples)))[:wanted], rate)
+            taken = seconds_taken(path)
+            print(f"{wanted / rate:8.1f} s {taken:8.3f} s {wanted / rate / taken:16.1f}")
 
 
 if __name__ == "__main__":

@@ -47,7 +47,9 @@ def engine():
     engine = Engine()
     yield engine
     engine.process.kill()
-    engine.process.communicate()
+    engine.process.wait()
+    for pipe in (engine.process.stdin, engine.process.stdout, engine.process.stderr):
+        pipe.close()
 
 
 def wish(audio: Path, out: Path, number: str = "1", **changes) -> dict:

@@ -152,7 +152,7 @@ def garment(
 def make_clothes(person: Person) -> list[Part]:
     """Return sweater, trousers and shoes."""
     points, heads = person.vertices, joint_heads(person)
-    sweater, _ = garment(person, "Sweater", sweater_level(person, points), 0.0085, 6, 0.0035)
+    sweater, _ = garment(person, "Sweater", sweater_level(person, points), 0.0045, 6, 0.0030)
     waist = heads["left_hip"][2] + 0.06
     legs = np.minimum(waist - points[:, 2], points[:, 2] - (heads["left_ankle"][2] + 0.010))
     trousers, _ = garment(person, "Trousers", legs, 0.0050, 5, 0.0030)

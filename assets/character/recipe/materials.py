@@ -99,12 +99,21 @@ def tongue() -> bpy.types.Material:
 
 
 def hair() -> bpy.types.Material:
-    """Hair: brown, lighter towards the ends, each strand a little different, fine lines along it."""
+    """Hair: brown, darker at the roots, each strand a little different, fine lines along it."""
     g = Graph("Animcore Hair")
-    shade = g.attribute("strand")
-    colour = g.mix(g.span(shade, 0.0, 1.0), (0.030, 0.0135, 0.0075), (0.075, 0.034, 0.017))
-    colour = g.mix(g.span(g.attribute("along"), 0.0, 0.25, 0.55, 0.0), colour, (0.018, 0.009, 0.006))
-    return g.principled(Base_Color=colour, Roughness=0.42, Specular_IOR_Level=0.5, Sheen_Weight=0.08)
+    shade, across, along = g.attribute("strand"), g.attribute("across"), g.attribute("along")
+    thread = g.add(
+        "ShaderNodeCombineXYZ",
+        {0: g.math("MULTIPLY", across, 5.0), 1: g.math("MULTIPLY", along, 0.9), 2: g.math("MULTIPLY", shade, 400.0)},
+    )
+    lines = g.noise(1.0, 3.0, thread, 0.7)
+    tone = g.math("ADD", g.math("MULTIPLY", shade, 0.55), g.math("MULTIPLY", g.span(lines, 0.3, 0.7), 0.45))
+    colour = g.mix(tone, (0.022, 0.0095, 0.0050), (0.115, 0.052, 0.026))
+    colour = g.mix(g.span(along, 0.0, 0.3, 0.6, 0.0), colour, (0.020, 0.0095, 0.006))
+    normal = g.bump(lines, 0.6, 0.004)
+    return g.principled(
+        Base_Color=colour, Roughness=g.span(lines, 0.2, 0.8, 0.34, 0.55), Normal=normal, Specular_IOR_Level=0.38,
+    )  # fmt: skip
 
 
 def lash() -> bpy.types.Material:

@@ -1,0 +1,20 @@
+"""The operators `bpy.ops.animcore.*`, one file a subject."""
+
+from __future__ import annotations
+
+from .character import ANIMCORE_OT_add_character, ANIMCORE_OT_use_selected
+from .generate import ANIMCORE_OT_cancel, ANIMCORE_OT_generate
+from .help import ANIMCORE_OT_check_engine, ANIMCORE_OT_copy_report, ANIMCORE_OT_dismiss
+from .voice import ANIMCORE_OT_inspect, ANIMCORE_OT_pick_audio
+
+CLASSES = (
+    ANIMCORE_OT_add_character,
+    ANIMCORE_OT_use_selected,
+    ANIMCORE_OT_pick_audio,
+    ANIMCORE_OT_inspect,
+    ANIMCORE_OT_generate,
+    ANIMCORE_OT_cancel,
+    ANIMCORE_OT_copy_report,
+    ANIMCORE_OT_dismiss,
+    ANIMCORE_OT_check_engine,
+)

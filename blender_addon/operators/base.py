@@ -1,0 +1,44 @@
+"""What all operators share: one sentence for the user, a report for those who mend, and never a bare traceback."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+
+import bpy
+
+from ..errors import AddonError
+from ..runner import Outcome, session
+
+
+class AnimcoreOperator(bpy.types.Operator):
+    """Runs `work`; an `AddonError` becomes its sentence in the panel and in the report."""
+
+    bl_options = {"REGISTER", "INTERNAL"}  # noqa: RUF012 (Blender reads a plain set)
+
+    def work(self, context: bpy.types.Context) -> None:
+        """Do it.
+
+        Raises:
+            AddonError: where it cannot be done.
+        """
+        raise NotImplementedError
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Run, and say in one sentence what went wrong."""
+        try:
+            self.work(context)
+        except AddonError as error:
+            return self._fail(str(error), "")
+        except Exception as error:
+            report = traceback.format_exc()
+            print(report, file=sys.stderr)
+            return self._fail(f"Animcore failed where it should not ({type(error).__name__}: {error}).", report)
+        return {"FINISHED"}
+
+    def _fail(self, message: str, report: str) -> set[str]:
+        already_told = session.outcome is not None and session.outcome.message == message
+        if not session.jobs.busy and not already_told:
+            session.outcome = Outcome(True, message, report=report)
+        self.report({"ERROR"}, message)
+        return {"CANCELLED"}

@@ -1,0 +1,78 @@
+"""Reports for those who mend: what happened, and whether the engine runs."""
+
+from __future__ import annotations
+
+import platform
+
+import bpy
+
+from .. import preferences, runner
+from ..errors import AddonError
+from ..jobs import Job, State
+from .base import AnimcoreOperator
+
+
+class ANIMCORE_OT_copy_report(AnimcoreOperator):
+    """Copy what happened, with versions and the engine's log, to paste it into a message for help"""
+
+    bl_idname = "animcore.copy_report"
+    bl_label = "Copy Report"
+
+    def work(self, context: bpy.types.Context) -> None:
+        """Put the report onto the clipboard."""
+        context.window_manager.clipboard = report_text()
+        self.report({"INFO"}, "The report is on the clipboard")
+
+
+class ANIMCORE_OT_dismiss(AnimcoreOperator):
+    """Remove this message"""
+
+    bl_idname = "animcore.dismiss"
+    bl_label = "Dismiss"
+
+    def work(self, _context: bpy.types.Context) -> None:
+        """Forget the outcome."""
+        runner.session.outcome = None
+
+
+class ANIMCORE_OT_check_engine(AnimcoreOperator):
+    """Start the engine with the Python chosen here and see whether it answers"""
+
+    bl_idname = "animcore.check_engine"
+    bl_label = "Check Engine"
+
+    @classmethod
+    def poll(cls, _context: bpy.types.Context) -> bool:
+        """Whether the engine is free."""
+        return not runner.session.jobs.busy
+
+    def work(self, _context: bpy.types.Context) -> None:
+        """Ask it for nothing but its greeting."""
+        runner.session.engine_note = "Starting ..."
+        runner.session.jobs.begin(preferences.launch(), {})
+        runner.session.finish = _tell
+        if bpy.app.background:
+            runner.wait()
+        else:
+            runner.watch()
+
+
+def _tell(job: Job) -> None:
+    failed = job.state is not State.DONE
+    runner.session.engine_note = job.message if failed else f"The engine {runner.session.jobs.version} answers."
+    if failed:
+        raise AddonError(job.message)
+
+
+def report_text() -> str:
+    """Everything that helps to find a fault: versions, the last message, its traceback and the engine's log."""
+    outcome, engine = runner.session.outcome, runner.session.jobs.engine
+    lines = [
+        f"Blender {bpy.app.version_string}, Python {platform.python_version()}, {platform.platform()}",
+        f"Engine {runner.session.jobs.version or 'not started yet'}",
+    ]
+    if outcome is not None:
+        lines += [outcome.message, *outcome.notes, outcome.report]
+    if engine is not None:
+        lines += ["Log of the engine:", engine.log]
+    return "\n".join(line for line in lines if line)

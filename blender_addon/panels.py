@@ -1,0 +1,148 @@
+"""The panel in the sidebar of the 3D view. Drawing reads what is known already and computes nothing."""
+
+from __future__ import annotations
+
+import textwrap
+import time
+
+import bpy
+
+from . import properties, runner
+from .jobs import Job, State
+
+_LINE = 7.5  # pixels that a character takes in a label, at a scale of 1
+
+
+class _Sidebar:
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "Animcore"
+
+
+class ANIMCORE_PT_main(_Sidebar, bpy.types.Panel):
+    """Character, voice, Generate and what came of it."""
+
+    bl_label = "Animcore"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draw the boxes from top to bottom."""
+        settings = properties.of(context.scene)
+        width = _characters(context)
+        _draw_character(self.layout.box().column(), settings, width)
+        _draw_voice(self.layout.box().column(), settings, width)
+        _draw_generate(self.layout, context.scene, width)
+
+
+class ANIMCORE_PT_direction(_Sidebar, bpy.types.Panel):
+    """How the performance is to be played."""
+
+    bl_label = "Direction"
+    bl_parent_id = "ANIMCORE_PT_main"
+    bl_options = {"DEFAULT_CLOSED"}  # noqa: RUF012
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draw the strengths."""
+        settings = properties.of(context.scene)
+        self.layout.use_property_split = True
+        self.layout.use_property_decorate = False
+        self.layout.prop(settings, "intensity")
+        column = self.layout.column(align=True)
+        for region in properties.REGIONS:
+            column.prop(settings, region)
+        self.layout.prop(settings, "seed")
+
+
+CLASSES = (ANIMCORE_PT_main, ANIMCORE_PT_direction)
+
+
+def _draw_character(column: bpy.types.UILayout, settings: properties.AnimcoreSettings, width: int) -> None:
+    row = column.row()
+    row.label(text="Character", icon="ARMATURE_DATA")
+    row.prop(settings, "source", text="", icon_only=True, expand=True)
+    if settings.source == "COLLECTION":
+        column.prop(settings, "collection", text="")
+    else:
+        row = column.row(align=True)
+        row.prop(settings, "character", text="")
+        row.operator("animcore.use_selected", text="", icon="RESTRICT_SELECT_OFF")
+    if settings.root is None:
+        column.operator("animcore.add_character", icon="ADD")
+    elif settings.character_problem:
+        _text(column, settings.character_problem, width, "ERROR")
+        column.operator("animcore.add_character", icon="ADD")
+    else:
+        _text(column, settings.character_summary, width, "CHECKMARK")
+
+
+def _draw_voice(column: bpy.types.UILayout, settings: properties.AnimcoreSettings, width: int) -> None:
+    column.label(text="Voice", icon="SPEAKER")
+    row = column.row(align=True)
+    row.prop(settings, "audio", text="")
+    row.operator("animcore.inspect", text="", icon="VIEWZOOM")
+    if settings.audio_facts:
+        _text(column, settings.audio_facts, width, "CHECKMARK")
+    if settings.audio_problem:
+        _text(column, settings.audio_problem, width, "ERROR")
+    row = column.row()
+    row.prop(settings, "start_frame")
+    row.prop(settings, "add_sound")
+
+
+def _draw_generate(layout: bpy.types.UILayout, scene: bpy.types.Scene, width: int) -> None:
+    job = runner.session.jobs.current
+    column = layout.column()
+    if job is not None and not job.state.over:
+        _draw_progress(column.box().column(), job)
+    else:
+        button = column.column()
+        button.scale_y = 1.6
+        button.operator("animcore.generate", icon="PLAY")
+        if (reason := runner.disabled_reason(scene)) and reason != properties.of(scene).character_problem:
+            _text(column, reason + ".", width, "INFO")
+    if runner.session.outcome is not None:
+        _draw_outcome(column.box().column(), runner.session.outcome, width)
+
+
+def _draw_progress(column: bpy.types.UILayout, job: Job) -> None:
+    left = job.seconds_left(time.monotonic())
+    column.progress(factor=job.fraction, text=f"{job.stage} · {job.fraction:.0%}", type="BAR")
+    row = column.row()
+    row.label(text="" if left is None else f"{_duration(left)} left")
+    row.operator("animcore.cancel", icon="X")
+    row.enabled = job.state is not State.CANCELLING
+
+
+def _draw_outcome(column: bpy.types.UILayout, outcome: runner.Outcome, width: int) -> None:
+    row = column.row()
+    _text(row.column(), outcome.message, width - 4, "ERROR" if outcome.failed else "CHECKMARK", alert=outcome.failed)
+    row.operator("animcore.dismiss", text="", icon="X", emboss=False)
+    for note in outcome.notes:
+        _text(column, note, width, "INFO")
+    if outcome.failed:
+        column.operator("animcore.copy_report", icon="COPYDOWN")
+
+
+def _characters(context: bpy.types.Context) -> int:
+    """How many characters a line of the panel holds."""
+    scale = context.preferences.system.ui_scale
+    return max(16, int(context.region.width / (_LINE * scale)) - 8)
+
+
+def _text(column: bpy.types.UILayout, text: str, width: int, icon: str, *, alert: bool = False) -> None:
+    """A sentence over as many lines as it needs; only the first has the icon."""
+    lines = column.column(align=True)
+    lines.alert = alert
+    lines.scale_y = 0.8
+    for number, line in enumerate(_wrapped(text, width)):
+        lines.label(text=line, icon="BLANK1" if number else icon, translate=False)
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    """Break a text at spaces, and long words where they must be."""
+    return textwrap.wrap(text, width, break_long_words=True) or [text]
+
+
+def _duration(seconds: float) -> str:
+    """Seconds as people say them."""
+    whole = max(1, round(seconds))
+    return f"{whole} s" if whole < 90 else f"{whole // 60} min {whole % 60:02d} s"

@@ -1,0 +1,118 @@
+"""What the user sets, kept in the scene.
+
+Blender reads the annotations of these classes as values, so this module does not postpone them.
+"""
+
+from typing import Any
+
+import bpy
+
+from . import rigs
+from .errors import AddonError
+
+REGIONS: tuple[str, ...] = ("lips", "jaw", "brows", "cheeks", "blinks", "gaze", "head")
+
+
+def _strength(label: str, text: str) -> Any:
+    """A slider 0..2 at 1."""
+    return bpy.props.FloatProperty(
+        name=label, description=text, default=1.0, min=0.0, max=2.0, subtype="FACTOR", options=set()
+    )
+
+
+def _is_character(_settings: bpy.types.PropertyGroup, candidate: bpy.types.Object) -> bool:
+    return candidate.type in {"MESH", "ARMATURE", "EMPTY"}
+
+
+def _character_changed(settings: "AnimcoreSettings", _context: bpy.types.Context) -> None:
+    settings.describe_character()
+
+
+def _audio_changed(settings: "AnimcoreSettings", _context: bpy.types.Context) -> None:
+    settings.audio_facts = settings.audio_problem = ""
+
+
+class AnimcoreSettings(bpy.types.PropertyGroup):
+    """Animcore's settings of a scene. None of them is animatable: they are orders, not motion."""
+
+    source: bpy.props.EnumProperty(
+        name="Character from",
+        description="What to choose the character by",
+        items=(
+            ("OBJECT", "Object", "A mesh or an armature; everything that belongs to it is found", "OBJECT_DATA", 0),
+            ("COLLECTION", "Collection", "All meshes of a collection", "OUTLINER_COLLECTION", 1),
+        ),
+        options=set(),
+        update=_character_changed,
+    )
+    character: bpy.props.PointerProperty(
+        name="Character",
+        description="The head, the armature or the empty that the character hangs on",
+        type=bpy.types.Object,
+        poll=_is_character,
+        update=_character_changed,
+    )
+    collection: bpy.props.PointerProperty(
+        name="Collection",
+        description="The collection that holds the character's meshes and its armature",
+        type=bpy.types.Collection,
+        update=_character_changed,
+    )
+    character_summary: bpy.props.StringProperty(options={"HIDDEN", "SKIP_SAVE"})
+    character_problem: bpy.props.StringProperty(options={"HIDDEN", "SKIP_SAVE"})
+
+    audio: bpy.props.StringProperty(
+        name="Voice",
+        description="The sound or film file with the voice; any kind that ffmpeg reads",
+        subtype="FILE_PATH",
+        options=set(),
+        update=_audio_changed,
+    )
+    audio_facts: bpy.props.StringProperty(options={"HIDDEN", "SKIP_SAVE"})
+    audio_problem: bpy.props.StringProperty(options={"HIDDEN", "SKIP_SAVE"})
+    start_frame: bpy.props.IntProperty(
+        name="Start Frame", description="The frame at which the voice begins", default=1, options=set()
+    )
+    add_sound: bpy.props.BoolProperty(
+        name="Sound Strip", description="Put the voice on the sequencer, at the start frame", default=True, options=set()
+    )
+
+    seed: bpy.props.IntProperty(
+        name="Seed",
+        description="Another number gives another take: other blinks, glances and head movement",
+        min=0,
+        options=set(),
+    )
+    intensity: _strength("Intensity", "Strength of the whole performance; 1 is as spoken")
+    lips: _strength("Lips", "How strongly the lips are shaped")
+    jaw: _strength("Jaw", "How far the jaw opens")
+    brows: _strength("Brows", "How much the eyebrows move")
+    cheeks: _strength("Cheeks", "How much cheeks and nose move")
+    blinks: _strength("Blinks", "How far the eyes close in a blink; 0 turns blinking off")
+    gaze: _strength("Gaze", "How much the eyes look around; 0 keeps them straight")
+    head: _strength("Head", "How much the head moves; 0 keeps it still")
+
+    @property
+    def root(self) -> bpy.types.Object | bpy.types.Collection | None:
+        """What the user chose the character by."""
+        return self.collection if self.source == "COLLECTION" else self.character
+
+    def direction(self) -> dict[str, Any]:
+        """The settings that the engine is asked with."""
+        strengths = {region: round(getattr(self, region), 4) for region in REGIONS}
+        return {"seed": self.seed, "intensity": round(self.intensity, 4), "strengths": strengths}
+
+    def describe_character(self) -> None:
+        """Read the character and keep what was found as text, so that drawing the panel costs nothing."""
+        self.character_summary = self.character_problem = ""
+        if self.root is None:
+            return
+        try:
+            self.character_summary = rigs.read(self.root).summary
+        except AddonError as error:
+            self.character_problem = str(error)
+
+
+def of(scene: bpy.types.Scene) -> AnimcoreSettings:
+    """Return Animcore's settings of a scene."""
+    return scene.animcore

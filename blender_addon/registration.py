@@ -1,0 +1,30 @@
+"""Everything that is registered with Blender, in one ordered list; leaving mirrors entering."""
+
+from __future__ import annotations
+
+import bpy
+
+from . import operators, panels, preferences, properties, runner
+
+CLASSES = (
+    properties.AnimcoreSettings,
+    preferences.AnimcorePreferences,
+    *operators.CLASSES,
+    *panels.CLASSES,
+)
+
+
+def register() -> None:
+    """Register classes, the scene's property and the handlers."""
+    for cls in CLASSES:
+        bpy.utils.register_class(cls)
+    bpy.types.Scene.animcore = bpy.props.PointerProperty(type=properties.AnimcoreSettings)
+    runner.start()
+
+
+def unregister() -> None:
+    """End the engine and remove everything that `register` added."""
+    runner.stop()
+    del bpy.types.Scene.animcore
+    for cls in reversed(CLASSES):
+        bpy.utils.unregister_class(cls)

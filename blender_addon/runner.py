@@ -1,0 +1,348 @@
+"""Makes performances: asks the engine and puts its answer onto the character, by timers or in one blocking call.
+
+Between the press of the button and the answer the user works on: what was asked is kept as names and numbers of
+data-blocks, never as references.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import shutil
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from . import motion_file, preferences, properties, rigs, takes
+from .errors import AddonError
+from .jobs import Job, Jobs, State
+from .rates import exact_rate
+
+_INTERVAL = 0.1  # seconds between looks at the engine
+_BUSY_OPERATORS = ("TRANSFORM_OT_", "SCULPT_OT_", "PAINT_OT_", "RENDER_OT_")  # an answer waits for their end
+
+Progress = Callable[[float, str], None]
+
+
+@dataclass(frozen=True)
+class Order:
+    """What was asked for, as it was when the user asked.
+
+    Attributes:
+        scene: session number of the scene.
+        root: session number of the object or collection that the character was chosen by.
+        root_name: its name, for messages.
+        audio: the sound file as Blender keeps it.
+        placement: where the take goes.
+        folder: temporary folder for the engine's answer.
+    """
+
+    scene: int
+    root: int
+    root_name: str
+    audio: str
+    placement: takes.Placement
+    folder: Path
+
+
+@dataclass
+class Outcome:
+    """How the last job ended, for the panel: one sentence, what else to know, and a report for those who mend it."""
+
+    failed: bool
+    message: str
+    notes: tuple[str, ...] = ()
+    report: str = ""
+    take: takes.Take | None = None
+
+
+@dataclass
+class Session:
+    """What lives as long as the extension is registered: the engine, and the order that it works on."""
+
+    jobs: Jobs = field(default_factory=Jobs)
+    order: Order | None = None
+    outcome: Outcome | None = None
+    engine_note: str = ""
+    finish: Callable[[Job], None] | None = None
+
+    def reset(self) -> None:
+        """End the engine and forget everything."""
+        self.jobs.close()
+        _drop_folder(self.order)
+        self.order, self.outcome, self.finish, self.engine_note = None, None, None, ""
+
+
+session = Session()
+
+
+def disabled_reason(scene: bpy.types.Scene) -> str:
+    """Say in one sentence why Generate cannot be pressed; empty when it can."""
+    settings = properties.of(scene)
+    if session.jobs.busy:
+        return "A performance is being made already; wait for it or cancel it first"
+    if not settings.audio:
+        return "Choose a sound file with a voice first"
+    if settings.root is None:
+        return "Choose a character first, or add the default one"
+    return settings.character_problem
+
+
+def order_take(scene: bpy.types.Scene, *, name: str = "") -> Job:
+    """Check everything that can be checked now, and ask the engine for a performance.
+
+    Raises:
+        AddonError: where it cannot be made: what is wrong and what to do.
+    """
+    if session.jobs.busy:
+        raise AddonError("A performance is being made already; wait for it or cancel it first.")
+    settings = properties.of(scene)
+    if not settings.audio:
+        raise AddonError("No sound file is chosen; pick one under Voice.")
+    _check_scene(scene)
+    audio = Path(bpy.path.abspath(settings.audio))
+    if not audio.is_file():
+        raise AddonError(f"There is no file {audio}; pick the sound again.")
+    rigs.read(settings.root)  # its error is better heard before the work than after it
+    launch = preferences.launch()
+    rate = exact_rate(scene.render.fps, scene.render.fps_base)
+    direction = settings.direction()
+    folder = Path(tempfile.mkdtemp(prefix="animcore-"))
+    asked = {"audio": str(audio), "fps": [rate.numerator, rate.denominator], "direction": direction}
+    placement = takes.Placement(
+        settings.start_frame, name or audio.stem, settings.audio if settings.add_sound else "", asked
+    )
+    root = settings.root
+    session.order = Order(scene.session_uid, root.session_uid, root.name, settings.audio, placement, folder)
+    session.outcome = None
+    session.finish = _finish_take
+    try:
+        return session.jobs.begin(launch, {"do": "generate", **asked, "out": str(folder / "take.npz")})
+    except BaseException:
+        _drop_folder(session.order)
+        session.order = None
+        raise
+
+
+def order_inspection(scene: bpy.types.Scene) -> Job:
+    """Ask the engine what it hears in the sound file.
+
+    Raises:
+        AddonError: where there is none, or another job runs.
+    """
+    settings = properties.of(scene)
+    audio = Path(bpy.path.abspath(settings.audio)) if settings.audio else None
+    if audio is None or not audio.is_file():
+        raise AddonError(f"There is no file {audio}; pick the sound again." if audio else "No sound file is chosen.")
+    uid = scene.session_uid
+    job = session.jobs.begin(preferences.launch(), {"do": "inspect", "audio": str(audio)})
+    session.finish = lambda done: _finish_inspection(done, uid)
+    return job
+
+
+def watch() -> None:
+    """Have a timer look at the job until it is over. In background mode there are no timers: see `wait`."""
+    if not bpy.app.timers.is_registered(_tick):
+        bpy.app.timers.register(_tick, first_interval=_INTERVAL)
+
+
+def wait(progress: Progress | None = None) -> None:
+    """Block until the job is over and its answer is in the scene.
+
+    Raises:
+        AddonError: with the sentence that the panel would show.
+    """
+    job = session.jobs.current
+    assert job is not None
+    try:
+        while not job.state.over:
+            session.jobs.tick()
+            if progress is not None:
+                progress(job.fraction, job.stage)
+            time.sleep(_INTERVAL / 5)
+    except BaseException:  # Ctrl+C, or the caller's own
+        session.reset()
+        raise
+    _close_job(job)
+    if session.outcome is not None and session.outcome.failed:
+        raise AddonError(session.outcome.message)
+
+
+def cancel() -> None:
+    """Leave the current job."""
+    session.jobs.cancel()
+
+
+def unwatch() -> None:
+    """Stop the timer."""
+    if bpy.app.timers.is_registered(_tick):
+        bpy.app.timers.unregister(_tick)
+
+
+def _tick() -> float | None:
+    """The timer: take in news, redraw, and when the job is over put its answer into the scene."""
+    job = session.jobs.current
+    if job is None:
+        return None
+    session.jobs.tick()
+    if job.state.over and not _interface_busy():
+        _close_job(job)
+        _redraw()
+        return _INTERVAL if session.jobs.busy else None
+    _redraw()
+    return _INTERVAL
+
+
+def _close_job(job: Job) -> None:
+    """Do what the end of a job asks for; whatever goes wrong there becomes the outcome."""
+    finish, session.finish = session.finish, None
+    if finish is None:
+        return
+    try:
+        finish(job)
+    except AddonError as error:
+        session.outcome = Outcome(True, str(error), report=job.report)
+    except Exception as error:
+        report = traceback.format_exc()
+        print(report, file=sys.stderr)
+        session.outcome = Outcome(True, f"The result could not be written ({error}); the scene is as it was.", report=report)
+
+
+def _finish_take(job: Job) -> None:
+    order, session.order = session.order, None
+    assert order is not None
+    try:
+        if job.state is State.CANCELLED:
+            session.outcome = Outcome(False, "Cancelled; nothing was changed.")
+            return
+        if job.state is State.FAILED:
+            session.outcome = Outcome(True, job.message, report=job.report)
+            return
+        take = _write(order, Path(job.answer["motion"]))
+        notes = (*map(str, job.answer.get("warnings", ())), *take.notes)
+        session.outcome = Outcome(False, take.message, notes, take=take)
+    finally:
+        _drop_folder(order)
+
+
+def _write(order: Order, path: Path) -> takes.Take:
+    """Put the engine's answer onto the character, as one step of undo."""
+    scene = _by_uid(bpy.data.scenes, order.scene)
+    root = _by_uid(bpy.data.objects, order.root) or _by_uid(bpy.data.collections, order.root)
+    if scene is None or root is None:
+        gone = "The scene" if scene is None else f"The character {order.root_name!r}"
+        raise AddonError(f"{gone} is no longer in this file; nothing was written.")
+    _check_scene(scene)
+    take = takes.apply(scene, rigs.read(root), motion_file.load(path), order.placement)
+    push_undo("Animcore: Generate")
+    return take
+
+
+def _finish_inspection(job: Job, scene_uid: int) -> None:
+    scene = _by_uid(bpy.data.scenes, scene_uid)
+    if scene is None or job.state is State.CANCELLED:
+        return
+    settings = properties.of(scene)
+    if job.state is State.FAILED:
+        settings.audio_problem = job.message
+        return
+    settings.audio_facts = _facts_line(job.answer.get("facts", {}))
+    settings.audio_problem = " ".join(map(str, job.answer.get("warnings", ())))
+
+
+def _facts_line(facts: dict[str, Any]) -> str:
+    """Say in one line what the engine heard."""
+    parts = []
+    if "duration" in facts:
+        parts.append(f"{facts['duration']:.1f} s")
+    if "sample_rate" in facts:
+        parts.append(f"{facts['sample_rate'] / 1000:g} kHz")
+    if "channels" in facts:
+        parts.append({1: "mono", 2: "stereo"}.get(facts["channels"], f"{facts['channels']} channels"))
+    return " · ".join(parts)
+
+
+def push_undo(message: str) -> None:
+    """Make the change one step of undo; a timer has no window of its own, so one is borrowed."""
+    windows = bpy.context.window_manager.windows
+    override = bpy.context.temp_override(window=windows[0]) if len(windows) else contextlib.nullcontext()
+    with override:
+        if bpy.ops.ed.undo_push.poll():
+            bpy.ops.ed.undo_push(message=message)
+
+
+def _check_scene(scene: bpy.types.Scene) -> None:
+    if not scene.is_editable:
+        raise AddonError(f"The scene {scene.name!r} is linked from another file and cannot be changed here; use your own.")
+
+
+def _by_uid(collection: Any, uid: int) -> Any:
+    return next((block for block in collection if block.session_uid == uid), None)
+
+
+def _drop_folder(order: Order | None) -> None:
+    if order is not None:
+        shutil.rmtree(order.folder, ignore_errors=True)
+
+
+def _interface_busy() -> bool:
+    """Whether the user is in the middle of something that a change of the scene would disturb."""
+    if bpy.app.is_job_running("RENDER"):
+        return True
+    windows = bpy.context.window_manager.windows
+    return any(one.bl_idname.startswith(_BUSY_OPERATORS) for window in windows for one in window.modal_operators)
+
+
+def _redraw() -> None:
+    for window in bpy.context.window_manager.windows:
+        for area in window.screen.areas:
+            if area.type in {"VIEW_3D", "PREFERENCES"}:
+                area.tag_redraw()
+
+
+@bpy.app.handlers.persistent
+def forget_order(*_args: Any) -> None:
+    """Another file is opened: what was asked for the old one is cancelled."""
+    unwatch()
+    session.reset()
+
+
+@bpy.app.handlers.persistent
+def forget_outcome(*_args: Any) -> None:
+    """After undo or redo the last message may no longer be true."""
+    if session.outcome is not None and not session.outcome.failed:
+        session.outcome = None
+
+
+HANDLERS = (
+    (bpy.app.handlers.load_pre, forget_order),
+    (bpy.app.handlers.undo_post, forget_outcome),
+    (bpy.app.handlers.redo_post, forget_outcome),
+)
+
+
+def start() -> None:
+    """Hook into Blender."""
+    for handlers, handler in HANDLERS:
+        if handler not in handlers:
+            handlers.append(handler)
+    atexit.register(session.jobs.close)
+
+
+def stop() -> None:
+    """Unhook, and end the engine."""
+    unwatch()
+    for handlers, handler in HANDLERS:
+        if handler in handlers:
+            handlers.remove(handler)
+    atexit.unregister(session.jobs.close)
+    session.reset()
+
+

@@ -1,0 +1,76 @@
+"""The sound strip of a take on the scene's sequencer, in Blender's old and new names for it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+
+from .errors import AddonError
+
+MARK = "animcore"  # custom property of a strip that Animcore added
+_CHANNELS = range(1, 128)
+
+
+def strips_of(scene: bpy.types.Scene) -> Any:
+    """Return the top-level strips of a scene's sequencer, which is made where there is none."""
+    editor = scene.sequence_editor or scene.sequence_editor_create()
+    return editor.strips if hasattr(editor, "strips") else editor.sequences
+
+
+def place(scene: bpy.types.Scene, path: str, frame: int, length: int) -> tuple[bpy.types.ID | None, bool]:
+    """Put a sound file onto the sequencer at a frame; an earlier strip of ours with the same file makes room.
+
+    A strip of the user's with that file at that frame is left as it is, and no second one is added.
+
+    Args:
+        scene: the scene whose sequencer it is.
+        path: the file as Blender should keep it (absolute, or relative with ``//``).
+        frame: where the first sample sounds.
+        length: frames that the sound covers, to find a channel that is free there.
+
+    Returns:
+        The strip, and whether it was added now.
+
+    Raises:
+        AddonError: where this Blender cannot make sound strips.
+    """
+    strips = strips_of(scene)
+    same = [strip for strip in strips if strip.type == "SOUND" and _same_file(strip, path)]
+    for strip in same:
+        if MARK not in strip and int(_start(strip)) == frame:
+            return strip, False
+    try:
+        added = strips.new_sound(bpy.path.display_name_from_filepath(path), path, _free(scene, frame, length), frame)
+    except RuntimeError as error:
+        raise AddonError(f"The sound could not be put on the sequencer ({str(error).strip()}).") from error
+    added[MARK] = True
+    for strip in same:
+        if MARK in strip:
+            strips.remove(strip)
+    return added, True
+
+
+def _same_file(strip: Any, path: str) -> bool:
+    return strip.sound is not None and bpy.path.abspath(strip.sound.filepath) == bpy.path.abspath(path)
+
+
+def _start(strip: Any) -> float:
+    """The frame at which a strip's content begins (renamed in Blender 5.2)."""
+    return float(strip.content_start if hasattr(strip, "content_start") else strip.frame_start)
+
+
+def _extent(strip: Any) -> tuple[int, int]:
+    """The frames a strip covers, the last one excluded (renamed in Blender 5.2)."""
+    if hasattr(strip, "left_handle"):
+        return int(strip.left_handle), int(strip.right_handle)
+    return int(strip.frame_final_start), int(strip.frame_final_end)
+
+
+def _free(scene: bpy.types.Scene, frame: int, length: int) -> int:
+    """The lowest channel with nothing in it from `frame` on for `length` frames, which is not locked."""
+    extents = [(strip.channel, *_extent(strip)) for strip in strips_of(scene)]
+    taken = {channel for channel, first, end in extents if first < frame + length and end > frame}
+    channels = scene.sequence_editor.channels
+    locked = {index for index in _CHANNELS if index < len(channels) and (channels[index].lock or channels[index].mute)}
+    return next((index for index in _CHANNELS if index not in taken | locked), _CHANNELS[-1])

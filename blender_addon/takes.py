@@ -1,0 +1,248 @@
+"""Turns a performance into keys on a character: all of it, or nothing.
+
+Every array is computed and every action filled before the first thing in the scene changes; where a later step fails, what
+was changed is put back.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import bpy
+import numpy as np
+
+from . import keys, pose, rigs, sound
+from .errors import AddonError
+from .keys import Channel
+from .motion_file import Motion
+from .profiles import driving
+from .rates import exact_rate
+
+_EYES = ("left_eye", "right_eye")
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where a take goes.
+
+    Attributes:
+        start_frame: the frame of the start of the sound.
+        name: what the take is called, usually after its sound file.
+        audio: the sound file as Blender should keep it, or empty for a take without a strip.
+        settings: what was asked of the engine; it is stored with the take.
+    """
+
+    start_frame: int
+    name: str
+    audio: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Take:
+    """What was written: the actions' names, the first and last frame, how many keys, and what the user should know."""
+
+    name: str
+    actions: tuple[str, ...]
+    first_frame: int
+    last_frame: int
+    key_count: int
+    shape_count: int
+    bones: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def message(self) -> str:
+        """One line for the panel."""
+        bones = f" and {len(self.bones)} bone{'s' * (len(self.bones) > 1)}" if self.bones else ""
+        return f"{self.shape_count} shapes{bones} keyed on frames {self.first_frame} to {self.last_frame}."
+
+
+def apply(scene: bpy.types.Scene, character: rigs.Character, motion: Motion, placement: Placement) -> Take:
+    """Write a performance onto a character as a take of its own that plays at once.
+
+    Raises:
+        AddonError: where it cannot be done; the scene is then as it was.
+    """
+    rate = exact_rate(scene.render.fps, scene.render.fps_base)
+    if motion.rate != rate:
+        raise AddonError(
+            f"The scene's frame rate was changed to {float(rate):.3f} while the performance was made at "
+            f"{float(motion.rate):.3f}; generate again."
+        )
+    first = placement.start_frame + round(motion.start * rate)
+    last = first + motion.frame_count - 1
+    notes = list(character.notes)
+    with ExitStack() as undo:
+        notes += _own_shapes(character, undo)
+        work = list(_work(character, motion))
+        if not work:
+            raise AddonError(f"Nothing of {character.name!r} could be keyed; choose another character.")
+        actions = []
+        for owner, channels in work:
+            name = _action_name(placement.name, owner, len(work))
+            action = keys.make_action(owner, name, first, channels)
+            undo.callback(bpy.data.actions.remove, action)
+            _describe(action, placement)
+            actions.append(action)
+        _put_into_scene(scene, work, actions, (first, last), notes, undo)
+        notes += _show(character)
+        undo.pop_all()  # nothing failed: nothing is taken back
+    if placement.audio:
+        notes += _add_sound(scene, placement, motion)
+    scene.frame_set(scene.frame_current)  # an action assigned from outside shows at the next evaluation alone
+    return Take(
+        name=placement.name,
+        actions=tuple(action.name for action in actions),
+        first_frame=first,
+        last_frame=last,
+        key_count=sum(len(channels) for _, channels in work) * motion.frame_count,
+        shape_count=len(character.shape_names),
+        bones=tuple(character.bones.values()) if motion_has_poses(motion) else (),
+        notes=tuple(dict.fromkeys(notes)),
+    )
+
+
+def motion_has_poses(motion: Motion) -> bool:
+    """Whether the performance moves bones at all."""
+    return any(track is not None for track in (motion.head, motion.neck, motion.jaw, motion.eyes))
+
+
+def _own_shapes(character: rigs.Character, undo: ExitStack) -> list[str]:
+    """Override the meshes of a linked character; returns what was done."""
+    names = []
+    for face in character.faces:
+        if (linked := rigs.own_shapes(face)) is not None:
+            undo.callback(_relink, face.mesh.data, linked)
+            names.append(face.mesh.name)
+    return [f"The mesh data of {', '.join(names)} got a library override, so that its shapes can be keyed."] if names else []
+
+
+def _relink(own: bpy.types.Mesh, linked: bpy.types.Mesh) -> None:
+    own.user_remap(linked)
+    bpy.data.meshes.remove(own)
+
+
+def _work(character: rigs.Character, motion: Motion) -> Iterator[tuple[bpy.types.ID, list[Channel]]]:
+    """Everything that will be keyed: each data-block with its channels."""
+    for face in character.faces:
+        if channels := _shape_channels(face, motion):
+            yield face.key, channels
+    if character.armature is not None and (channels := _bone_channels(character, motion)):
+        yield character.armature, channels
+
+
+def _shape_channels(face: rigs.Face, motion: Motion) -> list[Channel]:
+    column = {name.lower(): index for index, name in enumerate(motion.names)}
+    profile = driving()
+    return [
+        Channel(rigs.shape_path(shape), 0, profile.region(name), motion.weights[:, column[name.lower()]])
+        for name, shapes in face.shapes.items()
+        if name.lower() in column
+        for shape in shapes
+    ]
+
+
+def _bone_channels(character: rigs.Character, motion: Motion) -> list[Channel]:
+    armature = character.armature
+    assert armature is not None
+    axes = rigs.character_axes(armature)
+    channels = []
+    for role, poses in _poses(character.bones, motion).items():
+        bone = armature.pose.bones[character.bones[role]]
+        rest = np.array(bone.bone.matrix_local.to_3x3())
+        channels += _rotation(bone, pose.local_rotations(poses, rest, axes))
+    return channels
+
+
+def _poses(bones: Mapping[str, str], motion: Motion) -> dict[str, np.ndarray]:
+    """The rotation (T, 3) of each bone role in the character's axes."""
+    found: dict[str, np.ndarray | None] = {"jaw": motion.jaw}
+    if motion.head is not None and ("head" in bones or "neck" in bones):
+        found["head"], found["neck"] = pose.split(motion.head, motion.neck, "head" in bones, "neck" in bones)
+    for side, role in enumerate(_EYES):
+        found[role] = motion.eyes[:, side] if motion.eyes is not None else None
+    return {role: poses for role, poses in found.items() if poses is not None and role in bones}
+
+
+def _rotation(bone: bpy.types.PoseBone, local: np.ndarray) -> list[Channel]:
+    """Channels of a bone's rotation (T, 3 axis-angle in its own axes), in the mode that the rig uses."""
+    values, what = {
+        "QUATERNION": (pose.quaternions, "rotation_quaternion"),
+        "AXIS_ANGLE": (pose.angles_and_axes, "rotation_axis_angle"),
+    }.get(bone.rotation_mode, (lambda vectors: pose.eulers(vectors, bone.rotation_mode), "rotation_euler"))
+    path = f'pose.bones["{bpy.utils.escape_identifier(bone.name)}"].{what}'
+    columns = values(local).astype(np.float32).T
+    return [Channel(path, index, bone.name, column) for index, column in enumerate(columns)]
+
+
+def _action_name(take: str, owner: bpy.types.ID, count: int) -> str:
+    """The name of a take's action; a character of several data-blocks gets one for each."""
+    if count == 1:
+        return f"Animcore take {take}"
+    part = owner.user.name if isinstance(owner, bpy.types.Key) else owner.name
+    room = keys.short_name(f"Animcore take {take}")[: 60 - len(part)]
+    return f"{room} · {part}"
+
+
+def _describe(action: bpy.types.Action, placement: Placement) -> None:
+    action[keys.TAKE] = placement.name
+    action["animcore_settings"] = json.dumps(dict(placement.settings), sort_keys=True)
+    action.use_fake_user = True  # a take that is set aside later is still there after saving
+
+
+def _put_into_scene(
+    scene: bpy.types.Scene,
+    work: list[tuple[bpy.types.ID, list[Channel]]],
+    actions: list[bpy.types.Action],
+    frames: tuple[int, int],
+    notes: list[str],
+    undo: ExitStack,
+) -> None:
+    """Assign the actions, keep what played before, and make the scene's range long enough."""
+    shown = (min(scene.frame_start, frames[0]), max(scene.frame_end, frames[1]))
+    for (owner, _), action in zip(work, actions, strict=True):
+        undo.callback(keys.Snapshot(owner).restore)
+        before = owner.animation_data.action if owner.animation_data is not None else None
+        if before is not None and keys.TAKE in before:
+            notes.append(f"The earlier take stays as the action {before.name!r}.")
+        if (kept := keys.make_room(owner, shown)) is not None:
+            notes.append(f"Your action {kept!r} plays on beneath the take, on the NLA track {kept!r}.")
+        keys.assign(owner, action)
+    if frames[1] > scene.frame_end:
+        undo.callback(setattr, scene, "frame_end", scene.frame_end)
+        scene.frame_end = frames[1]
+        notes.append(f"The scene now ends at frame {frames[1]}, with the voice.")
+
+
+def _show(character: rigs.Character) -> list[str]:
+    """Turn off what would hide the result; returns what was turned off."""
+    notes = []
+    for face in character.faces:
+        if face.mesh.show_only_shape_key:
+            face.mesh.show_only_shape_key = False
+            notes.append(f"The shape that was pinned on {face.mesh.name!r} hid the others; its pin is off now.")
+    armature = character.armature
+    if armature is not None and character.bones and armature.data.pose_position == "REST":
+        armature.data.pose_position = "POSE"
+        notes.append(f"The armature {armature.name!r} stood in its rest position; it shows its pose now.")
+    return notes
+
+
+def _add_sound(scene: bpy.types.Scene, placement: Placement, motion: Motion) -> list[str]:
+    """Put the voice on the sequencer, and let playback follow it; a Blender without sound only says so."""
+    try:
+        _, added = sound.place(scene, placement.audio, placement.start_frame, motion.frame_count)
+    except AddonError as error:
+        return [str(error)]
+    if not added:
+        return [f"{Path(placement.audio).name} was on the sequencer already."]
+    if scene.sync_mode == "NONE":
+        scene.sync_mode = "AUDIO_SYNC"
+        return ["Playback now follows the sound (Sync to Audio)."]
+    return []

@@ -1,0 +1,114 @@
+"""Scenes and engines for the tests inside Blender. Each test starts from an empty file with the extension registered."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import wave
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+bpy = pytest.importorskip("bpy", reason="these tests run inside Blender: make test-blender")
+
+ROOT = Path(__file__).resolve().parents[2]
+if str(ROOT) not in sys.path:
+    sys.path.insert(0, str(ROOT))
+
+import blender_addon
+from blender_addon import engine, preferences, runner
+from blender_addon.profiles import driving
+
+FAKE_ENGINE = Path(__file__).with_name("fake_engine.py")
+
+
+@pytest.fixture(autouse=True)
+def empty_file(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An empty file, the extension registered, and the engine of the tests instead of the real one."""
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    blender_addon.register()
+    monkeypatch.setattr(preferences, "launch", fake_launch)
+    yield
+    blender_addon.unregister()
+
+
+def fake_launch(*arguments: str, seconds: float = 2.0) -> engine.Launch:
+    """Start the engine of the tests."""
+    environment = {
+        **os.environ,
+        "FAKE_ENGINE_NAMES": json.dumps(driving().shapes),
+        "FAKE_ENGINE_SECONDS": str(seconds),
+    }
+    return engine.Launch((sys.executable, str(FAKE_ENGINE), *arguments), environment)
+
+
+@pytest.fixture
+def voice(tmp_path: Path) -> Callable[..., Path]:
+    """Make a sound file of two seconds with the given name."""
+
+    def make(name: str = "line.wav", seconds: float = 2.0) -> Path:
+        path = tmp_path / name
+        with wave.open(str(path), "wb") as out:
+            out.setnchannels(1)
+            out.setsampwidth(2)
+            out.setframerate(16000)
+            out.writeframes(bytes(2 * int(16000 * seconds)))
+        return path
+
+    return make
+
+
+def set_rate(rate: Fraction) -> None:
+    """Set the scene's frame rate as a user does: 24000/1001 is 24 over 1.001."""
+    render = bpy.context.scene.render
+    whole = round(rate)
+    render.fps, render.fps_base = whole, float(whole / rate)
+
+
+def head(name: str = "Head", shapes: tuple[str, ...] | None = None) -> bpy.types.Object:
+    """Add a mesh of four vertices with the shapes given; each shape lifts one vertex by 1."""
+    mesh = bpy.data.meshes.new(name)
+    mesh.from_pydata([(0, 0, 0), (1, 0, 0), (1, 1, 0), (0, 1, 0)], [], [(0, 1, 2, 3)])
+    made = bpy.data.objects.new(name, mesh)
+    bpy.context.scene.collection.objects.link(made)
+    made.shape_key_add(name="Basis")
+    for number, shape in enumerate(driving().shapes if shapes is None else shapes):
+        block = made.shape_key_add(name=shape, from_mix=False)
+        block.data[number % 4].co.z = 1.0
+    return made
+
+
+def armature(
+    bones: dict[str, tuple[tuple[float, float, float], tuple[float, float, float], float]], name: str = "Rig"
+) -> bpy.types.Object:
+    """Add an armature of unconnected bones: name -> (head, tail, roll); each is a child of the one before it."""
+    rig = bpy.data.objects.new(name, bpy.data.armatures.new(name))
+    bpy.context.scene.collection.objects.link(rig)
+    bpy.context.view_layer.objects.active = rig
+    bpy.ops.object.mode_set(mode="EDIT")
+    above = None
+    for bone_name, (start, end, roll) in bones.items():
+        bone = rig.data.edit_bones.new(bone_name)
+        bone.head, bone.tail, bone.roll, bone.parent = start, end, roll, above
+        above = bone if bone_name in ("pelvis", "neck", "head") else above
+    bpy.ops.object.mode_set(mode="OBJECT")
+    return rig
+
+
+def settings() -> bpy.types.PropertyGroup:
+    """Animcore's settings of the current scene."""
+    return bpy.context.scene.animcore
+
+
+def generate(character: bpy.types.ID, audio: Path, start_frame: int = 1) -> runner.Outcome:
+    """Press Generate as a user would, and return what the panel then says."""
+    mine = settings()
+    mine.source = "COLLECTION" if isinstance(character, bpy.types.Collection) else "OBJECT"
+    setattr(mine, "collection" if mine.source == "COLLECTION" else "character", character)
+    mine.audio, mine.start_frame = str(audio), start_frame
+    bpy.ops.animcore.generate()
+    assert runner.session.outcome is not None
+    return runner.session.outcome
