@@ -70,6 +70,7 @@ class Teachers:
     grid: Kind
     performance: Kind
     synthetic: Kind
+    unspoken: Kind
 
 
 def load(data: Path, cache: Path) -> Teachers:
@@ -82,6 +83,7 @@ def load(data: Path, cache: Path) -> Teachers:
         grid=Kind(recordings.tracked(data / "lips_grid", encoder, cache, 2), 2),
         performance=Kind([clip for clip in performance if clip.name != HELD_OUT], 3),
         synthetic=Kind(recordings.spoken(encoder, cache, 480), 3),
+        unspoken=Kind(recordings.unspoken(encoder, cache, 210), 2),
     )
 
 
@@ -96,11 +98,18 @@ def loss_of(head: Head, face: Face, lips: Lips, teachers: Teachers, generator: n
     states, target, valid, _ = teachers.performance.batch(generator)
     performed = lips.performed_loss(face(head(states))[0], target, valid)
     states, target, valid, _ = teachers.synthetic.batch(generator)
-    entropy = functional.binary_cross_entropy_with_logits(
-        head(states)[..., len(ARKIT) + 1 :], target, reduction="none"
-    ).mean(-1)
-    places = (entropy * valid).sum() / valid.sum()
-    return 0.8 * tracked(teachers.people) + 0.2 * tracked(teachers.grid) + performed + 2 * places
+    places = _places_loss(head(states), target, valid)
+    states, target, valid, _ = teachers.unspoken.batch(generator)
+    logits = head(states)
+    silent = lips.rest_loss(face(logits)[0], logits[..., len(ARKIT)], valid) + _places_loss(logits, target, valid)
+    voiced = 0.8 * tracked(teachers.people) + 0.2 * tracked(teachers.grid) + performed + 2 * places
+    return voiced + 0.3 * silent
+
+
+def _places_loss(logits: Tensor, target: Tensor, valid: Tensor) -> Tensor:
+    """Binary cross-entropy of the places of articulation (B, T, 5) over the valid frames."""
+    entropy = functional.binary_cross_entropy_with_logits(logits[..., len(ARKIT) + 1 :], target, reduction="none")
+    return (entropy.mean(-1) * valid).sum() / valid.sum()
 
 
 def train(teachers: Teachers, steps: int, seed: int, checkpoint: Path) -> Head:

@@ -78,6 +78,15 @@ class Lips(nn.Module):
         per_frame = 3 * error.square().mean(-1) + 0.3 * distance.mean(-1) + 0.15 * distance.amax(-1)
         return (per_frame * valid).sum() / count
 
+    def rest_loss(self, weights: Tensor, closed_logit: Tensor, valid: Tensor) -> Tensor:
+        """How far the mouth of (B, T, 52) is from rest: open lips, closure (B, T) in doubt, shapes that are raised."""
+        opening, _ = self.measures(weights)
+        doubt = functional.binary_cross_entropy_with_logits(
+            closed_logit, torch.ones_like(closed_logit), reduction="none"
+        )
+        raised = weights.square().mean(-1)
+        return (((opening / TYPICAL_OPENING).abs() + 0.3 * doubt + 20 * raised) * valid).sum() / valid.sum()
+
 
 def correlation(a: Tensor, b: Tensor, valid: Tensor) -> Tensor:
     """(B,) Pearson correlation over the valid frames of (B, T) curves; 0 where a curve is flat."""

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from animcore import audio
 from animcore.names import ARKIT
-from animcore.training import synthetic
+from animcore.training import nonspeech, synthetic
 from animcore.training.augmentation import at_loudness, faster, roughened
 from animcore.training.encoder import FPS, HOP, REACH, Encoder
 
@@ -157,6 +157,24 @@ def spoken(encoder: Encoder, cache: Path, count: int) -> list[Clip]:
             _synthetic(name.removesuffix("-states"), data[name], data[name.replace("states", "labels")])
             for name in data.files
             if name.endswith("-states")
+        ]
+
+
+def unspoken(encoder: Encoder, cache: Path, count: int) -> list[Clip]:
+    """Make sounds that are no voice; the target is no place of articulation (T, 5)."""
+    cached = cache / "unspoken.npz"
+    if not cached.exists():
+        contents: dict[str, NDArray[np.float16]] = {}
+        for index, samples in enumerate(nonspeech.sounds(count)):
+            generator = np.random.default_rng([13, index])
+            sound = roughened(samples, generator) if index % 2 else samples
+            contents[f"{index:04d}"] = encoded(encoder, at_loudness(sound, generator.uniform(*_LEVELS)))
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(cached, **contents)
+    with np.load(cached, allow_pickle=False) as data:
+        return [
+            _synthetic(name, data[name], np.zeros((len(data[name]), len(synthetic.PLACES)), np.float32))
+            for name in data.files
         ]
 
 
