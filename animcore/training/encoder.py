@@ -63,9 +63,19 @@ def read_package(data: bytes) -> dict[str, NDArray[np.float32]]:
 
 
 def band_mask(count: Tensor | int, device: torch.device | None = None) -> Tensor:
-    """(count, count) to be added to attention scores: 0 within `BAND` frames, very low outside."""
+    """(blocks, BAND, 3 * BAND) to be added to attention scores: 0 within `BAND` frames and the sound, else very low.
+
+    Queries stand in blocks of `BAND` frames; the keys of a block are those of the block before, of itself and of the
+    one after. So the work grows with the length, not with its square.
+    """
     index = torch.arange(cast(int, count), device=device)
-    return torch.where((index[:, None] - index[None]).abs() <= BAND, 0.0, -1e4)
+    blocks = (cast(int, count) + BAND - 1) // BAND
+    inside = functional.pad(torch.ones_like(index), (BAND, blocks * BAND - cast(int, count) + BAND))
+    inside = torch.cat([inside[: -2 * BAND], inside[BAND:-BAND], inside[2 * BAND :]]).view(3, -1, BAND)
+    key = torch.arange(3 * BAND, device=device) - BAND
+    near = (torch.arange(BAND, device=device)[:, None] - key[None]).abs() <= BAND
+    allowed = near[None] & (inside.transpose(0, 1).reshape(-1, 1, 3 * BAND) > 0)
+    return torch.where(allowed, 0.0, -1e4)
 
 
 class ConformerBlock(nn.Module):
@@ -98,12 +108,21 @@ class ConformerBlock(nn.Module):
         return cast(Tensor, self.norm(x))
 
     def _attend(self, x: Tensor, mask: Tensor) -> Tensor:
+        """Banded attention of (B, T, 144) in the blocks of `band_mask`."""
         batch, count = x.shape[0], x.shape[1]
-        parts = self.projections(x).view(batch, count, 3, HEADS, WIDTH // HEADS).permute(2, 0, 3, 1, 4)
-        query, key, value = parts[0], parts[1], parts[2]
+        rest = mask.shape[0] * BAND - count
+        parts = functional.pad(self.projections(x), (0, 0, 0, rest))
+        parts = parts.view(batch, -1, BAND, 3, HEADS, WIDTH // HEADS).permute(3, 0, 4, 1, 2, 5)
+        query, key, value = parts[0], _with_neighbours(parts[1]), _with_neighbours(parts[2])
         scores = query @ key.transpose(-1, -2) * (WIDTH // HEADS) ** -0.5 + mask
-        mixed = (scores.softmax(-1) @ value).transpose(1, 2).reshape(batch, count, WIDTH)
-        return cast(Tensor, self.attention_out(mixed))
+        mixed = (scores.softmax(-1) @ value).permute(0, 2, 3, 1, 4).reshape(batch, -1, WIDTH)
+        return cast(Tensor, self.attention_out(mixed[:, :count]))
+
+
+def _with_neighbours(blocks: Tensor) -> Tensor:
+    """(B, H, blocks, BAND, D) -> (B, H, blocks, 3 * BAND, D): each block between the one before and the one after."""
+    padded = functional.pad(blocks, (0, 0, 0, 0, 1, 1))
+    return torch.cat([padded[:, :, :-2], padded[:, :, 1:-1], padded[:, :, 2:]], 3)
 
 
 class Encoder(nn.Module):
