@@ -27,7 +27,7 @@ from animcore.progress import Progress, silent
 FloatArray = NDArray[np.float32]
 
 MODEL = Path(__file__).resolve().parents[2] / "assets" / "solvers" / "articulation.onnx"
-PIECE = 20  # seconds of result at a time
+PIECE = 60  # seconds of result at a time
 MARGIN = 3  # seconds heard on each side of a piece; what lies beyond changes no weight visibly (tested)
 THREADS = 2
 JAW_ANGLE = 0.41  # radians at jawOpen = 1: the rotation of the default character's lower teeth
@@ -49,7 +49,7 @@ _TONGUE: dict[str, tuple[str, float]] = {
     "alveolar": ("tongueTipUp", 0.8),
     "velar": ("tongueUp", 0.7),
 }
-_SURE = (0.35, 0.6)  # probability of a place from which, and up to which, it takes effect
+_SURE = (0.2, 0.4)  # probability of a place from which, and up to which, it takes effect
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def solve(clip: AudioClip, direction: Direction, progress: Progress = silent) ->
         pieces = list(_pieces(clip, network, progress))
         weights, places = (np.concatenate(column) for column in zip(*pieces, strict=True))
     certain = {name: _certainty(places[:, index]) for index, name in enumerate(network.places)}
-    weights = shaped(_directed(weights, direction), certain, direction.strength("lips"))
+    weights = shaped(_directed(weights, direction), certain, direction.strength("lips"), direction.intensity)
     jaw_pose = np.zeros((len(weights), 3), np.float32)
     jaw_pose[:, 0] = JAW_ANGLE * weights[:, ARKIT_INDEX["jawOpen"]]
     return Motion(
@@ -163,13 +163,14 @@ def _certainty(probability: FloatArray) -> FloatArray:
     return held
 
 
-def shaped(weights: FloatArray, certain: dict[str, FloatArray], strength: float) -> FloatArray:
+def shaped(weights: FloatArray, certain: dict[str, FloatArray], strength: float, intensity: float = 1.0) -> FloatArray:
     """Bring weights (T, 52) to what the places of articulation demand; the closure of p, b, m is exact.
 
     Args:
         weights: in 0..1.
         certain: how far each place takes effect, (T,) in 0..1.
         strength: of the lips; below 1 the places take effect in part.
+        intensity: of the whole face; lips close at any, and are pressed and rolled as strongly as it asks.
     """
     result = weights.copy()
     part = min(strength, 1.0)
@@ -179,7 +180,7 @@ def shaped(weights: FloatArray, certain: dict[str, FloatArray], strength: float)
     for place, levels in _RAISE.items():
         for name, level in levels.items():
             column = result[:, ARKIT_INDEX[name]]
-            np.maximum(column, level * part * certain[place], out=column)
+            np.maximum(column, level * part * min(intensity, 1.0) * certain[place], out=column)
     jaw, close = result[:, ARKIT_INDEX["jawOpen"]], result[:, ARKIT_INDEX["mouthClose"]]
     np.minimum(np.maximum(close, jaw * part * certain["bilabial"]), jaw, out=close)
     return result
