@@ -120,7 +120,7 @@ def sweater_level(person: Person, points: np.ndarray) -> np.ndarray:
     collar = heads["neck"] + np.array([0.0, -0.018, 0.0])
     front = 0.055 + 0.42 * (points[:, 1] - collar[1])
     below_collar = collar[2] - 0.060 + front - points[:, 2]
-    radial = np.hypot(points[:, 0] / 0.074, (points[:, 1] - collar[1]) / 0.085) - 1
+    radial = np.hypot(points[:, 0] / 0.066, (points[:, 1] - collar[1]) / 0.080) - 1
     level = np.maximum(below_collar, 0.06 * radial)
     level = np.minimum(level, points[:, 2] - (heads["left_hip"][2] - 0.045))
     for side in ("left", "right"):

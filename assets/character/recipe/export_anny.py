@@ -33,8 +33,8 @@ PHENOTYPE: dict[str, float] = {
 LOCAL_CHANGES: dict[str, float] = {
     "l-eye-scale-incr": 0.40,
     "r-eye-scale-incr": 0.40,
-    "l-eye-height2-incr": 0.25,
-    "r-eye-height2-incr": 0.25,
+    "l-eye-height2-incr": 0.05,
+    "r-eye-height2-incr": 0.05,
     "mouth-angles-up": 0.35,
     "mouth-lowerlip-volume-incr": 0.25,
     "mouth-upperlip-volume-incr": 0.20,

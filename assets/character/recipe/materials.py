@@ -51,10 +51,10 @@ def eye() -> bpy.types.Material:
     angle = g.math("ARCTAN2", split, other)
     ray = g.add("ShaderNodeCombineXYZ", {0: g.math("SINE", angle), 1: g.math("COSINE", angle), 2: g.math("MULTIPLY", radius, 0.12)})
     fibres = g.noise(9.0, 5.0, ray, 0.65)
-    iris = g.mix(g.span(fibres, 0.35, 0.68), (0.055, 0.026, 0.012), (0.34, 0.17, 0.062))
-    iris = g.mix(g.span(radius, 0.62, 0.36, 0.0, 0.55), iris, (0.42, 0.20, 0.06))
+    iris = g.mix(g.span(fibres, 0.35, 0.68), (0.036, 0.018, 0.009), (0.20, 0.105, 0.045))
+    iris = g.mix(g.span(radius, 0.62, 0.36, 0.0, 0.55), iris, (0.26, 0.125, 0.042))
     lit = g.span(g.math("SUBTRACT", g.math("MULTIPLY", other, -1.0), 0.0), 0.0, 0.5 * edge, 0.0, 0.5)
-    iris = g.mix(lit, iris, (0.52, 0.29, 0.11))
+    iris = g.mix(lit, iris, (0.36, 0.205, 0.085))
     iris = g.mix(g.span(radius, 0.78, 1.0), iris, (0.018, 0.010, 0.008))
     iris = g.mix(g.span(radius, 0.40, 0.345), iris, (0.002, 0.002, 0.002))
     veins = g.span(g.noise(46.0, 4.0, centred, 0.6), 0.56, 0.68, 0.0, 0.10)
@@ -118,12 +118,12 @@ def hair() -> bpy.types.Material:
 
 def lash() -> bpy.types.Material:
     """Lashes: nearly black."""
-    return Graph("Animcore Lash").principled(Base_Color=(0.012, 0.007, 0.006), Roughness=0.5, Specular_IOR_Level=0.2)
+    return Graph("Animcore Lash").principled(Base_Color=(0.018, 0.010, 0.008), Roughness=0.5, Specular_IOR_Level=0.2)
 
 
 def brow() -> bpy.types.Material:
     """Eyebrows: the hair's colour."""
-    return Graph("Animcore Brow").principled(Base_Color=(0.034, 0.0165, 0.010), Roughness=0.55, Specular_IOR_Level=0.2)
+    return Graph("Animcore Brow").principled(Base_Color=(0.060, 0.030, 0.018), Roughness=0.6, Specular_IOR_Level=0.2)
 
 
 def sweater() -> bpy.types.Material:

@@ -93,7 +93,7 @@ def row_of_teeth(
             start = sum(len(block) for block in vertices)
             vertices.append(np.c_[flat, gum_line + grow * local[:, 2]])
             polygons = tooth_faces()
-            faces += [[start + corner for corner in (face if grow > 0 else face[::-1])] for face in polygons]
+            faces += [[start + corner for corner in (face[::-1] if grow > 0 else face)] for face in polygons]
     return np.concatenate(vertices), faces
 
 
@@ -144,8 +144,8 @@ def rigid_shapes(person: Person, source: slice, vertices: np.ndarray) -> dict[st
 def make_teeth(person: Person) -> Part:
     """Return both rows with their gums; material 0 is enamel, 1 is gum."""
     upper, lower = person.vertices[UPPER_TEETH], person.vertices[LOWER_TEETH]
-    front, back = upper[:, 1].min() + 0.0012, upper[:, 1].max()
-    edge = upper[:, 2].min() - 0.0002
+    front, back = upper[:, 1].min() + 0.0002, upper[:, 1].max()
+    edge = upper[:, 2].min() - 0.0036
     tops = Arch(0.0305, front, back), Arch(0.0287, front + 0.0030, back)
     gum_lines = edge + 0.0096, edge + 0.0022 - 0.0084
     blocks, faces, material, jaw_from = [], [], [], 0
