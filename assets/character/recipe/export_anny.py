@@ -42,7 +42,9 @@ LOCAL_CHANGES: dict[str, float] = {
     "forehead-scale-vert-incr": -0.35,
     "nose-scale-vert-incr": -0.15,
     "nose-point-up": 0.15,
-    "neck-scale-horiz-incr": -0.15,
+    "neck-scale-horiz-incr": -0.30,
+    "measure-neck-height-incr": -0.20,
+    "measure-shoulder-dist-incr": -0.20,
 }
 SOLE = 0.016  # metres of shoe sole under the bare foot; the ground is at 0
 MASKS = ("lips", "ears", "face", "eyelids", "fingernails", "inside-mouth")

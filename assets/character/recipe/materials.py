@@ -112,7 +112,7 @@ def hair() -> bpy.types.Material:
     colour = g.mix(g.span(along, 0.0, 0.3, 0.6, 0.0), colour, (0.020, 0.0095, 0.006))
     normal = g.bump(lines, 0.6, 0.004)
     return g.principled(
-        Base_Color=colour, Roughness=g.span(lines, 0.2, 0.8, 0.34, 0.55), Normal=normal, Specular_IOR_Level=0.38,
+        Base_Color=colour, Roughness=g.span(lines, 0.2, 0.8, 0.42, 0.62), Normal=normal, Specular_IOR_Level=0.22,
     )  # fmt: skip
 
 
@@ -129,7 +129,7 @@ def brow() -> bpy.types.Material:
 def sweater() -> bpy.types.Material:
     """Sweater: soft knit."""
     g = Graph("Animcore Sweater")
-    colour = g.mix(g.span(g.noise(240.0, 3.0), 0.3, 0.7), (0.035, 0.105, 0.125), (0.055, 0.145, 0.165))
+    colour = g.mix(g.span(g.noise(700.0, 2.0), 0.3, 0.7), (0.036, 0.112, 0.130), (0.050, 0.140, 0.158))
     folds = g.bump(g.noise(14.0, 2.0), 0.5, 0.012)
     knit = g.bump(g.noise(1100.0, 1.0), 0.5, 0.002, folds)
     return g.principled(Base_Color=colour, Roughness=0.88, Normal=knit, Sheen_Weight=0.25, Sheen_Roughness=0.5,
