@@ -146,7 +146,7 @@ def garment(
     normals = vertex_normals(vertices, faces)
     vertices = vertices + offset(vertices)[:, None] * normals
     vertices, faces, weights = hem(vertices, faces, weights, thick, 0.016)
-    part = Part(f"Animcore {name}", vertices, faces, [name.lower()], levels=(1, 2))
+    part = Part(f"Animcore {name}", vertices, faces, [name.lower()], levels=(0, 1))
     part.weights = {joint: weights[:, k] for k, joint in enumerate(joints) if weights[:, k].max() > 1e-4}
     return part
 
@@ -161,6 +161,7 @@ def make_clothes(person: Person) -> list[Part]:
         return np.where(torso, np.interp(place[:, 2], [hip - 0.05, hip + 0.10, hip + 0.25], [0.017, 0.012, 0.0055]), 0.0055)
 
     sweater = garment(person, "Sweater", sweater_level(person, points), sweater_offset, 6, 0.0030)
+    fit_cuffs(sweater.vertices, heads)
     legs = np.minimum(hip + 0.06 - points[:, 2], points[:, 2] - (ankle - 0.010))
     trousers = garment(person, "Trousers", legs, lambda place: np.full(len(place), 0.0045), 5, 0.0030)
     trousers.vertices[:, :2] += flare(trousers.vertices, heads)
@@ -169,6 +170,20 @@ def make_clothes(person: Person) -> list[Part]:
     shoes.vertices[:, 2] = np.where(shoes.vertices[:, 2] < 0.020, 0.0, shoes.vertices[:, 2])
     shoes.attributes["sole"] = np.clip((0.026 - shoes.vertices[:, 2]) / 0.012, 0, 1)
     return [sweater, trousers, shoes]
+
+
+def fit_cuffs(points: np.ndarray, heads: dict[str, np.ndarray]) -> None:
+    """Draw the ends of the sleeves (points (V, 3), changed in place) towards the wrists."""
+    for side, sign in (("left", 1.0), ("right", -1.0)):
+        elbow, wrist = heads[f"{side}_elbow"], heads[f"{side}_wrist"]
+        axis = (wrist - elbow) / np.linalg.norm(wrist - elbow)
+        along = (points - wrist) @ axis
+        arm = points[:, 0] * sign > heads["left_shoulder"][0] + 0.06
+        share = np.where(arm, np.clip((along + 0.075) / 0.045, 0, 1), 0)
+        ring = arm & (along > -0.03)
+        centre = points[ring].mean(0) if ring.any() else wrist
+        middle = centre + ((points - centre) @ axis)[:, None] * axis
+        points += 0.10 * share[:, None] * (middle - points)
 
 
 def flare(points: np.ndarray, heads: dict[str, np.ndarray]) -> np.ndarray:

@@ -7,7 +7,7 @@ from eyes import surface_radius
 from lids import EDGE, lid_columns, lid_rings
 from mouth import mouth_rings, part_offsets, seal_offsets
 from part import Surface
-from person import Person
+from person import SKIN, Person
 from teeth import make_teeth
 
 LID_CLEARANCE = 0.00015  # metres between the eyeball and the lid that glides over it
@@ -23,6 +23,7 @@ _TOUCHING = (
     ("mouthLeft",),
     ("mouthRight",),
 )
+_CREASED = ("mouthSmileLeft", "mouthSmileRight", "mouthDimpleLeft", "mouthDimpleRight", "cheekSquintLeft", "cheekSquintRight")
 _NEAR_TEETH = ("jawOpen", "mouthRollLower", "mouthRollUpper", "mouthFunnel", "mouthLowerDownLeft", "mouthLowerDownRight",
                "mouthUpperUpLeft", "mouthUpperUpRight", "mouthLeft", "mouthRight")  # fmt: skip
 TEETH_CLEARANCE = 0.0006  # metres kept between lips and teeth
@@ -33,14 +34,37 @@ def mend_face(person: Person) -> None:
     rings = mouth_rings(person)
     for _ in range(2):
         person.vertices += seal_offsets(person, person.vertices, rings)
+    for name in _CREASED:
+        soften(person, name, rings)
     for names in _TOUCHING:
         keep_lips_apart(person, names, rings)
-    for name in _NEAR_TEETH:
+    for name in _NEAR_TEETH * 2:
         keep_out_of_teeth(person, name, rings)
     for side in ("left", "right"):
         close_lids(person, side)
         for shape in _LID_SHAPES:
             lift_lids(person, f"{shape}{side.title()}", side)
+
+
+def soften(person: Person, name: str, rings: np.ndarray, rounds: int = 5) -> None:
+    """Blur the offsets of the shape `name` over the cheeks, so that they fold without a hard crease; lips stay exact."""
+    skin = person.quads[person.groups == "body"]
+    pairs = np.concatenate([skin[:, [k, (k + 1) % 4]] for k in range(4)])
+    pairs = np.concatenate([pairs, pairs[:, ::-1]])
+    count = len(person.vertices)
+    degree = np.maximum(np.bincount(pairs[:, 0], minlength=count), 1)[:, None]
+    seam = person.vertices[rings[4]]
+    distance = np.full(count, 1.0)
+    distance[SKIN] = np.linalg.norm(person.vertices[SKIN, None] - seam[None], axis=2).min(1)
+    free = np.clip((distance - 0.006) / 0.012, 0, 1)[:, None] * (np.bincount(pairs[:, 0], minlength=count) > 0)[:, None]
+    lids = np.concatenate([lid_rings(person, side).ravel() for side in ("left", "right")])
+    free[lids] = 0
+    delta = person.delta(name)
+    for _ in range(rounds):
+        mean = np.stack(
+            [np.bincount(pairs[:, 0], weights=delta[pairs[:, 1], axis], minlength=count) for axis in range(3)], 1
+        )
+        delta += 0.6 * free * (mean / degree - delta)
 
 
 def keep_lips_apart(person: Person, names: tuple[str, ...], rings: np.ndarray) -> None:

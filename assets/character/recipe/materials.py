@@ -112,7 +112,8 @@ def hair() -> bpy.types.Material:
     colour = g.mix(g.span(along, 0.0, 0.3, 0.6, 0.0), colour, (0.020, 0.0095, 0.006))
     normal = g.bump(lines, 0.6, 0.004)
     return g.principled(
-        Base_Color=colour, Roughness=g.span(lines, 0.2, 0.8, 0.42, 0.62), Normal=normal, Specular_IOR_Level=0.22,
+        Base_Color=colour, Roughness=g.span(lines, 0.2, 0.8, 0.42, 0.62), Normal=normal, Specular_IOR_Level=0.26,
+        Specular_Tint=(0.75, 0.46, 0.30, 1.0),
     )  # fmt: skip
 
 
