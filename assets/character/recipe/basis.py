@@ -30,7 +30,7 @@ def write_basis(person: Person, out: Path) -> None:
     centre = person.vertices[mouth_rings(person)[7]].mean(0)
     reach = np.abs(person.vertices[moving] - centre) / np.array([0.038, 0.045, 0.024])
     lips = moving[(np.linalg.norm(reach, axis=1) < 1) & (person.vertices[moving, 1] < centre[1] + 0.012)]
-    below = (np.abs(person.vertices[skin, 0]) < 0.004) & (np.abs(person.vertices[skin, 2] - centre[2] + 0.035) < 0.015)
+    below = (np.abs(person.vertices[skin, 0]) < 0.004) & (np.abs(person.vertices[skin, 2] - centre[2] + 0.043) < 0.006)
     chin = skin[np.where(below, -person.vertices[skin, 1], -1).argmax()]
     probes = list(PROBES.values())
     corner = person.vertices[OUTER_EYE_CORNER]

@@ -43,7 +43,7 @@ class Arch:
 
 
 def tooth(width: float, height: float, neck: float, edge: float, point: float) -> np.ndarray:
-    """Return (_UP * _AROUND + 1, 3) points in mm: across, outward (0 at the front face), and from the gum (0) to the edge."""
+    """Return (_UP * _AROUND + 2, 3) points in mm: across, outward (0 at the front face), and from the gum (0) to the edge."""
     turn = np.linspace(0, 2 * np.pi, _AROUND, endpoint=False)
     shape = np.stack([np.cos(turn), np.sin(turn)], 1)
     shape = np.sign(shape) * np.abs(shape) ** 0.62
@@ -60,7 +60,7 @@ def tooth(width: float, height: float, neck: float, edge: float, point: float) -
         low_corner = 0.25 * up**6 * np.abs(shape[:, 0]) ** 3 * (1.0 if point == 0 else 2.2)
         rings.append(np.stack([across, outward, share * height + tip - low_corner], 1))
     cap = rings[-1].mean(0) + np.array([0, 0, 0.12 + 0.4 * point])
-    return np.concatenate([*rings, cap[None]])
+    return np.concatenate([*rings, cap[None], rings[0].mean(0)[None]])
 
 
 def tooth_faces() -> list[list[int]]:
@@ -70,7 +70,8 @@ def tooth_faces() -> list[list[int]]:
         low, high = ring * _AROUND, (ring + 1) * _AROUND
         faces += [[low + k, low + (k + 1) % _AROUND, high + (k + 1) % _AROUND, high + k] for k in range(_AROUND)]
     top = (_UP - 1) * _AROUND
-    return faces + [[top + k, top + (k + 1) % _AROUND, _UP * _AROUND] for k in range(_AROUND)]
+    faces += [[top + k, top + (k + 1) % _AROUND, _UP * _AROUND] for k in range(_AROUND)]
+    return faces + [[(k + 1) % _AROUND, k, _UP * _AROUND + 1] for k in range(_AROUND)]
 
 
 def row_of_teeth(

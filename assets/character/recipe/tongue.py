@@ -42,7 +42,7 @@ def tongue_shapes(points: np.ndarray) -> dict[str, np.ndarray]:
 
     thin = (points[:, 2] - middle) * low_front
     shapes = {
-        "tongueTipUp": offset(x=-0.12 * points[:, 0] * tip, y=-6.5 * _MM * body, z=8.5 * _MM * reach + 2.0 * _MM * hump - 0.25 * thin * tip),
+        "tongueTipUp": offset(x=-0.12 * points[:, 0] * tip, y=-10.0 * _MM * body, z=6.5 * _MM * reach + 2.0 * _MM * hump - 0.25 * thin * tip),
         "tongueTipDown": bend(points, tip, -0.6) - points,
         "tongueTipLeft": offset(x=7.0 * _MM * tip),
         "tongueTipRight": offset(x=-7.0 * _MM * tip),
