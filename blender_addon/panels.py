@@ -65,7 +65,7 @@ def _draw_character(column: bpy.types.UILayout, settings: properties.AnimcoreSet
         row = column.row(align=True)
         row.prop(settings, "character", text="")
         row.operator("animcore.use_selected", text="", icon="RESTRICT_SELECT_OFF")
-    if settings.root is None:
+    if properties.root(settings) is None:
         column.operator("animcore.add_character", icon="ADD")
         return
     seen = runner.character_seen(settings)

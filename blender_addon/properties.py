@@ -21,7 +21,8 @@ def _is_character(_settings: bpy.types.PropertyGroup, candidate: bpy.types.Objec
     return candidate.type in {"MESH", "ARMATURE", "EMPTY"}
 
 
-# bpy 4.2 as a module crashes when Python ends where a property has a callback; there the choice is not narrowed
+# The module bpy 4.2 crashes when Python ends where a class of properties has a method or a property has a callback:
+# what one does with the settings is therefore functions of this module, and the choice is not narrowed there.
 _MODULE_42 = bpy.app.version < (4, 5, 0) and not bpy.app.binary_path
 _NARROWED = {} if _MODULE_42 else {"poll": _is_character}
 
@@ -78,17 +79,18 @@ class AnimcoreSettings(bpy.types.PropertyGroup):
     gaze: _strength("Gaze", "How much the eyes look around; 0 keeps them straight")
     head: _strength("Head", "How much the head moves; 0 keeps it still")
 
-    @property
-    def root(self) -> bpy.types.Object | bpy.types.Collection | None:
-        """What the user chose the character by."""
-        return self.collection if self.source == "COLLECTION" else self.character
-
-    def direction(self) -> dict[str, Any]:
-        """The settings that the engine is asked with."""
-        strengths = {region: round(getattr(self, region), 4) for region in REGIONS}
-        return {"seed": self.seed, "intensity": round(self.intensity, 4), "strengths": strengths}
-
 
 def of(scene: bpy.types.Scene) -> AnimcoreSettings:
     """Return Animcore's settings of a scene."""
     return scene.animcore
+
+
+def root(settings: AnimcoreSettings) -> bpy.types.Object | bpy.types.Collection | None:
+    """Return what the user chose the character by."""
+    return settings.collection if settings.source == "COLLECTION" else settings.character
+
+
+def direction(settings: AnimcoreSettings) -> dict[str, Any]:
+    """Return the settings that the engine is asked with."""
+    strengths = {region: round(getattr(settings, region), 4) for region in REGIONS}
+    return {"seed": settings.seed, "intensity": round(settings.intensity, 4), "strengths": strengths}

@@ -103,14 +103,14 @@ def disabled_reason(scene: bpy.types.Scene) -> str:
         return "A performance is being made already; wait for it or cancel it first"
     if not settings.audio:
         return "Choose a sound file with a voice first"
-    if settings.root is None:
+    if properties.root(settings) is None:
         return "Choose a character first, or add the default one"
     return character_seen(settings).problem
 
 
 def character_seen(settings: properties.AnimcoreSettings) -> Seen:
     """Say what there is to the chosen character. It is read again at most every two seconds: drawing must cost nothing."""
-    root, now, seen = settings.root, time.monotonic(), session.character
+    root, now, seen = properties.root(settings), time.monotonic(), session.character
     what = root.session_uid if root is not None else None
     if seen is None or seen.what != what or now - seen.when > _GLANCE:
         found = problem = ""
@@ -142,16 +142,16 @@ def order_take(scene: bpy.types.Scene, *, name: str = "") -> Job:
     audio = Path(bpy.path.abspath(settings.audio))
     if not audio.is_file():
         raise AddonError(f"There is no file {audio}; pick the sound again.")
-    rigs.read(settings.root)  # its error is better heard before the work than after it
+    rigs.read(properties.root(settings))  # its error is better heard before the work than after it
     launch = preferences.launch()
     rate = exact_rate(scene.render.fps, scene.render.fps_base)
-    direction = settings.direction()
+    direction = properties.direction(settings)
     folder = Path(tempfile.mkdtemp(prefix="animcore-"))
     asked = {"audio": str(audio), "fps": [rate.numerator, rate.denominator], "direction": direction}
     placement = takes.Placement(
         settings.start_frame, name or audio.stem, settings.audio if settings.add_sound else "", asked
     )
-    root = settings.root
+    root = properties.root(settings)
     session.order = Order(scene.session_uid, root.session_uid, root.name, settings.audio, placement, folder)
     session.outcome = None
     session.finish = _finish_take
