@@ -27,7 +27,9 @@ def register() -> None:
 
 
 def unregister() -> None:
-    """End the engine and remove everything that `register` added."""
+    """End the engine and remove everything that `register` added; where that is done already, nothing."""
+    if not hasattr(bpy.types.Scene, "animcore"):
+        return
     atexit.unregister(unregister)
     runner.stop()
     del bpy.types.Scene.animcore
