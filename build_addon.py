@@ -108,12 +108,12 @@ def extension_files() -> dict[str, Path]:
 
 
 def engine_wheel(folder: Path) -> Path:
-    """Write the engine as a pure-Python wheel, with the weights it runs on in `animcore/assets`."""
+    """Write the engine as a pure-Python wheel, with the weights it runs on."""
     name = f"animcore-{version()}"
     sources = {f"animcore/{path.relative_to(ROOT / 'animcore').as_posix()}": path for path in _files(ROOT / "animcore", "*")}
     for part in _ENGINE_DATA:
         for path in _files(ROOT / "assets" / part, "*"):
-            sources[f"animcore/{path.relative_to(ROOT).as_posix()}"] = path
+            sources[path.relative_to(ROOT).as_posix()] = path  # beside the package, where the solvers look for it
     contents = {inner: path.read_bytes() for inner, path in sources.items()}
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     metadata = (

@@ -65,13 +65,15 @@ def _draw_character(column: bpy.types.UILayout, settings: properties.AnimcoreSet
         row = column.row(align=True)
         row.prop(settings, "character", text="")
         row.operator("animcore.use_selected", text="", icon="RESTRICT_SELECT_OFF")
-    if settings.root is None:
+    if properties.root(settings) is None:
         column.operator("animcore.add_character", icon="ADD")
-    elif settings.character_problem:
-        _text(column, settings.character_problem, width, "ERROR")
+        return
+    seen = runner.character_seen(settings)
+    if seen.problem:
+        _text(column, seen.problem, width, "ERROR")
         column.operator("animcore.add_character", icon="ADD")
     else:
-        _text(column, settings.character_summary, width, "CHECKMARK")
+        _text(column, seen.found, width, "CHECKMARK")
 
 
 def _draw_voice(column: bpy.types.UILayout, settings: properties.AnimcoreSettings, width: int) -> None:
@@ -79,10 +81,11 @@ def _draw_voice(column: bpy.types.UILayout, settings: properties.AnimcoreSetting
     row = column.row(align=True)
     row.prop(settings, "audio", text="")
     row.operator("animcore.inspect", text="", icon="VIEWZOOM")
-    if settings.audio_facts:
-        _text(column, settings.audio_facts, width, "CHECKMARK")
-    if settings.audio_problem:
-        _text(column, settings.audio_problem, width, "ERROR")
+    if (seen := runner.voice_seen(settings)) is not None:
+        if seen.found:
+            _text(column, seen.found, width, "CHECKMARK")
+        if seen.problem:
+            _text(column, seen.problem, width, "ERROR")
     row = column.row()
     row.prop(settings, "start_frame")
     row.prop(settings, "add_sound")
@@ -97,7 +100,8 @@ def _draw_generate(layout: bpy.types.UILayout, scene: bpy.types.Scene, width: in
         button = column.column()
         button.scale_y = 1.6
         button.operator("animcore.generate", icon="PLAY")
-        if (reason := runner.disabled_reason(scene)) and reason != properties.of(scene).character_problem:
+        reason = runner.disabled_reason(scene)
+        if reason and not reason.endswith("."):  # a sentence about the character stands above already
             _text(column, reason + ".", width, "INFO")
     if runner.session.outcome is not None:
         _draw_outcome(column.box().column(), runner.session.outcome, width)

@@ -7,9 +7,6 @@ from typing import Any
 
 import bpy
 
-from . import rigs
-from .errors import AddonError
-
 REGIONS: tuple[str, ...] = ("lips", "jaw", "brows", "cheeks", "blinks", "gaze", "head")
 
 
@@ -24,12 +21,10 @@ def _is_character(_settings: bpy.types.PropertyGroup, candidate: bpy.types.Objec
     return candidate.type in {"MESH", "ARMATURE", "EMPTY"}
 
 
-def _character_changed(settings: "AnimcoreSettings", _context: bpy.types.Context) -> None:
-    settings.describe_character()
-
-
-def _audio_changed(settings: "AnimcoreSettings", _context: bpy.types.Context) -> None:
-    settings.audio_facts = settings.audio_problem = ""
+# The module bpy 4.2 crashes when Python ends where a class of properties has a method or a property has a callback:
+# what one does with the settings is therefore functions of this module, and the choice is not narrowed there.
+_MODULE_42 = bpy.app.version < (4, 5, 0) and not bpy.app.binary_path
+_NARROWED = {} if _MODULE_42 else {"poll": _is_character}
 
 
 class AnimcoreSettings(bpy.types.PropertyGroup):
@@ -43,33 +38,25 @@ class AnimcoreSettings(bpy.types.PropertyGroup):
             ("COLLECTION", "Collection", "All meshes of a collection", "OUTLINER_COLLECTION", 1),
         ),
         options=set(),
-        update=_character_changed,
     )
     character: bpy.props.PointerProperty(
         name="Character",
         description="The head, the armature or the empty that the character hangs on",
         type=bpy.types.Object,
-        poll=_is_character,
-        update=_character_changed,
+        **_NARROWED,
     )
     collection: bpy.props.PointerProperty(
         name="Collection",
         description="The collection that holds the character's meshes and its armature",
         type=bpy.types.Collection,
-        update=_character_changed,
     )
-    character_summary: bpy.props.StringProperty(options={"HIDDEN", "SKIP_SAVE"})
-    character_problem: bpy.props.StringProperty(options={"HIDDEN", "SKIP_SAVE"})
 
     audio: bpy.props.StringProperty(
         name="Voice",
         description="The sound or film file with the voice; any kind that ffmpeg reads",
         subtype="FILE_PATH",
         options=set(),
-        update=_audio_changed,
     )
-    audio_facts: bpy.props.StringProperty(options={"HIDDEN", "SKIP_SAVE"})
-    audio_problem: bpy.props.StringProperty(options={"HIDDEN", "SKIP_SAVE"})
     start_frame: bpy.props.IntProperty(
         name="Start Frame", description="The frame at which the voice begins", default=1, options=set()
     )
@@ -92,27 +79,18 @@ class AnimcoreSettings(bpy.types.PropertyGroup):
     gaze: _strength("Gaze", "How much the eyes look around; 0 keeps them straight")
     head: _strength("Head", "How much the head moves; 0 keeps it still")
 
-    @property
-    def root(self) -> bpy.types.Object | bpy.types.Collection | None:
-        """What the user chose the character by."""
-        return self.collection if self.source == "COLLECTION" else self.character
-
-    def direction(self) -> dict[str, Any]:
-        """The settings that the engine is asked with."""
-        strengths = {region: round(getattr(self, region), 4) for region in REGIONS}
-        return {"seed": self.seed, "intensity": round(self.intensity, 4), "strengths": strengths}
-
-    def describe_character(self) -> None:
-        """Read the character and keep what was found as text, so that drawing the panel costs nothing."""
-        self.character_summary = self.character_problem = ""
-        if self.root is None:
-            return
-        try:
-            self.character_summary = rigs.read(self.root).summary
-        except AddonError as error:
-            self.character_problem = str(error)
-
 
 def of(scene: bpy.types.Scene) -> AnimcoreSettings:
     """Return Animcore's settings of a scene."""
     return scene.animcore
+
+
+def root(settings: AnimcoreSettings) -> bpy.types.Object | bpy.types.Collection | None:
+    """Return what the user chose the character by."""
+    return settings.collection if settings.source == "COLLECTION" else settings.character
+
+
+def direction(settings: AnimcoreSettings) -> dict[str, Any]:
+    """Return the settings that the engine is asked with."""
+    strengths = {region: round(getattr(settings, region), 4) for region in REGIONS}
+    return {"seed": settings.seed, "intensity": round(settings.intensity, 4), "strengths": strengths}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+
 import bpy
 
 from . import operators, panels, preferences, properties, runner
@@ -20,10 +22,15 @@ def register() -> None:
         bpy.utils.register_class(cls)
     bpy.types.Scene.animcore = bpy.props.PointerProperty(type=properties.AnimcoreSettings)
     runner.start()
+    # Blender does this itself when it quits; a script that uses Blender as a module would crash at its end without it
+    atexit.register(unregister)
 
 
 def unregister() -> None:
-    """End the engine and remove everything that `register` added."""
+    """End the engine and remove everything that `register` added; where that is done already, nothing."""
+    if not hasattr(bpy.types.Scene, "animcore"):
+        return
+    atexit.unregister(unregister)
     runner.stop()
     del bpy.types.Scene.animcore
     for cls in reversed(CLASSES):

@@ -6,7 +6,6 @@ data-blocks, never as references.
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import shutil
 import sys
@@ -26,6 +25,7 @@ from .jobs import Job, Jobs, State
 from .rates import exact_rate
 
 _INTERVAL = 0.1  # seconds between looks at the engine
+_GLANCE = 2.0  # seconds that what the panel says of a character stays true enough
 _BUSY_OPERATORS = ("TRANSFORM_OT_", "SCULPT_OT_", "PAINT_OT_", "RENDER_OT_")  # an answer waits for their end
 
 Progress = Callable[[float, str], None]
@@ -63,6 +63,16 @@ class Outcome:
     take: takes.Take | None = None
 
 
+@dataclass(frozen=True)
+class Seen:
+    """What the panel says of a character or a voice: which one it was, when, what was found, and what is wrong."""
+
+    what: Any
+    when: float
+    found: str = ""
+    problem: str = ""
+
+
 @dataclass
 class Session:
     """What lives as long as the extension is registered: the engine, and the order that it works on."""
@@ -70,6 +80,8 @@ class Session:
     jobs: Jobs = field(default_factory=Jobs)
     order: Order | None = None
     outcome: Outcome | None = None
+    character: Seen | None = None
+    voice: Seen | None = None
     engine_note: str = ""
     finish: Callable[[Job], None] | None = None
 
@@ -78,6 +90,7 @@ class Session:
         self.jobs.close()
         _drop_folder(self.order)
         self.order, self.outcome, self.finish, self.engine_note = None, None, None, ""
+        self.character, self.voice = None, None
 
 
 session = Session()
@@ -90,9 +103,28 @@ def disabled_reason(scene: bpy.types.Scene) -> str:
         return "A performance is being made already; wait for it or cancel it first"
     if not settings.audio:
         return "Choose a sound file with a voice first"
-    if settings.root is None:
+    if properties.root(settings) is None:
         return "Choose a character first, or add the default one"
-    return settings.character_problem
+    return character_seen(settings).problem
+
+
+def character_seen(settings: properties.AnimcoreSettings) -> Seen:
+    """Say what there is to the chosen character. It is read again at most every two seconds: drawing must cost nothing."""
+    root, now, seen = properties.root(settings), time.monotonic(), session.character
+    what = root.session_uid if root is not None else None
+    if seen is None or seen.what != what or now - seen.when > _GLANCE:
+        found = problem = ""
+        try:
+            found = rigs.read(root).summary if root is not None else ""
+        except AddonError as error:
+            problem = str(error)
+        seen = session.character = Seen(what, now, found, problem)
+    return seen
+
+
+def voice_seen(settings: properties.AnimcoreSettings) -> Seen | None:
+    """Say what the engine heard in the chosen file, if it was asked."""
+    return session.voice if session.voice is not None and session.voice.what == settings.audio else None
 
 
 def order_take(scene: bpy.types.Scene, *, name: str = "") -> Job:
@@ -110,16 +142,16 @@ def order_take(scene: bpy.types.Scene, *, name: str = "") -> Job:
     audio = Path(bpy.path.abspath(settings.audio))
     if not audio.is_file():
         raise AddonError(f"There is no file {audio}; pick the sound again.")
-    rigs.read(settings.root)  # its error is better heard before the work than after it
+    rigs.read(properties.root(settings))  # its error is better heard before the work than after it
     launch = preferences.launch()
     rate = exact_rate(scene.render.fps, scene.render.fps_base)
-    direction = settings.direction()
+    direction = properties.direction(settings)
     folder = Path(tempfile.mkdtemp(prefix="animcore-"))
     asked = {"audio": str(audio), "fps": [rate.numerator, rate.denominator], "direction": direction}
     placement = takes.Placement(
         settings.start_frame, name or audio.stem, settings.audio if settings.add_sound else "", asked
     )
-    root = settings.root
+    root = properties.root(settings)
     session.order = Order(scene.session_uid, root.session_uid, root.name, settings.audio, placement, folder)
     session.outcome = None
     session.finish = _finish_take
@@ -141,9 +173,9 @@ def order_inspection(scene: bpy.types.Scene) -> Job:
     audio = Path(bpy.path.abspath(settings.audio)) if settings.audio else None
     if audio is None or not audio.is_file():
         raise AddonError(f"There is no file {audio}; pick the sound again." if audio else "No sound file is chosen.")
-    uid = scene.session_uid
+    what = settings.audio
     job = session.jobs.begin(preferences.launch(), {"do": "inspect", "audio": str(audio)})
-    session.finish = lambda done: _finish_inspection(done, uid)
+    session.finish = lambda done: _finish_inspection(done, what)
     return job
 
 
@@ -245,16 +277,12 @@ def _write(order: Order, path: Path) -> takes.Take:
     return take
 
 
-def _finish_inspection(job: Job, scene_uid: int) -> None:
-    scene = _by_uid(bpy.data.scenes, scene_uid)
-    if scene is None or job.state is State.CANCELLED:
-        return
-    settings = properties.of(scene)
+def _finish_inspection(job: Job, what: str) -> None:
     if job.state is State.FAILED:
-        settings.audio_problem = job.message
-        return
-    settings.audio_facts = _facts_line(job.answer.get("facts", {}))
-    settings.audio_problem = " ".join(map(str, job.answer.get("warnings", ())))
+        session.voice = Seen(what, time.monotonic(), problem=job.message)
+    elif job.state is State.DONE:
+        warnings = " ".join(map(str, job.answer.get("warnings", ())))
+        session.voice = Seen(what, time.monotonic(), _facts_line(job.answer.get("facts", {})), warnings)
 
 
 def _facts_line(facts: dict[str, Any]) -> str:
@@ -333,7 +361,6 @@ def start() -> None:
     for handlers, handler in HANDLERS:
         if handler not in handlers:
             handlers.append(handler)
-    atexit.register(session.jobs.close)
 
 
 def stop() -> None:
@@ -342,7 +369,6 @@ def stop() -> None:
     for handlers, handler in HANDLERS:
         if handler in handlers:
             handlers.remove(handler)
-    atexit.unregister(session.jobs.close)
     session.reset()
 
 

@@ -13,12 +13,12 @@ import bpy
 from mathutils import Vector
 
 STAGE = "Animcore Stage"
-BACKDROP_COLOUR = (0.42, 0.43, 0.45)
+BACKDROP_COLOUR = (0.50, 0.49, 0.48)
 # place relative to the face in head heights (X the character's left, Y behind, Z up), size, watts at one head height, colour
 _LIGHTS = (
-    ("Key", (-3.4, -5.0, 2.4), 3.0, 21.0, (1.0, 0.95, 0.89)),
+    ("Key", (-3.4, -5.0, 2.4), 3.0, 26.0, (1.0, 0.95, 0.89)),
     ("Fill", (4.6, -4.2, 0.4), 5.0, 8.0, (0.88, 0.94, 1.0)),
-    ("Rim", (3.2, 4.4, 3.2), 2.2, 22.0, (1.0, 0.98, 0.95)),
+    ("Rim", (3.2, 4.4, 3.2), 3.0, 10.0, (1.0, 0.98, 0.95)),
 )
 
 
@@ -49,7 +49,7 @@ def set_stage(
     if full_body:
         centre, span = (low + high) / 2, (high.z - low.z) * 1.12
     else:
-        centre, span = face - Vector((0, 0, 0.22 * size)), 2.15 * size
+        centre, span = face - Vector((0, 0, 0.20 * size)), 1.80 * size
     camera = _add_camera(stage, centre, span, math.radians(turn), scene)
     scene.camera = camera
     _set_render(scene, samples)

@@ -151,10 +151,11 @@ def test_the_check_of_the_engine(voice):
 def test_looking_at_a_voice(voice):
     settings().audio = str(voice())
     bpy.ops.animcore.inspect()
-    assert settings().audio_facts == "2.0 s · 44.1 kHz · stereo"
-    assert settings().audio_problem == "The voice is quiet."
+    seen = runner.voice_seen(settings())
+    assert seen.found == "2.0 s · 44.1 kHz · stereo"
+    assert seen.problem == "The voice is quiet."
     settings().audio = str(voice("other.wav"))
-    assert settings().audio_facts == ""
+    assert runner.voice_seen(settings()) is None
 
 
 def test_the_engine_dies_with_blender():

@@ -3,7 +3,9 @@
 Arrays (metres, Y up, Z out of the face, X to the character's left):
 names (52,), probe_names (4,), probe_rest (4, 3), probe_delta (52, 4, 3), lip_rest (L, 3), lip_delta (52, L, 3), chin_rest (3,),
 chin_delta (52, 3), face_rest (N, 3), face_delta (52, N, 3), eye_distance (), eye_centre (2, 3) left and right, eye_radius (),
-teeth_upper_rest (U, 3), teeth_lower_rest (W, 3), teeth_lower_delta (52, W, 3).
+teeth_upper_rest (U, 3), teeth_lower_rest (W, 3), teeth_lower_delta (52, W, 3); the lip surfaces that touch, line by line:
+lip_contact_upper_rest (4 * A, 3), lip_contact_lower_rest (4 * B, 3); the edges of the left eye's lids from the inner to the outer
+corner: lid_upper_rest (C, 3), lid_lower_rest (D, 3); each with its _delta (52, ..., 3).
 """
 
 from __future__ import annotations
@@ -11,7 +13,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from mouth import mouth_rings
+from lids import EDGE, lid_columns, lid_rings
+from mouth import CONTACT_RINGS, halves, mouth_rings
 from person import LOWER_TEETH, SKIN, UPPER_TEETH, Person, y_up
 
 from animcore.names import ARKIT
@@ -27,10 +30,14 @@ def write_basis(person: Person, out: Path) -> None:
     centre = person.vertices[mouth_rings(person)[7]].mean(0)
     reach = np.abs(person.vertices[moving] - centre) / np.array([0.038, 0.045, 0.024])
     lips = moving[(np.linalg.norm(reach, axis=1) < 1) & (person.vertices[moving, 1] < centre[1] + 0.012)]
-    chin = skin[np.argmax(np.where(np.abs(person.vertices[skin, 0]) < 0.004, -person.delta("jawOpen")[skin, 2], -1))]
+    below = (np.abs(person.vertices[skin, 0]) < 0.004) & (np.abs(person.vertices[skin, 2] - centre[2] + 0.043) < 0.006)
+    chin = skin[np.where(below, -person.vertices[skin, 1], -1).argmax()]
     probes = list(PROBES.values())
     corner = person.vertices[OUTER_EYE_CORNER]
     eyes = [person.eye_sphere(side) for side in ("left", "right")]
+
+    rings, lids = mouth_rings(person), lid_rings(person, "left")
+    touching = [rings[list(CONTACT_RINGS)][:, columns].ravel() for columns in halves(person, rings)]
 
     def pack(indices: np.ndarray | list[int], name: str) -> dict[str, np.ndarray]:
         return {
@@ -46,6 +53,10 @@ def write_basis(person: Person, out: Path) -> None:
         **pack(lips, "lip"),
         **pack(moving, "face"),
         **pack(np.arange(LOWER_TEETH.start, LOWER_TEETH.stop), "teeth_lower"),
+        **pack(touching[0], "lip_contact_upper"),
+        **pack(touching[1], "lip_contact_lower"),
+        **pack(lids[EDGE, lid_columns(person, "left", True)], "lid_upper"),
+        **pack(lids[EDGE, lid_columns(person, "left", False)], "lid_lower"),
         teeth_upper_rest=y_up(person.vertices[UPPER_TEETH]).astype(np.float32),
         chin_rest=y_up(person.vertices[chin]).astype(np.float32),
         chin_delta=y_up(person.deltas[:, chin]).astype(np.float32),

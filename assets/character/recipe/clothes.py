@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from part import Part, vertex_normals
 from person import Person
@@ -120,7 +122,7 @@ def sweater_level(person: Person, points: np.ndarray) -> np.ndarray:
     collar = heads["neck"] + np.array([0.0, -0.018, 0.0])
     front = 0.055 + 0.42 * (points[:, 1] - collar[1])
     below_collar = collar[2] - 0.060 + front - points[:, 2]
-    radial = np.hypot(points[:, 0] / 0.074, (points[:, 1] - collar[1]) / 0.085) - 1
+    radial = np.hypot(points[:, 0] / 0.059, (points[:, 1] - collar[1]) / 0.074) - 1
     level = np.maximum(below_collar, 0.06 * radial)
     level = np.minimum(level, points[:, 2] - (heads["left_hip"][2] - 0.045))
     for side in ("left", "right"):
@@ -133,35 +135,55 @@ def sweater_level(person: Person, points: np.ndarray) -> np.ndarray:
 
 
 def garment(
-    person: Person, name: str, level: np.ndarray, offset: float, rounds: int, thick: float
-) -> tuple[Part, np.ndarray]:
-    """Return one garment as a part, and the offset directions of its vertices."""
+    person: Person, name: str, level: np.ndarray, offset: Callable[[np.ndarray], np.ndarray], rounds: int, thick: float
+) -> Part:
+    """Return one garment; `offset` tells for vertices (V, 3) how far (V,) metres it stands off."""
     quads = [list(map(int, quad)) for quad in person.quads[person.groups == "helper-tights"]]
     joints = joint_weights(person)
     carried = np.stack(list(joints.values()), 1)
     vertices, faces, weights = cut(person.vertices, quads, level, carried)
     vertices = relax(vertices, faces, rounds)
     normals = vertex_normals(vertices, faces)
-    vertices = vertices + offset * normals
+    vertices = vertices + offset(vertices)[:, None] * normals
     vertices, faces, weights = hem(vertices, faces, weights, thick, 0.016)
-    part = Part(f"Animcore {name}", vertices, faces, [name.lower()], levels=(1, 2))
+    part = Part(f"Animcore {name}", vertices, faces, [name.lower()], levels=(0, 1))
     part.weights = {joint: weights[:, k] for k, joint in enumerate(joints) if weights[:, k].max() > 1e-4}
-    return part, normals
+    return part
 
 
 def make_clothes(person: Person) -> list[Part]:
     """Return sweater, trousers and shoes."""
     points, heads = person.vertices, joint_heads(person)
-    sweater, _ = garment(person, "Sweater", sweater_level(person, points), 0.0045, 6, 0.0030)
-    waist = heads["left_hip"][2] + 0.06
-    legs = np.minimum(waist - points[:, 2], points[:, 2] - (heads["left_ankle"][2] + 0.010))
-    trousers, _ = garment(person, "Trousers", legs, 0.0050, 5, 0.0030)
+    hip, ankle = heads["left_hip"][2], heads["left_ankle"][2]
+
+    def sweater_offset(place: np.ndarray) -> np.ndarray:
+        torso = np.abs(place[:, 0]) < heads["left_shoulder"][0] + 0.04
+        return np.where(torso, np.interp(place[:, 2], [hip - 0.05, hip + 0.10, hip + 0.25], [0.017, 0.012, 0.0055]), 0.0055)
+
+    sweater = garment(person, "Sweater", sweater_level(person, points), sweater_offset, 6, 0.0030)
+    fit_cuffs(sweater.vertices, heads)
+    legs = np.minimum(hip + 0.06 - points[:, 2], points[:, 2] - (ankle - 0.010))
+    trousers = garment(person, "Trousers", legs, lambda place: np.full(len(place), 0.0045), 5, 0.0030)
     trousers.vertices[:, :2] += flare(trousers.vertices, heads)
-    feet = heads["left_ankle"][2] - 0.004 + 0.10 * (points[:, 1] - heads["left_ankle"][1]) - points[:, 2]
-    shoes, _ = garment(person, "Shoes", feet, 0.0055, 4, 0.0030)
+    feet = ankle + 0.010 + 0.10 * (points[:, 1] - heads["left_ankle"][1]) - points[:, 2]
+    shoes = garment(person, "Shoes", feet, lambda place: np.full(len(place), 0.0055), 4, 0.0030)
     shoes.vertices[:, 2] = np.where(shoes.vertices[:, 2] < 0.020, 0.0, shoes.vertices[:, 2])
     shoes.attributes["sole"] = np.clip((0.026 - shoes.vertices[:, 2]) / 0.012, 0, 1)
     return [sweater, trousers, shoes]
+
+
+def fit_cuffs(points: np.ndarray, heads: dict[str, np.ndarray]) -> None:
+    """Draw the ends of the sleeves (points (V, 3), changed in place) towards the wrists."""
+    for side, sign in (("left", 1.0), ("right", -1.0)):
+        elbow, wrist = heads[f"{side}_elbow"], heads[f"{side}_wrist"]
+        axis = (wrist - elbow) / np.linalg.norm(wrist - elbow)
+        along = (points - wrist) @ axis
+        arm = points[:, 0] * sign > heads["left_shoulder"][0] + 0.06
+        share = np.where(arm, np.clip((along + 0.075) / 0.045, 0, 1), 0)
+        ring = arm & (along > -0.03)
+        centre = points[ring].mean(0) if ring.any() else wrist
+        middle = centre + ((points - centre) @ axis)[:, None] * axis
+        points += 0.10 * share[:, None] * (middle - points)
 
 
 def flare(points: np.ndarray, heads: dict[str, np.ndarray]) -> np.ndarray:

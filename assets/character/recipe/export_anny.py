@@ -33,8 +33,8 @@ PHENOTYPE: dict[str, float] = {
 LOCAL_CHANGES: dict[str, float] = {
     "l-eye-scale-incr": 0.40,
     "r-eye-scale-incr": 0.40,
-    "l-eye-height2-incr": 0.25,
-    "r-eye-height2-incr": 0.25,
+    "l-eye-height2-incr": 0.05,
+    "r-eye-height2-incr": 0.05,
     "mouth-angles-up": 0.35,
     "mouth-lowerlip-volume-incr": 0.25,
     "mouth-upperlip-volume-incr": 0.20,
@@ -42,7 +42,9 @@ LOCAL_CHANGES: dict[str, float] = {
     "forehead-scale-vert-incr": -0.35,
     "nose-scale-vert-incr": -0.15,
     "nose-point-up": 0.15,
-    "neck-scale-horiz-incr": -0.15,
+    "neck-scale-horiz-incr": -0.30,
+    "measure-neck-height-incr": -0.20,
+    "measure-shoulder-dist-incr": -0.20,
 }
 SOLE = 0.016  # metres of shoe sole under the bare foot; the ground is at 0
 MASKS = ("lips", "ears", "face", "eyelids", "fingernails", "inside-mouth")

@@ -7,7 +7,8 @@ from part import Part
 from person import Person
 
 IRIS_RADIUS = 0.0066  # metres on the eye's surface; real ones have 0.006, a little more reads as friendly
-CORNEA_BULGE = 0.0007
+CORNEA_BULGE = 0.0005
+EYE_INSET = 0.0003  # metres that the eyeball is smaller than the base mesh's, for lids that glide over it
 _RINGS, _SECTORS = 28, 40
 
 
@@ -19,7 +20,7 @@ def iris_angle(radius: float) -> float:
 def surface_radius(angle: np.ndarray, radius: float) -> np.ndarray:
     """Return the distance from the eye's centre to its surface at an angle from the axis, in metres."""
     inside = np.clip(1 - (angle / (1.15 * iris_angle(radius))) ** 2, 0, 1)
-    return radius + CORNEA_BULGE * inside**1.5
+    return radius - EYE_INSET + CORNEA_BULGE * inside**1.5
 
 
 def eyeball(centre: np.ndarray, radius: float) -> tuple[np.ndarray, list[list[int]], np.ndarray]:

@@ -71,7 +71,7 @@ def make_lashes(person: Person) -> Part:
     for side in ("left", "right"):
         rings = lid_rings(person, side)
         centre, _ = person.eye_sphere(side)
-        for upper, number, size, curl in ((True, 84, 0.0092, 0.75), (False, 46, 0.0048, 0.45)):
+        for upper, number, size, curl in ((True, 76, 0.0078, 0.70), (False, 36, 0.0036, 0.45)):
             columns = lid_columns(person, side, upper)
             share = np.linspace(0.1, 0.99, number) + random.normal(0, 0.004, number)
             swell = 0.45 + 0.55 * np.clip(np.sin(np.clip(share * 0.9 + 0.08, 0, 1) ** 1.3 * np.pi), 0, 1)
@@ -81,7 +81,7 @@ def make_lashes(person: Person) -> Part:
                 "curl": curl * random.uniform(0.8, 1.2, number),
                 "fan": (share - 0.42) * 0.95 + random.normal(0, 0.1, number),
             }
-            widths = np.full(number, 0.00052 if upper else 0.00036)
+            widths = np.full(number, 0.00042 if upper else 0.00028)
             rest = strands(*lash_paths(person.vertices, rings, columns, centre, style), widths, taper)
             vertices.append(rest[0])
             faces += [[corner + count for corner in face] for face in rest[1]]
@@ -97,12 +97,12 @@ def make_lashes(person: Person) -> Part:
 # The spine of the left eyebrow from the nose outwards, relative to the eye's centre: x, z and half the width, in metres.
 _BROW = np.array(
     [
-        (-0.0175, 0.0225, 0.0034),
-        (-0.0080, 0.0252, 0.0042),
-        (0.0030, 0.0272, 0.0040),
-        (0.0120, 0.0280, 0.0032),
-        (0.0190, 0.0258, 0.0022),
-        (0.0250, 0.0215, 0.0010),
+        (-0.0165, 0.0215, 0.0026),
+        (-0.0080, 0.0240, 0.0034),
+        (0.0030, 0.0262, 0.0033),
+        (0.0120, 0.0272, 0.0026),
+        (0.0190, 0.0252, 0.0017),
+        (0.0255, 0.0212, 0.0007),
     ]
 )
 
@@ -120,7 +120,7 @@ def make_brows(person: Person) -> Part:
     """Return the eyebrows: fine tapered hairs on the skin, tied to it in every shape."""
     random = np.random.default_rng(11)
     surface = Surface(person.vertices, person.quads[person.groups == "body"])
-    number, steps = 240, 5
+    number, steps = 230, 5
     taper = np.array([0.75, 1.0, 0.85, 0.55, 0.08])
     blocks, faces, count = [], [], 0
     for side, sign in (("left", 1.0), ("right", -1.0)):
@@ -131,7 +131,7 @@ def make_brows(person: Person) -> Part:
         spine = ahead - place[:, :2] + 1e-6
         spine /= np.linalg.norm(spine, axis=1, keepdims=True)
         across = random.uniform(-1, 1, number)
-        up = np.clip(1.15 - 1.9 * share, -0.35, 1.1) - 0.55 * across
+        up = np.clip(0.80 - 1.5 * share, -0.35, 0.8) - 0.55 * across
         direction = spine + up[:, None] * np.stack([-spine[:, 1], spine[:, 0]], 1) + random.normal(0, 0.1, (number, 2))
         direction /= np.linalg.norm(direction, axis=1, keepdims=True)
         root = place[:, :2] + (across * place[:, 2])[:, None] * np.stack([-spine[:, 1], spine[:, 0]], 1)
@@ -154,7 +154,7 @@ def make_brows(person: Person) -> Part:
         paths = paths + normal * (0.0003 + 0.0011 * np.sin(step * np.pi)[None, :, None])
         sideways = np.cross(np.gradient(paths, axis=1), normal)
         sideways /= np.maximum(np.linalg.norm(sideways, axis=-1, keepdims=True), 1e-12)
-        vertices, polygons, _ = strands(paths, sideways, random.uniform(0.0004, 0.00062, number), taper)
+        vertices, polygons, _ = strands(paths, sideways, random.uniform(0.00030, 0.00046, number), taper)
         blocks.append(vertices)
         faces += [[corner + count for corner in face] for face in polygons]
         count += len(vertices)

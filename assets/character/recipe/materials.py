@@ -51,10 +51,10 @@ def eye() -> bpy.types.Material:
     angle = g.math("ARCTAN2", split, other)
     ray = g.add("ShaderNodeCombineXYZ", {0: g.math("SINE", angle), 1: g.math("COSINE", angle), 2: g.math("MULTIPLY", radius, 0.12)})
     fibres = g.noise(9.0, 5.0, ray, 0.65)
-    iris = g.mix(g.span(fibres, 0.35, 0.68), (0.055, 0.026, 0.012), (0.34, 0.17, 0.062))
-    iris = g.mix(g.span(radius, 0.62, 0.36, 0.0, 0.55), iris, (0.42, 0.20, 0.06))
+    iris = g.mix(g.span(fibres, 0.35, 0.68), (0.036, 0.018, 0.009), (0.20, 0.105, 0.045))
+    iris = g.mix(g.span(radius, 0.62, 0.36, 0.0, 0.55), iris, (0.26, 0.125, 0.042))
     lit = g.span(g.math("SUBTRACT", g.math("MULTIPLY", other, -1.0), 0.0), 0.0, 0.5 * edge, 0.0, 0.5)
-    iris = g.mix(lit, iris, (0.52, 0.29, 0.11))
+    iris = g.mix(lit, iris, (0.36, 0.205, 0.085))
     iris = g.mix(g.span(radius, 0.78, 1.0), iris, (0.018, 0.010, 0.008))
     iris = g.mix(g.span(radius, 0.40, 0.345), iris, (0.002, 0.002, 0.002))
     veins = g.span(g.noise(46.0, 4.0, centred, 0.6), 0.56, 0.68, 0.0, 0.10)
@@ -112,24 +112,25 @@ def hair() -> bpy.types.Material:
     colour = g.mix(g.span(along, 0.0, 0.3, 0.6, 0.0), colour, (0.020, 0.0095, 0.006))
     normal = g.bump(lines, 0.6, 0.004)
     return g.principled(
-        Base_Color=colour, Roughness=g.span(lines, 0.2, 0.8, 0.34, 0.55), Normal=normal, Specular_IOR_Level=0.38,
+        Base_Color=colour, Roughness=g.span(lines, 0.2, 0.8, 0.42, 0.62), Normal=normal, Specular_IOR_Level=0.26,
+        Specular_Tint=(0.75, 0.46, 0.30, 1.0),
     )  # fmt: skip
 
 
 def lash() -> bpy.types.Material:
     """Lashes: nearly black."""
-    return Graph("Animcore Lash").principled(Base_Color=(0.012, 0.007, 0.006), Roughness=0.5, Specular_IOR_Level=0.2)
+    return Graph("Animcore Lash").principled(Base_Color=(0.018, 0.010, 0.008), Roughness=0.5, Specular_IOR_Level=0.2)
 
 
 def brow() -> bpy.types.Material:
     """Eyebrows: the hair's colour."""
-    return Graph("Animcore Brow").principled(Base_Color=(0.034, 0.0165, 0.010), Roughness=0.55, Specular_IOR_Level=0.2)
+    return Graph("Animcore Brow").principled(Base_Color=(0.060, 0.030, 0.018), Roughness=0.6, Specular_IOR_Level=0.2)
 
 
 def sweater() -> bpy.types.Material:
     """Sweater: soft knit."""
     g = Graph("Animcore Sweater")
-    colour = g.mix(g.span(g.noise(240.0, 3.0), 0.3, 0.7), (0.035, 0.105, 0.125), (0.055, 0.145, 0.165))
+    colour = g.mix(g.span(g.noise(700.0, 2.0), 0.3, 0.7), (0.036, 0.112, 0.130), (0.050, 0.140, 0.158))
     folds = g.bump(g.noise(14.0, 2.0), 0.5, 0.012)
     knit = g.bump(g.noise(1100.0, 1.0), 0.5, 0.002, folds)
     return g.principled(Base_Color=colour, Roughness=0.88, Normal=knit, Sheen_Weight=0.25, Sheen_Roughness=0.5,

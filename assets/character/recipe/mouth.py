@@ -48,23 +48,36 @@ def lip_gap(person: Person, vertices: np.ndarray, rings: np.ndarray, x: np.ndarr
 
 def seal_offsets(person: Person, vertices: np.ndarray, rings: np.ndarray) -> np.ndarray:
     """Return offsets (V, 3) that bring both lips of `vertices` together along the whole mouth line."""
+    return _meeting_offsets(person, vertices, rings, part_only=False)
+
+
+def part_offsets(person: Person, vertices: np.ndarray, rings: np.ndarray) -> np.ndarray:
+    """Return offsets (V, 3) that lift the lips of `vertices` out of each other and leave open places alone."""
+    return _meeting_offsets(person, vertices, rings, part_only=True)
+
+
+def _meeting_offsets(person: Person, vertices: np.ndarray, rings: np.ndarray, part_only: bool) -> np.ndarray:
     upper, lower = halves(person, rings)
-    offsets = np.zeros_like(vertices)
-    reach = np.abs(vertices[rings[7]][:, 0]).max()
     contact = list(CONTACT_RINGS)
+    rest_seam, seam = person.vertices[rings[7]], vertices[rings[7]]
     skin = np.arange(SKIN.stop)
-    seam = vertices[rings[7]]
-    near = skin[np.linalg.norm(vertices[skin, None] - seam[None], axis=2).min(1) < 0.014]
-    is_upper = np.isin(near, rings[:, upper])
-    middle = person.delta("jawOpen")[near, 2] > 0.5 * person.delta("jawOpen")[rings[7][lower]].min(0)[2]
-    on_ring = np.isin(near, rings)
-    is_upper = np.where(on_ring, is_upper, middle)
-    x = np.clip(vertices[near, 0], -reach, reach)
-    top = contact_height(vertices[rings[contact][:, upper]], x, True)
-    bottom = contact_height(vertices[rings[contact][:, lower]], x, False)
-    move = np.where(is_upper, -0.5, 0.5) * (top - bottom + SEAM_OVERLAP)
-    distance = np.linalg.norm(vertices[near, None] - seam[None], axis=2).min(1)
+    distance = np.linalg.norm(person.vertices[skin, None] - rest_seam[None], axis=2).min(1)
+    near, distance = skin[distance < 0.014], distance[distance < 0.014]
+    jaw = person.delta("jawOpen")
+    follows_jaw = jaw[near, 2] <= 0.5 * jaw[rings[7][lower], 2].min()
+    is_upper = np.where(np.isin(near, rings), np.isin(near, rings[:, upper]), ~follows_jaw)
+    low, high = seam[:, 0].min(), seam[:, 0].max()
+    x = np.clip(vertices[near, 0], low, high)
+    opening = contact_height(vertices[rings[contact][:, upper]], x, True) - contact_height(
+        vertices[rings[contact][:, lower]], x, False
+    )
+    wanted = opening + SEAM_OVERLAP
+    if part_only:
+        wanted = np.minimum(wanted, 0)
+    move = np.where(is_upper, -0.5, 0.5) * wanted
     fall = np.clip(1 - (distance - 0.003) / 0.011, 0, 1)
-    corner = np.clip((reach + 0.004 - np.abs(vertices[near, 0])) / 0.006, 0, 1)
+    inset = np.minimum(vertices[near, 0] - low, high - vertices[near, 0])
+    corner = np.clip((inset + 0.004) / 0.006, 0, 1)
+    offsets = np.zeros_like(vertices)
     offsets[near, 2] = move * fall**2 * (3 - 2 * fall) * corner
     return offsets

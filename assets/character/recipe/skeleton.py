@@ -9,7 +9,6 @@ from animcore.names import SMPLX_JOINTS
 
 _FINGERS = {"thumb": 1, "index": 2, "middle": 3, "ring": 4, "pinky": 5}
 _SIDES = {"left": "L", "right": "R"}
-_JAW_HELPER = slice(14542, 14550)
 
 
 def bone_map() -> dict[str, list[str]]:
@@ -64,7 +63,8 @@ def parents() -> dict[str, str | None]:
 def joint_heads(person: Person) -> dict[str, np.ndarray]:
     """Return the place (3,) of each joint."""
     heads = {joint: person.bone(bones[0]) for joint, bones in bone_map().items() if bones}
-    heads["jaw"] = person.vertices[_JAW_HELPER].mean(0)
+    ear = person.vertices[:13380][person.mask("ears")[:13380] > 0.5]
+    heads["jaw"] = np.array([0.0, ear[:, 1].min() - 0.004, ear[:, 2].mean() + 0.004])
     for side in _SIDES:
         heads[f"{side}_eye_smplhf"] = person.eye_sphere(side)[0]
     return heads
@@ -116,8 +116,8 @@ def relaxed_pose() -> dict[str, tuple[float, float, float]]:
     pose = {}
     for side, sign in (("left", 1.0), ("right", -1.0)):
         pose[f"{side}_collar"] = (0.0, sign * 3.0, 0.0)
-        pose[f"{side}_shoulder"] = (-4.0, sign * 33.0, 0.0)
-        pose[f"{side}_elbow"] = (-10.0, 0.0, -sign * 4.0)
+        pose[f"{side}_shoulder"] = (6.0, sign * 25.0, 0.0)
+        pose[f"{side}_elbow"] = (24.0, -sign * 7.0, 0.0)
         for finger in ("index", "middle", "ring", "pinky"):
             for part in (1, 2, 3):
                 pose[f"{side}_{finger}{part}"] = (0.0, sign * 7.0, 0.0)

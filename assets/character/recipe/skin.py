@@ -69,7 +69,7 @@ def make_skin(person: Person) -> Part:
     quads = person.quads[person.groups == "body"]
     keep = visible(person)[quads].all(1)
     used, index = np.unique(quads[keep], return_inverse=True)
-    part = Part("Animcore Skin", person.vertices[used], index.reshape(-1, 4).tolist(), ["skin"], levels=(1, 2))
+    part = Part("Animcore Skin", person.vertices[used], index.reshape(-1, 4).tolist(), ["skin"], levels=(0, 1))
     part.deltas = {name: person.deltas[k, used] for k, name in enumerate(ARKIT)}
     part.weights = {
         joint: weight[used] for joint, weight in joint_weights(person).items() if weight[used].max() > 1e-4

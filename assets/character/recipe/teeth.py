@@ -43,7 +43,7 @@ class Arch:
 
 
 def tooth(width: float, height: float, neck: float, edge: float, point: float) -> np.ndarray:
-    """Return (_UP * _AROUND + 1, 3) points in mm: across, outward (0 at the front face), and from the gum (0) to the edge."""
+    """Return (_UP * _AROUND + 2, 3) points in mm: across, outward (0 at the front face), and from the gum (0) to the edge."""
     turn = np.linspace(0, 2 * np.pi, _AROUND, endpoint=False)
     shape = np.stack([np.cos(turn), np.sin(turn)], 1)
     shape = np.sign(shape) * np.abs(shape) ** 0.62
@@ -60,7 +60,7 @@ def tooth(width: float, height: float, neck: float, edge: float, point: float) -
         low_corner = 0.25 * up**6 * np.abs(shape[:, 0]) ** 3 * (1.0 if point == 0 else 2.2)
         rings.append(np.stack([across, outward, share * height + tip - low_corner], 1))
     cap = rings[-1].mean(0) + np.array([0, 0, 0.12 + 0.4 * point])
-    return np.concatenate([*rings, cap[None]])
+    return np.concatenate([*rings, cap[None], rings[0].mean(0)[None]])
 
 
 def tooth_faces() -> list[list[int]]:
@@ -70,7 +70,8 @@ def tooth_faces() -> list[list[int]]:
         low, high = ring * _AROUND, (ring + 1) * _AROUND
         faces += [[low + k, low + (k + 1) % _AROUND, high + (k + 1) % _AROUND, high + k] for k in range(_AROUND)]
     top = (_UP - 1) * _AROUND
-    return faces + [[top + k, top + (k + 1) % _AROUND, _UP * _AROUND] for k in range(_AROUND)]
+    faces += [[top + k, top + (k + 1) % _AROUND, _UP * _AROUND] for k in range(_AROUND)]
+    return faces + [[(k + 1) % _AROUND, k, _UP * _AROUND + 1] for k in range(_AROUND)]
 
 
 def row_of_teeth(
@@ -93,7 +94,7 @@ def row_of_teeth(
             start = sum(len(block) for block in vertices)
             vertices.append(np.c_[flat, gum_line + grow * local[:, 2]])
             polygons = tooth_faces()
-            faces += [[start + corner for corner in (face if grow > 0 else face[::-1])] for face in polygons]
+            faces += [[start + corner for corner in (face[::-1] if grow > 0 else face)] for face in polygons]
     return np.concatenate(vertices), faces
 
 
@@ -144,8 +145,8 @@ def rigid_shapes(person: Person, source: slice, vertices: np.ndarray) -> dict[st
 def make_teeth(person: Person) -> Part:
     """Return both rows with their gums; material 0 is enamel, 1 is gum."""
     upper, lower = person.vertices[UPPER_TEETH], person.vertices[LOWER_TEETH]
-    front, back = upper[:, 1].min() + 0.0012, upper[:, 1].max()
-    edge = upper[:, 2].min() - 0.0002
+    front, back = upper[:, 1].min() + 0.0002, upper[:, 1].max()
+    edge = upper[:, 2].min() - 0.0036
     tops = Arch(0.0305, front, back), Arch(0.0287, front + 0.0030, back)
     gum_lines = edge + 0.0096, edge + 0.0022 - 0.0084
     blocks, faces, material, jaw_from = [], [], [], 0

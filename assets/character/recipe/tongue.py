@@ -29,6 +29,7 @@ def tongue_shapes(points: np.ndarray) -> dict[str, np.ndarray]:
     tip = np.clip((along - 0.62) / 0.38, 0, 1)
     tip = tip * tip * (3 - 2 * tip)
     body = np.clip((along - 0.15) / 0.85, 0, 1)
+    reach = np.clip((along - 0.40) / 0.60, 0, 1) ** 1.5
     hump = np.sin(np.clip(along / 0.95, 0, 1) * np.pi) ** 1.5
     middle = points[:, 2].mean()
     half_width = np.abs(points[:, 0]).max()
@@ -41,7 +42,7 @@ def tongue_shapes(points: np.ndarray) -> dict[str, np.ndarray]:
 
     thin = (points[:, 2] - middle) * low_front
     shapes = {
-        "tongueTipUp": bend(points, tip, 0.75) - points + offset(z=5.0 * _MM * body**2, y=-1.5 * _MM * body),
+        "tongueTipUp": offset(x=-0.12 * points[:, 0] * tip, y=-10.0 * _MM * body, z=6.5 * _MM * reach + 2.0 * _MM * hump - 0.25 * thin * tip),
         "tongueTipDown": bend(points, tip, -0.6) - points,
         "tongueTipLeft": offset(x=7.0 * _MM * tip),
         "tongueTipRight": offset(x=-7.0 * _MM * tip),

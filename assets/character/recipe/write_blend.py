@@ -158,6 +158,7 @@ def main(stage1: Path, blend: Path) -> None:
         fans = sum(len(face) - 2 for face in part.faces)
         print(f"{thing.name}: {len(part.vertices)} vertices, {fans} triangles, {len(part.deltas)} shapes")
     relax_arms(rig)
+    bpy.context.preferences.filepaths.save_version = 0
     bpy.ops.wm.save_as_mainfile(filepath=str(blend), compress=True, check_existing=False)
 
 

@@ -1,0 +1,146 @@
+"""A session in a real window: install the zip, add the character, press Generate, see the progress, cancel, see the keys.
+
+    python tools/window_session.py [--out FOLDER]
+
+Drives a real Blender 5.2 on a virtual screen through ../shared/tools/blender_window (or BLENDER_WINDOW), with real clicks,
+keeps a picture of every step, and fails where a step does not come to what it should. Linux alone; `make test-window`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+TOOL = Path(os.environ.get("BLENDER_WINDOW", ROOT.parent / "shared" / "tools" / "blender_window"))
+SIZE = "1600x900"
+LIMIT = 240  # seconds for the whole session
+
+# places in a window of that size, with the panel at the top of the sidebar and nothing above it changed
+ADD_CHARACTER = (1165, 178)
+GENERATE = (1165, 310)
+CANCEL = (1220, 330)
+
+
+class SessionError(Exception):
+    """A step did not come to what it should; the text says which and what was seen."""
+
+
+def main() -> None:
+    """Run the session, from either side: the caller's, or as the steps beside the running Blender."""
+    parser = argparse.ArgumentParser(description="Use the extension in a real window and keep pictures.")
+    parser.add_argument("--out", type=Path, default=ROOT / "out" / "window", help="folder of the pictures")
+    parser.add_argument("--steps", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    try:
+        steps(options.steps, options.out) if options.steps else session(options.out)
+    except SessionError as error:
+        sys.exit(f"window_session: {error}")
+
+
+def session(out: Path) -> None:
+    """Install the zip into a Blender home of its own, and run the steps beside its window.
+
+    Raises:
+        SessionError: where one of them fails.
+    """
+    if not TOOL.is_file():
+        raise SessionError(f"there is no {TOOL}; set BLENDER_WINDOW to the tool that runs Blender in a window.")
+    out.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="animcore-window-"))
+    surroundings = {**os.environ, "BLENDER_USER_RESOURCES": str(folder / "home")}
+    try:
+        subprocess.run([sys.executable, "build_addon.py", "--platform", "linux-x64"], cwd=ROOT, check=True)
+        zip_path = next((ROOT / "dist").glob("animcore-*-linux_x64.zip"))
+        install = ["--command", "extension", "install-file", "-r", "user_default", "-e", str(zip_path)]
+        subprocess.run([str(TOOL), "batch", "--", *install], cwd=ROOT, env=surroundings, check=True, timeout=LIMIT)
+        beside = ["python3", "tools/window_session.py", "--steps", str(folder), "--out", str(out)]
+        order = shlex.join(beside) + f" > {folder}/log 2>&1"
+        command = [str(TOOL), "shot", str(out / "9_end.png"), "--after", "1", "--size", SIZE, "--do", order]
+        driver = ["--python", "tools/window_driver.py", "--", str(folder)]
+        subprocess.run([*command, "--", *driver], cwd=ROOT, env=surroundings, check=True, timeout=LIMIT)
+        log = (folder / "log").read_text(encoding="utf-8")
+        print(log, end="")
+        if "The session is complete." not in log:
+            raise SessionError(f"it did not come to its end; the pictures are in {out}.")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def steps(folder: Path, out: Path) -> None:
+    """What a user does, one step after the other.
+
+    Raises:
+        SessionError: where Blender does not come to what a step should bring.
+    """
+    voices = ROOT / "assets" / "voices"
+    _until(folder, lambda state: True, "Blender has not started")
+    while _order(folder, "open") != "Animcore":
+        time.sleep(0.5)
+    _picture(out, "1_empty")
+    _click(ADD_CHARACTER)
+    _until(folder, lambda state: state["character"], "the default character was not added")
+    _order(folder, "look")
+    _order(folder, f"voice {voices / 'line.flac'}")
+    _picture(out, "2_ready", seconds=6)
+    _click(GENERATE)
+    _until(folder, lambda state: state["busy"] and state["fraction"] > 0.02, "Generate shows no progress")
+    _picture(out, "3_progress", seconds=0.3)
+    state = _until(folder, lambda state: state["failed"] is not None, "Generate brought no result")
+    _expect(not state["failed"] and state["keyed"] > 0 and state["strips"] == 1, "there are no keys or no strip", state)
+    _order(folder, "frame 30")
+    _picture(out, "4_keyed", seconds=5)
+    _order(folder, f"voice {ROOT / 'README.md'}")
+    _picture(out, "5_bad_file", seconds=1)
+    print("The session is complete.")
+
+
+def _until(folder: Path, true_of, failure: str, limit: float = 60.0) -> dict:
+    """Wait until something is true of what the driver tells."""
+    end = time.monotonic() + limit
+    state: dict = {}
+    while time.monotonic() < end:
+        file = folder / "state.json"
+        if file.is_file():
+            state = json.loads(file.read_text(encoding="utf-8"))
+            if true_of(state):
+                return state
+        time.sleep(0.1)
+    raise SessionError(f"{failure}: {state}")
+
+
+def _expect(true: bool, failure: str, state: dict) -> None:
+    if not true:
+        raise SessionError(f"{failure}: {state}")
+
+
+def _order(folder: Path, order: str) -> str:
+    """Have the driver do something, and return its answer."""
+    part = folder / "order.part"
+    part.write_text(order, encoding="utf-8")
+    part.replace(folder / "order")
+    done = _until(folder, lambda state: not (folder / "order").is_file() and state["answer"], f"no answer to {order!r}")
+    return done["answer"]
+
+
+def _click(place: tuple[int, int]) -> None:
+    x, y = map(str, place)
+    subprocess.run(["xdotool", "mousemove", x, y, "sleep", "0.4", "click", "1", "sleep", "0.3"], check=True)
+
+
+def _picture(out: Path, name: str, seconds: float = 1.5) -> None:
+    """Save the screen, after the time that drawing it needs."""
+    time.sleep(seconds)
+    subprocess.run(["import", "-window", "root", str(out / f"{name}.png")], check=True)
+
+
+if __name__ == "__main__":
+    main()
