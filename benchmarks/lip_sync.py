@@ -1,7 +1,7 @@
 """Score the shipped solver beside loudness alone: `python benchmarks/lip_sync.py ../shared`.
 
-Needs the folder with `data/lips`, `data/performance` and `tools/lip_sync_score.py`. Writes the predictions to a temporary
-folder and prints the tool's tables, of both, in one run. Of `performance`, 1114_2_04 alone never trained.
+Needs the folder with `data/lips`, `data/performance` and `tools/lip_sync_score.py`. Writes the predictions to a
+temporary folder and prints the tool's tables, of both, in one run. Of `performance`, 1114_2_04 alone never trained.
 """
 
 from __future__ import annotations

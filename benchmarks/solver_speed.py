@@ -1,7 +1,7 @@
-"""How many times faster than real time a performance is made, reading the file included: `python benchmarks/solver_speed.py`.
+"""How many times faster than real time a performance is made: `python benchmarks/solver_speed.py`.
 
-Runs the whole way of `animcore generate` up to the finished Motion on the shipped voice line, as it is and repeated to one
-and to ten minutes, three times each, and prints the median.
+Runs the whole way of `animcore generate` up to the finished Motion, reading the file included, on the shipped voice
+line, as it is and repeated to one and to ten minutes, three times each, and prints the median.
 """
 
 from __future__ import annotations

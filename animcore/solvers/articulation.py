@@ -86,7 +86,7 @@ def solve(clip: AudioClip, direction: Direction, progress: Progress = silent) ->
     return Motion(
         rate=Fraction(network.fps),
         arkit=weights,
-        tongue=_tongue(certain, len(weights), direction.strength("lips")),
+        tongue=_tongue(certain, len(weights), direction.strength("lips") * direction.intensity),
         jaw_pose=jaw_pose,
         audio_name=clip.name,
         audio_sha256=clip.sha256,

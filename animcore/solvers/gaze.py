@@ -1,6 +1,6 @@
 """Eyes of somebody who talks to the viewer: blinks, glances, small saccades, lids that follow the eyes.
 
-Sources of the amounts: spontaneous blinks while talking 15 to 20 a minute, lids closing in about 70 ms and opening in
+Sources of the amounts: spontaneous blinks while talking 15 to 20 a minute, lids closing in about 80 ms and opening in
 about 150 ms (Evinger et al., 1991); a saccade lasts 21 ms and 2.2 ms for each degree (Carpenter, 1988).
 """
 
@@ -23,7 +23,8 @@ _REFRACTORY = 1.0  # seconds without a blink after a blink
 _INTERVAL = (2.2, 1.15)  # shape and scale (seconds) of the gamma distribution of the time after that
 _TWICE = 0.07  # chance of a second blink right after one
 _DRAWN = 0.7  # seconds within which the end of a phrase draws a blink to itself
-_CLOSING, _HELD, _OPENING = 0.07, 0.03, 0.16  # seconds
+# Seconds, whole frames of ours. Shut for longer than a frame of film, so that at any rate one frame is shut altogether.
+_CLOSING, _HELD, _OPENING = 0.08, 0.06, 0.16
 
 _AWAY = 0.16  # chance that a fixation is a glance away while speaking
 _LISTENER = (1.0, 0.7)  # degrees about Y and X: spread of fixations on the viewer's face
@@ -83,16 +84,16 @@ def blink_times(prosody: Prosody, rate: float, generator: np.random.Generator) -
             times.append(time + generator.uniform(0.35, 0.5))
         time = times[-1] + (_REFRACTORY + generator.gamma(*_INTERVAL)) / rate
     last = duration - _CLOSING - _HELD - _OPENING
-    return np.array([time for time in times if time < last])
+    return np.array([round(time * FPS) / FPS for time in times if time < last])
 
 
 def lids(blinks: NDArray[np.float64], count: int) -> FloatArray:
     """(count,) closure of the lids in 0..1: fast down, a moment shut, slowly up."""
     result = np.zeros(count, np.float32)
     for start in blinks:
-        first = int(np.ceil(start * FPS))
-        last = min(count, int((start + _CLOSING + _HELD + _OPENING) * FPS) + 1)
-        passed = np.arange(first, last) / FPS - start
+        first = round(start * FPS)
+        last = min(count, first + round((_CLOSING + _HELD + _OPENING) * FPS) + 1)
+        passed = np.arange(last - first) / FPS
         down = np.clip(passed / _CLOSING, 0.0, 1.0)
         up = np.clip((passed - _CLOSING - _HELD) / _OPENING, 0.0, 1.0)
         # the lid starts and stops softly on its way down, and leaves fast and settles slowly on its way up

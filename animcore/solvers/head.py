@@ -21,13 +21,13 @@ STREAM = 1  # keeps the random numbers of the head apart from those of the eyes
 NECK_SHARE = 0.4  # of the rotation; the head takes the rest
 
 # Degrees about X (nod), Y (turn), Z (tilt).
-_POSTURE = (1.6, 2.6, 1.7)  # spread of the posture that a phrase is held in
-_SHIFT = (0.8, 1.4, 0.9)  # spread of the change of posture at a strong accent
-_SWAY = (0.5, 0.6, 0.5)  # spread of the sway while speaking
+_POSTURE = (2.4, 3.6, 2.6)  # spread of the posture that a phrase is held in
+_SHIFT = (1.2, 2.0, 1.4)  # spread of the change of posture at a strong accent
+_SWAY = (0.7, 0.9, 0.8)  # spread of the sway while speaking
 _BREATH = 0.25  # degrees of nod with each breath, all that is left in silence
-_NOD = 2.4  # degrees of nod at an accent of strength 1
-_SETTLE = 1.2  # degrees by which the head sinks at the end of a phrase
-_LIMIT = (12.0, 16.0, 10.0)
+_NOD = 3.0  # degrees of nod at an accent of strength 1
+_SETTLE = 1.6  # degrees by which the head sinks at the end of a phrase
+_LIMIT = (13.0, 17.0, 12.0)
 
 _EASE = 0.22  # seconds, standard deviation with which postures are reached
 _NOD_TIME = 0.11  # seconds, standard deviation of a nod

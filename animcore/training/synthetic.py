@@ -70,11 +70,21 @@ def speak(text: str, voice: str, path: Path, speed: float = 1.0) -> list[tuple[s
     return [(name, start, end) for start, (name, end) in zip(starts, ends, strict=True)]
 
 
+PAUSE = "pau"
+_AHEAD = 0.06  # seconds by which the mouth is in place before the first phone of a phrase is heard
+
+
 def labels(phones: list[tuple[str, float, float]], count: int, fps: float) -> NDArray[np.float32]:
-    """(count, len(PLACES)) 0 or 1: what the mouth does in each frame; frame i is at i / fps seconds."""
+    """(count, len(PLACES)) 0 or 1: what the mouth does in each frame; frame i is at i / fps seconds.
+
+    After a pause the mouth is in place before anything is heard: no stop bursts from lips that were open.
+    """
     times = np.arange(count) / fps
     result = np.zeros((count, len(PLACES)), np.float32)
+    before = ""
     for name, start, end in phones:
+        start = start - _AHEAD if before == PAUSE else start
+        before = name
         for column, members in enumerate(PLACES.values()):
             if name in members:
                 result[(times >= start) & (times < end), column] = 1.0

@@ -1,10 +1,8 @@
-"""Spoken sentences with known phoneme times, and the lips of the shipped face."""
+"""The lips of the shipped face, made recordings and made talks."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,15 +14,6 @@ from animcore.names import ARKIT
 from animcore.speech.prosody import FPS, Prosody
 
 ROOT = Path(__file__).resolve().parents[2]
-VOICES = ROOT / "tests" / "golden" / "voices"
-
-
-@dataclass(frozen=True)
-class Spoken:
-    """A sentence and the (name, start, end) of its phones in seconds."""
-
-    clip: AudioClip
-    phones: list[tuple[str, float, float]]
 
 
 class Lips:
@@ -47,23 +36,6 @@ class Lips:
 @pytest.fixture(scope="session")
 def lips() -> Lips:
     return Lips()
-
-
-@pytest.fixture(scope="session", params=["slt", "rms", "kal"])
-def spoken(request: pytest.FixtureRequest) -> Spoken:
-    """Each of the golden voices in turn."""
-    return read_spoken(request.param)
-
-
-@pytest.fixture(scope="session")
-def sentence() -> Spoken:
-    """One golden voice."""
-    return read_spoken("rms")
-
-
-def read_spoken(name: str) -> Spoken:
-    phones = json.loads((VOICES / f"{name}.json").read_text())["phones"]
-    return Spoken(audio.load(VOICES / f"{name}.flac"), [tuple(phone) for phone in phones])
 
 
 @pytest.fixture

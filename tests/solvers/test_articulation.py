@@ -1,4 +1,4 @@
-"""The shipped solver on real voices: it closes the lips when it must, keeps still when nothing is said, and repeats itself."""
+"""The shipped solver on real voices: lips closed when they must be, still when nothing is said, the same each time."""
 
 from __future__ import annotations
 

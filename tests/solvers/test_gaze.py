@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
 from animcore.direction import Direction
+from animcore.motion import Motion
 from animcore.names import ARKIT, ARKIT_INDEX
 from animcore.solvers import gaze
 from animcore.speech.prosody import FPS
@@ -37,6 +40,14 @@ def test_every_blink_is_complete(eyes):
     for start in eyes.blinks:
         assert lid[round(start * FPS) : round((start + 0.15) * FPS)].max() > 0.98
     assert lid[0] == lid[-1] == 0
+
+
+@pytest.mark.parametrize("rate", ["24", "24000/1001", "25", "30", "60"])
+def test_every_blink_shuts_the_eye_at_any_rate(eyes, rate):
+    motion = Motion(Fraction(FPS), arkit=eyes.weights).resampled(Fraction(rate))
+    lid = motion.arkit[:, ARKIT_INDEX["eyeBlinkLeft"]]
+    for start in eyes.blinks:
+        assert lid[(motion.times >= start) & (motion.times <= start + 0.2)].max() > 0.999
 
 
 def test_ends_of_phrases_draw_blinks(eyes, talk):
