@@ -39,8 +39,8 @@ from blender_addon import stage  # noqa: E402
 OUT = ROOT / "out"
 LINE = ROOT / "assets" / "voices" / "line.flac"
 RATE = Fraction(24)
-SIZE = 320  # pixels; small, and with few samples, so that two cores render the film in a few minutes
-SAMPLES = 5
+SIZE = 304  # pixels; small, and with few samples, so that two cores render the film in a few minutes
+SAMPLES = 4
 CLOSER = 1.45  # than the portrait frames the head: this film is about the face
 SHEET_PICTURES = 8
 

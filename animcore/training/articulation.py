@@ -150,7 +150,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("data", type=Path, help="folder with lips_train, lips_grid and performance")
     parser.add_argument("--out", type=Path, default=Path("assets/solvers"))
     parser.add_argument("--cache", type=Path, default=Path(".cache/training"), help="hidden states and checkpoints")
-    parser.add_argument("--steps", type=int, default=900)
+    parser.add_argument("--steps", type=int, default=350)
     parser.add_argument("--heads", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args(arguments)
