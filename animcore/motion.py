@@ -129,8 +129,8 @@ class Motion:
         """Return the same performance at another frame rate, by linear interpolation between frames.
 
         Between neighbouring frames rotations are small, and linear interpolation of axis-angle is slerp to first
-        order. T frames last T / rate seconds; every new frame that starts within them is there, the ones behind the last
-        old frame hold it.
+        order. T frames last T / rate seconds: every new frame that starts within them is there; those behind the last
+        old frame hold its values.
         """
         if rate == self.rate or self.frame_count == 0:
             return replace(self, rate=rate)

@@ -1,8 +1,8 @@
 """A voice line in, a talking character out: what `make demo` runs, and an example of Animcore in a script.
 
-Writes into `out/`: line.csv (Live Link Face), line.npz (Motion), line.blend (the default character, keyed, with the sound
-on the sequencer), line.mp4 (rendered through Cycles, with sound) and line.png (a contact sheet). Needs Blender as a
-Python module (`pip install animcore[demo]`); the same calls work inside Blender with the extension installed.
+Writes into `out/`: line.csv (Live Link Face), line.npz (Motion), line.blend (the default character, keyed, with the
+sound on the sequencer), line.mp4 (rendered through Cycles, with sound) and line.png (a contact sheet). Needs Blender as
+a Python module (`pip install animcore[demo]`); the same calls work inside Blender with the extension installed.
 
 Your own recording: `make demo AUDIO=path`, or `python examples/talking_character.py path`.
 """
