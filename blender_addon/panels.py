@@ -10,7 +10,8 @@ import bpy
 from . import properties, runner
 from .jobs import Job, State
 
-_LINE = 7.5  # pixels that a character takes in a label, at a scale of 1
+_LETTER = 6.3  # pixels that a letter takes in a label, at a scale of 1
+_MARGIN = 84  # pixels beside the text: tabs, the borders of panel and box, the icon
 
 
 class _Sidebar:
@@ -80,8 +81,11 @@ def _draw_voice(column: bpy.types.UILayout, settings: properties.AnimcoreSetting
     column.label(text="Voice", icon="SPEAKER")
     row = column.row(align=True)
     row.prop(settings, "audio", text="")
+    row.operator("animcore.pick_audio", text="", icon="FILE_FOLDER")
     row.operator("animcore.inspect", text="", icon="VIEWZOOM")
-    if (seen := runner.voice_seen(settings)) is not None:
+    if _running("inspect"):
+        column.label(text="Listening to the file ...", icon="SORTTIME")
+    elif (seen := runner.voice_seen(settings)) is not None:
         if seen.found:
             _text(column, seen.found, width, "CHECKMARK")
         if seen.problem:
@@ -92,19 +96,25 @@ def _draw_voice(column: bpy.types.UILayout, settings: properties.AnimcoreSetting
 
 
 def _draw_generate(layout: bpy.types.UILayout, scene: bpy.types.Scene, width: int) -> None:
-    job = runner.session.jobs.current
     column = layout.column()
-    if job is not None and not job.state.over:
+    if (job := _running("generate")) is not None:
         _draw_progress(column.box().column(), job)
     else:
         button = column.column()
         button.scale_y = 1.6
         button.operator("animcore.generate", icon="PLAY")
         reason = runner.disabled_reason(scene)
-        if reason and not reason.endswith("."):  # a sentence about the character stands above already
+        # a sentence about the character, and what is under way, stand above already
+        if reason and not reason.endswith(".") and not runner.session.jobs.busy:
             _text(column, reason + ".", width, "INFO")
     if runner.session.outcome is not None:
         _draw_outcome(column.box().column(), runner.session.outcome, width)
+
+
+def _running(wish: str) -> Job | None:
+    """The job under way, if it is of that kind."""
+    job = runner.session.jobs.current
+    return job if job is not None and not job.state.over and job.request.get("do") == wish else None
 
 
 def _draw_progress(column: bpy.types.UILayout, job: Job) -> None:
@@ -129,7 +139,7 @@ def _draw_outcome(column: bpy.types.UILayout, outcome: runner.Outcome, width: in
 def _characters(context: bpy.types.Context) -> int:
     """How many characters a line of the panel holds."""
     scale = context.preferences.system.ui_scale
-    return max(16, int(context.region.width / (_LINE * scale)) - 8)
+    return max(16, int((context.region.width / scale - _MARGIN) / _LETTER))
 
 
 def _text(column: bpy.types.UILayout, text: str, width: int, icon: str, *, alert: bool = False) -> None:

@@ -54,7 +54,6 @@ class AnimcoreSettings(bpy.types.PropertyGroup):
     audio: bpy.props.StringProperty(
         name="Voice",
         description="The sound or film file with the voice; any kind that ffmpeg reads",
-        subtype="FILE_PATH",
         options=set(),
     )
     start_frame: bpy.props.IntProperty(

@@ -56,8 +56,11 @@ class Character:
     def summary(self) -> str:
         """One line for the panel."""
         meshes = "1 mesh" if len(self.faces) == 1 else f"{len(self.faces)} meshes"
-        bones = ", ".join(role.replace("_", " ") for role in self.bones) or "none"
-        return f"{len(self.shape_names)} of {len(driving().shapes)} shapes on {meshes} · bones: {bones}"
+        eyes = {"left_eye", "right_eye"}
+        roles = [role for role in self.bones if role not in eyes]
+        roles += ["eyes"] if eyes <= self.bones.keys() else sorted(eyes & self.bones.keys())
+        bones = ", ".join(roles).replace("_", " ") or "none"
+        return f"{len(self.shape_names)} of {len(driving().shapes)} shapes on {meshes}. Bones: {bones}."
 
 
 def read(root: bpy.types.Object | bpy.types.Collection | None) -> Character:

@@ -24,7 +24,7 @@ from .errors import AddonError
 from .jobs import Job, Jobs, State
 from .rates import exact_rate
 
-_INTERVAL = 0.1  # seconds between looks at the engine
+_INTERVAL = 0.15  # seconds between looks at the engine
 _GLANCE = 2.0  # seconds that what the panel says of a character stays true enough
 _BUSY_OPERATORS = ("TRANSFORM_OT_", "SCULPT_OT_", "PAINT_OT_", "RENDER_OT_")  # an answer waits for their end
 
@@ -329,10 +329,13 @@ def _interface_busy() -> bool:
 
 
 def _redraw() -> None:
+    """Draw the sidebars and the preferences anew: not the view itself, which may be heavy."""
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
-            if area.type in {"VIEW_3D", "PREFERENCES"}:
-                area.tag_redraw()
+            wanted = {"VIEW_3D": "UI", "PREFERENCES": "WINDOW"}.get(area.type)
+            for region in area.regions:
+                if region.type == wanted:
+                    region.tag_redraw()
 
 
 @bpy.app.handlers.persistent

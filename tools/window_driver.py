@@ -30,6 +30,7 @@ def _tick() -> float:
         name, _, argument = order_file.read_text(encoding="utf-8").partition(" ")
         order_file.unlink()
         answer = str(ORDERS[name](argument))
+        _view()[1].tag_redraw()
     _tell(answer)
     return 0.2
 
@@ -87,7 +88,8 @@ def _look_at_face(_argument: str) -> str:
     view.view_location = rig.matrix_world @ rig.data.bones["head"].tail_local
     view.view_location.z -= 0.05
     view.view_distance = 0.75
-    area.spaces.active.shading.type = "MATERIAL"
+    area.spaces.active.shading.type = "SOLID"  # EEVEE's shaders take minutes to compile without a graphics card
+    area.spaces.active.shading.color_type = "TEXTURE"
     area.spaces.active.overlay.show_bones = False
     return "looking"
 

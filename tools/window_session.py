@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import wave
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -91,16 +92,38 @@ def steps(folder: Path, out: Path) -> None:
     _order(folder, "look")
     _order(folder, f"voice {voices / 'line.flac'}")
     _picture(out, "2_ready", seconds=6)
+    _order(folder, f"voice {_long_voice(folder)}")
+    _click(GENERATE)
+    _until(folder, lambda state: state["busy"] and state["fraction"] > 0.02, "Generate did not start")
+    _click(CANCEL)
+    state = _until(folder, lambda state: "Cancelled" in (state["message"] or ""), "Cancel did not cancel")
+    _expect(state["keyed"] == 0 and state["strips"] == 0, "a cancelled performance left something behind", state)
+    _order(folder, f"voice {voices / 'line.flac'}")
     _click(GENERATE)
     _until(folder, lambda state: state["busy"] and state["fraction"] > 0.02, "Generate shows no progress")
     _picture(out, "3_progress", seconds=0.3)
-    state = _until(folder, lambda state: state["failed"] is not None, "Generate brought no result")
+    state = _until(folder, lambda state: not state["busy"] and state["message"], "Generate brought no result")
     _expect(not state["failed"] and state["keyed"] > 0 and state["strips"] == 1, "there are no keys or no strip", state)
     _order(folder, "frame 30")
     _picture(out, "4_keyed", seconds=5)
     _order(folder, f"voice {ROOT / 'README.md'}")
-    _picture(out, "5_bad_file", seconds=1)
+    _click(GENERATE)
+    state = _until(folder, lambda state: state["failed"], "a text file as voice brought no error")
+    _expect(state["keyed"] > 0, "the earlier take is gone", state)
+    _picture(out, "5_bad_file")
     print("The session is complete.")
+
+
+def _long_voice(folder: Path, minutes: int = 20) -> Path:
+    """A sound that takes long enough to be cancelled: noise, since silence is soon done with."""
+    path = folder / "long.wav"
+    with wave.open(str(path), "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(16000)
+        for _ in range(minutes):
+            out.writeframes(os.urandom(2 * 16000 * 60))
+    return path
 
 
 def _until(folder: Path, true_of, failure: str, limit: float = 60.0) -> dict:
@@ -133,7 +156,9 @@ def _order(folder: Path, order: str) -> str:
 
 def _click(place: tuple[int, int]) -> None:
     x, y = map(str, place)
-    subprocess.run(["xdotool", "mousemove", x, y, "sleep", "0.4", "click", "1", "sleep", "0.3"], check=True)
+    # slowly, as a hand does: without a graphics card Blender needs a moment to see where the pointer is
+    press = ["mousedown", "1", "sleep", "0.15", "mouseup", "1", "sleep", "0.3"]
+    subprocess.run(["xdotool", "mousemove", x, y, "sleep", "0.8", *press], check=True)
 
 
 def _picture(out: Path, name: str, seconds: float = 1.5) -> None:
