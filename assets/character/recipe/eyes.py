@@ -40,9 +40,7 @@ def eyeball(centre: np.ndarray, radius: float) -> tuple[np.ndarray, list[list[in
     faces = [[0, 1 + k, 1 + (k + 1) % _SECTORS] for k in range(_SECTORS)]
     for ring in range(_RINGS - 1):
         low, high = 1 + ring * _SECTORS, 1 + (ring + 1) * _SECTORS
-        faces += [
-            [low + k, high + k, high + (k + 1) % _SECTORS, low + (k + 1) % _SECTORS] for k in range(_SECTORS)
-        ]
+        faces += [[low + k, high + k, high + (k + 1) % _SECTORS, low + (k + 1) % _SECTORS] for k in range(_SECTORS)]
     return vertices, faces, picture
 
 

@@ -156,7 +156,8 @@ def main(stage1: Path, blend: Path) -> None:
     for part in make_parts(person):
         thing = make_object(part, rig, collection)
         fans = sum(len(face) - 2 for face in part.faces)
-        print(f"{thing.name}: {len(part.vertices)} vertices, {fans} triangles, {len(part.deltas)} shapes")
+        line = f"{thing.name}: {len(part.vertices)} vertices, {fans} triangles, {len(part.deltas)} shapes"
+        sys.stdout.write(line + "\n")
     relax_arms(rig)
     bpy.context.preferences.filepaths.save_version = 0
     bpy.ops.wm.save_as_mainfile(filepath=str(blend), compress=True, check_existing=False)
