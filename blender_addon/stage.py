@@ -14,7 +14,7 @@ from mathutils import Vector
 
 STAGE = "Animcore Stage"
 BACKDROP_COLOUR = (0.50, 0.49, 0.48)
-# place relative to the face in head heights (X the character's left, Y behind, Z up), size in head heights, watts, colour
+# place from the face in head heights (X the character's left, Y behind, Z up), size in head heights, watts, colour
 _LIGHTS = (
     ("Key", (-3.4, -5.0, 2.4), 3.0, 26.0, (1.0, 0.95, 0.89)),
     ("Fill", (4.6, -4.2, 0.4), 5.0, 8.0, (0.88, 0.94, 1.0)),

@@ -16,8 +16,8 @@ class Part:
     """One mesh object. Metres, Z up, the face looks along -Y.
 
     vertices (V, 3); faces: lists of vertex indices; material_of (F,) index into `materials`; deltas: shape name ->
-    (V, 3); weights: bone name -> (V,) in 0..1; attributes: name -> (V,) or (V, 3); uv (loops, 2) or none; levels: smoothing
-    subdivisions in the viewport and in renders.
+    (V, 3); weights: bone name -> (V,) in 0..1; attributes: name -> (V,) or (V, 3); uv (loops, 2) or none; levels:
+    smoothing subdivisions in the viewport and in renders.
     """
 
     name: str
