@@ -61,4 +61,8 @@ def make_eyes(person: Person) -> Part:
     for name, (start, stop) in weights.items():
         dense[name][start:stop] = 1
     uv = np.concatenate([picture[face] for face in faces])
-    return Part("Animcore Eyes", np.concatenate(vertices), faces, ["eye"], weights=dense, uv=uv)
+    angle = np.array([2 * np.linalg.norm(picture[face].mean(0) - 0.5) for face in faces]) * np.pi
+    edge = iris_angle(person.eye_sphere("left")[1])
+    kind = np.where(angle < 0.37 * edge, 2, np.where(angle < edge, 1, 0))  # the viewport shows gaze by these slots
+    materials = ["eye", "iris", "pupil"]
+    return Part("Animcore Eyes", np.concatenate(vertices), faces, materials, weights=dense, uv=uv, material_of=kind)

@@ -159,6 +159,30 @@ def shoes() -> bpy.types.Material:
     return g.principled(Base_Color=colour, Roughness=0.55)
 
 
+def iris() -> bpy.types.Material:
+    """Iris: the eye's own material in a slot of its own, so that Solid view can colour it."""
+    return _named(eye(), "Animcore Iris")
+
+
+def pupil() -> bpy.types.Material:
+    """Pupil: the eye's own material in a slot of its own, so that Solid view can colour it."""
+    return _named(eye(), "Animcore Pupil")
+
+
+def _named(material: bpy.types.Material, name: str) -> bpy.types.Material:
+    material.name = name
+    return material
+
+
+# What Solid view shows, where animators work.
+VIEWPORT: dict[str, tuple[float, float, float]] = {
+    "skin": (0.66, 0.40, 0.29), "eye": (0.85, 0.83, 0.80), "iris": (0.16, 0.08, 0.03), "pupil": (0.01, 0.01, 0.01),
+    "enamel": (0.85, 0.80, 0.70), "gum": (0.50, 0.16, 0.14), "tongue": (0.52, 0.16, 0.14), "hair": (0.08, 0.035, 0.018),
+    "lash": (0.02, 0.01, 0.01), "brow": (0.06, 0.03, 0.02), "sweater": (0.045, 0.13, 0.15),
+    "trousers": (0.04, 0.042, 0.05), "shoes": (0.45, 0.42, 0.38),
+}  # fmt: skip
+
 MAKERS: dict[str, Callable[[], bpy.types.Material]] = {
-    maker.__name__: maker for maker in (skin, eye, enamel, gum, tongue, hair, lash, brow, sweater, trousers, shoes)
+    maker.__name__: maker
+    for maker in (skin, eye, iris, pupil, enamel, gum, tongue, hair, lash, brow, sweater, trousers, shoes)
 }

@@ -71,6 +71,6 @@ def make_tongue(person: Person) -> Part:
     points = person.vertices[TONGUE].copy()
     faces = (person.quads[person.groups == "helper-tongue"] - TONGUE.start).tolist()
     shapes = {name: person.deltas[index, TONGUE] for index, name in enumerate(ARKIT)}
-    part = Part("Animcore Tongue", points, faces, ["tongue"], deltas=shapes, levels=(1, 2)).keep_moving_shapes()
+    part = Part("Animcore Tongue", points, faces, ["tongue"], deltas=shapes, levels=(0, 1)).keep_moving_shapes()
     part.deltas |= tongue_shapes(points)
     return part.rigid("head")
