@@ -1,7 +1,7 @@
 """A small portrait studio: three soft lights, a plain backdrop, and a camera that frames head and shoulders.
 
-Works alone (needs only bpy) in Blender 4.2 to 5.2. Everything it adds goes into one collection, `Animcore Stage`; a second
-call replaces the first.
+Works alone (needs only bpy) in Blender 4.2 to 5.2. Everything it adds goes into one collection, `Animcore Stage`; a
+second call replaces the first.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from mathutils import Vector
 
 STAGE = "Animcore Stage"
 BACKDROP_COLOUR = (0.50, 0.49, 0.48)
-# place relative to the face in head heights (X the character's left, Y behind, Z up), size, watts at one head height, colour
+# place from the face in head heights (X the character's left, Y behind, Z up), size in head heights, watts, colour
 _LIGHTS = (
     ("Key", (-3.4, -5.0, 2.4), 3.0, 26.0, (1.0, 0.95, 0.89)),
     ("Fill", (4.6, -4.2, 0.4), 5.0, 8.0, (0.88, 0.94, 1.0)),
@@ -58,7 +58,9 @@ def set_stage(
 
 def _bounds(objects: list[bpy.types.Object]) -> tuple[Vector, Vector]:
     """Return the lowest and highest corner of all meshes in world space."""
-    corners = [thing.matrix_world @ Vector(corner) for thing in objects if thing.type == "MESH" for corner in thing.bound_box]
+    corners = [
+        thing.matrix_world @ Vector(corner) for thing in objects if thing.type == "MESH" for corner in thing.bound_box
+    ]
     if not corners:
         corners = [thing.matrix_world.translation for thing in objects] or [Vector((0, 0, 0)), Vector((0, 0, 1.7))]
     return (

@@ -1,11 +1,11 @@
 """Write face_basis.npz: the shipped face as numbers, for training, judging and retargeting without Blender.
 
 Arrays (metres, Y up, Z out of the face, X to the character's left):
-names (52,), probe_names (4,), probe_rest (4, 3), probe_delta (52, 4, 3), lip_rest (L, 3), lip_delta (52, L, 3), chin_rest (3,),
-chin_delta (52, 3), face_rest (N, 3), face_delta (52, N, 3), eye_distance (), eye_centre (2, 3) left and right, eye_radius (),
-teeth_upper_rest (U, 3), teeth_lower_rest (W, 3), teeth_lower_delta (52, W, 3); the lip surfaces that touch, line by line:
-lip_contact_upper_rest (4 * A, 3), lip_contact_lower_rest (4 * B, 3); the edges of the left eye's lids from the inner to the outer
-corner: lid_upper_rest (C, 3), lid_lower_rest (D, 3); each with its _delta (52, ..., 3).
+names (52,), probe_names (4,), probe_rest (4, 3), probe_delta (52, 4, 3), lip_rest (L, 3), lip_delta (52, L, 3),
+chin_rest (3,), chin_delta (52, 3), face_rest (N, 3), face_delta (52, N, 3), eye_distance (), eye_centre (2, 3) left and
+right, eye_radius (), teeth_upper_rest (U, 3), teeth_lower_rest (W, 3), teeth_lower_delta (52, W, 3).
+The lip surfaces that touch, line by line: lip_contact_upper_rest (4 * A, 3), lip_contact_lower_rest (4 * B, 3). The
+edges of the left eye's lids, inner to outer corner: lid_upper_rest (C, 3), lid_lower_rest (D, 3). Each with its _delta.
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 
     python build_character.py --anny-python PY --bpy-python PY
 
-Stage 1 runs in a Python 3.11 with `anny==0.6.2` (CPU torch is enough) and pillow; stage 2 in one with `bpy==4.2.23` and scipy.
+Stage 1 runs in a Python 3.11 with `anny==0.6.2` (CPU torch is enough) and pillow; stage 2 in one with `bpy==4.2.23` and
+scipy.
 """
 
 from __future__ import annotations

@@ -10,9 +10,9 @@ from person import Person
 from skeleton import joint_heads, joint_weights
 
 
-def cut(vertices: np.ndarray, faces: list[list[int]], level: np.ndarray, carried: np.ndarray) -> tuple[
-    np.ndarray, list[list[int]], np.ndarray
-]:
+def cut(
+    vertices: np.ndarray, faces: list[list[int]], level: np.ndarray, carried: np.ndarray
+) -> tuple[np.ndarray, list[list[int]], np.ndarray]:
     """Keep the part of a mesh where `level` (V,) is positive; edges are cut where it is zero.
 
     Returns vertices, faces and the `carried` (V, K) numbers, interpolated at the cuts.
@@ -95,7 +95,9 @@ def hem(
             links.setdefault(corner, set()).update(face)
     for loop in border_loops(faces):
         ring = np.array(loop)
-        inside = np.array([vertices[list(links[c] - set(loop))].mean(0) if links[c] - set(loop) else inner for c in loop])
+        inside = np.array(
+            [vertices[list(links[c] - set(loop))].mean(0) if links[c] - set(loop) else inner for c in loop]
+        )
         back = inside - vertices[ring]
         back /= np.maximum(np.linalg.norm(back, axis=1, keepdims=True), 1e-9)
         rows = [
@@ -158,7 +160,9 @@ def make_clothes(person: Person) -> list[Part]:
 
     def sweater_offset(place: np.ndarray) -> np.ndarray:
         torso = np.abs(place[:, 0]) < heads["left_shoulder"][0] + 0.04
-        return np.where(torso, np.interp(place[:, 2], [hip - 0.05, hip + 0.10, hip + 0.25], [0.017, 0.012, 0.0055]), 0.0055)
+        return np.where(
+            torso, np.interp(place[:, 2], [hip - 0.05, hip + 0.10, hip + 0.25], [0.017, 0.012, 0.0055]), 0.0055
+        )
 
     sweater = garment(person, "Sweater", sweater_level(person, points), sweater_offset, 6, 0.0030)
     fit_cuffs(sweater.vertices, heads)

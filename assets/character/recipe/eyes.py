@@ -40,9 +40,7 @@ def eyeball(centre: np.ndarray, radius: float) -> tuple[np.ndarray, list[list[in
     faces = [[0, 1 + k, 1 + (k + 1) % _SECTORS] for k in range(_SECTORS)]
     for ring in range(_RINGS - 1):
         low, high = 1 + ring * _SECTORS, 1 + (ring + 1) * _SECTORS
-        faces += [
-            [low + k, high + k, high + (k + 1) % _SECTORS, low + (k + 1) % _SECTORS] for k in range(_SECTORS)
-        ]
+        faces += [[low + k, high + k, high + (k + 1) % _SECTORS, low + (k + 1) % _SECTORS] for k in range(_SECTORS)]
     return vertices, faces, picture
 
 
@@ -63,4 +61,8 @@ def make_eyes(person: Person) -> Part:
     for name, (start, stop) in weights.items():
         dense[name][start:stop] = 1
     uv = np.concatenate([picture[face] for face in faces])
-    return Part("Animcore Eyes", np.concatenate(vertices), faces, ["eye"], weights=dense, uv=uv)
+    angle = np.array([2 * np.linalg.norm(picture[face].mean(0) - 0.5) for face in faces]) * np.pi
+    edge = iris_angle(person.eye_sphere("left")[1])
+    kind = np.where(angle < 0.37 * edge, 2, np.where(angle < edge, 1, 0))  # the viewport shows gaze by these slots
+    materials = ["eye", "iris", "pupil"]
+    return Part("Animcore Eyes", np.concatenate(vertices), faces, materials, weights=dense, uv=uv, material_of=kind)

@@ -1,4 +1,4 @@
-"""Mend the face: seal the resting lips, make the lids close and glide on the eyeball, keep the lips out of each other."""
+"""Mend the face: seal the resting lips, let the lids close and glide on the eye, keep lips out of each other."""
 
 from __future__ import annotations
 
@@ -23,9 +23,16 @@ _TOUCHING = (
     ("mouthLeft",),
     ("mouthRight",),
 )
-_CREASED = ("mouthSmileLeft", "mouthSmileRight", "mouthDimpleLeft", "mouthDimpleRight", "cheekSquintLeft", "cheekSquintRight")
-_NEAR_TEETH = ("jawOpen", "mouthRollLower", "mouthRollUpper", "mouthFunnel", "mouthLowerDownLeft", "mouthLowerDownRight",
-               "mouthUpperUpLeft", "mouthUpperUpRight", "mouthLeft", "mouthRight")  # fmt: skip
+_CREASED = (
+    "mouthSmileLeft",
+    "mouthSmileRight",
+    "mouthDimpleLeft",
+    "mouthDimpleRight",
+    "cheekSquintLeft",
+    "cheekSquintRight",
+)
+_NEAR_TEETH = ("jawOpen", "mouthRollLower", "mouthRollUpper", "mouthFunnel", "mouthLowerDownLeft",
+               "mouthLowerDownRight", "mouthUpperUpLeft", "mouthUpperUpRight", "mouthLeft", "mouthRight")  # fmt: skip
 TEETH_CLEARANCE = 0.0006  # metres kept between lips and teeth
 
 
@@ -47,7 +54,7 @@ def mend_face(person: Person) -> None:
 
 
 def soften(person: Person, name: str, rings: np.ndarray, rounds: int = 5) -> None:
-    """Blur the offsets of the shape `name` over the cheeks, so that they fold without a hard crease; lips stay exact."""
+    """Blur the offsets of the shape `name` over the cheeks, so that they fold without a hard crease."""
     skin = person.quads[person.groups == "body"]
     pairs = np.concatenate([skin[:, [k, (k + 1) % 4]] for k in range(4)])
     pairs = np.concatenate([pairs, pairs[:, ::-1]])

@@ -1,4 +1,4 @@
-"""The haircut: parted at the side, combed over the ears into a low bun. A cap, tapered strands, a bun, a few loose hairs."""
+"""The haircut: parted at the side, combed over the ears into a low bun. A cap, tapered strands and a bun."""
 
 from __future__ import annotations
 
@@ -67,7 +67,11 @@ def part_roots(head: Head, count: int, random: np.random.Generator) -> np.ndarra
     back = random.uniform(0, 1, count)
     side = random.choice([-1.0, 1.0], count)
     roots = np.stack(
-        [_PART_X * (1 - 0.5 * back) + side * 0.0012, head.eyes[1] + 0.002 + 0.10 * back, np.full(count, head.eyes[2] + 0.12)],
+        [
+            _PART_X * (1 - 0.5 * back) + side * 0.0012,
+            head.eyes[1] + 0.002 + 0.10 * back,
+            np.full(count, head.eyes[2] + 0.12),
+        ],
         1,
     )
     for _ in range(6):
@@ -77,7 +81,7 @@ def part_roots(head: Head, count: int, random: np.random.Generator) -> np.ndarra
 
 
 def combed(head: Head, roots: np.ndarray, random: np.random.Generator, lift: np.ndarray) -> np.ndarray:
-    """Return paths (S, _STEPS, 3) that walk from the roots over the head into the bun, `lift` (S,) metres off the skull."""
+    """Return paths (S, _STEPS, 3) that walk from the roots into the bun, `lift` (S,) metres off the skull."""
     count = len(roots)
     local = roots - head.eyes
     front = np.clip((0.075 - local[:, 1]) / 0.06, 0, 1)
@@ -87,9 +91,11 @@ def combed(head: Head, roots: np.ndarray, random: np.random.Generator, lift: np.
     comb = np.stack([side * high, 0.15 + 0 * high, np.where(high > 0, -0.25 * high, 0) + (1 - high)], 1)
     comb = comb * (1.9 * front * np.maximum(high, 0.75))[:, None] + random.normal(0, 0.08, (count, 3))
     angle = np.arctan2(local[:, 2] - 0.01, np.abs(local[:, 0]) + 0.02)
-    target = head.bun + np.stack(
-        [side * 0.019 * np.cos(angle), np.full(count, -0.006), 0.019 * np.sin(angle)], 1
-    ) + random.normal(0, 0.0025, (count, 3))
+    target = (
+        head.bun
+        + np.stack([side * 0.019 * np.cos(angle), np.full(count, -0.006), 0.019 * np.sin(angle)], 1)
+        + random.normal(0, 0.0025, (count, 3))
+    )
     passes_ear = local[:, 1] < 0.058
     paths = [roots]
     for step in range(1, _STEPS):
@@ -160,7 +166,9 @@ class Gathered:
         self.count += len(vertices)
         self.numbers["along"].append(along)
         self.numbers["across"].append(np.tile([0.0, 1.0], len(vertices) // 2 + 1)[: len(vertices)])
-        self.numbers["strand"].append(np.repeat(self.random.uniform(0, 1, len(vertices) // each + 1), each)[: len(vertices)])
+        self.numbers["strand"].append(
+            np.repeat(self.random.uniform(0, 1, len(vertices) // each + 1), each)[: len(vertices)]
+        )
 
     def part(self) -> Part:
         """Return the mesh as a part of the character."""
@@ -170,7 +178,7 @@ class Gathered:
 
 
 def make_hair(person: Person) -> Part:
-    """Return the whole haircut, rigid on the head. Attributes, 0..1: `along` root to tip, `across`, `strand` at random."""
+    """Return the whole haircut, rigid on the head. Attributes, 0..1: `along`, `across`, and `strand` at random."""
     head, random = Head(person), np.random.default_rng(3)
     gathered = Gathered(random)
     cap, cap_faces = make_cap(head)

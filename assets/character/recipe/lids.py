@@ -94,7 +94,7 @@ def make_lashes(person: Person) -> Part:
     return part.keep_moving_shapes().rigid("head")
 
 
-# The spine of the left eyebrow from the nose outwards, relative to the eye's centre: x, z and half the width, in metres.
+# The spine of the left eyebrow from the nose outwards, relative to the eye's centre: x, z, half the width (metres).
 _BROW = np.array(
     [
         (-0.0165, 0.0215, 0.0026),
@@ -127,7 +127,9 @@ def make_brows(person: Person) -> Part:
         centre, _ = person.eye_sphere(side)
         share = np.sort(random.uniform(0, 0.97, number))
         place = np.stack([np.interp(share, np.linspace(0, 1, len(_BROW)), _BROW[:, axis]) for axis in range(3)], 1)
-        ahead = np.stack([np.interp(share + 0.04, np.linspace(0, 1, len(_BROW)), _BROW[:, axis]) for axis in range(2)], 1)
+        ahead = np.stack(
+            [np.interp(share + 0.04, np.linspace(0, 1, len(_BROW)), _BROW[:, axis]) for axis in range(2)], 1
+        )
         spine = ahead - place[:, :2] + 1e-6
         spine /= np.linalg.norm(spine, axis=1, keepdims=True)
         across = random.uniform(-1, 1, number)

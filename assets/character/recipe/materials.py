@@ -34,7 +34,8 @@ def skin() -> bpy.types.Material:
     rough = g.math("SUBTRACT", rough, g.math("MULTIPLY", wet, 0.2))
     return g.principled(
         Base_Color=colour, Roughness=rough, Normal=creases, Subsurface_Weight=0.22, Subsurface_Radius=_SCATTER,
-        Subsurface_Scale=0.011, Specular_IOR_Level=0.42, Coat_Weight=g.math("MULTIPLY", lips, 0.18), Coat_Roughness=0.25,
+        Subsurface_Scale=0.011, Specular_IOR_Level=0.42, Coat_Roughness=0.25,
+        Coat_Weight=g.math("MULTIPLY", lips, 0.18),
     )  # fmt: skip
 
 
@@ -49,7 +50,10 @@ def eye() -> bpy.types.Material:
     split = g.add("ShaderNodeSeparateXYZ", {0: centred}, out="X")
     other = g.add("ShaderNodeSeparateXYZ", {0: centred}, out="Y")
     angle = g.math("ARCTAN2", split, other)
-    ray = g.add("ShaderNodeCombineXYZ", {0: g.math("SINE", angle), 1: g.math("COSINE", angle), 2: g.math("MULTIPLY", radius, 0.12)})
+    ray = g.add(
+        "ShaderNodeCombineXYZ",
+        {0: g.math("SINE", angle), 1: g.math("COSINE", angle), 2: g.math("MULTIPLY", radius, 0.12)},
+    )
     fibres = g.noise(9.0, 5.0, ray, 0.65)
     iris = g.mix(g.span(fibres, 0.35, 0.68), (0.036, 0.018, 0.009), (0.20, 0.105, 0.045))
     iris = g.mix(g.span(radius, 0.62, 0.36, 0.0, 0.55), iris, (0.26, 0.125, 0.042))
@@ -111,10 +115,13 @@ def hair() -> bpy.types.Material:
     colour = g.mix(tone, (0.022, 0.0095, 0.0050), (0.115, 0.052, 0.026))
     colour = g.mix(g.span(along, 0.0, 0.3, 0.6, 0.0), colour, (0.020, 0.0095, 0.006))
     normal = g.bump(lines, 0.6, 0.004)
-    return g.principled(
-        Base_Color=colour, Roughness=g.span(lines, 0.2, 0.8, 0.42, 0.62), Normal=normal, Specular_IOR_Level=0.26,
-        Specular_Tint=(0.75, 0.46, 0.30, 1.0),
-    )  # fmt: skip
+    # A constant warm share of gloss: the Fresnel term of Principled turns dark hair grey where light grazes it.
+    matte = {"Base Color": colour, "Normal": normal, "Specular IOR Level": 0.0, "Roughness": 1.0}
+    base = g.add("ShaderNodeBsdfPrincipled", matte)
+    shine = g.mix(0.45, (0.62, 0.36, 0.21), colour)
+    rough = g.span(lines, 0.2, 0.8, 0.36, 0.55)
+    gloss = g.add("ShaderNodeBsdfGlossy", {"Color": shine, "Roughness": rough, "Normal": normal})
+    return g.finish(g.add("ShaderNodeMixShader", {0: 0.11, 1: base, 2: gloss}))
 
 
 def lash() -> bpy.types.Material:
@@ -152,7 +159,30 @@ def shoes() -> bpy.types.Material:
     return g.principled(Base_Color=colour, Roughness=0.55)
 
 
+def iris() -> bpy.types.Material:
+    """Iris: the eye's own material in a slot of its own, so that Solid view can colour it."""
+    return _named(eye(), "Animcore Iris")
+
+
+def pupil() -> bpy.types.Material:
+    """Pupil: the eye's own material in a slot of its own, so that Solid view can colour it."""
+    return _named(eye(), "Animcore Pupil")
+
+
+def _named(material: bpy.types.Material, name: str) -> bpy.types.Material:
+    material.name = name
+    return material
+
+
+# What Solid view shows, where animators work.
+VIEWPORT: dict[str, tuple[float, float, float]] = {
+    "skin": (0.66, 0.40, 0.29), "eye": (0.85, 0.83, 0.80), "iris": (0.16, 0.08, 0.03), "pupil": (0.01, 0.01, 0.01),
+    "enamel": (0.85, 0.80, 0.70), "gum": (0.50, 0.16, 0.14), "tongue": (0.52, 0.16, 0.14), "hair": (0.08, 0.035, 0.018),
+    "lash": (0.02, 0.01, 0.01), "brow": (0.06, 0.03, 0.02), "sweater": (0.045, 0.13, 0.15),
+    "trousers": (0.04, 0.042, 0.05), "shoes": (0.45, 0.42, 0.38),
+}  # fmt: skip
+
 MAKERS: dict[str, Callable[[], bpy.types.Material]] = {
     maker.__name__: maker
-    for maker in (skin, eye, enamel, gum, tongue, hair, lash, brow, sweater, trousers, shoes)
+    for maker in (skin, eye, iris, pupil, enamel, gum, tongue, hair, lash, brow, sweater, trousers, shoes)
 }

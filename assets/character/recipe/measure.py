@@ -69,8 +69,15 @@ def lid_gap(person: Person, pose: dict[str, float], side: str = "left") -> float
     upper = posed[rings[EDGE, lid_columns(person, side, True)]]
     lower = posed[rings[EDGE, lid_columns(person, side, False)]]
     x = np.linspace(upper[:, 0].min() + 0.002, upper[:, 0].max() - 0.002, 25)
-    heights = [np.interp(x, line[np.argsort(line[:, 0]), 0], line[np.argsort(line[:, 0]), 2]) for line in (upper, lower)]
+    heights = [
+        np.interp(x, line[np.argsort(line[:, 0]), 0], line[np.argsort(line[:, 0]), 2]) for line in (upper, lower)
+    ]
     return float(1000 * (heights[0] - heights[1]).max())
+
+
+def say(line: str) -> None:
+    """Write one line to the standard output."""
+    sys.stdout.write(line + "\n")
 
 
 def main(stage1: Path) -> None:
@@ -79,18 +86,18 @@ def main(stage1: Path) -> None:
     mend_face(person)
     rings = mouth_rings(person)
     x = np.linspace(-0.018, 0.018, 19)
-    print(f"{'pose':16s} {'lips in teeth mm':>17s} {'lip gap mm, least and most':>28s}")
+    say(f"{'pose':16s} {'lips in teeth mm':>17s} {'lip gap mm, least and most':>28s}")
     for name, pose in POSES.items():
         gap = 1000 * lip_gap(person, person.posed(**pose), rings, x)
-        print(f"{name:16s} {lips_in_teeth(person, pose):17.2f} {gap.min():18.2f} {gap.max():9.2f}")
-    print(f"{'eyes':16s} {'lids in eye mm':>17s} {'largest opening mm':>28s}")
+        say(f"{name:16s} {lips_in_teeth(person, pose):17.2f} {gap.min():18.2f} {gap.max():9.2f}")
+    say(f"{'eyes':16s} {'lids in eye mm':>17s} {'largest opening mm':>28s}")
     for weight in (0.0, 0.25, 0.5, 0.75, 1.0):
         for extra in ({}, {"cheekSquintLeft": 1.0, "mouthSmileLeft": 1.0}, {"eyeSquintLeft": 1.0}):
             pose = {"eyeBlinkLeft": weight, **extra}
             label = f"blink {weight}" + ("+" + "+".join(extra) if extra else "")
-            print(f"{label:50s} {lids_in_eye(person, pose):8.2f} {lid_gap(person, pose):8.2f}")
+            say(f"{label:50s} {lids_in_eye(person, pose):8.2f} {lid_gap(person, pose):8.2f}")
     for name in ("eyeLookDownLeft", "eyeLookUpLeft", "eyeLookInLeft", "eyeLookOutLeft", "eyeWideLeft"):
-        print(f"{name:50s} {lids_in_eye(person, {name: 1.0}):8.2f} {lid_gap(person, {name: 1.0}):8.2f}")
+        say(f"{name:50s} {lids_in_eye(person, {name: 1.0}):8.2f} {lid_gap(person, {name: 1.0}):8.2f}")
 
 
 if __name__ == "__main__":

@@ -6,15 +6,15 @@ import numpy as np
 from person import SKIN, Person
 from rings import closed_ring
 
-# Upper vertices of the base mesh's midline, from the skin above the red of the lip inwards to behind it. Each starts one
-# closed ring of 38 vertices around the mouth.
+# Upper vertices of the base mesh's midline, from the skin above the red of the lip inwards to behind it. Each starts
+# one closed ring of 38 vertices around the mouth.
 RING_STARTS = (362, 455, 466, 467, 509, 468, 474, 520, 537, 554)
 CONTACT_RINGS = (5, 6, 7, 8)
 SEAM_OVERLAP = 0.0004  # metres: lips press into each other by this much, so that smoothing the surface leaves no slit
 
 
 def mouth_rings(person: Person) -> np.ndarray:
-    """Return (10, 38) vertex indices: ring by ring from outside inwards, column 0 the upper middle, then to the left."""
+    """Return (10, 38) vertex indices: ring by ring from outside inwards, column 0 the upper middle, then left."""
     return closed_ring(person, RING_STARTS)
 
 

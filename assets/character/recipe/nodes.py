@@ -20,7 +20,9 @@ class Graph:
         self.tree.nodes.clear()
         self.output = self.tree.nodes.new("ShaderNodeOutputMaterial")
 
-    def add(self, kind: str, inputs: dict[str | int, Socket] | None = None, out: str | int = 0, **settings: Any) -> Socket:
+    def add(
+        self, kind: str, inputs: dict[str | int, Socket] | None = None, out: str | int = 0, **settings: Any
+    ) -> Socket:
         """Add a node, set its properties and inputs (values or sockets) and return its output `out`."""
         node = self.tree.nodes.new(kind)
         node.location = (-220 * (len(self.tree.nodes) % 9), -260 * (len(self.tree.nodes) // 9))
@@ -82,6 +84,9 @@ class Graph:
     def principled(self, **inputs: Socket) -> bpy.types.Material:
         """Finish with a Principled surface; inputs are named with underscores for spaces. Returns the material."""
         named = {key.replace("_", " "): value for key, value in inputs.items()}
-        surface = self.add("ShaderNodeBsdfPrincipled", named)
+        return self.finish(self.add("ShaderNodeBsdfPrincipled", named))
+
+    def finish(self, surface: Socket) -> bpy.types.Material:
+        """Link the surface to the output and return the material."""
         self.tree.links.new(surface, self.output.inputs["Surface"])
         return self.material

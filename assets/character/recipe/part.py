@@ -15,9 +15,9 @@ from animcore.names import ARKIT
 class Part:
     """One mesh object. Metres, Z up, the face looks along -Y.
 
-    vertices (V, 3); faces: lists of vertex indices; material_of (F,) index into `materials`; deltas: shape name -> (V, 3);
-    weights: bone name -> (V,) in 0..1; attributes: name -> (V,) or (V, 3); uv (loops, 2) or none; levels: smoothing
-    subdivisions in the viewport and in renders.
+    vertices (V, 3); faces: lists of vertex indices; material_of (F,) index into `materials`; deltas: shape name ->
+    (V, 3); weights: bone name -> (V,) in 0..1; attributes: name -> (V,) or (V, 3); uv (loops, 2) or none; levels:
+    smoothing subdivisions in the viewport and in renders.
     """
 
     name: str
@@ -108,9 +108,7 @@ def barycentric(points: np.ndarray, fans: np.ndarray) -> np.ndarray:
 def carried_deltas(person: Person, surface: Surface, points: np.ndarray) -> dict[str, np.ndarray]:
     """Return the 52 shapes of the skin read at points (P, 3) near it."""
     corners, bary = surface.nearest(points)
-    return {
-        name: (bary[:, :, None] * person.deltas[index][corners]).sum(1) for index, name in enumerate(ARKIT)
-    }
+    return {name: (bary[:, :, None] * person.deltas[index][corners]).sum(1) for index, name in enumerate(ARKIT)}
 
 
 def strands(
@@ -118,7 +116,7 @@ def strands(
 ) -> tuple[np.ndarray, list[list[int]], np.ndarray]:
     """Turn paths (S, N, 3) into flat tapered ribbons.
 
-    sideways (S, N, 3) unit vectors across; widths (S,) metres at the widest; taper (N,) share of the width along the strand.
+    sideways (S, N, 3) unit vectors across; widths (S,) metres at the widest; taper (N,) share of that width.
     Returns vertices (S * N * 2, 3), quads, and the place along the strand (V,) in 0..1.
     """
     count, length = paths.shape[:2]

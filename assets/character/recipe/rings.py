@@ -34,7 +34,9 @@ def edge_ring(quads: np.ndarray, links: dict[int, set[int]], start: int, second:
             if other != previous and not touching[frozenset((current, other))] & behind
         ]
         if len(links[current]) != 4 or len(ahead) != 1:
-            raise ValueError(f"vertex {current} is no four-way crossing: the base mesh is not the one this was made for")
+            raise ValueError(
+                f"vertex {current} is no four-way crossing: the base mesh is not the one this was made for"
+            )
         if ahead[0] == start:
             return ring
         ring.append(ahead[0])

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from person import Person
-
-from animcore.names import SMPLX_JOINTS
 
 _FINGERS = {"thumb": 1, "index": 2, "middle": 3, "ring": 4, "pinky": 5}
 _SIDES = {"left": "L", "right": "R"}
@@ -75,9 +75,9 @@ def joint_tails(person: Person, heads: dict[str, np.ndarray]) -> dict[str, np.nd
     follow = {"pelvis": "spine1", "spine1": "spine2", "spine2": "spine3", "spine3": "neck", "neck": "head"}
     for side in _SIDES:
         chain = ["collar", "shoulder", "elbow", "wrist", "middle1"]
-        follow |= {f"{side}_{one}": f"{side}_{two}" for one, two in zip(chain, chain[1:], strict=False)}
+        follow |= {f"{side}_{one}": f"{side}_{two}" for one, two in pairwise(chain)}
         chain = ["hip", "knee", "ankle", "foot"]
-        follow |= {f"{side}_{one}": f"{side}_{two}" for one, two in zip(chain, chain[1:], strict=False)}
+        follow |= {f"{side}_{one}": f"{side}_{two}" for one, two in pairwise(chain)}
         follow |= {f"{side}_{f}{n}": f"{side}_{f}{n + 1}" for f in _FINGERS for n in (1, 2)}
     tails = {joint: heads[child].copy() for joint, child in follow.items()}
     top = person.vertices[:13380, 2].max()
@@ -122,5 +122,3 @@ def relaxed_pose() -> dict[str, tuple[float, float, float]]:
             for part in (1, 2, 3):
                 pose[f"{side}_{finger}{part}"] = (0.0, sign * 7.0, 0.0)
     return pose
-
-

@@ -71,9 +71,7 @@ def make_skin(person: Person) -> Part:
     used, index = np.unique(quads[keep], return_inverse=True)
     part = Part("Animcore Skin", person.vertices[used], index.reshape(-1, 4).tolist(), ["skin"], levels=(0, 1))
     part.deltas = {name: person.deltas[k, used] for k, name in enumerate(ARKIT)}
-    part.weights = {
-        joint: weight[used] for joint, weight in joint_weights(person).items() if weight[used].max() > 1e-4
-    }
+    part.weights = {joint: weight[used] for joint, weight in joint_weights(person).items() if weight[used].max() > 1e-4}
     part.uv = person.uv[person.groups == "body"][keep].reshape(-1, 2)
     for name, values in painted(person).items():
         part.attributes[name] = smoothed(values, quads, 1 if name in ("lips", "nails") else 2)[used]

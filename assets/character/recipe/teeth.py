@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from part import Part
 from person import LOWER_TEETH, UPPER_TEETH, Person
@@ -43,7 +45,7 @@ class Arch:
 
 
 def tooth(width: float, height: float, neck: float, edge: float, point: float) -> np.ndarray:
-    """Return (_UP * _AROUND + 2, 3) points in mm: across, outward (0 at the front face), and from the gum (0) to the edge."""
+    """Return (_UP * _AROUND + 2, 3) points in mm: across, outward (0 at the front), from gum (0) to edge."""
     turn = np.linspace(0, 2 * np.pi, _AROUND, endpoint=False)
     shape = np.stack([np.cos(turn), np.sin(turn)], 1)
     shape = np.sign(shape) * np.abs(shape) ** 0.62
@@ -105,7 +107,7 @@ def gum(
     total = sum(size[0] for size in teeth) / 1000
     scale = 0.985 * arch.length[-1] / total
     bounds = np.concatenate([[0], np.cumsum([size[0] for size in teeth])]) * scale / 1000
-    knots = np.unique(np.concatenate([np.linspace(one, two, 7) for one, two in zip(bounds, bounds[1:], strict=False)]))
+    knots = np.unique(np.concatenate([np.linspace(one, two, 7) for one, two in pairwise(bounds)]))
     s = np.concatenate([-knots[:0:-1], knots])
     inside = np.interp(np.abs(s), bounds, np.arange(len(bounds))) % 1
     papilla = np.abs(2 * inside - 1) ** 2.2
@@ -122,7 +124,10 @@ def gum(
         (-depth - 0.0012, gum_line - grow * 0.0020),
         (-depth - 0.0042, gum_line - grow * 0.0075),
     ]
-    rows = [np.c_[place + normal * np.broadcast_to(out, s.shape)[:, None], np.broadcast_to(z, s.shape)] for out, z in profile]
+    rows = [
+        np.c_[place + normal * np.broadcast_to(out, s.shape)[:, None], np.broadcast_to(z, s.shape)]
+        for out, z in profile
+    ]
     count = len(s)
     faces = []
     for row in range(len(rows) - 1):
@@ -144,7 +149,7 @@ def rigid_shapes(person: Person, source: slice, vertices: np.ndarray) -> dict[st
 
 def make_teeth(person: Person) -> Part:
     """Return both rows with their gums; material 0 is enamel, 1 is gum."""
-    upper, lower = person.vertices[UPPER_TEETH], person.vertices[LOWER_TEETH]
+    upper = person.vertices[UPPER_TEETH]
     front, back = upper[:, 1].min() + 0.0002, upper[:, 1].max()
     edge = upper[:, 2].min() - 0.0036
     tops = Arch(0.0305, front, back), Arch(0.0287, front + 0.0030, back)

@@ -12,7 +12,7 @@ _MM = 0.001
 
 
 def bend(points: np.ndarray, share: np.ndarray, angle: float) -> np.ndarray:
-    """Return points (V, 3) turned about X, more and more towards the tip: `share` (V,) 0..1, angle in radians (+ is up)."""
+    """Return points (V, 3) turned about X by `share` (V,) 0..1 of the angle (radians, + is up)."""
     y, z = points[:, 1], points[:, 2]
     pivot_y = y[share < 0.02].min() if (share < 0.02).any() else y.max()
     pivot_z = z[share < 0.05].mean() if (share < 0.05).any() else z.mean()
@@ -42,7 +42,11 @@ def tongue_shapes(points: np.ndarray) -> dict[str, np.ndarray]:
 
     thin = (points[:, 2] - middle) * low_front
     shapes = {
-        "tongueTipUp": offset(x=-0.12 * points[:, 0] * tip, y=-10.0 * _MM * body, z=6.5 * _MM * reach + 2.0 * _MM * hump - 0.25 * thin * tip),
+        "tongueTipUp": offset(
+            x=-0.12 * points[:, 0] * tip,
+            y=-10.0 * _MM * body,
+            z=6.5 * _MM * reach + 2.0 * _MM * hump - 0.25 * thin * tip,
+        ),
         "tongueTipDown": bend(points, tip, -0.6) - points,
         "tongueTipLeft": offset(x=7.0 * _MM * tip),
         "tongueTipRight": offset(x=-7.0 * _MM * tip),
@@ -67,6 +71,6 @@ def make_tongue(person: Person) -> Part:
     points = person.vertices[TONGUE].copy()
     faces = (person.quads[person.groups == "helper-tongue"] - TONGUE.start).tolist()
     shapes = {name: person.deltas[index, TONGUE] for index, name in enumerate(ARKIT)}
-    part = Part("Animcore Tongue", points, faces, ["tongue"], deltas=shapes, levels=(1, 2)).keep_moving_shapes()
+    part = Part("Animcore Tongue", points, faces, ["tongue"], deltas=shapes, levels=(0, 1)).keep_moving_shapes()
     part.deltas |= tongue_shapes(points)
     return part.rigid("head")

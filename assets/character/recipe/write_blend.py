@@ -17,7 +17,7 @@ from eyes import make_eyes
 from face import mend_face
 from hair import make_hair
 from lids import make_brows, make_lashes
-from materials import MAKERS
+from materials import MAKERS, VIEWPORT
 from mathutils import Matrix, Vector
 from part import Part
 from person import Person
@@ -116,6 +116,7 @@ def make_object(part: Part, rig: bpy.types.Object, collection: bpy.types.Collect
     mesh.shade_smooth()
     for name in part.materials:
         material = bpy.data.materials.get(f"Animcore {name.title()}") or MAKERS[name]()
+        material.diffuse_color = (*VIEWPORT[name], 1.0)
         mesh.materials.append(material)
     if part.material_of is not None:
         mesh.polygons.foreach_set("material_index", part.material_of.astype(np.int32))
@@ -156,7 +157,8 @@ def main(stage1: Path, blend: Path) -> None:
     for part in make_parts(person):
         thing = make_object(part, rig, collection)
         fans = sum(len(face) - 2 for face in part.faces)
-        print(f"{thing.name}: {len(part.vertices)} vertices, {fans} triangles, {len(part.deltas)} shapes")
+        line = f"{thing.name}: {len(part.vertices)} vertices, {fans} triangles, {len(part.deltas)} shapes"
+        sys.stdout.write(line + "\n")
     relax_arms(rig)
     bpy.context.preferences.filepaths.save_version = 0
     bpy.ops.wm.save_as_mainfile(filepath=str(blend), compress=True, check_existing=False)
