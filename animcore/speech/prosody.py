@@ -19,7 +19,7 @@ _BATCH = 2048  # frames
 
 _FLOOR = -62.0  # dB full scale, below which nobody speaks
 _BELOW_LOUD = -28.0  # dB below the clip's loud frames, below which nobody speaks
-_PAUSE = 0.28  # seconds; shorter gaps belong to the phrase (the closure of a stop lasts up to 0.15 s)
+_PAUSE = 0.2  # seconds; shorter gaps belong to the phrase (the closure of a stop lasts up to 0.15 s)
 _SHORTEST_PHRASE = 0.12  # seconds; a click is no phrase
 
 _SYLLABLE = 0.05  # seconds, standard deviation of the smoothing that leaves one bump a syllable
