@@ -116,8 +116,10 @@ def _accents(level: FloatArray, first: int, last: int) -> Iterator[tuple[float, 
     rise = smooth(part, _SYLLABLE) - smooth(part, _SURROUNDINGS)
     peaks = [i for i in range(1, len(rise) - 1) if rise[i - 1] < rise[i] >= rise[i + 1] and rise[i] > _ACCENT_LEAST]
     kept: list[int] = []
+    taken, apart = np.zeros(len(rise), bool), round(_ACCENT_APART * FPS)
     for peak in sorted(peaks, key=lambda index: -float(rise[index])):
-        if all(abs(peak - other) >= _ACCENT_APART * FPS for other in kept):
+        if not taken[peak]:
             kept.append(peak)
+            taken[max(0, peak - apart + 1) : peak + apart] = True
     for peak in sorted(kept):
         yield (first + peak) / FPS, float(min(rise[peak] / _ACCENT_FULL, 1.0))
