@@ -6,7 +6,6 @@ The amounts follow real speakers (rotation spreads by 2 to 5 degrees an axis, ni
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,7 +33,8 @@ _NOD_TIME = 0.11  # seconds, standard deviation of a nod
 _NOD_EARLY = 0.04  # seconds by which a nod is ahead of the loudest moment of its syllable
 _SWAY_BAND = (0.06, 0.45)  # Hz
 _BREATH_RATE = 0.24  # Hz
-_STRONG = 0.55  # strength of an accent from which the posture changes too
+_STRONG = 0.55  # strength of an accent from which the posture may change too
+_SHIFTS = 0.6  # chance that it does
 
 
 @dataclass(frozen=True)
@@ -70,23 +70,22 @@ def move(prosody: Prosody, direction: Direction) -> HeadMotion:
 
 def _postures(prosody: Prosody, generator: np.random.Generator) -> NDArray[np.float64]:
     """(T, 3) degrees, in steps: one posture a phrase, changed at strong accents, back near the middle in pauses."""
-    result = np.zeros((len(prosody.level), 3))
-    for index, (start, end) in enumerate(prosody.phrases):
+    count = len(prosody.level)
+    result = np.zeros((count, 3))
+    strong = np.array([time for time, strength in prosody.accents if strength >= _STRONG], np.float64)
+    following = [*prosody.phrases[1:], (count / FPS, 0.0)]
+    for (start, end), (next_start, _) in zip(prosody.phrases, following, strict=False):
         posture = generator.normal(size=3) * _POSTURE
-        first, last = round(start * FPS), round(end * FPS)
-        result[first:last] = posture
-        for time, strength in _within(prosody.accents, start, end):
-            if strength >= _STRONG and generator.random() < 0.6:
+        inside = strong[np.searchsorted(strong, start) : np.searchsorted(strong, end)]
+        changes = inside[generator.random(len(inside)) < _SHIFTS]
+        edges = [start, *changes.tolist(), end]
+        for index in range(len(edges) - 1):
+            if index:
                 posture = 0.6 * posture + generator.normal(size=3) * _SHIFT
-                result[round(time * FPS) : last] = posture
-        following = prosody.phrases[index + 1 :]
-        rest = round(following[0][0] * FPS) if following else len(result)
+            result[round(edges[index] * FPS) : round(edges[index + 1] * FPS)] = posture
+        last, rest = round(end * FPS), round(next_start * FPS)
         result[last:rest] = 0.35 * posture * np.exp(-np.arange(rest - last) / (1.5 * FPS))[:, None]
     return result
-
-
-def _within(accents: Sequence[tuple[float, float]], start: float, end: float) -> list[tuple[float, float]]:
-    return [accent for accent in accents if start <= accent[0] < end]
 
 
 def _sway(times: NDArray[np.float64], generator: np.random.Generator) -> NDArray[np.float64]:

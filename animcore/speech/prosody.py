@@ -19,7 +19,7 @@ _BATCH = 2048  # frames
 
 _FLOOR = -62.0  # dB full scale, below which nobody speaks
 _BELOW_LOUD = -28.0  # dB below the clip's loud frames, below which nobody speaks
-_PAUSE = 0.28  # seconds; shorter gaps belong to the phrase (the closure of a stop lasts up to 0.15 s)
+_PAUSE = 0.2  # seconds; shorter gaps belong to the phrase (the closure of a stop lasts up to 0.15 s)
 _SHORTEST_PHRASE = 0.12  # seconds; a click is no phrase
 
 _SYLLABLE = 0.05  # seconds, standard deviation of the smoothing that leaves one bump a syllable
@@ -116,8 +116,10 @@ def _accents(level: FloatArray, first: int, last: int) -> Iterator[tuple[float, 
     rise = smooth(part, _SYLLABLE) - smooth(part, _SURROUNDINGS)
     peaks = [i for i in range(1, len(rise) - 1) if rise[i - 1] < rise[i] >= rise[i + 1] and rise[i] > _ACCENT_LEAST]
     kept: list[int] = []
+    taken, apart = np.zeros(len(rise), bool), round(_ACCENT_APART * FPS)
     for peak in sorted(peaks, key=lambda index: -float(rise[index])):
-        if all(abs(peak - other) >= _ACCENT_APART * FPS for other in kept):
+        if not taken[peak]:
             kept.append(peak)
+            taken[max(0, peak - apart + 1) : peak + apart] = True
     for peak in sorted(kept):
         yield (first + peak) / FPS, float(min(rise[peak] / _ACCENT_FULL, 1.0))
