@@ -88,6 +88,7 @@ def make_room(owner: bpy.types.ID, frames: tuple[int, int]) -> str | None:
     data = owner.animation_data or owner.animation_data_create()
     for track in data.nla_tracks:
         track.is_solo = False  # a solo track hides the action that plays
+        track.mute = track.mute or not data.use_nla  # what was turned off as a whole stays off
     action, slot = data.action, getattr(data, "action_slot", None)
     kept = None
     if action is not None:
@@ -112,7 +113,8 @@ class Snapshot:
         self._use_fake_user = self._action.use_fake_user if self._action is not None else False
         names = ("action_blend_type", "action_influence", "action_extrapolation", "use_nla")
         self._settings = {name: getattr(data, name) for name in names} if data is not None else {}
-        self._tracks = {track.as_pointer(): track.is_solo for track in data.nla_tracks} if data is not None else {}
+        tracks = data.nla_tracks if data is not None else ()
+        self._tracks = {track.as_pointer(): (track.is_solo, track.mute) for track in tracks}
 
     def restore(self) -> None:
         """Put it back."""
@@ -126,7 +128,7 @@ class Snapshot:
         for name, value in self._settings.items():
             setattr(data, name, value)
         for track in data.nla_tracks:
-            track.is_solo = self._tracks[track.as_pointer()]
+            track.is_solo, track.mute = self._tracks[track.as_pointer()]
         if self._action is not None:
             self._action.use_fake_user = self._use_fake_user
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Sequence
 
@@ -11,6 +12,7 @@ _SIDES = {"l": "left", "left": "left", "r": "right", "right": "right"}
 _PREFIXES = {"arkit", "ar", "kit", "bs", "blend", "shape", "blendshape", "shapes", "morph", "target"}
 
 
+@functools.lru_cache(maxsize=4096)
 def canonical(name: str) -> str:
     """Bring a name to lower case without separators, prefixes and copy numbers, with its side spelled at the end.
 

@@ -293,14 +293,14 @@ def _moves_vertices_of(face: Face, shape: str, bone: str) -> bool:
     group = face.mesh.vertex_groups.get(bone)
     if group is None:
         return False
-    held = [
-        vertex.index
-        for vertex in face.mesh.data.vertices
-        if any(part.group == group.index and part.weight > 0.5 for part in vertex.groups)
-    ]
     block = face.key.key_blocks[face.shapes[shape][0]]
     places = np.empty((2, len(block.data) * 3), np.float32)
     block.data.foreach_get("co", places[0])
     block.relative_key.data.foreach_get("co", places[1])
     moved = np.abs(places[0] - places[1]).reshape(-1, 3).max(axis=1) > _SAME_PLACE
-    return bool(moved[held].any())
+    vertices = face.mesh.data.vertices
+    return any(
+        part.group == group.index and part.weight > 0.5
+        for index in np.flatnonzero(moved)
+        for part in vertices[int(index)].groups
+    )

@@ -83,6 +83,11 @@ def apply(scene: bpy.types.Scene, character: rigs.Character, motion: Motion, pla
         work = list(_work(character, motion))
         if not work:
             raise AddonError(f"Nothing of {character.name!r} could be keyed; choose another character.")
+        for owner, _ in work:
+            if owner.animation_data is not None and owner.animation_data.use_tweak_mode:
+                raise AddonError(
+                    f"A strip of {owner.name!r} is being tweaked in the NLA editor; press Tab there and generate again."
+                )
         actions = []
         for owner, channels in work:
             name = _action_name(placement.name, owner, len(work))

@@ -82,6 +82,38 @@ def test_a_solo_track_does_not_hide_the_take(voice):
     assert key.key_blocks["jawOpen"].value > 0.5
 
 
+def test_an_nla_that_was_turned_off_stays_off(voice):
+    face = head()
+    key = face.data.shape_keys
+    off = own_action(key, shape_path("browInnerUp"), -1, {1: 0.9, 20: 0.9}, "Off")
+    key.animation_data.action = None
+    key.animation_data.nla_tracks.new().strips.new("Off", 1, off)
+    key.animation_data.use_nla = False
+    own_action(key, shape_path("tongueOut"), -1, {1: 0.4, 20: 0.4}, "On")
+    face.shape_key_add(name="Windy", from_mix=False)
+    key.key_blocks["Windy"].value = 0.5
+    key.key_blocks["Windy"].keyframe_insert("value", frame=1)
+    generate(face, voice())
+    bpy.context.scene.frame_set(5)
+    assert key.key_blocks["Windy"].value == pytest.approx(0.5)
+    assert [track.mute for track in key.animation_data.nla_tracks] == [True, False]
+
+
+def test_a_strip_in_tweak_mode_gets_one_sentence(voice):
+    face = head()
+    key = face.data.shape_keys
+    mine = own_action(key, shape_path("browInnerUp"), -1, {1: 0.9, 20: 0.9}, "Mine")
+    key.animation_data.action = None
+    track = key.animation_data.nla_tracks.new()
+    track.strips.new("Mine", 1, mine).select = True
+    track.select = True
+    key.animation_data.use_tweak_mode = True
+    if not key.animation_data.use_tweak_mode:
+        pytest.skip("this Blender enters tweak mode in its NLA editor alone")
+    with pytest.raises(RuntimeError, match="being tweaked"):
+        generate(face, voice())
+
+
 def test_a_pinned_shape_does_not_hide_the_take(voice):
     face = head()
     face.show_only_shape_key = True
