@@ -97,6 +97,7 @@ def build_scene(path: Path) -> bpy.types.Scene:
         character = bpy.data.collections["Animcore Character"].all_objects
         camera = stage.set_stage(scene, character, samples=SAMPLES)
         camera.data.lens *= CLOSER
+        scene.cycles.use_light_tree = False  # three lights: the tree costs more than it saves
         scene.cycles.denoising_quality = scene.cycles.denoising_prefilter = "FAST"
         scene.render.resolution_x = scene.render.resolution_y = SIZE
         scene.render.use_persistent_data = True
