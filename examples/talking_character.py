@@ -63,7 +63,7 @@ def make(path: Path) -> None:
         print(f"note: {warning}")
     OUT.mkdir(exist_ok=True)
     motion = write_motion(path)
-    scene = build_scene(path)
+    scene = build_scene(path, motion.frame_count)
     frames = range(1, motion.frame_count + 1)
     with tempfile.TemporaryDirectory() as folder:
         pictures = [render(scene, frame, Path(folder)) for frame in tqdm(frames, "Rendering", unit="frame")]
@@ -84,7 +84,7 @@ def write_motion(path: Path) -> Motion:
     return motion
 
 
-def build_scene(path: Path) -> bpy.types.Scene:
+def build_scene(path: Path, frames: int) -> bpy.types.Scene:
     """Let the extension key the default character, light it, and save line.blend."""
     with told("line.blend"), quiet():
         bpy.ops.wm.read_homefile(use_empty=True)
@@ -101,6 +101,7 @@ def build_scene(path: Path) -> bpy.types.Scene:
         scene.cycles.denoising_quality = scene.cycles.denoising_prefilter = "FAST"
         scene.render.resolution_x = scene.render.resolution_y = SIZE
         scene.render.use_persistent_data = True
+        scene.frame_end = frames
         scene.frame_set(1)
         bpy.ops.wm.save_as_mainfile(filepath=str(OUT / "line.blend"), compress=True)
     return scene
