@@ -49,7 +49,7 @@ _TONGUE: dict[str, tuple[str, float]] = {
     "alveolar": ("tongueTipUp", 0.8),
     "velar": ("tongueUp", 0.7),
 }
-_SURE = (0.2, 0.4)  # probability of a place from which, and up to which, it takes effect
+_SURE = (0.12, 0.27)  # probability of a place from which, and up to which, it takes effect
 
 
 @dataclass(frozen=True)
