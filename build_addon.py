@@ -1,9 +1,9 @@
 """Builds the Blender extension: `python build_addon.py` writes one zip a platform into dist/.
 
-Each zip carries the extension, the rig profiles, the default character and, as wheels, the engine with what it needs, so
-that installing it needs neither the Internet nor pip. Wheels are fetched once into .cache/wheels, checked against
-tools/addon_wheels.toml and used from there afterwards. Equal sources give equal zips. Where a Blender is at hand (the module
-`bpy` or a program `blender`), its own `extension validate` judges every zip.
+Each zip carries the extension, the rig profiles, the default character and, as wheels, the engine with what it needs,
+so that installing it needs neither the Internet nor pip. Wheels are fetched once into .cache/wheels, checked against
+tools/addon_wheels.toml and used from there afterwards. Equal sources give equal zips. Where a Blender is at hand (the
+module `bpy` or a program `blender`), its own `extension validate` judges every zip.
 """
 
 from __future__ import annotations
@@ -82,9 +82,11 @@ def version() -> str:
     """
     scope: dict[str, str] = {}
     exec((ROOT / "animcore" / "__init__.py").read_text(encoding="utf-8"), scope)
-    extension = tomllib.loads((EXTENSION / "blender_manifest.toml").read_text(encoding="utf-8"))["version"]
+    extension: str = tomllib.loads((EXTENSION / "blender_manifest.toml").read_text(encoding="utf-8"))["version"]
     if extension != scope["__version__"]:
-        raise BuildError(f"blender_manifest.toml has version {extension}, animcore {scope['__version__']}; make them equal.")
+        raise BuildError(
+            f"blender_manifest.toml has version {extension}, animcore {scope['__version__']}; make them equal."
+        )
     return extension
 
 
@@ -110,7 +112,9 @@ def extension_files() -> dict[str, Path]:
 def engine_wheel(folder: Path) -> Path:
     """Write the engine as a pure-Python wheel, with the weights it runs on."""
     name = f"animcore-{version()}"
-    sources = {f"animcore/{path.relative_to(ROOT / 'animcore').as_posix()}": path for path in _files(ROOT / "animcore", "*")}
+    sources = {
+        f"animcore/{path.relative_to(ROOT / 'animcore').as_posix()}": path for path in _files(ROOT / "animcore", "*")
+    }
     for part in _ENGINE_DATA:
         for path in _files(ROOT / "assets" / part, "*"):
             sources[path.relative_to(ROOT).as_posix()] = path  # beside the package, where the solvers look for it

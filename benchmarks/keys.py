@@ -2,8 +2,8 @@
 
     .venv/bin/python benchmarks/keys.py [--seconds 60] [--fps 30] [--limit 1.5]
 
-Needs the module bpy. Prints the machine, the command and the time of each of three runs, from arrays in memory to keys that
-play; with --limit it fails where the slowest run takes longer.
+Needs the module bpy. Prints the machine, the command and the time of each of three runs, from arrays in memory to keys
+that play; with --limit it fails where the slowest run takes longer.
 """
 
 from __future__ import annotations
@@ -73,7 +73,9 @@ def _processor() -> str:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         return platform.processor()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.processor())
+    return next(
+        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.processor()
+    )
 
 
 if __name__ == "__main__":

@@ -48,9 +48,7 @@ def carried() -> Launch:
         AddonError: where its wheels are not installed.
     """
     if importlib.util.find_spec("animcore") is None:
-        raise AddonError(
-            "The engine is not installed with this extension; install the Animcore zip for this computer and this Blender."
-        )
+        raise AddonError("The engine is not installed with this extension; install the Animcore zip for this computer.")
     # only the folders that hold what the engine imports: other add-ons' modules stay out of its way
     places = dict.fromkeys(_folder_of(package) for package in ("animcore", "onnxruntime", "av", "numpy"))
     python_path = os.pathsep.join(place for place in places if place)
@@ -75,7 +73,7 @@ def _folder_of(package: str) -> str:
 
 
 def _environment(python_path: str | None) -> dict[str, str]:
-    """Blender's environment, with the child's `PYTHONPATH` alone; texts are UTF-8 and nothing is written beside code."""
+    """Blender's environment, with the child's `PYTHONPATH` alone; texts are UTF-8, and no bytecode is written."""
     kept = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
     kept |= {"PYTHONUTF8": "1", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1"}
     return kept if python_path is None else kept | {"PYTHONPATH": python_path}
@@ -100,7 +98,9 @@ class Engine:
                 creationflags=_NO_CONSOLE,
             )
         except OSError as error:
-            raise AddonError(f"The engine could not be started ({error}); check its Python in the preferences.") from error
+            raise AddonError(
+                f"The engine could not be started ({error}); check its Python in the preferences."
+            ) from error
         self._log_reader = threading.Thread(target=self._read_log, args=(self._process.stderr,), daemon=True)
         self._log_reader.start()
         threading.Thread(target=self._read_events, args=(self._process.stdout,), daemon=True).start()

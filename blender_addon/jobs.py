@@ -1,4 +1,4 @@
-"""One request to the engine and what becomes of it. Imports no bpy; the clock is handed in, so that tests own the time."""
+"""One request to the engine and what becomes of it. Imports no bpy; tests hand in a clock of their own."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """F-curves in bulk on every Blender from 4.2 on: the one module that knows slots, layers and channelbags.
 
-Blender 4.4 and later keep the curves of a data-block in a channelbag that belongs to a slot of the action; 4.2 keeps them
-in the action itself. A generated performance gets an action of its own for each data-block, with one slot, so that a file
-can go from one version to another.
+Blender 4.4 and later keep the curves of a data-block in a channelbag that belongs to a slot of the action; 4.2 keeps
+them in the action itself. A generated performance gets an action of its own for each data-block, with one slot, so
+that a file can go from one version to another.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def short_name(name: str) -> str:
 
 
 def assign(owner: bpy.types.ID, action: bpy.types.Action | None, slot: Any = None) -> None:
-    """Make an action the one that plays on a data-block; the slot is its first one for this kind where none is given."""
+    """Make an action the one that plays on a data-block; without a slot its first one of this kind."""
     data = owner.animation_data or owner.animation_data_create()
     data.action = action
     if action is not None and hasattr(data, "action_slot"):

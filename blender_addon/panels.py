@@ -20,7 +20,7 @@ class _Sidebar:
     bl_category = "Animcore"
 
 
-class ANIMCORE_PT_main(_Sidebar, bpy.types.Panel):
+class ANIMCORE_PT_main(_Sidebar, bpy.types.Panel):  # noqa: N801 (Blender's own naming)
     """Character, voice, Generate and what came of it."""
 
     bl_label = "Animcore"
@@ -34,7 +34,7 @@ class ANIMCORE_PT_main(_Sidebar, bpy.types.Panel):
         _draw_generate(self.layout, context.scene, width)
 
 
-class ANIMCORE_PT_direction(_Sidebar, bpy.types.Panel):
+class ANIMCORE_PT_direction(_Sidebar, bpy.types.Panel):  # noqa: N801 (Blender's own naming)
     """How the performance is to be played."""
 
     bl_label = "Direction"

@@ -31,8 +31,8 @@ def local_rotations(poses: NDArray, rest: Array, character_axes: Array) -> Array
 def split(head: NDArray, neck: NDArray | None, has_head: bool, has_neck: bool) -> tuple[NDArray | None, NDArray | None]:
     """Share the rotation of head and neck (T, 3) among the bones that there are; returns (head, neck).
 
-    A neck track means that the head's is relative to the neck. Without one, the head's is relative to the chest, and the
-    neck takes its share of it about the same axis. A rig with one of the two bones gets the whole rotation there.
+    A neck track means that the head's is relative to the neck. Without one, the head's is relative to the chest, and
+    the neck takes its share of it about the same axis. A rig with one of the two bones gets the whole rotation there.
     """
     if has_head and has_neck:
         return (head, neck) if neck is not None else ((1.0 - _NECK_SHARE) * head, _NECK_SHARE * head)

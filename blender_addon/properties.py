@@ -60,7 +60,10 @@ class AnimcoreSettings(bpy.types.PropertyGroup):
         name="Start Frame", description="The frame at which the voice begins", default=1, options=set()
     )
     add_sound: bpy.props.BoolProperty(
-        name="Sound Strip", description="Put the voice on the sequencer, at the start frame", default=True, options=set()
+        name="Sound Strip",
+        description="Put the voice on the sequencer, at the start frame",
+        default=True,
+        options=set(),
     )
 
     seed: bpy.props.IntProperty(

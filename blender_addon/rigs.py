@@ -89,7 +89,8 @@ def character_axes(armature: bpy.types.Object) -> np.ndarray:
     """Return (3, 3) columns left, up, forward of the character in armature space, from the skeleton itself.
 
     An imported skeleton may have any axis up and any bone roll; its left and right bones and the way from its lowest
-    bones to its head say where it looks. Without such bones it faces as characters in Blender do, along -Y of the world.
+    bones to its head say where it looks. Without such bones it faces as characters in Blender do, along -Y of the
+    world.
     """
     heads = {bone.name: np.array(bone.head_local) for bone in armature.data.bones}
     pairs = matching.side_pairs(heads)
@@ -119,7 +120,9 @@ def _members(root: bpy.types.Object | bpy.types.Collection) -> list[bpy.types.Ob
             top = top.parent
         return [top, *top.children_recursive]
     kin = set(armature.children_recursive)
-    deformed = [one for one in bpy.data.objects if one.type == "MESH" and one not in kin and _armature_of(one) == armature]
+    deformed = [
+        one for one in bpy.data.objects if one.type == "MESH" and one not in kin and _armature_of(one) == armature
+    ]
     return [armature, *armature.children_recursive, *deformed]
 
 
@@ -194,8 +197,8 @@ def _why_no_face(root: bpy.types.Object | bpy.types.Collection, meshes: list[bpy
     convention = likely_convention(names)
     looks = f"look like {convention} names" if convention else f"are named otherwise ({', '.join(names[:3])} ...)"
     return (
-        f"The shapes of {root.name!r} {looks}; for now they must have ARKit names (jawOpen, mouthClose, eyeBlinkLeft ...): "
-        "rename or add them."
+        f"The shapes of {root.name!r} {looks}; for now they must have ARKit names (jawOpen, mouthClose, "
+        "eyeBlinkLeft ...): rename or add them."
     )
 
 

@@ -109,7 +109,7 @@ def disabled_reason(scene: bpy.types.Scene) -> str:
 
 
 def character_seen(settings: properties.AnimcoreSettings) -> Seen:
-    """Say what there is to the chosen character. It is read again at most every two seconds: drawing must cost nothing."""
+    """Say what there is to the chosen character; read at most every two seconds, since drawing must cost nothing."""
     root, now, seen = properties.root(settings), time.monotonic(), session.character
     what = root.session_uid if root is not None else None
     if seen is None or seen.what != what or now - seen.when > _GLANCE:
@@ -243,8 +243,10 @@ def _close_job(job: Job) -> None:
         session.outcome = Outcome(True, str(error), report=job.report)
     except Exception as error:
         report = traceback.format_exc()
-        print(report, file=sys.stderr)
-        session.outcome = Outcome(True, f"The result could not be written ({error}); the scene is as it was.", report=report)
+        sys.stderr.write(report)
+        session.outcome = Outcome(
+            True, f"The result could not be written ({error}); the scene is as it was.", report=report
+        )
 
 
 def _finish_take(job: Job) -> None:
@@ -308,7 +310,9 @@ def push_undo(message: str) -> None:
 
 def _check_scene(scene: bpy.types.Scene) -> None:
     if not scene.is_editable:
-        raise AddonError(f"The scene {scene.name!r} is linked from another file and cannot be changed here; use your own.")
+        raise AddonError(
+            f"The scene {scene.name!r} is linked from another file and cannot be changed here; use your own."
+        )
 
 
 def _by_uid(collection: Any, uid: int) -> Any:
@@ -373,5 +377,3 @@ def stop() -> None:
         if handler in handlers:
             handlers.remove(handler)
     session.reset()
-
-

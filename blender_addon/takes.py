@@ -1,7 +1,7 @@
 """Turns a performance into keys on a character: all of it, or nothing.
 
-Every array is computed and every action filled before the first thing in the scene changes; where a later step fails, what
-was changed is put back.
+Every array is computed and every action filled before the first thing in the scene changes; where a later step fails,
+what was changed is put back.
 """
 
 from __future__ import annotations
@@ -125,7 +125,11 @@ def _own_shapes(character: rigs.Character, undo: ExitStack) -> list[str]:
         if (linked := rigs.own_shapes(face)) is not None:
             undo.callback(_relink, face.mesh.data, linked)
             names.append(face.mesh.name)
-    return [f"The mesh data of {', '.join(names)} got a library override, so that its shapes can be keyed."] if names else []
+    return (
+        [f"The mesh data of {', '.join(names)} got a library override, so that its shapes can be keyed."]
+        if names
+        else []
+    )
 
 
 def _relink(own: bpy.types.Mesh, linked: bpy.types.Mesh) -> None:

@@ -1,7 +1,8 @@
 """Runs tests/blender inside Blender: `python tools/test_blender.py 4.2 4.5 5.0 5.2` (or `--setup-only`).
 
-Each Blender is the module bpy in an environment of its own below .venvs/, made once (370 MB each, about half a minute). A
-version whose Python is not on this computer is an error that says how to get it, unless --skip-missing is given.
+Each Blender is the module bpy in an environment of its own below .venvs/, made once (370 MB each, about half a
+minute). A version whose Python is not on this computer is an error that says how to get it, unless --skip-missing is
+given.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ BLENDERS = {
     "5.0": ("5.0.1", "3.11"),
     "5.2": ("5.2.3", "3.13"),
 }
-_NEEDS = ("pytest>=8", "onnxruntime>=1.20", "av>=14", "soundfile>=0.12", "tqdm>=4.66")
+# the engine's libraries in the versions that the extension carries (tools/addon_wheels.toml)
+_NEEDS = ("pytest>=8", "onnxruntime==1.31.1", "av==18.1.0", "soundfile>=0.12", "tqdm>=4.66")
 
 
 class SetupError(Exception):

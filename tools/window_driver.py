@@ -1,7 +1,8 @@
 """Runs inside the Blender of tools/window_session.py: prepares the window, and tells the session what it sees.
 
-The session clicks; this script only does what a click cannot do at a known place: it opens the sidebar, turns the view to
-the face and chooses files. It takes orders from the file `order` of its folder and answers by the file `state.json`.
+The session clicks; this script only does what a click cannot do at a known place: it opens the sidebar, turns the view
+to the face and chooses files. It takes orders from the file `order` of its folder and answers by the file
+`state.json`.
 """
 
 from __future__ import annotations

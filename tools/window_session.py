@@ -1,9 +1,10 @@
-"""A session in a real window: install the zip, add the character, press Generate, see the progress, cancel, see the keys.
+"""A session in a real window: install the zip, add the character, press Generate, cancel, press again, see the keys.
 
     python tools/window_session.py [--out FOLDER]
 
-Drives a real Blender 5.2 on a virtual screen through ../shared/tools/blender_window (or BLENDER_WINDOW), with real clicks,
-keeps a picture of every step, and fails where a step does not come to what it should. Linux alone; `make test-window`.
+Drives a real Blender 5.2 on a virtual screen through ../shared/tools/blender_window (or BLENDER_WINDOW), with real
+clicks, keeps a picture of every step, and fails where a step does not come to what it should. Linux alone; `make
+test-window`.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ class AnimcoreOperator(bpy.types.Operator):
             return self._fail(str(error), "")
         except Exception as error:
             report = traceback.format_exc()
-            print(report, file=sys.stderr)
+            sys.stderr.write(report)
             return self._fail(f"Animcore failed where it should not ({type(error).__name__}: {error}).", report)
         return {"FINISHED"}
 

@@ -12,11 +12,12 @@ from .base import AnimcoreOperator
 _COLLECTION = "Animcore Character"
 
 
-class ANIMCORE_OT_add_character(AnimcoreOperator):
-    """Add Animcore's own character at the 3D cursor and choose it: a full body with a face of 52 shapes"""
+class ANIMCORE_OT_add_character(AnimcoreOperator):  # noqa: N801 (Blender's own naming)
+    """Add Animcore's own character at the 3D cursor and choose it: a full body with a face of 52 shapes."""
 
     bl_idname = "animcore.add_character"
     bl_label = "Add Default Character"
+    bl_description = "Add Animcore's own character at the 3D cursor and choose it: a full body with a face of 52 shapes"
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
 
     @classmethod
@@ -36,11 +37,12 @@ class ANIMCORE_OT_add_character(AnimcoreOperator):
             context.view_layer.objects.active = rig
 
 
-class ANIMCORE_OT_use_selected(AnimcoreOperator):
-    """Choose the selected object as the character"""
+class ANIMCORE_OT_use_selected(AnimcoreOperator):  # noqa: N801 (Blender's own naming)
+    """Choose the selected object as the character."""
 
     bl_idname = "animcore.use_selected"
     bl_label = "Use Selected"
+    bl_description = "Choose the selected object as the character"
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
 
     @classmethod

@@ -8,11 +8,12 @@ from .. import runner
 from .base import AnimcoreOperator
 
 
-class ANIMCORE_OT_generate(AnimcoreOperator):
-    """Make a performance from the voice and key it on the character"""
+class ANIMCORE_OT_generate(AnimcoreOperator):  # noqa: N801 (Blender's own naming)
+    """Make a performance from the voice and key it on the character."""
 
     bl_idname = "animcore.generate"
     bl_label = "Generate"
+    bl_description = "Make a performance from the voice and key it on the character"
     bl_options = {"REGISTER"}  # noqa: RUF012 (the step of undo comes with the keys, not with the press)
 
     @classmethod
@@ -32,11 +33,12 @@ class ANIMCORE_OT_generate(AnimcoreOperator):
             runner.watch()
 
 
-class ANIMCORE_OT_cancel(AnimcoreOperator):
-    """Leave the performance that is being made; the scene stays as it is"""
+class ANIMCORE_OT_cancel(AnimcoreOperator):  # noqa: N801 (Blender's own naming)
+    """Leave the performance that is being made; the scene stays as it is."""
 
     bl_idname = "animcore.cancel"
     bl_label = "Cancel"
+    bl_description = "Leave the performance that is being made; the scene stays as it is"
 
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:

@@ -12,11 +12,12 @@ from ..jobs import Job, State
 from .base import AnimcoreOperator
 
 
-class ANIMCORE_OT_copy_report(AnimcoreOperator):
-    """Copy what happened, with versions and the engine's log, to paste it into a message for help"""
+class ANIMCORE_OT_copy_report(AnimcoreOperator):  # noqa: N801 (Blender's own naming)
+    """Copy what happened, with versions and the engine's log, to paste it into a message for help."""
 
     bl_idname = "animcore.copy_report"
     bl_label = "Copy Report"
+    bl_description = "Copy what happened, with versions and the engine's log, to paste it into a message for help"
 
     def work(self, context: bpy.types.Context) -> None:
         """Put the report onto the clipboard."""
@@ -24,22 +25,24 @@ class ANIMCORE_OT_copy_report(AnimcoreOperator):
         self.report({"INFO"}, "The report is on the clipboard")
 
 
-class ANIMCORE_OT_dismiss(AnimcoreOperator):
-    """Remove this message"""
+class ANIMCORE_OT_dismiss(AnimcoreOperator):  # noqa: N801 (Blender's own naming)
+    """Remove this message."""
 
     bl_idname = "animcore.dismiss"
     bl_label = "Dismiss"
+    bl_description = "Remove this message"
 
     def work(self, _context: bpy.types.Context) -> None:
         """Forget the outcome."""
         runner.session.outcome = None
 
 
-class ANIMCORE_OT_check_engine(AnimcoreOperator):
-    """Start the engine with the Python chosen here and see whether it answers"""
+class ANIMCORE_OT_check_engine(AnimcoreOperator):  # noqa: N801 (Blender's own naming)
+    """Start the engine with the Python chosen here and see whether it answers."""
 
     bl_idname = "animcore.check_engine"
     bl_label = "Check Engine"
+    bl_description = "Start the engine with the Python chosen here and see whether it answers"
 
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:

@@ -6,11 +6,12 @@ from .. import properties, runner
 from .base import AnimcoreOperator
 
 
-class ANIMCORE_OT_pick_audio(AnimcoreOperator):
-    """Choose the sound or film file with the voice"""
+class ANIMCORE_OT_pick_audio(AnimcoreOperator):  # noqa: N801 (Blender's own naming)
+    """Choose the sound or film file with the voice."""
 
     bl_idname = "animcore.pick_audio"
     bl_label = "Open Voice"
+    bl_description = "Choose the sound or film file with the voice"
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
 
     filepath: bpy.props.StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
@@ -31,11 +32,12 @@ class ANIMCORE_OT_pick_audio(AnimcoreOperator):
             runner.watch()
 
 
-class ANIMCORE_OT_inspect(AnimcoreOperator):
-    """Look at the sound file: its length and kind, and what may spoil the performance"""
+class ANIMCORE_OT_inspect(AnimcoreOperator):  # noqa: N801 (Blender's own naming)
+    """Look at the sound file: its length and kind, and what may spoil the performance."""
 
     bl_idname = "animcore.inspect"
     bl_label = "Check Voice"
+    bl_description = "Look at the sound file: its length and kind, and what may spoil the performance"
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:

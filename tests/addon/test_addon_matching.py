@@ -19,7 +19,8 @@ def test_the_profile_has_the_names_of_the_engine():
     [
         "eyeBlinkLeft", "EyeBlinkLeft", "eyeblinkleft", "EYEBLINKLEFT", "eyeBlink_L", "eyeBlink.L", "eye_blink_left",
         "blendShape2.eyeBlinkLeft", "ARKit_eyeBlink_L", "ARKit-EyeBlinkLeft", "eyeBlinkLeft.001", "head|eyeBlink_L",
-        "blendShape1.eyeBlink_L", "Eye Blink Left", "L_eyeBlink", "bs_eyeBlinkLeft", "blendshape12_eyeBlinkLeft", "eyeBlinkL",
+        "blendShape1.eyeBlink_L", "Eye Blink Left", "L_eyeBlink", "bs_eyeBlinkLeft", "blendshape12_eyeBlinkLeft",
+        "eyeBlinkL",
     ],
 )  # fmt: skip
 def test_one_form_for_all_spellings(written):

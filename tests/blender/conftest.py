@@ -1,4 +1,4 @@
-"""Scenes and engines for the tests inside Blender. Each test starts from an empty file with the extension registered."""
+"""Scenes and engines for the tests inside Blender. Each test starts from an empty file, the extension registered."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ ROOT = Path(__file__).resolve().parents[2]
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
-import blender_addon
-from blender_addon import engine, preferences, runner
-from blender_addon.profiles import driving
+import blender_addon  # noqa: E402
+from blender_addon import engine, preferences, runner  # noqa: E402
+from blender_addon.profiles import driving  # noqa: E402
 
 FAKE_ENGINE = Path(__file__).with_name("fake_engine.py")
 

@@ -1,7 +1,8 @@
 """An engine for tests: speaks the real protocol, and does what the sound file's name asks for.
 
-A name with ``die`` kills the process in the middle, ``hang`` never answers (and heeds a cancel), ``deaf`` does not heed it
-either, ``full`` fails as on a full disk, ``broken`` writes half a file. Every other name gets a performance of 2 seconds.
+A name with ``die`` kills the process in the middle, ``hang`` never answers (and heeds a cancel), ``deaf`` does not
+heed it either, ``full`` fails as on a full disk, ``broken`` writes half a file. Every other name gets a performance of
+2 seconds.
 """
 
 from __future__ import annotations
@@ -63,7 +64,8 @@ def generate(request: dict, cancelled: threading.Event) -> None:
     for step in range(1, 4):
         say(id=number, event="progress", fraction=step / 5, stage="Listening")
     if "die" in wish:
-        print("a last word", file=sys.stderr, flush=True)
+        sys.stderr.write("a last word\n")
+        sys.stderr.flush()
         os._exit(9)
     while "hang" in wish or "deaf" in wish:
         time.sleep(0.02)

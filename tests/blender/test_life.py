@@ -127,7 +127,7 @@ def test_a_frame_rate_changed_meanwhile_is_said(voice):
 
 def test_an_engine_that_cannot_start_says_why(voice, monkeypatch):
     monkeypatch.setattr(preferences, "launch", lambda: fake_launch("--refuse"))
-    with pytest.raises(RuntimeError, match="could not start .no such library"):
+    with pytest.raises(RuntimeError, match=r"could not start .no such library"):
         generate(head(), voice())
     from blender_addon.operators.help import report_text
 

@@ -78,5 +78,5 @@ def test_an_instance_of_a_linked_collection_gets_one_sentence(voice, library):
     instance = bpy.data.objects.new("Hero instance", None)
     instance.instance_type, instance.instance_collection = "COLLECTION", library
     bpy.context.scene.collection.objects.link(instance)
-    with pytest.raises(RuntimeError, match="shows a linked collection.*library override"):
+    with pytest.raises(RuntimeError, match=r"shows a linked collection.*library override"):
         generate(instance, voice())
