@@ -117,7 +117,7 @@ def engine_wheel(folder: Path) -> Path:
     }
     for part in _ENGINE_DATA:
         for path in _files(ROOT / "assets" / part, "*"):
-            sources[path.relative_to(ROOT).as_posix()] = path  # beside the package, where the solvers look for it
+            sources[f"animcore/{path.relative_to(ROOT).as_posix()}"] = path
     contents = {inner: path.read_bytes() for inner, path in sources.items()}
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     metadata = (

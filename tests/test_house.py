@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,12 @@ def test_the_engine_needs_no_heavy_package():
     answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "[]"
     assert answer.stderr == ""
+
+
+def test_every_room_is_packaged():
+    rooms = {".".join(path.parent.relative_to(ROOT).parts) for path in ENGINE}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert set(project["tool"]["setuptools"]["packages"]) == rooms | {"animcore.assets.solvers"}
 
 
 def test_the_changelog_tells_of_this_version():

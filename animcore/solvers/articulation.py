@@ -26,7 +26,9 @@ from animcore.progress import Progress, silent
 
 FloatArray = NDArray[np.float32]
 
-MODEL = Path(__file__).resolve().parents[2] / "assets" / "solvers" / "articulation.onnx"
+_PACKAGE = Path(__file__).resolve().parents[1]
+_INSTALLED = _PACKAGE / "assets" / "solvers" / "articulation.onnx"  # inside the package; in a checkout beside it
+MODEL = _INSTALLED if _INSTALLED.exists() else _PACKAGE.parent / _INSTALLED.relative_to(_PACKAGE)
 PIECE = 60  # seconds of result at a time
 MARGIN = 3  # seconds heard on each side of a piece; what lies beyond changes no weight visibly (tested)
 THREADS = 2
