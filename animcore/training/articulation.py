@@ -103,7 +103,7 @@ def loss_of(head: Head, face: Face, lips: Lips, teachers: Teachers, generator: n
     logits = head(states)
     silent = lips.rest_loss(face(logits)[0], logits[..., len(ARKIT)], valid) + _places_loss(logits, target, valid)
     voiced = 0.8 * tracked(teachers.people) + 0.2 * tracked(teachers.grid) + performed + 2 * places
-    return voiced + 0.3 * silent
+    return voiced + 0.1 * silent
 
 
 def _places_loss(logits: Tensor, target: Tensor, valid: Tensor) -> Tensor:
@@ -150,7 +150,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("data", type=Path, help="folder with lips_train, lips_grid and performance")
     parser.add_argument("--out", type=Path, default=Path("assets/solvers"))
     parser.add_argument("--cache", type=Path, default=Path(".cache/training"), help="hidden states and checkpoints")
-    parser.add_argument("--steps", type=int, default=350)
+    parser.add_argument("--steps", type=int, default=450)
     parser.add_argument("--heads", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args(arguments)
