@@ -69,8 +69,10 @@ def generate(
         InputError: when the recording cannot be used.
     """
     clip = audio.load(source, part(progress, 0.0, _LISTENING))
+    facts = clip.facts
     motion = perform(clip, direction, part(progress, _LISTENING, 1.0))
-    return motion.resampled(rate), clip.facts
+    del clip  # two hours of samples are 460 MB, which resampling does not need
+    return motion.resampled(rate), facts
 
 
 def run(sources: Sequence[Path], order: Order, progress: Progress = silent) -> list[Take]:

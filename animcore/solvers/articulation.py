@@ -30,7 +30,7 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 _INSTALLED = _PACKAGE / "assets" / "solvers" / "articulation.onnx"  # inside the package; in a checkout beside it
 MODEL = _INSTALLED if _INSTALLED.exists() else _PACKAGE.parent / _INSTALLED.relative_to(_PACKAGE)
 PIECE = 60  # seconds of result at a time
-MARGIN = 3  # seconds heard on each side of a piece; what lies beyond changes no weight visibly (tested)
+MARGIN = 6  # seconds heard on each side of a piece: more than a frame depends on
 THREADS = 2
 JAW_ANGLE = 0.41  # radians at jawOpen = 1: the rotation of the default character's lower teeth
 
@@ -75,14 +75,16 @@ def solve(clip: AudioClip, direction: Direction, progress: Progress = silent) ->
         AnimcoreError: when the network's file is missing or broken.
     """
     network = load(MODEL)
-    if clip.facts.silent:
-        count = len(clip.samples) // network.hop + 1
-        weights, places = np.zeros((count, len(ARKIT)), np.float32), np.zeros((count, len(network.places)), np.float32)
-    else:
-        pieces = list(_pieces(clip, network, progress))
-        weights, places = (np.concatenate(column) for column in zip(*pieces, strict=True))
+    count = len(clip.samples) // network.hop + 1
+    # two hours of weights are 75 MB: they are filled and changed in place
+    weights, places = np.zeros((count, len(ARKIT)), np.float32), np.zeros((count, len(network.places)), np.float32)
+    if not clip.facts.silent:
+        for first, piece_weights, piece_places in _pieces(clip, network, progress):
+            weights[first : first + len(piece_weights)] = piece_weights
+            places[first : first + len(piece_places)] = piece_places
     certain = {name: _certainty(places[:, index]) for index, name in enumerate(network.places)}
-    weights = shaped(_directed(weights, direction), certain, direction.strength("lips"), direction.intensity)
+    _direct(weights, direction)
+    _shape(weights, certain, direction.strength("lips"), direction.intensity)
     jaw_pose = np.zeros((len(weights), 3), np.float32)
     jaw_pose[:, 0] = JAW_ANGLE * weights[:, ARKIT_INDEX["jawOpen"]]
     return Motion(
@@ -122,8 +124,8 @@ def load(path: Path) -> Network:
         ) from error
 
 
-def _pieces(clip: AudioClip, network: Network, progress: Progress) -> Iterator[tuple[FloatArray, FloatArray]]:
-    """Weights (T, 52) and places (T, 5) of one piece after the other; every frame comes from one piece alone."""
+def _pieces(clip: AudioClip, network: Network, progress: Progress) -> Iterator[tuple[int, FloatArray, FloatArray]]:
+    """First frame, weights (T, 52) and places (T, 5) of one piece after the other."""
     assert clip.facts.loudness is not None
     gain = np.float32(10 ** ((network.loudness - clip.facts.loudness) / 20))
     count = len(clip.samples) // network.hop + 1
@@ -135,15 +137,16 @@ def _pieces(clip: AudioClip, network: Network, progress: Progress) -> Iterator[t
         samples = np.pad(samples, (0, max(0, network.hop * 2 - len(samples))))
         weights, places = network.session.run(["arkit", "places"], {"samples": samples[None]})
         inner = slice(first - start, first - start + min(piece, count - first))
-        yield weights[0, inner][:, network.columns], places[0, inner]
+        yield first, weights[0, inner][:, network.columns], places[0, inner]
     progress(1.0, "Listening")
 
 
-def _directed(weights: FloatArray, direction: Direction) -> FloatArray:
-    """Scale weights (T, 52) by the intensity and the strength of their regions; mouthClose goes with the jaw."""
+def _direct(weights: FloatArray, direction: Direction) -> None:
+    """Scale weights (T, 52), in place, by intensity and strength of their regions; mouthClose goes with the jaw."""
     factor = np.array([direction.strength(_region(name)) for name in ARKIT], np.float32)
     factor[ARKIT_INDEX["mouthClose"]] = direction.strength("jaw")
-    return np.clip(weights * (factor * np.float32(direction.intensity)), 0.0, 1.0)
+    weights *= factor * np.float32(direction.intensity)
+    np.clip(weights, 0.0, 1.0, out=weights)
 
 
 def _region(name: str) -> str:
@@ -165,8 +168,8 @@ def _certainty(probability: FloatArray) -> FloatArray:
     return held
 
 
-def shaped(weights: FloatArray, certain: dict[str, FloatArray], strength: float, intensity: float = 1.0) -> FloatArray:
-    """Bring weights (T, 52) to what the places of articulation demand; the closure of p, b, m is exact.
+def _shape(weights: FloatArray, certain: dict[str, FloatArray], strength: float, intensity: float) -> None:
+    """Bring weights (T, 52), in place, to what the places of articulation demand; the closure of p, b, m is exact.
 
     Args:
         weights: in 0..1.
@@ -174,18 +177,16 @@ def shaped(weights: FloatArray, certain: dict[str, FloatArray], strength: float,
         strength: of the lips; below 1 the places take effect in part.
         intensity: of the whole face; lips close at any, and are pressed and rolled as strongly as it asks.
     """
-    result = weights.copy()
     part = min(strength, 1.0)
     for place, factors in _YIELD.items():
         for name, factor in factors.items():
-            result[:, ARKIT_INDEX[name]] *= 1 - (1 - factor) * part * certain[place]
+            weights[:, ARKIT_INDEX[name]] *= 1 - (1 - factor) * part * certain[place]
     for place, levels in _RAISE.items():
         for name, level in levels.items():
-            column = result[:, ARKIT_INDEX[name]]
+            column = weights[:, ARKIT_INDEX[name]]
             np.maximum(column, level * part * min(intensity, 1.0) * certain[place], out=column)
-    jaw, close = result[:, ARKIT_INDEX["jawOpen"]], result[:, ARKIT_INDEX["mouthClose"]]
+    jaw, close = weights[:, ARKIT_INDEX["jawOpen"]], weights[:, ARKIT_INDEX["mouthClose"]]
     np.minimum(np.maximum(close, jaw * part * certain["bilabial"]), jaw, out=close)
-    return result
 
 
 def _tongue(certain: dict[str, FloatArray], count: int, strength: float) -> FloatArray:

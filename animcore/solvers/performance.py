@@ -36,7 +36,6 @@ def perform(clip: AudioClip, direction: Direction, progress: Progress = silent) 
         AnimcoreError: when a solver's file is missing or broken.
     """
     speech = articulation.solve(clip, direction, part(progress, 0.0, _ARTICULATION))
-    assert speech.arkit is not None
     if speech.rate != Fraction(prosody.FPS):
         speech = speech.resampled(Fraction(prosody.FPS))
     progress(_ARTICULATION, "Moving head and eyes")
@@ -44,13 +43,15 @@ def perform(clip: AudioClip, direction: Direction, progress: Progress = silent) 
     heard = prosody.analyse(clip, speech.frame_count, _mouth(clip, direction, speech))
     movement = head.move(heard, direction)
     eyes = gaze.look(heard, movement.total, direction)
-    face = np.array(speech.arkit)
+    face = speech.arkit  # nobody else holds it: changed in place, since long talks are large
+    assert face is not None
     face[:, _EYES] = 0.0
-    face = np.maximum(np.maximum(face, eyes.weights), brows.raise_on_accents(heard, direction))
+    np.maximum(face, eyes.weights, out=face)
+    np.maximum(face, brows.raise_on_accents(heard, direction), out=face)
     progress(1.0, "Moving head and eyes")
     return replace(
         speech,
-        arkit=face.astype(np.float32),
+        arkit=face,
         neck_pose=movement.neck,
         head_pose=movement.head,
         eye_pose=eyes.pose,
