@@ -1,10 +1,12 @@
 # make demo   a voice line in, a talking character out, in out/        (AUDIO=path for your own recording)
-# make test   the whole test suite
+# make test   the whole test suite                                        (TRAIN=1 for the training's tests too: PyTorch)
 # Each sets up all it needs, in .venv and .venvs, and then does its one job.
 
+comma := ,
 # Blender 4.2 to 5.0 are built for Python 3.11, and the module bpy needs exactly that.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
+EXTRAS := demo,dev$(if $(TRAIN),$(comma)train)
 export AUDIO
 
 .PHONY: help demo test lint test-blender test-window clean
@@ -45,7 +47,7 @@ test-window: .venv/.test
 
 .venv/.test: .venv/.demo pyproject.toml
 	@echo "Installing what the tests need ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[demo,dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$(EXTRAS)]'
 	@touch $@
 
 clean:
