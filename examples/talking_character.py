@@ -88,6 +88,7 @@ def build_scene(path: Path, frames: int) -> bpy.types.Scene:
     """Let the extension key the default character, light it, and save line.blend."""
     with told("line.blend"), quiet():
         bpy.ops.wm.read_homefile(use_empty=True)
+        bpy.context.preferences.filepaths.save_version = 0
         blender_addon.register()
         scene = bpy.context.scene
         scene.render.fps, scene.render.fps_base = RATE.numerator, RATE.denominator
