@@ -48,11 +48,3 @@ SMPLX_JOINTS: tuple[str, ...] = (
     "right_pinky1", "right_pinky2", "right_pinky3", "right_ring1", "right_ring2", "right_ring3",
     "right_thumb1", "right_thumb2", "right_thumb3",
 )  # fmt: skip
-
-
-def mirrored(name: str) -> str:
-    """Return the ARKit name of the other side (``mouthSmileLeft`` -> ``mouthSmileRight``), or the name itself."""
-    for side, other in (("Left", "Right"), ("Right", "Left")):
-        if name.endswith(side):
-            return name.removesuffix(side) + other
-    return name

@@ -185,6 +185,14 @@ def watch() -> None:
         bpy.app.timers.register(_tick, first_interval=_INTERVAL)
 
 
+def follow() -> None:
+    """See to the end of what was ordered: by waiting where there is no window, else by the timer."""
+    if bpy.app.background:
+        wait()
+    else:
+        watch()
+
+
 def wait(progress: Progress | None = None) -> None:
     """Block until the job is over and its answer is in the scene.
 

@@ -27,10 +27,7 @@ class ANIMCORE_OT_generate(AnimcoreOperator):  # noqa: N801 (Blender's own namin
     def work(self, context: bpy.types.Context) -> None:
         """Start the work; without a window, also wait for its end."""
         runner.order_take(context.scene)
-        if bpy.app.background:
-            runner.wait()
-        else:
-            runner.watch()
+        runner.follow()
 
 
 class ANIMCORE_OT_cancel(AnimcoreOperator):  # noqa: N801 (Blender's own naming)

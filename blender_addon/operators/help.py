@@ -54,10 +54,7 @@ class ANIMCORE_OT_check_engine(AnimcoreOperator):  # noqa: N801 (Blender's own n
         runner.session.engine_note = "Starting ..."
         runner.session.jobs.begin(preferences.launch(), {})
         runner.session.finish = _tell
-        if bpy.app.background:
-            runner.wait()
-        else:
-            runner.watch()
+        runner.follow()
 
 
 def _tell(job: Job) -> None:

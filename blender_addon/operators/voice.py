@@ -50,7 +50,4 @@ class ANIMCORE_OT_inspect(AnimcoreOperator):  # noqa: N801 (Blender's own naming
     def work(self, context: bpy.types.Context) -> None:
         """Ask the engine."""
         runner.order_inspection(context.scene)
-        if bpy.app.background:
-            runner.wait()
-        else:
-            runner.watch()
+        runner.follow()
