@@ -10,6 +10,7 @@ from pathlib import Path
 from animcore import audio, files
 from animcore.direction import Direction
 from animcore.errors import AnimcoreError, Cancelled, InputError
+from animcore.files.delivery import deliver
 from animcore.motion import Motion
 from animcore.progress import Progress, part, silent
 from animcore.solvers.performance import perform
@@ -35,7 +36,7 @@ class Order:
 
     Attributes:
         folder: where the files go; it is made where it is missing.
-        formats: names of `files.WRITERS`.
+        formats: names of `files.FORMATS`.
         rate: frames a second of the files.
         direction: how it is performed.
     """
@@ -52,12 +53,11 @@ class Order:
             InputError: for a format that there is no writer for.
         """
         for name in self.formats:
-            if name not in files.WRITERS:
-                raise InputError(f"There is no format {name!r}; the formats are {', '.join(files.WRITERS)}.")
+            files.format_named(name)
 
     def targets(self, source: Path) -> dict[str, Path]:
         """Return the file of each format for a recording."""
-        return {name: self.folder / (source.stem + files.WRITERS[name][0]) for name in self.formats}
+        return {name: self.folder / (source.stem + files.FORMATS[name].suffix) for name in self.formats}
 
 
 def generate(
@@ -99,7 +99,7 @@ def _take(source: Path, order: Order, progress: Progress) -> Take:
         motion, facts = generate(source, order.rate, order.direction, lambda done, _: progress(done, source.name))
         targets = order.targets(source)
         for name, target in targets.items():
-            files.WRITERS[name][1](motion, target)
+            deliver(motion, target, files.FORMATS[name])
     except Cancelled:
         raise
     except AnimcoreError as error:

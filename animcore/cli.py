@@ -58,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     generate.add_argument(
         "--format",
         default="livelink,npz",
-        help=f"comma-separated, of: {', '.join(files.WRITERS)} (default: livelink,npz)",
+        help=f"comma-separated, of: {', '.join(files.FORMATS)} (default: livelink,npz)",
     )
     generate.add_argument("--fps", default="30", help="frames a second: 30, 23.976, 24000/1001 (default: 30)")
     generate.add_argument("--seed", type=int, default=0, help="another number, another take of eyes and head")

@@ -27,10 +27,11 @@ VERSION = 1
 EventKind = Literal["phoneme", "word", "beat", "emotion"]
 FloatArray = NDArray[np.float32]
 
-# The shape of one frame of each track.
-TRACKS: dict[str, tuple[int, ...]] = {
+# The shape of one frame of each track; None stands for any length.
+TRACKS: dict[str, tuple[int | None, ...]] = {
     "arkit": (len(ARKIT),),
     "tongue": (len(TONGUE),),
+    "expression": (None,),
     "jaw_pose": (3,),
     "neck_pose": (3,),
     "head_pose": (3,),
@@ -61,6 +62,8 @@ class Motion:
         start: time of the first frame in seconds; 0 is the start of the sound.
         arkit: (T, 52) float32 in 0..1, ARKit blendshape weights in the order of `names.ARKIT`.
         tongue: (T, 16) float32 in 0..1, in the order of `names.TONGUE`.
+        expression: (T, E) float32, coefficients of the expression basis of a FLAME model.
+        basis: the name of that model (`open-head`, `flame2020` ...): coefficients of two bases never mix.
         jaw_pose, neck_pose, head_pose: (T, 3) float32, axis-angle in radians.
         eye_pose: (T, 2, 3) float32, axis-angle of the left and the right eye in radians.
         body_pose: (T, 55, 3) float32, axis-angle of the joints of `names.SMPLX_JOINTS` relative to their parents.
@@ -73,6 +76,8 @@ class Motion:
     start: float = 0.0
     arkit: FloatArray | None = None
     tongue: FloatArray | None = None
+    expression: FloatArray | None = None
+    basis: str | None = None
     jaw_pose: FloatArray | None = None
     neck_pose: FloatArray | None = None
     head_pose: FloatArray | None = None
@@ -91,9 +96,11 @@ class Motion:
         """
         if self.rate <= 0:
             raise InputError(f"The frame rate must be above 0, not {self.rate}.")
+        if (self.expression is None) != (self.basis is None):
+            raise InputError("Expression coefficients and the name of the model they belong to go together.")
         lengths = set()
         for name, values in self.tracks().items():
-            if values.ndim != 1 + len(TRACKS[name]) or values.shape[1:] != TRACKS[name]:
+            if not _has_shape(values, TRACKS[name]):
                 raise InputError(f"The track {name} must have the shape (T, {_shape(name)}), not {values.shape}.")
             if not np.isfinite(values).all():
                 raise InputError(f"The track {name} holds values that are not numbers (NaN or infinite).")
@@ -164,6 +171,7 @@ class Motion:
             "start": self.start,
             "audio_name": self.audio_name or "",
             "audio_sha256": self.audio_sha256 or "",
+            "basis": self.basis or "",
         }
         contents |= {f"event_{part.name}": _column(self.events, part.name) for part in fields(Event)}
         for name, values in self.tracks().items():
@@ -202,8 +210,15 @@ class Motion:
             raise InputError(f"{path.name} lacks a part of the motion format ({error}); make it again.") from error
 
 
+def _has_shape(values: FloatArray, frame: tuple[int | None, ...]) -> bool:
+    """Whether `values` are frames of that shape."""
+    if values.ndim != 1 + len(frame):
+        return False
+    return all(wanted in (None, size) for wanted, size in zip(frame, values.shape[1:], strict=True))
+
+
 def _shape(name: str) -> str:
-    return ", ".join(map(str, TRACKS[name]))
+    return ", ".join("E" if size is None else str(size) for size in TRACKS[name])
 
 
 def _column(events: Iterable[Event], part: str) -> NDArray[Any]:
@@ -220,6 +235,7 @@ def _arguments(contents: dict[str, NDArray[Any]]) -> dict[str, Any]:
         "start": float(contents["start"]),
         "audio_name": str(contents["audio_name"]) or None,
         "audio_sha256": str(contents["audio_sha256"]) or None,
+        "basis": str(contents.get("basis", "")) or None,
         "events": tuple(_events(contents)),
     }
     for name in TRACKS.keys() & contents.keys():

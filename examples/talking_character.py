@@ -33,6 +33,7 @@ from animcore import audio, batch  # noqa: E402
 from animcore.direction import Direction  # noqa: E402
 from animcore.errors import AnimcoreError  # noqa: E402
 from animcore.files import film, livelink  # noqa: E402
+from animcore.files.delivery import deliver  # noqa: E402
 from animcore.motion import Motion  # noqa: E402
 from blender_addon import stage  # noqa: E402
 
@@ -79,7 +80,7 @@ def write_motion(path: Path) -> Motion:
     """Perform a recording with the engine alone, and write line.csv and line.npz."""
     with told("line.csv and line.npz"):
         motion, _ = batch.generate(path, RATE, Direction())
-        livelink.write(motion, OUT / "line.csv")
+        deliver(motion, OUT / "line.csv", livelink.FORMAT)
         motion.save(OUT / "line.npz")
     return motion
 

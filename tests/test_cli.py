@@ -12,6 +12,8 @@ from animcore import batch
 from animcore.cli import main
 from animcore.errors import Cancelled
 from animcore.files import livelink
+from animcore.files.delivery import load
+from animcore.files.sheet import Setup
 from animcore.motion import Motion
 from animcore.rates import exact_rate
 
@@ -20,7 +22,7 @@ def test_a_line_becomes_files_of_both_formats_that_agree(spoken_line, tmp_path, 
     assert main(["generate", str(spoken_line), "--out", str(tmp_path / "takes"), "--fps", "60"]) == 0
     assert sorted(path.name for path in (tmp_path / "takes").iterdir()) == ["line.csv", "line.npz"]
     motion = Motion.load(tmp_path / "takes" / "line.npz")
-    table = livelink.read(tmp_path / "takes" / "line.csv", exact_rate(60))
+    table = load(tmp_path / "takes" / "line.csv", livelink.FORMAT, Setup(exact_rate(60)))
     assert motion.frame_count == table.frame_count
     assert abs(motion.arkit - table.arkit).max() < 1e-6
     assert f"{motion.frame_count} frames" in capsys.readouterr().out

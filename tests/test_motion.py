@@ -187,3 +187,17 @@ def test_a_full_disk_leaves_the_old_file_and_says_so(tmp_path, monkeypatch):
 def test_a_missing_folder_is_named(tmp_path):
     with pytest.raises(InputError, match="no folder"):
         Motion(Fraction(30)).save(tmp_path / "nowhere" / "a.npz")
+
+
+def test_expression_coefficients_keep_the_name_of_their_model(tmp_path):
+    coefficients = np.random.default_rng(0).normal(size=(4, 60)).astype(np.float32)
+    motion = Motion(Fraction(30), expression=coefficients, basis="open-head")
+    motion.save(tmp_path / "a.npz")
+    back = Motion.load(tmp_path / "a.npz")
+    assert back.basis == "open-head"
+    np.testing.assert_array_equal(back.expression, coefficients)
+
+
+def test_expression_coefficients_of_no_model_are_refused():
+    with pytest.raises(InputError, match="go together"):
+        Motion(Fraction(30), expression=np.zeros((4, 60), np.float32))

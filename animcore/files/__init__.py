@@ -1,15 +1,23 @@
-"""One module a format. `WRITERS` names those that `animcore generate` can write."""
+"""One module a format, each with its `FORMAT`; this list is what commands, service and extension offer."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
+from animcore.errors import InputError
+from animcore.files import livelink, npz
+from animcore.files.sheet import Format
 
-from animcore.files import livelink
-from animcore.motion import Motion
-
-# name on the command line -> (suffix, writer)
-WRITERS: dict[str, tuple[str, Callable[[Motion, Path], None]]] = {
-    "livelink": (".csv", livelink.write),
-    "npz": (".npz", Motion.save),
+FORMATS: dict[str, Format] = {
+    "livelink": livelink.FORMAT,
+    "npz": npz.FORMAT,
 }
+
+
+def format_named(name: str) -> Format:
+    """Return the format of that name.
+
+    Raises:
+        InputError: where there is none.
+    """
+    if name not in FORMATS:
+        raise InputError(f"There is no format {name!r}; the formats are {', '.join(FORMATS)}.")
+    return FORMATS[name]

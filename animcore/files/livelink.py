@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from animcore.atomic import whole_file
 from animcore.errors import InputError
+from animcore.files.sheet import Format, Setup, Sheet
 from animcore.motion import Motion
-from animcore.names import ARKIT, ARKIT_INDEX
+from animcore.names import ARKIT
 from animcore.rates import frame_of_timecode, timecode
 
 FloatArray = NDArray[np.float32]
@@ -33,28 +34,54 @@ HEADER: tuple[str, ...] = (
     *(name[0].upper() + name[1:] for name in WEIGHT_COLUMNS),
     *ROTATION_COLUMNS,
 )
+_USUAL_RATE = Fraction(60)  # of the app, for files of which nothing else is known
 _COUNT = len(WEIGHT_COLUMNS) + len(ROTATION_COLUMNS)
 # Motion's axis-angle (X pitch, Y yaw, Z roll) in the order of the columns; head and eyes turn little, so that the
 # components of the axis-angle vector stand for the three angles.
 _YAW_PITCH_ROLL = (1, 0, 2)
 
 
-def write(motion: Motion, path: Path) -> None:
-    """Write the ARKit weights and the rotations of head and eyes (0 where absent) of a motion.
+def encode(motion: Motion, _setup: Setup) -> Sheet:
+    """Take the ARKit weights and the rotations of head and eyes (0 where absent) of a motion.
 
     Raises:
-        InputError: when the motion has no ARKit weights, or the file cannot be written.
+        InputError: when the motion has no ARKit weights.
     """
     if motion.arkit is None:
         raise InputError("This motion has no ARKit weights, which a Live Link Face file consists of.")
-    weights = motion.arkit[:, [ARKIT_INDEX[name] for name in WEIGHT_COLUMNS]]
-    values = np.concatenate([weights, _rotations(motion)], 1)
-    first = round(motion.start * motion.rate)
+    curves = dict(zip(ARKIT, motion.arkit.T, strict=True)) | dict(
+        zip(ROTATION_COLUMNS, _rotations(motion).T, strict=True)
+    )
+    return Sheet(motion.rate, motion.start, curves)
+
+
+def decode(sheet: Sheet, _setup: Setup) -> Motion:
+    """Give the weights and rotations back; weights a little out of 0..1 are clipped."""
+    angles = sheet.matrix(ROTATION_COLUMNS).reshape(-1, 3, 3)
+    poses = np.empty_like(angles)
+    poses[:, :, _YAW_PITCH_ROLL] = angles
+    return Motion(
+        rate=sheet.rate,
+        start=sheet.start,
+        arkit=np.clip(sheet.matrix(ARKIT), 0.0, 1.0),
+        head_pose=poses[:, 0],
+        eye_pose=poses[:, 1:],
+    )
+
+
+def write(sheet: Sheet, path: Path, _setup: Setup) -> None:
+    """Write the table.
+
+    Raises:
+        InputError: when the file cannot be written.
+    """
+    values = sheet.matrix((*WEIGHT_COLUMNS, *ROTATION_COLUMNS))
+    first = round(sheet.start * sheet.rate)
     with whole_file(path) as temporary, temporary.open("w", newline="", encoding="ascii") as handle:
         table = csv.writer(handle, lineterminator="\n")
         table.writerow(HEADER)
         for index, row in enumerate(values):
-            table.writerow([timecode(first + index, motion.rate), _COUNT, *(f"{value:.6f}" for value in row)])
+            table.writerow([timecode(first + index, sheet.rate), _COUNT, *(f"{value:.6f}" for value in row)])
 
 
 def _rotations(motion: Motion) -> FloatArray:
@@ -66,14 +93,15 @@ def _rotations(motion: Motion) -> FloatArray:
     return poses.reshape(motion.frame_count, 9)
 
 
-def read(path: Path, rate: Fraction) -> Motion:
-    """Read a Live Link Face CSV recorded at `rate`; frames that the recording dropped are filled by interpolation.
+def read(path: Path, setup: Setup) -> Sheet:
+    """Read a Live Link Face CSV recorded at `setup.rate`; frames that it dropped are filled by interpolation.
 
-    Columns are matched by name without regard to case. Weights a little out of 0..1 are clipped.
+    Columns are matched by name without regard to case.
 
     Raises:
         InputError: when the file is missing, no such table, or holds something else than numbers.
     """
+    rate = setup.rate or _USUAL_RATE
     try:
         rows = list(csv.reader(path.read_text(encoding="utf-8-sig").splitlines()))
     except OSError as error:
@@ -87,19 +115,12 @@ def read(path: Path, rate: Fraction) -> Motion:
     frames = np.array([frame_of_timecode(row[column["timecode"]], rate) for row in rows[1:]])
     if (np.diff(frames) <= 0).any():
         raise InputError(f"{path.name}: the timecodes do not rise; was it recorded at {float(rate):g} fps?")
-    weights = np.clip(_columns(rows, column, ARKIT, path), 0.0, 1.0)
-    angles = _columns(rows, column, ROTATION_COLUMNS, path).reshape(-1, 3, 3)
-    poses = np.empty_like(angles)
-    poses[:, :, _YAW_PITCH_ROLL] = angles
+    names = (*ARKIT, *ROTATION_COLUMNS)
+    values = _columns(rows, column, names, path)
     first = round(frames[0])
     wanted = np.arange(first, round(frames[-1]) + 1)
-    return Motion(
-        rate=rate,
-        start=float(first / rate),
-        arkit=_interpolated(wanted, frames, weights),
-        head_pose=_interpolated(wanted, frames, poses[:, 0]),
-        eye_pose=_interpolated(wanted, frames, poses[:, 1:]),
-    )
+    curves = zip(names, _interpolated(wanted, frames, values).T, strict=True)
+    return Sheet(rate, float(first / rate), dict(curves))
 
 
 def _columns(rows: list[list[str]], column: dict[str, int], names: tuple[str, ...], path: Path) -> FloatArray:
@@ -116,6 +137,17 @@ def _columns(rows: list[list[str]], column: dict[str, int], names: tuple[str, ..
 
 
 def _interpolated(wanted: NDArray[np.int64], frames: NDArray[np.float64], values: FloatArray) -> FloatArray:
-    flat = values.reshape(len(values), -1)
-    columns = [np.interp(wanted, frames, flat[:, index]) for index in range(flat.shape[1])]
-    return np.stack(columns, 1).astype(np.float32).reshape(-1, *values.shape[1:])
+    columns = [np.interp(wanted, frames, values[:, index]) for index in range(values.shape[1])]
+    return np.stack(columns, 1).astype(np.float32)
+
+
+FORMAT = Format(
+    title="Live Link Face CSV",
+    suffix=".csv",
+    carries=("arkit", "neck_pose", "head_pose", "eye_pose"),
+    encode=encode,
+    write=write,
+    read=read,
+    decode=decode,
+    tolerance=2e-6,
+)

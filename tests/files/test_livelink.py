@@ -14,6 +14,8 @@ import pytest
 
 from animcore.errors import InputError
 from animcore.files import livelink
+from animcore.files.delivery import deliver, load
+from animcore.files.sheet import Setup
 from animcore.motion import Motion
 from animcore.names import ARKIT
 
@@ -34,8 +36,8 @@ def motion() -> Motion:
 
 
 def test_our_reader_gives_it_back(tmp_path, motion):
-    livelink.write(motion, tmp_path / "a.csv")
-    back = livelink.read(tmp_path / "a.csv", Fraction(60))
+    deliver(motion, tmp_path / "a.csv", livelink.FORMAT)
+    back = load(tmp_path / "a.csv", livelink.FORMAT, Setup(Fraction(60)))
     assert back.start == motion.start
     assert np.abs(back.arkit - motion.arkit).max() < 1e-6
     assert np.abs(back.head_pose - motion.head_pose - motion.neck_pose).max() < 2e-6
@@ -43,7 +45,7 @@ def test_our_reader_gives_it_back(tmp_path, motion):
 
 
 def test_the_table_is_that_of_the_app(tmp_path, motion):
-    livelink.write(motion, tmp_path / "a.csv")
+    deliver(motion, tmp_path / "a.csv", livelink.FORMAT)
     rows = list(csv.DictReader((tmp_path / "a.csv").open()))
     assert len(rows) == 150
     assert len(rows[0]) == 63
@@ -57,7 +59,7 @@ def test_the_table_is_that_of_the_app(tmp_path, motion):
 
 @pytest.mark.skipif(not SCORE.exists(), reason="the scoring tool stands beside the project in its own workplace")
 def test_an_independent_reader_reads_it(tmp_path, motion):
-    livelink.write(motion, tmp_path / "a.csv")
+    deliver(motion, tmp_path / "a.csv", livelink.FORMAT)
     script = (
         "import sys, json, pathlib; sys.path.insert(0, sys.argv[1]); import lip_sync_score as tool\n"
         "tool.ARGS = type('A', (), {'fps': 60.0})\n"
@@ -76,8 +78,8 @@ def test_an_independent_reader_reads_it(tmp_path, motion):
 def test_ten_minutes_do_not_drift(tmp_path, rate):
     count = int(600 * rate)
     motion = Motion(rate, arkit=np.repeat(np.linspace(0, 1, count, dtype=np.float32)[:, None], 52, 1))
-    livelink.write(motion, tmp_path / "a.csv")
-    back = livelink.read(tmp_path / "a.csv", rate)
+    deliver(motion, tmp_path / "a.csv", livelink.FORMAT)
+    back = load(tmp_path / "a.csv", livelink.FORMAT, Setup(rate))
     assert back.frame_count == count
     assert back.times[-1] == pytest.approx(motion.times[-1], abs=1e-9)
 
@@ -90,7 +92,7 @@ def rewritten(path: Path, change) -> None:
 
 def test_other_orders_spellings_and_dropped_frames_are_read(tmp_path, motion):
     path = tmp_path / "a.csv"
-    livelink.write(motion, path)
+    deliver(motion, path, livelink.FORMAT)
 
     def change(rows):
         header = [name.lower() for name in rows[0]]
@@ -98,7 +100,7 @@ def test_other_orders_spellings_and_dropped_frames_are_read(tmp_path, motion):
         return [[row[index] for index in order] for row in [header, *rows[1:20], *rows[22:]]]
 
     rewritten(path, change)
-    back = livelink.read(path, Fraction(60))
+    back = load(path, livelink.FORMAT, Setup(Fraction(60)))
     assert back.frame_count == 150
     assert np.abs(back.arkit[30] - motion.arkit[30]).max() < 1e-6
     assert np.abs(back.arkit[19] - (2 * motion.arkit[18] + motion.arkit[21]) / 3).max() < 1e-5
@@ -117,14 +119,14 @@ def test_other_orders_spellings_and_dropped_frames_are_read(tmp_path, motion):
     ],
 )
 def test_what_is_no_recording_is_refused(tmp_path, motion, change, words):
-    livelink.write(motion, tmp_path / "a.csv")
+    deliver(motion, tmp_path / "a.csv", livelink.FORMAT)
     rewritten(tmp_path / "a.csv", change)
     with pytest.raises(InputError) as refusal:
-        livelink.read(tmp_path / "a.csv", Fraction(60))
+        load(tmp_path / "a.csv", livelink.FORMAT, Setup(Fraction(60)))
     assert words in str(refusal.value)
 
 
 def test_a_motion_without_weights_is_refused(tmp_path):
     with pytest.raises(InputError, match="no ARKit weights"):
-        livelink.write(Motion(Fraction(30)), tmp_path / "a.csv")
+        deliver(Motion(Fraction(30), head_pose=np.zeros((2, 3), np.float32)), tmp_path / "a.csv", livelink.FORMAT)
     assert not list(tmp_path.iterdir())

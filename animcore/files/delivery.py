@@ -1,0 +1,97 @@
+"""A motion into a file and back: what was written is read again and compared before it takes its place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from animcore.atomic import whole_file
+from animcore.errors import InputError
+from animcore.files.sheet import Format, Setup, Sheet, largest_errors
+from animcore.motion import Motion
+
+
+@dataclass(frozen=True)
+class Report:
+    """What became of one file.
+
+    Attributes:
+        path: the file.
+        frames: how many frames were read back.
+        errors: largest difference of each curve from what was meant, in the file's own units.
+        tolerance: what of it is mere rounding.
+        lacks: a sentence for everything that the file could not take.
+    """
+
+    path: Path
+    frames: int
+    errors: Mapping[str, float] = field(default_factory=dict)
+    tolerance: float = 0.0
+    lacks: tuple[str, ...] = ()
+
+    @property
+    def worst(self) -> float:
+        """The largest error of all curves."""
+        return max(self.errors.values(), default=0.0)
+
+
+def deliver(motion: Motion, path: Path, form: Format, setup: Setup | None = None) -> Report:
+    """Write a motion as a file of a format, read it back and compare; only then the file takes its place.
+
+    Raises:
+        InputError: when the format cannot hold this motion, the file cannot be written, or does not read back as it
+            was meant.
+    """
+    setup = setup or Setup()
+    if motion.frame_count == 0:
+        raise InputError("This motion has no frames, so there is nothing to write.")
+    sheet = form.encode(motion, setup)
+    with whole_file(path) as temporary:
+        form.write(sheet, temporary, setup)
+        found = form.read(temporary, _with_rate(setup, sheet))
+        errors = largest_errors(sheet, found)
+        _check(sheet, found, errors, form, path)
+    return Report(path, found.frame_count, errors, form.tolerance, (*_left_out(motion, form), *sheet.lacks))
+
+
+def load(path: Path, form: Format, setup: Setup | None = None) -> Motion:
+    """Read a file of a format as a motion.
+
+    Raises:
+        InputError: when the file is missing, broken or of another kind.
+    """
+    if not path.is_file():
+        raise InputError(f"There is no file {path}.")
+    setup = setup or Setup()
+    if form.needs_rate and setup.rate is None:
+        raise InputError(f"{path.name} does not say its frame rate; give it (--fps).")
+    return form.decode(form.read(path, setup), setup)
+
+
+def _with_rate(setup: Setup, sheet: Sheet) -> Setup:
+    return replace(setup, rate=sheet.rate)
+
+
+def _check(wanted: Sheet, found: Sheet, errors: Mapping[str, float], form: Format, path: Path) -> None:
+    """Refuse a file that does not hold what was meant."""
+    if wanted.curves and found.frame_count != wanted.frame_count:
+        raise InputError(
+            f"{path.name} reads back with {found.frame_count} frames where {wanted.frame_count} were meant, so it was "
+            "not kept; report this with the motion file."
+        )
+    wrong = {name: error for name, error in errors.items() if error > form.tolerance}
+    if wrong:
+        name = max(wrong, key=lambda one: wrong[one])
+        raise InputError(
+            f"{path.name} reads back otherwise than it was meant ({name} by {wrong[name]:g}), so it was not kept; "
+            "report this with the motion file."
+        )
+
+
+def _left_out(motion: Motion, form: Format) -> list[str]:
+    """A sentence for the tracks that are there and that the format has no place for."""
+    absent = [name.replace("_", " ") for name in motion.tracks() if name not in form.carries]
+    if motion.events and "events" not in form.carries:
+        absent.append("events")
+    return [f"{form.title} has no place for {', '.join(absent)}: not written."] if absent else []

@@ -1,0 +1,74 @@
+"""A delivered file holds what was meant, or is not there; and what it cannot hold is said."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from animcore.errors import InputError
+from animcore.files import FORMATS, format_named, livelink
+from animcore.files.delivery import deliver, load
+from animcore.files.sheet import Sheet, largest_errors
+from animcore.motion import Event, Motion
+
+
+@pytest.fixture
+def motion() -> Motion:
+    generator = np.random.default_rng(1)
+    return Motion(
+        Fraction(25),
+        arkit=generator.random((50, 52), np.float32),
+        tongue=generator.random((50, 16), np.float32),
+        events=(Event("word", "hello", 0.1, 0.5),),
+    )
+
+
+def test_the_report_says_how_far_off_each_curve_is_and_what_is_left_out(tmp_path, motion):
+    report = deliver(motion, tmp_path / "a.csv", livelink.FORMAT)
+    assert report.frames == 50
+    assert report.errors["jawOpen"] == pytest.approx(0, abs=1e-6)
+    assert 0 < report.worst < 1e-6  # six digits are not all digits
+    assert report.lacks == ("Live Link Face CSV has no place for tongue, events: not written.",)
+
+
+def test_everything_is_kept_by_our_own_format(tmp_path, motion):
+    report = deliver(motion, tmp_path / "a.npz", FORMATS["npz"])
+    assert report.worst == 0.0
+    assert report.lacks == ()
+    assert load(tmp_path / "a.npz", FORMATS["npz"]).events == motion.events
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda sheet: replace(sheet, curves={**sheet.curves, "jawOpen": sheet.curves["jawOpen"] * 0.9}), "jawOpen"),
+        (lambda sheet: replace(sheet, curves={n: v[:-1] for n, v in sheet.curves.items()}), "49 frames where 50"),
+    ],
+)
+def test_a_file_that_does_not_read_back_is_not_kept(tmp_path, motion, spoil, words):
+    (tmp_path / "a.csv").write_text("the one before")
+
+    def write(sheet, path, setup):
+        livelink.write(spoil(sheet), path, setup)
+
+    with pytest.raises(InputError, match=words):
+        deliver(motion, tmp_path / "a.csv", replace(livelink.FORMAT, write=write))
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["the one before"]
+
+
+def test_a_curve_that_is_not_there_is_infinitely_wrong():
+    wanted = Sheet(Fraction(30), curves={"a": np.zeros(3), "b": np.ones(3)})
+    assert largest_errors(wanted, Sheet(Fraction(30), curves={"A": np.full(3, 0.5)})) == {"a": 0.5, "b": float("inf")}
+
+
+def test_an_unknown_format_names_those_there_are():
+    with pytest.raises(InputError, match="livelink, "):
+        format_named("fbx9000")
+
+
+def test_no_two_formats_write_the_same_file():
+    suffixes = [form.suffix for form in FORMATS.values()]
+    assert len(set(suffixes)) == len(suffixes)
