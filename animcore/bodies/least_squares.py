@@ -13,6 +13,8 @@ projection never carries two points farther apart: what moves smoothly from fram
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,11 +29,11 @@ _MOST_EXCHANGES = 20  # single exchanges a variable; the descent ends long befor
 
 
 def bounded(
-    gram: NDArray[np.floating],
-    right: NDArray[np.floating],
-    low: NDArray[np.floating],
-    high: NDArray[np.floating],
-    start: NDArray[np.floating] | None = None,
+    gram: NDArray[np.floating[Any]],
+    right: NDArray[np.floating[Any]],
+    low: NDArray[np.floating[Any]],
+    high: NDArray[np.floating[Any]],
+    start: NDArray[np.floating[Any]] | None = None,
 ) -> FloatArray:
     """Return the w of each frame that makes ``1/2 w' gram w - right' w`` least within the bounds.
 
@@ -40,7 +42,8 @@ def bounded(
     Args:
         gram: (K, K) symmetric and positive definite; a ridge makes it so, and the answer unique.
         right: (T, K) one right-hand side a frame.
-        low, high: (K,) bounds of the variables; may be infinite.
+        low: (K,) lower bounds of the variables; may be infinite.
+        high: (K,) upper bounds; may be infinite.
         start: (T, K) a guess, whose variables at the bounds are tried first; None starts from the unbounded answer.
 
     Returns:
@@ -165,13 +168,15 @@ def _inverses(gram: FloatArray, free: NDArray[np.bool_]) -> FloatArray:
 
 def _touching(values: FloatArray, low: FloatArray, high: FloatArray) -> NDArray[np.int8]:
     """-1 where a value lies at or below its lower bound, 1 at or above its upper one, else 0."""
-    return ((values >= high).astype(np.int8) - (values <= low)).astype(np.int8)
+    sides: NDArray[np.int8] = (values >= high).astype(np.int8) - (values <= low)
+    return sides
 
 
 def _beyond(values: FloatArray, low: FloatArray, high: FloatArray) -> NDArray[np.int8]:
     """-1 where a value lies below its lower bound, 1 above its upper one; rounding does not count."""
     reach = TOLERANCE * (1.0 + np.abs(values).max(1, keepdims=True))
-    return ((values > high + reach).astype(np.int8) - (values < low - reach)).astype(np.int8)
+    sides: NDArray[np.int8] = (values > high + reach).astype(np.int8) - (values < low - reach)
+    return sides
 
 
 def _release(
