@@ -87,7 +87,8 @@ def normalized(values: ArrayLike) -> Array:
     """Vectors (..., K) divided by their lengths; one without length stays."""
     values = np.asarray(values, np.float64)
     length = np.linalg.norm(values, axis=-1, keepdims=True)
-    return values / np.where(length > 0, length, 1.0)
+    result: Array = values / np.where(length > 0, length, 1.0)
+    return result
 
 
 def multiply(first: ArrayLike, second: ArrayLike) -> Array:
