@@ -1,7 +1,7 @@
 """Builds the Blender extension: `python build_addon.py` writes one zip a platform into dist/.
 
-Each zip carries the extension, the rig profiles, the default character and, as wheels, the engine with what it needs,
-so that installing it needs neither the Internet nor pip. Wheels are fetched once into .cache/wheels, checked against
+Each zip carries the extension, the default character and, as wheels, the engine with rig profiles and what it needs, so
+that installing it needs neither the Internet nor pip. Wheels are fetched once into .cache/wheels, checked against
 tools/addon_wheels.toml and used from there afterwards. Equal sources give equal zips. Where a Blender is at hand (the
 module `bpy` or a program `blender`), its own `extension validate` judges every zip.
 """
@@ -29,7 +29,7 @@ DIST = ROOT / "dist"
 
 _DATE = (2026, 1, 1, 0, 0, 0)  # of every file in a zip: the same sources give the same bytes
 _STORED = {".whl", ".blend", ".onnx", ".png", ".jpg", ".flac"}  # already compressed, or not worth it
-_ENGINE_DATA = ("solvers",)  # folders of assets/ that the engine itself needs
+_ENGINE_DATA = ("assets/retarget", "assets/solvers", "rigs")  # folders that the engine itself needs
 _EXTENSION_DATA = ("character",)  # folders of assets/ that the extension reads
 
 
@@ -101,7 +101,6 @@ def manifest(platform: str, wheels: Iterable[Path]) -> str:
 def extension_files() -> dict[str, Path]:
     """The files of the extension by their names in the zip, without manifest and wheels."""
     found = {path.relative_to(EXTENSION).as_posix(): path for path in _files(EXTENSION, "*.py")}
-    found |= {f"rigs/{path.name}": path for path in _files(ROOT / "rigs", "*.toml")}
     for folder in _EXTENSION_DATA:
         for path in _files(ROOT / "assets" / folder, "*.blend"):
             found[path.relative_to(ROOT).as_posix()] = path
@@ -110,13 +109,13 @@ def extension_files() -> dict[str, Path]:
 
 
 def engine_wheel(folder: Path) -> Path:
-    """Write the engine as a pure-Python wheel, with the weights it runs on."""
+    """Write the engine as a pure-Python wheel, with the weights and tables it runs on."""
     name = f"animcore-{version()}"
     sources = {
         f"animcore/{path.relative_to(ROOT / 'animcore').as_posix()}": path for path in _files(ROOT / "animcore", "*")
     }
     for part in _ENGINE_DATA:
-        for path in _files(ROOT / "assets" / part, "*"):
+        for path in _files(ROOT / part, "*"):
             sources[f"animcore/{path.relative_to(ROOT).as_posix()}"] = path
     contents = {inner: path.read_bytes() for inner, path in sources.items()}
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]

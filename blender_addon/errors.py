@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from animcore.errors import AnimcoreError
 
-class AddonError(Exception):
+
+class AddonError(AnimcoreError):
     """A failure that the user can read and act on. The text is the whole message."""

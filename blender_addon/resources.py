@@ -10,7 +10,7 @@ _HERE = Path(__file__).resolve().parent
 
 
 def folder(name: str) -> Path:
-    """Return the folder of that name (``rigs``, ``assets``).
+    """Return the folder of that name (``assets``).
 
     Raises:
         AddonError: where the installation is incomplete.

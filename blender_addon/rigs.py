@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 import bpy
 import numpy as np
 
-from . import matching, pose
+from animcore.retarget import matching
+from animcore.retarget.profiles import driving, find_bones, likely_convention
+
+from . import pose
 from .errors import AddonError
-from .profiles import driving, find_bones, likely_convention
 
 MARK = "animcore_character"  # custom property of the default character's armature or collection
 _FEWEST_SHAPES = 8  # with fewer of the engine's shapes nobody would call it speech

@@ -19,6 +19,8 @@ from typing import Any
 
 import bpy
 
+from animcore.errors import AnimcoreError
+
 from . import motion_file, preferences, properties, rigs, takes
 from .errors import AddonError
 from .jobs import Job, Jobs, State
@@ -116,7 +118,7 @@ def character_seen(settings: properties.AnimcoreSettings) -> Seen:
         found = problem = ""
         try:
             found = rigs.read(root).summary if root is not None else ""
-        except AddonError as error:
+        except AnimcoreError as error:
             problem = str(error)
         seen = session.character = Seen(what, now, found, problem)
     return seen
@@ -247,7 +249,7 @@ def _close_job(job: Job) -> None:
         return
     try:
         finish(job)
-    except AddonError as error:
+    except AnimcoreError as error:
         session.outcome = Outcome(True, str(error), report=job.report)
     except Exception as error:
         report = traceback.format_exc()

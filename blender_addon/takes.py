@@ -16,11 +16,13 @@ from typing import Any
 import bpy
 import numpy as np
 
+from animcore.errors import AnimcoreError
+from animcore.retarget.profiles import driving
+
 from . import keys, pose, rigs, sound
 from .errors import AddonError
 from .keys import Channel
 from .motion_file import Motion
-from .profiles import driving
 from .rates import exact_rate
 
 _EYES = ("left_eye", "right_eye")
@@ -247,7 +249,7 @@ def _add_sound(scene: bpy.types.Scene, placement: Placement, motion: Motion) -> 
     """Put the voice on the sequencer, and let playback follow it; a Blender without sound only says so."""
     try:
         _, added = sound.place(scene, placement.audio, placement.start_frame, motion.frame_count)
-    except AddonError as error:
+    except AnimcoreError as error:
         return [str(error)]
     if not added:
         return [f"{Path(placement.audio).name} was on the sequencer already."]

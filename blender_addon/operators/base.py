@@ -7,12 +7,13 @@ import traceback
 
 import bpy
 
-from ..errors import AddonError
+from animcore.errors import AnimcoreError
+
 from ..runner import Outcome, session
 
 
 class AnimcoreOperator(bpy.types.Operator):
-    """Runs `work`; an `AddonError` becomes its sentence in the panel and in the report."""
+    """Runs `work`; an `AnimcoreError` becomes its sentence in the panel and in the report."""
 
     bl_options = {"REGISTER", "INTERNAL"}  # noqa: RUF012 (Blender reads a plain set)
 
@@ -20,7 +21,7 @@ class AnimcoreOperator(bpy.types.Operator):
         """Do it.
 
         Raises:
-            AddonError: where it cannot be done.
+            AnimcoreError: where it cannot be done.
         """
         raise NotImplementedError
 
@@ -28,7 +29,7 @@ class AnimcoreOperator(bpy.types.Operator):
         """Run, and say in one sentence what went wrong."""
         try:
             self.work(context)
-        except AddonError as error:
+        except AnimcoreError as error:
             return self._fail(str(error), "")
         except Exception as error:
             report = traceback.format_exc()

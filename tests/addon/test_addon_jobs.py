@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from animcore.retarget.profiles import driving
 from blender_addon import engine
 from blender_addon.errors import AddonError
 from blender_addon.jobs import Job, Jobs, State
-from blender_addon.profiles import driving
 
 FAKE_ENGINE = Path(__file__).parent.parent / "blender" / "fake_engine.py"
 

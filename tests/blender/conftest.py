@@ -19,8 +19,8 @@ if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
 import blender_addon  # noqa: E402
+from animcore.retarget.profiles import driving  # noqa: E402
 from blender_addon import engine, preferences, runner  # noqa: E402
-from blender_addon.profiles import driving  # noqa: E402
 
 FAKE_ENGINE = Path(__file__).with_name("fake_engine.py")
 

@@ -11,8 +11,8 @@ import pytest
 from conftest import armature, generate, head, set_rate, settings
 from fake_engine import weights
 
+from animcore.retarget.profiles import driving
 from blender_addon import keys, runner
-from blender_addon.profiles import driving
 
 RATES = [
     Fraction(24), Fraction(25), Fraction(30), Fraction(48), Fraction(60),

@@ -1,4 +1,4 @@
-"""The rig profiles of `rigs/*.toml`: naming conventions as data. Imports no bpy."""
+"""The rig profiles of `rigs/*.toml`: naming conventions as data."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
-from . import matching
-from .resources import folder
+from animcore.retarget import matching
 
+_PACKAGE = Path(__file__).resolve().parents[1]
+_INSTALLED = _PACKAGE / "rigs"  # inside the package; in a checkout beside it
+RIGS = _INSTALLED if _INSTALLED.is_dir() else _PACKAGE.parent / "rigs"
 ROLES: tuple[str, ...] = ("head", "neck", "jaw", "left_eye", "right_eye")
 _ENOUGH = 3  # shapes of a convention that make it likely
 
@@ -37,7 +39,7 @@ class Profile:
 @functools.cache
 def profiles() -> tuple[Profile, ...]:
     """Read every profile, in the order in which they are tried."""
-    return tuple(sorted((_read(path) for path in folder("rigs").glob("*.toml")), key=lambda one: (one.order, one.name)))
+    return tuple(sorted((_read(path) for path in RIGS.glob("*.toml")), key=lambda one: (one.order, one.name)))
 
 
 @functools.cache

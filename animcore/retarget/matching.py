@@ -1,4 +1,4 @@
-"""Names of shapes and bones as people write them, brought to one form and compared. Imports no bpy."""
+"""Names of shapes and bones as people write them, brought to one form and compared."""
 
 from __future__ import annotations
 

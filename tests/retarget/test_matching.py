@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from animcore.names import ARKIT
-from blender_addon import matching
-from blender_addon.profiles import driving, find_bones, likely_convention, profiles
+from animcore.retarget import matching
+from animcore.retarget.profiles import driving, find_bones, likely_convention, profiles
 
 
 def test_the_profile_has_the_names_of_the_engine():

@@ -1,0 +1,1 @@
+"""Parametric people: model files, skinning, and what moves one mesh as another."""
