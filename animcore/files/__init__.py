@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from animcore.errors import InputError
-from animcore.files import livelink, npz
+from animcore.files import glb, livelink, npz
 from animcore.files.delivery import load
 from animcore.files.sheet import Format, Setup
 from animcore.motion import Motion
@@ -13,6 +13,7 @@ from animcore.motion import Motion
 FORMATS: dict[str, Format] = {
     "livelink": livelink.FORMAT,
     "npz": npz.FORMAT,
+    "glb": glb.FORMAT,
 }
 
 
