@@ -11,7 +11,7 @@ from animcore import audio, files
 from animcore.direction import Direction
 from animcore.errors import AnimcoreError, Cancelled, InputError
 from animcore.files.delivery import Report, deliver
-from animcore.files.sheet import Setup
+from animcore.files.sheet import Format, Setup
 from animcore.motion import Motion
 from animcore.progress import Progress, part, silent
 from animcore.solvers.performance import perform
@@ -146,7 +146,17 @@ def _deliver(motion: Motion, source: Path, order: Order) -> tuple[Report, ...]:
     targets = order.targets(source)
     if source.absolute() in (target.absolute() for target in targets.values()):
         raise InputError(f"{source.name} would be written over itself; choose another folder (--out).")
-    return tuple(deliver(motion, target, files.FORMATS[name], order.setup) for name, target in targets.items())
+    return tuple(_delivered(motion, target, files.FORMATS[name], order.setup) for name, target in targets.items())
+
+
+def _delivered(motion: Motion, target: Path, form: Format, setup: Setup) -> Report:
+    """Write one file; where that cannot be done, the others still are."""
+    try:
+        return deliver(motion, target, form, setup)
+    except Cancelled:
+        raise
+    except AnimcoreError as error:
+        return Report(target, 0, error=str(error))
 
 
 def _check_names(sources: Sequence[Path]) -> None:

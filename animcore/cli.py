@@ -160,11 +160,14 @@ def _run(work: Callable[..., list[batch.Take]], options: argparse.Namespace, ord
             _say(report)
     if options.report is not None:
         _write_report(options.report, takes)
-    return int(any(take.error is not None for take in takes))
+    return int(any(take.error or any(report.error for report in take.reports) for take in takes))
 
 
 def _say(report: Report) -> None:
     """What was written, how it read back, and what the file could not take."""
+    if report.error is not None:
+        print(f"  {report.path}: {report.error}", file=sys.stderr)
+        return
     tracks = ", ".join(f"{name} {error:.2g}" for name, error in report.tracks.items())
     print(f"  {report.path}: {report.frames} frames read back" + (f"; largest error: {tracks}" if tracks else ""))
     for sentence in report.lacks:

@@ -27,6 +27,7 @@ class Report:
         tracks: largest difference of each track of the motion from what a reader of the file gets: what the format
             itself costs (a rig with fewer shapes, cues instead of curves, another frame rate).
         lacks: a sentence for everything that the file could not take.
+        error: why there is no such file, or None.
     """
 
     path: Path
@@ -35,6 +36,7 @@ class Report:
     tolerance: float = 0.0
     tracks: Mapping[str, float] = field(default_factory=dict)
     lacks: tuple[str, ...] = ()
+    error: str | None = None
 
     @property
     def worst(self) -> float:
