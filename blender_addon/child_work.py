@@ -12,7 +12,8 @@ import numpy as np
 from mathutils import Euler, Quaternion, Vector
 from numpy.typing import NDArray
 
-from animcore.names import ARKIT, TONGUE
+from animcore.rates import exact_rate
+from animcore.retarget.profiles import find_bones
 
 from . import export, keys, rigs, takes
 from .errors import AddonError
@@ -21,16 +22,20 @@ from .motion_file import Motion
 
 Request = dict[str, Any]
 
-_IMPORTERS: dict[str, tuple[str, dict[str, Any]]] = {
-    ".fbx": ("import_scene.fbx", {"anim_offset": 0.0}),
-    ".glb": ("import_scene.gltf", {}),
-    ".gltf": ("import_scene.gltf", {}),
-    ".vrm": ("import_scene.gltf", {}),
-    ".usd": ("wm.usd_import", {"set_frame_range": True, "import_subdiv": False}),
-    ".usdc": ("wm.usd_import", {"set_frame_range": True, "import_subdiv": False}),
-    ".usda": ("wm.usd_import", {"set_frame_range": True, "import_subdiv": False}),
-    ".abc": ("wm.alembic_import", {"set_frame_range": True, "as_background_job": False}),
+# The first importer that this Blender has. That of FBX in 4.5 and later is another program than the exporter, and knows
+# that 23.976 is not 24; the older one counts frames at the whole number (see _frames_a_second).
+_IMPORTERS: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
+    ".fbx": (("wm.fbx_import", {"anim_offset": 0.0}), ("import_scene.fbx", {"anim_offset": 0.0})),
+    ".glb": (("import_scene.gltf", {}),),
+    ".gltf": (("import_scene.gltf", {}),),
+    ".vrm": (("import_scene.gltf", {}),),
+    ".usd": (("wm.usd_import", {"set_frame_range": True}),),
+    ".usdc": (("wm.usd_import", {"set_frame_range": True}),),
+    ".usda": (("wm.usd_import", {"set_frame_range": True}),),
+    ".abc": (("wm.alembic_import", {"set_frame_range": True, "as_background_job": False}),),
 }
+_ON_THE_GRID = 0.05  # of a frame that a key may be off its frame: Blender keeps frames as 32-bit floats
+_SAME = 1e-6  # weights of one shape on two meshes that are the same but for rounding
 _PROBES = 128  # vertices of a mesh that are compared on every frame
 
 
@@ -74,16 +79,16 @@ def read(request: Request, told: Told) -> dict[str, Any]:
     if request.get("rate"):
         export.set_exact_rate(scene, Fraction(*request["rate"]))
     told(0.0, "Reading")
-    _import(path)
+    operator = _import(path)
+    counted = _frames_a_second(scene, operator)
+    rate = exact_rate(scene.render.fps / scene.render.fps_base)
     if path.suffix == ".abc":
         meshes = [one for one in scene.objects if one.type == "MESH" and len(one.modifiers)]
-        frames = (scene.frame_start, scene.frame_end)
-        _save_probes(Path(request["out"]), scene, meshes, frames, told)
-        return {"first": frames[0], "rate": request["rate"]}
-    who = _read_best(path)
-    first, curves = _curves(who)
-    np.savez(request["out"], **curves)
-    rate = _rate(scene)
+        first = scene.frame_start
+        _save_probes(Path(request["out"]), scene, meshes, (first, scene.frame_end), told)
+    else:
+        first, curves = _curves(_read_best(path), float(rate) / counted)
+        np.savez(request["out"], **curves)
     return {"first": first, "rate": [rate.numerator, rate.denominator]}
 
 
@@ -95,10 +100,9 @@ WORK: dict[str, Callable[[Request, Told], dict[str, Any]]] = {
 }
 
 
-def _rate(scene: bpy.types.Scene) -> Fraction:
-    from .rates import exact_rate
-
-    return exact_rate(scene.render.fps, scene.render.fps_base)
+def _frames_a_second(scene: bpy.types.Scene, operator: str) -> float:
+    """How many frames of its keys an importer takes for a second."""
+    return scene.render.fps if operator == "import_scene.fbx" else scene.render.fps / scene.render.fps_base
 
 
 def _character(path: Path) -> tuple[rigs.Character, list[bpy.types.Object]]:
@@ -117,18 +121,20 @@ def _character(path: Path) -> tuple[rigs.Character, list[bpy.types.Object]]:
     return who, [one for one in rigs.members_of(top) if one.name in bpy.context.scene.objects]
 
 
-def _import(path: Path) -> None:
+def _import(path: Path) -> str:
+    """Import a file; returns the name of the operator that did it."""
     if path.suffix.lower() not in _IMPORTERS:
         raise AddonError(f"{path.name} is of no kind that Blender can be asked to read; give {', '.join(_IMPORTERS)}.")
-    operator, options = _IMPORTERS[path.suffix.lower()]
-    group, name = operator.split(".")
+    operator, options = next(one for one in _IMPORTERS[path.suffix.lower()] if export.operator(one[0]) is not None)
+    work = export.operator(operator)
     try:
-        getattr(getattr(bpy.ops, group), name)(filepath=str(path), **options)
+        work(filepath=str(path), **options)
     except Exception as error:  # importers are Python, and break in every way that a broken file can think of
         reason = (str(error).strip().splitlines() or [type(error).__name__])[-1]
         raise AddonError(f"{path.name} cannot be read by Blender ({reason}); export it again.") from error
     if not bpy.context.scene.objects:
         raise AddonError(f"{path.name} holds nothing that Blender can read, or is cut off; export it again.")
+    return operator
 
 
 def _read_best(path: Path) -> rigs.Character:
@@ -167,58 +173,72 @@ def _wanted_mesh(who: rigs.Character, name: str) -> bpy.types.Object:
     return (named or sorted(who.faces, key=lambda face: -len(face.shapes)))[0].mesh
 
 
-def _curves(who: rigs.Character) -> tuple[int, dict[str, NDArray[np.float64]]]:
-    """The first frame, and all shapes (T,) or (T, copies) and turning bones (T, 3) that are keyed."""
+def _curves(who: rigs.Character, share: float) -> tuple[int, dict[str, NDArray[np.float64]]]:
+    """The first frame, and all shapes (T,) or (T, copies) and turning bones (T, 3) that are keyed.
+
+    Args:
+        who: the character that was imported.
+        share: of a frame that the importer took for one.
+    """
     by_owner = {face.key: keys.current_curves(face.key) for face in who.faces}
     if who.armature is not None:
         by_owner[who.armature] = keys.current_curves(who.armature)
     ranges = [curve.range() for curves in by_owner.values() for curve in curves]
     if not ranges:
         raise AddonError("The file was read, but nothing in it moves.")
-    first, last = round(min(low for low, _ in ranges)), round(max(high for _, high in ranges))
-    frames = np.arange(first, last + 1)
+    first, last = round(min(low for low, _ in ranges) * share), round(max(high for _, high in ranges) * share)
+
+    def sampled(curve: bpy.types.FCurve) -> NDArray[np.float64]:
+        return _sampled(curve, np.arange(first, last + 1), share)
+
     found: dict[str, list[NDArray[np.float64]]] = {}
     for face in who.faces:
         keyed = {curve.data_path: curve for curve in by_owner[face.key]}
         for name, own in face.shapes.items():
             curve = keyed.get(rigs.shape_path(own[0]))
             if curve is not None:
-                found.setdefault(name, []).append(_sampled(curve, frames))
+                found.setdefault(name, []).append(sampled(curve))
     curves = {name: _agreed(columns) for name, columns in found.items()}
     if who.armature is not None:
-        curves |= _turning(who, by_owner[who.armature], frames)
+        curves |= _turning(who.armature, by_owner[who.armature], sampled)
     return first, curves
 
 
-def _sampled(curve: bpy.types.FCurve, frames: NDArray[np.int64]) -> NDArray[np.float64]:
-    return np.array([curve.evaluate(float(frame)) for frame in frames])
+def _sampled(curve: bpy.types.FCurve, frames: NDArray[np.int64], share: float) -> NDArray[np.float64]:
+    """(T,) the keys where there is one on every frame, else what lies between them."""
+    points = np.empty(2 * len(curve.keyframe_points), np.float32)
+    curve.keyframe_points.foreach_get("co", points)
+    places, values = points.reshape(-1, 2).astype(np.float64).T
+    if len(places) == len(frames) and np.abs(places * share - frames).max() < _ON_THE_GRID:
+        return values
+    return np.array([curve.evaluate(frame / share) for frame in frames])
 
 
 def _agreed(columns: list[NDArray[np.float64]]) -> NDArray[np.float64]:
     """One curve where all meshes agree, else all of them side by side."""
-    same = all(np.abs(column - columns[0]).max() < 1e-4 for column in columns[1:])
+    same = all(np.abs(column - columns[0]).max() < _SAME for column in columns[1:])
     return columns[0] if same else np.stack(columns, 1)
 
 
 def _turning(
-    who: rigs.Character, curves: Iterable[bpy.types.FCurve], frames: NDArray[np.int64]
+    armature: bpy.types.Object,
+    curves: Iterable[bpy.types.FCurve],
+    sampled: Callable[[bpy.types.FCurve], NDArray[np.float64]],
 ) -> dict[str, NDArray[np.float64]]:
     """Axis-angle (T, 3) in the character's axes of the face's bones."""
-    armature = who.armature
-    assert armature is not None
     axes = rigs.character_axes(armature)
     keyed: dict[str, dict[int, bpy.types.FCurve]] = {}
     for curve in curves:
         keyed.setdefault(curve.data_path, {})[curve.array_index] = curve
     found = {}
-    for role, name in who.bones.items():
+    for role, name in find_bones([bone.name for bone in armature.data.bones])[1].items():
         bone = armature.pose.bones[name]
         path = f'pose.bones["{bpy.utils.escape_identifier(name)}"].rotation_'
         kind = {"QUATERNION": "quaternion", "AXIS_ANGLE": "axis_angle"}.get(bone.rotation_mode, "euler")
         parts = keyed.get(path + kind)
         if parts is None:
             continue
-        columns = np.stack([_sampled(parts[index], frames) for index in sorted(parts)], 1)
+        columns = np.stack([sampled(parts[index]) for index in sorted(parts)], 1)
         own = np.array([_axis_angle(row, bone.rotation_mode) for row in columns])
         found[f"{role}_pose"] = own @ (np.array(bone.bone.matrix_local.to_3x3()).T @ axes)
     return found

@@ -78,6 +78,7 @@ _EXPORTERS: dict[str, tuple[str, dict[str, Any]]] = {
     ),
 }
 _STILL_GLB = {"export_animations": False, "export_rest_position_armature": False, "export_frame_range": False}
+_COUNT_CHANGING = {"SUBSURF", "MULTIRES", "MIRROR", "DECIMATE", "REMESH", "SOLIDIFY"}
 _PC2 = struct.Struct("<12siiffi")
 
 
@@ -100,10 +101,10 @@ def export(
     Raises:
         AddonError: where Blender's exporter refuses.
     """
-    operator, options = _EXPORTERS[kind]
+    name, options = _EXPORTERS[kind]
     if kind == "alembic":
         options = {**options, "start": frames[0], "end": frames[1]}
-    return _run(scene, objects, path, operator, options, frames)
+    return _run(scene, objects, path, name, options, frames)
 
 
 def export_still(scene: bpy.types.Scene, objects: Sequence[bpy.types.Object], path: Path) -> list[str]:
@@ -112,9 +113,9 @@ def export_still(scene: bpy.types.Scene, objects: Sequence[bpy.types.Object], pa
     Raises:
         AddonError: where Blender's exporter refuses.
     """
-    operator, options = _EXPORTERS["glb"]
+    name, options = _EXPORTERS["glb"]
     frame = scene.frame_current
-    return _run(scene, objects, path, operator, {**options, **_STILL_GLB}, (frame, frame))
+    return _run(scene, objects, path, name, {**options, **_STILL_GLB}, (frame, frame))
 
 
 def write_pc2(
@@ -154,6 +155,17 @@ def vertices(
     scene.frame_set(current)
 
 
+def operator(name: str) -> Any | None:
+    """Return the operator of that name, or None where this Blender has none."""
+    group, own = name.split(".")
+    found = getattr(getattr(bpy.ops, group), own)
+    try:
+        found.get_rna_type()
+    except KeyError:
+        return None
+    return found
+
+
 def set_exact_rate(scene: bpy.types.Scene, rate: Fraction) -> None:
     """Set a frame rate so that no rounding is in it: 24000 over 1001, where 24 over 1.001 is not exact in 32 bits."""
     share = 1
@@ -170,14 +182,17 @@ def _run(
     scene: bpy.types.Scene,
     objects: Sequence[bpy.types.Object],
     path: Path,
-    operator: str,
+    name: str,
     options: dict[str, Any],
     frames: tuple[int, int],
 ) -> list[str]:
-    group, name = operator.split(".")
-    work = getattr(getattr(bpy.ops, group), name)
+    work = operator(name)
+    if work is None:
+        raise AddonError(f"This Blender lacks {name}; turn on the add-on of that format in its preferences.")
     known = {one.identifier for one in work.get_rna_type().properties}
-    with _prepared(scene, objects, frames) as notes:
+    shaped = [one for one in objects if one.type == "MESH" and one.data.shape_keys is not None]
+    # subdivided meshes lose their shapes in FBX, and fit no cache
+    with _only_deforming(shaped), _prepared(scene, objects, frames) as notes:
         try:
             work(filepath=str(path), **{key: value for key, value in options.items() if key in known})
         except RuntimeError as error:
@@ -225,16 +240,12 @@ def _prepared(
 @contextmanager
 def _only_deforming(meshes: Iterable[bpy.types.Object]) -> Iterator[None]:
     """Turn off modifiers that change how many vertices there are, so that a cache fits the mesh as it is."""
-    turned_off = [
-        modifier
-        for mesh in meshes
-        for modifier in mesh.modifiers
-        if modifier.show_viewport and modifier.type in ("SUBSURF", "MULTIRES", "MIRROR", "DECIMATE", "REMESH", "SOLIDIFY")
-    ]
-    for modifier in turned_off:
-        modifier.show_viewport = False
+    counting = [modifier for mesh in meshes for modifier in mesh.modifiers if modifier.type in _COUNT_CHANGING]
+    shown = [(modifier, modifier.show_viewport, modifier.show_render) for modifier in counting]
+    for modifier in counting:
+        modifier.show_viewport = modifier.show_render = False
     try:
         yield
     finally:
-        for modifier in turned_off:
-            modifier.show_viewport = True
+        for modifier, in_view, in_render in shown:
+            modifier.show_viewport, modifier.show_render = in_view, in_render

@@ -150,7 +150,7 @@ def _without_matrix(document: gltf.Gltf, node: int, who: Character) -> None:
         return
     matrix = np.array(own.pop("matrix"), np.float64).reshape(4, 4).T
     own["translation"] = matrix[:3, 3].tolist()
-    own["rotation"] = who.local[node].tolist()
+    own["rotation"] = who.local[node][[1, 2, 3, 0]].tolist()
     own["scale"] = np.linalg.norm(matrix[:3, :3], axis=0).tolist()
 
 

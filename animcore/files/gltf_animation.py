@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from animcore.bodies import rotations
 from animcore.errors import InputError
-from animcore.files import turns
 from animcore.files.gltf import Gltf
 from animcore.rates import exact_rate
 
@@ -22,6 +22,7 @@ _EXTRA = "animcore"  # under an animation's `extras`: what glTF has no place for
 _ON_THE_GRID = 0.02  # of a frame that a key may be off its frame, for 32-bit seconds
 _USUAL_RATE = Fraction(30)
 _MOST_FRAMES = 10_000_000
+_W_FIRST, _W_LAST = (3, 0, 1, 2), (1, 2, 3, 0)  # columns of a quaternion; glTF has w last
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Clip:
         name: of the animation.
         rate: frames a second, exact.
         start: seconds of the first frame.
-        values: of each target, (T, width).
+        values: of each target, (T, width); rotations are quaternions w, x, y, z as everywhere in the house.
         extras: what our own writer noted beside.
     """
 
@@ -52,7 +53,7 @@ def write(gltf: Gltf, clip: Clip) -> None:
     samplers, channels = [], []
     for (node, path), values in clip.values.items():
         if id(values) not in written:
-            written[id(values)] = gltf.add_accessor(values.ravel() if path == "weights" else values)
+            written[id(values)] = gltf.add_accessor(_in_the_file(values, path))
         samplers.append({"input": at, "interpolation": "LINEAR", "output": written[id(values)]})
         channels.append({"sampler": len(samplers) - 1, "target": {"node": node, "path": path}})
     extras = {"rate": [clip.rate.numerator, clip.rate.denominator], "start": clip.start, **clip.extras}
@@ -91,9 +92,9 @@ def _read(gltf: Gltf, animation: dict[str, Any], rate: Fraction | None) -> Clip:
         at = sampler["input"]
         if at not in times:
             times[at] = _times(gltf, at)
-        keys[target["node"], target["path"]] = at, sampler.get("interpolation", "LINEAR"), gltf.accessor(
-            sampler["output"]
-        )
+        data = gltf.accessor(sampler["output"])
+        data = data[:, _W_FIRST] if target["path"] == "rotation" else data
+        keys[target["node"], target["path"]] = at, sampler.get("interpolation", "LINEAR"), data
     if not times:
         raise InputError(f"{gltf.name} has an animation without keys.")
     rate, start = _rate_and_start(noted, rate, list(times.values()))
@@ -107,6 +108,13 @@ def _read(gltf: Gltf, animation: dict[str, Any], rate: Fraction | None) -> Clip:
         for target, (at, how, data) in keys.items()
     }
     return Clip(str(animation.get("name", "")), rate, start, values, noted)
+
+
+def _in_the_file(values: FloatArray, path: str) -> FloatArray:
+    """The numbers of a target as glTF lays them out."""
+    if path == "rotation":
+        return values[:, _W_LAST]
+    return values.ravel() if path == "weights" else values
 
 
 def _times(gltf: Gltf, accessor: int) -> FloatArray:
@@ -143,7 +151,7 @@ def _sampled(
     three = how == "CUBICSPLINE"
     table = data.reshape(len(times) * (3 if three else 1), -1)
     keys = table[1::3] if three else table
-    keys = turns.continuous(turns.unit(keys)) if turning and not three else keys
+    keys = rotations.continuous(rotations.normalized(keys)) if turning and not three else keys
     if len(times) == len(wanted) and np.abs(times - wanted).max() * rate < _ON_THE_GRID:
         return keys
     before = np.clip(np.searchsorted(times, wanted, side="right") - 1, 0, max(len(times) - 2, 0))
@@ -154,9 +162,9 @@ def _sampled(
         return np.where((share >= 1.0)[:, None], keys[after], keys[before])
     if three:
         mixed = _hermite(table, before, after, share[:, None], step[:, None])
-        return turns.unit(mixed) if turning else mixed
+        return rotations.normalized(mixed) if turning else mixed
     if turning:
-        return turns.between(keys, before, share)
+        return rotations.slerp(keys[before], keys[after], share)
     return np.asarray(keys[before] + (keys[after] - keys[before]) * share[:, None])
 
 

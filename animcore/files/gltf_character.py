@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from animcore.bodies import rotations
 from animcore.errors import InputError
-from animcore.files import turns
 from animcore.files.gltf import Gltf
 from animcore.names import ARKIT, TONGUE
 from animcore.retarget import matching
@@ -18,6 +18,7 @@ from animcore.retarget.profiles import ROLES, find_bones
 
 FloatArray = NDArray[np.float64]
 
+_STILL = np.array((1.0, 0.0, 0.0, 0.0))
 _HELD = 0.5  # share of a vertex's weight that makes it one of a joint
 _NEAR = 1e-5  # metres below which a shape does not move a vertex
 _BROKEN = (KeyError, IndexError, TypeError, ValueError, AttributeError)
@@ -34,7 +35,7 @@ class Character:
         engine_shapes: the names of ARKit and tongue shapes, each with the targets that stand for it.
         bones: node of each role (head, neck, jaw, left_eye, right_eye), without those whose work the shapes do.
         by_shape: the roles whose bones are left because shapes do their work.
-        rest: (N, 4) world rotation of every node at rest.
+        rest: (N, 4) world rotation of every node at rest, as quaternions w, x, y, z.
         local: (N, 4) rotation of every node against its parent at rest.
         axes: (3, 3) columns left, up, forward of the character in the world.
         notes: what was noticed, in sentences.
@@ -51,13 +52,13 @@ class Character:
 
     def own_turns(self, node: int, poses: FloatArray) -> FloatArray:
         """Return (T, 4) rotations of a node against its parent for axis-angle (T, 3) in the character's axes."""
-        own = poses @ (turns.matrix(self.rest[node]).T @ self.axes).T
-        return turns.continuous(turns.multiply(self.local[node], turns.quaternions(own)))
+        own = poses @ (rotations.quaternion_to_matrix(self.rest[node]).T @ self.axes).T
+        return rotations.continuous(rotations.multiply(self.local[node], rotations.to_quaternion(own)))
 
-    def poses(self, node: int, rotations: FloatArray) -> FloatArray:
-        """Return axis-angle (T, 3) in the character's axes for rotations (T, 4) of a node against its parent."""
-        own = turns.vectors(turns.multiply(turns.inverse(self.local[node]), turns.unit(rotations)))
-        return own @ (turns.matrix(self.rest[node]).T @ self.axes)
+    def poses(self, node: int, turns: FloatArray) -> FloatArray:
+        """Return axis-angle (T, 3) in the character's axes for quaternions (T, 4) of a node against its parent."""
+        own = rotations.from_quaternion(rotations.multiply(rotations.inverse(self.local[node]), rotations.normalized(turns)))
+        return own @ (rotations.quaternion_to_matrix(self.rest[node]).T @ self.axes)
 
 
 def read(gltf: Gltf) -> Character:
@@ -113,25 +114,26 @@ def _targets(gltf: Gltf, node: Mapping[str, Any]) -> tuple[str, ...]:
 def _own_rotation(node: Mapping[str, Any]) -> FloatArray:
     """(4,) the rotation of a node against its parent."""
     if "matrix" not in node:
-        return turns.unit(node.get("rotation", (0.0, 0.0, 0.0, 1.0)))
+        x, y, z, w = node.get("rotation", (0.0, 0.0, 0.0, 1.0))
+        return rotations.normalized((w, x, y, z))
     columns = np.array(node["matrix"], np.float64).reshape(4, 4).T[:3, :3]
     left, _, right = np.linalg.svd(columns)  # the nearest rotation, without scale
-    return turns.of_matrix(left @ np.diag((1.0, 1.0, np.linalg.det(left @ right))) @ right)
+    return rotations.matrix_to_quaternion(left @ np.diag((1.0, 1.0, np.linalg.det(left @ right))) @ right)
 
 
 def _world(gltf: Gltf, local: FloatArray) -> tuple[FloatArray, FloatArray]:
     """World rotation (N, 4) and place (N, 3) of every node at rest."""
     nodes = gltf.part("nodes")
-    rest, places = np.tile((0.0, 0.0, 0.0, 1.0), (len(nodes), 1)), np.zeros((len(nodes), 3))
+    rest, places = np.tile(_STILL, (len(nodes), 1)), np.zeros((len(nodes), 3))
     frames = [np.eye(4)] * len(nodes)
     children = {child for node in nodes for child in node.get("children", ())}
-    waiting = [(root, np.eye(4), np.array((0.0, 0.0, 0.0, 1.0))) for root in range(len(nodes)) if root not in children]
+    waiting = [(root, np.eye(4), _STILL) for root in range(len(nodes)) if root not in children]
     for _ in range(len(nodes)):  # a node under two parents, or under itself, must not turn for ever
         if not waiting:
             break
         index, above, turn = waiting.pop()
         frames[index] = above @ _matrix(nodes[index])
-        rest[index] = turns.multiply(turn, local[index])
+        rest[index] = rotations.multiply(turn, local[index])
         places[index] = frames[index][:3, 3]
         waiting += [(child, frames[index], rest[index]) for child in nodes[index].get("children", ())]
     return rest, places
@@ -141,7 +143,7 @@ def _matrix(node: Mapping[str, Any]) -> FloatArray:
     if "matrix" in node:
         return np.array(node["matrix"], np.float64).reshape(4, 4).T
     result = np.eye(4)
-    result[:3, :3] = turns.matrix(_own_rotation(node)) * np.array(node.get("scale", (1.0, 1.0, 1.0)), np.float64)
+    result[:3, :3] = rotations.quaternion_to_matrix(_own_rotation(node)) * np.array(node.get("scale", (1.0, 1.0, 1.0)), np.float64)
     result[:3, 3] = node.get("translation", (0.0, 0.0, 0.0))
     return result
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from animcore.bodies import rotations
 from animcore.errors import InputError
-from animcore.files import turns
 from animcore.files.sheet import Sheet
 from animcore.motion import Motion
 from animcore.names import ARKIT, TONGUE
@@ -106,7 +106,8 @@ def decode(sheet: Sheet) -> Motion:
 
 
 def _both(neck: FloatArray, head: FloatArray) -> FloatArray:
-    return turns.vectors(turns.multiply(turns.quaternions(neck), turns.quaternions(head)))
+    both = rotations.multiply(rotations.to_quaternion(neck), rotations.to_quaternion(head))
+    return rotations.from_quaternion(both)
 
 
 def _mean(values: Sequence[FloatArray]) -> FloatArray:
