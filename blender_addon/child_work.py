@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from fractions import Fraction
 from pathlib import Path
@@ -36,7 +37,7 @@ _IMPORTERS: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
 }
 _ON_THE_GRID = 0.05  # of a frame that a key may be off its frame: Blender keeps frames as 32-bit floats
 _SAME = 1e-6  # weights of one shape on two meshes that are the same but for rounding
-_PROBES = 128  # vertices of a mesh that are compared on every frame
+_PROBES = 128  # vertices of a mesh that are compared on every frame; files/pc2.py takes the same ones
 
 
 def describe(request: Request, _told: Told) -> dict[str, Any]:
@@ -46,23 +47,26 @@ def describe(request: Request, _told: Told) -> dict[str, Any]:
 
 
 def deliver(request: Request, told: Told) -> dict[str, Any]:
-    """Put a motion onto the character and export it; for vertex caches, say where probes of the vertices went."""
-    who, members = _character(Path(request["character"]))
-    scene = bpy.context.scene
-    motion = _motion(Path(request["motion"]), Fraction(*request["rate"]))
-    export.set_exact_rate(scene, motion.rate)
-    take = takes.apply(scene, who, motion, takes.Placement(0, Path(request["name"]).stem))
-    frames, path, kind = (take.first_frame, take.last_frame), Path(request["path"]), request["kind"]
+    """Put a motion onto the character and export it."""
+    who, members, frames = _performed(request)
     told(0.1, "Writing")
-    if kind == "pc2":
+    scene, path = bpy.context.scene, Path(request["path"])
+    if request["kind"] == "pc2":
+        export.write_pc2(scene, _wanted_mesh(who, request["mesh"]), path, frames, told)
+        return {}
+    return {"notes": export.export(scene, members, path, request["kind"], frames)}
+
+
+def probe(request: Request, told: Told) -> dict[str, Any]:
+    """Put a motion onto the character and say where it brings vertices: those of one mesh in its own space, or of all."""
+    who, _, frames = _performed(request)
+    scene, path = bpy.context.scene, Path(request["path"])
+    if request["kind"] == "pc2":
         mesh = _wanted_mesh(who, request["mesh"])
-        notes = export.write_pc2(scene, mesh, path, frames, told)
-    else:
-        notes = export.export(scene, members, path, kind, frames)
-    if "probes" in request:
-        meshes = [face.mesh for face in who.faces]
-        _save_probes(Path(request["probes"]), scene, meshes, frames, told)
-    return {"notes": notes}
+        _save_probes(path, scene, [mesh], frames, told, in_world=False)
+        return {"mesh": mesh.name}
+    _save_probes(path, scene, [face.mesh for face in who.faces], frames, told)
+    return {}
 
 
 def still(request: Request, _told: Told) -> dict[str, Any]:
@@ -95,9 +99,19 @@ def read(request: Request, told: Told) -> dict[str, Any]:
 WORK: dict[str, Callable[[Request, Told], dict[str, Any]]] = {
     "describe": describe,
     "deliver": deliver,
+    "probe": probe,
     "still": still,
     "read": read,
 }
+
+
+def _performed(request: Request) -> tuple[rigs.Character, list[bpy.types.Object], tuple[int, int]]:
+    """Open the character and key the motion on it; returns it, its objects, the first and the last frame."""
+    who, members = _character(Path(request["character"]))
+    motion = _motion(Path(request["motion"]), Fraction(*request["rate"]))
+    export.set_exact_rate(bpy.context.scene, motion.rate)
+    take = takes.apply(bpy.context.scene, who, motion, takes.Placement(0, Path(request["name"]).stem))
+    return who, members, (take.first_frame, take.last_frame)
 
 
 def _frames_a_second(scene: bpy.types.Scene, operator: str) -> float:
@@ -256,15 +270,25 @@ def _axis_angle(row: NDArray[np.float64], mode: str) -> tuple[float, float, floa
 
 
 def _save_probes(
-    path: Path, scene: bpy.types.Scene, meshes: list[bpy.types.Object], frames: tuple[int, int], told: Told
+    path: Path,
+    scene: bpy.types.Scene,
+    meshes: list[bpy.types.Object],
+    frames: tuple[int, int],
+    told: Told,
+    in_world: bool = True,
 ) -> None:
-    """Write places (T, P, 3) of probes of each mesh in the world, by the mesh's name: vertices evenly spread."""
+    """Write places (T, P, 3) of probes of each mesh, by the mesh's name: vertices evenly spread."""
     found: dict[str, list[NDArray[np.float64]]] = {mesh.name: [] for mesh in meshes}
     count = frames[1] - frames[0] + 1
     for done, places in enumerate(export.vertices(scene, meshes, range(frames[0], frames[1] + 1))):
         for mesh, own in zip(meshes, places, strict=True):
             chosen = own[np.linspace(0, len(own) - 1, min(_PROBES, len(own))).astype(int)]
-            matrix = np.array(mesh.matrix_world)
+            matrix = np.array(mesh.matrix_world) if in_world else np.eye(4)
             found[mesh.name].append(chosen @ matrix[:3, :3].T + matrix[:3, 3])
         told((done + 1) / count, "Vertices")
-    np.savez(path, **{name: np.stack(rows) for name, rows in found.items()})
+    np.savez(path, **{_file_name(name): np.stack(rows) for name, rows in found.items()})
+
+
+def _file_name(name: str) -> str:
+    """A mesh's name as Alembic writes it."""
+    return re.sub(r"\W", "_", name)

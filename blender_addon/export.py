@@ -120,7 +120,7 @@ def export_still(scene: bpy.types.Scene, objects: Sequence[bpy.types.Object], pa
 
 def write_pc2(
     scene: bpy.types.Scene, mesh: bpy.types.Object, path: Path, frames: tuple[int, int], told: Told | None = None
-) -> list[str]:
+) -> None:
     """Write the vertices of a mesh, moved by shapes and bones, as a PC2 cache in the mesh's own space.
 
     Layout: the text POINTCACHE2, version 1, the number of points, the first frame and the frames a sample as floats,
@@ -133,7 +133,6 @@ def write_pc2(
             handle.write(places[0].astype("<f4").tobytes())
             if told is not None:
                 told((done + 1) / count, "Vertices")
-    return [f"PC2 holds one mesh, {mesh.name}; the others need files of their own."]
 
 
 def vertices(

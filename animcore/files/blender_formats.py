@@ -1,4 +1,4 @@
-"""FBX, USD and Alembic, written and read back by Blender in a child process (blender.py).
+"""FBX and Alembic (and for usd.py, USD), written and read back by Blender in a child process (blender.py).
 
 The character is the default one, or the user's `.blend`, `.fbx` or `.glb`. What is compared after reading back are the
 keys of shapes and of the face's bones; for Alembic, which holds vertices alone, where probes of every mesh with shapes
@@ -74,7 +74,7 @@ def decode(sheet: Sheet, _setup: Setup) -> Motion:
 
 def write(kind: str, sheet: Sheet, path: Path, setup: Setup) -> None:
     """Have Blender put the motion onto the character and export it."""
-    _deliver(kind, sheet, path, setup)
+    _ask("deliver", kind, sheet, path, setup)
 
 
 def read(path: Path, setup: Setup) -> Sheet:
@@ -87,16 +87,33 @@ def read(path: Path, setup: Setup) -> Sheet:
         out = folder / "curves.npz"
         asked = [setup.rate.numerator, setup.rate.denominator] if setup.rate is not None else None
         answer = blender.ask("read", path=str(path.resolve()), out=str(out), rate=asked)
-        with np.load(out, allow_pickle=False) as data:
-            curves = {name: data[name] for name in data.files}
+        curves = _arrays(out)
     rate = Fraction(*answer["rate"])
     return Sheet(rate, float(answer["first"] / rate), curves)
 
 
-def encode_vertices(motion: Motion, setup: Setup) -> Sheet:
-    """Note the motion; the vertices that it makes are known once Blender has moved them."""
-    sheet = encode(motion, setup)
-    return replace(sheet, curves={}, facts={**sheet.facts, "performance": sheet})
+def encode_vertices(kind: str, motion: Motion, setup: Setup) -> Sheet:
+    """Have Blender put the motion onto the character, and note where probes of its vertices (T, P, 3) go, in metres."""
+    performance = encode(motion, setup)
+    with _folder() as folder:
+        probes = folder / "probes.npz"
+        answer = _ask("probe", kind, performance, probes, setup)
+        curves = _arrays(probes)
+    facts = {**performance.facts, "performance": performance}
+    if kind != "pc2":
+        return replace(performance, curves=curves, facts=facts)
+    lacks = (*performance.lacks, f"PC2 holds one mesh, here {answer['mesh']}: the others are not written.")
+    return replace(performance, curves={"vertices": next(iter(curves.values()))}, lacks=lacks, facts=facts)
+
+
+def decode_vertices(sheet: Sheet, _setup: Setup) -> Motion:
+    """Give back what vertices say of a performance by themselves: only how long it is."""
+    return Motion(sheet.rate, sheet.start)
+
+
+def write_vertices(kind: str, sheet: Sheet, path: Path, setup: Setup) -> None:
+    """Have Blender put the motion onto the character and write its vertices on every frame."""
+    write(kind, sheet.facts["performance"], path, setup)
 
 
 def _on_the_grid(motion: Motion) -> tuple[float, tuple[str, ...]]:
@@ -115,20 +132,26 @@ def _described(path: Path, _changed: int) -> Mapping[str, Any]:
     return blender.ask("describe", character=str(path))
 
 
-def _deliver(kind: str, sheet: Sheet, path: Path, setup: Setup, **more: str) -> None:
+def _ask(wish: str, kind: str, sheet: Sheet, path: Path, setup: Setup) -> dict[str, Any]:
+    """Have Blender do something with a performance on the character."""
     with _folder() as folder:
         motion = folder / "motion.npz"
         np.savez(motion, start=sheet.start, **{name: np.asarray(values) for name, values in sheet.curves.items()})
-        blender.ask(
-            "deliver",
+        return blender.ask(
+            wish,
             kind=kind,
             character=str(character(setup)),
+            mesh=setup.mesh,
             motion=str(motion),
             rate=[sheet.rate.numerator, sheet.rate.denominator],
             name=sheet.facts.get("audio_name") or "motion",
             path=str(path.resolve()),
-            **more,
         )
+
+
+def _arrays(path: Path) -> dict[str, Array]:
+    with np.load(path, allow_pickle=False) as data:
+        return {name: data[name] for name in data.files}
 
 
 @contextmanager
@@ -147,13 +170,14 @@ FBX = Format(
     decode=decode,
     tolerance=1e-4,
 )
-USD = Format(
-    title="USD",
-    suffix=".usdc",
+ALEMBIC = Format(
+    title="Alembic",
+    suffix=".abc",
     carries=scene_sheet.CARRIES,
-    encode=encode,
-    write=functools.partial(write, "usd"),
+    encode=functools.partial(encode_vertices, "alembic"),
+    write=functools.partial(write_vertices, "alembic"),
     read=read,
-    decode=decode,
-    tolerance=1e-4,
+    decode=decode_vertices,
+    tolerance=1e-5,
+    needs_rate=True,
 )
