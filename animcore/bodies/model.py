@@ -140,7 +140,7 @@ class ParametricModel:
         except ImportError as error:
             raise InputError("Tensors need PyTorch; install animcore[train], or use the model as it is.") from error
         try:
-            moved = {name: torch.as_tensor(getattr(self, name), device=device) for name in _TENSORS}
+            moved: dict[str, Any] = {name: torch.as_tensor(getattr(self, name), device=device) for name in _TENSORS}
         except (RuntimeError, AssertionError) as error:
             raise InputError(f"PyTorch cannot use the device {device!r} here: {str(error).splitlines()[0]}") from error
         return replace(self, **moved)

@@ -104,7 +104,9 @@ def _archive(path: Path) -> dict[str, NDArray[Any]]:
             raise InputError(f"{path.name} unpacks to {size / 1e9:.1f} GB; no model file is that large.")
         with np.load(path, allow_pickle=False) as data:
             return {key: data[key] for key in (*REQUIRED, *OPTIONAL) if key in data.files}
-    except (OSError, ValueError, EOFError, KeyError, MemoryError, zipfile.BadZipFile, SyntaxError) as error:
+    except InputError:
+        raise
+    except Exception as error:  # a broken archive breaks anywhere: zlib.error, NotImplementedError, SyntaxError ...
         raise InputError(f"{path.name} is cut off or damaged ({error}); download or build it again.") from error
 
 

@@ -111,8 +111,8 @@ class _Type(_StandIn):
         code = str(self.arguments[0])
         if not _NUMBERS.fullmatch(code):
             raise TypeError(f"it holds values of the kind {code!r}")
-        order = self.state[1] if self.state is not None else "|"
-        return np.dtype(code).newbyteorder(order if order in "<>=" else "|")
+        order = str(self.state[1]) if self.state is not None else "|"
+        return np.dtype(f"{order}{code}" if order in "<>=" else code)
 
 
 class _Array(_StandIn):
@@ -174,9 +174,10 @@ class _Chumpy(_StandIn):
             raise TypeError("it is a computation of chumpy, not its result")
         whole = array(self.state["a"], "a")
         if "idxs" in self.state:
-            chosen = whole.ravel()[array(self.state["idxs"], "idxs")]
-            return chosen.reshape(self.state.get("preferred_shape", chosen.shape))
-        return whole.reshape(self.state["newshape"])
+            whole = whole.ravel()[array(self.state["idxs"], "idxs")]
+        shape = self.state.get("preferred_shape", self.state.get("newshape", whole.shape))
+        reshaped: NDArray[Any] = whole.reshape(shape)
+        return reshaped
 
 
 def _filled(raw: Any, kind: Any, shape: Any, order: str) -> NDArray[Any]:
