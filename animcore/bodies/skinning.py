@@ -100,13 +100,13 @@ def skinned(template: Array, directions: Array, coefficients: Array, weights: Ar
     count, vertices = len(transforms), template.shape[-1]
     device = str(getattr(template, "device", "cpu")).partition(":")[0]
     piece = max(1, _WORKING.get(device, _WORKING["cuda"]) // (_PER_VERTEX * vertices))
-    transforms = xp.moveaxis(transforms, 1, -1).reshape(count, 12, -1)
+    transforms = xp.moveaxis(transforms, 1, -1).reshape(count, 12, len(weights))
 
     def pieces() -> Iterator[Array]:
-        for first in range(0, count, piece):
+        for first in range(0, max(count, 1), piece):  # no frames are one empty piece
             frames = slice(first, first + piece)
             points = template + mixed(coefficients[frames], directions)
-            blended = (transforms[frames] @ weights).reshape(-1, 3, 4, vertices)
+            blended = (transforms[frames] @ weights).reshape(len(points), 3, 4, vertices)
             moved = blended[:, :, 3]
             for axis in range(3):
                 moved = moved + blended[:, :, axis] * points[:, None, axis]

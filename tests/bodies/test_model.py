@@ -150,7 +150,7 @@ def test_tensors_can_be_differentiated(small):
     arguments["pose"][0, 0] = 0.0  # where an angle has no direction
     arguments["pose"][1, 1] = torch.tensor([np.pi, 0.0, 0.0])
     inputs = tuple(value.requires_grad_() for value in arguments.values())
-    assert torch.autograd.gradcheck(lambda *values: exact.posed(*values), inputs, eps=1e-6, atol=1e-5)
+    assert torch.autograd.gradcheck(lambda *values: exact.posed(*values), inputs, atol=1e-5, fast_mode=True)
 
 
 def test_a_device_that_is_not_there(small):
