@@ -58,7 +58,7 @@ def deliver(request: Request, told: Told) -> dict[str, Any]:
 
 
 def probe(request: Request, told: Told) -> dict[str, Any]:
-    """Put a motion onto the character and say where it brings vertices: those of one mesh in its own space, or of all."""
+    """Put a motion onto the character and say where it brings vertices: of one mesh in its own space, or all."""
     who, _, frames = _performed(request)
     scene, path = bpy.context.scene, Path(request["path"])
     if request["kind"] == "pc2":

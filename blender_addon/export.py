@@ -70,10 +70,12 @@ _EXPORTERS: dict[str, tuple[str, dict[str, Any]]] = {
         {
             "export_format": "GLB",
             "use_selection": True,
-            "export_animation_mode": "ACTIVE_ACTIONS",
+            "export_animation_mode": "SCENE",  # all parts of the character in one animation
+            "export_anim_scene_split_object": False,
             "export_frame_range": True,
             "export_optimize_animation_size": False,
             "export_current_frame": False,
+            "export_anim_slide_to_zero": True,  # the take starts with the file, on whatever frame it stands here
         },
     ),
 }

@@ -107,7 +107,11 @@ def character_axes(armature: bpy.types.Object) -> np.ndarray:
 
 
 def members_of(root: bpy.types.Object | bpy.types.Collection) -> list[bpy.types.Object]:
-    """All objects of the character that `root` is or belongs to."""
+    """Return all objects of the character that `root` is or belongs to.
+
+    Raises:
+        AddonError: where it is an instance of a linked collection.
+    """
     if isinstance(root, bpy.types.Collection):
         return list(root.all_objects)
     if root.type == "EMPTY" and root.instance_collection is not None:

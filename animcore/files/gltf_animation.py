@@ -124,9 +124,7 @@ def _times(gltf: Gltf, accessor: int) -> FloatArray:
     return times
 
 
-def _rate_and_start(
-    noted: Mapping[str, Any], rate: Fraction | None, times: list[FloatArray]
-) -> tuple[Fraction, float]:
+def _rate_and_start(noted: Mapping[str, Any], rate: Fraction | None, times: list[FloatArray]) -> tuple[Fraction, float]:
     """Frames a second and the first frame's seconds."""
     first = min(float(one[0]) for one in times)
     longest = max(times, key=len)
