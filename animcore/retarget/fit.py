@@ -55,8 +55,8 @@ class RigGeometry:
         """
         if self.fields.shape != (len(self.channels), *self.rest.shape) or self.rest.ndim != 2:
             raise InputError(
-                f"{len(self.channels)} channels of a mesh of {len(self.rest)} vertices cannot have displacements of the "
-                f"shape {self.fields.shape}."
+                f"{len(self.channels)} channels of a mesh of {len(self.rest)} vertices cannot have displacements of "
+                f"the shape {self.fields.shape}."
             )
         if not (np.isfinite(self.fields).all() and np.isfinite(self.rest).all()):
             raise InputError("The rig moves vertices to places that are not numbers; mend its shapes or bones.")
@@ -165,9 +165,10 @@ def _starts(geometry: RigGeometry, head: Reference) -> Iterator[Similarity]:
             wanted, size = _spread(head.rest, ours)
             scale = float(size[axis] / max(spread[axis], 1e-12))
             yield Similarity(scale, np.eye(3), wanted - scale * middle)
-    low, high = geometry.rest.min(0), geometry.rest.max(0)
-    top, width = head.rest.max(0), np.ptp(head.rest[:, 0])
-    scale = float(width / max(high[0] - low[0], 1e-12))
+    rest = np.asarray(geometry.rest, np.float64)
+    low, high = rest.min(0), rest.max(0)
+    top, width = head.rest.max(0), float(np.ptp(head.rest[:, 0]))
+    scale = width / max(float(np.ptp(rest[:, 0])), 1e-12)
     middle = np.array([(low[0] + high[0]) / 2, high[1], high[2]])
     yield Similarity(scale, np.eye(3), np.array([0.0, top[1], top[2]]) - scale * middle)
 
