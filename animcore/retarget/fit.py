@@ -151,7 +151,7 @@ def _starts(geometry: RigGeometry, head: Reference) -> Iterator[Similarity]:
     """First guesses: by the eyes where they are known, else by what moves and by the size of the whole."""
     if geometry.eyes is not None:
         left, right = geometry.eyes
-        scale = float(np.linalg.norm(head.eyes[0] - head.eyes[1]) / max(np.linalg.norm(left - right), 1e-9))
+        scale = float(np.linalg.norm(head.eyes[0] - head.eyes[1])) / max(float(np.linalg.norm(left - right)), 1e-9)
         yield Similarity(scale, np.eye(3), head.eyes.mean(0) - scale * geometry.eyes.mean(0))
         return
     where = _energy(geometry.fields)
