@@ -120,7 +120,21 @@ def _generate(request: dict[str, Any], progress: Callable[[float, str], None]) -
     direction = Direction.from_dict(request.get("direction", {}))
     motion, facts = batch.generate(Path(_wanted(request, "audio")), rate, direction, progress)
     motion.save(out)
+    if "map" in request:
+        _solve(Path(request["map"]), motion, Path(_wanted(request, "values")))
     return {"motion": str(out), "frames": motion.frame_count, **_facts(facts)}
+
+
+def _solve(rig: Path, motion: Any, out: Path) -> None:
+    """Write what the channels of a rig have to do for a motion: `names` (K,) and `values` (T, K)."""
+    import numpy as np
+
+    from animcore.atomic import whole_file
+    from animcore.retarget.face import FaceMap
+
+    found = FaceMap.load(rig)
+    with whole_file(out) as temporary:
+        np.savez(temporary, names=np.array(found.names), values=found.solve(motion))
 
 
 def _export(request: dict[str, Any], progress: Callable[[float, str], None]) -> dict[str, Any]:
