@@ -60,7 +60,7 @@ def read(path: Path, setup: Setup) -> Sheet:
         InputError: when it is no such file, cut off, or its matrix does not fit its names.
     """
     content = _content(path)
-    names, notes = [str(name) for name in content["facsNames"]], ()
+    names = [str(name) for name in content["facsNames"]]
     try:
         weights = np.array(content["weightMat"], np.float64)
     except (ValueError, TypeError) as error:
@@ -77,11 +77,11 @@ def read(path: Path, setup: Setup) -> Sheet:
     allowed(len(weights), path.name)
     if not np.isfinite(weights).all():
         raise InputError(f"{path.name} holds values that are not numbers (NaN or infinite).")
-    columns, noticed = shapes.noticed(dict(zip(names, weights.T, strict=True)), path.name)
+    columns, notes = shapes.noticed(dict(zip(names, weights.T, strict=True)), path.name)
     if "exportFps" not in content and setup.rate is None:
-        notes = (f"{path.name} does not say its frame rate; {_USUAL_RATE} was taken.",)
+        notes = (*notes, f"{path.name} does not say its frame rate; {_USUAL_RATE} was taken.")
     rate = exact_rate(content.get("exportFps", setup.rate or _USUAL_RATE))
-    return Sheet(rate, 0.0, columns, notes=(*noticed, *notes), facts={"audio_name": str(content.get("trackPath", ""))})
+    return Sheet(rate, 0.0, columns, notes=notes, facts={"audio_name": str(content.get("trackPath", ""))})
 
 
 def _content(path: Path) -> dict[str, Any]:
