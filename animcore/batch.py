@@ -10,20 +10,22 @@ from pathlib import Path
 from animcore import audio, files
 from animcore.direction import Direction
 from animcore.errors import AnimcoreError, Cancelled, InputError
-from animcore.files.delivery import deliver
+from animcore.files.delivery import Report, deliver
+from animcore.files.sheet import Format, Setup
 from animcore.motion import Motion
 from animcore.progress import Progress, part, silent
 from animcore.solvers.performance import perform
 
+_USUAL_RATE = Fraction(30)
 _LISTENING = 0.3  # share of the work of one recording that reading it takes
 
 
 @dataclass(frozen=True)
 class Take:
-    """What became of one recording: the files written and the warnings, or the error that kept it from being."""
+    """What became of one source: a report on each file written and the warnings, or the error that prevented them."""
 
     source: Path
-    written: tuple[Path, ...] = ()
+    reports: tuple[Report, ...] = ()
     frames: int = 0
     duration: float = 0.0
     warnings: tuple[str, ...] = ()
@@ -37,14 +39,16 @@ class Order:
     Attributes:
         folder: where the files go; it is made where it is missing.
         formats: names of `files.FORMATS`.
-        rate: frames a second of the files.
+        rate: frames a second of the files; None for 30, or for that of the source where it is a motion already.
         direction: how it is performed.
+        setup: what the formats need to know of the character.
     """
 
     folder: Path
     formats: Sequence[str] = ("livelink", "npz")
-    rate: Fraction = Fraction(30)
+    rate: Fraction | None = None
     direction: Direction = field(default_factory=Direction)
+    setup: Setup = field(default_factory=Setup)
 
     def __post_init__(self) -> None:
         """Check the formats.
@@ -57,7 +61,8 @@ class Order:
 
     def targets(self, source: Path) -> dict[str, Path]:
         """Return the file of each format for a recording."""
-        return {name: self.folder / (source.stem + files.FORMATS[name].suffix) for name in self.formats}
+        stem = files.stem(source)
+        return {name: self.folder / (stem + files.FORMATS[name].suffix) for name in self.formats}
 
 
 def generate(
@@ -82,11 +87,7 @@ def run(sources: Sequence[Path], order: Order, progress: Progress = silent) -> l
         InputError: before any work, when two recordings would write the same file or the folder cannot be made.
         Cancelled: when the progress callback raises it; what was finished stays.
     """
-    _check_names(sources)
-    try:
-        order.folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"The folder {order.folder} cannot be made ({error.strerror}); choose another.") from error
+    _prepare(sources, order)
     takes = []
     for index, source in enumerate(sources):
         share = part(progress, index / len(sources), (index + 1) / len(sources))
@@ -94,24 +95,74 @@ def run(sources: Sequence[Path], order: Order, progress: Progress = silent) -> l
     return takes
 
 
+def _prepare(sources: Sequence[Path], order: Order) -> None:
+    """See to the folder, and that no two sources write the same file."""
+    _check_names(sources)
+    try:
+        order.folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"The folder {order.folder} cannot be made ({error.strerror}); choose another.") from error
+
+
 def _take(source: Path, order: Order, progress: Progress) -> Take:
     try:
-        motion, facts = generate(source, order.rate, order.direction, lambda done, _: progress(done, source.name))
-        targets = order.targets(source)
-        for name, target in targets.items():
-            deliver(motion, target, files.FORMATS[name])
+        motion, facts = generate(
+            source, order.rate or _USUAL_RATE, order.direction, lambda done, _: progress(done, source.name)
+        )
+        reports = _deliver(motion, source, order)
     except Cancelled:
         raise
     except AnimcoreError as error:
         return Take(source, error=str(error))
-    return Take(source, tuple(targets.values()), motion.frame_count, facts.duration, facts.warnings)
+    return Take(source, reports, motion.frame_count, facts.duration, facts.warnings)
+
+
+def convert(sources: Sequence[Path], order: Order, progress: Progress = silent) -> list[Take]:
+    """Write motions that are files already (of any format that can be read) in other formats, at the order's rate.
+
+    Raises:
+        InputError: before any work, when two sources would write the same file or the folder cannot be made.
+        Cancelled: when the progress callback raises it; what was finished stays.
+    """
+    _prepare(sources, order)
+    takes = []
+    for index, source in enumerate(sources):
+        progress(index / len(sources), source.name)
+        takes.append(_converted(source, order))
+    return takes
+
+
+def _converted(source: Path, order: Order) -> Take:
+    try:
+        _, motion = files.load_any(source, order.setup)
+        motion = motion.resampled(order.rate) if order.rate is not None else motion
+        return Take(source, _deliver(motion, source, order), motion.frame_count, motion.frame_count / motion.fps)
+    except AnimcoreError as error:
+        return Take(source, error=str(error))
+
+
+def _deliver(motion: Motion, source: Path, order: Order) -> tuple[Report, ...]:
+    """Write the files of one source."""
+    targets = order.targets(source)
+    if source.absolute() in (target.absolute() for target in targets.values()):
+        raise InputError(f"{source.name} would be written over itself; choose another folder (--out).")
+    return tuple(_delivered(motion, target, files.FORMATS[name], order.setup) for name, target in targets.items())
+
+
+def _delivered(motion: Motion, target: Path, form: Format, setup: Setup) -> Report:
+    """Write one file; where that cannot be done, the others still are."""
+    try:
+        return deliver(motion, target, form, setup)
+    except Cancelled:
+        raise
+    except AnimcoreError as error:
+        return Report(target, 0, error=str(error))
 
 
 def _check_names(sources: Sequence[Path]) -> None:
     seen: dict[str, Path] = {}
     for source in sources:
-        other = seen.setdefault(source.stem.casefold(), source)
+        other = seen.setdefault(files.stem(source).casefold(), source)
         if other is not source:
-            raise InputError(
-                f"{other} and {source} would both be written as {source.stem}; rename one, or run them one by one."
-            )
+            name = files.stem(source)
+            raise InputError(f"{other} and {source} would both be written as {name}; rename one, or run one by one.")

@@ -1,24 +1,32 @@
-"""The commands: `animcore generate` and `animcore inspect`."""
+"""The commands: `animcore generate`, `animcore export`, `animcore formats` and `animcore inspect`."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from fractions import Fraction
 from pathlib import Path
 
 from tqdm import tqdm
 
 import animcore
 from animcore import audio, batch, files
+from animcore.atomic import whole_file
 from animcore.direction import REGIONS, Direction
 from animcore.errors import AnimcoreError, InputError
+from animcore.files.delivery import Report
+from animcore.files.sheet import Setup
 from animcore.rates import exact_rate
 
 _EXAMPLES = """examples:
   animcore generate line.wav --out takes
   animcore generate voices/*.mp3 --out takes --format livelink --fps 60
   animcore generate line.wav --out takes --seed 3 --intensity 1.2 --strength brows=1.5 --strength head=0
+  animcore export takes/line.npz --out files --format unity,vrma,fbx
+  animcore export capture.csv --out files --format csv --profile "Character Creator"
   animcore inspect line.wav"""
 
 
@@ -52,15 +60,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Perform each recording and write its animation, named as the recording, into one folder.",
     )
     generate.add_argument("file", nargs="+", type=Path, help="sound or film of any kind that ffmpeg reads")
-    generate.add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help="folder for the files; made if missing"
-    )
-    generate.add_argument(
-        "--format",
-        default="livelink,npz",
-        help=f"comma-separated, of: {', '.join(files.FORMATS)} (default: livelink,npz)",
-    )
-    generate.add_argument("--fps", default="30", help="frames a second: 30, 23.976, 24000/1001 (default: 30)")
+    _add_delivery(generate, "livelink,npz", "30")
     generate.add_argument("--seed", type=int, default=0, help="another number, another take of eyes and head")
     generate.add_argument("--intensity", type=float, default=1.0, help="of the whole face, 0 to 2 (default: 1)")
     generate.add_argument(
@@ -72,10 +72,47 @@ def _parser() -> argparse.ArgumentParser:
     )
     generate.set_defaults(command=_generate)
 
+    export = commands.add_parser(
+        "export",
+        help="write motions that are files already in other formats",
+        description="Read each motion (of any readable format), write it in others, read back and compare.",
+    )
+    export.add_argument("file", nargs="+", type=Path, help="motion files: those of generate, captures, other tools'")
+    _add_delivery(export, "livelink", "the file's own")
+    export.add_argument("--source-fps", help="frames a second of sources that do not say theirs")
+    export.set_defaults(command=_export)
+
+    formats = commands.add_parser("formats", help="list the formats and what each can hold")
+    formats.set_defaults(command=_formats)
+
     inspect = commands.add_parser("inspect", help="say what is to be known about a recording")
     inspect.add_argument("file", nargs="+", type=Path)
     inspect.set_defaults(command=_inspect)
     return parser
+
+
+def _add_delivery(parser: argparse.ArgumentParser, formats: str, rate: str) -> None:
+    """Add the options that every command has that writes files."""
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the files; made if missing")
+    parser.add_argument(
+        "--format", default=formats, help=f"comma-separated, of: {', '.join(files.FORMATS)} (default: {formats})"
+    )
+    parser.add_argument("--fps", help=f"frames a second: 30, 23.976, 24000/1001 (default: {rate})")
+    parser.add_argument("--profile", help="rig profile whose shapes are written, such as VRM; see docs/rigs.md")
+    parser.add_argument("--mesh", default=Setup.mesh, help=f"mesh with the shapes, for Unity, Godot ({Setup.mesh})")
+    parser.add_argument("--model", default=Setup.model, help=f"FLAME or SMPL-X model: a name or a file ({Setup.model})")
+    parser.add_argument("--character", type=Path, help=".blend or .glb to animate (default: Animcore's character)")
+    parser.add_argument("--report", type=Path, help="also write the read-back report as JSON")
+
+
+def _order(options: argparse.Namespace, direction: Direction, source_rate: str | None = None) -> batch.Order:
+    return batch.Order(
+        folder=options.out,
+        formats=[name.strip() for name in options.format.split(",")],
+        rate=_rate(options.fps),
+        direction=direction,
+        setup=Setup(_rate(source_rate), options.profile, options.mesh, options.model, options.character),
+    )
 
 
 def _strengths(pairs: Sequence[str]) -> dict[str, float]:
@@ -90,28 +127,63 @@ def _strengths(pairs: Sequence[str]) -> dict[str, float]:
 
 
 def _generate(options: argparse.Namespace) -> int:
-    order = batch.Order(
-        folder=options.out,
-        formats=[name.strip() for name in options.format.split(",")],
-        rate=exact_rate(options.fps),
-        direction=Direction(options.seed, options.intensity, _strengths(options.strength)),
-    )
+    order = _order(options, Direction(options.seed, options.intensity, _strengths(options.strength)))
+    return _run(batch.run, options, order)
+
+
+def _export(options: argparse.Namespace) -> int:
+    return _run(batch.convert, options, _order(options, Direction(), options.source_fps))
+
+
+def _rate(text: str | None) -> Fraction | None:
+    return exact_rate(text) if text is not None else None
+
+
+def _run(work: Callable[..., list[batch.Take]], options: argparse.Namespace, order: batch.Order) -> int:
+    """Do the work under a progress bar, then say what became of each source."""
     with tqdm(total=100, unit="%", bar_format="{desc}{percentage:3.0f}% |{bar}| {elapsed}<{remaining}") as bar:
 
         def show(fraction: float, stage: str) -> None:
             bar.set_description(stage, refresh=False)
             bar.update(100 * fraction - bar.n)
 
-        takes = batch.run(options.file, order, show)
+        takes = work(options.file, order, show)
         bar.update(100 - bar.n)
     for take in takes:
         if take.error is not None:
             print(f"{take.source}: {take.error}", file=sys.stderr)
             continue
-        print(f"{take.source}: {take.duration:.2f} s, {take.frames} frames -> {', '.join(map(str, take.written))}")
+        print(f"{take.source}: {take.duration:.2f} s, {take.frames} frames")
         for warning in take.warnings:
             print(f"  note: {warning}")
-    return int(any(take.error is not None for take in takes))
+        for report in take.reports:
+            _say(report)
+    if options.report is not None:
+        _write_report(options.report, takes)
+    return int(any(take.error or any(report.error for report in take.reports) for take in takes))
+
+
+def _say(report: Report) -> None:
+    """What was written, how it read back, and what the file could not take."""
+    if report.error is not None:
+        print(f"  {report.path}: {report.error}", file=sys.stderr)
+        return
+    tracks = ", ".join(f"{name} {error:.2g}" for name, error in report.tracks.items())
+    print(f"  {report.path}: {report.frames} frames read back" + (f"; largest error: {tracks}" if tracks else ""))
+    for sentence in report.lacks:
+        print(f"    {sentence}")
+
+
+def _write_report(path: Path, takes: Sequence[batch.Take]) -> None:
+    contents = [asdict(take) for take in takes]
+    with whole_file(path) as temporary:
+        temporary.write_text(json.dumps(contents, indent=1, default=str), encoding="utf-8")
+
+
+def _formats(_options: argparse.Namespace) -> int:
+    for name, form in files.FORMATS.items():
+        print(f"{name:12} {form.title} (*{form.suffix}): {', '.join(form.carries).replace('_', ' ')}")
+    return 0
 
 
 def _inspect(options: argparse.Namespace) -> int:

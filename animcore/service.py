@@ -121,6 +121,37 @@ def _generate(request: dict[str, Any], progress: Callable[[float, str], None]) -
     return {"motion": str(out), "frames": motion.frame_count, **_facts(facts)}
 
 
+def _export(request: dict[str, Any], progress: Callable[[float, str], None]) -> dict[str, Any]:
+    from animcore import batch, files
+    from animcore.files.sheet import Setup
+
+    wanted = request.get("setup", {})
+    setup = Setup(
+        profile=wanted.get("profile"),
+        mesh=wanted.get("mesh", Setup.mesh),
+        model=wanted.get("model", Setup.model),
+        character=Path(wanted["character"]) if wanted.get("character") else None,
+    )
+    order = batch.Order(Path(_wanted(request, "folder")), _wanted(request, "formats"), setup=setup)
+    (take,) = batch.convert([Path(_wanted(request, "motion"))], order, progress)
+    if take.error is not None:
+        raise InputError(take.error)
+    titles = {name: files.FORMATS[name].title for name in order.formats}
+    reports = zip(titles.values(), take.reports, strict=True)
+    return {"files": [_report(title, report) for title, report in reports]}
+
+
+def _report(title: str, report: Any) -> dict[str, Any]:
+    return {
+        "format": title,
+        "path": str(report.path),
+        "frames": report.frames,
+        "tracks": dict(report.tracks),
+        "lacks": list(report.lacks),
+        "error": report.error,
+    }
+
+
 def _inspect(request: dict[str, Any], progress: Callable[[float, str], None]) -> dict[str, Any]:
     from animcore import audio
 
@@ -132,7 +163,7 @@ def _facts(facts: Any) -> dict[str, Any]:
     return {"warnings": values.pop("warnings"), "duration": values["duration"], "facts": values}
 
 
-WORK: dict[str, Work] = {"generate": _generate, "inspect": _inspect}
+WORK: dict[str, Work] = {"generate": _generate, "inspect": _inspect, "export": _export}
 
 
 def main() -> None:

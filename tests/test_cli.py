@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -88,3 +89,49 @@ def test_inspect_and_help_explain_themselves(spoken_line, capsys):
     )
     assert "generate" in answer.stdout
     assert "examples:" in answer.stdout
+
+
+def test_a_motion_becomes_a_file_of_another_kind_with_a_report(spoken_line, tmp_path, capsys):
+    main(["generate", str(spoken_line), "--out", str(tmp_path), "--format", "npz", "--fps", "60"])
+    capsys.readouterr()
+    report = tmp_path / "report.json"
+    assert main(["export", str(tmp_path / "line.npz"), "--out", str(tmp_path), "--report", str(report)]) == 0
+    motion = Motion.load(tmp_path / "line.npz")
+    table = load(tmp_path / "line.csv", livelink.FORMAT)
+    assert table.frame_count == motion.frame_count
+    assert abs(motion.arkit - table.arkit).max() < 1e-6
+    said = capsys.readouterr().out
+    assert f"{motion.frame_count} frames read back" in said
+    assert "has no place for tongue" in said
+    (take,) = json.loads(report.read_text())
+    assert take["reports"][0]["errors"]["jawOpen"] < 1e-6
+
+
+def test_a_capture_is_read_and_its_rate_changed(spoken_line, tmp_path):
+    main(["generate", str(spoken_line), "--out", str(tmp_path), "--format", "livelink", "--fps", "60"])
+    out = tmp_path / "out"
+    assert main(["export", str(tmp_path / "line.csv"), "--out", str(out), "--format", "npz", "--fps", "24"]) == 0
+    assert Motion.load(out / "line.npz").rate == 24
+
+
+def test_nothing_is_written_over_its_source(spoken_line, tmp_path, capsys):
+    main(["generate", str(spoken_line), "--out", str(tmp_path), "--format", "npz"])
+    before = (tmp_path / "line.npz").read_bytes()
+    assert main(["export", str(tmp_path / "line.npz"), "--out", str(tmp_path), "--format", "npz"]) == 1
+    assert "over itself" in capsys.readouterr().err
+    assert (tmp_path / "line.npz").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("a.docx", "of no kind that can be read"), ("a.npz", "not"), ("gone.csv", "no file")]
+)
+def test_what_cannot_be_read_is_said(tmp_path, capsys, name, words):
+    if name != "gone.csv":
+        (tmp_path / name).write_text("something else")
+    assert main(["export", str(tmp_path / name), "--out", str(tmp_path / "out")]) == 1
+    assert words in capsys.readouterr().err
+
+
+def test_the_formats_are_listed(capsys):
+    assert main(["formats"]) == 0
+    assert "Live Link Face CSV (*.csv)" in capsys.readouterr().out

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import time
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -135,3 +136,24 @@ def test_it_dies_with_its_parent_and_leaves_no_half_file(engine, sound, noise, t
     assert engine.process.wait(10) == 0
     assert time.monotonic() - started < 5
     assert [path.name for path in tmp_path.iterdir()] == ["long.wav"]
+
+
+def test_a_motion_becomes_files_and_one_that_cannot_be_does_not_stop_the_others(engine, tmp_path):
+    poses = np.full((50, 3), 0.1, np.float32)
+    Motion(Fraction(25), head_pose=poses).save(tmp_path / "take.npz")
+    engine.say(
+        id="1", do="export", motion=str(tmp_path / "take.npz"), formats=["livelink", "npz"], folder=str(tmp_path / "o")
+    )
+    answer = engine.end_of("1")
+    assert answer["event"] == "done"
+    table, motion = answer["files"]
+    assert "no ARKit weights" in table["error"]
+    assert motion["error"] is None
+    assert motion["frames"] == 50
+    assert motion["tracks"] == {"head_pose": 0.0}
+    assert [path.name for path in (tmp_path / "o").iterdir()] == ["take.npz"]
+
+
+def test_an_unknown_format_is_an_error(engine, tmp_path):
+    engine.say(id="1", do="export", motion=str(tmp_path / "take.npz"), formats=["gif"], folder=str(tmp_path))
+    assert "no format 'gif'" in engine.end_of("1")["message"]

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from animcore.errors import InputError
-from animcore.files import a2f_csv, a2f_json, godot, livelink, npz, shape_csv, unity, vmd
-from animcore.files.sheet import Format
+from animcore.files import a2f_csv, a2f_json, amass, beat2, flame, godot, livelink, npz, shape_csv, unity, vmd
+from animcore.files.delivery import load
+from animcore.files.sheet import Format, Setup
+from animcore.motion import Motion
 
 FORMATS: dict[str, Format] = {
     "livelink": livelink.FORMAT,
     "npz": npz.FORMAT,
     "a2f-csv": a2f_csv.FORMAT,
     "a2f-json": a2f_json.FORMAT,
+    "beat2": beat2.FORMAT,
+    "amass": amass.FORMAT,
+    "amass-smplx": amass.SMPLX_FORMAT,
+    "flame": flame.FORMAT,
     "csv": shape_csv.FORMAT,
     "unity": unity.FORMAT,
     "godot": godot.FORMAT,
@@ -27,3 +35,34 @@ def format_named(name: str) -> Format:
     if name not in FORMATS:
         raise InputError(f"There is no format {name!r}; the formats are {', '.join(FORMATS)}.")
     return FORMATS[name]
+
+
+def load_any(path: Path, setup: Setup | None = None) -> tuple[str, Motion]:
+    """Read a file of any format there is; returns the format's name and the motion.
+
+    The longest suffix that fits is tried first, so that `take.beat2.npz` is not taken for our own `.npz`.
+
+    Raises:
+        InputError: when the file is missing or none of the formats with this suffix can read it.
+    """
+    endings = {name: "." + form.suffix.rsplit(".", 1)[1] for name, form in FORMATS.items()}
+    fitting = [name for name, ending in endings.items() if path.suffix.lower() == ending]
+    if not fitting:
+        known = ", ".join(sorted(set(endings.values())))
+        raise InputError(f"{path.name} is of no kind that can be read; readable are {known}.")
+    if not path.is_file():
+        raise InputError(f"There is no file {path}.")
+    fitting.sort(key=lambda name: (path.name.lower().endswith(FORMATS[name].suffix), len(FORMATS[name].suffix)))
+    reasons = []
+    for name in reversed(fitting):
+        try:
+            return name, load(path, FORMATS[name], setup)
+        except InputError as error:
+            reasons.append(str(error))
+    raise InputError(reasons[0] if len(reasons) == 1 else f"{path.name} is none of {', '.join(fitting)}: {reasons[0]}")
+
+
+def stem(path: Path) -> str:
+    """Return the name of a file without the suffix of its format: `take` of `take.beat2.npz`, `line` of `line.wav`."""
+    endings = [form.suffix for form in FORMATS.values() if path.name.lower().endswith(form.suffix)]
+    return path.name[: -max(map(len, endings))] if endings else path.stem

@@ -19,7 +19,7 @@ from animcore.rates import exact_rate
 Contents = dict[str, NDArray[Any]]
 
 _LARGEST = 4 * 1024**3  # bytes unpacked, of the arrays that are wanted
-_RATE_NAMES = ("mocap_frame_rate", "mocap_framerate", "fps", "frame_rate")
+RATE_NAMES = ("mocap_frame_rate", "mocap_framerate", "fps", "frame_rate")
 _TURN = 2 * np.pi * 1.02  # no axis-angle is longer than a whole turn, so more is degrees
 _FAR = 20.0  # metres from the origin on the median frame: nobody walks so far, so these are centimetres
 
@@ -67,7 +67,7 @@ def rate_in(contents: Contents, setup: Setup, path: Path) -> Fraction:
     Raises:
         InputError: when neither is known.
     """
-    for name in _RATE_NAMES:
+    for name in RATE_NAMES:
         if name in contents:
             return exact_rate(float(contents[name].reshape(-1)[0]))
     if setup.rate is None:

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from animcore.atomic import whole_file
 from animcore.errors import InputError
 from animcore.files.sheet import Format, Setup, Sheet, largest_errors
@@ -21,14 +24,19 @@ class Report:
         frames: how many frames were read back.
         errors: largest difference of each curve from what was meant, in the file's own units.
         tolerance: what of it is mere rounding.
+        tracks: largest difference of each track of the motion from what a reader of the file gets: what the format
+            itself costs (a rig with fewer shapes, cues instead of curves, another frame rate).
         lacks: a sentence for everything that the file could not take.
+        error: why there is no such file, or None.
     """
 
     path: Path
     frames: int
     errors: Mapping[str, float] = field(default_factory=dict)
     tolerance: float = 0.0
+    tracks: Mapping[str, float] = field(default_factory=dict)
     lacks: tuple[str, ...] = ()
+    error: str | None = None
 
     @property
     def worst(self) -> float:
@@ -52,7 +60,9 @@ def deliver(motion: Motion, path: Path, form: Format, setup: Setup | None = None
         found = form.read(temporary, _with_rate(setup, sheet))
         errors = largest_errors(sheet, found)
         _check(sheet, found, errors, form, path)
-    return Report(path, found.frame_count, errors, form.tolerance, (*_left_out(motion, form), *sheet.lacks))
+    tracks = track_errors(motion, form.decode(found, setup))
+    lacks = (*_left_out(motion, form), *sheet.lacks)
+    return Report(path, found.frame_count, errors, form.tolerance, tracks, lacks)
 
 
 def load(path: Path, form: Format, setup: Setup | None = None) -> Motion:
@@ -67,6 +77,27 @@ def load(path: Path, form: Format, setup: Setup | None = None) -> Motion:
     if form.needs_rate and setup.rate is None:
         raise InputError(f"{path.name} does not say its frame rate; give it (--fps).")
     return form.decode(form.read(path, setup), setup)
+
+
+def track_errors(motion: Motion, other: Motion) -> dict[str, float]:
+    """Return the largest absolute difference of each track that two motions share, over the frames of the second.
+
+    Both are compared at the times of the second one's frames, so that files of a fixed frame rate can be judged too.
+    """
+    if other.frame_count == 0 or motion.frame_count == 0:
+        return {}
+    mine, present = motion.tracks(), other.tracks()
+    return {
+        name: float(np.abs(_at(motion, mine[name], other.times) - values.reshape(len(values), -1)).max(initial=0.0))
+        for name, values in present.items()
+        if name in mine and mine[name].shape[1:] == values.shape[1:]
+    }
+
+
+def _at(motion: Motion, values: NDArray[np.float32], times: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(len(times), K) the values of a track at any times."""
+    columns = values.reshape(len(values), -1).T
+    return np.stack([np.interp(times, motion.times, column) for column in columns], 1)
 
 
 def _with_rate(setup: Setup, sheet: Sheet) -> Setup:

@@ -122,9 +122,7 @@ def _numbers(text: str) -> Numbers:
     return np.array([float(part) for part in inner.split(",") if part.strip()], np.float64)
 
 
-def _sampled(
-    curves: dict[str, tuple[Numbers, Numbers]], rate: Fraction, path: Path
-) -> tuple[float, dict[str, Array]]:
+def _sampled(curves: dict[str, tuple[Numbers, Numbers]], rate: Fraction, path: Path) -> tuple[float, dict[str, Array]]:
     start = min(float(times[0]) for times, _ in curves.values())
     stop = max(float(times[-1]) for times, _ in curves.values())
     count = allowed(round((stop - start) * float(rate)) + 1, path.name)

@@ -81,7 +81,8 @@ _TAIL = """  m_PPtrCurves: []
   m_HasMotionFloatCurves: 0
 """
 _KEY = (
-    "      - serializedVersion: 3\n        time: %.9g\n        value: %.7g\n        inSlope: %.7g\n        outSlope: %.7g\n"
+    "      - serializedVersion: 3\n        time: %.9g\n        value: %.7g\n"
+    "        inSlope: %.7g\n        outSlope: %.7g\n"
     "        tangentMode: 69\n        weightedMode: 0\n        inWeight: 0.33333334\n        outWeight: 0.33333334\n"
 )
 _READ_KEY = re.compile(r"time: (\S+)\s+value: (\S+)\s+inSlope: (\S+)\s+outSlope: (\S+)")
