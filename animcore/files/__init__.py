@@ -5,7 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 
 from animcore.errors import InputError
-from animcore.files import a2f_csv, a2f_json, amass, beat2, flame, godot, livelink, npz, shape_csv, unity, vmd
+from animcore.files import (
+    a2f_csv,
+    a2f_json,
+    amass,
+    beat2,
+    captions,
+    flame,
+    godot,
+    livelink,
+    npz,
+    rhubarb,
+    shape_csv,
+    textgrid,
+    unity,
+    vmd,
+)
 from animcore.files.delivery import load
 from animcore.files.sheet import Format, Setup
 from animcore.motion import Motion
@@ -23,6 +38,13 @@ FORMATS: dict[str, Format] = {
     "unity": unity.FORMAT,
     "godot": godot.FORMAT,
     "vmd": vmd.FORMAT,
+    "rhubarb-tsv": rhubarb.TSV,
+    "rhubarb-xml": rhubarb.XML,
+    "rhubarb-json": rhubarb.JSON,
+    "rhubarb-dat": rhubarb.DAT,
+    "srt": captions.SRT,
+    "vtt": captions.VTT,
+    "textgrid": textgrid.FORMAT,
 }
 
 
