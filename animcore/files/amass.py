@@ -10,7 +10,6 @@ origin of the model, so the position changes with the turn by more than the turn
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -156,11 +155,21 @@ def _stands_along_y(body: Array) -> bool:
     return bool(np.median(up) > _UPRIGHT)
 
 
-def _format(
-    title: str, suffix: str, take: Callable[[Motion, Setup], Sheet], put: Callable[[Sheet, Path, Setup], None]
-) -> Format:
-    return Format(title, suffix, poses.TRACKS, take, put, read, decode, tolerance=1e-5)
-
-
-FORMAT = _format("AMASS (SMPL-H)", ".amass.npz", _encode_smplh, _write_smplh)
-SMPLX_FORMAT = _format("AMASS (SMPL-X)", ".amassx.npz", encode, _write_smplx)
+FORMAT = Format(
+    title="AMASS (SMPL-H)",
+    suffix=".amass.npz",
+    carries=("neck_pose", "head_pose", "body_pose", "translation"),
+    encode=_encode_smplh,
+    write=_write_smplh,
+    read=read,
+    decode=decode,
+)
+SMPLX_FORMAT = Format(
+    title="AMASS (SMPL-X)",
+    suffix=".amassx.npz",
+    carries=poses.TRACKS,
+    encode=encode,
+    write=_write_smplx,
+    read=read,
+    decode=decode,
+)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
@@ -18,6 +19,10 @@ from animcore.rates import exact_rate
 
 Contents = dict[str, NDArray[Any]]
 
+_BROKEN = (  # what zipfile and numpy raise on bytes that are none of theirs
+    OSError, ValueError, EOFError, KeyError, MemoryError, AttributeError, TypeError, OverflowError, RuntimeError,
+    zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
 _LARGEST = 4 * 1024**3  # bytes unpacked, of the arrays that are wanted
 RATE_NAMES = ("mocap_frame_rate", "mocap_framerate", "fps", "frame_rate")
 _TURN = 2 * np.pi * 1.02  # no axis-angle is longer than a whole turn, so more is degrees
@@ -37,6 +42,8 @@ def contents_of(path: Path, wanted: tuple[str, ...]) -> tuple[Contents, tuple[st
         if size > _LARGEST:
             raise InputError(f"{path.name} unpacks to {size / 1024**3:.0f} GB, which no take needs; it was not read.")
         with np.load(path, allow_pickle=False) as data:
+            if "format" in data.files:
+                raise InputError(f"{path.name} is a motion of Animcore under another name; give it the name .npz.")
             for name in (name for name in wanted if name in data.files):
                 try:
                     found[name] = data[name]
@@ -44,7 +51,7 @@ def contents_of(path: Path, wanted: tuple[str, ...]) -> tuple[Contents, tuple[st
                     if "allow_pickle" not in str(error) and "Object arrays" not in str(error):
                         raise
                     notes.append(f"{path.name}: {name} is a pickled object, which could run code; it was not read.")
-    except (OSError, ValueError, EOFError, KeyError, MemoryError, zipfile.BadZipFile, AttributeError) as error:
+    except _BROKEN as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{path.name} is not a readable .npz file ({error}); make it again.") from error

@@ -56,7 +56,7 @@ def write(sheet: Sheet, path: Path, setup: Setup) -> None:
                 f'tracks/{index}/type = "value"\ntracks/{index}/imported = false\ntracks/{index}/enabled = true\n'
                 f"tracks/{index}/path = NodePath({target})\n"
                 f"tracks/{index}/interp = 1\ntracks/{index}/loop_wrap = true\ntracks/{index}/keys = {{\n"
-                f'"times": PackedFloat32Array({_joined("%.9g", times[needed])}),\n'
+                f'"times": PackedFloat32Array({_joined("%.12g", times[needed])}),\n'
                 f'"transitions": PackedFloat32Array({", ".join(["1"] * len(needed))}),\n'
                 f'"update": 0,\n"values": [{_joined("%#.7g", values[needed])}]\n}}\n'
             )

@@ -38,7 +38,7 @@ _WEIGHTS: dict[str, dict[str | tuple[str, ...], float]] = {
 }
 _TIP = TONGUE.index("tongueTipUp")
 _TIP_DISTANCE = 4.0  # millimetres that a raised tongue counts for, as far as lips move from B to D
-_CHANGE = 0.06  # mm^2 s: what a change of shape costs; a closure for p of 60 ms differs by far more
+_CHANGE = 0.1  # mm^2 s: what a change of shape costs; a closure for p of 60 ms differs by far more
 _REST = 0.25  # seconds; lips that stay closed longer rest, a closure of p, b or m is shorter
 _BLEND = 0.06  # seconds from one shape to the next when cues become movement
 

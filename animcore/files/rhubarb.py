@@ -34,7 +34,7 @@ Cue = tuple[float, float, str]  # start and end in seconds, and the shape
 
 _CENTISECONDS = Fraction(100)
 _FILM = Fraction(24)
-_LETTERS = {name.lower(): letter for letter, name in PRESTON_BLAIR.items()} | {one.lower(): one for one in MOUTHS}
+_INDEX = {letter: index for index, letter in enumerate(MOUTHS)}
 _MOTION_RATE = Fraction(60)  # of motions made from cues, where none is asked for
 _NOT_XML = re.compile(r"<!(DOCTYPE|ENTITY)", re.IGNORECASE)  # entities can swell a file without end; cues have none
 
@@ -127,7 +127,11 @@ def _from_dat(text: str, rate: Fraction) -> list[Cue]:
     if head.strip() != "MohoSwitch1":
         raise ValueError("it does not begin with MohoSwitch1")
     rows = [line.split() for line in lines]
-    return _chained([(float((int(frame) - 1) / rate), mouth) for frame, mouth in rows])
+    if {mouth.upper() for _, mouth in rows} <= _INDEX.keys():  # letters, as Rhubarb writes by default: E is not its C
+        names = {letter.lower(): letter for letter in MOUTHS}
+    else:
+        names = {name.lower(): letter for letter, name in PRESTON_BLAIR.items()}
+    return _chained([(float((int(frame) - 1) / rate), names[mouth.lower()]) for frame, mouth in rows])
 
 
 def _chained(starts: Sequence[tuple[float, str]]) -> list[Cue]:
@@ -145,7 +149,7 @@ def _read(path: Path, setup: Setup, parse: Callable[[str, Fraction], list[Cue]],
     rate = rate or setup.rate or _FILM
     try:
         cues = parse(text_of(path), rate)
-        letters = [MOUTHS.index(_LETTERS[mouth.strip().lower()]) for _, _, mouth in cues]
+        letters = [_INDEX[mouth.strip().upper()] for _, _, mouth in cues]
     except (ValueError, KeyError, TypeError, AttributeError, ElementTree.ParseError, RecursionError) as error:
         if isinstance(error, InputError):
             raise

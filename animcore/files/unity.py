@@ -59,8 +59,8 @@ _TAIL = """  m_PPtrCurves: []
     serializedVersion: 2
     m_AdditiveReferencePoseClip: {{fileID: 0}}
     m_AdditiveReferencePoseTime: 0
-    m_StartTime: {start:.9g}
-    m_StopTime: {stop:.9g}
+    m_StartTime: {start:.12g}
+    m_StopTime: {stop:.12g}
     m_OrientationOffsetY: 0
     m_Level: 0
     m_CycleOffset: 0
@@ -81,7 +81,7 @@ _TAIL = """  m_PPtrCurves: []
   m_HasMotionFloatCurves: 0
 """
 _KEY = (
-    "      - serializedVersion: 3\n        time: %.9g\n        value: %.7g\n"
+    "      - serializedVersion: 3\n        time: %.12g\n        value: %.7g\n"
     "        inSlope: %.7g\n        outSlope: %.7g\n"
     "        tangentMode: 69\n        weightedMode: 0\n        inWeight: 0.33333334\n        outWeight: 0.33333334\n"
 )
@@ -110,9 +110,9 @@ def write(sheet: Sheet, path: Path, setup: Setup) -> None:
         handle.write("  m_Events:\n" if sheet.events else "  m_Events: []\n")
         for event in sheet.events:
             handle.write(
-                f"  - time: {event.start:.9g}\n    functionName: {_FUNCTION}\n"
+                f"  - time: {event.start:.12g}\n    functionName: {_FUNCTION}\n"
                 f"    data: {_quoted(f'{event.kind} {event.label}')}\n"
-                f"    objectReferenceParameter: {{fileID: 0}}\n    floatParameter: {event.end - event.start:.9g}\n"
+                f"    objectReferenceParameter: {{fileID: 0}}\n    floatParameter: {event.end - event.start:.12g}\n"
                 "    intParameter: 0\n    messageOptions: 1\n"
             )
 
