@@ -38,10 +38,10 @@ def write(sheet: Sheet, path: Path, _setup: Setup) -> None:
     names = tuple(sheet.curves)
     step = 1 / sheet.rate
     with whole_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as handle:
-        table = csv.writer(handle, lineterminator="\n")
-        table.writerow(["", _TIME, *(_PREFIX + name[0].upper() + name[1:] for name in names)])
+        csv.writer(handle, lineterminator="\n").writerow(["", _TIME, *(_PREFIX + name[0].upper() + name[1:] for name in names)])
+        form = ",".join(["%.7g"] * len(names))
         for index, row in enumerate(sheet.matrix(names).tolist()):
-            table.writerow([index, float(sheet.start + index * step), *(f"{value:.7g}" for value in row)])
+            handle.write(f"{index},{float(sheet.start + index * step)!r},{form % tuple(row)}\n")
 
 
 def read(path: Path, setup: Setup) -> Sheet:

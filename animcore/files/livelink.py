@@ -7,7 +7,6 @@ match by name, which ours does; the writer keeps the app's order for those that 
 
 from __future__ import annotations
 
-import csv
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -83,12 +82,12 @@ def write(sheet: Sheet, path: Path, _setup: Setup) -> None:
         InputError: when the file cannot be written.
     """
     values = sheet.matrix((*WEIGHT_COLUMNS, *ROTATION_COLUMNS))
-    first = sheet.start * sheet.rate
-    with whole_file(path) as temporary, temporary.open("w", newline="", encoding="ascii") as handle:
-        table = csv.writer(handle, lineterminator="\n")
-        table.writerow(HEADER)
-        for index, row in enumerate(values):
-            table.writerow([timecode(first + index, sheet.rate), _COUNT, *(f"{value:.6f}" for value in row)])
+    first = float(sheet.start * sheet.rate)
+    with whole_file(path) as temporary, temporary.open("w", newline="\n", encoding="ascii") as handle:
+        handle.write(",".join(HEADER) + "\n")
+        form = ",".join(["%.6f"] * values.shape[1])
+        for index, row in enumerate(values.tolist()):
+            handle.write(f"{timecode(first + index, sheet.rate)},{_COUNT},{form % tuple(row)}\n")
 
 
 def _rotations(motion: Motion) -> FloatArray:
@@ -136,10 +135,10 @@ def _rates_of(codes: list[str]) -> tuple[Fraction, Fraction, tuple[str, ...]]:
     plain = [code.replace(";", ":") for code in codes]
     largest = max(frame_of_timecode(code, Fraction(_DAY)) % _DAY for code in plain)
     counted = next((rate for rate in _COUNTED if rate > largest), _USUAL_RATE)
-    if len({code.rpartition(":")[0] for code in plain}) < 2:
-        counted = max(counted, _USUAL_RATE)  # less than a second does not show how far its frames count
     if any(";" in code for code in codes):
-        counted *= Fraction(1000, 1001)
+        counted = max(counted, Fraction(30)) * Fraction(1000, 1001)  # nothing below 30 is ever drop-frame
+    elif len(codes) < counted:
+        counted = max(counted, _USUAL_RATE)  # less than a second does not show how far its frames count
     steps = np.diff([frame_of_timecode(code, counted) for code in codes])
     step = float(np.median(steps)) if len(steps) else 1.0
     rate = counted * round(1 / step) if 0.0 < step < 0.75 else counted

@@ -31,10 +31,10 @@ def write(sheet: Sheet, path: Path, _setup: Setup) -> None:
     names = tuple(sheet.curves)
     step = 1 / sheet.rate
     with whole_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as handle:
-        table = csv.writer(handle, lineterminator="\n")
-        table.writerow([_TIMES[0], *names])
+        csv.writer(handle, lineterminator="\n").writerow([_TIMES[0], *names])
+        form = ",".join(["%.7g"] * len(names))
         for index, row in enumerate(sheet.matrix(names).tolist()):
-            table.writerow([float(sheet.start + index * step), *(f"{value:.7g}" for value in row)])
+            handle.write(f"{float(sheet.start + index * step)!r},{form % tuple(row)}\n")
 
 
 def read(path: Path, setup: Setup) -> Sheet:

@@ -48,6 +48,8 @@ def even(
     if not np.isfinite(times).all() or (np.diff(times) <= 0).any():
         raise InputError(f"{name}: the times do not rise from frame to frame; export it again.")
     if rate is None:
+        step = float(np.median(np.diff(times))) if len(times) > 1 else 1.0
+        allowed(int((times[-1] - times[0]) / step), name)
         rate, note = rate_of(times)
         notes = (*notes, note)
     frames = (times - times[0]) * float(rate)
@@ -75,7 +77,9 @@ def rate_of(times: Times) -> tuple[Fraction, str]:
     if best <= _ROUNDING:
         rate = next(rate for rate in likely if off[rate] <= max(best * _EQUALLY_NEAR, 1e-6))
     else:
-        rate = Fraction((len(times) - 1) / float(since[-1])).limit_denominator(1001)
+        steps = np.diff(times)
+        even_steps = steps[steps < 1.5 * step]  # without gaps
+        rate = max(Fraction(1 / float(even_steps.mean())).limit_denominator(1001), Fraction(1, 1001))
     return rate, f"The frame rate was found from the times: {_spelled(rate)}."
 
 
