@@ -73,7 +73,7 @@ def read(root: bpy.types.Object | bpy.types.Collection | None) -> Character:
     """
     if root is None:
         raise AddonError("No character is chosen; pick one, or press Add Default Character.")
-    members = _members(root)
+    members = members_of(root)
     meshes = [member for member in members if member.type == "MESH"]
     faces = tuple(face for mesh in _one_a_key(meshes) if (face := _face(mesh)) is not None)
     found = {name for face in faces for name in face.shapes}
@@ -106,7 +106,7 @@ def character_axes(armature: bpy.types.Object) -> np.ndarray:
     return world.T @ np.column_stack(((1.0, 0.0, 0.0), (0.0, 0.0, 1.0), (0.0, -1.0, 0.0)))
 
 
-def _members(root: bpy.types.Object | bpy.types.Collection) -> list[bpy.types.Object]:
+def members_of(root: bpy.types.Object | bpy.types.Collection) -> list[bpy.types.Object]:
     """All objects of the character that `root` is or belongs to."""
     if isinstance(root, bpy.types.Collection):
         return list(root.all_objects)

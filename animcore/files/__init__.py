@@ -10,16 +10,21 @@ from animcore.files import (
     a2f_json,
     amass,
     beat2,
+    blender_formats,
     captions,
     flame,
+    glb,
     godot,
     livelink,
     npz,
+    pc2,
     rhubarb,
     shape_csv,
     textgrid,
     unity,
+    usd,
     vmd,
+    vrma,
 )
 from animcore.files.delivery import load
 from animcore.files.sheet import Format, Setup
@@ -45,6 +50,12 @@ FORMATS: dict[str, Format] = {
     "srt": captions.SRT,
     "vtt": captions.VTT,
     "textgrid": textgrid.FORMAT,
+    "glb": glb.FORMAT,
+    "vrma": vrma.FORMAT,
+    "fbx": blender_formats.FBX,
+    "usd": usd.FORMAT,
+    "alembic": blender_formats.ALEMBIC,
+    "pc2": pc2.FORMAT,
 }
 
 

@@ -38,7 +38,9 @@ def write(sheet: Sheet, path: Path, _setup: Setup) -> None:
     names = tuple(sheet.curves)
     step = 1 / sheet.rate
     with whole_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as handle:
-        csv.writer(handle, lineterminator="\n").writerow(["", _TIME, *(_PREFIX + name[0].upper() + name[1:] for name in names)])
+        csv.writer(handle, lineterminator="\n").writerow(
+            ["", _TIME, *(_PREFIX + name[0].upper() + name[1:] for name in names)]
+        )
         form = ",".join(["%.7g"] * len(names))
         for index, row in enumerate(sheet.matrix(names).tolist()):
             handle.write(f"{index},{float(sheet.start + index * step)!r},{form % tuple(row)}\n")

@@ -22,13 +22,12 @@ from numpy.typing import NDArray
 
 from animcore.atomic import whole_file
 from animcore.errors import InputError
-from animcore.files import mouths, shapes
+from animcore.files import mouths
 from animcore.files.mouths import MOUTHS, PRESTON_BLAIR
-from animcore.files.sheet import Array, Format, Setup, Sheet
+from animcore.files.sheet import Array, Format, Setup, Sheet, face_motion, face_weights
 from animcore.files.text import text_of
 from animcore.files.timing import allowed, from_zero, resampled
 from animcore.motion import Motion
-from animcore.names import ARKIT, TONGUE
 
 Cue = tuple[float, float, str]  # start and end in seconds, and the shape
 
@@ -46,13 +45,10 @@ def encode(motion: Motion, setup: Setup, rate: Fraction | None = _CENTISECONDS) 
         InputError: when the motion has no face weights.
     """
     rate = rate or setup.rate or _FILM
-    plain = replace(setup, profile=None)
-    sheet = shapes.encode(motion, plain)
+    sheet = face_weights(motion, setup)
     sheet = resampled(from_zero(Sheet(sheet.rate, sheet.start, sheet.curves), "A cue file"), rate)
-    tongue = sheet.matrix(TONGUE) if motion.tongue is not None else None
-    chosen = mouths.nearest(sheet.matrix(ARKIT), tongue, float(rate))
-    facts = {"audio_name": motion.audio_name or ""}
-    return replace(sheet, curves=_curves(chosen), facts=facts)
+    chosen = mouths.nearest(face_motion(sheet, setup))
+    return replace(sheet, curves=_curves(chosen), facts={"audio_name": motion.audio_name or ""})
 
 
 def decode(sheet: Sheet, setup: Setup) -> Motion:

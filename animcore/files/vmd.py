@@ -8,6 +8,7 @@ switches. A morph's record is a name of 15 bytes in Shift-JIS, a frame and a wei
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -30,12 +31,12 @@ _ENCODING = "cp932"  # Shift-JIS as Windows has it, where MMD lives
 
 
 def encode(motion: Motion, setup: Setup) -> Sheet:
-    """Take the weights under the rig's names at 30 frames a second.
+    """Take the weights under the rig's names, those of MMD's models where no other is named, at 30 frames a second.
 
     Raises:
         InputError: when a name does not fit into 15 bytes of Shift-JIS.
     """
-    sheet = shapes.encode(motion, setup)
+    sheet = shapes.encode(motion, replace(setup, profile=setup.profile or "MMD"))
     for name in sheet.curves:
         _bytes_of(name)
     return resampled(Sheet(sheet.rate, sheet.start, sheet.curves, lacks=sheet.lacks), RATE)
