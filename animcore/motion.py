@@ -210,7 +210,7 @@ class Motion:
             )
         try:
             return cls(**_arguments(contents))
-        except (KeyError, ValueError, TypeError, IndexError, ZeroDivisionError) as error:
+        except (KeyError, ValueError, TypeError, IndexError, AttributeError, ZeroDivisionError) as error:
             if isinstance(error, InputError):
                 raise InputError(f"{path.name}: {error}") from error
             raise InputError(f"{path.name} lacks a part of the motion format ({error}); make it again.") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -45,17 +46,29 @@ def contents_of(path: Path, wanted: tuple[str, ...]) -> tuple[Contents, tuple[st
             if "format" in data.files:
                 raise InputError(f"{path.name} is a motion of Animcore under another name; give it the name .npz.")
             for name in (name for name in wanted if name in data.files):
-                try:
-                    found[name] = data[name]
-                except ValueError as error:
-                    if "allow_pickle" not in str(error) and "Object arrays" not in str(error):
-                        raise
+                values = _array(data, name)
+                if values is None:
                     notes.append(f"{path.name}: {name} is a pickled object, which could run code; it was not read.")
+                else:
+                    found[name] = values
     except _BROKEN as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{path.name} is not a readable .npz file ({error}); make it again.") from error
     return found, tuple(notes)
+
+
+def _array(data: Mapping[str, Any], name: str) -> NDArray[Any] | None:
+    """One array of an archive; None where it is pickled."""
+    try:
+        values = data[name]
+    except ValueError as error:
+        if "allow_pickle" in str(error):
+            return None
+        raise
+    if not isinstance(values, np.ndarray):  # NumPy gives what it does not know as bytes
+        raise ValueError(f"{name} is no array")
+    return values
 
 
 def save(contents: Mapping[str, Any], path: Path) -> None:
@@ -93,7 +106,7 @@ def frames_of(contents: Contents, name: str, width: int, path: Path) -> Array:
     values = contents[name]
     if values.dtype.kind not in "fiu":
         raise InputError(f"{path.name}: {name} holds no numbers.")
-    values = values.reshape(len(values), -1) if values.ndim else values.reshape(1, 1)
+    values = values.reshape(len(values), math.prod(values.shape[1:])) if values.ndim else values.reshape(1, 1)
     if values.shape[1] != width:
         raise InputError(f"{path.name}: {name} has the shape {contents[name].shape}; (T, {width}) is expected.")
     if not np.isfinite(values).all():

@@ -8,6 +8,7 @@ a curve of 0 and 1 for each shape.
 from __future__ import annotations
 
 import json
+import math
 import re
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Sequence
@@ -39,16 +40,19 @@ _NOT_XML = re.compile(r"<!(DOCTYPE|ENTITY)", re.IGNORECASE)  # entities can swel
 
 
 def encode(motion: Motion, setup: Setup, rate: Fraction | None = _CENTISECONDS) -> Sheet:
-    """Choose the nearest mouth shape at every hundredth of a second, or at every frame of a DAT file.
+    """Choose the nearest mouth shape at every hundredth of a second; of them DAT takes those at its frames.
 
     Raises:
         InputError: when the motion has no face weights.
     """
-    rate = rate or setup.rate or _FILM
     sheet = face_weights(motion, setup)
-    sheet = resampled(from_zero(Sheet(sheet.rate, sheet.start, sheet.curves), "A cue file"), rate)
+    sheet = resampled(from_zero(Sheet(sheet.rate, sheet.start, sheet.curves), "A cue file"), _CENTISECONDS)
     chosen = mouths.nearest(face_motion(sheet, setup))
-    return replace(sheet, curves=_curves(chosen), facts={"audio_name": motion.audio_name or ""})
+    rate = rate or setup.rate or _FILM
+    if rate != _CENTISECONDS:
+        frames = np.arange(math.ceil(len(chosen) / _CENTISECONDS * rate))
+        chosen = chosen[np.minimum((frames * float(_CENTISECONDS / rate)).round().astype(int), len(chosen) - 1)]
+    return replace(sheet, rate=rate, curves=_curves(chosen), facts={"audio_name": motion.audio_name or ""})
 
 
 def decode(sheet: Sheet, setup: Setup) -> Motion:

@@ -80,7 +80,7 @@ def read(path: Path, setup: Setup) -> Sheet:
     tokens = [quoted.replace('""', '"') if not number else float(number) for quoted, _, number in _TOKEN.findall(text)]
     try:
         tiers = _tiers(tokens)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, IndexError, TypeError, ValueError) as error:
         raise InputError(f"{path.name} is cut off or broken: its tiers end before their intervals do.") from error
     kinds = {name: kind for kind, names in _TIERS.items() for name in names}
     events = [
@@ -101,7 +101,7 @@ def read(path: Path, setup: Setup) -> Sheet:
 def _tiers(tokens: list[str | float]) -> list[tuple[str, list[tuple[float, float, str]]]]:
     """Name and intervals of each tier; tiers of points are passed over."""
     place = next((index for index, token in enumerate(tokens) if token in _KINDS), len(tokens))
-    tiers = []
+    wanted, read_tiers, tiers = int(tokens[place - 1]), 0, []
     while place < len(tokens):
         kind, name, _, _, count = tokens[place : place + 5]
         place += 5
@@ -109,9 +109,11 @@ def _tiers(tokens: list[str | float]) -> list[tuple[str, list[tuple[float, float
         if width * int(count) > len(tokens):
             raise ValueError("more intervals than the file has room for")
         rows = [tokens[place + width * index : place + width * (index + 1)] for index in range(int(count))]
-        place += width * int(count)
+        place, read_tiers = place + width * int(count), read_tiers + 1
         if kind == "IntervalTier":
             tiers.append((str(name), [(float(start), float(end), _text(label)) for start, end, label in rows]))
+    if read_tiers != wanted:
+        raise ValueError("fewer tiers than the file says")
     return tiers
 
 

@@ -22,9 +22,9 @@ from animcore.names import ARKIT
 
 NAMES = (
     "livelink", "npz", "a2f-csv", "a2f-json", "beat2", "amass", "amass-smplx", "flame", "csv", "unity", "godot",
-    "rhubarb-tsv", "rhubarb-xml", "rhubarb-json", "rhubarb-dat", "srt", "vtt", "textgrid",
+    "vmd", "rhubarb-tsv", "rhubarb-xml", "rhubarb-json", "rhubarb-dat", "srt", "vtt", "textgrid",
 )  # fmt: skip
-OWN_GRID = ("rhubarb-tsv", "rhubarb-xml", "rhubarb-json", "rhubarb-dat")
+OWN_GRID = ("vmd", "rhubarb-tsv", "rhubarb-xml", "rhubarb-json", "rhubarb-dat")
 WORDS_ALONE = ("srt", "vtt", "textgrid")
 EVEN = tuple(name for name in NAMES if name not in OWN_GRID + WORDS_ALONE)
 FACES = tuple(name for name in EVEN if "arkit" in FORMATS[name].carries and name not in ("beat2", "flame"))
@@ -139,8 +139,9 @@ def test_ten_minutes_do_not_drift(tmp_path, name):
 def test_one_frame_is_a_take_and_none_is_not(tmp_path, name):
     form = FORMATS[name]
     path = tmp_path / f"take{form.suffix}"
-    deliver(motion_of(1, Fraction(25)), path, form)
-    back = load(path, form, Setup(Fraction(25)))
+    rate = Fraction(30) if name == "vmd" else Fraction(25)  # a frame of film would be two of MMD's
+    deliver(motion_of(1, rate), path, form)
+    back = load(path, form, Setup(rate))
     assert back.frame_count == (0 if name in WORDS_ALONE else 1)
     with pytest.raises(InputError, match="no frames"):
         deliver(motion_of(0, Fraction(25)), tmp_path / f"none{form.suffix}", form)

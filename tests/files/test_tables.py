@@ -144,7 +144,8 @@ def test_a_table_of_shapes_has_a_column_of_seconds(tmp_path, motion):
 
 
 def test_other_spellings_and_strangers(tmp_path):
-    text = "Time;bs.eyeBlink_L;EYEBLINKRIGHT;browInnerUp_L;browInnerUp_R;wing\n0;0.5;0.25;0.2;0.4;1\n0.04;0.5;0.25;0.2;0.4;1\n"
+    text = "Time;bs.eyeBlink_L;EYEBLINKRIGHT;browInnerUp_L;browInnerUp_R;wing\n"
+    text += "0;0.5;0.25;0.2;0.4;1\n0.04;0.5;0.25;0.2;0.4;1\n"
     (tmp_path / "take.shapes.csv").write_text(text)
     sheet = shape_csv.read(tmp_path / "take.shapes.csv", Setup())
     assert sheet.rate == 25
