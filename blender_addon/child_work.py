@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,14 @@ import numpy as np
 from mathutils import Euler, Quaternion, Vector
 from numpy.typing import NDArray
 
+from animcore.motion import Motion
+from animcore.names import ARKIT, TONGUE
 from animcore.rates import exact_rate
 from animcore.retarget.profiles import find_bones
 
 from . import export, keys, rigs, takes
 from .errors import AddonError
 from .export import Told
-from .motion_file import Motion
 
 Request = dict[str, Any]
 
@@ -58,7 +59,7 @@ def deliver(request: Request, told: Told) -> dict[str, Any]:
 
 
 def probe(request: Request, told: Told) -> dict[str, Any]:
-    """Put a motion onto the character and say where it brings vertices: those of one mesh in its own space, or of all."""
+    """Put a motion onto the character and say where it brings vertices: of one mesh in its own space, or all."""
     who, _, frames = _performed(request)
     scene, path = bpy.context.scene, Path(request["path"])
     if request["kind"] == "pc2":
@@ -170,14 +171,22 @@ def _motion(path: Path, rate: Fraction) -> Motion:
     with np.load(path, allow_pickle=False) as data:
         curves = {name: data[name] for name in data.files}
     start = float(curves.pop("start"))
-    names = tuple(name for name in curves if not name.endswith("_pose"))
-    turning = {role: curves.get(f"{role}_pose") for role in ("jaw", "neck", "head")}
     count = len(next(iter(curves.values())))
-    weights = np.stack([curves[name] for name in names], 1) if names else np.zeros((count, 0))
+    still = np.zeros(count)
+
+    def weights(names: Sequence[str]) -> NDArray[np.float32]:
+        return np.stack([curves.get(name, still) for name in names], 1).astype(np.float32)
+
     eyes = [curves.get(f"{side}_eye_pose", np.zeros((count, 3))) for side in ("left", "right")]
-    has_eyes = any(name.endswith("_eye_pose") for name in curves)
+    turning = {f"{role}_pose": curves[f"{role}_pose"] for role in ("jaw", "neck", "head") if f"{role}_pose" in curves}
+    if any(name.endswith("_eye_pose") for name in curves):
+        turning["eye_pose"] = np.stack(eyes, 1)
     return Motion(
-        rate, start, names, weights.astype(np.float32), **turning, eyes=np.stack(eyes, 1) if has_eyes else None
+        rate,
+        start,
+        arkit=weights(ARKIT),
+        tongue=weights(TONGUE) if any(name in curves for name in TONGUE) else None,
+        **{name: values.astype(np.float32) for name, values in turning.items()},
     )
 
 

@@ -101,7 +101,8 @@ class Gltf:
             self.document["buffers"] = [{"byteLength": len(self.binary)}]
         text = json.dumps(self.document, separators=(",", ":"), ensure_ascii=False).encode()
         text += b" " * (-len(text) % 4)
-        chunks = [(_JSON, text), (_BINARY, self.binary)] if self.binary else [(_JSON, text)]
+        chunks: list[tuple[int, bytes | bytearray]] = [(_JSON, text)]
+        chunks += [(_BINARY, self.binary)] if self.binary else []
         total = 12 + sum(8 + len(data) for _, data in chunks)
         if total >= 1 << 32:
             raise InputError(f"{path.name} would pass 4 GB, which a GLB cannot hold; export a shorter range.")

@@ -52,13 +52,18 @@ class Character:
 
     def own_turns(self, node: int, poses: FloatArray) -> FloatArray:
         """Return (T, 4) rotations of a node against its parent for axis-angle (T, 3) in the character's axes."""
-        own = poses @ (rotations.quaternion_to_matrix(self.rest[node]).T @ self.axes).T
+        own = poses @ self._to_own(node).T
         return rotations.continuous(rotations.multiply(self.local[node], rotations.to_quaternion(own)))
 
     def poses(self, node: int, turns: FloatArray) -> FloatArray:
         """Return axis-angle (T, 3) in the character's axes for quaternions (T, 4) of a node against its parent."""
-        own = rotations.from_quaternion(rotations.multiply(rotations.inverse(self.local[node]), rotations.normalized(turns)))
-        return own @ (rotations.quaternion_to_matrix(self.rest[node]).T @ self.axes)
+        turned = rotations.multiply(rotations.inverse(self.local[node]), rotations.normalized(turns))
+        own = rotations.from_quaternion(turned)
+        return np.asarray(own @ self._to_own(node))
+
+    def _to_own(self, node: int) -> FloatArray:
+        """(3, 3) from the character's axes to those of a node at rest."""
+        return np.asarray(rotations.quaternion_to_matrix(self.rest[node]).T @ self.axes)
 
 
 def read(gltf: Gltf) -> Character:
@@ -68,7 +73,8 @@ def read(gltf: Gltf) -> Character:
         InputError: where its nodes or meshes are broken.
     """
     try:
-        return _read(gltf)
+        with np.errstate(all="ignore"):  # numbers of a broken file; what comes of them is checked
+            return _read(gltf)
     except _BROKEN as error:
         if isinstance(error, InputError):
             raise
@@ -93,7 +99,7 @@ def _read(gltf: Gltf) -> Character:
         by_shape=tuple(rivals),
         rest=rest,
         local=local,
-        axes=_axes(names, places, bones.get("head")),
+        axes=_axes(names, places),
         notes=tuple(f"{gltf.name}: its shapes move the {role.replace('_', ' ')}; the bone is left." for role in rivals),
     )
 
@@ -143,28 +149,22 @@ def _matrix(node: Mapping[str, Any]) -> FloatArray:
     if "matrix" in node:
         return np.array(node["matrix"], np.float64).reshape(4, 4).T
     result = np.eye(4)
-    result[:3, :3] = rotations.quaternion_to_matrix(_own_rotation(node)) * np.array(node.get("scale", (1.0, 1.0, 1.0)), np.float64)
+    scale = np.array(node.get("scale", (1.0, 1.0, 1.0)), np.float64)
+    result[:3, :3] = rotations.quaternion_to_matrix(_own_rotation(node)) * scale
     result[:3, 3] = node.get("translation", (0.0, 0.0, 0.0))
     return result
 
 
-def _axes(names: list[str], places: FloatArray, head: int | None) -> FloatArray:
-    """(3, 3) columns left, up, forward: by the sides of its nodes, else along +Z as glTF wants it."""
+def _axes(names: list[str], places: FloatArray) -> FloatArray:
+    """(3, 3) columns left, up, forward: Y is up in glTF, and the two sides of the nodes say which way is left."""
     at = dict(zip(names, places, strict=True))
-    pairs = matching.side_pairs(at)
-    left = sum((at[one] - at[other] for one, other in pairs), np.zeros(3))
-    if head is None or not left.any():
-        return np.eye(3)
-    up = places[head] - np.mean([at[one] + at[other] for one, other in pairs], axis=0) / 2
-    up = _straight(up) if np.linalg.norm(up) > _NEAR else np.array((0.0, 1.0, 0.0))
-    left = _straight(left - up * (left @ up))
-    return np.column_stack((left, up, np.cross(left, up)))
-
-
-def _straight(direction: FloatArray) -> FloatArray:
-    """The axis of the world that a direction is nearest to: a skeleton's own lines lean a little."""
-    nearest = int(np.argmax(np.abs(direction)))
-    return np.eye(3)[nearest] * np.sign(direction[nearest])
+    left = sum((at[one] - at[other] for one, other in matching.side_pairs(at)), np.zeros(3))
+    left[1] = 0.0
+    if np.linalg.norm(left) < _NEAR:
+        return np.eye(3)  # along +Z, as glTF wants it
+    nearest = int(np.argmax(np.abs(left)))  # a skeleton's own lines lean a little
+    left = np.eye(3)[nearest] * np.sign(left[nearest])
+    return np.column_stack((left, (0.0, 1.0, 0.0), np.cross(left, (0.0, 1.0, 0.0))))
 
 
 def _done_by_shape(
@@ -192,8 +192,6 @@ def _done_by_shape(
 def _moves(gltf: Gltf, primitive: Mapping[str, Any], target: int, joint: int) -> bool:
     if "KHR_draco_mesh_compression" in primitive.get("extensions", {}):
         return False  # nothing can be said of it; a bone that moves too much is seen and can be taken away
-    parts, weights = (
-        gltf.accessor(primitive["attributes"][f"{name}_0"]) for name in ("JOINTS", "WEIGHTS")
-    )
+    parts, weights = (gltf.accessor(primitive["attributes"][f"{name}_0"]) for name in ("JOINTS", "WEIGHTS"))
     moved = np.abs(gltf.accessor(primitive["targets"][target]["POSITION"])).max(1) > _NEAR
     return bool((moved & (((parts == joint) * weights).sum(1) > _HELD)).any())

@@ -57,7 +57,7 @@ def poses(motion: Motion, roles: Collection[str]) -> dict[str, FloatArray]:
         if head is not None and neck is None:
             head, neck = (1.0 - _NECK_SHARE) * head, _NECK_SHARE * head
         found |= {name: values for name, values in (("head", head), ("neck", neck)) if values is not None}
-    elif roles & {"head", "neck"} and (head is not None or neck is not None):
+    elif {"head", "neck"} & set(roles) and (head is not None or neck is not None):
         whole = head if neck is None else neck if head is None else _both(neck, head)
         assert whole is not None
         found["head" if "head" in roles else "neck"] = whole
@@ -112,7 +112,7 @@ def _both(neck: FloatArray, head: FloatArray) -> FloatArray:
 
 def _mean(values: Sequence[FloatArray]) -> FloatArray:
     """(T,) the mean of curves; several columns of one curve are copies on several meshes."""
-    return np.mean([one if one.ndim == 1 else one[:, 0] for one in values], axis=0)
+    return np.asarray(np.mean([one if one.ndim == 1 else one[:, 0] for one in values], axis=0))
 
 
 def _single(values: FloatArray) -> NDArray[np.float32]:

@@ -8,7 +8,7 @@ Z forward. ARKit shapes are custom expressions, as avatars with "perfect sync" h
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -111,46 +111,53 @@ def write(sheet: Sheet, path: Path, _setup: Setup) -> None:
     """Write the file."""
     document = gltf.Gltf(path.name)
     document.document["asset"] |= {"generator": "Animcore"}
-    nodes = document.part("nodes")
     place = {bone: index for index, bone in enumerate(BONES)}
-    for bone, (_, _, offset) in BONES.items():
-        below = [place[other] for other, (_, parent, _) in BONES.items() if parent == bone]
-        nodes.append({"name": bone, "translation": list(offset), **({"children": below} if below else {})})
-    roots = [place["hips"]]
+    document.part("nodes").extend(_skeleton(place))
+    extension: dict[str, Any] = {
+        "specVersion": "1.0",
+        "humanoid": {"humanBones": {bone: {"node": index} for bone, index in place.items()}},
+    }
     values: dict[Target, FloatArray] = {}
-    expressions: dict[str, dict[str, int]] = {}
-    look: dict[str, Any] = {}
     for name, curve in sheet.curves.items():
         rows = np.asarray(curve, np.float64)
         if name == _MOVE:
             values[place["hips"], "translation"] = rows + BONES["hips"][2]
-            continue
-        turning = name.endswith(_TURN)
-        bone = name.removesuffix(_TURN)
-        if not turning or bone not in place:
-            roots.append(len(nodes))
-            nodes.append({"name": bone})
-        node = place[bone] if turning and bone in place else len(nodes) - 1
-        if turning:
-            values[node, "rotation"] = rotations.continuous(rotations.to_quaternion(rows))
+        elif name == _LOOK:
+            node = _new_node(document, "lookAt")
+            values[node, "rotation"] = _turns(rows)
+            extension["lookAt"] = {"node": node, "offsetFromHeadBone": [0.0, 0.06, 0.0]}
+        elif name.endswith(_TURN):
+            values[place[name.removesuffix(_TURN)], "rotation"] = _turns(rows)
         else:
-            expressions[name] = {"node": node}
+            node = _new_node(document, name)
             values[node, "translation"] = np.stack((rows, np.zeros_like(rows), np.zeros_like(rows)), 1)
-        if name == _LOOK:
-            look = {"lookAt": {"node": node, "offsetFromHeadBone": [0.0, 0.06, 0.0]}}
-    document.document["scenes"], document.document["scene"] = [{"nodes": roots}], 0
-    document.document["extensionsUsed"] = [EXTENSION]
-    document.document["extensions"] = {
-        EXTENSION: {
-            "specVersion": "1.0",
-            "humanoid": {"humanBones": {bone: {"node": index} for bone, index in place.items()}},
-            **({"expressions": {"custom": expressions}} if expressions else {}),
-            **look,
-        }
+            extension.setdefault("expressions", {}).setdefault("custom", {})[name] = {"node": node}
+    roots = [place["hips"], *range(len(BONES), len(document.part("nodes")))]
+    document.document |= {
+        "scene": 0,
+        "scenes": [{"nodes": roots}],
+        "extensionsUsed": [EXTENSION],
+        "extensions": {EXTENSION: extension},
     }
     extras = {"audio": sheet.facts["audio_name"]} if sheet.facts.get("audio_name") else {}
     gltf_animation.write(document, Clip(_NAME, sheet.rate, sheet.start, values, extras))
     document.save(path)
+
+
+def _skeleton(place: Mapping[str, int]) -> Iterator[dict[str, Any]]:
+    """The nodes of the humanoid bones."""
+    for bone, (_, _, offset) in BONES.items():
+        below = [place[other] for other, (_, parent, _) in BONES.items() if parent == bone]
+        yield {"name": bone, "translation": list(offset), **({"children": below} if below else {})}
+
+
+def _new_node(document: gltf.Gltf, name: str) -> int:
+    document.part("nodes").append({"name": name})
+    return len(document.part("nodes")) - 1
+
+
+def _turns(rows: FloatArray) -> FloatArray:
+    return rotations.continuous(rotations.to_quaternion(rows))
 
 
 def read(path: Path, setup: Setup) -> Sheet:
@@ -222,7 +229,7 @@ def _curves(document: gltf.Gltf, extension: Mapping[str, Any], clip: Clip) -> di
 FORMAT = Format(
     title="VRM animation",
     suffix=".vrma",
-    carries=(*scene_sheet.CARRIES, "body_pose", "translation"),
+    carries=("arkit", "tongue", "neck_pose", "head_pose", "eye_pose", "body_pose", "translation"),
     encode=encode,
     write=write,
     read=read,

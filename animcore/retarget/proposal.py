@@ -18,7 +18,7 @@ from animcore.retarget.reference import reference, row_of
 FloatArray = NDArray[np.float64]
 
 FEWEST = 3  # shapes or bones of a convention that make it one
-_WORTH = 0.03  # share of a performance that another convention must add to be used beside the first
+_WORTH = 0.02  # share of a performance that another convention must add to be used beside the first
 _OWN = frozenset((*ARKIT, *TONGUE))
 _LONELY = 0.35  # confidence, at most, of a convention that only single letters speak for
 
@@ -114,7 +114,7 @@ def _proposed(meshes: dict[str, tuple[str, ...]], bones: tuple[str, ...], images
     chosen: list[Profile] = []
     reached = 0.0
     while candidates:
-        worth = {name: _worth(profile, [*claimed.values(), *found]) for name, (profile, found) in candidates.items()}
+        worth = {name: _worth(profile, claimed, found) for name, (profile, found) in candidates.items()}
         best = max(worth, key=lambda name: worth[name])
         if chosen and worth[best] < reached + _WORTH:
             break
@@ -131,9 +131,11 @@ def _proposed(meshes: dict[str, tuple[str, ...]], bones: tuple[str, ...], images
     return _summary(chosen, list(claimed.values()), meshes, bones)
 
 
-def _worth(profile: Profile, entries: Sequence[Entry]) -> float:
-    """How much of a performance some channels can make; a doubtful convention counts less."""
-    return coverage(_map(profile.name, entries).explained) * (0.5 + 0.5 * _confidence(profile, entries))
+def _worth(profile: Profile, claimed: Mapping[str, Entry], entries: Sequence[Entry]) -> float:
+    """How much of a performance a rig can make with a convention beside those it has; a doubtful one adds less."""
+    before = coverage(_map("", list(claimed.values())).explained) if claimed else 0.0
+    after = coverage(_map(profile.name, [*claimed.values(), *entries]).explained)
+    return before + (after - before) * (0.5 + 0.5 * _confidence(profile, entries))
 
 
 def _summary(
