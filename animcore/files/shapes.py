@@ -15,7 +15,7 @@ from animcore.names import ARKIT, TONGUE
 from animcore.retarget import matching
 from animcore.retarget.face import FaceMap
 from animcore.retarget.profiles import Profile, profiles
-from animcore.retarget.proposal import from_profile, propose, propose_images
+from animcore.retarget.proposal import Proposal, from_profile, propose, propose_images
 
 _PERCENT = 2.0  # weights above are percent: a shape at 200 % of what its artist made is nobody's meaning
 _CLIPPED = 1.001
@@ -44,20 +44,19 @@ def decode(sheet: Sheet, setup: Setup) -> Motion:
         InputError: when no name is known.
     """
     names = tuple(sheet.curves)
-    known = matching.match(_OWN, names) if _is_own(setup) else {}
-    if known:
+    curves: dict[str, Array] = {}
+    if known := _own(names):
         curves = {ours: np.mean([sheet.curves[name] for name in theirs], axis=0) for ours, theirs in known.items()}
         return face_motion(replace(sheet, curves=curves), setup)
-    entries = propose({"": names}).entries
+    entries = _read_as(names).entries
     if not entries:
         raise InputError(
             f"None of the shapes {_listed(names)} has a name that is known here; the names of a profile of rigs/ are."
         )
-    curves = {}
     for entry in entries:
         raised = np.asarray(sheet.curves[entry.channel.targets[0][1]]) - entry.channel.rest
         for ours, amount in entry.recipe.items():
-            curves[ours] = curves.get(ours, 0.0) + raised * amount
+            curves[ours] = curves.get(ours, np.zeros(1)) + raised * amount
     return face_motion(replace(sheet, curves=curves), setup)
 
 
@@ -113,11 +112,26 @@ def _is_own(setup: Setup) -> bool:
     return setup.profile is None or _bare(setup.profile) == "arkit"
 
 
-def _strangers(names: Sequence[str], name: str) -> tuple[str, ...]:
+def _own(names: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Our name -> the names of a file that spell it; nothing where less than half of the file are our shapes."""
+    known = matching.match(_OWN, names)
+    return known if 2 * sum(map(len, known.values())) >= len(names) else {}
+
+
+@functools.lru_cache(maxsize=16)
+def _read_as(names: tuple[str, ...]) -> Proposal:
+    """What the shapes of a file mean."""
+    return propose({"": names})
+
+
+def _strangers(names: tuple[str, ...], name: str) -> tuple[str, ...]:
     """A sentence for the shapes of a file that have no known name, where others have."""
-    known = {one for theirs in matching.match(_OWN, names).values() for one in theirs}
-    strange = tuple(one for one in names if one not in known)
-    return (f"{name}: {_listed(strange)} are no ARKit shapes and were not used.",) if strange and known else ()
+    if known := {one for theirs in _own(names).values() for one in theirs}:
+        strange = tuple(one for one in names if one not in known)
+    else:
+        strange = _read_as(names).unknown
+    said = f"{name}: {_listed(strange)} have no name that is known here and were not used."
+    return (said,) if strange and len(strange) < len(names) else ()
 
 
 def _listed(names: Sequence[str]) -> str:
