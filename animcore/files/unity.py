@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +21,11 @@ from animcore.files import shapes
 from animcore.files.sheet import Array, Format, Setup, Sheet
 from animcore.files.text import text_of
 from animcore.files.timing import allowed, keys
-from animcore.motion import Event
+from animcore.motion import Event, EventKind
 from animcore.rates import exact_rate
 
 _FUNCTION = "OnAnimcoreEvent"
+_KINDS = get_args(EventKind)
 _PERCENT = 100.0
 _FAINT = 1.0  # percent: nothing moves visibly, so perhaps 0..1 was written by mistake
 _HEAD = """%YAML 1.1
@@ -135,7 +137,7 @@ def read(path: Path, setup: Setup) -> Sheet:
     try:
         read_keys = {name: np.array(found, np.float64) for name, found in curves.items()}
         sheet = _sampled(read_keys, exact_rate(rate[1]), path)
-        events = tuple(_event(*parts) for parts in _READ_EVENT.findall(text))
+        events = tuple(event for parts in _READ_EVENT.findall(text) if (event := _event(*parts)).kind in _KINDS)
     except ValueError as error:
         if isinstance(error, InputError):
             raise

@@ -76,6 +76,9 @@ def test_unity_finds_percent_on_the_mesh_and_its_events(tmp_path, motion):
     assert (event["functionName"], event["data"], event["messageOptions"]) == ("OnAnimcoreEvent", "word it's: so", "1")
     assert (float(event["time"]), float(event["floatParameter"])) == (0.75, 0.5)
     assert load(tmp_path / "take.anim", unity.FORMAT).events == motion.events
+    other = (tmp_path / "take.anim").read_text().replace("data: 'word it", "data: 'blob it")
+    (tmp_path / "take.anim").write_text(other)
+    assert load(tmp_path / "take.anim", unity.FORMAT).events == ()  # somebody else's
 
 
 def clip(*curves: str, rate: str = "60") -> str:
