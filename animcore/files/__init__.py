@@ -26,7 +26,7 @@ from animcore.files import (
     vmd,
     vrma,
 )
-from animcore.files.delivery import load
+from animcore.files.delivery import loaded
 from animcore.files.sheet import Format, Setup
 from animcore.motion import Motion
 
@@ -70,8 +70,8 @@ def format_named(name: str) -> Format:
     return FORMATS[name]
 
 
-def load_any(path: Path, setup: Setup | None = None) -> tuple[str, Motion]:
-    """Read a file of any format there is; returns the format's name and the motion.
+def load_any(path: Path, setup: Setup | None = None) -> tuple[str, Motion, tuple[str, ...]]:
+    """Read a file of any format there is; returns the format's name, the motion, and what was noticed in the file.
 
     The longest suffix that fits is tried first, so that `take.beat2.npz` is not taken for our own `.npz`.
 
@@ -89,7 +89,7 @@ def load_any(path: Path, setup: Setup | None = None) -> tuple[str, Motion]:
     reasons = []
     for name in reversed(fitting):
         try:
-            return name, load(path, FORMATS[name], setup)
+            return name, *loaded(path, FORMATS[name], setup)
         except InputError as error:
             reasons.append(str(error))
     raise InputError(reasons[0] if len(reasons) == 1 else f"{path.name} is none of {', '.join(fitting)}: {reasons[0]}")

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from animcore import batch
 from animcore.errors import InputError
 from animcore.files import livelink
 from animcore.files.delivery import deliver, load
@@ -218,3 +219,11 @@ def test_a_start_between_two_frames_is_kept(tmp_path, motion):
     back = load(tmp_path / "a.csv", livelink.FORMAT, Setup(early.rate))
     assert back.start == pytest.approx(0.31, abs=3e-5)
     assert np.abs(back.arkit - motion.arkit).max() < 1e-6
+
+
+def test_what_was_noticed_reaches_the_user(tmp_path):
+    recorded(tmp_path / "a.csv", codes_of(70, 60), degrees=12.0)
+    order = batch.Order(tmp_path / "out", formats=("npz",))
+    (take,) = batch.convert([tmp_path / "a.csv"], order)
+    assert take.error is None
+    assert any("taken for degrees" in sentence for sentence in take.warnings)
