@@ -111,7 +111,7 @@ def _body(contents: arrays.Contents, path: Path) -> Array:
         return arrays.frames_of(contents, "poses", 165 if width == 165 else 156, path)
     if "root_orient" not in contents or "pose_body" not in contents:
         raise InputError(f"{path.name} is no AMASS file: it has neither poses nor root_orient and pose_body.")
-    count = len(contents["pose_body"])
+    count = len(arrays.frames_of(contents, "pose_body", 63, path))
     body = np.zeros((count, 55, 3), np.float32)
     for name, joints in _PARTS.items():
         if name in contents:

@@ -87,9 +87,11 @@ def rate_in(contents: Contents, setup: Setup, path: Path) -> Fraction:
     Raises:
         InputError: when neither is known.
     """
-    for name in RATE_NAMES:
-        if name in contents:
-            return exact_rate(float(contents[name].reshape(-1)[0]))
+    for name in (name for name in RATE_NAMES if name in contents):
+        stated = contents[name]
+        if stated.size != 1 or stated.dtype.kind not in "fiu":
+            raise InputError(f"{path.name}: {name} is no frame rate.")
+        return exact_rate(float(stated.reshape(-1)[0]))
     if setup.rate is None:
         raise InputError(f"{path.name} does not say its frame rate; give it (--fps).")
     return setup.rate

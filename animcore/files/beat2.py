@@ -55,8 +55,11 @@ def read(path: Path, setup: Setup) -> Sheet:
     names = (*_WIDTHS, *_FACTS, "betas", *arrays.RATE_NAMES)
     contents, notes = arrays.contents_of(path, names)
     curves = {name: arrays.frames_of(contents, name, width, path) for name, width in _WIDTHS.items()}
-    allowed(len(curves["poses"]), path.name)
-    if not len(curves["poses"]):
+    lengths = {name: len(values) for name, values in curves.items()}
+    if len(set(lengths.values())) > 1:
+        parts = ", ".join(f"{count} of {name}" for name, count in lengths.items())
+        raise InputError(f"{path.name} has frames of different numbers ({parts}); it mixes two takes.")
+    if not allowed(lengths["poses"], path.name):
         raise InputError(f"{path.name} has no frames.")
     curves["poses"], turned = arrays.radians(curves["poses"], path)
     curves["trans"], moved = arrays.metres(curves["trans"], path)

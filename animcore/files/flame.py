@@ -120,7 +120,7 @@ def _frames(contents: arrays.Contents, name: str, count: int, path: Path) -> Arr
     if name not in contents:
         return np.zeros((count, width), np.float32)
     values = np.atleast_2d(contents[name])
-    if name == "expr" and values.ndim == 2 and values.shape[1] < width:
+    if name == "expr" and values.ndim == 2 and values.shape[1] < width and values.dtype.kind in "fiu":
         contents = {name: np.pad(values, ((0, 0), (0, width - values.shape[1])))}
     found = arrays.frames_of(contents, name, width, path)
     if len(found) == count:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import pickle
 import zipfile
 from fractions import Fraction
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from animcore.errors import InputError
 from animcore.files import amass, beat2, flame
@@ -109,7 +112,7 @@ def test_wrong_units_and_mixed_models_are_noticed(tmp_path, changes, words):
     [
         ({"poses": None}, "no poses"),
         ({"poses": random(6, 156)}, "165"),
-        ({"poses": random(7, 165)}, "equally long"),
+        ({"poses": random(7, 165)}, "two takes"),
         ({"poses": random(0, 165), "expressions": random(0, 100), "trans": random(0, 3)}, "no frames"),
         ({"poses": np.full((6, 165), np.nan)}, "not numbers"),
         ({"poses": np.full((6, 165), "a")}, "no numbers"),
@@ -284,3 +287,28 @@ def test_a_face_that_is_not_written_is_said(tmp_path):
 def test_a_hundred_thousand_frames(tmp_path):
     motion = Motion(Fraction(60), head_pose=np.zeros((100_000, 3), np.float32))
     assert deliver(motion, tmp_path / "take.flame.npz", flame.FORMAT).frames == 100_000
+
+
+KEYS = (
+    "poses", "trans", "expressions", "expr", "jaw_pose", "neck_pose", "eyes_pose", "rotation", "translation", "basis",
+    "root_orient", "pose_body", "pose_hand", "pose_jaw", "mocap_frame_rate", "fps", "betas", "gender", "model",
+)  # fmt: skip
+VALUES = (
+    np.zeros((4, 165)), np.zeros((4, 156)), np.zeros((4, 100)), np.zeros((4, 63)), np.zeros((4, 3)), np.zeros((4, 6)),
+    np.zeros((0, 3)), np.zeros(()), np.zeros(3), np.zeros((4, 3, 2)), np.array("text"), np.array(["a", "b"]),
+    np.zeros((4, 3), complex), np.zeros((4, 3), bool), np.array(30), np.array(-1.0), np.array([]),
+    np.full((4, 3), np.inf), None,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("form", [beat2.FORMAT, amass.FORMAT, amass.SMPLX_FORMAT, flame.FORMAT])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(changes=st.dictionaries(st.sampled_from(KEYS), st.sampled_from(range(len(VALUES))), min_size=1, max_size=4))
+def test_no_arrays_break_a_reader(tmp_path, form, changes):
+    whole = tmp_path / "whole.npz"
+    if not whole.exists():
+        deliver(Motion(Fraction(30), body_pose=random(4, 55, 3), jaw_pose=random(4, 3)), whole, form)
+    contents = arrays(whole) | {name: VALUES[index] for name, index in changes.items()}
+    np.savez(tmp_path / "take.npz", **{name: values for name, values in contents.items() if values is not None})
+    with contextlib.suppress(InputError):
+        assert load(tmp_path / "take.npz", form).frame_count in (1, 3, 4)
