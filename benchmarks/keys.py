@@ -21,10 +21,11 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-import blender_addon
-from blender_addon import rigs, takes
 from blender_addon.motion_file import Motion
 from blender_addon.profiles import driving
+
+import blender_addon
+from blender_addon import rigs, takes
 
 
 def main() -> None:

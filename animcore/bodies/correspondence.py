@@ -133,7 +133,9 @@ def correspond(
 
 def _check(other: Surface) -> None:
     if len(other.triangles) < 4 or not np.isfinite(other.points).all():
-        raise InputError("The mesh has no surface that could be compared: too few faces, or places that are no numbers.")
+        raise InputError(
+            "The mesh has no surface that could be compared: too few faces, or places that are no numbers."
+        )
     if other.triangles.min() < 0 or other.triangles.max() >= len(other.points):
         raise InputError("The mesh has faces of vertices that it does not have.")
 
