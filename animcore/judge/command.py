@@ -116,20 +116,20 @@ def collect(
     if unknown:
         raise InputError(f"There is no clip {unknown[0]!r} in {options.truth}; there are {', '.join(truths)}.")
     outputs = dict(zip(pairing.names(options.output, options.name), options.output, strict=True))
-    clips, notes = [], []
+    clips, left_out = [], []
     wanted = options.clip or list(truths)
     for index, clip in enumerate(wanted):
         progress(index / len(wanted), clip)
         paths = {name: pairing.takes_of(output, clip, single) for name, output in outputs.items()}
-        absent = [name for name, found in paths.items() if not found]
-        if absent:
-            notes.append(f"{clip} was left out: {', '.join(absent)} has nothing named so.")
+        if not all(paths.values()):
+            left_out.append(clip)
             continue
         read = {name: [_load(path, options, face, setup) for path in found] for name, found in paths.items()}
         clips.append(Clip(clip, _load(truths[clip], options, face, setup), read))
     if not clips:
         raise InputError(f"No clip of {options.truth} is in every output; outputs are found by the truth's file name.")
-    return clips, tuple(notes)
+    few = ", ".join(left_out[:5]) + (" ..." if len(left_out) > 5 else "")
+    return clips, (f"{len(left_out)} clip(s) that not every output has were left out: {few}",) if left_out else ()
 
 
 def _load(path: Path, options: argparse.Namespace, face: Face, setup: Setup) -> Take:
@@ -179,6 +179,8 @@ def _sounds(given: Path | None, clips: Sequence[Clip], needed: bool) -> dict[str
         sound = _sound(given, clip)
         if sound is not None:
             found[clip.name] = sound
+            if needed:
+                audio.load(sound)  # a broken one is better known before a film is drawn
         elif needed or given is not None:
             raise InputError(
                 f"There is no sound for {clip.name}; put it beside the truth under its name, or --sound FILE."

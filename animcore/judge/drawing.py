@@ -27,12 +27,13 @@ _BACKGROUND = (0.16, 0.17, 0.19)
 _LIGHTS = (((-0.5, 0.6, 0.8), 0.75), ((0.8, 0.1, 0.5), 0.25))
 _AMBIENT = 0.22
 _TURN = np.radians(14)  # of the head to the side, so that lips that come forward are seen
-_TALL = 0.225  # metres from the lower to the upper edge of the picture
+_TALL = 0.185  # metres from the lower to the upper edge of the picture
 _FINER = 2  # times as many pixels are drawn each way, then averaged
 _LOOK = np.radians(30)  # that eyes turn at a weight of 1
 _EYE_RADIUS = 0.0122
 _IRIS_ANGLE, _PUPIL_ANGLE = np.radians(28), np.radians(12)
 _RINGS, _SEGMENTS = 16, 28
+_EDGE = 1e-3  # share of a triangle that its neighbour may overlap, so that rounding leaves no gap
 # Weights that turn each eye: to the character's left less to the right, down less up.
 _LOOKS = (
     ("eyeLookOutLeft", "eyeLookInLeft", "eyeLookDownLeft", "eyeLookUpLeft"),
@@ -120,44 +121,68 @@ def draw(weights: Array, height: int, width: int) -> Image:
 
 def _middle(model: Head) -> Array:
     """What the camera looks at: between eyes and mouth."""
-    middle: Array = model.eyes.mean(0) - np.array([0.0, 0.037, 0.0])
+    middle: Array = model.eyes.mean(0) - np.array([0.0, 0.043, 0.0])
     return middle
 
 
 def _raster(flat: Array, depth: Array, triangles: NDArray[np.int64], colours: Array, height: int, width: int) -> Array:
-    """(height, width, 3) the nearest triangle's colour in each pixel; triangles seen from behind are left out.
-
-    Every pixel of every triangle's bounding box is tried at once; what lies inside is put down from far to near.
-    """
-    corners = flat.astype(np.float32)[triangles]
-    first, second = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
-    area = first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]
-    low = np.clip(np.ceil(corners.min(1)), 0, [width, height]).astype(np.int32)
-    size = np.clip(np.floor(corners.max(1)) + 1, 0, [width, height]).astype(np.int32) - low
-    shown = np.flatnonzero((area < -1e-9) & (size > 0).all(1))  # rows count downwards, so a front has a negative area
-    count = size[shown].prod(1)
-    which = np.repeat(shown, count)
-    inner = np.arange(len(which), dtype=np.int32) - np.repeat((np.cumsum(count) - count).astype(np.int32), count)
-    column = low[which, 0] + inner % size[which, 0]
-    row = low[which, 1] + inner // size[which, 0]
-    # barycentric coordinates are planes over the picture: their slopes and start are known once a triangle
-    slopes = np.stack([second[:, 1], -second[:, 0], -first[:, 1], first[:, 0]], 1) / area[:, None]
-    start = -np.einsum("fks,fs->fk", slopes.reshape(-1, 2, 2), corners[:, 0])
-    u = slopes[which, 0] * column + slopes[which, 1] * row + start[which, 0]
-    v = slopes[which, 2] * column + slopes[which, 3] * row + start[which, 1]
-    inside = (u >= 0) & (v >= 0) & (u + v <= 1)
-    which, u, v = which[inside], u[inside], v[inside]
-    share = np.stack([1 - u - v, u, v], 1).astype(np.float32)
-    near = (depth[triangles[which]] * share).sum(1)
-    place = row[inside] * width + column[inside]
-    order = np.argsort(near, kind="stable")
+    """(height, width, 3) the nearest triangle's colour in each pixel; triangles seen from behind are left out."""
+    planes, which, row, column = _covered(flat[triangles].astype(np.float32), height, width)
+    across, down = column.astype(np.float32), row.astype(np.float32)
+    share = np.empty((3, len(which)), np.float32)
+    share[1] = planes[which, 0] * across + planes[which, 1] * down + planes[which, 2]
+    share[2] = planes[which, 3] * across + planes[which, 4] * down + planes[which, 5]
+    share[0] = 1 - share[1] - share[2]
+    heights = depth.astype(np.float32)[triangles]
+    near = sum(heights[which, corner] * share[corner] for corner in range(3))
+    place = row * width + column
     best = np.full(height * width, -1)
-    best[place[order]] = order  # of several, the last stays: the nearest
+    best[place] = np.arange(len(place))
+    several = np.flatnonzero(np.bincount(place, minlength=len(best))[place] > 1)
+    several = several[np.argsort(near[several])]
+    best[place[several]] = several  # the last stays: the nearest
     canvas = np.tile(np.array(_BACKGROUND, np.float32) ** 2.2, (height * width, 1))
     filled = np.flatnonzero(best >= 0)
     chosen = best[filled]
-    canvas[filled] = (colours[triangles[which[chosen]]] * share[chosen, :, None]).sum(1)
+    corners = triangles[which[chosen]]
+    canvas[filled] = sum(colours[corners[:, corner]] * share[corner, chosen, None] for corner in range(3))
     return canvas.reshape(height, width, 3)
+
+
+def _covered(
+    corners: Array, height: int, width: int
+) -> tuple[Array, NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Which pixels each triangle (F, 3, 2) that faces the viewer covers, all at once.
+
+    Returns:
+        planes: (F, 6) slopes and start over columns and rows of the shares of the second and the third corner.
+        which, row, column: of every pixel of every such triangle.
+    """
+    first, second = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
+    area = first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]
+    area = np.where(area < -1e-6, area, np.inf)  # rows count downwards, so that a front has a negative area
+    slopes = np.stack([second[:, 1], -second[:, 0], -first[:, 1], first[:, 0]], 1) / area[:, None]
+    start = -np.einsum("fks,fs->fk", slopes.reshape(-1, 2, 2), corners[:, 0])
+    planes = np.stack([*slopes[:, :2].T, start[:, 0], *slopes[:, 2:].T, start[:, 1]], 1)
+    top = np.clip(np.ceil(corners[..., 1].min(1)), 0, height).astype(np.int64)
+    tall = np.clip(np.floor(corners[..., 1].max(1)) + 1, 0, height).astype(np.int64) - top
+    which, inner = _spread(np.where(np.isfinite(area), np.maximum(tall, 0), 0))
+    row = top[which] + inner
+    # each of the three shares is 0 at one column of a row: the pixels lie between the last rise and the first fall
+    second_, third = planes[which, :3], planes[which, 3:]
+    shares = np.stack([second_, third, np.array([0, 0, 1], np.float32) - second_ - third])
+    slope, here = shares[..., 0], shares[..., 1] * row + shares[..., 2] + _EDGE
+    zero = -here / np.where(slope == 0, 1e-12, slope)
+    left = np.clip(np.ceil(np.where(slope > 0, zero, -np.inf).max(0)), 0, width).astype(np.int64)
+    right = np.clip(np.floor(np.where(slope < 0, zero, np.inf).min(0)) + 1, 0, width).astype(np.int64)
+    line, inner = _spread(np.maximum(right - left, 0))
+    return planes, which[line], row[line], left[line] + inner
+
+
+def _spread(counts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Each index as often as it counts, and the numbers from 0 within each."""
+    which = np.repeat(np.arange(len(counts)), counts)
+    return which, np.arange(len(which)) - np.repeat(np.cumsum(counts) - counts, counts)
 
 
 def _normals(points: Array, triangles: NDArray[np.int64]) -> Array:

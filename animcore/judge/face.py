@@ -47,6 +47,11 @@ class Face:
     eye_distance: float
     up: int = 1
 
+    @property
+    def whole(self) -> bool:
+        """Whether there is more of it than the lips."""
+        return bool(self.upper.any())
+
     def opening(self, weights: Array) -> Array:
         """(T,) how far the lips are apart beyond rest over the distance of the eyes, from (T, 52); 0 where crossed."""
         points = self._probes_at(weights)

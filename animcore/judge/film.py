@@ -22,10 +22,11 @@ from animcore.progress import Progress, silent
 Array = NDArray[np.floating[Any]]
 Image = NDArray[np.uint8]
 
-HEIGHT, WIDTH, STRIP = 440, 400, 110  # pixels of a head, and of the curves under both
+HEIGHT, WIDTH, STRIP = 400, 360, 100  # pixels of a head, and of the curves under both
 FASTEST = Fraction(30)  # frames a second that are drawn at most
 _PAGE = 6.0  # seconds of curves seen at once
-_INK, _GREY, _LINES = (235, 235, 235), (120, 125, 132), ((120, 200, 255), (255, 170, 90))
+_INK, _GREY, _DARK = (235, 235, 235), (120, 125, 132), (24, 24, 24)
+_LINES = ((120, 200, 255), (255, 170, 90))
 
 
 @dataclass(frozen=True)
@@ -96,8 +97,15 @@ class _Strip:
         place = (now - begin) / _PAGE * width
         pen.line([(place, HEIGHT), (place, HEIGHT + STRIP)], fill=_INK)
         for side, name in enumerate(names):
-            pen.text((side * WIDTH + 10, 8), name, fill=_LINES[side], font_size=18)
-        pen.text((8, HEIGHT + 4), "opening of the lips; grey: the truth", fill=_GREY, font_size=12)
+            pen.text((side * WIDTH + 10, 8), name, fill=_LINES[side], font_size=18, stroke_width=2, stroke_fill=_DARK)
+        pen.text(
+            (8, HEIGHT - 18),
+            "opening of the lips; grey: truth",
+            fill=_INK,
+            font_size=12,
+            stroke_width=2,
+            stroke_fill=_DARK,
+        )
         return np.asarray(picture)
 
 

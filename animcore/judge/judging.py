@@ -52,7 +52,13 @@ MEASURES: tuple[Measure, ...] = (
     Measure("r_width", "", 1.0, 3, "correlation of the mouth's width, the best within two frames"),
     Measure("closure_f1", "", 1.0, 3, "F1 of the frames with closed lips"),
     Measure("dynamics", "", 1.0, 3, "speed of the opening for its spread, over the truth's"),
-    Measure("lag_ms", "ms", 0.0, 0, "how late the opening is (below 0: early), to 5 ms within 300"),
+    Measure(
+        "lag_ms",
+        "ms",
+        0.0,
+        0,
+        "how late the opening is (below 0: early), to 5 ms within 300; none where r stays below 0.3",
+    ),
     Measure("lve_mm", "mm", 0.0, 2, "lip vertex error: largest lip vertex distance of each frame, averaged"),
     Measure("lve_mm2", "mm²", 0.0, 2, "the same squared before averaging, as FaceFormer and CodeTalker print it"),
     Measure("mve_mm", "mm", 0.0, 3, "mean vertex error: distance of all face vertices, averaged (FaceDiffuser)"),
@@ -183,10 +189,10 @@ def _vertices(truth: Array, weights: Array, face: Face) -> tuple[Array, dict[str
     values = {
         "lve_mm": float(error.mean()),
         "lve_mm2": float(np.square(error).mean()),
-        "mve_mm": float(np.concatenate(skin).mean()),
         "r_jaw": measures.correlation(weights[:, jaw], truth[:, jaw]),
     }
-    if face.upper.any():
+    if face.whole:
+        values["mve_mm"] = float(np.concatenate(skin).mean())
         values["fdd_mm2"] = measures.dynamics_deviation(np.concatenate(moves), np.concatenate(true_moves))
     return error, values
 

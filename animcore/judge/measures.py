@@ -18,6 +18,7 @@ Array = NDArray[np.floating[Any]]
 CLOSED = 0.15  # of the 95th percentile of the opening: below it the lips count as closed
 REACH = 2  # frames that r_open and r_width may be moved by, as the sound of a video is often off by as much
 LAG_REACH, LAG_STEP = 0.3, 0.005  # seconds
+ALIKE = 0.3  # correlation below which two curves have nothing in common to be late with
 
 
 def lip_distances(lips: Array, truth: Array) -> Array:
@@ -97,13 +98,14 @@ def best_correlation(a: Array, b: Array, reach: int = REACH) -> float:
 def lag(times: Array, truth: Array, own_times: Array, curve: Array) -> float:
     """Seconds that a curve (S,) at `own_times` comes after the truth (T,) at `times`, below 0 where it is early.
 
-    The move within 0.3 s either way that correlates best, in steps of 5 ms; the smallest of equals. NaN for a flat
-    curve.
+    The move within 0.3 s either way that correlates best, in steps of 5 ms; the smallest of equals. NaN where
+    even that correlates below 0.3.
     """
     steps = round(LAG_REACH / LAG_STEP)
     moves = sorted(range(-steps, steps + 1), key=abs)
     scores = [correlation(np.interp(times + move * LAG_STEP, own_times, curve), truth) for move in moves]
-    return moves[int(np.nanargmax(scores))] * LAG_STEP if np.nanmax(scores) > 0 else float("nan")
+    best = int(np.nanargmax(scores))
+    return moves[best] * LAG_STEP if scores[best] >= ALIKE else float("nan")
 
 
 def closed(opening: Array) -> NDArray[np.bool_]:
