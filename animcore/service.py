@@ -11,11 +11,13 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
 
 import animcore
 from animcore.errors import AnimcoreError, Cancelled, InputError
+from animcore.progress import Progress, part
 
 PROTOCOL = 1
 _LAST_WORDS = 3.0  # seconds a cancelled job is given to leave no half-written file
@@ -118,12 +120,27 @@ def _generate(request: dict[str, Any], progress: Callable[[float, str], None]) -
     direction = Direction.from_dict(request.get("direction", {}))
     motion, facts = batch.generate(Path(_wanted(request, "audio")), rate, direction, progress)
     motion.save(out)
+    if "map" in request:
+        _solve(Path(request["map"]), motion, Path(_wanted(request, "values")))
     return {"motion": str(out), "frames": motion.frame_count, **_facts(facts)}
+
+
+def _solve(rig: Path, motion: Any, out: Path) -> None:
+    """Write what the channels of a rig have to do for a motion: `names` (K,) and `values` (T, K)."""
+    import numpy as np
+
+    from animcore.atomic import whole_file
+    from animcore.retarget.face import FaceMap
+
+    found = FaceMap.load(rig)
+    with whole_file(out) as temporary:
+        np.savez(temporary, names=np.array(found.names), values=found.solve(motion))
 
 
 def _export(request: dict[str, Any], progress: Callable[[float, str], None]) -> dict[str, Any]:
     from animcore import batch, files
     from animcore.files.sheet import Setup
+    from animcore.motion import Motion
 
     wanted = request.get("setup", {})
     setup = Setup(
@@ -133,12 +150,26 @@ def _export(request: dict[str, Any], progress: Callable[[float, str], None]) -> 
         character=Path(wanted["character"]) if wanted.get("character") else None,
     )
     order = batch.Order(Path(_wanted(request, "folder")), _wanted(request, "formats"), setup=setup)
-    (take,) = batch.convert([Path(_wanted(request, "motion"))], order, progress)
+    motion = Path(_wanted(request, "motion"))
+    (take,) = batch.convert([motion], order, part(progress, 0.0, 0.5))
     if take.error is not None:
         raise InputError(take.error)
-    titles = {name: files.FORMATS[name].title for name in order.formats}
-    reports = zip(titles.values(), take.reports, strict=True)
-    return {"files": [_report(title, report) for title, report in reports]}
+    written = [(files.FORMATS[name].title, report) for name, report in zip(order.formats, take.reports, strict=True)]
+    written += _checked(Motion.load(motion), request.get("check", {}), part(progress, 0.5, 1.0))
+    return {"files": [_report(title, report) for title, report in written]}
+
+
+def _checked(motion: Any, made: dict[str, dict[str, Any]], progress: Progress) -> list[tuple[str, Any]]:
+    """Read files back that the parent wrote of a motion itself: format -> its `path` and when it starts there (s)."""
+    from animcore import files
+    from animcore.files.delivery import compared
+
+    reports = []
+    for index, (name, file) in enumerate(made.items()):
+        path, form = Path(file["path"]), files.format_named(name)
+        progress(index / len(made), f"Reading {path.name} back")
+        reports.append((form.title, compared(replace(motion, start=file["start"]), path, form)))
+    return reports
 
 
 def _report(title: str, report: Any) -> dict[str, Any]:

@@ -53,7 +53,26 @@ class ANIMCORE_PT_direction(_Sidebar, bpy.types.Panel):  # noqa: N801 (Blender's
         self.layout.prop(settings, "seed")
 
 
-CLASSES = (ANIMCORE_PT_main, ANIMCORE_PT_direction)
+class ANIMCORE_PT_deliver(_Sidebar, bpy.types.Panel):  # noqa: N801 (Blender's own naming)
+    """The take as files for other programs."""
+
+    bl_label = "Deliver"
+    bl_parent_id = "ANIMCORE_PT_main"
+    bl_options = {"DEFAULT_CLOSED"}  # noqa: RUF012
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draw folder, formats and the button."""
+        settings = properties.of(context.scene)
+        row = self.layout.row(align=True)
+        row.prop(settings, "deliver_folder", text="")
+        row.operator("animcore.pick_folder", text="", icon="FILE_FOLDER")
+        self.layout.column(align=True).prop(settings, "deliver_formats")
+        self.layout.operator("animcore.deliver", icon="EXPORT")
+        if _running("export"):
+            self.layout.label(text="Writing and reading back ...", icon="SORTTIME")
+
+
+CLASSES = (ANIMCORE_PT_main, ANIMCORE_PT_direction, ANIMCORE_PT_deliver)
 
 
 def _draw_character(column: bpy.types.UILayout, settings: properties.AnimcoreSettings, width: int) -> None:
@@ -97,7 +116,7 @@ def _draw_voice(column: bpy.types.UILayout, settings: properties.AnimcoreSetting
 
 def _draw_generate(layout: bpy.types.UILayout, scene: bpy.types.Scene, width: int) -> None:
     column = layout.column()
-    if (job := _running("generate")) is not None:
+    if (job := _running("generate") or _running("export")) is not None:
         _draw_progress(column.box().column(), job)
     else:
         button = column.column()

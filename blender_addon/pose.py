@@ -28,6 +28,11 @@ def local_rotations(poses: NDArray, rest: Array, character_axes: Array) -> Array
     return np.asarray(poses, np.float64) @ (np.asarray(rest).T @ np.asarray(character_axes)).T
 
 
+def character_rotations(local: NDArray, rest: Array, character_axes: Array) -> Array:
+    """Undo `local_rotations`: (T, 3) axis-angle in a bone's own axes -> in the character's."""
+    return np.asarray(local, np.float64) @ (np.asarray(rest).T @ np.asarray(character_axes))
+
+
 def split(head: NDArray, neck: NDArray | None, has_head: bool, has_neck: bool) -> tuple[NDArray | None, NDArray | None]:
     """Share the rotation of head and neck (T, 3) among the bones that there are; returns (head, neck).
 
@@ -77,6 +82,17 @@ def eulers(vectors: NDArray, order: str) -> Array:
     angles[:, first] = np.arctan2(sign * matrix[:, last, middle], matrix[:, last, last])
     angles[:, last] = np.arctan2(sign * matrix[:, middle, first], matrix[:, first, first])
     return np.unwrap(angles, axis=0)
+
+
+def from_eulers(angles: NDArray, order: str) -> Array:
+    """Undo `eulers`: Blender's Euler angles (T, 3) for an order such as ``"XYZ"`` -> axis-angle (T, 3)."""
+    angles = np.asarray(angles, np.float64)
+    rotation = np.tile([1.0, 0.0, 0.0, 0.0], (len(angles), 1))
+    for axis in ("XYZ".index(letter) for letter in order):
+        turn = np.zeros((len(angles), 4))
+        turn[:, 0], turn[:, 1 + axis] = np.cos(angles[:, axis] / 2.0), np.sin(angles[:, axis] / 2.0)
+        rotation = multiply(turn, rotation)  # the first letter turns first, about the outer axes
+    return axis_angles(rotation)
 
 
 def angles_and_axes(vectors: NDArray) -> Array:

@@ -7,6 +7,8 @@ from typing import Any
 
 import bpy
 
+from animcore.files import FORMATS
+
 REGIONS: tuple[str, ...] = ("lips", "jaw", "brows", "cheeks", "blinks", "gaze", "head")
 
 
@@ -64,6 +66,20 @@ class AnimcoreSettings(bpy.types.PropertyGroup):
         description="Put the voice on the sequencer, at the start frame",
         default=True,
         options=set(),
+    )
+
+    deliver_folder: bpy.props.StringProperty(
+        name="Folder", description="The folder that delivered files go into", options=set()
+    )
+    deliver_formats: bpy.props.EnumProperty(
+        name="Formats",
+        description="What the take is written as",
+        items=[
+            (name, f"{form.title} (*{form.suffix})", f"Holds {', '.join(form.carries).replace('_', ' ')}", 1 << number)
+            for number, (name, form) in enumerate(FORMATS.items())
+        ],
+        default={"livelink"},
+        options={"ENUM_FLAG"},
     )
 
     seed: bpy.props.IntProperty(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from animcore.errors import InputError
-from animcore.files import livelink, npz
+from animcore.files import blender_formats, glb, livelink, npz, pc2, usd, vrma
 from animcore.files.delivery import load
 from animcore.files.sheet import Format, Setup
 from animcore.motion import Motion
@@ -13,6 +13,12 @@ from animcore.motion import Motion
 FORMATS: dict[str, Format] = {
     "livelink": livelink.FORMAT,
     "npz": npz.FORMAT,
+    "glb": glb.FORMAT,
+    "vrma": vrma.FORMAT,
+    "fbx": blender_formats.FBX,
+    "usd": usd.FORMAT,
+    "alembic": blender_formats.ALEMBIC,
+    "pc2": pc2.FORMAT,
 }
 
 

@@ -79,6 +79,17 @@ def load(path: Path, form: Format, setup: Setup | None = None) -> Motion:
     return form.decode(form.read(path, setup), setup)
 
 
+def compared(motion: Motion, path: Path, form: Format, setup: Setup | None = None) -> Report:
+    """Read a file back that another program wrote of a motion, and compare track by track; nothing is refused."""
+    setup = replace(setup or Setup(), rate=motion.rate)
+    try:
+        found = form.read(path, setup)
+        tracks = track_errors(motion, form.decode(found, setup))
+    except InputError as error:
+        return Report(path, 0, error=str(error))
+    return Report(path, found.frame_count, tracks=tracks, lacks=tuple(_left_out(motion, form)))
+
+
 def track_errors(motion: Motion, other: Motion) -> dict[str, float]:
     """Return the largest absolute difference of each track that two motions share, over the frames of the second.
 

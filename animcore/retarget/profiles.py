@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import functools
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any, Literal
 
 from animcore.retarget import matching
 
@@ -15,7 +17,31 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 _INSTALLED = _PACKAGE / "rigs"  # inside the package; in a checkout beside it
 RIGS = _INSTALLED if _INSTALLED.is_dir() else _PACKAGE.parent / "rigs"
 ROLES: tuple[str, ...] = ("head", "neck", "jaw", "left_eye", "right_eye")
-_ENOUGH = 3  # shapes of a convention that make it likely
+BoneKind = Literal["turn", "move", "slide"]
+AXES: tuple[str, ...] = ("left", "up", "forward")  # of the character
+
+
+@dataclass(frozen=True)
+class BoneChannel:
+    """One thing that a bone of the face can do.
+
+    Attributes:
+        bone: its name.
+        kind: `turn` about, or `move` along, an axis of the character; `slide` along an axis of the bone itself.
+        axis: 0 the character's left, 1 up, 2 forward; of `slide` the bone's x, y, z.
+        amount: radians, distances between the outer eye corners, or the bone's own units, that do what the recipe says.
+        recipe: what it then does, in weights of our tracks.
+        low: least value, in the same unit.
+        high: greatest value.
+    """
+
+    bone: str
+    kind: BoneKind
+    axis: int
+    amount: float
+    recipe: Mapping[str, float]
+    low: float
+    high: float
 
 
 @dataclass(frozen=True)
@@ -25,8 +51,16 @@ class Profile:
     name: str
     order: int
     drives: bool = False
+    kind: str = "shape"
     shapes: tuple[str, ...] = ()
     essential: tuple[str, ...] = ()
+    recipes: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    direct: Mapping[str, str] = field(default_factory=dict)
+    ranges: Mapping[str, tuple[float, float, float]] = field(default_factory=dict)
+    aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    prefixes: tuple[str, ...] = ()
+    note: str = ""
+    face_bones: tuple[BoneChannel, ...] = ()
     regions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     bones: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -48,18 +82,6 @@ def driving() -> Profile:
     return next(profile for profile in profiles() if profile.drives)
 
 
-def likely_convention(names: Sequence[str]) -> str | None:
-    """Say which convention, other than the engine's own, the names of shapes look like; None where none."""
-    present = set(map(matching.canonical, names))
-    score = {
-        profile.name: len(present & set(map(matching.canonical, profile.shapes)))
-        for profile in profiles()
-        if not profile.drives
-    }
-    best = max(score, key=lambda name: score[name])
-    return best if score[best] >= _ENOUGH else None
-
-
 def find_bones(names: Sequence[str]) -> tuple[str, dict[str, str]]:
     """Find the bones of the face by their names; returns the profile's name and bone names by role of `ROLES`."""
     by_profile = {
@@ -79,12 +101,32 @@ def find_bones(names: Sequence[str]) -> tuple[str, dict[str, str]]:
 def _read(path: Path) -> Profile:
     data = tomllib.loads(path.read_text(encoding="utf-8"))
     shapes = data.get("shapes", {})
+    direct = data.get("direct", {})
+    shared = Counter(direct.values())  # halves and quarters of a track do their part of it
+    recipes = data.get("recipes", {}) | {name: {track: 1.0 / shared[track]} for name, track in direct.items()}
     return Profile(
         name=data["name"],
         order=data["order"],
         drives=shapes.get("drives", False),
-        shapes=tuple(shapes.get("names", ())),
+        kind=shapes.get("kind", "shape"),
+        shapes=tuple(shapes.get("names", recipes)),
         essential=tuple(shapes.get("essential", ())),
+        recipes=MappingProxyType({name: MappingProxyType(recipe) for name, recipe in recipes.items()}),
+        direct=MappingProxyType(direct),
+        ranges=MappingProxyType({name: tuple(limits) for name, limits in data.get("ranges", {}).items()}),
+        aliases=MappingProxyType({name: tuple(others) for name, others in data.get("aliases", {}).items()}),
+        prefixes=tuple(shapes.get("prefixes", ())),
+        note=shapes.get("note", ""),
+        face_bones=tuple(_face_bones(data.get("face_bones", {}))),
         regions=MappingProxyType({name: tuple(starts) for name, starts in data.get("regions", {}).items()}),
         bones=MappingProxyType({role: tuple(names) for role, names in data.get("bones", {}).items()}),
     )
+
+
+def _face_bones(table: Mapping[str, list[dict[str, Any]]]) -> Iterator[BoneChannel]:
+    for bone, entries in table.items():
+        for entry in entries:
+            kind: BoneKind = "turn" if "turn" in entry else "move" if "move" in entry else "slide"
+            axes, amount = ("xyz" if kind == "slide" else AXES), entry["amount"]
+            low, high = entry.get("range", (min(0.0, amount), max(0.0, amount)))
+            yield BoneChannel(bone, kind, axes.index(entry[kind]), amount, entry["recipe"], low, high)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .character import ANIMCORE_OT_add_character, ANIMCORE_OT_use_selected
+from .deliver import ANIMCORE_OT_deliver, ANIMCORE_OT_pick_folder
 from .generate import ANIMCORE_OT_cancel, ANIMCORE_OT_generate
 from .help import ANIMCORE_OT_check_engine, ANIMCORE_OT_copy_report, ANIMCORE_OT_dismiss
 from .voice import ANIMCORE_OT_inspect, ANIMCORE_OT_pick_audio
@@ -14,6 +15,8 @@ CLASSES = (
     ANIMCORE_OT_inspect,
     ANIMCORE_OT_generate,
     ANIMCORE_OT_cancel,
+    ANIMCORE_OT_pick_folder,
+    ANIMCORE_OT_deliver,
     ANIMCORE_OT_copy_report,
     ANIMCORE_OT_dismiss,
     ANIMCORE_OT_check_engine,

@@ -1,0 +1,183 @@
+"""FBX and Alembic (and for usd.py, USD), written and read back by Blender in a child process (blender.py).
+
+The character is the default one, or the user's `.blend`, `.fbx` or `.glb`. What is compared after reading back are the
+keys of shapes and of the face's bones; for Alembic, which holds vertices alone, where probes of every mesh with shapes
+are on every frame.
+"""
+
+from __future__ import annotations
+
+import functools
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from animcore.errors import InputError
+from animcore.files import blender, scene_sheet
+from animcore.files.sheet import Array, Format, Setup, Sheet
+from animcore.motion import Motion
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+_INSTALLED = _PACKAGE / "assets" / "character" / "character.blend"
+DEFAULT = _INSTALLED if _INSTALLED.is_file() else _PACKAGE.parent / "assets" / "character" / "character.blend"
+_SUB_FRAME = 1e-3  # of a frame that a start may be off the grid without being told
+
+
+def character(setup: Setup) -> Path:
+    """Return the file of the character.
+
+    Raises:
+        InputError: where there is none.
+    """
+    path = setup.character or DEFAULT
+    if not path.is_file():
+        raise InputError(f"There is no file {path}; give a character of your own (--character).")
+    return path.resolve()
+
+
+def encode(motion: Motion, setup: Setup) -> Sheet:
+    """Take what the character has shapes and bones for.
+
+    Raises:
+        InputError: where there is no Blender, no such character, or nothing of the motion that it could do.
+    """
+    path = character(setup)
+    who = _described(path, path.stat().st_mtime_ns)
+    motion, cut = scene_sheet.from_the_start(motion)
+    start, shifted = _on_the_grid(motion)
+    curves: dict[str, Array] = {
+        name: values for name, values in scene_sheet.weights(motion).items() if name in who["shapes"]
+    }
+    curves |= scene_sheet.pose_curves(scene_sheet.poses(motion, set(who["bones"])))
+    if not curves:
+        raise InputError(f"{path.name} has nothing that this motion could move; give another character.")
+    lacks = (
+        *cut,
+        *shifted,
+        *scene_sheet.shape_lacks(motion, who["shapes"], path.name),
+        *scene_sheet.bone_lacks(motion, set(who["bones"]), path.name),
+        *who["notes"],
+    )
+    return Sheet(motion.rate, start, curves, motion.events, lacks=lacks, facts={"audio_name": motion.audio_name})
+
+
+def decode(sheet: Sheet, _setup: Setup) -> Motion:
+    """Give weights and rotations back."""
+    return scene_sheet.decode(sheet)
+
+
+def write(kind: str, sheet: Sheet, path: Path, setup: Setup) -> None:
+    """Have Blender put the motion onto the character and export it."""
+    _ask("deliver", kind, sheet, path, setup)
+
+
+def read(path: Path, setup: Setup) -> Sheet:
+    """Have Blender import a file into an empty scene and say what moves in it.
+
+    Raises:
+        InputError: when it cannot, or nothing moves.
+    """
+    with _folder() as folder:
+        out = folder / "curves.npz"
+        asked = [setup.rate.numerator, setup.rate.denominator] if setup.rate is not None else None
+        answer = blender.ask("read", path=str(path.resolve()), out=str(out), rate=asked)
+        curves = _arrays(out)
+    rate = Fraction(*answer["rate"])
+    return Sheet(rate, float(answer["first"] / rate), curves)
+
+
+def encode_vertices(kind: str, motion: Motion, setup: Setup) -> Sheet:
+    """Have Blender put the motion onto the character, and note where probes of its vertices (T, P, 3) go, in metres."""
+    performance = encode(motion, setup)
+    with _folder() as folder:
+        probes = folder / "probes.npz"
+        answer = _ask("probe", kind, performance, probes, setup)
+        curves = _arrays(probes)
+    facts = {**performance.facts, "performance": performance}
+    if kind != "pc2":
+        return replace(performance, curves=curves, facts=facts)
+    lacks = (*performance.lacks, f"PC2 holds one mesh, here {answer['mesh']}: the others are not written.")
+    return replace(performance, curves={"vertices": next(iter(curves.values()))}, lacks=lacks, facts=facts)
+
+
+def decode_vertices(sheet: Sheet, _setup: Setup) -> Motion:
+    """Give back what vertices say of a performance by themselves: only how long it is."""
+    return Motion(sheet.rate, sheet.start)
+
+
+def write_vertices(kind: str, sheet: Sheet, path: Path, setup: Setup) -> None:
+    """Have Blender put the motion onto the character and write its vertices on every frame."""
+    write(kind, sheet.facts["performance"], path, setup)
+
+
+def _on_the_grid(motion: Motion) -> tuple[float, tuple[str, ...]]:
+    """Seconds of the first frame as a whole number of frames, and a sentence where that moves it."""
+    frame = round(motion.start * motion.rate)
+    off = abs(motion.start * motion.fps - frame)
+    start = float(frame / motion.rate)
+    if off < _SUB_FRAME:
+        return start, ()
+    return start, (f"Keys stand on whole frames: everything is moved by {1000 * off / motion.fps:.1f} ms.",)
+
+
+@functools.lru_cache(maxsize=16)
+def _described(path: Path, _changed: int) -> Mapping[str, Any]:
+    """What the character in a file can do."""
+    return blender.ask("describe", character=str(path))
+
+
+def _ask(wish: str, kind: str, sheet: Sheet, path: Path, setup: Setup) -> dict[str, Any]:
+    """Have Blender do something with a performance on the character."""
+    with _folder() as folder:
+        motion = folder / "motion.npz"
+        np.savez(motion, start=sheet.start, **{name: np.asarray(values) for name, values in sheet.curves.items()})
+        return blender.ask(
+            wish,
+            kind=kind,
+            character=str(character(setup)),
+            mesh=setup.mesh,
+            motion=str(motion),
+            rate=[sheet.rate.numerator, sheet.rate.denominator],
+            name=sheet.facts.get("audio_name") or "motion",
+            path=str(path.resolve()),
+        )
+
+
+def _arrays(path: Path) -> dict[str, Array]:
+    with np.load(path, allow_pickle=False) as data:
+        return {name: data[name] for name in data.files}
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="animcore-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+FBX = Format(
+    title="FBX",
+    suffix=".fbx",
+    carries=scene_sheet.CARRIES,
+    encode=encode,
+    write=functools.partial(write, "fbx"),
+    read=read,
+    decode=decode,
+    tolerance=1e-4,
+)
+ALEMBIC = Format(
+    title="Alembic",
+    suffix=".abc",
+    carries=scene_sheet.CARRIES,
+    encode=functools.partial(encode_vertices, "alembic"),
+    write=functools.partial(write_vertices, "alembic"),
+    read=read,
+    decode=decode_vertices,
+    tolerance=1e-5,
+    needs_rate=True,
+)

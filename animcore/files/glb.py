@@ -1,0 +1,166 @@
+"""glTF binary: a character with morph targets and skin, and the performance as its first animation.
+
+The character is the default one or the user's own `.glb` (or `.vrm`), into a copy of which the animation goes; nothing
+else of it is changed. A `.blend` or `.fbx` is brought to glTF by Blender first (blender.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from animcore.errors import InputError
+from animcore.files import blender, gltf, gltf_animation, gltf_character, scene_sheet
+from animcore.files.gltf_animation import Clip, Target
+from animcore.files.gltf_character import Character
+from animcore.files.sheet import Array, Format, Setup, Sheet
+from animcore.motion import Motion
+
+FloatArray = NDArray[np.float64]
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+_INSTALLED = _PACKAGE / "assets" / "character" / "character.glb"
+DEFAULT = _INSTALLED if _INSTALLED.is_file() else _PACKAGE.parent / "assets" / "character" / "character.glb"
+_OWN = (".glb", ".gltf", ".vrm")
+_NAME = "Animcore"
+_SAME = 1e-6  # weights of one shape on two meshes that are the same but for rounding
+
+
+def source(setup: Setup) -> gltf.Gltf:
+    """Return the character that a motion goes into.
+
+    Raises:
+        InputError: where it cannot be read.
+    """
+    path = setup.character or DEFAULT
+    if not path.is_file():
+        raise InputError(f"There is no file {path}; give a character of your own (--character).")
+    return gltf.load(path if path.suffix.lower() in _OWN else blender.as_glb(path))
+
+
+def encode(motion: Motion, setup: Setup) -> Sheet:
+    """Take what the character has shapes and bones for.
+
+    Raises:
+        InputError: where it has neither shapes nor bones for any of it.
+    """
+    document = source(setup)
+    who = gltf_character.read(document)
+    motion, cut = scene_sheet.from_the_start(motion)
+    weights = scene_sheet.weights(motion)
+    curves: dict[str, Array] = {
+        own: weights[name] for name, owns in who.engine_shapes.items() if name in weights for own in owns
+    }
+    turning = scene_sheet.poses(motion, who.bones.keys())
+    curves |= scene_sheet.pose_curves(turning)
+    if not curves:
+        raise InputError(
+            f"{document.name} has no ARKit shapes (jawOpen, mouthClose ...) and no bones of a head that this motion "
+            "could move; give another character."
+        )
+    lacks = (
+        *cut,
+        *scene_sheet.shape_lacks(motion, who.engine_shapes, document.name),
+        *scene_sheet.bone_lacks(motion, {*who.bones, *who.by_shape}, document.name),
+        *who.notes,
+    )
+    facts = {"audio_name": motion.audio_name}
+    return Sheet(motion.rate, motion.start, curves, motion.events, lacks=lacks, facts=facts)
+
+
+def write(sheet: Sheet, path: Path, setup: Setup) -> None:
+    """Put the animation into a copy of the character.
+
+    Raises:
+        InputError: when the character cannot be read, or the file would pass 4 GB.
+    """
+    document = source(setup)
+    who = gltf_character.read(document)
+    values: dict[Target, FloatArray] = {}
+    by_mesh: dict[int, FloatArray] = {}
+    for node, shapes in who.shapes.items():
+        if not sheet.curves.keys().isdisjoint(shapes):
+            mesh = document.part("nodes")[node]["mesh"]
+            if mesh not in by_mesh:
+                by_mesh[mesh] = _table(sheet, shapes, document.part("meshes")[mesh])
+            values[node, "weights"] = by_mesh[mesh]
+    for role, node in who.bones.items():
+        if role + "_pose" in sheet.curves:
+            _without_matrix(document, node, who)
+            poses = np.asarray(sheet.curves[role + "_pose"], np.float64)
+            values[node, "rotation"] = who.own_turns(node, poses)
+    extras = {"audio": sheet.facts["audio_name"]} if sheet.facts.get("audio_name") else {}
+    gltf_animation.write(document, Clip(_NAME, sheet.rate, sheet.start, values, extras))
+    document.save(path)
+
+
+def read(path: Path, setup: Setup) -> Sheet:
+    """Sample the first animation of a file at its own rate: weights by name, rotations of the face's bones.
+
+    A shape that several meshes have is one curve (T,) where they agree, else (T, meshes).
+
+    Raises:
+        InputError: when the file is broken, or has no animation of a face.
+    """
+    document = gltf.load(path)
+    who = gltf_character.read(document)
+    clip = gltf_animation.read(document, setup.rate)
+    copies: dict[str, list[FloatArray]] = {}
+    for node, shapes in who.shapes.items():
+        if (node, "weights") in clip.values:
+            table = clip.values[node, "weights"]
+            if table.shape[1] != len(shapes):
+                raise InputError(f"{path.name} is broken: {table.shape[1]} weights a key for {len(shapes)} shapes.")
+            for name, column in zip(shapes, table.T, strict=True):
+                copies.setdefault(name, []).append(column)
+    curves: dict[str, Array] = {name: _agreed(columns) for name, columns in copies.items()}
+    for role, node in who.bones.items():
+        if (node, "rotation") in clip.values:
+            curves[role + "_pose"] = who.poses(node, clip.values[node, "rotation"])
+    if not curves:
+        raise InputError(f"{path.name} has an animation, but none of shapes or of the bones of a face.")
+    return Sheet(clip.rate, clip.start, curves, facts={"audio_name": clip.extras.get("audio")})
+
+
+def decode(sheet: Sheet, _setup: Setup) -> Motion:
+    """Give weights and rotations back."""
+    return scene_sheet.decode(sheet)
+
+
+def _table(sheet: Sheet, shapes: tuple[str, ...], mesh: Mapping[str, Any]) -> FloatArray:
+    """(T, K) weights of all shapes of a mesh; one without a curve keeps the weight that it has."""
+    still = mesh.get("weights", [0.0] * len(shapes))
+    columns = [sheet.curves.get(name, np.full(sheet.frame_count, still[k])) for k, name in enumerate(shapes)]
+    return np.stack(columns, 1).astype(np.float64)
+
+
+def _agreed(columns: list[FloatArray]) -> FloatArray:
+    same = all(np.abs(column - columns[0]).max() <= _SAME for column in columns[1:])
+    return columns[0] if same else np.stack(columns, 1)
+
+
+def _without_matrix(document: gltf.Gltf, node: int, who: Character) -> None:
+    """Write a node's matrix as translation, rotation and scale: one that has a matrix may not be animated."""
+    own = document.part("nodes")[node]
+    if "matrix" not in own:
+        return
+    matrix = np.array(own.pop("matrix"), np.float64).reshape(4, 4).T
+    own["translation"] = matrix[:3, 3].tolist()
+    own["rotation"] = who.local[node][[1, 2, 3, 0]].tolist()
+    own["scale"] = np.linalg.norm(matrix[:3, :3], axis=0).tolist()
+
+
+FORMAT = Format(
+    title="glTF binary",
+    suffix=".glb",
+    carries=scene_sheet.CARRIES,
+    encode=encode,
+    write=write,
+    read=read,
+    decode=decode,
+    tolerance=1e-5,
+)

@@ -1,0 +1,123 @@
+"""What scene files share: a performance as curves of shapes and of turning bones, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from animcore.bodies import rotations
+from animcore.errors import InputError
+from animcore.files.sheet import Sheet
+from animcore.motion import Motion
+from animcore.names import ARKIT, TONGUE
+from animcore.retarget import matching
+
+FloatArray = NDArray[np.floating[Any]]
+
+CARRIES = ("arkit", "tongue", "jaw_pose", "neck_pose", "head_pose", "eye_pose")
+EYES = ("left_eye", "right_eye")
+_NECK_SHARE = 0.4  # of a head rotation that comes without its own neck track; the extension shares it alike
+_POSE = "_pose"
+
+
+def from_the_start(motion: Motion) -> tuple[Motion, tuple[str, ...]]:
+    """Return a motion without its frames before 0 s, which scene files cannot hold, and the sentence that says so."""
+    early = int(np.sum(motion.times < -1e-9))
+    if not early:
+        return motion, ()
+    if early == motion.frame_count:
+        raise InputError("This motion ends before the start of its sound, so a scene file cannot hold any of it.")
+    tracks: dict[str, Any] = {name: values[early:] for name, values in motion.tracks().items()}
+    kept = replace(motion, start=float(motion.times[early]), **tracks)
+    return kept, (f"{early} frames before the start of the sound cannot be in such a file: not written.",)
+
+
+def weights(motion: Motion) -> dict[str, FloatArray]:
+    """Return the curves (T,) of all face and tongue weights of a motion by the engine's names."""
+    curves: dict[str, FloatArray] = {}
+    for names, values in ((ARKIT, motion.arkit), (TONGUE, motion.tongue)):
+        if values is not None:
+            curves |= dict(zip(names, values.T, strict=True))
+    return curves
+
+
+def poses(motion: Motion, roles: Collection[str]) -> dict[str, FloatArray]:
+    """Return the rotation (T, 3) of each bone role that is there, axis-angle in the character's axes.
+
+    A neck track means that the head's is relative to the neck. Without one, the head's is relative to the chest, and
+    the neck takes its share of it. A rig with one of the two bones gets the whole rotation there.
+    """
+    found: dict[str, FloatArray] = {}
+    head, neck = motion.head_pose, motion.neck_pose
+    if {"head", "neck"} <= set(roles):
+        if head is not None and neck is None:
+            head, neck = (1.0 - _NECK_SHARE) * head, _NECK_SHARE * head
+        found |= {name: values for name, values in (("head", head), ("neck", neck)) if values is not None}
+    elif {"head", "neck"} & set(roles) and (head is not None or neck is not None):
+        whole = head if neck is None else neck if head is None else _both(neck, head)
+        assert whole is not None
+        found["head" if "head" in roles else "neck"] = whole
+    if motion.jaw_pose is not None:
+        found["jaw"] = motion.jaw_pose
+    if motion.eye_pose is not None:
+        found |= dict(zip(EYES, motion.eye_pose.swapaxes(0, 1), strict=True))
+    return {role: values for role, values in found.items() if role in roles}
+
+
+def pose_curves(found: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+    """Name rotations by role as curves: `head` becomes `head_pose`."""
+    return {role + _POSE: values for role, values in found.items()}
+
+
+def shape_lacks(motion: Motion, present: Collection[str], who: str) -> tuple[str, ...]:
+    """Say which shapes that this motion uses a character does not have."""
+    absent = [name for name, values in weights(motion).items() if name not in present and np.any(values)]
+    return (f"{who} has no shapes for {_list(absent)}: not written.",) if absent else ()
+
+
+def bone_lacks(motion: Motion, roles: Collection[str], who: str) -> tuple[str, ...]:
+    """Say which turning parts of this motion a character has no bone for."""
+    wanted = {"head" if "head" in roles or "neck" not in roles else "neck"} if motion.head_pose is not None else set()
+    wanted |= {"jaw"} if motion.jaw_pose is not None else set()
+    wanted |= set(EYES) if motion.eye_pose is not None else set()
+    absent = sorted(role.replace("_", " ") for role in wanted - set(roles))
+    return (f"{who} has no bone that turns for {_list(absent)}: not written.",) if absent else ()
+
+
+def decode(sheet: Sheet) -> Motion:
+    """Give weights (of whatever spelling) and rotations back; weights a little out of 0..1 are clipped."""
+    shapes = [name for name in sheet.curves if not name.endswith(_POSE)]
+    found = {role: sheet.curves[role + _POSE] for role in ("jaw", "neck", "head") if role + _POSE in sheet.curves}
+    tracks: dict[str, Any] = {f"{role}_pose": _single(values) for role, values in found.items()}
+    for track, names in (("arkit", ARKIT), ("tongue", TONGUE)):
+        own = matching.match(names, shapes)
+        if own:
+            still = np.zeros(sheet.frame_count)
+            columns = [_mean([sheet.curves[one] for one in own[name]]) if name in own else still for name in names]
+            tracks[track] = np.clip(_single(np.stack(columns, 1)), 0.0, 1.0)
+    if any(eye + _POSE in sheet.curves for eye in EYES):
+        still = np.zeros((sheet.frame_count, 3))
+        tracks["eye_pose"] = _single(np.stack([sheet.curves.get(eye + _POSE, still) for eye in EYES], 1))
+    return Motion(sheet.rate, sheet.start, **tracks, audio_name=sheet.facts.get("audio_name"), events=sheet.events)
+
+
+def _both(neck: FloatArray, head: FloatArray) -> FloatArray:
+    both = rotations.multiply(rotations.to_quaternion(neck), rotations.to_quaternion(head))
+    return rotations.from_quaternion(both)
+
+
+def _mean(values: Sequence[FloatArray]) -> FloatArray:
+    """(T,) the mean of curves; several columns of one curve are copies on several meshes."""
+    return np.asarray(np.mean([one if one.ndim == 1 else one[:, 0] for one in values], axis=0))
+
+
+def _single(values: FloatArray) -> NDArray[np.float32]:
+    return np.asarray(values, np.float32)
+
+
+def _list(names: Sequence[str]) -> str:
+    return ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")

@@ -1,0 +1,141 @@
+"""A take as files: its keys are read back; Blender writes the scene formats of this character, the engine the rest.
+
+Every file is read again and compared with the keys; what a format cannot hold is said.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from animcore.atomic import whole_file
+from animcore.errors import AnimcoreError
+from animcore.files import FORMATS
+from animcore.motion import Motion
+
+from . import export, preferences, properties, readback, rigs, runner
+from .errors import AddonError
+from .jobs import Job, State
+
+# What Blender writes itself, of the character in the scene as it is: format -> kind of `export`.
+IN_BLENDER: dict[str, str] = {"fbx": "fbx", "usd": "usd", "alembic": "alembic", "glb": "glb"}
+_FROM_ZERO = {"glb"}  # whose files start with the take; the others keep the frames of the scene
+
+
+def disabled_reason(scene: bpy.types.Scene) -> str:
+    """Say in one sentence why nothing can be delivered; empty when it can."""
+    settings = properties.of(scene)
+    if runner.session.jobs.busy:
+        return "The engine is at work; wait for it or cancel it first"
+    if properties.root(settings) is None:
+        return "Choose a character first"
+    if not settings.deliver_formats:
+        return "Choose at least one format"
+    if not settings.deliver_folder:
+        return "Choose the folder that the files go into"
+    return runner.character_seen(settings).problem
+
+
+def order_delivery(scene: bpy.types.Scene) -> Job:
+    """Read the take from its keys, write what Blender writes, and ask the engine for the rest and for the comparison.
+
+    Raises:
+        AddonError: where there is nothing to write, or nowhere to write it.
+    """
+    settings = properties.of(scene)
+    folder = Path(bpy.path.abspath(settings.deliver_folder))
+    character = rigs.read(properties.root(settings))
+    motion = readback.performance(scene, character, settings.start_frame)
+    wanted = [name for name in FORMATS if name in settings.deliver_formats]
+    name = _file_name(character)
+    work = Path(tempfile.mkdtemp(prefix="animcore-"))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        motion.save(work / f"{name}.npz")
+        made, failed = _in_blender(scene, character, motion, folder / name, wanted, settings.start_frame)
+        request = {
+            "do": "export",
+            "motion": str(work / f"{name}.npz"),
+            "formats": [one for one in wanted if one not in IN_BLENDER],
+            "folder": str(folder),
+            "check": made,
+        }
+        job = runner.session.jobs.begin(preferences.launch(), request)
+    except OSError as error:
+        shutil.rmtree(work, ignore_errors=True)
+        raise AddonError(f"The folder {folder} cannot be made ({error.strerror}); choose another.") from error
+    except BaseException:
+        shutil.rmtree(work, ignore_errors=True)
+        raise
+    runner.session.outcome = None
+    runner.session.finish = lambda done: _finish(done, work, failed)
+    return job
+
+
+def _file_name(character: rigs.Character) -> str:
+    """The name of the take that plays, as a file's name."""
+    takes = [action.name for action in readback.playing(character)]
+    plain = (takes[0] if takes else character.name).removeprefix("Animcore take ").split(" · ")[0]
+    return (
+        "".join("_" if letter in '<>:"/\\|?*' or ord(letter) < 32 else letter for letter in plain).strip(" .") or "take"
+    )
+
+
+def _in_blender(
+    scene: bpy.types.Scene,
+    character: rigs.Character,
+    motion: Motion,
+    target: Path,
+    wanted: Iterable[str],
+    start_frame: int,
+) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """Write the scene formats; returns format -> file and its first second, and a sentence for each that failed."""
+    first = start_frame + round(motion.start * motion.rate)
+    frames = (first, first + motion.frame_count - 1)
+    objects = rigs.members_of(properties.root(properties.of(scene)))
+    made, failed = {}, []
+    for name in wanted:
+        if name not in IN_BLENDER:
+            continue
+        path = target.with_name(target.name + FORMATS[name].suffix)
+        try:
+            with whole_file(path) as temporary:
+                failed += export.export(scene, objects, temporary, IN_BLENDER[name], frames)
+            made[name] = {"path": str(path), "start": 0.0 if name in _FROM_ZERO else float(first / motion.rate)}
+        except AnimcoreError as error:
+            failed.append(str(error))
+    return made, failed
+
+
+def _finish(job: Job, work: Path, notes: list[str]) -> None:
+    """Say what became of each file."""
+    shutil.rmtree(work, ignore_errors=True)
+    if job.state is State.CANCELLED:
+        runner.session.outcome = runner.Outcome(False, "Cancelled; files that were finished are kept.", tuple(notes))
+        return
+    if job.state is State.FAILED:
+        runner.session.outcome = runner.Outcome(True, job.message, tuple(notes), job.report)
+        return
+    reports = job.answer.get("files", [])
+    good = [report for report in reports if not report.get("error")]
+    lines = [line for report in reports for line in _lines(report)] + notes
+    failed = len(good) < len(reports) or not good
+    folder = os.path.dirname(good[0]["path"]) if good else ""
+    message = f"{len(good)} of {len(reports)} files written and read back" + (f", in {folder}." if folder else ".")
+    runner.session.outcome = runner.Outcome(failed, message, tuple(lines), "\n".join(lines))
+
+
+def _lines(report: Mapping[str, Any]) -> list[str]:
+    """What the panel says of one file."""
+    name = Path(report["path"]).name
+    if report.get("error"):
+        return [f"{name}: {report['error']}"]
+    worst = max(report["tracks"].values(), default=None)
+    read = f"{name}: {report['frames']} frames" + ("" if worst is None else f", largest error {worst:.2g}") + "."
+    return [read, *(f"{name}: {sentence}" for sentence in report["lacks"])]

@@ -1,0 +1,119 @@
+"""Reads a performance back from the keys of a character: the generated ones with whatever the user has changed.
+
+The curves of the action that plays are sampled on whole frames of the scene. The NLA beneath and drivers are left out:
+what is delivered is the take.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import bpy
+import numpy as np
+from numpy.typing import NDArray
+
+from animcore.errors import InputError
+from animcore.motion import Motion
+from animcore.names import ARKIT, TONGUE
+
+from . import keys, maps, pose, rigs
+from .errors import AddonError
+from .rates import exact_rate
+
+FloatArray = NDArray[np.float32]
+Curves = Mapping[tuple[str, int], bpy.types.FCurve]
+
+
+def performance(scene: bpy.types.Scene, character: rigs.Character, start_frame: int) -> Motion:
+    """Return what the keys of a character do, from the first key of the take to its last.
+
+    Args:
+        scene: whose frame rate counts.
+        character: as `rigs.read` found it.
+        start_frame: the frame at which the sound starts, second 0 of the motion.
+
+    Raises:
+        AddonError: where no action plays on the character.
+    """
+    actions = playing(character)
+    if not actions:
+        raise AddonError(f"{character.name!r} has no keys to deliver; generate a performance first.")
+    first = int(np.floor(min(action.frame_range[0] for action in actions)))
+    last = int(np.ceil(max(action.frame_range[1] for action in actions)))
+    frames = np.arange(first, last + 1)
+    rate = exact_rate(scene.render.fps, scene.render.fps_base)
+    tracks = _tracks(character, frames)
+    tongue = slice(len(ARKIT), len(ARKIT) + len(TONGUE))
+    try:
+        return Motion(
+            rate=rate,
+            start=float((first - start_frame) / rate),
+            arkit=tracks[:, : len(ARKIT)],
+            tongue=tracks[:, tongue] if tracks[:, tongue].any() else None,
+            **_poses(character, frames),
+        )
+    except InputError as error:
+        raise AddonError(f"The keys of {character.name!r} cannot be delivered: {error}") from error
+
+
+def playing(character: rigs.Character) -> list[bpy.types.Action]:
+    """Return the actions of a take that play on the character."""
+    owners = [face.key for face in character.faces]
+    if character.armature is not None:
+        owners.append(character.armature)
+    active = (owner.animation_data.action for owner in owners if owner.animation_data is not None)
+    return list(dict.fromkeys(action for action in active if action is not None and keys.TAKE in action))
+
+
+def _tracks(character: rigs.Character, frames: NDArray[np.int64]) -> FloatArray:
+    """(T, S) the engine's tracks that the keys of the character's channels come from."""
+    values = np.array([channel.rest for channel in character.map.channels])[None].repeat(len(frames), 0)
+    for face in reversed(character.faces):  # where meshes disagree, the first one tells
+        curves = _by_path(face.key)
+        for index, name in maps.shapes_of(character.map, face.mesh.name):
+            still = face.key.key_blocks[name].value
+            values[:, index] = _sampled(curves.get((rigs.shape_path(name), 0)), frames, still)
+    return character.map.recovered(values).astype(np.float32)
+
+
+def _poses(character: rigs.Character, frames: NDArray[np.int64]) -> dict[str, FloatArray]:
+    """The pose tracks of the bones that the character has."""
+    armature = character.armature
+    if armature is None:
+        return {}
+    curves, axes = _by_path(armature), rigs.character_axes(armature)
+    found = {}
+    for role, name in character.bones.items():
+        bone = armature.pose.bones[name]
+        local = _turns(bone, curves, frames)
+        found[role] = pose.character_rotations(local, np.array(bone.bone.matrix_local.to_3x3()), axes)
+    tracks = {f"{role}_pose": found[role] for role in ("jaw", "neck", "head") if role in found}
+    if {"left_eye", "right_eye"} <= found.keys():
+        tracks["eye_pose"] = np.stack([found["left_eye"], found["right_eye"]], 1)
+    return {name: values.astype(np.float32) for name, values in tracks.items()}
+
+
+def _turns(bone: bpy.types.PoseBone, curves: Curves, frames: NDArray[np.int64]) -> NDArray[np.float64]:
+    """(T, 3) axis-angle of a bone in its own axes, whatever mode it is keyed in."""
+    what, size = {"QUATERNION": ("rotation_quaternion", 4), "AXIS_ANGLE": ("rotation_axis_angle", 4)}.get(
+        bone.rotation_mode, ("rotation_euler", 3)
+    )
+    path = f'pose.bones["{bpy.utils.escape_identifier(bone.name)}"].{what}'
+    still = getattr(bone, what)
+    values = np.stack([_sampled(curves.get((path, axis)), frames, still[axis]) for axis in range(size)], 1)
+    if what == "rotation_quaternion":
+        return pose.axis_angles(values / np.linalg.norm(values, axis=1, keepdims=True))
+    if what == "rotation_axis_angle":
+        return values[:, :1] * values[:, 1:]
+    return pose.from_eulers(values, bone.rotation_mode)
+
+
+def _by_path(owner: bpy.types.ID) -> Curves:
+    return {(curve.data_path, curve.array_index): curve for curve in keys.current_curves(owner)}
+
+
+def _sampled(curve: bpy.types.FCurve | None, frames: NDArray[np.int64], still: float) -> NDArray[np.float64]:
+    """(T,) values of a curve on frames; a property without one stays as it is."""
+    if curve is None:
+        return np.full(len(frames), still)
+    return np.array([curve.evaluate(frame) for frame in frames])
