@@ -46,7 +46,7 @@ def takes_of(output: Path, clip: str, single: bool) -> list[Path]:
 
 
 def names(outputs: Sequence[Path], given: Sequence[str]) -> list[str]:
-    """Return what the outputs are called: as given, else by file or folder, with the folder before where two are equal.
+    """Return what the outputs are called: as given, else the shortest way that tells them apart.
 
     Raises:
         InputError: where the number of names is another than that of outputs, or two are equal.
@@ -55,12 +55,13 @@ def names(outputs: Sequence[Path], given: Sequence[str]) -> list[str]:
         raise InputError(
             f"There are {len(given)} names for {len(outputs)} outputs; give --name once for each, or never."
         )
-    called = list(given) or [output.name if output.is_dir() else files.stem(output) for output in outputs]
-    if not given and len(set(called)) < len(called):
-        called = [f"{output.absolute().parent.name}/{name}" for output, name in zip(outputs, called, strict=True)]
-    if len(set(called)) < len(called):
-        raise InputError("Two outputs have the same name; tell them apart with --name, once for each.")
-    return called
+    stems = [output.name if output.is_dir() else files.stem(output) for output in outputs]
+    folders = [f"{output.absolute().parent.name}/{stem}" for output, stem in zip(outputs, stems, strict=True)]
+    ways = [list(given)] if given else [stems, folders, [output.name for output in outputs], [*map(str, outputs)]]
+    for way in ways:
+        if len(set(way)) == len(way):
+            return way
+    raise InputError("Two outputs have the same name; tell them apart with --name, once for each.")
 
 
 def _by_stem(folder: Path) -> dict[str, Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -119,7 +120,7 @@ def _arrays(path: Path) -> Mapping[str, NDArray[Any]]:
     try:
         with np.load(path, allow_pickle=False) as data:
             return {name: data[name] for name in wanted & set(data.files)}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, EOFError, RuntimeError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(f"{path.name} is not a readable .npz ({error}); make it again.") from error
 
 

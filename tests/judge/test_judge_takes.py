@@ -193,6 +193,8 @@ def test_files_find_each_other(tmp_path, performance):
     assert len(pairing.takes_of(tmp_path / "seeds", "a", False)) == 2
     assert pairing.takes_of(tmp_path / "ours", "b", False) == []
     assert pairing.names([tmp_path / "ours" / "a.npz", tmp_path / "seeds/1/a.npz"], []) == ["ours/a", "1/a"]
+    same = [tmp_path / "ours" / name for name in ("a.csv", "a.npz")]
+    assert pairing.names(same, []) == ["a.csv", "a.npz"]
     with pytest.raises(InputError, match="one file for several"):
         pairing.takes_of(tmp_path / "ours" / "a.npz", "a", False)
     with pytest.raises(InputError, match="holds no truth"):
