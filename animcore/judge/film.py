@@ -61,9 +61,7 @@ def write(sides: Sequence[Side], truth: Take, face: Face, sound: Path, path: Pat
     rate = min(truth.rate, FASTEST)
     end = truth.start + truth.duration
     times = np.arange(max(1, int(end * rate))) / float(rate)
-    strip = _Strip(
-        times, [side.take.at(times, face)[0] for side in sides], np.interp(times, truth.times, truth.opening)
-    )
+    strip = _Strip(times, [side.take.at(times, face)[0] for side in sides], truth)
 
     def frames() -> Iterator[Image]:
         halves = [side.pictures(times, face) for side in sides]
@@ -78,10 +76,16 @@ def write(sides: Sequence[Side], truth: Take, face: Face, sound: Path, path: Pat
 class _Strip:
     """The curves under the heads, a page of six seconds at a time, and the names above."""
 
-    def __init__(self, times: Array, openings: Sequence[Array], truth: Array) -> None:
+    def __init__(self, times: Array, openings: Sequence[Array], truth: Take) -> None:
         self.times = times
-        curves = [_scaled(truth), *(_scaled(opening) for opening in openings)]
-        self.curves = list(zip(curves, (_GREY, *_LINES), (4, 2, 2), strict=False))
+        wanted = np.interp(times, truth.times, truth.opening)
+        # a filmed person opens the mouth by another amount than the default head, so that each has its own scale
+        full = [_full(wanted if truth.weights is not None else curve) for curve in openings]
+        curves = [wanted / _full(wanted), *(curve / size for curve, size in zip(openings, full, strict=True))]
+        self.curves = [
+            (np.minimum(curve, 1.1), colour, thick)
+            for curve, colour, thick in zip(curves, (_GREY, *_LINES), (4, 2, 2), strict=False)
+        ]
 
     def under(self, heads: Image, index: int, names: Sequence[str]) -> Image:
         """Put the strip at the frame `index` under the heads, and the names on them."""
@@ -120,10 +124,9 @@ def _canvas(heads: Image) -> tuple[Any, Any]:
     return picture, ImageDraw.Draw(picture)
 
 
-def _scaled(opening: Array) -> Array:
-    """A curve by its own 98th percentile, cut at 1.1: people open their mouths by different amounts."""
-    scaled: Array = np.minimum(opening / max(float(np.nanpercentile(opening, 98)), 1e-6), 1.1)
-    return scaled
+def _full(opening: Array) -> float:
+    """What counts as wide open: the 98th percentile."""
+    return max(float(np.nanpercentile(opening, 98)), 1e-6)
 
 
 def _filmed(path: Path, times: Array) -> Iterator[Image]:

@@ -60,7 +60,7 @@ MEASURES: tuple[Measure, ...] = (
         "how late the opening is (below 0: early), to 5 ms within 300; none where r stays below 0.3",
     ),
     Measure("lve_mm", "mm", 0.0, 2, "lip vertex error: largest lip vertex distance of each frame, averaged"),
-    Measure("lve_mm2", "mm²", 0.0, 2, "the same squared before averaging, as FaceFormer and CodeTalker print it"),
+    Measure("lve_mm2", "mm²", 0.0, 2, "the same squared before averaging, as CodeTalker's code prints it"),
     Measure("mve_mm", "mm", 0.0, 3, "mean vertex error: distance of all face vertices, averaged (FaceDiffuser)"),
     Measure("fdd_mm2", "mm²", 0.0, 3, "upper-face dynamics deviation (CodeTalker); above 0: moves too little"),
     Measure("r_jaw", "", 1.0, 3, "correlation of jawOpen"),

@@ -24,9 +24,10 @@ ALIKE = 0.3  # correlation below which two curves have nothing in common to be l
 def lip_distances(lips: Array, truth: Array) -> Array:
     """(T,) the largest distance of a lip vertex in each frame, from (T, V, 3) and (T, V, 3).
 
-    Its mean over frames is the lip vertex error as GeneFace++ and this project's marks have it. The mean of its
-    squares is that of the published code of FaceFormer (Fan et al., CVPR 2022) and CodeTalker (Xing et al., CVPR 2023,
-    `cal_metric.py`): the largest squared L2 distance of each frame, averaged over frames, without a root.
+    Its mean over frames is the lip vertex error as the papers word it (Richard et al., MeshTalk, ICCV 2021; Fan et al.,
+    FaceFormer, CVPR 2022: the maximal L2 error of all lip vertices of a frame, averaged). The mean of its squares is
+    what the published code of CodeTalker (Xing et al., CVPR 2023, `cal_metric.py`) prints under that name, and with it
+    papers that compare with its table.
     """
     distances: Array = np.linalg.norm(lips - truth, axis=2).max(1)
     return distances

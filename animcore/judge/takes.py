@@ -167,8 +167,8 @@ def readable(path: Path) -> bool:
 
 
 def sound_beside(path: Path) -> Path | None:
-    """Return the sound of a take: the film itself, or a sound file with the same name beside it; None where none is."""
-    if path.suffix.lower() in FILMS:
+    """Return the sound of a take: the film's own, or a sound file with the same name beside it; None where none is."""
+    if path.suffix.lower() in FILMS and path.is_file() and tracking.has_sound(path):
         return path
     stem = files.stem(path)
     return next((path.with_name(stem + suffix) for suffix in SOUNDS if path.with_name(stem + suffix).is_file()), None)

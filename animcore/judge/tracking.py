@@ -57,6 +57,15 @@ def track(path: Path) -> tuple[Fraction, Array, Array]:
     return rate, opening, width
 
 
+def has_sound(path: Path) -> bool:
+    """Whether a film has a sound track."""
+    try:
+        with av.open(str(path)) as container:
+            return bool(container.streams.audio)
+    except (av.error.FFmpegError, OSError):
+        return False
+
+
 def _mesh(path: Path) -> Any:
     """The tracker, whose weights come with the package."""
     if importlib.util.find_spec("mediapipe") is None:
