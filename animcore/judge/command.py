@@ -226,6 +226,8 @@ def _films(clips: Sequence[Clip], sounds: Mapping[str, Path], out: Path, face: F
         if len(shown) == 1:
             shown.insert(0, film.Side(TRUTH, clip.truth))
         shown = [side for side in shown if film.drawable(side.take)][:2]
+        if not shown:
+            raise InputError(f"There is nothing to film of {clip.name}: neither weights nor pictures.")
         film.write(shown, clip.truth, face, sounds[clip.name], out / f"{clip.name}.mp4", progress)
 
 

@@ -26,6 +26,7 @@ Array = NDArray[np.floating[Any]]
 
 FILMS = frozenset({".mp4", ".mov", ".mkv", ".avi", ".webm", ".m4v", ".mpg"})
 SOUNDS = (".flac", ".wav", ".mp3", ".ogg", ".opus", ".m4a", ".aac", ".aif", ".aiff")
+_SLACK = 0.5  # that an animator's weights may overshoot; more means another unit
 FEWEST = 5  # frames below which neither a correlation nor a lag means anything
 
 
@@ -93,10 +94,15 @@ def _read(path: Path, face: Face, setup: Setup | None) -> Take:
         rate, opening, width = tracking.track(path)
         return Take(path, rate, opening, width)
     arrays = _arrays(path) if path.suffix.lower() == ".npz" else {}
-    if {"opening", "width", "fps"} <= arrays.keys():
-        return _tracked(path, arrays)
-    if {"arkit", "names", "fps"} <= arrays.keys() and "format" not in arrays:
-        return _curves(path, arrays, face)
+    try:
+        if {"opening", "width", "fps"} <= arrays.keys():
+            return _tracked(path, arrays)
+        if {"arkit", "names", "fps"} <= arrays.keys() and "format" not in arrays:
+            return _curves(path, arrays, face)
+    except (ValueError, TypeError, IndexError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path.name} does not hold numbers where curves should be ({error}).") from error
     _, motion = files.load_any(path, setup)
     return of_motion(motion, path, face)
 
@@ -120,7 +126,16 @@ def _arrays(path: Path) -> Mapping[str, NDArray[Any]]:
     try:
         with np.load(path, allow_pickle=False) as data:
             return {name: data[name] for name in wanted & set(data.files)}
-    except (OSError, ValueError, EOFError, RuntimeError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
+    except (
+        OSError,
+        ValueError,
+        EOFError,
+        RuntimeError,
+        AttributeError,
+        MemoryError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
         raise InputError(f"{path.name} is not a readable .npz ({error}); make it again.") from error
 
 
@@ -128,7 +143,8 @@ def _tracked(path: Path, arrays: Mapping[str, NDArray[Any]]) -> Take:
     opening, width = (arrays[name].astype(np.float64) for name in ("opening", "width"))
     if opening.ndim != 1 or opening.shape != width.shape:
         raise InputError(f"{path.name}: opening {opening.shape} and width {width.shape} must be equally long curves.")
-    return Take(path, _rate(path, arrays), opening, width, _start(arrays))
+    opening, width = (np.where(np.isfinite(curve), curve, np.nan) for curve in (opening, width))
+    return Take(path, _rate(path, arrays), opening, width, _start(path, arrays))
 
 
 def _curves(path: Path, arrays: Mapping[str, NDArray[Any]], face: Face) -> Take:
@@ -137,11 +153,13 @@ def _curves(path: Path, arrays: Mapping[str, NDArray[Any]], face: Face) -> Take:
         raise InputError(f"{path.name}: arkit has the shape {values.shape} for {len(names)} names.")
     if not np.isfinite(values).all():
         raise InputError(f"{path.name} holds weights that are not numbers (NaN or infinite); export it again.")
+    if values.size and (values.min() < -_SLACK or values.max() > 1 + _SLACK):
+        raise InputError(f"{path.name}: weights must lie in 0..1; these reach {values.min():g}..{values.max():g}.")
     weights = np.zeros((len(values), len(ARKIT)))
     present = [index for index, name in enumerate(ARKIT) if name.lower() in names]
     weights[:, present] = values[:, [names.index(ARKIT[index].lower()) for index in present]]
     rate = _rate(path, arrays)
-    return Take(path, rate, face.opening(weights), face.width(weights), _start(arrays), weights)
+    return Take(path, rate, face.opening(weights), face.width(weights), _start(path, arrays), weights)
 
 
 def _rate(path: Path, arrays: Mapping[str, NDArray[Any]]) -> Fraction:
@@ -151,8 +169,11 @@ def _rate(path: Path, arrays: Mapping[str, NDArray[Any]]) -> Fraction:
         raise InputError(f"{path.name}: {arrays['fps']} is no frame rate.") from error
 
 
-def _start(arrays: Mapping[str, NDArray[Any]]) -> float:
-    return float(arrays["start"]) if "start" in arrays else 0.0
+def _start(path: Path, arrays: Mapping[str, NDArray[Any]]) -> float:
+    start = float(arrays["start"]) if "start" in arrays else 0.0
+    if not np.isfinite(start):
+        raise InputError(f"{path.name}: {start} is no time to start at.")
+    return start
 
 
 def from_zero(take: Take) -> Take:

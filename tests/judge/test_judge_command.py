@@ -106,6 +106,15 @@ def test_two_takes_are_filmed_with_their_sound(folders, speaking):
     assert np.abs(heard.samples).max() > 0.05
 
 
+def test_tracked_lips_alone_cannot_be_filmed(folders, capsys):
+    curve = np.abs(np.sin(np.arange(60) / 4))
+    for name in ("truth/a.npz", "good/a.npz"):
+        np.savez(folders / name, opening=curve, width=curve, fps=30.0)
+    out = folders / "verdict"
+    assert judge("--truth", folders / "truth", folders / "good", "--out", out, "--clip", "a", "--film") == 1
+    assert "nothing to film of a" in capsys.readouterr().err
+
+
 def test_the_head_opens_its_mouth_and_looks_away():
     rest = drawing.draw(np.zeros(52), 200, 180).astype(int)
     assert rest.shape == (200, 180, 3)

@@ -147,6 +147,11 @@ def bad_files() -> dict[str, dict[str, np.ndarray]]:
         "no rate": {"opening": curve, "width": curve, "fps": np.array(0.0)},
         "NaN weights": {"arkit": weights * np.nan, "names": names, "fps": fps},
         "fewer names": {"arkit": weights, "names": names[:40], "fps": fps},
+        "percent": {"arkit": weights + 80, "names": names, "fps": fps},
+        "text": {"opening": np.array(["wide"] * 50), "width": curve, "fps": fps},
+        "no time": {"opening": curve, "width": curve, "fps": fps, "start": np.array(np.nan)},
+        "two rates": {"opening": curve, "width": curve, "fps": np.array([25.0, 30.0])},
+        "infinite": {"opening": np.full(50, np.inf), "width": curve, "fps": fps},
         "something else": {"poses": curve},
         "pickled": {"opening": np.array([object()] * 50), "width": curve, "fps": fps},
     }
