@@ -92,7 +92,8 @@ def run(options: argparse.Namespace) -> int:
         if options.film:
             _films(result.clips, sounds, options.out, face, progress)
     print(table(result))
-    for note in (*notes, *(note for clip in clips for v in clip.verdicts.values() for note in v.notes)):
+    said = [*notes, *(note for clip in result.clips for verdict in clip.verdicts.values() for note in verdict.notes)]
+    for note in dict.fromkeys(said):
         print(f"note: {note}")
     try:
         page.write(result.clips, result.means, sounds, notes, options.out / "judge.html")

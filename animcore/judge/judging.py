@@ -135,7 +135,7 @@ def truth_values(truth: Take, face: Face) -> dict[str, float]:
 
 
 def _judge_one(truth: Take, take: Take, face: Face) -> Verdict:
-    notes = _coverage(truth, take)
+    notes = (*truth.notes, *take.notes, *_coverage(truth, take))
     times = truth.times
     opening, width, weights = take.at(times, face)
     values = {

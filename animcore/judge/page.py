@@ -61,13 +61,18 @@ def write(
         parts += [
             f"<h2>{html.escape(clip.name)}</h2><small>truth: {html.escape(clip.truth.path.name)}, "
             f"{clip.truth.duration:.1f} s, {float(clip.truth.rate):g} frames a second</small>",
-            *(f"<p class=note>{html.escape(note)}</p>" for v in clip.verdicts.values() for note in v.notes),
+            *(f"<p class=note>{html.escape(note)}</p>" for note in _notes(clip)),
             _table(rows, shown, "output"),
             _picture(_curves(clip, clip_sound, figure_of)),
         ]
     parts += ["<h2>What the figures mean</h2><ul>", *map(_legend, shown), "</ul>"]
     with whole_file(path) as temporary:
         temporary.write_text("\n".join(parts), encoding="utf-8")
+
+
+def _notes(clip: Clip) -> list[str]:
+    """What was noticed in any of the clip's files, each sentence once."""
+    return list(dict.fromkeys(note for verdict in clip.verdicts.values() for note in verdict.notes))
 
 
 def _figures() -> Callable[..., Any]:

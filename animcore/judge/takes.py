@@ -41,6 +41,7 @@ class Take:
         width: (T,) distance of the mouth's corners, likewise.
         start: seconds of the first frame; 0 is the start of the sound.
         weights: (T, 52) ARKit weights in the order of `names.ARKIT`, or None for a filmed face.
+        notes: sentences on what was noticed and mended when it was read.
     """
 
     path: Path
@@ -49,6 +50,7 @@ class Take:
     width: Array
     start: float = 0.0
     weights: Array | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def times(self) -> Array:
@@ -103,8 +105,8 @@ def _read(path: Path, face: Face, setup: Setup | None) -> Take:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{path.name} does not hold numbers where curves should be ({error}).") from error
-    _, motion = files.load_any(path, setup)
-    return of_motion(motion, path, face)
+    _, motion, notes = files.load_any(path, setup)
+    return replace(of_motion(motion, path, face), notes=tuple(f"{path.name}: {note}" for note in notes))
 
 
 def of_motion(motion: Motion, path: Path, face: Face) -> Take:
@@ -182,8 +184,9 @@ def from_zero(take: Take) -> Take:
 
 
 def readable(path: Path) -> bool:
-    """Whether a file is of a kind that may hold a take."""
-    suffixes = {form.suffix.rsplit(".", 1)[-1] for form in files.FORMATS.values()} | {"npz"}
+    """Whether a file is of a kind that may hold a take: captions, skeletons and the like do not."""
+    faces = (form for form in files.FORMATS.values() if "arkit" in form.carries)
+    suffixes = {form.suffix.rsplit(".", 1)[-1].lower() for form in faces} | {"npz"}
     return path.suffix.lower() in FILMS or path.suffix.lower().lstrip(".") in suffixes
 
 

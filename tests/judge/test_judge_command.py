@@ -67,15 +67,17 @@ def test_outputs_stand_side_by_side(folders, capsys):
         assert page.count("<b>") > 10
 
 
-def test_one_file_of_another_kind_is_judged_by_another_name(folders, capsys):
-    main(["export", str(folders / "good" / "a.npz"), "--out", str(folders / "table"), "--format", "livelink"])
-    capsys.readouterr()
-    table = (folders / "table" / "a.csv").rename(folders / "table" / "other.csv")
-    out = folders / "verdict"
-    assert judge("--truth", folders / "truth" / "a.npz", table, "--out", out, "--source-fps", "60") == 0
-    told = json.loads((out / "judge.json").read_text())
-    assert list(told["clips"]) == ["a"]
-    assert told["means"]["other"]["r_open0"] > 0.99
+def test_tables_of_other_tools_are_judged(folders, capsys):
+    """Audio2Face's and Live Link's tables hold the take as it was, Rhubarb's cues hold its mouth shapes."""
+    out, tables = folders / "verdict", folders / "tables"
+    kinds = "livelink,a2f-csv,rhubarb-tsv"
+    assert main(["export", str(folders / "good" / "a.npz"), "--out", str(tables), "--format", kinds]) == 0
+    outputs = [tables / "a.csv", tables / "a.a2f.csv", tables / "a.rhubarb.tsv"]
+    assert judge("--truth", folders / "truth" / "a.npz", *outputs, "--out", out, "--source-fps", "60") == 0
+    means = json.loads((out / "judge.json").read_text())["means"]
+    assert means["a.csv"]["r_open0"] > 0.99
+    assert means["a.a2f.csv"]["lve_mm"] == pytest.approx(means["a.csv"]["lve_mm"], abs=0.01)
+    assert 0.5 < means["a.rhubarb.tsv"]["r_open"] < 0.98
 
 
 def test_takes_in_folders_have_a_diversity(folders, speaking):

@@ -190,7 +190,15 @@ def test_a_face_basis_that_is_none(tmp_path):
 
 
 def test_files_find_each_other(tmp_path, performance):
-    for name in ("truth/a.npz", "ours/a.npz", "ours/a.csv", "seeds/1/a.npz", "seeds/2/a.npz", "truth/a.flac"):
+    for name in (
+        "truth/a.npz",
+        "ours/a.npz",
+        "ours/a.csv",
+        "seeds/1/a.npz",
+        "seeds/2/a.npz",
+        "truth/a.flac",
+        "truth/b.srt",
+    ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(b"")
     assert list(pairing.clips(tmp_path / "truth")) == ["a"]
