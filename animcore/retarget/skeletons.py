@@ -9,6 +9,7 @@ limbs of several bones take the roll of their limb bit by bit (swing and twist).
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 from animcore.bodies import rotations
 from animcore.names import SMPLX_JOINTS
 from animcore.retarget.bone_names import BoneNames
+from animcore.retarget.reference import HEAD
 
 Array = NDArray[np.float64]
 
@@ -38,6 +40,14 @@ _NEXT = {"collar": "shoulder", "shoulder": "elbow", "elbow": "wrist", "hip": "kn
 }
 _ROLLS = ("shoulder", "hip")  # limbs whose own roll their bones share
 _ROLLED_BY = {"elbow": "wrist", "knee": "ankle"}  # limbs whose bones share the roll of the joint behind
+
+
+@functools.cache
+def open_body_joints() -> Array:
+    """Return (55, 3) the joints of the open body in its T-pose, metres."""
+    with np.load(HEAD.with_name("joints.npz"), allow_pickle=False) as data:
+        places: Array = data["places"].astype(np.float64)
+    return places
 
 
 @dataclass(frozen=True)
