@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,14 @@ import numpy as np
 from mathutils import Euler, Quaternion, Vector
 from numpy.typing import NDArray
 
+from animcore.motion import Motion
+from animcore.names import ARKIT, TONGUE
 from animcore.rates import exact_rate
 from animcore.retarget.profiles import find_bones
 
 from . import export, keys, rigs, takes
 from .errors import AddonError
 from .export import Told
-from .motion_file import Motion
 
 Request = dict[str, Any]
 
@@ -35,6 +36,8 @@ _IMPORTERS: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
     ".usda": (("wm.usd_import", {"set_frame_range": True}),),
     ".abc": (("wm.alembic_import", {"set_frame_range": True, "as_background_job": False}),),
 }
+_BY_SECONDS = {".glb", ".gltf", ".vrm"}  # keys in seconds, which the importer multiplies by `fps` times `fps_base`
+_MOST_FRAMES = 1_000_000
 _ON_THE_GRID = 0.05  # of a frame that a key may be off its frame: Blender keeps frames as 32-bit floats
 _SAME = 1e-6  # weights of one shape on two meshes that are the same but for rounding
 _PROBES = 128  # vertices of a mesh that are compared on every frame; files/pc2.py takes the same ones
@@ -80,12 +83,17 @@ def read(request: Request, told: Told) -> dict[str, Any]:
     path = Path(request["path"])
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     scene = bpy.context.scene
-    if request.get("rate"):
-        export.set_exact_rate(scene, Fraction(*request["rate"]))
+    asked = Fraction(*request["rate"]) if request.get("rate") else None
+    if asked is not None:
+        _set_rate(scene, asked, path)
     told(0.0, "Reading")
     operator = _import(path)
     counted = _frames_a_second(scene, operator)
-    rate = exact_rate(scene.render.fps / scene.render.fps_base)
+    rate = (
+        asked
+        if asked is not None and path.suffix in _BY_SECONDS
+        else exact_rate(scene.render.fps / scene.render.fps_base)
+    )
     if path.suffix == ".abc":
         meshes = [one for one in scene.objects if one.type == "MESH" and len(one.modifiers)]
         first = scene.frame_start
@@ -114,9 +122,18 @@ def _performed(request: Request) -> tuple[rigs.Character, list[bpy.types.Object]
     return who, members, (take.first_frame, take.last_frame)
 
 
+def _set_rate(scene: bpy.types.Scene, rate: Fraction, path: Path) -> None:
+    """Set a rate before a file is imported: the exact one, or what the glTF importer makes the fewest errors with."""
+    if path.suffix in _BY_SECONDS:
+        scene.render.fps, scene.render.fps_base = max(round(rate), 1), 1.0
+    else:
+        export.set_exact_rate(scene, rate)
+
+
 def _frames_a_second(scene: bpy.types.Scene, operator: str) -> float:
-    """How many frames of its keys an importer takes for a second."""
-    return scene.render.fps if operator == "import_scene.fbx" else scene.render.fps / scene.render.fps_base
+    """How many frames of its keys an importer takes for a second: the older one of FBX takes the whole number."""
+    exact = scene.render.fps / scene.render.fps_base
+    return float(scene.render.fps) if operator == "import_scene.fbx" else exact
 
 
 def _character(path: Path) -> tuple[rigs.Character, list[bpy.types.Object]]:
@@ -170,14 +187,22 @@ def _motion(path: Path, rate: Fraction) -> Motion:
     with np.load(path, allow_pickle=False) as data:
         curves = {name: data[name] for name in data.files}
     start = float(curves.pop("start"))
-    names = tuple(name for name in curves if not name.endswith("_pose"))
-    turning = {role: curves.get(f"{role}_pose") for role in ("jaw", "neck", "head")}
     count = len(next(iter(curves.values())))
-    weights = np.stack([curves[name] for name in names], 1) if names else np.zeros((count, 0))
+    still = np.zeros(count)
+
+    def weights(names: Sequence[str]) -> NDArray[np.float32]:
+        return np.stack([curves.get(name, still) for name in names], 1).astype(np.float32)
+
     eyes = [curves.get(f"{side}_eye_pose", np.zeros((count, 3))) for side in ("left", "right")]
-    has_eyes = any(name.endswith("_eye_pose") for name in curves)
+    turning = {f"{role}_pose": curves[f"{role}_pose"] for role in ("jaw", "neck", "head") if f"{role}_pose" in curves}
+    if any(name.endswith("_eye_pose") for name in curves):
+        turning["eye_pose"] = np.stack(eyes, 1)
     return Motion(
-        rate, start, names, weights.astype(np.float32), **turning, eyes=np.stack(eyes, 1) if has_eyes else None
+        rate,
+        start,
+        arkit=weights(ARKIT),
+        tongue=weights(TONGUE) if any(name in curves for name in TONGUE) else None,
+        **{name: values.astype(np.float32) for name, values in turning.items()},
     )
 
 
@@ -201,6 +226,8 @@ def _curves(who: rigs.Character, share: float) -> tuple[int, dict[str, NDArray[n
     if not ranges:
         raise AddonError("The file was read, but nothing in it moves.")
     first, last = round(min(low for low, _ in ranges) * share), round(max(high for _, high in ranges) * share)
+    if last - first > _MOST_FRAMES:
+        raise AddonError(f"The file was read, but lasts {last - first} frames; no performance does.")
 
     def sampled(curve: bpy.types.FCurve) -> NDArray[np.float64]:
         return _sampled(curve, np.arange(first, last + 1), share)

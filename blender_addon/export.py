@@ -193,7 +193,7 @@ def _run(
     known = {one.identifier for one in work.get_rna_type().properties}
     shaped = [one for one in objects if one.type == "MESH" and one.data.shape_keys is not None]
     # subdivided meshes lose their shapes in FBX, and fit no cache
-    with _only_deforming(shaped), _prepared(scene, objects, frames) as notes:
+    with _only_deforming(shaped), _prepared(scene, objects, frames, name == "export_scene.gltf") as notes:
         try:
             work(filepath=str(path), **{key: value for key, value in options.items() if key in known})
         except RuntimeError as error:
@@ -206,9 +206,12 @@ def _run(
 
 @contextmanager
 def _prepared(
-    scene: bpy.types.Scene, objects: Sequence[bpy.types.Object], frames: tuple[int, int]
+    scene: bpy.types.Scene, objects: Sequence[bpy.types.Object], frames: tuple[int, int], by_product: bool
 ) -> Iterator[list[str]]:
-    """Select the character alone, with its range and exact rate; put everything back afterwards."""
+    """Select the character alone, with its range and exact rate; put everything back afterwards.
+
+    Blender's glTF exporter multiplies `fps` by `fps_base` where everything else divides: `by_product` is for it.
+    """
     layer = bpy.context.view_layer
     if bpy.context.mode != "OBJECT":
         raise AddonError("Go to Object Mode first, so that the character can be exported.")
@@ -226,7 +229,11 @@ def _prepared(
             one.select_set(True)
         layer.objects.active = next((one for one in shown if one.type == "ARMATURE"), shown[0])
         scene.frame_start, scene.frame_end = frames
-        set_exact_rate(scene, exact_rate(render.fps, render.fps_base))
+        rate = exact_rate(render.fps, render.fps_base)
+        if by_product:
+            render.fps, render.fps_base = max(round(rate), 1), float(rate / max(round(rate), 1))
+        else:
+            set_exact_rate(scene, rate)
         yield [f"{', '.join(hidden)}: hidden, so not written."] if hidden else []
     finally:
         scene.frame_start, scene.frame_end, render.fps, render.fps_base = kept[0], kept[1], kept[3], kept[4]

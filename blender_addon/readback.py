@@ -6,7 +6,7 @@ what is delivered is the take.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import bpy
 import numpy as np
@@ -16,7 +16,7 @@ from animcore.errors import InputError
 from animcore.motion import Motion
 from animcore.names import ARKIT, TONGUE
 
-from . import keys, pose, rigs
+from . import keys, maps, pose, rigs
 from .errors import AddonError
 from .rates import exact_rate
 
@@ -42,12 +42,14 @@ def performance(scene: bpy.types.Scene, character: rigs.Character, start_frame: 
     last = int(np.ceil(max(action.frame_range[1] for action in actions)))
     frames = np.arange(first, last + 1)
     rate = exact_rate(scene.render.fps, scene.render.fps_base)
+    tracks = _tracks(character, frames)
+    tongue = slice(len(ARKIT), len(ARKIT) + len(TONGUE))
     try:
         return Motion(
             rate=rate,
             start=float((first - start_frame) / rate),
-            arkit=_weights(character, ARKIT, frames),
-            tongue=_weights(character, TONGUE, frames) if character.shape_names & set(TONGUE) else None,
+            arkit=tracks[:, : len(ARKIT)],
+            tongue=tracks[:, tongue] if tracks[:, tongue].any() else None,
             **_poses(character, frames),
         )
     except InputError as error:
@@ -63,17 +65,15 @@ def playing(character: rigs.Character) -> list[bpy.types.Action]:
     return list(dict.fromkeys(action for action in active if action is not None and keys.TAKE in action))
 
 
-def _weights(character: rigs.Character, names: Sequence[str], frames: NDArray[np.int64]) -> FloatArray:
-    """(T, K) values of the shapes that stand for the engine's names; the first mesh that has one tells."""
-    result = np.zeros((len(frames), len(names)), np.float32)
-    for face in reversed(character.faces):
+def _tracks(character: rigs.Character, frames: NDArray[np.int64]) -> FloatArray:
+    """(T, S) the engine's tracks that the keys of the character's channels come from."""
+    values = np.array([channel.rest for channel in character.map.channels])[None].repeat(len(frames), 0)
+    for face in reversed(character.faces):  # where meshes disagree, the first one tells
         curves = _by_path(face.key)
-        for column, name in enumerate(names):
-            if name in face.shapes:
-                shape = face.shapes[name][0]
-                still = face.key.key_blocks[shape].value
-                result[:, column] = _sampled(curves.get((rigs.shape_path(shape), 0)), frames, still)
-    return np.clip(result, 0.0, 1.0)
+        for index, name in maps.shapes_of(character.map, face.mesh.name):
+            still = face.key.key_blocks[name].value
+            values[:, index] = _sampled(curves.get((rigs.shape_path(name), 0)), frames, still)
+    return character.map.recovered(values).astype(np.float32)
 
 
 def _poses(character: rigs.Character, frames: NDArray[np.int64]) -> dict[str, FloatArray]:

@@ -6,29 +6,44 @@ Everything here is read afresh when it is needed: no reference to Blender's data
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import bpy
 import numpy as np
 
 from animcore.retarget import matching
-from animcore.retarget.profiles import driving, find_bones, likely_convention
+from animcore.retarget.face import FaceMap, coverage
+from animcore.retarget.profiles import driving, find_bones
+from animcore.retarget.proposal import Entry, Proposal, from_profile, propose
+from animcore.retarget.reference import reference
+from animcore.retarget.sources import SOURCES
 
-from . import pose
+from . import maps, pose
 from .errors import AddonError
 
 MARK = "animcore_character"  # custom property of the default character's armature or collection
-_FEWEST_SHAPES = 8  # with fewer of the engine's shapes nobody would call it speech
+_FEWEST = 3  # channels; with fewer nobody would call it speech
+_LEAST = 0.1  # share of a spoken performance that a rig must be able to make
+_TALL = 1.6  # metres from the lowest to the highest bone of a grown person
 _SAME_PLACE = 1e-5  # metres below which a shape does not move a vertex
 
 
 @dataclass(frozen=True)
 class Face:
-    """The shapes of one mesh: names of the mesh's own shapes by the engine's name, and those that cannot be keyed."""
+    """One mesh with shapes.
+
+    Attributes:
+        mesh: the object.
+        names: its shapes that can be keyed.
+        shapes: those that are one of the engine's tracks: its name -> the mesh's own.
+        driven, locked: shapes that cannot be keyed.
+    """
 
     mesh: bpy.types.Object
-    shapes: dict[str, tuple[str, ...]]
+    names: tuple[str, ...]
+    shapes: dict[str, tuple[str, ...]] = field(default_factory=dict)
     driven: tuple[str, ...] = ()
     locked: tuple[str, ...] = ()
 
@@ -40,10 +55,17 @@ class Face:
 
 @dataclass(frozen=True)
 class Character:
-    """What was found: faces with at least one shape, the armature that moves them, its bones by role, and notes."""
+    """What was found: faces with shapes, the armature that moves them, its bones by role, the map, and notes.
+
+    Attributes:
+        map: what the engine's tracks do to the channels of this rig.
+        confidence: how sure it is that the names mean that, 0..1.
+    """
 
     name: str
     faces: tuple[Face, ...]
+    map: FaceMap
+    confidence: float = 1.0
     armature: bpy.types.Object | None = None
     bones: dict[str, str] = field(default_factory=dict)
     profile: str = ""
@@ -55,6 +77,11 @@ class Character:
         return {name for face in self.faces for name in face.shapes}
 
     @property
+    def solved(self) -> bool:
+        """Whether some channels are no tracks of the engine: their values have to be solved for."""
+        return not (self.map.direct != 0).any(1).all()
+
+    @property
     def summary(self) -> str:
         """One line for the panel."""
         meshes = "1 mesh" if len(self.faces) == 1 else f"{len(self.faces)} meshes"
@@ -62,11 +89,17 @@ class Character:
         roles = [role for role in self.bones if role not in eyes]
         roles += ["eyes"] if eyes <= self.bones.keys() else sorted(eyes & self.bones.keys())
         bones = ", ".join(roles).replace("_", " ") or "none"
-        return f"{len(self.shape_names)} of {len(driving().shapes)} shapes on {meshes}. Bones: {bones}."
+        if not self.solved:
+            known = len(self.shape_names & set(driving().shapes))
+            return f"{known} of {len(driving().shapes)} shapes on {meshes}. Bones: {bones}."
+        return (
+            f"{self.map.profile} ({self.confidence:.0%} sure): {len(self.map.channels)} channels on {meshes} do what "
+            f"{coverage(self.map.explained):.0%} of a spoken performance asks. Bones: {bones}."
+        )
 
 
 def read(root: bpy.types.Object | bpy.types.Collection | None) -> Character:
-    """Read the character that `root` belongs to.
+    """Read the character that `root` belongs to: by the map that was measured for it, else by its names.
 
     Raises:
         AddonError: where it cannot be keyed: what is missing, and what to do.
@@ -76,15 +109,64 @@ def read(root: bpy.types.Object | bpy.types.Collection | None) -> Character:
     members = members_of(root)
     meshes = [member for member in members if member.type == "MESH"]
     faces = tuple(face for mesh in _one_a_key(meshes) if (face := _face(mesh)) is not None)
-    found = {name for face in faces for name in face.shapes}
-    if len(found) < _FEWEST_SHAPES:
+    armature = armature_of(members, [face.mesh for face in faces] or meshes)
+    proposal = _proposal(faces, armature)
+    found, confidence, missing = _map(root, proposal, faces)
+    if found is None:
         held = [shape for face in faces for shape in (*face.driven, *face.locked)]
-        raise AddonError(_all_held(root.name, held) if len(held) >= _FEWEST_SHAPES else _why_no_face(root, meshes))
+        raise AddonError(_all_held(root.name, held) if len(held) >= _FEWEST else _why_no_face(root, meshes, proposal))
+    faces = tuple(face for one in faces if (face := _with_shapes(one, found)) is not None)
     _check_editable(faces)
-    armature = _armature(members, [face.mesh for face in faces])
-    bones, profile, bone_notes = _bones(armature, faces)
-    notes = (*_shape_notes(faces, found), *bone_notes)
-    return Character(root.name, faces, armature, bones, profile, notes)
+    used = {name for channel in found.channels for owner, name in channel.targets if not owner}
+    bones, profile, bone_notes = _bones(armature, faces, used)
+    notes = (*_shape_notes(faces), *missing, *bone_notes)
+    return Character(root.name, faces, found, confidence, armature, bones, profile, notes)
+
+
+def _proposal(faces: Iterable[Face], armature: bpy.types.Object | None) -> Proposal:
+    """What the names say; the names of a rig seldom change, and comparing them takes some milliseconds."""
+    names = tuple((face.mesh.name, (*face.names, *face.driven, *face.locked)) for face in faces)
+    bones = armature.pose.bones if armature is not None and armature.is_editable and armature.pose else ()
+    free = tuple(bone.name for bone in bones if not (all(bone.lock_rotation) and all(bone.lock_location)))
+    return _proposed(names, free)
+
+
+@functools.lru_cache(maxsize=32)
+def _proposed(shapes: tuple[tuple[str, tuple[str, ...]], ...], bones: tuple[str, ...]) -> Proposal:
+    return propose(dict(shapes), bones)
+
+
+def _map(
+    root: bpy.types.ID, proposal: Proposal, faces: Iterable[Face]
+) -> tuple[FaceMap | None, float, tuple[str, ...]]:
+    """The map of the character, how sure it is, and what it cannot do; None where nobody would call it speech."""
+    free = {(face.mesh.name, name) for face in faces for name in face.names}
+    measured = maps.stored(root)
+    if measured is not None and maps.fits(measured, free):
+        return measured, 1.0, measured.missing
+    entries = [entry for one in proposal.entries if (entry := _free_part(one, free)) is not None]
+    found = from_profile(replace(proposal, entries=tuple(entries))) if len(entries) >= _FEWEST else None
+    if found is None or coverage(found.explained) < _LEAST:
+        return None, 0.0, ()
+    return found, proposal.confidence, (*found.missing, *([proposal.note] if proposal.note else []))
+
+
+def _free_part(entry: Entry, free: set[tuple[str, str]]) -> Entry | None:
+    """A channel without the shapes that a driver or a lock holds."""
+    targets = tuple(target for target in entry.channel.targets if not target[0] or target in free)
+    return replace(entry, channel=replace(entry.channel, targets=targets)) if targets else None
+
+
+def _with_shapes(face: Face, found: FaceMap) -> Face | None:
+    """A face with those of its shapes that are the engine's tracks; None where the map has no use for the mesh."""
+    own = [(index, name) for index, channel in enumerate(found.channels) for mesh, name in channel.targets
+           if mesh == face.mesh.name]  # fmt: skip
+    shapes: dict[str, tuple[str, ...]] = {}
+    for index, name in own:
+        if found.direct[index].any():
+            track = SOURCES[int(np.argmax(found.direct[index]))]
+            shapes[track] = (*shapes.get(track, ()), name)
+    return replace(face, shapes=shapes) if own else None
 
 
 def character_axes(armature: bpy.types.Object) -> np.ndarray:
@@ -104,6 +186,22 @@ def character_axes(armature: bpy.types.Object) -> np.ndarray:
             return axes
     world = np.array(armature.matrix_world.to_3x3().normalized())
     return world.T @ np.column_stack(((1.0, 0.0, 0.0), (0.0, 0.0, 1.0), (0.0, -1.0, 0.0)))
+
+
+def eye_distance(armature: bpy.types.Object) -> float:
+    """Return the distance between the outer eye corners in the armature's own units: the measure of a face's size.
+
+    It follows from the eye bones; a rig without them is taken to be as large as a grown person of its height.
+    """
+    heads = {bone.name: np.array(bone.head_local) for bone in armature.data.bones}
+    found = find_bones(list(heads))[1]
+    face = reference()
+    if "left_eye" in found and "right_eye" in found:
+        between = float(np.linalg.norm(heads[found["left_eye"]] - heads[found["right_eye"]]))
+        if between > 0.0:
+            return between * face.eye_distance / float(np.linalg.norm(face.eyes[0] - face.eyes[1]))
+    places = np.array(list(heads.values()))
+    return float(np.ptp(places, axis=0).max()) * face.eye_distance / _TALL
 
 
 def members_of(root: bpy.types.Object | bpy.types.Collection) -> list[bpy.types.Object]:
@@ -153,26 +251,25 @@ def _one_a_key(meshes: Iterable[bpy.types.Object]) -> list[bpy.types.Object]:
 
 
 def _face(mesh: bpy.types.Object) -> Face | None:
-    """The engine's shapes on one mesh, without those that a driver or a locked channel holds; None where none."""
+    """The shapes of one mesh, apart those that a driver or a locked channel holds; None where there are none."""
     key = mesh.data.shape_keys
     blocks = list(key.key_blocks)[1:] if key.use_relative else []
-    shapes = matching.match(driving().shapes, [block.name for block in blocks])
-    if not shapes:
-        return None
     drivers = key.animation_data.drivers if key.animation_data is not None else ()
     driven = {driver.data_path for driver in drivers if not driver.mute}
     locked = _locked_paths(key)
-    free: dict[str, tuple[str, ...]] = {}
-    held: dict[str, list[str]] = {"driven": [], "locked": []}
-    for name, own in shapes.items():
-        open_ones = []
-        for shape in own:
-            path = shape_path(shape)
-            reason = "driven" if path in driven else "locked" if path in locked else ""
-            (held[reason] if reason else open_ones).append(shape)
-        if open_ones:
-            free[name] = tuple(open_ones)
-    return Face(mesh, free, tuple(held["driven"]), tuple(held["locked"]))
+    names: dict[str, list[str]] = {"free": [], "driven": [], "locked": []}
+    for block in blocks:
+        path = shape_path(block.name)
+        names["driven" if path in driven else "locked" if path in locked else "free"].append(block.name)
+    if not blocks:
+        return None
+    return Face(mesh, tuple(names["free"]), {}, tuple(names["driven"]), tuple(names["locked"]))
+
+
+def free_shapes(mesh: bpy.types.Object) -> tuple[str, ...]:
+    """Return the shapes of a mesh that can be keyed."""
+    face = _face(mesh) if mesh.data.shape_keys is not None else None
+    return face.names if face is not None else ()
 
 
 def shape_path(shape: str) -> str:
@@ -187,24 +284,30 @@ def _locked_paths(owner: bpy.types.ID) -> set[str]:
     return {curve.data_path for curve in current_curves(owner) if curve.lock}
 
 
-def _why_no_face(root: bpy.types.Object | bpy.types.Collection, meshes: list[bpy.types.Object]) -> str:
+def _why_no_face(
+    root: bpy.types.Object | bpy.types.Collection, meshes: list[bpy.types.Object], proposal: Proposal
+) -> str:
     """One sentence: what the character lacks, and what to do."""
     if not meshes:
         return f"{root.name!r} has no mesh; pick the character's head, its armature or its collection."
     keys = [mesh.data.shape_keys for mesh in meshes if mesh.data.shape_keys is not None]
+    if keys and not any(key.use_relative for key in keys):
+        return f"The shape keys of {root.name!r} are absolute; turn on Relative in its Shape Keys panel."
+    if proposal.entries:
+        names = ", ".join(entry.channel.name for entry in proposal.entries[:3])
+        return (
+            f"{root.name!r} has too little of a face to speak: {proposal.profile} names, but only {names}. "
+            "Pick the whole character, or press Match by Shape."
+        )
     if not keys:
         return (
-            f"{root.name!r} has no shape keys; give its head the 52 ARKit shapes (jawOpen, mouthClose ...), "
-            "or add the default character."
+            f"{root.name!r} has no shape keys, and no bones with names of a face; press Match by Shape to look at what "
+            "its bones do, or add the default character."
         )
-    if not any(key.use_relative for key in keys):
-        return f"The shape keys of {root.name!r} are absolute; turn on Relative in its Shape Keys panel."
-    names = [block.name for key in keys for block in list(key.key_blocks)[1:]]
-    convention = likely_convention(names)
-    looks = f"look like {convention} names" if convention else f"are named otherwise ({', '.join(names[:3])} ...)"
+    names = ", ".join([block.name for key in keys for block in list(key.key_blocks)[1:]][:3])
     return (
-        f"The shapes of {root.name!r} {looks}; for now they must have ARKit names (jawOpen, mouthClose, "
-        "eyeBlinkLeft ...): rename or add them."
+        f"The shapes of {root.name!r} have names of no known rig ({names} ...); press Match by Shape to look at what "
+        "they do, or rename them (docs/rigs.md)."
     )
 
 
@@ -238,20 +341,23 @@ def own_shapes(face: Face) -> bpy.types.Mesh | None:
     return linked
 
 
-def _shape_notes(faces: Iterable[Face], found: set[str]) -> list[str]:
+def _shape_notes(faces: Iterable[Face]) -> list[str]:
     notes = []
     for face in faces:
         name = face.mesh.name
-        if face.driven:
-            notes.append(f"{name}: {len(face.driven)} shapes have drivers and were left alone ({_few(face.driven)}).")
-        if face.locked:
-            notes.append(f"{name}: {len(face.locked)} shapes are locked and were left alone ({_few(face.locked)}).")
+        if driven := _of_speech(face.driven):
+            notes.append(f"{name}: {len(driven)} shapes have drivers and were left alone ({_few(driven)}).")
+        if locked := _of_speech(face.locked):
+            notes.append(f"{name}: {len(locked)} shapes are locked and were left alone ({_few(locked)}).")
         if muted := [s for own in face.shapes.values() for s in own if face.key.key_blocks[s].mute]:
             notes.append(f"{name}: {len(muted)} shapes are muted and will not be seen ({_few(muted)}).")
-    held = {shape for face in faces for shape in (*face.driven, *face.locked)}
-    if missing := [name for name in driving().essential if name not in found and name not in held]:
-        notes.append(f"The character lacks {', '.join(missing)}; its mouth will not close or round as it should.")
     return notes
+
+
+def _of_speech(shapes: tuple[str, ...]) -> list[str]:
+    """Those of some shapes that the engine would have keyed: rigs drive many shapes of their own."""
+    known = matching.match(driving().shapes, shapes)
+    return [name for own in known.values() for name in own]
 
 
 def _few(names: Iterable[str]) -> str:
@@ -259,8 +365,8 @@ def _few(names: Iterable[str]) -> str:
     return ", ".join(names[:3]) + (" ..." if len(names) > 3 else "")
 
 
-def _armature(members: list[bpy.types.Object], meshes: list[bpy.types.Object]) -> bpy.types.Object | None:
-    """The armature that moves most of the face's meshes, else the only one there is."""
+def armature_of(members: list[bpy.types.Object], meshes: list[bpy.types.Object]) -> bpy.types.Object | None:
+    """Return the armature that moves most of the meshes, else the only one there is."""
     votes = [armature for mesh in meshes if (armature := _armature_of(mesh)) is not None]
     if votes:
         return max(votes, key=votes.count)
@@ -268,8 +374,10 @@ def _armature(members: list[bpy.types.Object], meshes: list[bpy.types.Object]) -
     return armatures[0] if len(armatures) == 1 else None
 
 
-def _bones(armature: bpy.types.Object | None, faces: tuple[Face, ...]) -> tuple[dict[str, str], str, list[str]]:
-    """Bones by role, the profile's name and notes: without bones that would move what a shape moves already."""
+def _bones(
+    armature: bpy.types.Object | None, faces: tuple[Face, ...], used: set[str]
+) -> tuple[dict[str, str], str, list[str]]:
+    """Bones by role, the profile's name and notes: without bones that the map moves, or whose work a shape does."""
     if armature is None:
         return {}, "", ["The character has no armature; head, eyes and jaw stay still apart from its shapes."]
     if not armature.is_editable:
@@ -280,7 +388,7 @@ def _bones(armature: bpy.types.Object | None, faces: tuple[Face, ...]) -> tuple[
     for role, name in found.items():
         if all(armature.pose.bones[name].lock_rotation):
             notes.append(f"The bone {name!r} is locked and was left alone.")
-        elif not _moved_by_shapes(role, armature.data.bones[name], faces):
+        elif name not in used and not _moved_by_shapes(role, armature.data.bones[name], faces):
             bones[role] = name
     return bones, profile, notes
 

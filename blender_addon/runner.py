@@ -18,14 +18,18 @@ from pathlib import Path
 from typing import Any
 
 import bpy
+import numpy as np
+from numpy.typing import NDArray
 
-from animcore.errors import AnimcoreError
+from animcore.errors import AnimcoreError, InputError
+from animcore.motion import Motion
 
-from . import motion_file, preferences, properties, rigs, takes
+from . import preferences, properties, rigs, takes
 from .errors import AddonError
 from .jobs import Job, Jobs, State
 from .rates import exact_rate
 
+VALUES = "values.npz"  # beside the engine's motion: what it solved for the rig
 _INTERVAL = 0.15  # seconds between looks at the engine
 _GLANCE = 2.0  # seconds that what the panel says of a character stays true enough
 _BUSY_OPERATORS = ("TRANSFORM_OT_", "SCULPT_OT_", "PAINT_OT_", "RENDER_OT_")  # an answer waits for their end
@@ -144,7 +148,7 @@ def order_take(scene: bpy.types.Scene, *, name: str = "") -> Job:
     audio = Path(bpy.path.abspath(settings.audio))
     if not audio.is_file():
         raise AddonError(f"There is no file {audio}; pick the sound again.")
-    rigs.read(properties.root(settings))  # its error is better heard before the work than after it
+    character = rigs.read(properties.root(settings))  # its error is better heard before the work than after it
     launch = preferences.launch()
     rate = exact_rate(scene.render.fps, scene.render.fps_base)
     direction = properties.direction(settings)
@@ -157,8 +161,12 @@ def order_take(scene: bpy.types.Scene, *, name: str = "") -> Job:
     session.order = Order(scene.session_uid, root.session_uid, root.name, settings.audio, placement, folder)
     session.outcome = None
     session.finish = _finish_take
+    request = {"do": "generate", **asked, "out": str(folder / "take.npz")}
     try:
-        return session.jobs.begin(launch, {"do": "generate", **asked, "out": str(folder / "take.npz")})
+        if character.solved:
+            character.map.save(folder / "map.npz")
+            request |= {"map": str(folder / "map.npz"), "values": str(folder / VALUES)}
+        return session.jobs.begin(launch, request)
     except BaseException:
         _drop_folder(session.order)
         session.order = None
@@ -279,14 +287,28 @@ def _finish_take(job: Job) -> None:
 def _write(order: Order, path: Path) -> takes.Take:
     """Put the engine's answer onto the character, as one step of undo."""
     scene = _by_uid(bpy.data.scenes, order.scene)
-    root = _by_uid(bpy.data.objects, order.root) or _by_uid(bpy.data.collections, order.root)
+    root = root_by_uid(order.root)
     if scene is None or root is None:
         gone = "The scene" if scene is None else f"The character {order.root_name!r}"
         raise AddonError(f"{gone} is no longer in this file; nothing was written.")
     _check_scene(scene)
-    take = takes.apply(scene, rigs.read(root), motion_file.load(path), order.placement)
+    try:
+        motion = Motion.load(path)
+        values = _values(path.with_name(VALUES))
+    except InputError as error:
+        raise AddonError(f"The engine's result cannot be read ({error}); generate again.") from error
+    take = takes.apply(scene, rigs.read(root), motion, order.placement, values)
     push_undo("Animcore: Generate")
     return take
+
+
+def _values(path: Path) -> NDArray[np.float64] | None:
+    """(T, K) what the engine solved for the channels of the character; None where there was nothing to solve."""
+    if not path.is_file():
+        return None
+    with np.load(path, allow_pickle=False) as data:
+        found: NDArray[np.float64] = data["values"]
+    return found
 
 
 def _finish_inspection(job: Job, what: str) -> None:
@@ -323,6 +345,11 @@ def _check_scene(scene: bpy.types.Scene) -> None:
         raise AddonError(
             f"The scene {scene.name!r} is linked from another file and cannot be changed here; use your own."
         )
+
+
+def root_by_uid(uid: int) -> bpy.types.Object | bpy.types.Collection | None:
+    """Return the object or collection of a session number; None where it is gone."""
+    return _by_uid(bpy.data.objects, uid) or _by_uid(bpy.data.collections, uid)
 
 
 def _by_uid(collection: Any, uid: int) -> Any:

@@ -17,12 +17,13 @@ import bpy
 import numpy as np
 
 from animcore.errors import AnimcoreError
+from animcore.motion import Motion
+from animcore.retarget.face import FaceMap
 from animcore.retarget.profiles import driving
 
-from . import keys, pose, rigs, sound
+from . import body, keys, maps, pose, rigs, sound
 from .errors import AddonError
 from .keys import Channel
-from .motion_file import Motion
 from .rates import exact_rate
 
 _EYES = ("left_eye", "right_eye")
@@ -65,8 +66,21 @@ class Take:
         return f"{self.shape_count} shapes{bones} keyed on frames {self.first_frame} to {self.last_frame}."
 
 
-def apply(scene: bpy.types.Scene, character: rigs.Character, motion: Motion, placement: Placement) -> Take:
+def apply(
+    scene: bpy.types.Scene,
+    character: rigs.Character,
+    motion: Motion,
+    placement: Placement,
+    values: np.ndarray | None = None,
+) -> Take:
     """Write a performance onto a character as a take of its own that plays at once.
+
+    Args:
+        scene: the character's scene.
+        character: as `rigs.read` found it.
+        motion: the performance, at the scene's frame rate.
+        placement: where it goes.
+        values: (T, K) of the channels of the character's map; solved for here where they are not given.
 
     Raises:
         AddonError: where it cannot be done; the scene is then as it was.
@@ -82,7 +96,7 @@ def apply(scene: bpy.types.Scene, character: rigs.Character, motion: Motion, pla
     notes = list(character.notes)
     with ExitStack() as undo:
         notes += _own_shapes(character, undo)
-        work = list(_work(character, motion))
+        work = list(_work(character, motion, values))
         if not work:
             raise AddonError(f"Nothing of {character.name!r} could be keyed; choose another character.")
         for owner, _ in work:
@@ -90,6 +104,7 @@ def apply(scene: bpy.types.Scene, character: rigs.Character, motion: Motion, pla
                 raise AddonError(
                     f"A strip of {owner.name!r} is being tweaked in the NLA editor; press Tab there and generate again."
                 )
+        notes += _body_notes(character, motion)
         actions = []
         for owner, channels in work:
             name = _action_name(placement.name, owner, len(work))
@@ -109,15 +124,27 @@ def apply(scene: bpy.types.Scene, character: rigs.Character, motion: Motion, pla
         first_frame=first,
         last_frame=last,
         key_count=sum(len(channels) for _, channels in work) * motion.frame_count,
-        shape_count=len(character.shape_names),
+        shape_count=len(
+            {name for face in character.faces for _, name in maps.shapes_of(character.map, face.mesh.name)}
+        ),
         bones=tuple(character.bones.values()) if motion_has_poses(motion) else (),
         notes=tuple(dict.fromkeys(notes)),
     )
 
 
+def _body_notes(character: rigs.Character, motion: Motion) -> tuple[str, ...]:
+    """What the user should know of the body's motion."""
+    if motion.body_pose is None:
+        return ()
+    found = body.read(character.armature) if character.armature is not None else None
+    return (
+        found.notes if found is not None else ("The character has no skeleton of a known kind: its body stands still.",)
+    )
+
+
 def motion_has_poses(motion: Motion) -> bool:
     """Whether the performance moves bones at all."""
-    return any(track is not None for track in (motion.head, motion.neck, motion.jaw, motion.eyes))
+    return any(track is not None for track in (motion.head_pose, motion.neck_pose, motion.jaw_pose, motion.eye_pose))
 
 
 def _own_shapes(character: rigs.Character, undo: ExitStack) -> list[str]:
@@ -139,45 +166,82 @@ def _relink(own: bpy.types.Mesh, linked: bpy.types.Mesh) -> None:
     bpy.data.meshes.remove(own)
 
 
-def _work(character: rigs.Character, motion: Motion) -> Iterator[tuple[bpy.types.ID, list[Channel]]]:
+def _work(
+    character: rigs.Character, motion: Motion, values: np.ndarray | None
+) -> Iterator[tuple[bpy.types.ID, list[Channel]]]:
     """Everything that will be keyed: each data-block with its channels."""
+    if values is None:
+        values = character.map.solve(motion)
     for face in character.faces:
-        if channels := _shape_channels(face, motion):
+        if channels := _shape_channels(face, character.map, values):
             yield face.key, channels
-    if character.armature is not None and (channels := _bone_channels(character, motion)):
+    if character.armature is not None and (channels := _bone_channels(character, motion, values)):
         yield character.armature, channels
 
 
-def _shape_channels(face: rigs.Face, motion: Motion) -> list[Channel]:
-    column = {name.lower(): index for index, name in enumerate(motion.names)}
-    profile = driving()
+def _shape_channels(face: rigs.Face, found: FaceMap, values: np.ndarray) -> list[Channel]:
     return [
-        Channel(rigs.shape_path(shape), 0, profile.region(name), motion.weights[:, column[name.lower()]])
-        for name, shapes in face.shapes.items()
-        if name.lower() in column
-        for shape in shapes
+        Channel(rigs.shape_path(name), 0, driving().region(maps.track_of(found, index)), values[:, index])
+        for index, name in maps.shapes_of(found, face.mesh.name)
     ]
 
 
-def _bone_channels(character: rigs.Character, motion: Motion) -> list[Channel]:
+def _bone_channels(character: rigs.Character, motion: Motion, values: np.ndarray) -> list[Channel]:
     armature = character.armature
     assert armature is not None
     axes = rigs.character_axes(armature)
     channels = []
-    for role, poses in _poses(character.bones, motion).items():
+    poses = _poses(character.bones, motion)
+    # head, neck, jaw and eyes have tracks of their own, which say more than the body's
+    channels += _body_channels(armature, motion, {character.bones[role] for role in poses})
+    for role, turns in poses.items():
         bone = armature.pose.bones[character.bones[role]]
-        rest = np.array(bone.bone.matrix_local.to_3x3())
-        channels += _rotation(bone, pose.local_rotations(poses, rest, axes))
+        channels += _rotation(bone, pose.local_rotations(turns, _rest(bone), axes))
+    unit = rigs.eye_distance(armature) if character.solved else 1.0
+    for name, moved in maps.bone_motions(character.map, values).items():
+        bone = armature.pose.bones[name]
+        turn = pose.local_rotations(moved.turn, _rest(bone), axes) + moved.own_turn
+        move = pose.local_rotations(moved.move * unit, _rest(bone), axes) + moved.own_move
+        channels += _rotation(bone, turn) if turn.any() else []
+        channels += _location(bone, move) if move.any() else []
     return channels
+
+
+def _body_channels(armature: bpy.types.Object, motion: Motion, taken: set[str]) -> list[Channel]:
+    """Channels of the body's joints and of the way through the world, without the bones that are taken already."""
+    found = body.read(armature) if motion.body_pose is not None else None
+    if found is None:
+        return []
+    turns, location = found.turns(motion)
+    channels = []
+    for name, quaternions in turns.items():
+        bone = armature.pose.bones[name]
+        if name not in taken and not all(bone.lock_rotation):
+            channels += _rotation(bone, pose.axis_angles(quaternions))
+    if found.root is not None and motion.translation is not None:
+        channels += _location(armature.pose.bones[found.root], location)
+    return channels
+
+
+def _rest(bone: bpy.types.PoseBone) -> np.ndarray:
+    """(3, 3) the rest orientation of a bone in the armature's axes."""
+    return np.array(bone.bone.matrix_local.to_3x3())
+
+
+def _location(bone: bpy.types.PoseBone, local: np.ndarray) -> list[Channel]:
+    """Channels of a bone's location (T, 3) along its own axes."""
+    path = f'pose.bones["{bpy.utils.escape_identifier(bone.name)}"].location'
+    return [Channel(path, axis, bone.name, column) for axis, column in enumerate(local.astype(np.float32).T)]
 
 
 def _poses(bones: Mapping[str, str], motion: Motion) -> dict[str, np.ndarray]:
     """The rotation (T, 3) of each bone role in the character's axes."""
-    found: dict[str, np.ndarray | None] = {"jaw": motion.jaw}
-    if motion.head is not None and ("head" in bones or "neck" in bones):
-        found["head"], found["neck"] = pose.split(motion.head, motion.neck, "head" in bones, "neck" in bones)
+    found: dict[str, np.ndarray | None] = {"jaw": motion.jaw_pose}
+    if motion.head_pose is not None and ("head" in bones or "neck" in bones):
+        whole = (motion.head_pose, motion.neck_pose, "head" in bones, "neck" in bones)
+        found["head"], found["neck"] = pose.split(*whole)
     for side, role in enumerate(_EYES):
-        found[role] = motion.eyes[:, side] if motion.eyes is not None else None
+        found[role] = motion.eye_pose[:, side] if motion.eye_pose is not None else None
     return {role: poses for role, poses in found.items() if poses is not None and role in bones}
 
 

@@ -163,6 +163,9 @@ def speak(kind: str) -> tuple[list[NDArray[np.uint8]], NDArray[np.float64]]:
         scene.render.fps, scene.render.fps_base = RATE.numerator, RATE.denominator
         bpy.ops.animcore.add_character()
         rig = KINDS[kind]()
+        scene.animcore.character = rig
+        if kind == "jaw and lip bones":
+            bpy.ops.animcore.match()  # names such as b03 say nothing
         take = generate_take(scene, rig, str(LINE), add_sound=False)
         opening = _opening(scene, take.last_frame)
         camera = stage.set_stage(scene, bpy.data.collections["Animcore Character"].all_objects, samples=SAMPLES)

@@ -119,7 +119,11 @@ class Child:
             try:
                 self._process.wait(_LAST_WORDS)
             except subprocess.TimeoutExpired:
-                self._process.kill()
+                self._end()
+
+    def _end(self) -> None:
+        self._process.kill()
+        self._process.wait()
 
     def _listen(self) -> None:
         assert self._process.stdout is not None
@@ -132,7 +136,7 @@ class Child:
             try:
                 line = self._lines.get(timeout=patience)
             except queue.Empty:
-                self._process.kill()
+                self._end()
                 raise InputError(f"Blender said nothing for {patience:.0f} s and was ended; try again.") from None
             if line is None:
                 raise InputError(self._broken())

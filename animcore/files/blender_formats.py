@@ -64,7 +64,7 @@ def encode(motion: Motion, setup: Setup) -> Sheet:
         *scene_sheet.bone_lacks(motion, set(who["bones"]), path.name),
         *who["notes"],
     )
-    return Sheet(motion.rate, start, curves, motion.events, lacks=lacks, facts={"audio_name": motion.audio_name})
+    return Sheet(motion.rate, start, curves, lacks=lacks, facts={"audio_name": motion.audio_name})
 
 
 def decode(sheet: Sheet, _setup: Setup) -> Motion:

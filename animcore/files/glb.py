@@ -69,7 +69,7 @@ def encode(motion: Motion, setup: Setup) -> Sheet:
         *who.notes,
     )
     facts = {"audio_name": motion.audio_name}
-    return Sheet(motion.rate, motion.start, curves, motion.events, lacks=lacks, facts=facts)
+    return Sheet(motion.rate, motion.start, curves, lacks=lacks, facts=facts)
 
 
 def write(sheet: Sheet, path: Path, setup: Setup) -> None:

@@ -104,7 +104,7 @@ def encode(motion: Motion, _setup: Setup) -> Sheet:
     if not curves:
         raise InputError("This motion has neither face weights nor rotations, which a VRM animation consists of.")
     facts = {"audio_name": motion.audio_name}
-    return Sheet(motion.rate, motion.start, curves, motion.events, lacks=tuple(lacks), facts=facts)
+    return Sheet(motion.rate, motion.start, curves, lacks=tuple(lacks), facts=facts)
 
 
 def write(sheet: Sheet, path: Path, _setup: Setup) -> None:

@@ -22,7 +22,7 @@ from animcore.errors import InputError
 from animcore.motion import Motion
 from animcore.retarget import images
 from animcore.retarget.reference import reference
-from animcore.retarget.sources import INDEX, REGIONS, SOURCES, region, rows
+from animcore.retarget.sources import HEAD, INDEX, REGIONS, SOURCES, region, rows
 
 FORMAT = "animcore.face_map"
 VERSION = 1
@@ -105,6 +105,22 @@ class FaceMap:
         raised = _raised(self.direct, self.gram, self.mix, face, (low - rest, high - rest))
         values: FloatArray = np.clip(raised + rest, low, high)
         return values
+
+    def recovered(self, values: FloatArray) -> FloatArray:
+        """Return the tracks (T, S) in 0..1 that come nearest to what the channels do for values (T, K): `solve` undone.
+
+        Tracks that a channel takes as they are come back exactly; what the rig cannot do is lost.
+        """
+        rest = np.array([channel.rest for channel in self.channels])
+        raised = np.asarray(values, np.float64) - rest
+        face: FloatArray = np.clip(raised @ np.linalg.pinv(self.direct.T), 0.0, 1.0)
+        known = (self.direct != 0).any(0)
+        left = np.flatnonzero(~known & (np.arange(len(SOURCES)) < len(SOURCES) - len(HEAD)))
+        meaning = reference().meaning
+        right = raised @ self.mix[:, left] - face @ meaning[:, left]
+        ridge = np.diag(RIDGE * np.diag(meaning)[left])
+        face[:, left] = bounded(meaning[np.ix_(left, left)] + ridge, right, np.zeros(len(left)), np.ones(len(left)))
+        return face
 
     def save(self, path: Path) -> None:
         """Write the map as `.npz`, whole or not at all.

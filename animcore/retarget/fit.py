@@ -7,8 +7,10 @@ so that the user's mesh does what the reference mesh does, scaled to the size of
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,6 +62,28 @@ class RigGeometry:
             )
         if not (np.isfinite(self.fields).all() and np.isfinite(self.rest).all()):
             raise InputError("The rig moves vertices to places that are not numbers; mend its shapes or bones.")
+
+
+def load(path: Path) -> RigGeometry:
+    """Read a rig that another program measured (docs/developers/service.md); nothing is unpickled.
+
+    Raises:
+        InputError: when the file is missing, broken, or its arrays do not fit together.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            contents = {name: data[name] for name in data.files}
+        columns = (contents[name].tolist() for name in ("names", "kinds", "meshes", "targets", "ranges"))
+        channels = tuple(
+            Channel(name, kind, ((mesh, target),), -1, *limits)
+            for name, kind, mesh, target, limits in zip(*columns, strict=True)
+        )
+        eyes = contents["eyes"] if len(contents["eyes"]) else None
+        return RigGeometry(contents["rest"], contents["triangles"], channels, contents["fields"], eyes)
+    except (OSError, KeyError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path.name} is no rig that can be read ({error}); measure it again.") from error
 
 
 def from_geometry(geometry: RigGeometry) -> FaceMap:

@@ -19,7 +19,6 @@ RIGS = _INSTALLED if _INSTALLED.is_dir() else _PACKAGE.parent / "rigs"
 ROLES: tuple[str, ...] = ("head", "neck", "jaw", "left_eye", "right_eye")
 BoneKind = Literal["turn", "move", "slide"]
 AXES: tuple[str, ...] = ("left", "up", "forward")  # of the character
-_ENOUGH = 3  # shapes of a convention that make it likely
 
 
 @dataclass(frozen=True)
@@ -81,18 +80,6 @@ def profiles() -> tuple[Profile, ...]:
 def driving() -> Profile:
     """Return the convention that the engine speaks."""
     return next(profile for profile in profiles() if profile.drives)
-
-
-def likely_convention(names: Sequence[str]) -> str | None:
-    """Say which convention, other than the engine's own, the names of shapes look like; None where none."""
-    present = set(map(matching.canonical, names))
-    score = {
-        profile.name: len(present & set(map(matching.canonical, profile.shapes)))
-        for profile in profiles()
-        if not profile.drives
-    }
-    best = max(score, key=lambda name: score[name])
-    return best if score[best] >= _ENOUGH else None
 
 
 def find_bones(names: Sequence[str]) -> tuple[str, dict[str, str]]:

@@ -18,7 +18,7 @@ from animcore.retarget.reference import reference, row_of
 FloatArray = NDArray[np.float64]
 
 FEWEST = 3  # shapes or bones of a convention that make it one
-_WORTH = 0.03  # share of a performance that another convention must add to be used beside the first
+_WORTH = 0.02  # share of a performance that another convention must add to be used beside the first
 _OWN = frozenset((*ARKIT, *TONGUE))
 _LONELY = 0.35  # confidence, at most, of a convention that only single letters speak for
 
@@ -110,20 +110,18 @@ def _proposed(meshes: dict[str, tuple[str, ...]], bones: tuple[str, ...], images
     for profile in profiles():
         if (profile.kind == "image" or not images) and (found := list(_entries(profile, meshes, bones))):
             candidates[profile.name] = (profile, found)
-    if not candidates:
-        return _summary([], [], meshes, bones)
-    best = max(candidates, key=lambda name: _worth(*candidates[name]))
-    first, entries = candidates.pop(best)
-    chosen = [first]
-    while candidates and not images:
-        reached = _reached(entries) + _WORTH
-        joined = {name: [*entries, *_unclaimed(found, entries)] for name, (_, found) in candidates.items()}
-        best = max(joined, key=lambda name: _reached(joined[name]))
-        profile, _ = candidates.pop(best)
-        if _reached(joined[best]) < reached:
+    chosen: list[Profile] = []
+    entries: list[Entry] = []
+    while candidates:
+        worth = {
+            name: _worth(profile, entries, _unclaimed(found, entries)) for name, (profile, found) in candidates.items()
+        }
+        best = max(worth, key=lambda name: worth[name])
+        if chosen and (images or worth[best] < _WORTH):
             break
+        profile, found = candidates.pop(best)
         chosen.append(profile)
-        entries = joined[best]
+        entries += _unclaimed(found, entries)
     return _summary(chosen, entries, meshes, bones)
 
 
@@ -134,14 +132,13 @@ def _unclaimed(found: Sequence[Entry], entries: Sequence[Entry]) -> list[Entry]:
     return [one for one in found if taken.isdisjoint(one.channel.targets) and one.channel.name not in names]
 
 
-def _reached(entries: Sequence[Entry]) -> float:
-    """How much of a performance some channels can make."""
-    return coverage(_map("", entries).explained)
-
-
-def _worth(profile: Profile, entries: Sequence[Entry]) -> float:
-    """How much of a performance a convention can make; a doubtful one counts less."""
-    return _reached(entries) * (0.5 + 0.5 * _confidence(profile, entries))
+def _worth(profile: Profile, entries: Sequence[Entry], more: Sequence[Entry]) -> float:
+    """How much of a performance a convention adds to what a rig can make; a doubtful one adds less."""
+    if not more:
+        return 0.0
+    before = coverage(_map("", entries).explained) if entries else 0.0
+    after = coverage(_map("", [*entries, *more]).explained)
+    return (after - before) * (0.5 + 0.5 * _confidence(profile, more))
 
 
 def _summary(

@@ -53,6 +53,12 @@ def write_take(request: dict, seconds: float) -> int:
         fps=top / bottom,
         fps_rational=np.array([top, bottom]),
         start=0.0,
+        audio_name="",
+        audio_sha256="",
+        event_kind=np.array([], np.str_),
+        event_label=np.array([], np.str_),
+        event_start=np.array([]),
+        event_end=np.array([]),
         **swings(times),
     )
     return count

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import bpy
 import numpy as np
 import pytest
-from conftest import FAKE_ENGINE, armature, generate, head, settings
+from conftest import FAKE_ENGINE, armature, generate, head, set_rate, settings
 from fake_engine import swings, weights
 
 from animcore.files import FORMATS
@@ -96,7 +98,9 @@ def _fake() -> engine.Launch:
     return fake_launch()
 
 
-def test_what_blender_writes_is_read_back_too(voice, tmp_path, real_engine, monkeypatch):
+@pytest.mark.parametrize("rate", [Fraction(24), Fraction(24000, 1001)])
+def test_what_blender_writes_is_read_back_too(voice, tmp_path, real_engine, monkeypatch, rate):
+    set_rate(rate)
     rig = character()
     with monkeypatch.context() as fake:
         fake.setattr(preferences, "launch", lambda: _fake())
@@ -108,7 +112,9 @@ def test_what_blender_writes_is_read_back_too(voice, tmp_path, real_engine, monk
     assert not runner.session.outcome.failed, runner.session.outcome
     assert (bpy.context.scene.frame_current, bpy.context.scene.frame_end) == before
     found: Motion = load(tmp_path / "line.glb", FORMATS["glb"])
-    np.testing.assert_allclose(found.arkit[:40], weights(found.times)[:40], atol=1e-3)
+    assert found.frame_count == int(2 * rate) + 1
+    assert found.times[-1] == pytest.approx((found.frame_count - 1) / rate, abs=1e-5)
+    np.testing.assert_allclose(found.arkit, weights(found.times), atol=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 
 from animcore.names import ARKIT
 from animcore.retarget import matching
-from animcore.retarget.profiles import driving, find_bones, likely_convention, profiles
+from animcore.retarget.profiles import driving, find_bones
 
 
 def test_the_profile_has_the_names_of_the_engine():
@@ -52,13 +52,6 @@ def test_halves_stand_for_a_whole():
         "mouthLeft": ("mouthLeft",),
         "mouthRight": ("mouthRight",),
     }
-
-
-def test_every_convention_is_recognized_by_its_own_names():
-    for profile in profiles():
-        if profile.shapes and not profile.drives:
-            assert likely_convention(profile.shapes) == profile.name
-    assert likely_convention(["Fat", "Thin", "aa"]) is None
 
 
 def test_bones_of_the_default_character():

@@ -88,6 +88,8 @@ def build(person: Person, people: Path, out: Path) -> None:
         "ft": whole.picture_triangles,
     }
     head = _head(body, rest, samples)
+    # what retargeting needs of the body, without reading the whole of it
+    np.savez(HERE.parents[1] / "retarget" / "joints.npz", names=np.array(SMPLX_JOINTS), places=rest.astype(np.float32))
     _write(out / "open_body.npz", "open-body", body, 9 * (len(PARENTS) - 1))
     _write(out / "open_head.npz", "open-head", head, 9 * (len(HEAD_JOINTS) - 1))
 
