@@ -175,7 +175,7 @@ def _starts(geometry: RigGeometry, head: Reference) -> Iterator[Similarity]:
     """First guesses: by the eyes where they are known, else by what moves and by the size of the whole."""
     if geometry.eyes is not None:
         left, right = geometry.eyes
-        scale = float(np.linalg.norm(head.eyes[0] - head.eyes[1]) / max(np.linalg.norm(left - right), 1e-9))
+        scale = float(np.linalg.norm(head.eyes[0] - head.eyes[1])) / max(float(np.linalg.norm(left - right)), 1e-9)
         yield Similarity(scale, np.eye(3), head.eyes.mean(0) - scale * geometry.eyes.mean(0))
         return
     where = _energy(geometry.fields)
@@ -189,9 +189,10 @@ def _starts(geometry: RigGeometry, head: Reference) -> Iterator[Similarity]:
             wanted, size = _spread(head.rest, ours)
             scale = float(size[axis] / max(spread[axis], 1e-12))
             yield Similarity(scale, np.eye(3), wanted - scale * middle)
-    low, high = geometry.rest.min(0), geometry.rest.max(0)
-    top, width = head.rest.max(0), np.ptp(head.rest[:, 0])
-    scale = float(width / max(high[0] - low[0], 1e-12))
+    rest = np.asarray(geometry.rest, np.float64)
+    low, high = rest.min(0), rest.max(0)
+    top, width = head.rest.max(0), float(np.ptp(head.rest[:, 0]))
+    scale = width / max(float(np.ptp(rest[:, 0])), 1e-12)
     middle = np.array([(low[0] + high[0]) / 2, high[1], high[2]])
     yield Similarity(scale, np.eye(3), np.array([0.0, top[1], top[2]]) - scale * middle)
 
