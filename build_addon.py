@@ -29,7 +29,7 @@ DIST = ROOT / "dist"
 
 _DATE = (2026, 1, 1, 0, 0, 0)  # of every file in a zip: the same sources give the same bytes
 _STORED = {".whl", ".blend", ".onnx", ".png", ".jpg", ".flac"}  # already compressed, or not worth it
-_ENGINE_DATA = ("assets/retarget", "assets/solvers", "rigs")  # folders that the engine itself needs
+_ENGINE_DATA = ("assets/bodies", "assets/retarget", "assets/solvers", "rigs")  # folders that the engine itself needs
 _EXTENSION_DATA = ("character",)  # folders of assets/ that the extension reads
 
 
@@ -116,7 +116,8 @@ def engine_wheel(folder: Path) -> Path:
     }
     for part in _ENGINE_DATA:
         for path in _files(ROOT / part, "*"):
-            sources[f"animcore/{path.relative_to(ROOT).as_posix()}"] = path
+            if path.suffix != ".py":  # recipes build the data, and stay with the sources
+                sources[f"animcore/{path.relative_to(ROOT).as_posix()}"] = path
     contents = {inner: path.read_bytes() for inner, path in sources.items()}
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     metadata = (

@@ -134,9 +134,10 @@ def convert(sources: Sequence[Path], order: Order, progress: Progress = silent) 
 
 def _converted(source: Path, order: Order) -> Take:
     try:
-        _, motion = files.load_any(source, order.setup)
+        _, motion, notes = files.load_any(source, order.setup)
         motion = motion.resampled(order.rate) if order.rate is not None else motion
-        return Take(source, _deliver(motion, source, order), motion.frame_count, motion.frame_count / motion.fps)
+        duration = motion.frame_count / motion.fps
+        return Take(source, _deliver(motion, source, order), motion.frame_count, duration, notes)
     except AnimcoreError as error:
         return Take(source, error=str(error))
 

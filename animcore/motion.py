@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import zipfile
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from fractions import Fraction
@@ -23,6 +24,11 @@ from animcore.names import ARKIT, SMPLX_JOINTS, TONGUE
 
 FORMAT = "animcore.motion"
 VERSION = 1
+
+_BROKEN = (  # what zipfile and numpy raise on bytes that are none of theirs
+    OSError, ValueError, EOFError, KeyError, MemoryError, AttributeError, TypeError, OverflowError, RuntimeError,
+    zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
 
 EventKind = Literal["phoneme", "word", "beat", "emotion"]
 FloatArray = NDArray[np.float32]
@@ -193,7 +199,7 @@ class Motion:
         try:
             with np.load(path, allow_pickle=False) as data:
                 contents = {name: data[name] for name in data.files}
-        except (OSError, ValueError, EOFError, KeyError, MemoryError, zipfile.BadZipFile, AttributeError) as error:
+        except _BROKEN as error:
             raise InputError(f"{path.name} is not a readable motion file ({error}); make it again.") from error
         if str(contents.get("format")) != FORMAT:
             raise InputError(f"{path.name} is an .npz, but not a motion of Animcore: it has no format {FORMAT!r}.")
@@ -204,7 +210,7 @@ class Motion:
             )
         try:
             return cls(**_arguments(contents))
-        except (KeyError, ValueError, TypeError, IndexError, ZeroDivisionError) as error:
+        except (KeyError, ValueError, TypeError, IndexError, AttributeError, ZeroDivisionError) as error:
             if isinstance(error, InputError):
                 raise InputError(f"{path.name}: {error}") from error
             raise InputError(f"{path.name} lacks a part of the motion format ({error}); make it again.") from error

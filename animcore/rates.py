@@ -32,25 +32,29 @@ def exact_rate(value: str | float | Fraction) -> Fraction:
     return rate.limit_denominator(1001)
 
 
-def timecode(frame: int, rate: Fraction) -> str:
-    """Return non-drop ``HH:MM:SS:FF.000`` of a frame counted from 0; FF counts to the rounded rate (SMPTE 12M)."""
-    nominal = round(rate)
-    seconds, frames = divmod(frame, nominal)
+def timecode(frame: float, rate: Fraction) -> str:
+    """Return non-drop ``HH:MM:SS:FF.fff`` of a frame counted from 0; FF counts to the rounded rate (SMPTE 12M)."""
+    seconds, thousandths = divmod(round(frame * 1000), round(rate) * 1000)
     minutes, seconds = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours:02d}:{minutes:02d}:{seconds:02d}:{frames:02d}.000"
+    return f"{hours:02d}:{minutes:02d}:{seconds:02d}:{thousandths // 1000:02d}.{thousandths % 1000:03d}"
 
 
 def frame_of_timecode(text: str, rate: Fraction) -> float:
     """Return the frame that ``HH:MM:SS:FF`` or ``HH:MM:SS:FF.fff`` names; the inverse of `timecode`.
 
+    ``HH:MM:SS;FF`` is drop-frame: at 30000/1001 two numbers, at 60000/1001 four, are left out at the start of every
+    minute but each tenth, so that the clock keeps up with the day (SMPTE 12M).
+
     Raises:
         InputError: when the text is no such timecode.
     """
-    parts = text.split(":")
+    parts = text.replace(";", ":").split(":")
     try:
         hours, minutes, seconds = (int(part) for part in parts[:3])
         (frames,) = (float(part) for part in parts[3:])
     except ValueError as error:
         raise InputError(f"{text!r} is not a timecode of the kind HH:MM:SS:FF.") from error
-    return ((hours * 60 + minutes) * 60 + seconds) * round(rate) + frames
+    minutes += hours * 60
+    dropped = round(rate) // 15 * (minutes - minutes // 10) if ";" in text else 0
+    return (minutes * 60 + seconds) * round(rate) + frames - dropped

@@ -126,7 +126,7 @@ def read(root: bpy.types.Object | bpy.types.Collection | None) -> Character:
 def _proposal(faces: Iterable[Face], armature: bpy.types.Object | None) -> Proposal:
     """What the names say; the names of a rig seldom change, and comparing them takes some milliseconds."""
     names = tuple((face.mesh.name, (*face.names, *face.driven, *face.locked)) for face in faces)
-    bones = armature.pose.bones if armature is not None and armature.is_editable else ()
+    bones = armature.pose.bones if armature is not None and armature.is_editable and armature.pose else ()
     free = tuple(bone.name for bone in bones if not (all(bone.lock_rotation) and all(bone.lock_location)))
     return _proposed(names, free)
 

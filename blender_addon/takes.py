@@ -21,7 +21,7 @@ from animcore.motion import Motion
 from animcore.retarget.face import FaceMap
 from animcore.retarget.profiles import driving
 
-from . import keys, maps, pose, rigs, sound
+from . import body, keys, maps, pose, rigs, sound
 from .errors import AddonError
 from .keys import Channel
 from .rates import exact_rate
@@ -104,6 +104,7 @@ def apply(
                 raise AddonError(
                     f"A strip of {owner.name!r} is being tweaked in the NLA editor; press Tab there and generate again."
                 )
+        notes += _body_notes(character, motion)
         actions = []
         for owner, channels in work:
             name = _action_name(placement.name, owner, len(work))
@@ -128,6 +129,16 @@ def apply(
         ),
         bones=tuple(character.bones.values()) if motion_has_poses(motion) else (),
         notes=tuple(dict.fromkeys(notes)),
+    )
+
+
+def _body_notes(character: rigs.Character, motion: Motion) -> tuple[str, ...]:
+    """What the user should know of the body's motion."""
+    if motion.body_pose is None:
+        return ()
+    found = body.read(character.armature) if character.armature is not None else None
+    return (
+        found.notes if found is not None else ("The character has no skeleton of a known kind: its body stands still.",)
     )
 
 
@@ -180,9 +191,12 @@ def _bone_channels(character: rigs.Character, motion: Motion, values: np.ndarray
     assert armature is not None
     axes = rigs.character_axes(armature)
     channels = []
-    for role, poses in _poses(character.bones, motion).items():
+    poses = _poses(character.bones, motion)
+    # head, neck, jaw and eyes have tracks of their own, which say more than the body's
+    channels += _body_channels(armature, motion, {character.bones[role] for role in poses})
+    for role, turns in poses.items():
         bone = armature.pose.bones[character.bones[role]]
-        channels += _rotation(bone, pose.local_rotations(poses, _rest(bone), axes))
+        channels += _rotation(bone, pose.local_rotations(turns, _rest(bone), axes))
     unit = rigs.eye_distance(armature) if character.solved else 1.0
     for name, moved in maps.bone_motions(character.map, values).items():
         bone = armature.pose.bones[name]
@@ -190,6 +204,22 @@ def _bone_channels(character: rigs.Character, motion: Motion, values: np.ndarray
         move = pose.local_rotations(moved.move * unit, _rest(bone), axes) + moved.own_move
         channels += _rotation(bone, turn) if turn.any() else []
         channels += _location(bone, move) if move.any() else []
+    return channels
+
+
+def _body_channels(armature: bpy.types.Object, motion: Motion, taken: set[str]) -> list[Channel]:
+    """Channels of the body's joints and of the way through the world, without the bones that are taken already."""
+    found = body.read(armature) if motion.body_pose is not None else None
+    if found is None:
+        return []
+    turns, location = found.turns(motion)
+    channels = []
+    for name, quaternions in turns.items():
+        bone = armature.pose.bones[name]
+        if name not in taken and not all(bone.lock_rotation):
+            channels += _rotation(bone, pose.axis_angles(quaternions))
+    if found.root is not None and motion.translation is not None:
+        channels += _location(armature.pose.bones[found.root], location)
     return channels
 
 

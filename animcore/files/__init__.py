@@ -5,14 +5,51 @@ from __future__ import annotations
 from pathlib import Path
 
 from animcore.errors import InputError
-from animcore.files import blender_formats, glb, livelink, npz, pc2, usd, vrma
-from animcore.files.delivery import load
+from animcore.files import (
+    a2f_csv,
+    a2f_json,
+    amass,
+    beat2,
+    blender_formats,
+    captions,
+    flame,
+    glb,
+    godot,
+    livelink,
+    npz,
+    pc2,
+    rhubarb,
+    shape_csv,
+    textgrid,
+    unity,
+    usd,
+    vmd,
+    vrma,
+)
+from animcore.files.delivery import loaded
 from animcore.files.sheet import Format, Setup
 from animcore.motion import Motion
 
 FORMATS: dict[str, Format] = {
     "livelink": livelink.FORMAT,
     "npz": npz.FORMAT,
+    "a2f-csv": a2f_csv.FORMAT,
+    "a2f-json": a2f_json.FORMAT,
+    "beat2": beat2.FORMAT,
+    "amass": amass.FORMAT,
+    "amass-smplx": amass.SMPLX_FORMAT,
+    "flame": flame.FORMAT,
+    "csv": shape_csv.FORMAT,
+    "unity": unity.FORMAT,
+    "godot": godot.FORMAT,
+    "vmd": vmd.FORMAT,
+    "rhubarb-tsv": rhubarb.TSV,
+    "rhubarb-xml": rhubarb.XML,
+    "rhubarb-json": rhubarb.JSON,
+    "rhubarb-dat": rhubarb.DAT,
+    "srt": captions.SRT,
+    "vtt": captions.VTT,
+    "textgrid": textgrid.FORMAT,
     "glb": glb.FORMAT,
     "vrma": vrma.FORMAT,
     "fbx": blender_formats.FBX,
@@ -33,8 +70,8 @@ def format_named(name: str) -> Format:
     return FORMATS[name]
 
 
-def load_any(path: Path, setup: Setup | None = None) -> tuple[str, Motion]:
-    """Read a file of any format there is; returns the format's name and the motion.
+def load_any(path: Path, setup: Setup | None = None) -> tuple[str, Motion, tuple[str, ...]]:
+    """Read a file of any format there is; returns the format's name, the motion, and what was noticed in the file.
 
     The longest suffix that fits is tried first, so that `take.beat2.npz` is not taken for our own `.npz`.
 
@@ -52,7 +89,7 @@ def load_any(path: Path, setup: Setup | None = None) -> tuple[str, Motion]:
     reasons = []
     for name in reversed(fitting):
         try:
-            return name, load(path, FORMATS[name], setup)
+            return name, *loaded(path, FORMATS[name], setup)
         except InputError as error:
             reasons.append(str(error))
     raise InputError(reasons[0] if len(reasons) == 1 else f"{path.name} is none of {', '.join(fitting)}: {reasons[0]}")

@@ -71,12 +71,22 @@ def load(path: Path, form: Format, setup: Setup | None = None) -> Motion:
     Raises:
         InputError: when the file is missing, broken or of another kind.
     """
+    return loaded(path, form, setup)[0]
+
+
+def loaded(path: Path, form: Format, setup: Setup | None = None) -> tuple[Motion, tuple[str, ...]]:
+    """Read a file of a format as a motion, and sentences for what was noticed and mended in it.
+
+    Raises:
+        InputError: when the file is missing, broken or of another kind.
+    """
     if not path.is_file():
         raise InputError(f"There is no file {path}.")
     setup = setup or Setup()
     if form.needs_rate and setup.rate is None:
         raise InputError(f"{path.name} does not say its frame rate; give it (--fps).")
-    return form.decode(form.read(path, setup), setup)
+    sheet = form.read(path, setup)
+    return form.decode(sheet, setup), sheet.notes
 
 
 def compared(motion: Motion, path: Path, form: Format, setup: Setup | None = None) -> Report:

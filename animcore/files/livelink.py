@@ -7,7 +7,7 @@ match by name, which ours does; the writer keeps the app's order for those that 
 
 from __future__ import annotations
 
-import csv
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -16,7 +16,10 @@ from numpy.typing import NDArray
 
 from animcore.atomic import whole_file
 from animcore.errors import InputError
-from animcore.files.sheet import Format, Setup, Sheet
+from animcore.files import shapes
+from animcore.files.sheet import Array, Format, Setup, Sheet
+from animcore.files.text import table_of
+from animcore.files.timing import even
 from animcore.motion import Motion
 from animcore.names import ARKIT
 from animcore.rates import frame_of_timecode, timecode
@@ -34,7 +37,10 @@ HEADER: tuple[str, ...] = (
     *(name[0].upper() + name[1:] for name in WEIGHT_COLUMNS),
     *ROTATION_COLUMNS,
 )
-_USUAL_RATE = Fraction(60)  # of the app, for files of which nothing else is known
+_USUAL_RATE = Fraction(60)  # of the app, for recordings too short to show theirs
+_COUNTED = tuple(Fraction(rate) for rate in (24, 25, 30, 48, 50, 60, 100, 120, 240))
+_FARTHEST = 1.6  # radians: nobody turns away from the camera further and is still seen; more is degrees
+_DAY = 24 * 60 * 60  # seconds; a take over midnight begins again at 0
 _COUNT = len(WEIGHT_COLUMNS) + len(ROTATION_COLUMNS)
 # Motion's axis-angle (X pitch, Y yaw, Z roll) in the order of the columns; head and eyes turn little, so that the
 # components of the axis-angle vector stand for the three angles.
@@ -76,12 +82,12 @@ def write(sheet: Sheet, path: Path, _setup: Setup) -> None:
         InputError: when the file cannot be written.
     """
     values = sheet.matrix((*WEIGHT_COLUMNS, *ROTATION_COLUMNS))
-    first = round(sheet.start * sheet.rate)
-    with whole_file(path) as temporary, temporary.open("w", newline="", encoding="ascii") as handle:
-        table = csv.writer(handle, lineterminator="\n")
-        table.writerow(HEADER)
-        for index, row in enumerate(values):
-            table.writerow([timecode(first + index, sheet.rate), _COUNT, *(f"{value:.6f}" for value in row)])
+    first = float(sheet.start * sheet.rate)
+    with whole_file(path) as temporary, temporary.open("w", newline="\n", encoding="ascii") as handle:
+        handle.write(",".join(HEADER) + "\n")
+        form = ",".join(["%.6f"] * values.shape[1])
+        for index, row in enumerate(values.tolist()):
+            handle.write(f"{timecode(first + index, sheet.rate)},{_COUNT},{form % tuple(row)}\n")
 
 
 def _rotations(motion: Motion) -> FloatArray:
@@ -94,51 +100,60 @@ def _rotations(motion: Motion) -> FloatArray:
 
 
 def read(path: Path, setup: Setup) -> Sheet:
-    """Read a Live Link Face CSV recorded at `setup.rate`; frames that it dropped are filled by interpolation.
+    """Read a Live Link Face CSV; frames that it dropped are filled by interpolation.
 
-    Columns are matched by name without regard to case.
+    Columns are matched by name without regard to case. Where `setup.rate` is not given, it is found from the
+    timecodes.
 
     Raises:
         InputError: when the file is missing, no such table, or holds something else than numbers.
     """
-    rate = setup.rate or _USUAL_RATE
-    try:
-        rows = list(csv.reader(path.read_text(encoding="utf-8-sig").splitlines()))
-    except OSError as error:
-        raise InputError(f"{path.name} cannot be read ({error.strerror}).") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path.name} is not a text table ({error}).") from error
-    rows = [row for row in rows if row]
-    column = {name.strip().lower(): index for index, name in enumerate(rows[0])} if rows else {}
-    if "timecode" not in column or not any(name.lower() in column for name in ARKIT) or len(rows) < 2:
+    table = table_of(path)
+    codes = table.column("Timecode")
+    present = {name.lower() for name in table.header}
+    if not codes or not any(name.lower() in present for name in ARKIT):
         raise InputError(f"{path.name} is not a Live Link Face recording: it needs a Timecode and ARKit columns.")
-    frames = np.array([frame_of_timecode(row[column["timecode"]], rate) for row in rows[1:]])
+    counted, rate, notes = (setup.rate, setup.rate, ()) if setup.rate else _rates_of(codes)
+    frames = np.array([frame_of_timecode(code, counted) for code in codes])
+    day = _DAY * round(counted)
+    frames[np.cumsum(np.diff(frames, prepend=frames[0]) < -day / 2) > 0] += day
     if (np.diff(frames) <= 0).any():
-        raise InputError(f"{path.name}: the timecodes do not rise; was it recorded at {float(rate):g} fps?")
-    names = (*ARKIT, *ROTATION_COLUMNS)
-    values = _columns(rows, column, names, path)
-    first = round(frames[0])
-    wanted = np.arange(first, round(frames[-1]) + 1)
-    curves = zip(names, _interpolated(wanted, frames, values).T, strict=True)
-    return Sheet(rate, float(first / rate), dict(curves))
+        raise InputError(f"{path.name}: the timecodes do not rise; was it recorded at {float(counted):g} fps?")
+    names = tuple(name for name in (*ARKIT, *ROTATION_COLUMNS) if name.lower() in present)
+    columns, more = _noticed(dict(zip(names, table.numbers(names).T, strict=True)), path)
+    sheet = even(frames / float(counted), columns, path.name, rate, (*notes, *more))
+    still = np.zeros(sheet.frame_count)
+    return replace(sheet, curves={name: sheet.curves.get(name, still) for name in (*ARKIT, *ROTATION_COLUMNS)})
 
 
-def _columns(rows: list[list[str]], column: dict[str, int], names: tuple[str, ...], path: Path) -> FloatArray:
-    """(T, K) values of the named columns; a column that the file lacks is 0."""
-    places = [column.get(name.lower()) for name in names]
-    try:
-        values = [[0.0 if place is None else float(row[place]) for place in places] for row in rows[1:]]
-    except (ValueError, IndexError) as error:
-        raise InputError(f"{path.name} has a row that is cut off or holds no number ({error}).") from error
-    result = np.array(values, np.float32)
-    if not np.isfinite(result).all():
-        raise InputError(f"{path.name} holds values that are not numbers (NaN or infinite).")
-    return result
+def _rates_of(codes: list[str]) -> tuple[Fraction, Fraction, tuple[str, ...]]:
+    """The rate that timecodes count to, the rate of the recording, and a sentence about it.
+
+    Timecodes count to the usual rate above the largest number of a frame within a second. Recordings of 60 frames a
+    second may have timecodes that count to 30, with halves between.
+    """
+    plain = [code.replace(";", ":") for code in codes]
+    largest = max(frame_of_timecode(code, Fraction(_DAY)) % _DAY for code in plain)
+    counted = next((rate for rate in _COUNTED if rate > largest), _USUAL_RATE)
+    if any(";" in code for code in codes):
+        counted = max(counted, Fraction(30)) * Fraction(1000, 1001)  # nothing below 30 is ever drop-frame
+    elif len(codes) < counted:
+        counted = max(counted, _USUAL_RATE)  # less than a second does not show how far its frames count
+    steps = np.diff([frame_of_timecode(code, counted) for code in codes])
+    step = float(np.median(steps)) if len(steps) else 1.0
+    rate = counted * round(1 / step) if 0.0 < step < 0.75 else counted
+    return counted, rate, (f"The frame rate was found from the timecodes: {float(rate):g} frames a second.",)
 
 
-def _interpolated(wanted: NDArray[np.int64], frames: NDArray[np.float64], values: FloatArray) -> FloatArray:
-    columns = [np.interp(wanted, frames, values[:, index]) for index in range(values.shape[1])]
-    return np.stack(columns, 1).astype(np.float32)
+def _noticed(columns: dict[str, Array], path: Path) -> tuple[dict[str, Array], tuple[str, ...]]:
+    """Weights in 0..1 and rotations in radians, and a sentence where they were not."""
+    rotations = {name: values for name, values in columns.items() if name in ROTATION_COLUMNS}
+    weights, notes = shapes.noticed({key: columns[key] for key in columns.keys() - rotations.keys()}, path.name)
+    largest = max((float(np.abs(values).max()) for values in rotations.values()), default=0.0)
+    if largest > _FARTHEST:
+        said = f"{path.name}: rotations reach {largest:.0f}, so they were taken for degrees and turned into radians."
+        return weights | {name: np.radians(values) for name, values in rotations.items()}, (*notes, said)
+    return weights | rotations, notes
 
 
 FORMAT = Format(

@@ -146,7 +146,8 @@ def face_motion(sheet: Sheet, _setup: Setup) -> Motion:
 def largest_errors(wanted: Sheet, found: Sheet) -> dict[str, float]:
     """Return the largest absolute difference of each wanted curve from what was read back; infinite where it is absent.
 
-    Curves are matched without regard to case; a different number of frames makes every difference infinite.
+    Curves are matched without regard to case; a different number of frames makes every difference infinite. `events`
+    is the largest difference of their times in seconds, infinite where others were read back.
     """
     present = {name.lower(): values for name, values in found.curves.items()}
     errors = {}
@@ -156,4 +157,13 @@ def largest_errors(wanted: Sheet, found: Sheet) -> dict[str, float]:
             errors[name] = float("inf")
         else:
             errors[name] = float(np.max(np.abs(np.asarray(other) - values), initial=0.0))
+    if wanted.events:
+        errors["events"] = _event_error(wanted.events, found.events)
     return errors
+
+
+def _event_error(wanted: tuple[Event, ...], found: tuple[Event, ...]) -> float:
+    if [(one.kind, one.label) for one in wanted] != [(one.kind, one.label) for one in found]:
+        return float("inf")
+    pairs = zip(wanted, found, strict=True)
+    return max(max(abs(one.start - other.start), abs(one.end - other.end)) for one, other in pairs)

@@ -19,7 +19,7 @@ CHANGE = 0.015  # what a change costs, as a share of the largest distance betwee
 _MOUTH = [index for index, name in enumerate(SOURCES) if region(name) in ("jaw", "lip", "tongue")]
 
 
-def choose(gram: FloatArray, mix: FloatArray, face: FloatArray, fps: float) -> FloatArray:
+def choose(gram: FloatArray, mix: FloatArray, face: FloatArray, fps: float, price: float = CHANGE) -> FloatArray:
     """Return (T, K) with 1 for the image that shows.
 
     Args:
@@ -27,12 +27,13 @@ def choose(gram: FloatArray, mix: FloatArray, face: FloatArray, fps: float) -> F
         mix: (K, S) dot products of the images' mouths and the tracks.
         face: (T, S) tracks.
         fps: frames a second.
+        price: of a change, as `CHANGE`.
     """
     own = np.diag(gram)
     # the squared distance of a frame to each image, less what is the same for all of them
     cost = own - 2 * face[:, _MOUTH] @ mix[:, _MOUTH].T
     apart = own[:, None] + own - 2 * gram
-    change = CHANGE * fps * float(apart.max(initial=0.0))
+    change = price * fps * float(apart.max(initial=0.0))
     shown = _cheapest(cost, change, max(1, round(SHORTEST * fps)))
     return np.eye(len(own))[shown]
 

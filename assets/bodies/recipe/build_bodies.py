@@ -87,7 +87,9 @@ def build(person: Person, people: Path, out: Path) -> None:
         "vt": whole.picture,
         "ft": whole.picture_triangles,
     }
-    head = _head(body, rest)
+    head = _head(body, rest, samples)
+    # what retargeting needs of the body, without reading the whole of it
+    np.savez(HERE.parents[1] / "retarget" / "joints.npz", names=np.array(SMPLX_JOINTS), places=rest.astype(np.float32))
     _write(out / "open_body.npz", "open-body", body, 9 * (len(PARENTS) - 1))
     _write(out / "open_head.npz", "open-head", head, 9 * (len(HEAD_JOINTS) - 1))
 
@@ -219,19 +221,25 @@ def _regressor(samples: np.ndarray, joints: np.ndarray, whole: Assembly) -> np.n
         else:
             _, near = tree.query(joints[0, joint], _REGRESSOR_VERTICES)
             chosen = np.unique(np.concatenate([near[:60], near[::5]]))
-        places = samples[::2, chosen].transpose(0, 2, 1).reshape(-1, len(chosen))
-        wanted = joints[::2, joint].reshape(-1)
-        sure = 30.0  # the weights sum to one
-        template = _TEMPLATE_COUNTS * samples[0, chosen].T
-        system = np.concatenate([places, template, np.full((1, len(chosen)), sure * _TEMPLATE_COUNTS)])
-        right = np.concatenate([wanted, _TEMPLATE_COUNTS * joints[0, joint], [sure * _TEMPLATE_COUNTS]])
-        values, _ = nnls(system, right)
-        result[joint, chosen] = values / values.sum()
+        result[joint, chosen] = _telling(samples[::2, chosen], joints[::2, joint])
     error = np.linalg.norm(np.einsum("jv,nva->nja", result, samples[1::2]) - joints[1::2], axis=2) * 1000
     own = np.linalg.norm(result @ samples[0] - joints[0], axis=1).max() * 1000
     worst = int(error.mean(0).argmax())
     print(f"joints: template {own:.2f} mm, unseen people {error.mean():.2f} mm, of them {SMPLX_JOINTS[worst]} "
           f"{error[:, worst].mean():.2f} mm")  # fmt: skip
+    return result
+
+
+def _telling(places: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """(K,) weights 0..1, 1 in sum, with which vertices (N, K, 3) tell a joint (N, 3); the first one is the template."""
+    sure = 30.0  # the weights sum to one
+    count = places.shape[1]
+    template = _TEMPLATE_COUNTS * places[0].T
+    people = places.transpose(0, 2, 1).reshape(-1, count)
+    system = np.concatenate([people, template, np.full((1, count), sure * _TEMPLATE_COUNTS)])
+    right = np.concatenate([wanted.reshape(-1), _TEMPLATE_COUNTS * wanted[0], [sure * _TEMPLATE_COUNTS]])
+    values, _ = nnls(system, right)
+    result: np.ndarray = values / values.sum()
     return result
 
 
@@ -242,7 +250,7 @@ def _hands() -> dict[str, np.ndarray]:
     }
 
 
-def _head(body: dict[str, np.ndarray], rest: np.ndarray) -> dict[str, np.ndarray]:
+def _head(body: dict[str, np.ndarray], rest: np.ndarray, samples: np.ndarray) -> dict[str, np.ndarray]:
     """The head of the body as a FLAME model: the joints neck, head, jaw and eyes, the origin at the neck joint."""
     joints = [SMPLX_JOINTS.index(name) for name in HEAD_JOINTS]
     own = body["weights"][:, joints[1:]].sum(1) + body["weights"][:, joints[0]]
@@ -261,7 +269,7 @@ def _head(body: dict[str, np.ndarray], rest: np.ndarray) -> dict[str, np.ndarray
         "shapedirs": body["shapedirs"][chosen],
         "weights": weights,
         "kintree_table": np.array([HEAD_PARENTS, range(len(HEAD_JOINTS))], np.int64),
-        "J_regressor": _cut_regressor(body["J_regressor"][joints], chosen),
+        "J_regressor": _cut_regressor(body["J_regressor"][joints], chosen, samples),
         "joint_names": np.array(HEAD_JOINTS),
         "f": place[faces],
         "ft": body["ft"][inner],
@@ -271,9 +279,20 @@ def _head(body: dict[str, np.ndarray], rest: np.ndarray) -> dict[str, np.ndarray
     }
 
 
-def _cut_regressor(rows: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+def _cut_regressor(rows: np.ndarray, chosen: np.ndarray, samples: np.ndarray) -> np.ndarray:
+    """The rows of the body's regressor on the vertices of the head; the neck, which lost some, is told by the rest."""
     cut = rows[:, chosen]
-    return cut / cut.sum(1, keepdims=True)
+    lost = np.flatnonzero(cut.sum(1) < 1.0 - 1e-9)
+    joints = np.einsum("jv,nva->nja", rows[lost], samples)
+    for row, place in zip(lost, joints.transpose(1, 0, 2), strict=True):
+        near = np.argsort(np.linalg.norm(samples[0, chosen] - place[0], axis=1))[:_REGRESSOR_VERTICES]
+        near = np.concatenate([near[:60], near[60::5]])
+        cut[row] = 0.0
+        cut[row, near] = _telling(samples[::2, chosen[near]], place[::2])
+        error = np.linalg.norm(cut[row] @ samples[1::2, chosen] - place[1::2], axis=1) * 1000
+        own = np.linalg.norm(cut[row] @ samples[0, chosen] - place[0]) * 1000
+        print(f"{HEAD_JOINTS[row]} of the head: template {own:.2f} mm, unseen people {error.mean():.2f} mm")
+    return cut
 
 
 def _write(path: Path, name: str, model: dict[str, np.ndarray], pose_columns: int) -> None:

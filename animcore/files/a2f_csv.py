@@ -1,0 +1,76 @@
+"""`animation_frames.csv` of NVIDIA Audio2Face-3D (NIM): an index, a time code, and 52 + 16 columns in PascalCase.
+
+Layout: pandas writes the messages of the service with `json_normalize`, so a column is called
+`blendShapes.EyeBlinkLeft`, and the first has no name.
+"""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+from animcore.atomic import whole_file
+from animcore.errors import InputError
+from animcore.files import shapes
+from animcore.files.sheet import Format, Setup, Sheet, face_weights
+from animcore.files.text import table_of
+from animcore.files.timing import even
+from animcore.motion import Motion
+from animcore.names import ARKIT, TONGUE
+
+_PREFIX = "blendShapes."
+_TIME = "timeCode"
+
+
+def encode(motion: Motion, setup: Setup) -> Sheet:
+    """Take the ARKit and tongue weights; a motion without a tongue gives columns of 0, as the service does."""
+    sheet = face_weights(motion, setup)
+    names = (*ARKIT, *TONGUE)
+    return Sheet(sheet.rate, sheet.start, dict(zip(names, sheet.matrix(names).T, strict=True)))
+
+
+def write(sheet: Sheet, path: Path, _setup: Setup) -> None:
+    """Write the table.
+
+    Raises:
+        InputError: when the file cannot be written.
+    """
+    names = tuple(sheet.curves)
+    step = 1 / sheet.rate
+    with whole_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as handle:
+        csv.writer(handle, lineterminator="\n").writerow(
+            ["", _TIME, *(_PREFIX + name[0].upper() + name[1:] for name in names)]
+        )
+        form = ",".join(["%.7g"] * len(names))
+        for index, row in enumerate(sheet.matrix(names).tolist()):
+            handle.write(f"{index},{float(sheet.start + index * step)!r},{form % tuple(row)}\n")
+
+
+def read(path: Path, setup: Setup) -> Sheet:
+    """Read the table; the frame rate is found from the time codes unless it is given.
+
+    Raises:
+        InputError: when it is no such table, cut off, or holds something else than numbers.
+    """
+    table = table_of(path)
+    names = tuple(name for name in table.header if name.lower().startswith(_PREFIX.lower()))
+    if table.column(_TIME) is None or not names:
+        raise InputError(
+            f"{path.name} is no animation_frames.csv of Audio2Face-3D: it needs timeCode and blendShapes columns."
+        )
+    times = table.numbers((_TIME,))[:, 0]
+    values = dict(zip((name[len(_PREFIX) :] for name in names), table.numbers(names).T, strict=True))
+    columns, notes = shapes.noticed(values, path.name)
+    return even(times, columns, path.name, setup.rate, notes)
+
+
+FORMAT = Format(
+    title="Audio2Face-3D CSV",
+    suffix=".a2f.csv",
+    carries=("arkit", "tongue"),
+    encode=encode,
+    write=write,
+    read=read,
+    decode=shapes.decode,
+    tolerance=1e-6,
+)

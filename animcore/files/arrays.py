@@ -1,0 +1,135 @@
+"""NumPy archives (`.npz`) of unknown hands: read without unpickling anything, and the units of what is in them."""
+
+from __future__ import annotations
+
+import math
+import zipfile
+import zlib
+from collections.abc import Mapping
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from animcore.atomic import whole_file
+from animcore.errors import InputError
+from animcore.files.sheet import Array, Setup
+from animcore.rates import exact_rate
+
+Contents = dict[str, NDArray[Any]]
+
+_BROKEN = (  # what zipfile and numpy raise on bytes that are none of theirs
+    OSError, ValueError, EOFError, KeyError, MemoryError, AttributeError, TypeError, OverflowError, RuntimeError,
+    zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+_LARGEST = 4 * 1024**3  # bytes unpacked, of the arrays that are wanted
+RATE_NAMES = ("mocap_frame_rate", "mocap_framerate", "fps", "frame_rate")
+_TURN = 2 * np.pi * 1.02  # no axis-angle is longer than a whole turn, so more is degrees
+_FAR = 20.0  # metres from the origin on the median frame: nobody walks so far, so these are centimetres
+
+
+def contents_of(path: Path, wanted: tuple[str, ...]) -> tuple[Contents, tuple[str, ...]]:
+    """Read the arrays of these names that a file has, and give a sentence for each that is pickled and so not read.
+
+    Raises:
+        InputError: when the file is no archive of arrays, broken, or unpacks to more than memory should hold.
+    """
+    found, notes = {}, []
+    try:
+        with zipfile.ZipFile(path) as archive:
+            size = sum(part.file_size for part in archive.infolist() if Path(part.filename).stem in wanted)
+        if size > _LARGEST:
+            raise InputError(f"{path.name} unpacks to {size / 1024**3:.0f} GB, which no take needs; it was not read.")
+        with np.load(path, allow_pickle=False) as data:
+            if "format" in data.files:
+                raise InputError(f"{path.name} is a motion of Animcore under another name; give it the name .npz.")
+            for name in (name for name in wanted if name in data.files):
+                values = _array(data, name)
+                if values is None:
+                    notes.append(f"{path.name}: {name} is a pickled object, which could run code; it was not read.")
+                else:
+                    found[name] = values
+    except _BROKEN as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path.name} is not a readable .npz file ({error}); make it again.") from error
+    return found, tuple(notes)
+
+
+def _array(data: Mapping[str, Any], name: str) -> NDArray[Any] | None:
+    """One array of an archive; None where it is pickled."""
+    try:
+        values = data[name]
+    except ValueError as error:
+        if "allow_pickle" in str(error):
+            return None
+        raise
+    if not isinstance(values, np.ndarray):  # NumPy gives what it does not know as bytes
+        raise ValueError(f"{name} is no array")
+    return values
+
+
+def save(contents: Mapping[str, Any], path: Path) -> None:
+    """Write arrays into a compressed archive.
+
+    Raises:
+        InputError: when the file cannot be written.
+    """
+    with whole_file(path) as temporary, temporary.open("wb") as handle:
+        np.savez_compressed(handle, **contents)
+
+
+def rate_in(contents: Contents, setup: Setup, path: Path) -> Fraction:
+    """Return the frame rate that a file states under any of its names, else the one that is given with it.
+
+    Raises:
+        InputError: when neither is known.
+    """
+    for name in (name for name in RATE_NAMES if name in contents):
+        stated = contents[name]
+        if stated.size != 1 or stated.dtype.kind not in "fiu":
+            raise InputError(f"{path.name}: {name} is no frame rate.")
+        return exact_rate(float(stated.reshape(-1)[0]))
+    if setup.rate is None:
+        raise InputError(f"{path.name} does not say its frame rate; give it (--fps).")
+    return setup.rate
+
+
+def frames_of(contents: Contents, name: str, width: int, path: Path) -> Array:
+    """Return (T, width) finite numbers of the array `name`.
+
+    Raises:
+        InputError: where it is absent or has another shape.
+    """
+    if name not in contents:
+        raise InputError(f"{path.name} has no {name}; is it of another kind?")
+    values = contents[name]
+    if values.dtype.kind not in "fiu":
+        raise InputError(f"{path.name}: {name} holds no numbers.")
+    values = values.reshape(len(values), math.prod(values.shape[1:])) if values.ndim else values.reshape(1, 1)
+    if values.shape[1] != width:
+        raise InputError(f"{path.name}: {name} has the shape {contents[name].shape}; (T, {width}) is expected.")
+    if not np.isfinite(values).all():
+        raise InputError(f"{path.name}: {name} holds values that are not numbers (NaN or infinite).")
+    return np.asarray(values, np.float32)
+
+
+def radians(poses: Array, path: Path) -> tuple[Array, tuple[str, ...]]:
+    """Return axis-angle (T, 3 J) in radians; an angle above a whole turn shows that they are degrees."""
+    longest = float(np.linalg.norm(poses.reshape(-1, 3), axis=1).max(initial=0.0))
+    if longest <= _TURN:
+        return poses, ()
+    said = f"{path.name}: rotations reach {longest:.0f}, so they were taken for degrees and turned into radians."
+    return np.radians(poses), (said,)
+
+
+def metres(translation: Array, path: Path) -> tuple[Array, tuple[str, ...]]:
+    """Return positions (T, 3) in metres; a take that happens far from the origin is in centimetres or millimetres."""
+    middle = float(np.median(np.linalg.norm(translation, axis=1))) if len(translation) else 0.0
+    if middle <= _FAR:
+        return translation, ()
+    unit, share = ("millimetres", 1000.0) if middle > 50 * _FAR else ("centimetres", 100.0)
+    said = f"{path.name}: the body is {middle:.0f} away from the origin, so its positions were taken for {unit}."
+    return translation / share, (said,)

@@ -1,0 +1,308 @@
+"""Body poses from SMPL-X to the skeleton of any character, and back.
+
+A joint of SMPL-X turns from its T-pose; the bones of a character turn from whatever pose its artist built it in, about
+axes of their own. Each bone that stands for a joint is therefore first brought into the T-pose: arms, legs and fingers
+by the directions of their bones, hands by the plane of their knuckles, while trunk, head and feet keep how they stand.
+From there it turns as the joint does. Spines of any number of bones share the bend of SMPL-X's three; twist bones and
+limbs of several bones take the roll of their limb bit by bit (swing and twist).
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from animcore.bodies import rotations
+from animcore.names import SMPLX_JOINTS
+from animcore.retarget.bone_names import BoneNames
+from animcore.retarget.reference import HEAD
+
+Array = NDArray[np.float64]
+
+# The parent of each joint of SMPL-X (kintree_table of its files).
+PARENTS: tuple[int, ...] = (
+    -1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19, 15, 15, 15,
+    20, 25, 26, 20, 28, 29, 20, 31, 32, 20, 34, 35, 20, 37, 38,
+    21, 40, 41, 21, 43, 44, 21, 46, 47, 21, 49, 50, 21, 52, 53,
+)  # fmt: skip
+INDEX: dict[str, int] = {name: index for index, name in enumerate(SMPLX_JOINTS)}
+_SPINE = ("pelvis", "spine1", "spine2", "spine3")
+_FINGERS = ("index", "middle", "pinky", "ring", "thumb")
+# Where bones point to in the T-pose. The last bone of a finger has nothing behind it: it lies as the one before.
+_NEXT = {"collar": "shoulder", "shoulder": "elbow", "elbow": "wrist", "hip": "knee", "knee": "ankle"} | {
+    f"{finger}{part}": f"{finger}{part + 1}" for finger in _FINGERS for part in (1, 2)
+}
+_ROLLS = ("shoulder", "hip")  # limbs whose own roll their bones share
+_ROLLED_BY = {"elbow": "wrist", "knee": "ankle"}  # limbs whose bones share the roll of the joint behind
+
+
+@functools.cache
+def open_body_joints() -> Array:
+    """Return (55, 3) the joints of the open body in its T-pose, metres."""
+    with np.load(HEAD.with_name("joints.npz"), allow_pickle=False) as data:
+        places: Array = data["places"].astype(np.float64)
+    return places
+
+
+@dataclass(frozen=True)
+class Skeleton:
+    """The bones of a character in its rest pose, in the engine's axes (Y up, Z forward, X to the character's left).
+
+    Attributes:
+        names: (B) names of the bones.
+        parents: (B) index of each bone's parent, which stands before it in the list; -1 for a root.
+        rest: (B, 4, 4) world matrices: columns are the bone's own axes (unit length) and the place of its head, metres.
+    """
+
+    names: tuple[str, ...]
+    parents: tuple[int, ...]
+    rest: Array
+
+    @property
+    def axes(self) -> Array:
+        """(B, 3, 3) rest orientations."""
+        return self.rest[:, :3, :3]
+
+    @property
+    def heads(self) -> Array:
+        """(B, 3) places of the heads."""
+        return self.rest[:, :3, 3]
+
+
+@dataclass(frozen=True)
+class Bone:
+    """A bone that takes part.
+
+    Attributes:
+        index: in the skeleton.
+        joint: the joint of SMPL-X that it turns with.
+        fitted: (3, 3) brings it from its rest pose into the T-pose.
+        share: how much of the bend of the spine or the neck, or of the roll of its limb, has been made up to it.
+        main: whether the joint is where it is: the last one of its joint's bones.
+    """
+
+    index: int
+    joint: str
+    fitted: Array
+    share: float
+    main: bool
+
+
+class Retarget:
+    """From SMPL-X to one skeleton and back; made once, used for any number of performances.
+
+    Attributes:
+        bones: the bones that take part.
+        root: index of the bone that carries the translation, or None.
+        scale: lengths of this skeleton over those of the SMPL-X body, by their legs.
+        lacks: a sentence for what the skeleton has no bones for.
+    """
+
+    def __init__(self, target: Skeleton, found: BoneNames, source_joints: NDArray[np.floating[Any]]) -> None:
+        """Fit a skeleton.
+
+        Args:
+            target: the skeleton.
+            found: which of its bones are which joints.
+            source_joints: (55, 3) joints of the SMPL-X body in its T-pose, metres.
+        """
+        self._target = target
+        self._source = np.asarray(source_joints, np.float64)
+        place = {name: index for index, name in enumerate(target.names)}
+        self._chains = {joint: [place[name] for name in names] for joint, names in found.chains.items()}
+        self._spine = [place[name] for name in found.spine]
+        twists = {joint: [place[name] for name in names] for joint, names in found.twists.items()}
+        self.bones = tuple(sorted(self._make(twists), key=lambda bone: bone.index))
+        self.root = self._chains["pelvis"][0] if "pelvis" in self._chains else None
+        self.scale = self._legs() if {"left_hip", "left_ankle"} <= self._chains.keys() else 1.0
+        self.lacks = found.lacks
+
+    def to_bones(
+        self, body_pose: NDArray[np.floating[Any]], translation: NDArray[np.floating[Any]] | None
+    ) -> tuple[Array, Array]:
+        """Return what the bones have to do.
+
+        Args:
+            body_pose: (T, 55, 3) axis-angle of the joints relative to their parents.
+            translation: (T, 3) metres, or None.
+
+        Returns:
+            (T, B, 4) unit quaternions of every bone from its rest pose in its own axes, continuous over time, and
+            (T, 3) the location of the root bone in its own axes, metres.
+        """
+        turned = dict(zip(SMPLX_JOINTS, np.moveaxis(_globals(body_pose), 1, 0), strict=True))
+        wanted = {bone.index: self._orientation(bone, turned) for bone in self.bones}
+        axes, count = self._target.axes, len(body_pose)
+        posed = np.empty((len(axes), count, 3, 3))
+        basis = np.empty((len(axes), count, 3, 3))
+        for index, parent in enumerate(self._target.parents):
+            carried = (
+                posed[parent] @ axes[parent].T @ axes[index] if parent >= 0 else np.tile(axes[index], (count, 1, 1))
+            )
+            posed[index] = wanted.get(index, carried)
+            basis[index] = np.swapaxes(carried, -1, -2) @ posed[index]
+        quaternions = rotations.continuous(np.moveaxis(rotations.matrix_to_quaternion(basis), 0, 1))
+        moved = np.zeros((count, 3)) if translation is None else np.asarray(translation, np.float64) * self.scale
+        return quaternions, moved @ axes[self.root] if self.root is not None else moved
+
+    def from_bones(
+        self, quaternions: NDArray[np.floating[Any]], location: NDArray[np.floating[Any]]
+    ) -> tuple[Array, Array]:
+        """Undo `to_bones`; joints that the skeleton has no bone for keep still against their parents.
+
+        Args:
+            quaternions: (T, B, 4) of every bone from its rest pose in its own axes.
+            location: (T, 3) of the root bone in its own axes, metres.
+
+        Returns:
+            (T, 55, 3) axis-angle, and (T, 3) metres.
+        """
+        axes, basis = self._target.axes, rotations.quaternion_to_matrix(quaternions)
+        posed = np.empty((len(axes), len(basis), 3, 3))
+        for index, parent in enumerate(self._target.parents):
+            carried = posed[parent] @ axes[parent].T @ axes[index] if parent >= 0 else axes[index]
+            posed[index] = carried @ basis[:, index]
+        turned = {
+            bone.joint: posed[bone.index] @ axes[bone.index].T @ bone.fitted.T for bone in self.bones if bone.main
+        }
+        turned |= self._spine_joints(posed, turned.get("pelvis"))
+        for joint, parent in zip(SMPLX_JOINTS, PARENTS, strict=True):
+            if joint not in turned:
+                turned[joint] = turned[SMPLX_JOINTS[parent]] if parent >= 0 else np.tile(np.eye(3), (len(basis), 1, 1))
+        local = [
+            np.swapaxes(turned[SMPLX_JOINTS[parent]], -1, -2) @ turned[joint] if parent >= 0 else turned[joint]
+            for joint, parent in zip(SMPLX_JOINTS, PARENTS, strict=True)
+        ]
+        moved = np.asarray(location, np.float64)
+        moved = moved @ axes[self.root].T if self.root is not None else moved
+        return rotations.from_matrix(np.stack(local, 1)), moved / self.scale
+
+    def _make(self, twists: dict[str, list[int]]) -> Iterator[Bone]:
+        for joint, chain in self._chains.items():
+            rolled = joint.rpartition("_")[2] in _ROLLED_BY
+            for number, index in enumerate(chain):
+                share = number / len(chain) if rolled else (number + 1) / len(chain)
+                yield Bone(index, joint, self._fitted(joint), share, number == len(chain) - 1)
+        for number, index in enumerate(self._spine):
+            yield Bone(index, "spine3", np.eye(3), (number + 1) / len(self._spine), False)
+        for joint, beside in twists.items():
+            for index in beside if joint in self._chains else ():
+                yield Bone(index, joint, self._fitted(joint), self._along(joint, index), False)
+
+    def _orientation(self, bone: Bone, turned: dict[str, Array]) -> Array:
+        """(T, 3, 3) the world orientation that a bone should have."""
+        side, _, part = bone.joint.rpartition("_")
+        turn = turned[bone.joint]
+        if bone.joint == "spine3" and not bone.main:
+            turn = _between([turned[joint] for joint in _SPINE], bone.share)
+        elif bone.joint == "neck" and bone.share < 1:
+            turn = _between([turned["spine3"], turn], bone.share)
+        elif part in _ROLLS and bone.share < 1:
+            above = turned[SMPLX_JOINTS[PARENTS[INDEX[bone.joint]]]]
+            swing, twist = self._split(np.swapaxes(above, -1, -2) @ turn, bone.joint)
+            turn = above @ swing @ _part(twist, bone.share)
+        elif part in _ROLLED_BY and bone.share > 0:
+            _, twist = self._split(np.swapaxes(turn, -1, -2) @ turned[f"{side}_{_ROLLED_BY[part]}"], bone.joint)
+            turn = turn @ _part(twist, bone.share)
+        found: Array = turn @ bone.fitted @ self._target.axes[bone.index]
+        return found
+
+    def _split(self, turn: Array, joint: str) -> tuple[Array, Array]:
+        """Swing and twist (T, 3, 3) about the limb of a joint in the T-pose."""
+        along = rotations.normalized(self._source[INDEX[_end(joint)]] - self._source[INDEX[joint]])
+        swing, twist = rotations.swing_and_twist(rotations.matrix_to_quaternion(turn), along)
+        return rotations.quaternion_to_matrix(swing), rotations.quaternion_to_matrix(twist)
+
+    def _spine_joints(self, posed: Array, pelvis: Array | None) -> dict[str, Array]:
+        """The three joints of the spine from however many bones there are."""
+        if not self._spine or pelvis is None:
+            return {}
+        axes = self._target.axes
+        turns = [pelvis, *(posed[index] @ axes[index].T for index in self._spine)]
+        return {joint: _between(turns, number / 3) for number, joint in enumerate(_SPINE) if number}
+
+    def _fitted(self, joint: str) -> Array:
+        """(3, 3) the turn from the rest pose into the T-pose, for the bones of one joint."""
+        side, _, part = joint.rpartition("_")
+        if part == "wrist":
+            hand = self._hand(side)
+            return hand if hand is not None else self._fitted(f"{side}_elbow")
+        if part[:-1] in _FINGERS and part.endswith("3"):
+            return self._fitted(f"{side}_{part[:-1]}2")
+        if part not in _NEXT or not {joint, _end(joint)} <= self._chains.keys():
+            return np.eye(3)
+        now = self._target.heads[self._chains[_end(joint)][0]] - self._target.heads[self._chains[joint][0]]
+        wanted = self._source[INDEX[_end(joint)]] - self._source[INDEX[joint]]
+        # a finger goes with its hand first, so that it rolls as the hand does
+        base = self._fitted(f"{side}_wrist") if part[:-1] in _FINGERS else np.eye(3)
+        turn = rotations.between(base @ rotations.normalized(now), rotations.normalized(wanted))
+        fitted: Array = rotations.quaternion_to_matrix(turn) @ base
+        return fitted
+
+    def _hand(self, side: str) -> Array | None:
+        """(3, 3) the turn of a hand by its middle finger and the way across its knuckles; None without fingers."""
+        joints = [f"{side}_{part}" for part in ("wrist", "middle1", "index1", "pinky1")]
+        if not all(joint in self._chains for joint in joints):
+            return None
+        mine = _palm(*(self._target.heads[self._chains[joint][0]] for joint in joints))
+        theirs = _palm(*(self._source[INDEX[joint]] for joint in joints))
+        turn: Array = theirs @ mine.T
+        return turn
+
+    def _along(self, joint: str, index: int) -> float:
+        """Where along its limb a bone stands, 0..1."""
+        if _end(joint) not in self._chains:
+            return 0.5
+        start, end = (self._target.heads[self._chains[one][0]] for one in (joint, _end(joint)))
+        way = end - start
+        return float(np.clip((self._target.heads[index] - start) @ way / max(way @ way, 1e-12), 0.0, 1.0))
+
+    def _legs(self) -> float:
+        """The length of a leg over that of SMPL-X's."""
+        joints = ("left_hip", "left_knee", "left_ankle")
+        mine = [self._target.heads[self._chains[joint][0]] for joint in joints if joint in self._chains]
+        theirs = [self._source[INDEX[joint]] for joint in joints if joint in self._chains]
+        lengths = [sum(float(np.linalg.norm(b - a)) for a, b in pairwise(way)) for way in (mine, theirs)]
+        return lengths[0] / lengths[1]
+
+
+def _end(joint: str) -> str:
+    """The joint that the limb of a joint leads to."""
+    side, _, part = joint.rpartition("_")
+    return f"{side}_{_NEXT[part]}"
+
+
+def _palm(wrist: Array, middle: Array, index: Array, pinky: Array) -> Array:
+    """(3, 3) the axes of a hand: out along the middle finger, across the knuckles, and out of the back."""
+    out = rotations.normalized(middle - wrist)
+    across = index - pinky
+    across = rotations.normalized(across - out * (across @ out))
+    return np.stack([out, across, np.cross(out, across)], 1)
+
+
+def _between(turns: list[Array], share: float) -> Array:
+    """(T, 3, 3) the turn at a share 0..1 of the way through evenly spaced turns."""
+    place = share * (len(turns) - 1)
+    before = min(int(place), len(turns) - 2)
+    first, second = (rotations.matrix_to_quaternion(turn) for turn in turns[before : before + 2])
+    return rotations.quaternion_to_matrix(rotations.slerp(first, second, np.asarray(place - before)))
+
+
+def _part(turn: Array, share: float) -> Array:
+    """(T, 3, 3) a share of a turn about its own axis."""
+    return rotations.to_matrix(rotations.from_matrix(turn) * share)
+
+
+def _globals(body_pose: NDArray[np.floating[Any]]) -> Array:
+    """(T, 55, 3, 3) world turns of the joints."""
+    local = rotations.to_matrix(body_pose)
+    turned = np.empty_like(local)
+    for joint, parent in enumerate(PARENTS):
+        turned[:, joint] = turned[:, parent] @ local[:, joint] if parent >= 0 else local[:, joint]
+    return turned

@@ -1,0 +1,129 @@
+"""Body motion on the bones of any known skeleton: what the engine's retargeting needs of an armature, and the keys.
+
+Control rigs (Rigify, Auto-Rig Pro) connect their bones by constraints rather than by parents: there every control is
+turned a little to see which others it carries.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import bpy
+import numpy as np
+from mathutils import Matrix
+
+from animcore.motion import Motion
+from animcore.retarget import bone_names
+from animcore.retarget.skeletons import Retarget, Skeleton, open_body_joints
+
+from . import rigs
+
+_TRIAL = 0.2  # radians that a control is turned by
+_SWITCH = "IK_FK"  # Rigify's property: 0 the limb hangs on its hand or foot, 1 it turns joint by joint
+
+
+@dataclass(frozen=True)
+class Body:
+    """The bones of an armature that stand for joints, and how a pose gets onto them."""
+
+    bones: tuple[str, ...]
+    retarget: Retarget
+    notes: tuple[str, ...]
+
+    @property
+    def root(self) -> str | None:
+        """The bone that carries the character through the world."""
+        return self.bones[self.retarget.root] if self.retarget.root is not None else None
+
+    def turns(self, motion: Motion) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """Return (T, 4) quaternions by bone from its rest, and (T, 3) the root's location, in the bones' own axes."""
+        quaternions, location = self.retarget.to_bones(motion.body_pose, motion.translation)
+        taking = {bone.index for bone in self.retarget.bones}
+        return {name: quaternions[:, index] for index, name in enumerate(self.bones) if index in taking}, location
+
+
+def read(armature: bpy.types.Object) -> Body | None:
+    """Read the body of an armature; None where it has no bones of a known skeleton."""
+    bones = _in_order(armature)
+    found = bone_names.find([bone.name for bone in bones])
+    if not found.chains:
+        return None
+    used = {name for names in (*found.chains.values(), *found.twists.values(), found.spine) for name in names}
+    constrained = any(armature.pose.bones[bone.name].constraints for bone in bones)
+    parents = _carriers(armature, [bone.name for bone in bones if bone.name in used]) if constrained else {}
+    names = [bone.name for bone in bones if not parents or bone.name in used]
+    names = _parents_first(names, parents) if parents else names
+    above = {bone.name: bone.parent.name if bone.parent is not None else None for bone in bones} | parents
+    place = {name: index for index, name in enumerate(names)}
+    to_engine = np.eye(4)
+    to_engine[:3, :3] = rigs.character_axes(armature).T
+    rest = np.stack([to_engine @ np.array(armature.data.bones[name].matrix_local) for name in names])
+    target = Skeleton(tuple(names), tuple(place.get(above[name] or "", -1) for name in names), rest)
+    return Body(tuple(names), Retarget(target, found, open_body_joints()), (*found.lacks, *_switch_notes(armature)))
+
+
+def _in_order(armature: bpy.types.Object) -> list[bpy.types.Bone]:
+    """All bones, parents before their children."""
+    found, waiting = [], [bone for bone in armature.data.bones if bone.parent is None]
+    while waiting:
+        bone = waiting.pop()
+        found.append(bone)
+        waiting += bone.children
+    return found
+
+
+def _carriers(armature: bpy.types.Object, names: list[str]) -> dict[str, str | None]:
+    """Which bone carries each bone as a parent would: of all that turn it, the one that is itself turned by most."""
+    pose = armature.pose.bones
+    kept = {bone.name: bone.matrix_basis.copy() for bone in pose}
+    carried: dict[str, set[str]] = {name: set() for name in names}
+    try:
+        for bone in pose:
+            bone.matrix_basis = Matrix()
+        still = _orientations(armature, names)
+        for name in names:
+            pose[name].matrix_basis = Matrix.Rotation(_TRIAL, 4, "X")
+            for other, turned in _orientations(armature, names).items():
+                if other != name and _angle(still[other], turned) > _TRIAL / 2:
+                    carried[other].add(name)
+            pose[name].matrix_basis = Matrix()
+    finally:
+        for bone in pose:
+            bone.matrix_basis = kept[bone.name]
+        bpy.context.view_layer.update()
+    return {name: max(above, key=lambda one: len(carried[one]), default=None) for name, above in carried.items()}
+
+
+def _orientations(armature: bpy.types.Object, names: list[str]) -> dict[str, np.ndarray]:
+    bpy.context.view_layer.update()
+    bones = armature.evaluated_get(bpy.context.evaluated_depsgraph_get()).pose.bones
+    return {name: np.array(bones[name].matrix.to_3x3().normalized()) for name in names}
+
+
+def _angle(first: np.ndarray, second: np.ndarray) -> float:
+    cosine = (np.trace(first.T @ second) - 1.0) / 2.0
+    return math.acos(min(max(cosine, -1.0), 1.0))
+
+
+def _parents_first(names: list[str], parents: dict[str, str | None]) -> list[str]:
+    """The names in an order in which whatever carries a bone stands before it."""
+    ordered: list[str] = []
+
+    def put(name: str) -> None:
+        if name not in ordered:
+            if parents[name] is not None:
+                put(parents[name])
+            ordered.append(name)
+
+    for name in names:
+        put(name)
+    return ordered
+
+
+def _switch_notes(armature: bpy.types.Object) -> list[str]:
+    """Limbs that hang on their hands and feet do not show the keys of their joints."""
+    hanging = [bone.name for bone in armature.pose.bones if bone.get(_SWITCH, 1.0) < 0.5]
+    if not hanging:
+        return []
+    return [f"{', '.join(hanging)}: {_SWITCH} is at IK, so that the joints' keys do not show; set it to 1 (FK)."]
