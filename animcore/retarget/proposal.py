@@ -110,18 +110,20 @@ def _proposed(meshes: dict[str, tuple[str, ...]], bones: tuple[str, ...], images
     for profile in profiles():
         if (profile.kind == "image" or not images) and (found := list(_entries(profile, meshes, bones))):
             candidates[profile.name] = (profile, found)
-    chosen: list[Profile] = []
-    entries: list[Entry] = []
-    while candidates:
-        worth = {
-            name: _worth(profile, entries, _unclaimed(found, entries)) for name, (profile, found) in candidates.items()
-        }
-        best = max(worth, key=lambda name: worth[name])
-        if chosen and (images or worth[best] < _WORTH):
+    if not candidates:
+        return _summary([], [], meshes, bones)
+    best = max(candidates, key=lambda name: _worth(*candidates[name]))
+    first, entries = candidates.pop(best)
+    chosen = [first]
+    while candidates and not images:
+        reached = _reached(entries) + _WORTH
+        joined = {name: [*entries, *_unclaimed(found, entries)] for name, (_, found) in candidates.items()}
+        best = max(joined, key=lambda name: _reached(joined[name]))
+        profile, _ = candidates.pop(best)
+        if _reached(joined[best]) < reached:
             break
-        profile, found = candidates.pop(best)
         chosen.append(profile)
-        entries += _unclaimed(found, entries)
+        entries = joined[best]
     return _summary(chosen, entries, meshes, bones)
 
 
@@ -132,13 +134,14 @@ def _unclaimed(found: Sequence[Entry], entries: Sequence[Entry]) -> list[Entry]:
     return [one for one in found if taken.isdisjoint(one.channel.targets) and one.channel.name not in names]
 
 
-def _worth(profile: Profile, entries: Sequence[Entry], more: Sequence[Entry]) -> float:
-    """How much of a performance a convention adds to what a rig can make; a doubtful one adds less."""
-    if not more:
-        return 0.0
-    before = coverage(_map("", entries).explained) if entries else 0.0
-    after = coverage(_map("", [*entries, *more]).explained)
-    return (after - before) * (0.5 + 0.5 * _confidence(profile, more))
+def _reached(entries: Sequence[Entry]) -> float:
+    """How much of a performance some channels can make."""
+    return coverage(_map("", entries).explained)
+
+
+def _worth(profile: Profile, entries: Sequence[Entry]) -> float:
+    """How much of a performance a convention can make; a doubtful one counts less."""
+    return _reached(entries) * (0.5 + 0.5 * _confidence(profile, entries))
 
 
 def _summary(
