@@ -121,6 +121,7 @@ def test_every_room_is_packaged():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     assert set(project["tool"]["setuptools"]["packages"]) == rooms | {
         "animcore.assets.bodies",
+        "animcore.assets.character",
         "animcore.assets.retarget",
         "animcore.assets.solvers",
         "animcore.rigs",

@@ -51,20 +51,17 @@ def encode(motion: Motion, setup: Setup) -> Sheet:
     document = source(setup)
     who = gltf_character.read(document)
     motion, cut = scene_sheet.from_the_start(motion)
-    weights = scene_sheet.weights(motion)
-    curves: dict[str, Array] = {
-        own: weights[name] for name, owns in who.engine_shapes.items() if name in weights for own in owns
-    }
+    curves, absent = _shape_curves(motion, who, document.name)
     turning = scene_sheet.poses(motion, who.bones.keys())
     curves |= scene_sheet.pose_curves(turning)
     if not curves:
         raise InputError(
-            f"{document.name} has no ARKit shapes (jawOpen, mouthClose ...) and no bones of a head that this motion "
-            "could move; give another character."
+            f"{document.name} has no face shapes of a known convention (jawOpen, viseme_aa ...) and no bones of a head "
+            "that this motion could move; give another character."
         )
     lacks = (
         *cut,
-        *scene_sheet.shape_lacks(motion, who.engine_shapes, document.name),
+        *absent,
         *scene_sheet.bone_lacks(motion, {*who.bones, *who.by_shape}, document.name),
         *who.notes,
     )
@@ -129,6 +126,18 @@ def read(path: Path, setup: Setup) -> Sheet:
 def decode(sheet: Sheet, _setup: Setup) -> Motion:
     """Give weights and rotations back."""
     return scene_sheet.decode(sheet)
+
+
+def _shape_curves(motion: Motion, who: Character, name: str) -> tuple[dict[str, Array], tuple[str, ...]]:
+    """Curves by the names of the character's own shapes, and what it has no shapes for."""
+    weights = scene_sheet.weights(motion)
+    own = {one: weights[shape] for shape, ones in who.engine_shapes.items() if shape in weights for one in ones}
+    if len(who.engine_shapes) < scene_sheet.FEWEST and weights:
+        names = list(dict.fromkeys(one for ones in who.shapes.values() for one in ones))
+        curves, missing = scene_sheet.by_convention(motion, names)
+        if len(curves) > len(own):
+            return curves, tuple(f"{name}: {sentence}" for sentence in missing)
+    return own, scene_sheet.shape_lacks(motion, who.engine_shapes, name)
 
 
 def _table(sheet: Sheet, shapes: tuple[str, ...], mesh: Mapping[str, Any]) -> FloatArray:

@@ -15,11 +15,14 @@ from animcore.files.sheet import Sheet
 from animcore.motion import Motion
 from animcore.names import ARKIT, TONGUE
 from animcore.retarget import matching
+from animcore.retarget.proposal import from_profile, propose
+from animcore.retarget.sources import SOURCES
 
 FloatArray = NDArray[np.floating[Any]]
 
 CARRIES = ("arkit", "tongue", "jaw_pose", "neck_pose", "head_pose", "eye_pose")
 EYES = ("left_eye", "right_eye")
+FEWEST = 8  # ARKit shapes below which a face is read by whatever convention it follows
 _NECK_SHARE = 0.4  # of a head rotation that comes without its own neck track; the extension shares it alike
 _POSE = "_pose"
 
@@ -68,6 +71,17 @@ def poses(motion: Motion, roles: Collection[str]) -> dict[str, FloatArray]:
     return {role: values for role, values in found.items() if role in roles}
 
 
+def by_convention(motion: Motion, shapes: Sequence[str]) -> tuple[dict[str, FloatArray], tuple[str, ...]]:
+    """Return curves (T,) in 0..1 for shapes of any convention whose names are known, and what those cannot do."""
+    proposal = propose({"": shapes})
+    if not proposal.entries:
+        return {}, ()
+    found = from_profile(proposal)
+    targets = [[name for _, name in channel.targets] for channel in found.channels]
+    columns = found.solve(motion).T
+    return {name: column for names, column in zip(targets, columns, strict=True) for name in names}, found.missing
+
+
 def pose_curves(found: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
     """Name rotations by role as curves: `head` becomes `head_pose`."""
     return {role + _POSE: values for role, values in found.items()}
@@ -91,18 +105,31 @@ def bone_lacks(motion: Motion, roles: Collection[str], who: str) -> tuple[str, .
 def decode(sheet: Sheet) -> Motion:
     """Give weights (of whatever spelling) and rotations back; weights a little out of 0..1 are clipped."""
     shapes = [name for name in sheet.curves if not name.endswith(_POSE)]
-    found = {role: sheet.curves[role + _POSE] for role in ("jaw", "neck", "head") if role + _POSE in sheet.curves}
-    tracks: dict[str, Any] = {f"{role}_pose": _single(values) for role, values in found.items()}
+    roles = [role for role in ("jaw", "neck", "head") if role + _POSE in sheet.curves]
+    tracks: dict[str, Any] = {role + _POSE: _single(sheet.curves[role + _POSE]) for role in roles}
+    own = matching.match((*ARKIT, *TONGUE), shapes)
+    found = {name: _mean([sheet.curves[one] for one in ones]) for name, ones in own.items()}
+    if len(found) < FEWEST and sum(map(len, own.values())) < len(shapes):
+        found = _recovered({name: _mean([sheet.curves[name]]) for name in shapes}) | found
     for track, names in (("arkit", ARKIT), ("tongue", TONGUE)):
-        own = matching.match(names, shapes)
-        if own:
+        if not found.keys().isdisjoint(names):
             still = np.zeros(sheet.frame_count)
-            columns = [_mean([sheet.curves[one] for one in own[name]]) if name in own else still for name in names]
+            columns = [found.get(name, still) for name in names]
             tracks[track] = np.clip(_single(np.stack(columns, 1)), 0.0, 1.0)
     if any(eye + _POSE in sheet.curves for eye in EYES):
         still = np.zeros((sheet.frame_count, 3))
         tracks["eye_pose"] = _single(np.stack([sheet.curves.get(eye + _POSE, still) for eye in EYES], 1))
     return Motion(sheet.rate, sheet.start, **tracks, audio_name=sheet.facts.get("audio_name"), events=sheet.events)
+
+
+def _recovered(curves: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+    """The ARKit weights that come nearest to curves of another convention."""
+    proposal = propose({"": tuple(curves)})
+    if not proposal.entries:
+        return {}
+    found = from_profile(proposal)
+    values = np.stack([curves[channel.targets[0][1]] for channel in found.channels], 1)
+    return {name: column for name, column in zip(SOURCES, found.recovered(values).T, strict=True) if name in ARKIT}
 
 
 def _both(neck: FloatArray, head: FloatArray) -> FloatArray:

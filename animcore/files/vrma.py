@@ -3,7 +3,8 @@
 A GLB with the extension VRMC_vrm_animation 1.0 (github.com/vrm-c/vrm-specification): nodes that stand for humanoid
 bones in a T-pose, a node for each expression whose X translation is its weight, and a node that turns where the eyes
 look. Bones have no rotation at rest here, so that theirs are the house's own: relative to the parent, X left, Y up,
-Z forward. ARKit shapes are custom expressions, as avatars with "perfect sync" have them.
+Z forward. With the profile VRM the face is in the preset expressions (aa ih ou ee oh, blinks) that every avatar has;
+otherwise in custom expressions of ARKit's names, as avatars with "perfect sync" have them.
 """
 
 from __future__ import annotations
@@ -22,14 +23,16 @@ from animcore.files import gltf, gltf_animation, gltf_character, scene_sheet
 from animcore.files.gltf_animation import Clip, Target
 from animcore.files.sheet import Array, Format, Setup, Sheet
 from animcore.motion import Motion
-from animcore.names import ARKIT, SMPLX_JOINTS, TONGUE
-from animcore.retarget import matching
+from animcore.names import SMPLX_JOINTS
 
 FloatArray = NDArray[np.float64]
 
 EXTENSION = "VRMC_vrm_animation"
 _TURN, _MOVE, _LOOK = " rotation", "hips translation", "lookAt rotation"
 _NAME = "Animcore"
+_SPOKEN = ("aa", "ih", "ou", "ee", "oh", "blinkLeft", "blinkRight")
+_PRESETS = frozenset((*_SPOKEN, "blink", "happy", "angry", "sad", "relaxed", "surprised", "neutral"))
+_PERFECT_SYNC = "Faces are ARKit expressions, for avatars with perfect sync; the profile VRM is for all others."
 _BROKEN = (KeyError, IndexError, TypeError, ValueError, AttributeError)
 
 # The humanoid bones of VRM 1.0 in the order of their tree: SMPL-X joint, parent, place against the parent in metres
@@ -82,20 +85,20 @@ BONES = _bones()
 JOINT_OF = {bone: joint for bone, (joint, _, _) in BONES.items()}
 
 
-def encode(motion: Motion, _setup: Setup) -> Sheet:
-    """Take face weights as custom expressions, and all rotations.
+def encode(motion: Motion, setup: Setup) -> Sheet:
+    """Take face weights as expressions, and all rotations.
 
     Raises:
-        InputError: when the motion has none of them.
+        InputError: when the motion has none of them, or the profile is not one of VRM.
     """
     motion, cut = scene_sheet.from_the_start(motion)
-    curves: dict[str, Array] = dict(scene_sheet.weights(motion))
+    curves, said = _expressions(motion, setup.profile or "ARKit")
     for bone, joint in JOINT_OF.items():
         if motion.body_pose is not None:
             curves[bone + _TURN] = motion.body_pose[:, SMPLX_JOINTS.index(joint)]
     for role, values in scene_sheet.poses(motion, {"neck", "head"}).items():
         curves[role + _TURN] = values
-    lacks = list(cut)
+    lacks = [*cut, *said]
     if motion.eye_pose is not None:
         curves[_LOOK] = motion.eye_pose.mean(1)
         lacks.append("VRM turns both eyes alike: their mean is written.")
@@ -131,7 +134,8 @@ def write(sheet: Sheet, path: Path, _setup: Setup) -> None:
         else:
             node = _new_node(document, name)
             values[node, "translation"] = np.stack((rows, np.zeros_like(rows), np.zeros_like(rows)), 1)
-            extension.setdefault("expressions", {}).setdefault("custom", {})[name] = {"node": node}
+            kind = "preset" if name in _PRESETS else "custom"
+            extension.setdefault("expressions", {}).setdefault(kind, {})[name] = {"node": node}
     roots = [place["hips"], *range(len(BONES), len(document.part("nodes")))]
     document.document |= {
         "scene": 0,
@@ -142,6 +146,20 @@ def write(sheet: Sheet, path: Path, _setup: Setup) -> None:
     extras = {"audio": sheet.facts["audio_name"]} if sheet.facts.get("audio_name") else {}
     gltf_animation.write(document, Clip(_NAME, sheet.rate, sheet.start, values, extras))
     document.save(path)
+
+
+def _expressions(motion: Motion, profile: str) -> tuple[dict[str, Array], tuple[str, ...]]:
+    """Curves by the names of expressions, and what should be known of them."""
+    if profile.casefold() not in ("vrm", "arkit"):
+        raise InputError(
+            f"A VRM animation holds the expressions of VRM or of ARKit, not of {profile}; choose one of both."
+        )
+    weights = scene_sheet.weights(motion)
+    if not weights:
+        return {}, ()
+    if profile.casefold() == "arkit":
+        return dict(weights), (_PERFECT_SYNC,)
+    return scene_sheet.by_convention(motion, _SPOKEN)
 
 
 def _skeleton(place: Mapping[str, int]) -> Iterator[dict[str, Any]]:
@@ -185,10 +203,9 @@ def read(path: Path, setup: Setup) -> Sheet:
 def decode(sheet: Sheet, _setup: Setup) -> Motion:
     """Give weights and rotations back; both eyes look the same way."""
     curves = sheet.curves
-    tracks: dict[str, Any] = {}
-    for track, names in (("arkit", ARKIT), ("tongue", TONGUE)):
-        if matching.match(names, list(curves)):
-            tracks[track] = np.clip(sheet.matrix(names), 0.0, 1.0)
+    bones = (*(bone + _TURN for bone in BONES), _LOOK, _MOVE)
+    face = scene_sheet.decode(replace(sheet, curves={name: curves[name] for name in curves if name not in bones}))
+    tracks: dict[str, Any] = {name: values for name, values in face.tracks().items() if name in ("arkit", "tongue")}
     for role in ("neck", "head"):
         if role + _TURN in curves:
             tracks[f"{role}_pose"] = np.asarray(curves[role + _TURN], np.float32)

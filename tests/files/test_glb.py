@@ -126,6 +126,25 @@ def test_names_are_matched_however_they_are_spelled(tmp_path, character):
     assert np.array_equal(shape(back, "browInnerUp"), shape(made, "browInnerUp"))
 
 
+def test_visemes_speak_where_there_are_no_arkit_shapes(tmp_path):
+    visemes = tuple(
+        "viseme_" + name
+        for name in ("sil", "PP", "FF", "TH", "DD", "kk", "CH", "SS", "nn", "RR", "aa", "E", "I", "O", "U")
+    )
+    small_glb.write(tmp_path / "small.glb", shapes=visemes)
+    spoken = np.zeros((48, 52), np.float32)
+    spoken[10:20, ARKIT.index("jawOpen")] = 0.8
+    report = deliver(
+        Motion(FILM, arkit=spoken), tmp_path / "a.glb", glb.FORMAT, Setup(character=tmp_path / "small.glb")
+    )
+    assert any("not written" in said for said in report.lacks)
+    _, found, _ = channels(tmp_path / "a.glb")
+    weights = dict(zip(visemes, found["FaceNode", "weights"].reshape(48, -1).T, strict=True))
+    assert weights["viseme_aa"][15] > 0.4
+    assert weights["viseme_aa"][5] < 0.01
+    assert shape(load(tmp_path / "a.glb", glb.FORMAT), "jawOpen")[15] > 0.3
+
+
 @pytest.mark.parametrize("facing", [1, -1], ids=["+Z", "-Z as in VRM 0"])
 def test_bones_turn_as_meant_whatever_their_roll(tmp_path, facing):
     small_glb.write(tmp_path / "small.glb", facing)
@@ -300,7 +319,7 @@ def lying(data: bytes, place: int, value: int) -> bytes:
         (lambda data: b"v 1 2 3\n", "is not a glTF file"),
         (lambda data: chunked([1, 2]), "is not a glTF file"),
         (lambda data: chunked({"asset": {"version": "1.0"}}), "save it as glTF 2.0"),
-        (lambda data: chunked({"asset": {"version": "2.0"}}), "no ARKit shapes"),
+        (lambda data: chunked({"asset": {"version": "2.0"}}), "no face shapes of a known convention"),
         (lambda data: chunked({"asset": {"version": "2.0"}, "nodes": [{"mesh": 3}]}), "nodes cannot be read"),
         (lambda data: chunked({"asset": {"version": "2.0"}, "nodes": "many"}), "nodes cannot be read"),
         (lambda data: chunked({"asset": {"version": "2.0"}, "buffers": [{"byteLength": 90}]}), "0 of 90 bytes"),

@@ -48,7 +48,10 @@ def numbers(file: pygltflib.GLTF2, index: int) -> np.ndarray:
 def test_the_file_is_what_the_specification_asks_for(tmp_path, motion):
     report = deliver(motion, tmp_path / "a.vrma", vrma.FORMAT)
     assert report.worst < 1e-6
-    assert report.lacks == ("VRM turns both eyes alike: their mean is written.",)
+    assert [said.split(":")[0].split(",")[0] for said in report.lacks] == [
+        "Faces are ARKit expressions",
+        "VRM turns both eyes alike",
+    ]
     file = pygltflib.GLTF2().load_binary(str(tmp_path / "a.vrma"))
     extension = file.extensions["VRMC_vrm_animation"]
     assert extension["specVersion"] == "1.0"
@@ -104,6 +107,27 @@ def test_it_comes_back_as_a_motion(tmp_path, motion):
     assert np.abs(back.translation - (motion.translation - motion.translation[0])).max() < 1e-6
     knee = SMPLX_JOINTS.index("right_knee")
     assert np.abs(back.body_pose[:, knee] - motion.body_pose[:, knee]).max() < 1e-6
+
+
+def test_every_avatar_speaks_through_the_presets(tmp_path, motion):
+    spoken = np.zeros((40, 52), np.float32)
+    for name, frames in (("jawOpen", slice(5, 15)), ("mouthPucker", slice(20, 30)), ("eyeBlinkLeft", slice(32, 36))):
+        spoken[frames, ARKIT.index(name)] = 0.8
+    made = Motion(motion.rate, arkit=spoken)
+    report = deliver(made, tmp_path / "a.vrma", vrma.FORMAT, Setup(profile="VRM"))
+    assert any("not written" in said for said in report.lacks), "brows have no preset"
+    expressions = gltf.load(tmp_path / "a.vrma").document["extensions"]["VRMC_vrm_animation"]["expressions"]
+    assert set(expressions) == {"preset"}
+    assert set(expressions["preset"]) == {"aa", "ih", "ou", "ee", "oh", "blinkLeft", "blinkRight"}
+    curves = vrma.read(tmp_path / "a.vrma", Setup()).curves
+    assert curves["aa"][10] > 0.5 > 0.3 > curves["aa"][25]
+    assert curves["ou"][25] > 0.3 > curves["ou"][10]
+    assert curves["blinkLeft"][34] == pytest.approx(0.8, abs=0.01)
+    assert max(curves[name][0] for name in expressions["preset"]) < 1e-6
+    back = load(tmp_path / "a.vrma", vrma.FORMAT)
+    assert back.arkit[10, ARKIT.index("jawOpen")] > 0.3
+    with pytest.raises(InputError, match="not of Rhubarb"):
+        deliver(made, tmp_path / "b.vrma", vrma.FORMAT, Setup(profile="Rhubarb"))
 
 
 def test_bones_of_others_may_be_turned_at_rest(tmp_path):

@@ -1,0 +1,80 @@
+"""The validators of Khronos and OpenUSD find nothing wrong with what we write, and they do find what is wrong."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from animcore.errors import InputError
+from animcore.files import FORMATS, blender, gltf
+from animcore.files.delivery import deliver
+from animcore.files.sheet import Setup
+
+TOOL = Path(__file__).resolve().parents[2] / "tools" / "validate_formats.py"
+
+
+@pytest.fixture(scope="module")
+def tool() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("validate_formats", TOOL)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def faults(tool: ModuleType, judge: str, path: Path) -> list[tuple[str, str, str]]:
+    if reason := tool.absence(judge):
+        pytest.skip(reason)
+    return [issue for issue in tool.JUDGES[judge](path) if issue[0] in tool.BAD]
+
+
+@pytest.mark.parametrize(("name", "profile"), [("glb", None), ("vrma", None), ("vrma", "VRM")])
+def test_khronos_finds_no_fault(tmp_path, tool, name, profile):
+    path = tmp_path / ("a" + FORMATS[name].suffix)
+    deliver(tool.performance(), path, FORMATS[name], Setup(profile=profile))
+    assert faults(tool, "glTF", path) == []
+
+
+def test_khronos_finds_faults_that_are_there(tmp_path, tool):
+    deliver(tool.performance(), tmp_path / "a.vrma", FORMATS["vrma"])
+    document = gltf.load(tmp_path / "a.vrma")
+    animation = document.part("animations")[0]
+    animation["samplers"][0]["input"] = document.add_accessor(np.array([1.0, 0.5]), limits=True)
+    document.save(tmp_path / "a.vrma")
+    assert "ACCESSOR_ANIMATION_INPUT_NON_INCREASING" in {
+        code for _, code, _ in faults(tool, "glTF", tmp_path / "a.vrma")
+    }
+
+
+def test_a_character_out_of_blender_is_without_fault(tmp_path, tool):
+    try:
+        blender.command()
+    except InputError as absent:
+        pytest.skip(str(absent))
+    character = Path(__file__).resolve().parents[2] / "assets" / "character" / "character.blend"
+    deliver(tool.performance(), tmp_path / "a.glb", FORMATS["glb"], Setup(character=character))
+    assert faults(tool, "glTF", tmp_path / "a.glb") == []
+
+
+def test_openusd_finds_no_fault(tmp_path, tool):
+    if reason := tool.absence("USD"):
+        pytest.skip(reason)
+    try:
+        deliver(tool.performance(), tmp_path / "a.usdc", FORMATS["usd"])
+    except InputError as absent:
+        pytest.skip(str(absent))
+    assert faults(tool, "USD", tmp_path / "a.usdc") == []
+
+
+def test_openusd_finds_faults_that_are_there(tmp_path, tool):
+    if reason := tool.absence("USD"):
+        pytest.skip(reason)
+    from pxr import Usd, UsdGeom
+
+    stage = Usd.Stage.CreateNew(str(tmp_path / "a.usda"))
+    UsdGeom.Mesh.Define(stage, "/head")
+    stage.Save()
+    assert "MissingUpAxisMetadata" in {code for _, code, _ in faults(tool, "USD", tmp_path / "a.usda")}
