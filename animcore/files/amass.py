@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from animcore.bodies import rotations
+from animcore.bodies.poses import smplx_pose
 from animcore.errors import InputError
 from animcore.files import arrays, poses
 from animcore.files.sheet import Array, Format, Setup, Sheet
@@ -43,7 +44,7 @@ def encode(motion: Motion, _setup: Setup) -> Sheet:
     """
     if not motion.tracks().keys() & set(poses.TRACKS):
         raise InputError("This motion moves neither body nor head, which an AMASS file consists of.")
-    body, translation = _turned(poses.of_motion(motion), poses.of_translation(motion), _QUARTER)
+    body, translation = _turned(smplx_pose(motion), poses.of_translation(motion), _QUARTER)
     curves = {"poses": body.reshape(len(body), -1), "trans": translation}
     return from_zero(Sheet(motion.rate, motion.start, curves, facts={"gender": "neutral"}), "AMASS")
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from animcore.bodies.poses import smplx_pose
 from animcore.errors import InputError
 from animcore.files import arrays, coefficients, poses
 from animcore.files.sheet import Format, Setup, Sheet
@@ -26,14 +27,15 @@ _WIDTHS = {"poses": 165, "expressions": coefficients.COUNT, "trans": 3}
 
 def encode(motion: Motion, setup: Setup) -> Sheet:
     """Take the poses, the position and the expression of a motion; what it lacks is 0."""
-    expressions, basis, said = coefficients.expression(motion, setup, _USUAL)
+    motion, converted = coefficients.with_expression(motion, setup)
+    expressions, basis, said = coefficients.expression(motion, _USUAL)
     curves = {
-        "poses": poses.of_motion(motion).reshape(-1, _WIDTHS["poses"]),
+        "poses": smplx_pose(motion).reshape(-1, _WIDTHS["poses"]),
         "expressions": expressions,
         "trans": poses.of_translation(motion),
     }
     facts = {"basis": basis, "model": MODEL if not basis or basis in _USUAL else basis, "gender": "neutral"}
-    return from_zero(Sheet(motion.rate, motion.start, curves, lacks=said, facts=facts), FORMAT.title)
+    return from_zero(Sheet(motion.rate, motion.start, curves, lacks=(*converted, *said), facts=facts), FORMAT.title)
 
 
 def write(sheet: Sheet, path: Path, _setup: Setup) -> None:

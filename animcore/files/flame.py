@@ -4,8 +4,8 @@ Keys after VHAP's exports (`flame_param.npz`, `tracked_flame_params_*.npz`): `sh
 `neck_pose`, `jaw_pose` (T, 3), `eyes_pose` (T, 6), `translation` (T, 3), `static_offset` (1, V, 3). `fps` and `basis`
 are ours: these files do not say their frame rate, nor of which FLAME they are.
 
-FLAME has a root and a neck where a body has a neck and a head. Written, the neck turns by neck and head together, so
-that shoulders stay; read, a root that turns is the neck and FLAME's neck the head, which gives the same head.
+FLAME has a root and a neck where a body has a neck and a head (`bodies.poses`): a motion's neck is FLAME's root, and
+its head FLAME's neck, which gives the same head.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from animcore.bodies.poses import flame_pose
 from animcore.errors import InputError
 from animcore.files import arrays, coefficients, poses
 from animcore.files.sheet import Array, Format, Setup, Sheet
@@ -44,18 +45,20 @@ _POSES = ("rotation", "neck_pose", "jaw_pose", "eyes_pose")
 
 def encode(motion: Motion, setup: Setup) -> Sheet:
     """Take the face and the head of a motion; what it lacks is 0."""
-    expression, basis, said = coefficients.expression(motion, setup, _USUAL)
-    body = poses.of_motion(motion)
-    head = poses.after(body[:, poses.JOINT["neck"]], body[:, poses.JOINT["head"]])
+    motion, converted = coefficients.with_expression(motion, setup)
+    expression, basis, said = coefficients.expression(motion, _USUAL)
+    joints = flame_pose(motion)
     curves = {
         "expr": expression,
-        "rotation": np.zeros_like(head),
-        "neck_pose": head,
-        "jaw_pose": body[:, poses.JOINT["jaw"]],
-        "eyes_pose": body[:, poses.EYES].reshape(-1, 6),
+        "rotation": joints[:, 0],
+        "neck_pose": joints[:, 1],
+        "jaw_pose": joints[:, 2],
+        "eyes_pose": joints[:, 3:].reshape(-1, 6),
         "translation": poses.of_translation(motion),
     }
-    return from_zero(Sheet(motion.rate, motion.start, curves, lacks=said, facts={"basis": basis}), FORMAT.title)
+    return from_zero(
+        Sheet(motion.rate, motion.start, curves, lacks=(*converted, *said), facts={"basis": basis}), FORMAT.title
+    )
 
 
 def write(sheet: Sheet, path: Path, _setup: Setup) -> None:

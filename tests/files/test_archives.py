@@ -12,12 +12,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from animcore.bodies.model import load_model
 from animcore.errors import InputError
 from animcore.files import amass, beat2, flame
 from animcore.files.delivery import deliver, load
 from animcore.files.sheet import Setup
 from animcore.motion import Motion
-from animcore.names import SMPLX_JOINTS
+from animcore.names import ARKIT, SMPLX_JOINTS
 
 JAW, NECK, HEAD = (SMPLX_JOINTS.index(name) for name in ("jaw", "neck", "head"))
 
@@ -239,18 +240,8 @@ def test_flame_has_the_keys_of_vhap(tmp_path, motion):
     assert found["shape"].shape == (300,)
     assert (found["jaw_pose"] == motion.jaw_pose).all()
     assert (found["eyes_pose"].reshape(25, 2, 3) == motion.eye_pose).all()
-    assert not found["rotation"].any()  # shoulders stay
-    head = up(found["neck_pose"][3])
-    neck, top = motion.body_pose[3, NECK], motion.head_pose[3]
-    matrix = np.stack([rodrigues(neck, axis) for axis in np.eye(3)], 1)
-    assert head == pytest.approx(matrix @ up(top), abs=1e-5)
-
-
-def rodrigues(pose: np.ndarray, vector: np.ndarray) -> np.ndarray:
-    angle = np.linalg.norm(pose)
-    axis = pose / angle
-    turned = vector * np.cos(angle) + np.cross(axis, vector) * np.sin(angle)
-    return turned + axis * (axis @ vector) * (1 - np.cos(angle))
+    assert (found["rotation"] == motion.body_pose[:, NECK]).all()  # FLAME's root is where a body's neck is
+    assert (found["neck_pose"] == motion.head_pose).all()
 
 
 def test_tracked_parameters_of_vhap_are_read(tmp_path):
@@ -277,11 +268,33 @@ def test_parameters_of_two_takes_are_refused(tmp_path):
         load(tmp_path / "a.flame.npz", flame.FORMAT)
 
 
-def test_a_face_that_is_not_written_is_said(tmp_path):
-    motion = Motion(Fraction(30), head_pose=random(5, 3))
+@pytest.mark.parametrize("form", [beat2.FORMAT, flame.FORMAT])
+def test_weights_become_the_open_heads_coefficients(tmp_path, form):
+    arkit = np.zeros((6, 52), np.float32)
+    arkit[:, ARKIT.index("mouthSmileLeft")] = np.linspace(0, 1, 6)
+    arkit[:, ARKIT.index("jawOpen")] = 0.5
+    report = deliver(Motion(Fraction(30), arkit=arkit), tmp_path / f"take{form.suffix}", form)
+    assert any("converted from ARKit weights to the expression of open-head" in one for one in report.lacks)
+    back = load(tmp_path / f"take{form.suffix}", form)
+    assert back.basis == "open-head"
+    smile = np.linalg.norm(back.expression - back.expression[0], axis=1)
+    assert (np.diff(smile) > 0).all()
+    assert (back.jaw_pose[:, 0] > 0.1).all()  # the jaw opens by its joint
+    model = load_model("open-head")
+    pose, wanted = np.zeros((6, 5, 3)), np.zeros((6, 5, 3))
+    pose[:, 2], wanted[:, 2] = back.jaw_pose, arkit @ model.extras["arkit_to_jaw"]
+    reached, _ = model.posed(pose=pose, expression=back.expression[:, : model.expression_count])
+    meant, _ = model.posed(pose=wanted, expression=arkit @ model.extras["arkit_to_expression"])
+    assert np.linalg.norm(reached - meant, axis=-1).max() < 0.003  # metres, at the worst of all vertices
+
+
+def test_a_model_that_is_not_there_is_said(tmp_path):
+    motion = Motion(Fraction(30), arkit=np.zeros((2, 52), np.float32))
+    with pytest.raises(InputError, match="nobody"):
+        deliver(motion, tmp_path / "take.flame.npz", flame.FORMAT, Setup(model=str(tmp_path / "nobody.npz")))
     with pytest.raises(InputError, match="neither body nor head"):
-        deliver(Motion(Fraction(30), arkit=np.zeros((5, 52), np.float32)), tmp_path / "a.amass.npz", amass.FORMAT)
-    assert deliver(motion, tmp_path / "b.flame.npz", flame.FORMAT).lacks == ()
+        deliver(motion, tmp_path / "take.amass.npz", amass.FORMAT)
+    assert deliver(Motion(Fraction(30), head_pose=random(5, 3)), tmp_path / "b.flame.npz", flame.FORMAT).lacks == ()
 
 
 def test_a_hundred_thousand_frames(tmp_path):

@@ -96,8 +96,8 @@ def test_what_a_format_carries_comes_back(tmp_path, name):
         got = back.tracks().get(track)
         if track not in form.carries:
             assert track.replace("_", " ") in said, f"{track} is lost without a word"
-        elif name in ("livelink", "flame") and track in ("neck_pose", "head_pose"):
-            pass  # these hold neck and head together; tests of their own
+        elif name == "livelink" and track in ("neck_pose", "head_pose"):
+            pass  # it holds neck and head together; a test of its own
         elif track != "arkit" or name in FACES:
             joints = np.delete(np.arange(55), [22, 23, 24] if name == "amass" else [])  # SMPL-H has no jaw and eyes
             pick = (slice(None), joints) if track == "body_pose" else slice(None)
@@ -116,7 +116,7 @@ def test_ten_minutes_do_not_drift(tmp_path, name):
     end = float((count - 2) / rate)
     motion = Motion(
         rate,
-        arkit=arkit,
+        arkit=None if name in ("beat2", "flame") else arkit,  # not to wait for its conversion
         head_pose=pose,
         jaw_pose=pose,
         events=(Event("word", "first", 0.0, 0.4), Event("word", "last", end, end + 0.04)),
