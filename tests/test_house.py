@@ -121,9 +121,13 @@ def test_every_room_is_packaged():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     assert set(project["tool"]["setuptools"]["packages"]) == rooms | {
         "animcore.assets.bodies",
+        "animcore.assets.character",
         "animcore.assets.retarget",
         "animcore.assets.solvers",
         "animcore.rigs",
+        # what the engine's Blender runs (files/blender.py)
+        "animcore.blender_addon",
+        "animcore.blender_addon.operators",
     }
 
 
