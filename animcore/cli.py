@@ -1,4 +1,4 @@
-"""The commands: `animcore generate`, `animcore export`, `animcore formats` and `animcore inspect`."""
+"""The commands: `animcore generate`, `animcore export`, `animcore formats`, `animcore judge` and `animcore inspect`."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from animcore.direction import REGIONS, Direction
 from animcore.errors import AnimcoreError, InputError
 from animcore.files.delivery import Report
 from animcore.files.sheet import Setup
+from animcore.judge.command import register as register_judge
 from animcore.rates import exact_rate
 
 _EXAMPLES = """examples:
@@ -84,6 +85,8 @@ def _parser() -> argparse.ArgumentParser:
 
     formats = commands.add_parser("formats", help="list the formats and what each can hold")
     formats.set_defaults(command=_formats)
+
+    register_judge(commands)
 
     inspect = commands.add_parser("inspect", help="say what is to be known about a recording")
     inspect.add_argument("file", nargs="+", type=Path)

@@ -137,6 +137,31 @@ def _solve(rig: Path, motion: Any, out: Path) -> None:
         np.savez(temporary, names=np.array(found.names), values=found.solve(motion))
 
 
+def _fit(request: dict[str, Any], progress: Callable[[float, str], None]) -> dict[str, Any]:
+    """Measure a rig: names where they are sure, its geometry for the rest."""
+    from animcore.retarget.face import coverage
+    from animcore.retarget.fit import from_names_and_geometry, load
+    from animcore.retarget.proposal import propose
+
+    progress(0.05, "Comparing the rig with the reference head")
+    geometry = load(Path(_wanted(request, "rig")))
+    meshes: dict[str, list[str]] = {}
+    for channel in geometry.channels:
+        if channel.kind == "shape":
+            meshes.setdefault(channel.targets[0][0], []).append(channel.targets[0][1])
+    found = from_names_and_geometry(propose(meshes), geometry)
+    progress(0.95, "Comparing the rig with the reference head")
+    found.save(Path(_wanted(request, "out")))
+    used = [name for name, cosine in found.alike if cosine > 0.5]
+    return {
+        "map": str(request["out"]),
+        "channels": len(found.channels),
+        "alike": len(used),
+        "coverage": coverage(found.explained),
+        "missing": list(found.missing),
+    }
+
+
 def _export(request: dict[str, Any], progress: Callable[[float, str], None]) -> dict[str, Any]:
     from animcore import batch, files
     from animcore.files.sheet import Setup
@@ -194,7 +219,7 @@ def _facts(facts: Any) -> dict[str, Any]:
     return {"warnings": values.pop("warnings"), "duration": values["duration"], "facts": values}
 
 
-WORK: dict[str, Work] = {"generate": _generate, "inspect": _inspect, "export": _export}
+WORK: dict[str, Work] = {"generate": _generate, "inspect": _inspect, "export": _export, "fit": _fit}
 
 
 def main() -> None:

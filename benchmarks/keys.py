@@ -22,9 +22,9 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import blender_addon
+from animcore.motion import Motion
+from animcore.names import ARKIT
 from blender_addon import rigs, takes
-from blender_addon.motion_file import Motion
-from blender_addon.profiles import driving
 
 
 def main() -> None:
@@ -40,7 +40,7 @@ def main() -> None:
     times = [_run(options.seconds, options.fps, number) for number in range(3)]
     print(f"Blender {bpy.app.version_string}, {platform.machine()}, {os.cpu_count()} cores, {_processor()}")
     print(f"python {' '.join(sys.argv)}")
-    count = round(options.seconds * options.fps) * len(driving().shapes)
+    count = round(options.seconds * options.fps) * len(ARKIT)
     print(f"{count:,} keys: " + ", ".join(f"{seconds:.3f} s" for seconds in times))
     if options.limit is not None and max(times) > options.limit:
         sys.exit(f"slower than {options.limit} s")
@@ -50,8 +50,8 @@ def _run(seconds: float, fps: int, number: int) -> float:
     """Write a performance of noise onto a new head; returns the seconds it took."""
     face = _head(f"Head {number}")
     frames = round(seconds * fps)
-    weights = np.random.default_rng(number).random((frames, len(driving().shapes)), np.float32)
-    motion = Motion(Fraction(fps), 0.0, driving().shapes, weights)
+    weights = np.random.default_rng(number).random((frames, len(ARKIT)), np.float32)
+    motion = Motion(Fraction(fps), arkit=weights)
     started = time.perf_counter()
     takes.apply(bpy.context.scene, rigs.read(face), motion, takes.Placement(1, "benchmark"))
     return time.perf_counter() - started
@@ -62,7 +62,7 @@ def _head(name: str) -> bpy.types.Object:
     mesh.from_pydata([(0, 0, 0), (1, 0, 0), (0, 1, 0)], [], [(0, 1, 2)])
     made = bpy.data.objects.new(name, mesh)
     bpy.context.scene.collection.objects.link(made)
-    for shape in ("Basis", *driving().shapes):
+    for shape in ("Basis", *ARKIT):
         made.shape_key_add(name=shape, from_mix=False)
     return made
 

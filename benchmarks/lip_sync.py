@@ -1,15 +1,12 @@
 """Score the shipped solver beside loudness alone: `python benchmarks/lip_sync.py ../shared`.
 
-Needs the folder with `data/lips`, `data/performance` and `tools/lip_sync_score.py`. Writes the predictions to a
-temporary folder and prints the tool's tables, of both, in one run. Of `performance`, 1114_2_04 alone never trained.
+Needs the folder with `data/lips`, `data/performance` and `tools/lip_basis.npz`, the face that all published marks are
+measured on: the figures are those of `tools/lip_sync_score.py`. Of `performance`, 1114_2_04 alone never trained.
 """
 
 from __future__ import annotations
 
-import subprocess
 import sys
-import tempfile
-from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -18,6 +15,8 @@ from machine import describe
 
 from animcore import audio
 from animcore.direction import Direction
+from animcore.judge import command, face, takes
+from animcore.judge.judging import Clip, judge
 from animcore.motion import Motion
 from animcore.names import ARKIT, ARKIT_INDEX
 from animcore.solvers.performance import perform
@@ -39,23 +38,19 @@ def by_loudness(clip: audio.AudioClip) -> Motion:
 
 
 def main() -> None:
-    """Predict, then let the tool score both solvers on both sets."""
+    """Perform every clip with both, judge them and print a table a data set."""
     shared = Path(sys.argv[1] if len(sys.argv) > 1 else "../shared")
+    basis = face.load(shared / "tools" / "lip_basis.npz", up=2)
     print(f"machine: {describe()}\ncommand: python {' '.join(sys.argv)}")
-    with tempfile.TemporaryDirectory() as folder:
-        for kind in ("lips", "performance"):
-            for solver in ("loudness", "animcore"):
-                (Path(folder) / solver / kind).mkdir(parents=True)
-            for path in sorted((shared / "data" / kind).glob("*.flac")):
-                clip = audio.load(path)
-                takes = {"loudness": by_loudness(clip), "animcore": perform(clip, Direction())}
-                for solver, motion in takes.items():
-                    bare = replace(motion, audio_name=None)
-                    bare.save(Path(folder) / solver / kind / f"{path.stem}.npz")
-            for solver in ("loudness", "animcore"):
-                print(f"\n{solver} on {kind}", flush=True)
-                tool = [sys.executable, shared / "tools" / "lip_sync_score.py", kind, Path(folder) / solver / kind]
-                subprocess.run(tool, check=True)
+    for kind in ("lips", "performance"):
+        clips = []
+        for path in sorted((shared / "data" / kind).glob("*.flac")):
+            sound, truth = audio.load(path), takes.load(path.with_suffix(".npz"), basis)
+            motions = {"animcore": perform(sound, Direction()), "loudness": by_loudness(sound)}
+            made = {name: [takes.of_motion(motion, path, basis)] for name, motion in motions.items()}
+            verdicts = {name: judge(truth, found, basis) for name, found in made.items()}
+            clips.append(Clip(path.stem, truth, made, verdicts))
+        print(f"\n{kind}\n{command.table(command.summed(clips, basis), per_clip=True)}", flush=True)
 
 
 if __name__ == "__main__":

@@ -72,6 +72,11 @@ def track_of(found: FaceMap, index: int) -> str:
     return SOURCES[int(np.argmax(own))]
 
 
+def measured_name(bone: str, kind: str, axis: int) -> str:
+    """Return the name of a channel that was measured: what a bone does about or along one of its own axes."""
+    return _BETWEEN.join((bone, kind, str(axis)))
+
+
 @dataclass
 class BoneMotion:
     """What the channels of a map make one bone do, added up over its channels.

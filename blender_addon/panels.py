@@ -7,7 +7,7 @@ import time
 
 import bpy
 
-from . import properties, runner
+from . import maps, properties, runner
 from .jobs import Job, State
 
 _LETTER = 6.3  # pixels that a letter takes in a label, at a scale of 1
@@ -91,9 +91,14 @@ def _draw_character(column: bpy.types.UILayout, settings: properties.AnimcoreSet
     seen = runner.character_seen(settings)
     if seen.problem:
         _text(column, seen.problem, width, "ERROR")
+        column.operator("animcore.match", icon="SHAPEKEY_DATA")
         column.operator("animcore.add_character", icon="ADD")
-    else:
-        _text(column, seen.found, width, "CHECKMARK")
+        return
+    _text(column, seen.found, width, "CHECKMARK")
+    row = column.row(align=True)
+    row.operator("animcore.match", icon="SHAPEKEY_DATA")
+    if maps.PROPERTY in properties.root(settings):
+        row.operator("animcore.forget_match", icon="LOOP_BACK")
 
 
 def _draw_voice(column: bpy.types.UILayout, settings: properties.AnimcoreSettings, width: int) -> None:
@@ -116,7 +121,7 @@ def _draw_voice(column: bpy.types.UILayout, settings: properties.AnimcoreSetting
 
 def _draw_generate(layout: bpy.types.UILayout, scene: bpy.types.Scene, width: int) -> None:
     column = layout.column()
-    if (job := _running("generate") or _running("export")) is not None:
+    if (job := _running("generate") or _running("export") or _running("fit")) is not None:
         _draw_progress(column.box().column(), job)
     else:
         button = column.column()

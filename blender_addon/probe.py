@@ -2,21 +2,25 @@
 
 Shapes are read from their data. Bones are turned and moved a little, one channel after the other, and the meshes are
 evaluated: so constraints, drivers and control rigs count for what they do, however they are built. This takes time on
-large rigs, so that it is a generator which the interface can run piece by piece; whatever happens, the rig is put back.
+large rigs (a second for a hundred bones); whatever happens, the rig is put back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from pathlib import Path
 
 import bpy
 import numpy as np
-from mathutils import Quaternion, Vector
+from mathutils import Matrix, Quaternion, Vector
 from numpy.typing import NDArray
 
-from . import rigs
+from animcore.retarget.face import Channel
+from animcore.retarget.fit import RigGeometry
+from animcore.retarget.profiles import find_bones
+
+from . import maps, rigs
 from .errors import AddonError
 
 FloatArray = NDArray[np.float32]
@@ -26,7 +30,7 @@ _SHARE = 0.02  # of the face's height that a bone is moved by
 _LARGEST_TURN = 0.7  # radians, either way
 _LARGEST_MOVE = 0.12  # of the face's height, either way
 _STILL = 1e-3  # of the face's height: what moves less than this does not belong to the face
-_MOST_BONES = 300
+_MOST_BONES = 120
 # Modifiers that keep the vertices and bring them where bones want them; all others are off while bones are tried.
 _DEFORMING = {
     "ARMATURE", "CAST", "CURVE", "DISPLACE", "HOOK", "LAPLACIANDEFORM", "LATTICE", "MESH_DEFORM", "SHRINKWRAP",
@@ -34,63 +38,79 @@ _DEFORMING = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Field:
-    """What one channel does: at `step` it moves the vertices by `delta` (V, 3), in metres, Y up.
-
-    Attributes:
-        owner: name of the mesh or armature object.
-        bone: name of the bone; empty for a shape.
-        kind: `shape`, `location` or `rotation` (about the bone's own axis, radians).
-        name: name of the shape; the axis 0, 1 or 2 of a bone's channel.
-        low, high: the range that the channel may be keyed in.
-    """
-
-    owner: str
-    bone: str
-    kind: str
-    name: str
-    step: float
-    low: float
-    high: float
-    delta: FloatArray
+Told = Callable[[float], None]
 
 
-@dataclass(frozen=True)
-class Probed:
-    """The meshes of a face as one: rest (V, 3) in metres, Y up, triangles (F, 3), and the fields."""
+def probe(root: bpy.types.ID, told: Told) -> RigGeometry:
+    """Return what every shape and every bone of a character's face does to its meshes, taken as one.
 
-    rest: FloatArray
-    triangles: NDArray[np.int32]
-    fields: tuple[Field, ...]
-
-
-def probe(character: rigs.Parts) -> Iterator[float | Probed]:
-    """Yield the share of the work that is done (0..1), again and again, and at the end what was found.
+    Args:
+        root: the object or collection that the character is chosen by.
+        told: called with the share of the work that is done, 0..1.
 
     Raises:
-        AddonError: where there is no mesh to look at.
+        AddonError: where there is nothing to look at.
+        InputError: where the rig moves vertices to places that are not numbers.
     """
-    meshes = [mesh for mesh in character.meshes if len(mesh.data.polygons)]
+    members = rigs.members_of(root)
+    meshes = [one for one in members if one.type == "MESH" and len(one.data.polygons) and one.visible_get()]
     if not meshes:
-        raise AddonError(f"{character.name!r} has no mesh with faces; pick the character's head.")
+        raise AddonError(f"{root.name!r} has no visible mesh with faces; pick or show the character's head.")
+    armature = rigs.armature_of(members, meshes)
     with ExitStack() as undo:
+        undo.callback(bpy.context.view_layer.update)
         _bare(meshes, undo)
-        armature = character.armature
         if armature is not None:
             _at_rest(armature, undo)
         bpy.context.view_layer.update()
-        meshes = [mesh for mesh in meshes if len(_evaluated(mesh)) == len(mesh.data.vertices)]
+        meshes = _of_the_face(meshes, armature)
         rest = _all(meshes)
         height = float(np.ptp(rest[:, 1]))
-        fields = list(_shape_fields(meshes, len(rest)))
+        found = list(_shape_fields(meshes, len(rest)))
         bones = _candidates(armature) if armature is not None else []
         for number, bone in enumerate(bones):
-            yield number / len(bones)
-            fields += _bone_fields(armature, bone, meshes, rest, height)
-        result = Probed(rest, _triangles(meshes), tuple(fields))
-    bpy.context.view_layer.update()
-    yield result
+            told(number / len(bones))
+            found += _bone_fields(bone, meshes, rest, height, armature.matrix_world.median_scale or 1.0)
+    if not found:
+        raise AddonError(f"Neither shapes nor bones of {root.name!r} move its meshes; pick the whole character.")
+    channels, fields = zip(*found, strict=True)
+    eyes = _eyes(armature) if armature is not None else None
+    return RigGeometry(rest.astype(np.float64), _triangles(meshes), channels, np.stack(fields), eyes)
+
+
+def save(geometry: RigGeometry, path: Path) -> None:
+    """Write what the engine needs to fit a rig; docs/developers/service.md describes it."""
+    channels = geometry.channels
+    np.savez(
+        path,
+        rest=geometry.rest,
+        triangles=geometry.triangles,
+        fields=geometry.fields,
+        names=np.array([one.name for one in channels], np.str_),
+        kinds=np.array([one.kind for one in channels], np.str_),
+        meshes=np.array([one.targets[0][0] for one in channels], np.str_),
+        targets=np.array([one.targets[0][1] for one in channels], np.str_),
+        ranges=np.array([(one.low, one.high, one.rest) for one in channels]),
+        eyes=geometry.eyes if geometry.eyes is not None else np.zeros((0, 3)),
+    )
+
+
+def _of_the_face(meshes: list[bpy.types.Object], armature: bpy.types.Object | None) -> list[bpy.types.Object]:
+    """The meshes that can be compared: whose vertices stay when they are evaluated; the ones with shapes or bones."""
+    same = [mesh for mesh in meshes if len(_evaluated(mesh)) == len(mesh.data.vertices)]
+    shaped = [mesh for mesh in same if mesh.data.shape_keys is not None]
+    return shaped or same
+
+
+def _eyes(armature: bpy.types.Object) -> NDArray[np.float64] | None:
+    """(2, 3) the centres of the eyes where the names of the bones tell them, in metres, Y up."""
+    found = find_bones([bone.name for bone in armature.data.bones])[1]
+    if not {"left_eye", "right_eye"} <= found.keys():
+        return None
+    places = [
+        armature.matrix_world @ armature.data.bones[found[f"{side}_eye"]].head_local for side in ("left", "right")
+    ]
+    return _y_up(np.array(places, np.float32)).astype(np.float64)
 
 
 def _bare(meshes: Sequence[bpy.types.Object], undo: ExitStack) -> None:
@@ -114,39 +134,35 @@ def _at_rest(armature: bpy.types.Object, undo: ExitStack) -> None:
         armature.data.pose_position = "POSE"
     for bone in armature.pose.bones:
         undo.callback(setattr, bone, "matrix_basis", bone.matrix_basis.copy())
-        bone.matrix_basis.identity()
+        bone.matrix_basis = Matrix()
 
 
 def _candidates(armature: bpy.types.Object) -> list[bpy.types.PoseBone]:
     """The bones that may move a face: those behind the head bone, or all where there is no such bone."""
-    head = rigs.head_bone(armature)
-    bones = list(head.children_recursive) if head is not None else list(armature.pose.bones)
+    head = find_bones([bone.name for bone in armature.data.bones])[1].get("head")
+    bones = list(armature.pose.bones[head].children_recursive) if head is not None else []
+    bones = bones or list(armature.pose.bones)
     bones = [bone for bone in bones if not (all(bone.lock_rotation) and all(bone.lock_location))]
     shown = [bone for bone in bones if not bone.bone.hide]
     return (shown or bones)[:_MOST_BONES]
 
 
 def _bone_fields(
-    armature: bpy.types.Object,
-    bone: bpy.types.PoseBone,
-    meshes: Sequence[bpy.types.Object],
-    rest: FloatArray,
-    height: float,
-) -> Iterator[Field]:
+    bone: bpy.types.PoseBone, meshes: Sequence[bpy.types.Object], rest: FloatArray, height: float, scale: float
+) -> Iterator[tuple[Channel, FloatArray]]:
     """Try the free channels of one bone; those that move nothing of the face are left out."""
-    scale = armature.matrix_world.median_scale or 1.0
-    move = _SHARE * height / scale
     for axis in range(3):
         trials = (
             ("rotation", TURN, _LARGEST_TURN, bone.lock_rotation[axis]),
-            ("location", move, _LARGEST_MOVE * height / scale, bone.lock_location[axis]),
+            ("location", _SHARE * height / scale, _LARGEST_MOVE * height / scale, bone.lock_location[axis]),
         )
         for kind, step, most, locked in trials:
-            if locked:
+            if locked or (kind == "location" and bone.bone.use_connect):
                 continue
             delta = _moved(bone, kind, axis, step, meshes) - rest
-            if np.abs(delta).max(initial=0.0) > _STILL * height * (TURN if kind == "rotation" else 1.0):
-                yield Field(armature.name, bone.name, kind, str(axis), step, -most, most, delta)
+            if np.abs(delta).max(initial=0.0) > _STILL * height:
+                name = maps.measured_name(bone.name, kind, axis)
+                yield Channel(name, "bone", (("", bone.name),), axis, -most, most), delta / step
 
 
 def _moved(
@@ -154,28 +170,29 @@ def _moved(
 ) -> FloatArray:
     """(V, 3) the vertices with one channel of a bone at `step`; the bone is put back."""
     direction = Vector([float(axis == index) for index in range(3)])
-    turn = Quaternion(direction, step) if kind == "rotation" else Quaternion()
-    bone.matrix_basis = turn.to_matrix().to_4x4()
-    if kind == "location":
-        bone.location = direction * step
+    if kind == "rotation":
+        bone.matrix_basis = Quaternion(direction, step).to_matrix().to_4x4()
+    else:
+        bone.matrix_basis = Matrix.Translation(direction * step)
     bpy.context.view_layer.update()
     try:
         return _all(meshes)
     finally:
-        bone.matrix_basis.identity()
+        bone.matrix_basis = Matrix()
 
 
-def _shape_fields(meshes: Sequence[bpy.types.Object], count: int) -> Iterator[Field]:
-    """What each relative shape does, from its data."""
+def _shape_fields(meshes: Sequence[bpy.types.Object], count: int) -> Iterator[tuple[Channel, FloatArray]]:
+    """What each relative shape does, from its data; those that are driven or locked are another's business."""
     first = 0
     for mesh in meshes:
         size = len(mesh.data.vertices)
-        key = mesh.data.shape_keys
-        for block in list(key.key_blocks)[1:] if key is not None and key.use_relative else ():
+        for name in rigs.free_shapes(mesh):
+            block = mesh.data.shape_keys.key_blocks[name]
             delta = np.zeros((count, 3), np.float32)
             delta[first : first + size] = _y_up(_turned(mesh, _points(block.data) - _points(block.relative_key.data)))
-            low, high = max(block.slider_min, -1.0), block.slider_max
-            yield Field(mesh.name, "", "shape", block.name, 1.0, low, high, delta)
+            channel = Channel(f"{mesh.name}|{name}", "shape", ((mesh.name, name),), -1, max(block.slider_min, -1.0),
+                              min(block.slider_max, 2.0))  # fmt: skip
+            yield channel, delta
         first += size
 
 

@@ -109,7 +109,7 @@ def read(root: bpy.types.Object | bpy.types.Collection | None) -> Character:
     members = members_of(root)
     meshes = [member for member in members if member.type == "MESH"]
     faces = tuple(face for mesh in _one_a_key(meshes) if (face := _face(mesh)) is not None)
-    armature = _armature(members, [face.mesh for face in faces] or meshes)
+    armature = armature_of(members, [face.mesh for face in faces] or meshes)
     proposal = _proposal(faces, armature)
     found, confidence, missing = _map(root, proposal, faces)
     if found is None:
@@ -266,6 +266,12 @@ def _face(mesh: bpy.types.Object) -> Face | None:
     return Face(mesh, tuple(names["free"]), {}, tuple(names["driven"]), tuple(names["locked"]))
 
 
+def free_shapes(mesh: bpy.types.Object) -> tuple[str, ...]:
+    """Return the shapes of a mesh that can be keyed."""
+    face = _face(mesh) if mesh.data.shape_keys is not None else None
+    return face.names if face is not None else ()
+
+
 def shape_path(shape: str) -> str:
     """The data path of a shape's value, from the data-block of shapes."""
     return f'key_blocks["{bpy.utils.escape_identifier(shape)}"].value'
@@ -359,8 +365,8 @@ def _few(names: Iterable[str]) -> str:
     return ", ".join(names[:3]) + (" ..." if len(names) > 3 else "")
 
 
-def _armature(members: list[bpy.types.Object], meshes: list[bpy.types.Object]) -> bpy.types.Object | None:
-    """The armature that moves most of the face's meshes, else the only one there is."""
+def armature_of(members: list[bpy.types.Object], meshes: list[bpy.types.Object]) -> bpy.types.Object | None:
+    """Return the armature that moves most of the meshes, else the only one there is."""
     votes = [armature for mesh in meshes if (armature := _armature_of(mesh)) is not None]
     if votes:
         return max(votes, key=votes.count)

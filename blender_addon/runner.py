@@ -287,7 +287,7 @@ def _finish_take(job: Job) -> None:
 def _write(order: Order, path: Path) -> takes.Take:
     """Put the engine's answer onto the character, as one step of undo."""
     scene = _by_uid(bpy.data.scenes, order.scene)
-    root = _by_uid(bpy.data.objects, order.root) or _by_uid(bpy.data.collections, order.root)
+    root = root_by_uid(order.root)
     if scene is None or root is None:
         gone = "The scene" if scene is None else f"The character {order.root_name!r}"
         raise AddonError(f"{gone} is no longer in this file; nothing was written.")
@@ -345,6 +345,11 @@ def _check_scene(scene: bpy.types.Scene) -> None:
         raise AddonError(
             f"The scene {scene.name!r} is linked from another file and cannot be changed here; use your own."
         )
+
+
+def root_by_uid(uid: int) -> bpy.types.Object | bpy.types.Collection | None:
+    """Return the object or collection of a session number; None where it is gone."""
+    return _by_uid(bpy.data.objects, uid) or _by_uid(bpy.data.collections, uid)
 
 
 def _by_uid(collection: Any, uid: int) -> Any:

@@ -32,9 +32,11 @@ OUT = ROOT / "out" / "other_rigs.png"
 RATE = Fraction(24)
 SIZE, SAMPLES = 240, 8
 CLOSER = 1.9
-SHOWN = (1.02, 1.5, 2.46, 3.0, 4.1, 5.2)  # seconds: closed lips, open and round vowels
+SHOWN = 6  # pictures: moments of the reference from closed lips to the widest opening
 FACE = "Animcore Skin"
 RIG = "Animcore Rig"
+LOWER_LIP = 0.4  # share of the jaw's way from which skin is below the mouth
+CORNER, MIDDLE = 0.02, -0.005  # metres from the middle of the mouth
 # Around the mouth of the default character, as lip bones of game characters stand: x, z from the middle, in metres.
 LIP_BONES = {
     "b01": (0.0, 0.007), "b02": (0.0, -0.009), "b03": (0.013, 0.005), "b04": (-0.013, 0.005), "b05": (0.013, -0.007),
@@ -86,10 +88,12 @@ def only_bones() -> bpy.types.Object:
         places = _points(mesh.data.shape_keys.key_blocks[0])
         mesh.shape_key_clear()
         _weigh(mesh, "b00", jaw_share[mesh], "head")
-    places = _points_of(face)
+    places, lower = _points_of(face), jaw_share[face] > LOWER_LIP
     for name, (x, z) in LIP_BONES.items():
         away = np.linalg.norm((places - middle - (x, 0.0, z)) / (0.011, 0.03, 0.009), axis=1)
-        _weigh(face, name, 0.85 * np.exp(-0.5 * away**2) * (away < 3), None)
+        # an upper bone must not hold the lower lip, or the mouth stays glued; the corners hold both
+        own = np.ones(len(places)) if abs(x) > CORNER else lower == (z < MIDDLE)
+        _weigh(face, name, 0.85 * np.exp(-0.5 * away**2) * (away < 3) * own, None)
     return rig
 
 
@@ -140,7 +144,7 @@ def _add_bones(rig: bpy.types.Object, middle: NDArray[np.float32]) -> None:
         bone = bones.new(name)
         bone.head = Vector(middle) + Vector((x, -0.004, z))
         bone.tail = bone.head + Vector((0.0, -0.012, 0.0))
-        bone.parent = jaw if z < -0.005 else bones["head"]
+        bone.parent = jaw if z < MIDDLE else bones["head"]
     bpy.ops.object.mode_set(mode="OBJECT")
 
 
@@ -154,8 +158,12 @@ def _weigh(mesh: bpy.types.Object, bone: str, share: NDArray[np.floating], sourc
         group.add([int(index)], part, "REPLACE")
 
 
-def speak(kind: str) -> tuple[list[NDArray[np.uint8]], NDArray[np.float64]]:
-    """Let a character of a kind say the line; returns pictures and the lip opening (T,) in metres."""
+def speak(kind: str, reference: NDArray[np.float64] | None) -> tuple[list[NDArray[np.uint8]], NDArray[np.float64]]:
+    """Let a character of a kind say the line; returns pictures and the lip opening (T,) in metres.
+
+    The pictures are of the frames in which the reference (or, where there is none, this character) is closed, half
+    open, and so on up to its widest.
+    """
     with quiet():
         bpy.ops.wm.read_homefile(use_empty=True)
         blender_addon.register()
@@ -163,14 +171,18 @@ def speak(kind: str) -> tuple[list[NDArray[np.uint8]], NDArray[np.float64]]:
         scene.render.fps, scene.render.fps_base = RATE.numerator, RATE.denominator
         bpy.ops.animcore.add_character()
         rig = KINDS[kind]()
+        scene.animcore.character = rig
+        if kind == "jaw and lip bones":
+            bpy.ops.animcore.match()  # names such as b03 say nothing
         take = generate_take(scene, rig, str(LINE), add_sound=False)
         opening = _opening(scene, take.last_frame)
         camera = stage.set_stage(scene, bpy.data.collections["Animcore Character"].all_objects, samples=SAMPLES)
         camera.data.lens *= CLOSER
         scene.render.resolution_x = scene.render.resolution_y = SIZE
         with tempfile.TemporaryDirectory() as folder:
-            frames = [1 + round(time * RATE) for time in SHOWN]
-            pictures = [read(render(scene, frame, Path(folder))) for frame in frames]
+            leading = opening if reference is None else reference
+            frames = np.argsort(leading)[np.linspace(0, len(leading) - 1, SHOWN).astype(int)]
+            pictures = [read(render(scene, int(frame) + 1, Path(folder))) for frame in frames]
         blender_addon.unregister()
     for note in take.notes:
         print(f"  {kind}: {note}")
@@ -215,10 +227,10 @@ KINDS = {
 def main() -> None:
     """Let all three speak, and put them into one picture."""
     OUT.parent.mkdir(exist_ok=True)
-    sheet = Image.new("RGB", (SIZE * len(SHOWN), (SIZE + 16) * len(KINDS)), "white")
+    sheet = Image.new("RGB", (SIZE * SHOWN, (SIZE + 16) * len(KINDS)), "white")
     reference = None
     for row, kind in enumerate(KINDS):
-        pictures, opening = speak(kind)
+        pictures, opening = speak(kind, reference)
         reference = opening if reference is None else reference
         print(f"{kind}: lip opening r = {np.corrcoef(reference, opening)[0, 1]:.3f} against the 52 shapes")
         ImageDraw.Draw(sheet).text((4, row * (SIZE + 16) + 2), kind, "black")

@@ -48,7 +48,8 @@ class Surface:
         for corner in range(3):
             for axis in range(3):
                 total[:, axis] += np.bincount(self.triangles[:, corner], across[:, axis], minlength=len(points))
-        return total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-30)
+        unit: FloatArray = total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-30)
+        return unit
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ class Correspondence:
         """Bring displacements (K, U, 3) of the other head to our points (K, V, 3), turned and scaled to our head."""
         weights = self.weights.astype(fields.dtype)
         there = sum(fields[:, self.corners[:, corner]] * weights[:, corner, None] for corner in range(3))
-        return self.similarity.directions(there)  # type: ignore[arg-type]
+        return self.similarity.directions(np.asarray(there))
 
     def places(self, points: FloatArray) -> FloatArray:
         """(V, 3) where our points lie on the other head with vertices (U, 3), in its own frame."""
@@ -133,7 +134,7 @@ def correspond(
 
 def _check(other: Surface) -> None:
     if len(other.triangles) < 4 or not np.isfinite(other.points).all():
-        raise InputError("The mesh has no surface that could be compared: too few faces, or places that are no numbers.")
+        raise InputError("The mesh cannot be compared: it has too few faces, or places that are not numbers.")
     if other.triangles.min() < 0 or other.triangles.max() >= len(other.points):
         raise InputError("The mesh has faces of vertices that it does not have.")
 
@@ -235,7 +236,7 @@ def _similarity(source: FloatArray, target: FloatArray) -> Similarity:
     """The similarity that brings points onto others best (Umeyama 1991)."""
     middle, wanted = source.mean(0), target.mean(0)
     a, b = source - middle, target - wanted
-    left, values, right = np.linalg.svd(b.T @ a)
+    left, _, right = np.linalg.svd(b.T @ a)
     signs = np.array([1.0, 1.0, np.sign(np.linalg.det(left @ right))])
     rotation = left @ np.diag(signs) @ right
     # the size from the spreads of both, not from the projection of one on the other, which shrinks what fits badly
@@ -267,7 +268,7 @@ def _bend(ours: Surface, near: _Samples, size: float) -> FloatArray:
 
 
 def _laplacian(edges: IntArray, count: int) -> Callable[[FloatArray], FloatArray]:
-    """The graph's Laplacian as a function of (V, 3), each vertex's row divided by its number of edges' mean."""
+    """The graph's Laplacian as a function of (V, 3), over the six edges that a vertex has as a rule."""
     a, b = edges.T
     scale = 1.0 / 6.0
 
@@ -293,7 +294,8 @@ def _solve(
     weight = trust[:, None]
 
     def matrix(values: FloatArray) -> FloatArray:
-        return weight * values + stiffness * laplacian(values) + 1e-6 * values
+        image: FloatArray = weight * values + stiffness * laplacian(values) + 1e-6 * values
+        return image
 
     x = start.copy()
     residual = weight * target - matrix(x)
@@ -314,7 +316,8 @@ def _solve(
 
 
 def _features(points: FloatArray, directions: FloatArray, turn: float) -> NDArray[np.float32]:
-    return np.concatenate([points, directions * (turn / np.sqrt(2))], 1).astype(np.float32)
+    features: NDArray[np.float32] = np.concatenate([points, directions * (turn / np.sqrt(2))], 1, dtype=np.float32)
+    return features
 
 
 def _nearest(points: NDArray[np.float32], among: NDArray[np.float32]) -> IntArray:
@@ -384,6 +387,6 @@ def _plane_weights(points: FloatArray, a: FloatArray, b: FloatArray, c: FloatArr
     flat = below <= 1e-12 * np.maximum(uu * vv, 1e-300)
     below = np.where(flat, 1.0, below)
     second, third = (vv * uw - uv * vw) / below, (uu * vw - uv * uw) / below
-    weights = np.stack([1 - second - third, second, third], 1)
+    weights: FloatArray = np.stack([1 - second - third, second, third], 1)
     weights[flat] = -1.0
     return weights

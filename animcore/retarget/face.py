@@ -102,7 +102,9 @@ class FaceMap:
         rest = np.array([channel.rest for channel in self.channels])
         low = np.array([channel.low for channel in self.channels])
         high = np.array([channel.high for channel in self.channels])
-        return np.clip(_raised(self.direct, self.gram, self.mix, face, (low - rest, high - rest)) + rest, low, high)
+        raised = _raised(self.direct, self.gram, self.mix, face, (low - rest, high - rest))
+        values: FloatArray = np.clip(raised + rest, low, high)
+        return values
 
     def recovered(self, values: FloatArray) -> FloatArray:
         """Return the tracks (T, S) in 0..1 that come nearest to what the channels do for values (T, K): `solve` undone.
@@ -175,7 +177,15 @@ def assemble(
     mix: FloatArray,
     alike: tuple[tuple[str, float], ...] = (),
 ) -> FaceMap:
-    """Put a map together, and find what each track loses on the rig."""
+    """Put a map together, and find what each track loses on the rig.
+
+    A rig without a `mouthClose` of its own must close its lips by all that it has, the jaw first: there `jawOpen` is
+    solved for and not taken as it is, or no p, b and m would close.
+    """
+    jaw, close = INDEX["jawOpen"], INDEX["mouthClose"]
+    closes = bool(direct[:, close].any())
+    if not closes:
+        direct = np.where(direct[:, [jaw]] != 0, 0.0, direct)
     bounds = np.array([(one.low - one.rest, one.high - one.rest) for one in channels]).reshape(-1, 2).T
     meaning = reference().meaning
     probes = np.eye(len(SOURCES))
@@ -186,6 +196,8 @@ def assemble(
     left = whole - 2 * np.einsum("tk,ks,ts->t", values, mix, probes) + np.einsum("tk,kl,tl->t", values, gram, values)
     explained = np.clip(1 - left / whole, 0.0, 1.0)
     explained[(direct != 0).any(0)] = 1.0
+    if not closes:
+        explained[close] = max(explained[close], explained[jaw])
     return FaceMap(profile, channels, direct, gram, mix, explained, alike)
 
 

@@ -7,8 +7,10 @@ so that the user's mesh does what the reference mesh does, scaled to the size of
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,11 +57,33 @@ class RigGeometry:
         """
         if self.fields.shape != (len(self.channels), *self.rest.shape) or self.rest.ndim != 2:
             raise InputError(
-                f"{len(self.channels)} channels of a mesh of {len(self.rest)} vertices cannot have displacements of the "
-                f"shape {self.fields.shape}."
+                f"{len(self.channels)} channels of a mesh of {len(self.rest)} vertices cannot have displacements of "
+                f"the shape {self.fields.shape}."
             )
         if not (np.isfinite(self.fields).all() and np.isfinite(self.rest).all()):
             raise InputError("The rig moves vertices to places that are not numbers; mend its shapes or bones.")
+
+
+def load(path: Path) -> RigGeometry:
+    """Read a rig that another program measured (docs/developers/service.md); nothing is unpickled.
+
+    Raises:
+        InputError: when the file is missing, broken, or its arrays do not fit together.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            contents = {name: data[name] for name in data.files}
+        columns = (contents[name].tolist() for name in ("names", "kinds", "meshes", "targets", "ranges"))
+        channels = tuple(
+            Channel(name, kind, ((mesh, target),), -1, *limits)
+            for name, kind, mesh, target, limits in zip(*columns, strict=True)
+        )
+        eyes = contents["eyes"] if len(contents["eyes"]) else None
+        return RigGeometry(contents["rest"], contents["triangles"], channels, contents["fields"], eyes)
+    except (OSError, KeyError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path.name} is no rig that can be read ({error}); measure it again.") from error
 
 
 def from_geometry(geometry: RigGeometry) -> FaceMap:
@@ -151,7 +175,7 @@ def _starts(geometry: RigGeometry, head: Reference) -> Iterator[Similarity]:
     """First guesses: by the eyes where they are known, else by what moves and by the size of the whole."""
     if geometry.eyes is not None:
         left, right = geometry.eyes
-        scale = float(np.linalg.norm(head.eyes[0] - head.eyes[1]) / max(np.linalg.norm(left - right), 1e-9))
+        scale = float(np.linalg.norm(head.eyes[0] - head.eyes[1])) / max(float(np.linalg.norm(left - right)), 1e-9)
         yield Similarity(scale, np.eye(3), head.eyes.mean(0) - scale * geometry.eyes.mean(0))
         return
     where = _energy(geometry.fields)
@@ -165,9 +189,10 @@ def _starts(geometry: RigGeometry, head: Reference) -> Iterator[Similarity]:
             wanted, size = _spread(head.rest, ours)
             scale = float(size[axis] / max(spread[axis], 1e-12))
             yield Similarity(scale, np.eye(3), wanted - scale * middle)
-    low, high = geometry.rest.min(0), geometry.rest.max(0)
-    top, width = head.rest.max(0), np.ptp(head.rest[:, 0])
-    scale = float(width / max(high[0] - low[0], 1e-12))
+    rest = np.asarray(geometry.rest, np.float64)
+    low, high = rest.min(0), rest.max(0)
+    top, width = head.rest.max(0), float(np.ptp(head.rest[:, 0]))
+    scale = width / max(float(np.ptp(rest[:, 0])), 1e-12)
     middle = np.array([(low[0] + high[0]) / 2, high[1], high[2]])
     yield Similarity(scale, np.eye(3), np.array([0.0, top[1], top[2]]) - scale * middle)
 

@@ -110,32 +110,38 @@ def _proposed(meshes: dict[str, tuple[str, ...]], bones: tuple[str, ...], images
     for profile in profiles():
         if (profile.kind == "image" or not images) and (found := list(_entries(profile, meshes, bones))):
             candidates[profile.name] = (profile, found)
-    claimed: dict[str, Entry] = {}
-    chosen: list[Profile] = []
-    reached = 0.0
-    while candidates:
-        worth = {name: _worth(profile, claimed, found) for name, (profile, found) in candidates.items()}
-        best = max(worth, key=lambda name: worth[name])
-        if chosen and worth[best] < reached + _WORTH:
+    if not candidates:
+        return _summary([], [], meshes, bones)
+    best = max(candidates, key=lambda name: _worth(*candidates[name]))
+    first, entries = candidates.pop(best)
+    chosen = [first]
+    while candidates and not images:
+        reached = _reached(entries) + _WORTH
+        joined = {name: [*entries, *_unclaimed(found, entries)] for name, (_, found) in candidates.items()}
+        best = max(joined, key=lambda name: _reached(joined[name]))
+        profile, _ = candidates.pop(best)
+        if _reached(joined[best]) < reached:
             break
-        profile, found = candidates.pop(best)
-        if not chosen or _confidence(profile, found) > 0:
-            chosen.append(profile)
-            reached = worth[best]
-            taken = {target for entry in claimed.values() for target in entry.channel.targets}
-            for entry in found:
-                if taken.isdisjoint(entry.channel.targets):
-                    claimed[entry.channel.name] = entry
-        if images:
-            break
-    return _summary(chosen, list(claimed.values()), meshes, bones)
+        chosen.append(profile)
+        entries = joined[best]
+    return _summary(chosen, entries, meshes, bones)
 
 
-def _worth(profile: Profile, claimed: Mapping[str, Entry], entries: Sequence[Entry]) -> float:
-    """How much of a performance a rig can make with a convention beside those it has; a doubtful one adds less."""
-    before = coverage(_map("", list(claimed.values())).explained) if claimed else 0.0
-    after = coverage(_map(profile.name, [*claimed.values(), *entries]).explained)
-    return before + (after - before) * (0.5 + 0.5 * _confidence(profile, entries))
+def _unclaimed(found: Sequence[Entry], entries: Sequence[Entry]) -> list[Entry]:
+    """The channels of another convention whose names, the rig's and its own, are not in use already."""
+    taken = {target for entry in entries for target in entry.channel.targets}
+    names = {entry.channel.name for entry in entries}
+    return [one for one in found if taken.isdisjoint(one.channel.targets) and one.channel.name not in names]
+
+
+def _reached(entries: Sequence[Entry]) -> float:
+    """How much of a performance some channels can make."""
+    return coverage(_map("", entries).explained)
+
+
+def _worth(profile: Profile, entries: Sequence[Entry]) -> float:
+    """How much of a performance a convention can make; a doubtful one counts less."""
+    return _reached(entries) * (0.5 + 0.5 * _confidence(profile, entries))
 
 
 def _summary(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,7 +46,7 @@ class Reference:
     eyes: FloatArray
     eye_distance: float
 
-    def rows(self, fields: NDArray[np.floating[np.generic]]) -> FloatArray:  # type: ignore[type-var]
+    def rows(self, fields: NDArray[np.floating[Any]]) -> FloatArray:
         """(K, N) displacement fields (K, V, 3) as rows whose dot products say how alike two of them are.
 
         A row holds the displacement of every vertex, times the root of its importance, and the opening of the lips.
@@ -53,7 +54,8 @@ class Reference:
         weighted = fields * np.sqrt(self.importance)[:, None]
         upper, lower = self.lip_pairs.T
         gap = (fields[:, upper, 1] - fields[:, lower, 1]) * np.sqrt(LIP_GAP / len(upper))
-        return np.concatenate([weighted.reshape(len(fields), -1), gap], 1).astype(np.float64)
+        rows: FloatArray = np.concatenate([weighted.reshape(len(fields), -1), gap], 1, dtype=np.float64)
+        return rows
 
     @functools.cached_property
     def shapes(self) -> FloatArray:

@@ -28,7 +28,7 @@ def open_head() -> dict[str, np.ndarray]:
 
 @dataclass(frozen=True)
 class Person:
-    """The skin of one person of the open head: vertices, triangles, ARKit fields, jaw joint, jaw weights, landmarks."""
+    """The skin of one person: vertices, triangles, ARKit fields, jaw joint, weights of the jaw, inner lips."""
 
     rest: np.ndarray
     triangles: np.ndarray
@@ -75,7 +75,7 @@ def someone(seed: int) -> Person:
 def cut_otherwise(one: Person, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Another topology of the same surface: rest, triangles and ARKit fields.
 
-    Quads are cut along their other diagonal, vertices are shuffled, and every third triangle gets one more vertex inside.
+    Vertices are shuffled, and every third triangle gets one more vertex inside.
     """
     random = np.random.default_rng(seed)
     chosen = np.arange(0, len(one.triangles), 3)
@@ -116,7 +116,7 @@ class JawAndLips:
     moves: np.ndarray  # (4, V) how much each vertex follows the upper, lower, left and right lip bone
 
     def posed(self, values: np.ndarray) -> np.ndarray:
-        """(T, V, 3) vertices as the armature would place them: lips moved first, then everything turned with the jaw."""
+        """(T, V, 3) vertices as the armature places them: lips moved first, then turned with the jaw."""
         one = self.person
         steps = values[:, 1:].reshape(len(values), 4, 3)
         points = one.rest + np.einsum("tbx,bv->tvx", steps, self.moves)

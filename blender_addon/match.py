@@ -1,0 +1,88 @@
+"""Match by Shape: looks at what a rig does, lets the engine compare it with the reference head, and keeps the map."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import bpy
+
+from animcore.errors import AnimcoreError
+from animcore.retarget.face import FaceMap
+
+from . import maps, preferences, probe, properties, runner
+from .errors import AddonError
+from .jobs import Job, State
+
+
+def disabled_reason(scene: bpy.types.Scene) -> str:
+    """Say in one sentence why nothing can be matched; empty when it can."""
+    if runner.session.jobs.busy:
+        return "The engine is at work; wait for it or cancel it first"
+    if bpy.context.mode not in ("OBJECT", "POSE"):
+        return "Go to Object Mode first"
+    return "" if properties.root(properties.of(scene)) is not None else "Choose a character first"
+
+
+def order_match(scene: bpy.types.Scene) -> Job:
+    """Measure the chosen character and ask the engine what its channels mean.
+
+    Raises:
+        AddonError: where there is nothing to measure.
+    """
+    root = properties.root(properties.of(scene))
+    if root is None:
+        raise AddonError("No character is chosen; pick one first.")
+    if not root.is_editable:
+        raise AddonError(
+            f"{root.name!r} is linked, so that nothing can be kept with it; make a library override first."
+        )
+    launch = preferences.launch()
+    window = bpy.context.window_manager
+    folder = Path(tempfile.mkdtemp(prefix="animcore-"))
+    window.progress_begin(0, 100)
+    try:
+        probe.save(probe.probe(root, lambda share: window.progress_update(int(100 * share))), folder / "rig.npz")
+        request = {"do": "fit", "rig": str(folder / "rig.npz"), "out": str(folder / "map.npz")}
+        job = runner.session.jobs.begin(launch, request)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    finally:
+        window.progress_end()
+    uid, name = root.session_uid, root.name
+    runner.session.outcome = None
+    runner.session.finish = lambda done: _finish(done, folder, uid, name)
+    return job
+
+
+def _finish(job: Job, folder: Path, uid: int, name: str) -> None:
+    """Keep the map with the character, and say what it can do."""
+    try:
+        if job.state is State.CANCELLED:
+            runner.session.outcome = runner.Outcome(False, "Cancelled; nothing was changed.")
+            return
+        if job.state is State.FAILED:
+            runner.session.outcome = runner.Outcome(True, job.message, report=job.report)
+            return
+        root = runner.root_by_uid(uid)
+        if root is None:
+            raise AddonError(f"The character {name!r} is no longer in this file; nothing was kept.")
+        maps.store(root, FaceMap.load(Path(job.answer["map"])))
+        runner.session.character = None  # what the panel says of it is no longer true
+        runner.push_undo("Animcore: Match by Shape")
+        count, share = job.answer["channels"], job.answer["coverage"]
+        message = f"{count} channels of {name!r} were measured; they do what {share:.0%} of a spoken performance asks."
+        runner.session.outcome = runner.Outcome(False, message, tuple(job.answer.get("missing", ())))
+    except AnimcoreError as error:
+        raise AddonError(str(error)) from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def forget(root: bpy.types.ID) -> None:
+    """Go back to what the names say."""
+    if maps.PROPERTY in root:
+        del root[maps.PROPERTY]
+    runner.session.character = None
