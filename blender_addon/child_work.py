@@ -10,7 +10,6 @@ from typing import Any
 
 import bpy
 import numpy as np
-from mathutils import Euler, Quaternion, Vector
 from numpy.typing import NDArray
 
 from animcore.motion import Motion
@@ -18,7 +17,7 @@ from animcore.names import ARKIT, TONGUE
 from animcore.rates import exact_rate
 from animcore.retarget.profiles import find_bones
 
-from . import export, keys, rigs, takes
+from . import export, keys, readback, rigs, takes
 from .errors import AddonError
 from .export import Told
 
@@ -280,20 +279,9 @@ def _turning(
         if parts is None:
             continue
         columns = np.stack([sampled(parts[index]) for index in sorted(parts)], 1)
-        own = np.array([_axis_angle(row, bone.rotation_mode) for row in columns])
+        own = readback.axis_angles(columns, bone.rotation_mode)
         found[f"{role}_pose"] = own @ (np.array(bone.bone.matrix_local.to_3x3()).T @ axes)
     return found
-
-
-def _axis_angle(row: NDArray[np.float64], mode: str) -> tuple[float, float, float]:
-    if mode == "QUATERNION":
-        turn = Quaternion(row).normalized()
-    elif mode == "AXIS_ANGLE":
-        turn = Quaternion(Vector(row[1:]), row[0])
-    else:
-        turn = Euler(row, mode).to_quaternion()
-    turn = -turn if turn.w < 0 else turn
-    return tuple(turn.to_exponential_map())
 
 
 def _save_probes(

@@ -101,11 +101,16 @@ def _turns(bone: bpy.types.PoseBone, curves: Curves, frames: NDArray[np.int64]) 
     path = f'pose.bones["{bpy.utils.escape_identifier(bone.name)}"].{what}'
     still = getattr(bone, what)
     values = np.stack([_sampled(curves.get((path, axis)), frames, still[axis]) for axis in range(size)], 1)
-    if what == "rotation_quaternion":
+    return axis_angles(values, bone.rotation_mode)
+
+
+def axis_angles(values: NDArray[np.float64], mode: str) -> NDArray[np.float64]:
+    """(T, 3) axis-angle of keyed rotations (T, 3 or 4) in one of Blender's modes, exact for the smallest too."""
+    if mode == "QUATERNION":
         return pose.axis_angles(values / np.linalg.norm(values, axis=1, keepdims=True))
-    if what == "rotation_axis_angle":
+    if mode == "AXIS_ANGLE":
         return values[:, :1] * values[:, 1:]
-    return pose.from_eulers(values, bone.rotation_mode)
+    return pose.from_eulers(values, mode)
 
 
 def _by_path(owner: bpy.types.ID) -> Curves:

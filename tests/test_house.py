@@ -125,6 +125,9 @@ def test_every_room_is_packaged():
         "animcore.assets.retarget",
         "animcore.assets.solvers",
         "animcore.rigs",
+        # what the engine's Blender runs (files/blender.py)
+        "animcore.blender_addon",
+        "animcore.blender_addon.operators",
     }
 
 

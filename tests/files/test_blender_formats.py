@@ -45,6 +45,7 @@ def motion() -> Motion:
         name: generator.normal(size=(COUNT, *shape)).astype(np.float32) * 0.2
         for name, shape in (("jaw_pose", (3,)), ("neck_pose", (3,)), ("head_pose", (3,)), ("eye_pose", (2, 3)))
     }
+    turns["head_pose"][:4] *= (np.arange(4, dtype=np.float32)[:, None]) * 1e-3  # small turns are not rounded away
     return Motion(FILM, start=float(12 / FILM), arkit=weights, **turns, audio_name="line.wav")
 
 
