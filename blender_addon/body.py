@@ -15,7 +15,7 @@ from mathutils import Matrix
 
 from animcore.motion import Motion
 from animcore.retarget import bone_names
-from animcore.retarget.skeletons import Retarget, Skeleton, open_body_joints
+from animcore.retarget.skeletons import Retarget, Skeleton, grounded, open_body_joints
 
 from . import rigs
 
@@ -38,7 +38,8 @@ class Body:
 
     def turns(self, motion: Motion) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """Return (T, 4) quaternions by bone from its rest, and (T, 3) the root's location, in the bones' own axes."""
-        quaternions, location = self.retarget.to_bones(motion.body_pose, motion.translation)
+        way = grounded(motion.body_pose, motion.translation) if motion.translation is not None else None
+        quaternions, location = self.retarget.to_bones(motion.body_pose, way)
         taking = {bone.index for bone in self.retarget.bones}
         return {name: quaternions[:, index] for index, name in enumerate(self.bones) if index in taking}, location
 

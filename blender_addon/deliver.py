@@ -18,13 +18,15 @@ from animcore.atomic import whole_file
 from animcore.errors import AnimcoreError
 from animcore.files import FORMATS
 from animcore.motion import Motion
+from animcore.retarget.profiles import driving, profiles
 
 from . import export, preferences, properties, readback, rigs, runner
 from .errors import AddonError
 from .jobs import Job, State
 
 # What Blender writes itself, of the character in the scene as it is: format -> kind of `export`.
-IN_BLENDER: dict[str, str] = {"fbx": "fbx", "usd": "usd", "alembic": "alembic", "glb": "glb"}
+_CACHE = "pc2"
+IN_BLENDER: dict[str, str] = {"fbx": "fbx", "usd": "usd", "alembic": "alembic", "glb": "glb", _CACHE: _CACHE}
 _FROM_ZERO = {"glb"}  # whose files start with the take; the others keep the frames of the scene
 
 
@@ -64,6 +66,7 @@ def order_delivery(scene: bpy.types.Scene) -> Job:
             "motion": str(work / f"{name}.npz"),
             "formats": [one for one in wanted if one not in IN_BLENDER],
             "folder": str(folder),
+            "setup": _setup(character),
             "check": made,
         }
         job = runner.session.jobs.begin(preferences.launch(), request)
@@ -76,6 +79,22 @@ def order_delivery(scene: bpy.types.Scene) -> Job:
     runner.session.outcome = None
     runner.session.finish = lambda done: _finish(done, work, failed)
     return job
+
+
+def _setup(character: rigs.Character) -> dict[str, str]:
+    """What files of shapes are named by: the convention of the character, and the mesh with most of its shapes."""
+    profile = character.map.profile.split(" + ")[0]
+    setup = {"profile": profile} if profile in {one.name for one in profiles()} and profile != driving().name else {}
+    if character.faces:
+        setup["mesh"] = _largest(character).name
+    return setup
+
+
+def _largest(character: rigs.Character) -> bpy.types.Object:
+    """The mesh with most shapes: a vertex cache holds one mesh."""
+    if not character.faces:
+        raise AddonError(f"{character.name!r} has no mesh with shapes, which a vertex cache is made of.")
+    return max(character.faces, key=lambda face: len(face.names)).mesh
 
 
 def _file_name(character: rigs.Character) -> str:
@@ -106,7 +125,10 @@ def _in_blender(
         path = target.with_name(target.name + FORMATS[name].suffix)
         try:
             with whole_file(path) as temporary:
-                failed += export.export(scene, objects, temporary, IN_BLENDER[name], frames)
+                if name == _CACHE:
+                    export.write_pc2(scene, _largest(character), temporary, frames)
+                else:
+                    failed += export.export(scene, objects, temporary, IN_BLENDER[name], frames)
             made[name] = {"path": str(path), "start": 0.0 if name in _FROM_ZERO else float(first / motion.rate)}
         except AnimcoreError as error:
             failed.append(str(error))

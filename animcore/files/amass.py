@@ -4,8 +4,9 @@ SMPL-H files have `poses` (T, 156), the 22 joints of the body and 30 of the fing
 called `mocap_framerate`. SMPL-X files (`surface_model_type`) have `root_orient`, `pose_body`, `pose_hand`, `pose_jaw`
 and `pose_eye` and call it `mocap_frame_rate`. Both spellings are read everywhere, and the SMPL-H writer sets both.
 
-The world of AMASS has Z up and the one of Animcore Y up. A body turns about its pelvis, which does not lie at the
-origin of the model, so the position changes with the turn by more than the turn.
+The world of AMASS has Z up and the one of Animcore Y up. A body turns about its pelvis, which need not lie at the
+origin of the model, so the position changes with the turn by more than the turn: by how much, the model knows that the
+file is for (`Setup.model`; the pelvis of the open body lies at the origin).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from animcore.bodies import rotations
+from animcore.bodies.model import OPEN_MODELS, load_model
 from animcore.bodies.poses import smplx_pose
 from animcore.errors import InputError
 from animcore.files import arrays, poses
@@ -24,7 +26,6 @@ from animcore.files.timing import allowed, from_zero
 from animcore.motion import Motion
 
 _QUARTER = np.array([np.pi / 2, 0.0, 0.0], np.float32)  # turns Y up into Z up
-_PELVIS = np.array([0.003, -0.351, 0.012], np.float32)  # metres: of the neutral SMPL-X body at rest, in its own axes
 _BODY, _FINGERS = slice(0, 22), slice(25, 55)
 _PARTS = {  # key -> the joints it holds
     "root_orient": slice(0, 1),
@@ -36,7 +37,7 @@ _PARTS = {  # key -> the joints it holds
 _UPRIGHT = 0.7  # cosine: a body whose own up axis points so much along Y is in a world of Y up
 
 
-def encode(motion: Motion, _setup: Setup) -> Sheet:
+def encode(motion: Motion, setup: Setup) -> Sheet:
     """Take the body of a motion, turned so that Z is up.
 
     Raises:
@@ -44,7 +45,7 @@ def encode(motion: Motion, _setup: Setup) -> Sheet:
     """
     if not motion.tracks().keys() & set(poses.TRACKS):
         raise InputError("This motion moves neither body nor head, which an AMASS file consists of.")
-    body, translation = _turned(smplx_pose(motion), poses.of_translation(motion), _QUARTER)
+    body, translation = _turned(smplx_pose(motion), poses.of_translation(motion), _QUARTER, _pelvis(setup))
     curves = {"poses": body.reshape(len(body), -1), "trans": translation}
     return from_zero(Sheet(motion.rate, motion.start, curves, facts={"gender": "neutral"}), "AMASS")
 
@@ -91,15 +92,17 @@ def read(path: Path, setup: Setup) -> Sheet:
     notes = (*notes, *turned, *moved)
     if _stands_along_y(body):
         said = f"{path.name} stands along Y where AMASS has Z up; it was turned."
-        standing, trans = _turned(_all_joints(body), trans, _QUARTER)
+        standing, trans = _turned(_all_joints(body), trans, _QUARTER, _pelvis(setup))
         body, notes = _same_joints(standing, body.shape[1]), (*notes, said)
     facts: dict[str, Any] = {name: contents[name] for name in ("gender", "betas") if name in contents}
     return Sheet(arrays.rate_in(contents, setup, path), 0.0, {"poses": body, "trans": trans}, notes=notes, facts=facts)
 
 
-def decode(sheet: Sheet, _setup: Setup) -> Motion:
+def decode(sheet: Sheet, setup: Setup) -> Motion:
     """Give the body back with Y up."""
-    body, translation = _turned(_all_joints(sheet.curves["poses"]), np.asarray(sheet.curves["trans"]), -_QUARTER)
+    body, translation = _turned(
+        _all_joints(sheet.curves["poses"]), np.asarray(sheet.curves["trans"]), -_QUARTER, _pelvis(setup)
+    )
     return Motion(sheet.rate, sheet.start, **poses.tracks_of(body, translation))
 
 
@@ -142,12 +145,19 @@ def _same_joints(body: Array, width: int) -> Array:
     return body.reshape(len(body), -1)[:, :width]
 
 
-def _turned(body: Array, translation: Array, turn: Array) -> tuple[Array, Array]:
+def _pelvis(setup: Setup) -> Array:
+    """(3,) metres: where the pelvis of the body lies at rest, in the model's own axes."""
+    if setup.model in OPEN_MODELS:
+        return np.zeros(3, np.float32)
+    return np.asarray(load_model(setup.model).rest_joints[0], np.float32)
+
+
+def _turned(body: Array, translation: Array, turn: Array, pelvis: Array) -> tuple[Array, Array]:
     """The whole world turned about its origin: poses (T, 55, 3) and positions (T, 3)."""
     body = np.array(body, np.float32)
     body[:, 0] = poses.after(np.broadcast_to(turn, body[:, 0].shape), body[:, 0])
     matrix = np.asarray(rotations.to_matrix(turn), np.float32)
-    return body, (translation + _PELVIS) @ matrix.T - _PELVIS
+    return body, (translation + pelvis) @ matrix.T - pelvis
 
 
 def _stands_along_y(body: Array) -> bool:

@@ -272,6 +272,28 @@ class Retarget:
         return lengths[0] / lengths[1]
 
 
+def grounded(body_pose: NDArray[np.floating[Any]], translation: NDArray[np.floating[Any]]) -> Array:
+    """Return (T, 3) the way of the pelvis from where it is at rest, with the lowest foot of the clip on the floor.
+
+    Files put their origin anywhere (on the floor, at the pelvis, where the capture began); a character is put where its
+    artist placed it: the first frame over its place, and never through the floor.
+
+    Args:
+        body_pose: (T, 55, 3) axis-angle.
+        translation: (T, 3) metres of the SMPL-X model.
+    """
+    joints, turned = open_body_joints(), _globals(body_pose)
+    places = np.zeros((len(body_pose), len(joints), 3))
+    for joint, parent in enumerate(PARENTS):
+        if parent >= 0:
+            places[:, joint] = places[:, parent] + turned[:, parent] @ (joints[joint] - joints[parent])
+    feet = [INDEX[f"{side}_{joint}"] for side in ("left", "right") for joint in ("ankle", "foot")]
+    moved = np.asarray(translation, np.float64)
+    above = places[:, feet, 1] + moved[:, None, 1] - (joints[feet, 1] - joints[0, 1])
+    start: Array = np.array([moved[0, 0], above.min(), moved[0, 2]])
+    return moved - start
+
+
 def _end(joint: str) -> str:
     """The joint that the limb of a joint leads to."""
     side, _, part = joint.rpartition("_")

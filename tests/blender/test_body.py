@@ -96,12 +96,16 @@ def test_the_whole_figure_walks_and_the_head_keeps_its_own_track():
     turn = np.tile(np.array([0.0, 0.4, 0.0], np.float32), (COUNT, 1))
     keyed(rig, Motion(motion.rate, body_pose=motion.body_pose, translation=motion.translation, arkit=motion.arkit,
                       head_pose=turn, neck_pose=turn * 0))  # fmt: skip
-    start = rig.data.bones["pelvis"].head_local.copy()
-    bpy.context.scene.frame_set(COUNT)
-    bones = rig.evaluated_get(bpy.context.evaluated_depsgraph_get()).pose.bones
-    moved = np.array(bones["pelvis"].head - start)
+    places = []
+    for frame in range(1, COUNT + 1):
+        bpy.context.scene.frame_set(frame)
+        bones = rig.evaluated_get(bpy.context.evaluated_depsgraph_get()).pose.bones
+        places.append([np.array(bones[name].head) for name in ("pelvis", "left_foot", "right_foot")])
+    moved = places[-1][0] - places[0][0]
     scale = body.read(rig).retarget.scale
     np.testing.assert_allclose(moved, np.array([0.2, -0.6, 0.05]) * scale, atol=2e-3)
+    floor = rig.data.bones["left_foot"].head_local.z
+    assert min(place[foot][2] for place in places for foot in (1, 2)) == pytest.approx(floor, abs=0.02)
     local = bones["neck"].matrix.inverted() @ bones["head"].matrix
     rest = bones["neck"].bone.matrix_local.inverted() @ bones["head"].bone.matrix_local
     assert (rest.inverted() @ local).to_quaternion().angle == pytest.approx(0.4, abs=1e-3)

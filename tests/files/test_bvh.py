@@ -1,0 +1,171 @@
+"""Bodies as BVH: read back by us and by bvhio, other programs' skeletons, and files that are broken."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from animcore.bodies import rotations
+from animcore.errors import InputError
+from animcore.files import FORMATS
+from animcore.files.delivery import deliver, load
+from animcore.files.sheet import Setup
+from animcore.motion import Motion
+from animcore.retarget import bone_names
+from animcore.retarget.skeletons import INDEX, PARENTS, Retarget, Skeleton, open_body_joints
+
+BVH = FORMATS["bvh"]
+GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "skeletons"
+
+
+def dancing(rate: Fraction = Fraction(30), count: int = 40) -> Motion:
+    generator = np.random.default_rng(2)
+    smooth = np.cumsum(generator.normal(size=(count, 55, 3)) * 0.02, 0) + generator.normal(size=(55, 3)) * 0.3
+    way = np.cumsum(generator.normal(size=(count, 3)) * 0.01, 0)
+    return Motion(rate, body_pose=smooth.astype(np.float32), translation=way.astype(np.float32))
+
+
+def test_what_is_written_is_read(tmp_path):
+    motion = dancing()
+    report = deliver(motion, tmp_path / "a.bvh", BVH)
+    assert report.worst < 2e-6
+    back = load(tmp_path / "a.bvh", BVH)
+    np.testing.assert_allclose(back.body_pose, motion.body_pose, atol=1e-5)
+    np.testing.assert_allclose(back.translation, motion.translation, atol=1e-6)
+
+
+@pytest.mark.parametrize("rate", [Fraction(24000, 1001), Fraction(25), Fraction(60)])
+def test_ten_minutes_do_not_drift(tmp_path, rate):
+    motion = dancing(rate, int(600 * rate))
+    deliver(motion, tmp_path / "a.bvh", BVH)
+    back = load(tmp_path / "a.bvh", BVH)
+    assert back.rate == rate
+    assert back.frame_count == motion.frame_count
+    (line,) = [line for line in (tmp_path / "a.bvh").read_text().splitlines() if line.startswith("Frame Time")]
+    assert float(line.split(":")[1]) * back.frame_count == pytest.approx(float(motion.frame_count / rate), abs=1e-9)
+
+
+def test_another_reader_puts_the_joints_where_smplx_has_them(tmp_path):
+    bvhio = pytest.importorskip("bvhio", reason="bvhio is the oracle")
+    motion = dancing()
+    deliver(motion, tmp_path / "a.bvh", BVH)
+    root = bvhio.readAsHierarchy(str(tmp_path / "a.bvh"))
+    joints = open_body_joints()
+    for frame in (0, 17, 39):
+        root.loadPose(frame)
+        turns = np.zeros((55, 3, 3))
+        places = np.zeros((55, 3))
+        for joint, parent in enumerate(PARENTS):
+            own = rotations.to_matrix(motion.body_pose[frame, joint])
+            turns[joint] = own if parent < 0 else turns[parent] @ own
+            places[joint] = (
+                joints[0] + motion.translation[frame]
+                if parent < 0
+                else places[parent] + turns[parent] @ (joints[joint] - joints[parent])
+            )
+        for name in ("pelvis", "head", "left_wrist", "right_foot", "left_index3"):
+            found = np.array(root.filter(name)[0].PositionWorld) / 100
+            np.testing.assert_allclose(found, places[INDEX[name]], atol=2e-5)
+
+
+@pytest.mark.parametrize(("unit", "said"), [(100.0, ()), (1.0, ("metres",)), (1 / 0.0254, ("inches",))])
+def test_a_mixamo_file_in_any_unit_moves_smplx(tmp_path, unit, said):
+    with np.load(GOLDEN / "mixamo.npz") as data:
+        names, parents = list(map(str, data["names"])), list(map(int, data["parents"]))
+        heads = data["rest"][:, :3, 3].astype(float)
+    straight = np.tile(np.eye(4), (len(names), 1, 1))
+    straight[:, :3, 3] = heads
+    target = Skeleton(tuple(names), tuple(parents), straight)
+    motion = dancing()
+    retarget = Retarget(target, bone_names.find(names), open_body_joints())
+    quaternions, location = retarget.to_bones(motion.body_pose, motion.translation)
+    angles = np.degrees(rotations.to_euler(rotations.quaternion_to_matrix(quaternions), "YXZ"))
+    (tmp_path / "a.bvh").write_text(foreign(names, parents, heads * unit, angles, (location + heads[0]) * unit))
+    sheet = BVH.read(tmp_path / "a.bvh", Setup())
+    assert any("joints of Mixamo" in note for note in sheet.notes)
+    assert all(any(word in note for note in sheet.notes) for word in said)
+    back = BVH.decode(sheet, Setup())
+    known = [INDEX[joint] for joint in ("left_shoulder", "right_elbow", "left_knee", "right_ankle", "head", "spine2")]
+    off = np.linalg.norm(
+        rotations.from_matrix(
+            np.swapaxes(rotations.to_matrix(motion.body_pose), -1, -2) @ rotations.to_matrix(back.body_pose)
+        ),
+        axis=-1,
+    )
+    assert np.degrees(off[:, known]).max() < 0.1
+    np.testing.assert_allclose(back.translation, motion.translation, atol=1e-4)
+
+
+def foreign(names, parents, heads, angles, places) -> str:
+    """A file as another program writes it: its own order of angles, names and joints."""
+    lines, columns = ["HIERARCHY"], [places]
+
+    def put(index: int, depth: int) -> None:
+        columns.append(angles[:, index])
+        offset = heads[index] - (heads[parents[index]] if parents[index] >= 0 else 0)
+        lines.append(f"{'ROOT' if parents[index] < 0 else 'JOINT'} {names[index]} {{")
+        lines.append("OFFSET " + " ".join(map(repr, map(float, offset))))
+        moving = "Xposition Yposition Zposition " if parents[index] < 0 else ""
+        lines.append(f"CHANNELS {6 if moving else 3} {moving}Yrotation Xrotation Zrotation")
+        below = [child for child, parent in enumerate(parents) if parent == index]
+        for child in below:
+            put(child, depth + 1)
+        if not below:
+            lines.append("End Site { OFFSET 0 1 0 }")
+        lines.append("}")
+
+    put(0, 0)
+    table = np.concatenate(columns, 1)
+    rows = "\n".join(" ".join(f"{value:.8f}" for value in row) for row in table)
+    return "\n".join([*lines, "MOTION", f"Frames: {len(table)}", f"Frame Time: {1 / 30!r}", rows])
+
+
+def changed(path: Path, old: str, new: str) -> None:
+    path.write_text(path.read_text().replace(old, new, 1))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda path: path.write_text("nothing of the kind"), "no BVH"),
+        (lambda path: path.write_text(path.read_text()[:3000]), "no BVH"),
+        (lambda path: path.write_text(path.read_text()[:-200]), "cut off"),
+        (lambda path: changed(path, "Frames: 40", "Frames: 41"), "cut off"),
+        (lambda path: changed(path, "Frames: 40", "Frames: many"), "cannot be read"),
+        (lambda path: changed(path, "Frame Time: ", "Frame Time: -"), "a frame lasts"),
+        (lambda path: changed(path, "CHANNELS 3", "CHANNELS 2"), "were promised"),
+        (lambda path: changed(path, "Zrotation", "Wrotation"), "channel 'Wrotation'"),
+        (lambda path: changed(path, "OFFSET 0", "OFFSET x"), "tree of joints"),
+        (lambda path: changed(path, "}", ""), "cut off"),
+        (lambda path: path.write_text(path.read_text().replace("left_", "a_").replace("right_", "b_")
+                                      .replace("spine", "q")), "not known"),
+    ],
+)  # fmt: skip
+def test_broken_files_are_refused_in_a_sentence(tmp_path, spoil, words):
+    deliver(dancing(), tmp_path / "a.bvh", BVH)
+    spoil(tmp_path / "a.bvh")
+    with pytest.raises(InputError, match=words):
+        BVH.read(tmp_path / "a.bvh", Setup())
+
+
+def test_nan_is_refused(tmp_path):
+    deliver(dancing(), tmp_path / "a.bvh", BVH)
+    lines = (tmp_path / "a.bvh").read_text().splitlines()
+    lines[-1] = "nan " + lines[-1].split(" ", 1)[1]
+    (tmp_path / "a.bvh").write_text("\n".join(lines))
+    with pytest.raises(InputError, match="not numbers"):
+        BVH.read(tmp_path / "a.bvh", Setup())
+
+
+def test_a_face_alone_is_refused(tmp_path):
+    with pytest.raises(InputError, match="neither body nor head"):
+        deliver(Motion(Fraction(30), arkit=np.zeros((3, 52), np.float32)), tmp_path / "a.bvh", BVH)
+
+
+def test_one_frame(tmp_path):
+    motion = dancing(count=1)
+    deliver(motion, tmp_path / "a.bvh", BVH)
+    assert load(tmp_path / "a.bvh", BVH).frame_count == 1
