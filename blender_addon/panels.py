@@ -95,10 +95,12 @@ def _draw_character(column: bpy.types.UILayout, settings: properties.AnimcoreSet
         column.operator("animcore.add_character", icon="ADD")
         return
     _text(column, seen.found, width, "CHECKMARK")
-    row = column.row(align=True)
-    row.operator("animcore.match", icon="SHAPEKEY_DATA")
-    if maps.PROPERTY in properties.root(settings):
-        row.operator("animcore.forget_match", icon="LOOP_BACK")
+    measured = maps.PROPERTY in properties.root(settings)
+    if measured or not seen.certain:
+        row = column.row(align=True)
+        row.operator("animcore.match", icon="SHAPEKEY_DATA")
+        if measured:
+            row.operator("animcore.forget_match", icon="LOOP_BACK")
 
 
 def _draw_voice(column: bpy.types.UILayout, settings: properties.AnimcoreSettings, width: int) -> None:

@@ -71,12 +71,13 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Seen:
-    """What the panel says of a character or a voice: which one it was, when, what was found, and what is wrong."""
+    """What the panel says of a character or a voice: which one, when, what was found, what is wrong, how sure it is."""
 
     what: Any
     when: float
     found: str = ""
     problem: str = ""
+    certain: bool = False
 
 
 @dataclass
