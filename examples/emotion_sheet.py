@@ -31,7 +31,8 @@ from blender_addon import stage  # noqa: E402
 CHARACTER = ROOT / "assets" / "character" / "character.blend"
 INTENSITIES = (0.5, 1.0)
 SAMPLES = 6
-CLOSER = 1.75  # than the portrait frames the head
+CLOSER = 2.4  # than the portrait frames the head
+HIGHER = 0.16  # of the picture's width: the face in the middle
 MARGIN = 18  # pixels of a label
 
 
@@ -45,14 +46,15 @@ def main() -> None:
     parser.add_argument("--plain", action="store_true", help="no labels")
     options = parser.parse_args()
     clip = audio.load(LINE)
+    no_blinks = {"blinks": 0.0}
     scene = build_scene(options.size)
-    moments = vowel_and_closure(perform(clip, Direction()))
+    moments = vowel_and_closure(perform(clip, Direction(strengths=no_blinks)))
     rows = {}
     with tempfile.TemporaryDirectory() as folder:
         for name in options.only.split(","):
             pictures = []
             for intensity in map(float, options.intensity.split(",")):
-                motion = perform(clip, Direction(emotions=[EmotionSpan(name, intensity)]))
+                motion = perform(clip, Direction(strengths=no_blinks, emotions=[EmotionSpan(name, intensity)]))
                 for frame in moments:
                     pose(motion, frame)
                     pictures.append(picture(scene, Path(folder) / "still.png"))
@@ -61,11 +63,10 @@ def main() -> None:
 
 
 def vowel_and_closure(motion: Motion) -> tuple[int, int]:
-    """Return the frames of the widest mouth with open eyes, and of a closure: lips shut while the jaw is open."""
+    """Return the frames of the widest mouth, and of a closure: lips shut while the jaw is open."""
     assert motion.arkit is not None
-    jaw, close, blink = (motion.arkit[:, ARKIT_INDEX[name]] for name in ("jawOpen", "mouthClose", "eyeBlinkLeft"))
-    seen = blink == 0
-    return int(np.argmax((jaw - close) * seen)), int(np.argmax(np.where(close >= jaw - 1e-6, jaw, 0) * seen))
+    jaw, close = (motion.arkit[:, ARKIT_INDEX[name]] for name in ("jawOpen", "mouthClose"))
+    return int(np.argmax(jaw - close)), int(np.argmax(np.where(close >= jaw - 1e-6, jaw, 0)))
 
 
 def build_scene(size: int) -> bpy.types.Scene:
@@ -75,6 +76,7 @@ def build_scene(size: int) -> bpy.types.Scene:
         scene = bpy.context.scene
         camera = stage.set_stage(scene, bpy.data.collections["Animcore Character"].all_objects, samples=SAMPLES)
     camera.data.lens *= CLOSER
+    camera.data.shift_y = HIGHER
     scene.cycles.use_light_tree = False
     scene.render.resolution_x = scene.render.resolution_y = size
     scene.render.use_persistent_data = True
@@ -84,7 +86,7 @@ def build_scene(size: int) -> bpy.types.Scene:
 
 def pose(motion: Motion, frame: int) -> None:
     """Put the character into a frame of a motion."""
-    assert motion.arkit is not None and motion.tongue is not None
+    assert motion.arkit is not None
     weights = dict(zip(ARKIT, motion.arkit[frame].tolist(), strict=True))
     for key in bpy.data.shape_keys:
         for block in key.key_blocks:

@@ -33,15 +33,14 @@ UNITS: dict[int, Unit] = {
     6: Unit("cheeks", {"cheekSquint*": 1.0, "eyeSquint*": 0.5}),
     7: Unit("eyes", {"eyeSquint*": 1.0}),
     9: Unit("cheeks", {"noseSneer*": 1.0}),
-    10: Unit("mouth", {"mouthUpperUp*": 1.0}),
+    10: Unit("mouth", {"mouthUpperUp*": 1.0, "mouthShrugUpper": 0.6}),
     12: Unit("mouth", {"mouthSmile*": 1.0}),
     14: Unit("mouth", {"mouthDimple*": 1.0}),
     15: Unit("mouth", {"mouthFrown*": 1.0}),
     16: Unit("mouth", {"mouthLowerDown*": 1.0}),
     17: Unit("mouth", {"mouthShrugLower": 1.0}),
     20: Unit("mouth", {"mouthStretch*": 1.0}),
-    23: Unit("mouth", {"mouthPress*": 1.0}),
-    24: Unit("mouth", {"mouthRollLower": 0.6, "mouthRollUpper": 0.6}),
+    23: Unit("mouth", {"mouthRollLower": 0.5, "mouthRollUpper": 0.7, "mouthFrown*": 0.5, "mouthPucker": 0.15}),
     25: Unit("mouth", {"mouthLowerDown*": 0.6, "mouthUpperUp*": 0.4}),
     26: Unit("mouth", {"jawOpen": 1.0}),
     43: Unit("eyes", {"eyeBlink*": 1.0}),
@@ -68,24 +67,25 @@ class Expression:
 # and Tian, 2003), offsets are slower than onsets, and felt ones slower than posed ones (Schmidt et al., 2006; Guo et
 # al., 2018). Surprise is the quickest to come and go, sadness the slowest (Ekman, 2003).
 EXPRESSIONS: dict[str, Expression] = {
-    "joy": Expression({6: (0.45, 0.85), 12: (0.42, 0.80), 25: (0.05, 0.22)}, 0.6, 0.9),
+    "joy": Expression({6: (0.5, 0.9), 12: (0.5, 0.9), 25: (0.1, 0.35)}, 0.6, 0.9),
     "sadness": Expression(
-        {1: (0.65, 1.0), 4: (0.14, 0.28), 15: (0.45, 0.85), 17: (0.10, 0.22), 43: (0.10, 0.18)}, 1.0, 1.5
+        {1: (0.8, 1.0), 4: (0.2, 0.4), 6: (0.1, 0.25), 15: (0.6, 1.0), 17: (0.2, 0.45), 43: (0.12, 0.24)}, 1.0, 1.5
     ),
     "anger": Expression(
-        {4: (0.60, 1.0), 5: (0.15, 0.35), 7: (0.25, 0.45), 10: (0.08, 0.20), 23: (0.30, 0.60), 24: (0.10, 0.25)},
+        {4: (0.8, 1.0), 5: (0.2, 0.4), 7: (0.3, 0.5), 9: (0.3, 0.6), 10: (0.1, 0.25), 16: (0.15, 0.4), 17: (0.1, 0.25),
+         23: (0.45, 0.9)},
         0.45, 0.9,
     ),
     "disgust": Expression(
-        {4: (0.15, 0.35), 7: (0.20, 0.40), 9: (0.60, 1.0), 10: (0.25, 0.55), 15: (0.25, 0.50), 16: (0.05, 0.15),
-         17: (0.08, 0.15)},
-        0.5, 0.9,
+        {4: (0.3, 0.5), 7: (0.35, 0.6), 9: (0.7, 1.0), 10: (0.45, 0.9), 15: (0.3, 0.6), 17: (0.3, 0.6)}, 0.5, 0.9
     ),
     "fear": Expression(
-        {1: (0.60, 0.95), 2: (0.20, 0.40), 4: (0.20, 0.40), 5: (0.45, 0.90), 20: (0.40, 0.80), 25: (0.10, 0.25),
-         26: (0.05, 0.12)},
+        {1: (0.8, 1.0), 2: (0.1, 0.2), 4: (0.25, 0.45), 5: (0.6, 1.0), 20: (0.5, 1.0), 25: (0.15, 0.4),
+         26: (0.05, 0.1)},
         0.3, 0.8,
     ),
-    "surprise": Expression({1: (0.50, 0.90), 2: (0.50, 0.95), 5: (0.30, 0.70), 26: (0.10, 0.24)}, 0.25, 0.6),
-    "contempt": Expression({7: (0.12, 0.22), 12: (0.22, 0.42), 14: (0.40, 0.75)}, 0.6, 0.9, one_sided=True),
+    "surprise": Expression({1: (0.7, 1.0), 2: (0.7, 1.0), 5: (0.3, 0.6), 26: (0.15, 0.35)}, 0.25, 0.6),
+    "contempt": Expression(
+        {10: (0.1, 0.25), 12: (0.3, 0.55), 14: (0.5, 1.0), 43: (0.1, 0.2)}, 0.6, 0.9, one_sided=True
+    ),
 }  # fmt: skip

@@ -48,15 +48,16 @@ OPENS: dict[str, float] = {
 _PARTED = 5.0  # millimetres of the voice's own opening from which an emotion may part the lips as it wants
 _FREED = 3.0  # millimetres from which it presses them no more
 _PRESS_GIVES = 0.85  # share of what presses the lips that goes then
-_ROUNDED = 0.45  # mouthPucker and mouthFunnel together from which the lips are round
-_SPREAD_LEFT = 0.45  # of what spreads them, while they are
+_ROUNDED = (0.15, 0.6)  # mouthPucker and half of mouthFunnel: from where the lips are round, and wholly so
+_SPREAD_LEFT = 0.5  # of what spreads them, while they are
 _TUCKED = 0.3  # mouthRollLower from which the lower lip is at the teeth (f, v)
 _AROUND_SPEECH = 0.16  # seconds before and after a phrase in which the lips belong to the voice already
 _JAW_IN_SPEECH = 0.45  # of an emotion's jawOpen while the voice moves the jaw itself
 _BROW_CALM = 0.7  # share of raised brows that fully lowered ones take
+_CORNERS_LENT = 0.8  # share of the voice's mouthSmile that mouthStretch does where the corners are pulled down
 
 _SIDES = ("Left", "Right")
-_ONE_SIDED = ("eyes", "cheeks", "mouth")  # regions of a one-sided expression that are
+_ONE_SIDED = ("cheeks", "mouth")  # regions of a one-sided expression that are
 
 
 def _named(*starts: str) -> list[int]:
@@ -67,12 +68,12 @@ def _named(*starts: str) -> list[int]:
 _OPENING = np.array([OPENS.get(name, 0.0) for name in ARKIT], np.float32)
 _PARTS = _named("jawOpen", "mouthFunnel", "mouthLowerDown", "mouthUpperUp")
 _PRESSES = _named("mouthPress", "mouthRoll", "mouthShrugLower")
-_SPREADS = _named("mouthSmile", "mouthDimple", "mouthStretch", "mouthFrown")
-_LOWERS = _named("jawOpen", "mouthLowerDown", "mouthFunnel", "mouthStretch", "mouthFrown")
+_SPREADS = _named("mouthSmile", "mouthDimple", "mouthStretch")
+_LOWERS = _named("jawOpen", "mouthLowerDown", "mouthFunnel")
 _CLOSING = _named("mouthClose", "mouthPress")
-_ROUND = _named("mouthPucker", "mouthFunnel")
 _BROWS_UP = _named("browInnerUp", "browOuterUp")
 _BROW_DOWN = _named("browDown")
+_SMILE, _FROWN, _STRETCH = _named("mouthSmile"), _named("mouthFrown"), _named("mouthStretch")
 _EYE_SHAPES = _named("eyeWide", "eyeSquint")
 
 
@@ -98,7 +99,7 @@ class Manner:
 
 MANNERS: dict[str, Manner] = {
     "joy": Manner(1.0, (-1.0, 0.0, 2.0), 1.15),
-    "sadness": Manner(0.8, (6.0, 1.0, 2.5), 0.6, 5.0),
+    "sadness": Manner(0.8, (5.0, 1.0, 2.5), 0.6, 9.0),
     "anger": Manner(1.3, (3.5, 0.0, 0.0), 1.25),
     "disgust": Manner(1.1, (-2.0, 4.0, 1.5), 0.9, 2.0),
     "fear": Manner(1.4, (-1.5, 1.5, 0.0), 0.8),
@@ -180,6 +181,9 @@ def wear(face: FloatArray, felt: Mood, prosody: Prosody, direction: Direction) -
         under = face[part]
         lowered = added[:, _BROW_DOWN].max(1) * (1 - added[:, ARKIT_INDEX["browInnerUp"]])
         under[:, _BROWS_UP] *= (1 - _BROW_CALM * lowered)[:, None]
+        lent = under[:, _SMILE] * (_CORNERS_LENT * added[:, _FROWN])  # corners pulled down stay as wide as spoken
+        under[:, _SMILE] -= lent
+        under[:, _STRETCH] += lent * (1 - under[:, _STRETCH])
         under += added * (1 - under)
         np.clip(under, 0.0, 1.0, out=under)
 
@@ -253,7 +257,8 @@ class _Yields:
         opening = np.maximum(face @ _OPENING, 0)
         own = np.maximum(_around(prosody.speaking), np.clip(face[:, _CLOSING].max(1) / 0.05, 0, 1))
         open_enough, freed = _step(opening / _PARTED), _step(opening / _FREED)
-        rounded = _step(face[:, _ROUND].sum(1) / _ROUNDED)
+        pucker, funnel = (face[:, ARKIT_INDEX[name]] for name in ("mouthPucker", "mouthFunnel"))
+        rounded = _step((pucker + 0.5 * funnel - _ROUNDED[0]) / (_ROUNDED[1] - _ROUNDED[0]))
         tucked = _step(face[:, ARKIT_INDEX["mouthRollLower"]] / _TUCKED)
         return cls(
             parting=_early(1 - own * (1 - open_enough)),
@@ -270,6 +275,10 @@ class _Yields:
             (self.jaw, [ARKIT_INDEX["jawOpen"]]),
         ):  # fmt: skip
             added[:, columns] *= factor[part, None]
+        # an upper lip that is raised by no more than the lower one parts nothing
+        raised, follows = (ARKIT_INDEX[f"mouthShrug{lip}"] for lip in ("Upper", "Lower"))
+        free = added[:, follows] * np.float32(-OPENS["mouthShrugLower"] / OPENS["mouthShrugUpper"])
+        added[:, raised] = np.minimum(added[:, raised], free)
 
 
 def _generator(direction: Direction) -> np.random.Generator:
