@@ -182,7 +182,8 @@ def _say(report: Report) -> None:
         print(f"  {report.path}: {report.error}", file=sys.stderr)
         return
     tracks = ", ".join(f"{name} {error:.2g}" for name, error in report.tracks.items())
-    print(f"  {report.path}: {report.frames} frames read back" + (f"; largest error: {tracks}" if tracks else ""))
+    read = f"{report.frames} frames read back, off by at most {report.worst:.2g}"
+    print(f"  {report.path}: {read}" + (f"; what the format costs: {tracks}" if tracks else ""))
     for sentence in report.lacks:
         print(f"    {sentence}")
 

@@ -159,5 +159,7 @@ def _lines(report: Mapping[str, Any]) -> list[str]:
     if report.get("error"):
         return [f"{name}: {report['error']}"]
     worst = max(report["tracks"].values(), default=None)
-    read = f"{name}: {report['frames']} frames" + ("" if worst is None else f", largest error {worst:.2g}") + "."
+    read = (
+        f"{name}: {report['frames']} frames" + ("" if worst is None else f", at most {worst:.2g} from the keys") + "."
+    )
     return [read, *(f"{name}: {sentence}" for sentence in report["lacks"])]
