@@ -2,9 +2,10 @@
 
 A joint of SMPL-X turns from its T-pose; the bones of a character turn from whatever pose its artist built it in, about
 axes of their own. Each bone that stands for a joint is therefore first brought into the T-pose: arms, legs and fingers
-by the directions of their bones, hands by the plane of their knuckles, while trunk, head and feet keep how they stand.
-From there it turns as the joint does. Spines of any number of bones share the bend of SMPL-X's three; twist bones and
-limbs of several bones take the roll of their limb bit by bit (swing and twist).
+by the directions of their bones, each after the one above it so that elbows and knees do not roll, hands by the plane
+of their knuckles, while trunk, head and feet keep how they stand. From there it turns as the joint does. Spines of any
+number of bones share the bend of SMPL-X's three; twist bones and limbs of several bones take the roll of their limb bit
+by bit (swing and twist).
 """
 
 from __future__ import annotations
@@ -38,6 +39,9 @@ _FINGERS = ("index", "middle", "pinky", "ring", "thumb")
 _NEXT = {"collar": "shoulder", "shoulder": "elbow", "elbow": "wrist", "hip": "knee", "knee": "ankle"} | {
     f"{finger}{part}": f"{finger}{part + 1}" for finger in _FINGERS for part in (1, 2)
 }
+# What is brought into the T-pose first and carries the bone along: a bent elbow opens like an elbow.
+_BEFORE = {"shoulder": "collar", "elbow": "shoulder", "knee": "hip"}
+_COLLAR_SHARE = 0.25  # of the way an arm is lifted into the T-pose, at most, that its collar bone is
 _ROLLS = ("shoulder", "hip")  # limbs whose own roll their bones share
 _ROLLED_BY = {"elbow": "wrist", "knee": "ankle"}  # limbs whose bones share the roll of the joint behind
 
@@ -84,7 +88,8 @@ class Bone:
         joint: the joint of SMPL-X that it turns with.
         fitted: (3, 3) brings it from its rest pose into the T-pose.
         share: how much of the bend of the spine or the neck, or of the roll of its limb, has been made up to it.
-        main: whether the joint is where it is: the last one of its joint's bones.
+        main: whether it turns just as the joint does: the last one of its joint's bones, and in forearms and shins,
+            whose roll comes from the hand or foot, the first one.
     """
 
     index: int
@@ -121,6 +126,7 @@ class Retarget:
         self.bones = tuple(sorted(self._make(twists), key=lambda bone: bone.index))
         self.root = self._chains["pelvis"][0] if "pelvis" in self._chains else None
         self.scale = self._legs() if {"left_hip", "left_ankle"} <= self._chains.keys() else 1.0
+        self._hips = self._to_the_hips()
         self.lacks = found.lacks
 
     def to_bones(
@@ -134,7 +140,7 @@ class Retarget:
 
         Returns:
             (T, B, 4) unit quaternions of every bone from its rest pose in its own axes, continuous over time, and
-            (T, 3) the location of the root bone in its own axes, metres.
+            (T, 3) the location of the root bone in its own axes, metres; 0 without a translation.
         """
         turned = dict(zip(SMPLX_JOINTS, np.moveaxis(_globals(body_pose), 1, 0), strict=True))
         wanted = {bone.index: self._orientation(bone, turned) for bone in self.bones}
@@ -148,7 +154,9 @@ class Retarget:
             posed[index] = wanted.get(index, carried)
             basis[index] = np.swapaxes(carried, -1, -2) @ posed[index]
         quaternions = rotations.continuous(np.moveaxis(rotations.matrix_to_quaternion(basis), 0, 1))
-        moved = np.zeros((count, 3)) if translation is None else np.asarray(translation, np.float64) * self.scale
+        moved = np.zeros((count, 3))
+        if translation is not None:
+            moved = np.asarray(translation, np.float64) * self.scale + self._sway(turned["pelvis"])
         return quaternions, moved @ axes[self.root] if self.root is not None else moved
 
     def from_bones(
@@ -181,16 +189,36 @@ class Retarget:
         ]
         moved = np.asarray(location, np.float64)
         moved = moved @ axes[self.root].T if self.root is not None else moved
-        return rotations.from_matrix(np.stack(local, 1)), moved / self.scale
+        return rotations.from_matrix(np.stack(local, 1)), (moved - self._sway(turned["pelvis"])) / self.scale
+
+    def _to_the_hips(self) -> tuple[Array, Array]:
+        """(3,) from the pelvis to the middle between the hips: here, and in SMPL-X in this skeleton's size."""
+        joints = ("left_hip", "right_hip")
+        if self.root is None or not set(joints) <= self._chains.keys():
+            return np.zeros(3), np.zeros(3)
+        mine = np.mean([self._target.heads[self._chains[joint][0]] for joint in joints], 0)
+        theirs = np.mean([self._source[INDEX[joint]] for joint in joints], 0)
+        return mine - self._target.heads[self.root], (theirs - self._source[INDEX["pelvis"]]) * self.scale
+
+    def _sway(self, pelvis: Array) -> Array:
+        """(T, 3) what the root has to move where the pelvis turns, so that the legs hang where SMPL-X's do.
+
+        Skeletons have their root at the pelvis, the waist or the floor; the hip joints are in the same place in all.
+        """
+        mine, theirs = self._hips
+        turning = pelvis - np.eye(3)
+        moved: Array = turning @ theirs - turning @ mine
+        return moved
 
     def _make(self, twists: dict[str, list[int]]) -> Iterator[Bone]:
         for joint, chain in self._chains.items():
             rolled = joint.rpartition("_")[2] in _ROLLED_BY
             for number, index in enumerate(chain):
                 share = number / len(chain) if rolled else (number + 1) / len(chain)
-                yield Bone(index, joint, self._fitted(joint), share, number == len(chain) - 1)
-        for number, index in enumerate(self._spine):
-            yield Bone(index, "spine3", np.eye(3), (number + 1) / len(self._spine), False)
+                main = number == 0 if rolled else number == len(chain) - 1
+                yield Bone(index, joint, self._fitted(joint), share, main)
+        for index, share in zip(self._spine, _stations(len(self._spine)), strict=True):
+            yield Bone(index, "spine3", np.eye(3), share, False)
         for joint, beside in twists.items():
             for index in beside if joint in self._chains else ():
                 yield Bone(index, joint, self._fitted(joint), self._along(joint, index), False)
@@ -200,24 +228,25 @@ class Retarget:
         side, _, part = bone.joint.rpartition("_")
         turn = turned[bone.joint]
         if bone.joint == "spine3" and not bone.main:
-            turn = _between([turned[joint] for joint in _SPINE], bone.share)
+            turn = _between([turned[joint] for joint in _SPINE], np.linspace(0, 1, len(_SPINE)), bone.share)
         elif bone.joint == "neck" and bone.share < 1:
-            turn = _between([turned["spine3"], turn], bone.share)
+            turn = _between([turned["spine3"], turn], np.array([0.0, 1.0]), bone.share)
         elif part in _ROLLS and bone.share < 1:
             above = turned[SMPLX_JOINTS[PARENTS[INDEX[bone.joint]]]]
-            swing, twist = self._split(np.swapaxes(above, -1, -2) @ turn, bone.joint)
-            turn = above @ swing @ _part(twist, bone.share)
+            swing, roll = self._split(np.swapaxes(above, -1, -2) @ turn, bone.joint)
+            turn = above @ swing @ rotations.to_matrix(roll * bone.share)
         elif part in _ROLLED_BY and bone.share > 0:
-            _, twist = self._split(np.swapaxes(turn, -1, -2) @ turned[f"{side}_{_ROLLED_BY[part]}"], bone.joint)
-            turn = turn @ _part(twist, bone.share)
+            _, roll = self._split(np.swapaxes(turn, -1, -2) @ turned[f"{side}_{_ROLLED_BY[part]}"], bone.joint)
+            turn = turn @ rotations.to_matrix(roll * bone.share)
         found: Array = turn @ bone.fitted @ self._target.axes[bone.index]
         return found
 
     def _split(self, turn: Array, joint: str) -> tuple[Array, Array]:
-        """Swing and twist (T, 3, 3) about the limb of a joint in the T-pose."""
+        """The swing (T, 3, 3) of a limb and its roll (T, 3), axis-angle about its line in the T-pose, without jumps."""
         along = rotations.normalized(self._source[INDEX[_end(joint)]] - self._source[INDEX[joint]])
         swing, twist = rotations.swing_and_twist(rotations.matrix_to_quaternion(turn), along)
-        return rotations.quaternion_to_matrix(swing), rotations.quaternion_to_matrix(twist)
+        angle = np.unwrap(rotations.from_quaternion(twist) @ along)  # a part of a roll that jumps would jump too
+        return rotations.quaternion_to_matrix(swing), angle[:, None] * along
 
     def _spine_joints(self, posed: Array, pelvis: Array | None) -> dict[str, Array]:
         """The three joints of the spine from however many bones there are."""
@@ -225,7 +254,8 @@ class Retarget:
             return {}
         axes = self._target.axes
         turns = [pelvis, *(posed[index] @ axes[index].T for index in self._spine)]
-        return {joint: _between(turns, number / 3) for number, joint in enumerate(_SPINE) if number}
+        stations = np.concatenate(([0.0], _stations(len(self._spine))))
+        return {joint: _between(turns, stations, number / 3) for number, joint in enumerate(_SPINE) if number}
 
     def _fitted(self, joint: str) -> Array:
         """(3, 3) the turn from the rest pose into the T-pose, for the bones of one joint."""
@@ -239,11 +269,34 @@ class Retarget:
             return np.eye(3)
         now = self._target.heads[self._chains[_end(joint)][0]] - self._target.heads[self._chains[joint][0]]
         wanted = self._source[INDEX[_end(joint)]] - self._source[INDEX[joint]]
-        # a finger goes with its hand first, so that it rolls as the hand does
-        base = self._fitted(f"{side}_wrist") if part[:-1] in _FINGERS else np.eye(3)
-        turn = rotations.between(base @ rotations.normalized(now), rotations.normalized(wanted))
-        fitted: Array = rotations.quaternion_to_matrix(turn) @ base
+        base = self._carried(side, part)
+        turn = rotations.from_quaternion(
+            rotations.between(base @ rotations.normalized(now), rotations.normalized(wanted))
+        )
+        if part == "collar":
+            turn *= self._collar_share(side, float(np.linalg.norm(turn)))
+        fitted: Array = rotations.to_matrix(turn) @ base
         return fitted
+
+    def _carried(self, side: str, part: str) -> Array:
+        """(3, 3) the turn into the T-pose of what a joint hangs on; a finger goes with its hand."""
+        if part[:-1] in _FINGERS:
+            return self._fitted(f"{side}_wrist" if part.endswith("1") else f"{side}_{part[:-1]}1")
+        return self._fitted(f"{side}_{_BEFORE[part]}") if part in _BEFORE else np.eye(3)
+
+    def _collar_share(self, side: str, angle: float) -> float:
+        """How much of its way (radians) a collar bone goes.
+
+        Skeletons put its joint in different places, so that its direction says little. It rises where the arm does.
+        """
+        joints = [f"{side}_shoulder", f"{side}_elbow"]
+        if joints[1] not in self._chains:
+            return 0.0
+        mine = np.subtract(*(self._target.heads[self._chains[joint][0]] for joint in reversed(joints)))
+        theirs = np.subtract(*(self._source[INDEX[joint]] for joint in reversed(joints)))
+        cosine = rotations.normalized(mine) @ rotations.normalized(theirs)
+        lifted = float(np.arccos(np.clip(cosine, -1.0, 1.0)))
+        return min(1.0, _COLLAR_SHARE * lifted / max(angle, 1e-9))
 
     def _hand(self, side: str) -> Array | None:
         """(3, 3) the turn of a hand by its middle finger and the way across its knuckles; None without fingers."""
@@ -308,17 +361,21 @@ def _palm(wrist: Array, middle: Array, index: Array, pinky: Array) -> Array:
     return np.stack([out, across, np.cross(out, across)], 1)
 
 
-def _between(turns: list[Array], share: float) -> Array:
-    """(T, 3, 3) the turn at a share 0..1 of the way through evenly spaced turns."""
-    place = share * (len(turns) - 1)
-    before = min(int(place), len(turns) - 2)
+def _stations(count: int) -> Array:
+    """(count,) how far up the spine, 0..1, each of its bones is; of three or more, three turn just as SMPL-X's do."""
+    bones = np.arange(1, count + 1)
+    if count < len(_SPINE) - 1:
+        return bones / count
+    thirds = np.arange(len(_SPINE)) / (len(_SPINE) - 1)
+    return np.interp(bones, np.round(thirds * count), thirds)
+
+
+def _between(turns: list[Array], stations: Array, share: float) -> Array:
+    """(T, 3, 3) the turn at a share 0..1 of the way through turns that stand at the stations."""
+    before = int(np.clip(np.searchsorted(stations, share) - 1, 0, len(turns) - 2))
     first, second = (rotations.matrix_to_quaternion(turn) for turn in turns[before : before + 2])
-    return rotations.quaternion_to_matrix(rotations.slerp(first, second, np.asarray(place - before)))
-
-
-def _part(turn: Array, share: float) -> Array:
-    """(T, 3, 3) a share of a turn about its own axis."""
-    return rotations.to_matrix(rotations.from_matrix(turn) * share)
+    part = (share - stations[before]) / (stations[before + 1] - stations[before])
+    return rotations.quaternion_to_matrix(rotations.slerp(first, second, np.asarray(part)))
 
 
 def _globals(body_pose: NDArray[np.floating[Any]]) -> Array:
