@@ -143,17 +143,16 @@ class Retarget:
             (T, 3) the location of the root bone in its own axes, metres; 0 without a translation.
         """
         turned = dict(zip(SMPLX_JOINTS, np.moveaxis(_globals(body_pose), 1, 0), strict=True))
-        wanted = {bone.index: self._orientation(bone, turned) for bone in self.bones}
-        axes, count = self._target.axes, len(body_pose)
+        taking, axes, count = {bone.index: bone for bone in self.bones}, self._target.axes, len(body_pose)
         posed = np.empty((len(axes), count, 3, 3))
-        basis = np.empty((len(axes), count, 3, 3))
+        quaternions = np.empty((count, len(axes), 4))
         for index, parent in enumerate(self._target.parents):
             carried = (
                 posed[parent] @ axes[parent].T @ axes[index] if parent >= 0 else np.tile(axes[index], (count, 1, 1))
             )
-            posed[index] = wanted.get(index, carried)
-            basis[index] = np.swapaxes(carried, -1, -2) @ posed[index]
-        quaternions = rotations.continuous(np.moveaxis(rotations.matrix_to_quaternion(basis), 0, 1))
+            posed[index] = self._orientation(taking[index], turned) if index in taking else carried
+            quaternions[:, index] = rotations.matrix_to_quaternion(np.swapaxes(carried, -1, -2) @ posed[index])
+        quaternions = rotations.continuous(quaternions)
         moved = np.zeros((count, 3))
         if translation is not None:
             moved = np.asarray(translation, np.float64) * self.scale + self._sway(turned["pelvis"])

@@ -250,6 +250,27 @@ def test_conventions_are_recognized(name, profile):
     assert len(found.chains) >= 18
 
 
+@pytest.mark.parametrize("prefix", ["mixamorig:", "mixamorig7:", "mixamorig_", "mixamorig", "Armature|mixamorig:", ""])
+def test_mixamo_by_any_prefix(prefix):
+    names = skeleton("mixamo").names
+    found = bone_names.find([name.replace("mixamorig:", prefix) for name in names])
+    assert found.profile == "Mixamo"
+    assert {joint: names for joint, (names,) in found.chains.items()} == {
+        joint: name.replace("mixamorig:", prefix) for joint, (name,) in bone_names.find(names).chains.items()
+    }
+
+
+@pytest.mark.parametrize("prefix", ["Bip01 ", "Bip001 ", "Bip002_", "ValveBiped.Bip01_"])
+def test_biped_by_any_prefix(prefix):
+    sided = [f"{side} {part}" for side in "LR" for part in ("Clavicle", "UpperArm", "Forearm", "Hand", "Thigh", "Calf",
+             "Foot", "Finger1", "Finger11")]  # fmt: skip
+    names = [prefix + part for part in ("Pelvis", "Spine", "Spine1", "Neck", "Head", *sided)]
+    found = bone_names.find(names)
+    assert found.profile == "Biped"
+    assert len(found.chains) + len(found.spine) == len(names)
+    assert found.chains["left_index2"] == (f"{prefix}L Finger11",)
+
+
 def test_numbered_namespaces_and_missing_parts(open_joints):
     names = [name.replace("mixamorig:", "mixamorig9:") for name in skeleton("mixamo").names if "Hand" not in name]
     found = bone_names.find(names)
