@@ -11,7 +11,7 @@ by bit (swing and twist).
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -42,6 +42,7 @@ _NEXT = {"collar": "shoulder", "shoulder": "elbow", "elbow": "wrist", "hip": "kn
 # What is brought into the T-pose first and carries the bone along: a bent elbow opens like an elbow.
 _BEFORE = {"shoulder": "collar", "elbow": "shoulder", "knee": "hip"}
 _COLLAR_SHARE = 0.25  # of the way an arm is lifted into the T-pose, at most, that its collar bone is
+_SNAP = np.cos(np.radians(25.0))  # how near to a straight axis one of a skeleton must be to be taken as that axis
 _ROLLS = ("shoulder", "hip")  # limbs whose own roll their bones share
 _ROLLED_BY = {"elbow": "wrist", "knee": "ankle"}  # limbs whose bones share the roll of the joint behind
 
@@ -322,6 +323,42 @@ class Retarget:
         theirs = [self._source[INDEX[joint]] for joint in joints if joint in self._chains]
         lengths = [sum(float(np.linalg.norm(b - a)) for a, b in pairwise(way)) for way in (mine, theirs)]
         return lengths[0] / lengths[1]
+
+
+def character_axes(left: Array, up: Array) -> Array | None:
+    """Build (3, 3) columns left, up, forward from rough directions (3,), or None where they say nothing.
+
+    A skeleton's own line from hips to head leans a little; axes that are nearly straight are taken as straight.
+    """
+    y_axis = _straightened(up)
+    if y_axis is None:
+        return None
+    x_axis = _straightened(left - y_axis * (left @ y_axis))
+    if x_axis is None:
+        return None
+    x_axis = rotations.normalized(x_axis - y_axis * (x_axis @ y_axis))
+    return np.column_stack((x_axis, y_axis, np.cross(x_axis, y_axis)))
+
+
+def axes_of(places: Mapping[str, Array]) -> Array | None:
+    """(3, 3) columns left, up, forward of a figure by the places (3,) of its joints; None where they do not say."""
+    pairs = [(f"left_{joint}", f"right_{joint}") for joint in ("hip", "shoulder")]
+    pairs = [pair for pair in pairs if set(pair) <= places.keys()]
+    if not pairs or not {"left_hip", "right_hip", "head"} <= places.keys():
+        return None
+    left = np.sum([places[one] - places[other] for one, other in pairs], 0)
+    return character_axes(left, places["head"] - (places["left_hip"] + places["right_hip"]) / 2)
+
+
+def _straightened(direction: Array) -> Array | None:
+    """A unit vector along a direction (3,), or along the axis that it is near to; None where it has no length."""
+    length = float(np.linalg.norm(direction))
+    if length < 1e-9:
+        return None
+    unit: Array = direction / length
+    nearest = int(np.argmax(np.abs(unit)))
+    straight: Array = np.eye(3)[nearest] * np.sign(unit[nearest])
+    return straight if abs(unit[nearest]) > _SNAP else unit
 
 
 def grounded(body_pose: NDArray[np.floating[Any]], translation: NDArray[np.floating[Any]]) -> Array:

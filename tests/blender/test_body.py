@@ -12,6 +12,8 @@ from conftest import head, set_rate
 from mathutils import Matrix
 
 from animcore.bodies import rotations
+from animcore.files import FORMATS
+from animcore.files.sheet import Setup
 from animcore.motion import Motion
 from animcore.retarget import bone_names
 from animcore.retarget.skeletons import INDEX, PARENTS, open_body_joints
@@ -142,3 +144,24 @@ def test_a_control_rig_joined_by_constraints(voice):
         way = rotations.normalized(np.array(bones[end].head - bones[joint].head))
         assert np.degrees(np.arccos(min(way @ wanted[joint, end][8], 1.0))) < 1.0
     assert keys.current_curves(rig)
+
+
+@pytest.mark.parametrize("name", ["default", "mixamo", "unreal"])
+def test_a_bvh_file_that_blender_writes_is_read(name, tmp_path):
+    import addon_utils
+
+    addon_utils.enable("io_anim_bvh")
+    rig, motion = rig_of(name), waving()
+    keyed(rig, motion)
+    bpy.context.view_layer.objects.active = rig
+    bpy.ops.export_anim.bvh(filepath=str(tmp_path / "a.bvh"), frame_start=1, frame_end=COUNT)  # with Z up
+    back = FORMATS["bvh"].decode(FORMATS["bvh"].read(tmp_path / "a.bvh", Setup()), Setup())
+    assert back.rate == 24
+    joints = [INDEX[f"{side}_{joint}"] for side in ("left", "right")
+              for joint in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")]  # fmt: skip
+    joints += [INDEX[joint] for joint in ("pelvis", "spine2", "head")]
+    one, other = (rotations.to_matrix(motion.body_pose[:, joints]) for motion in (back, motion))
+    between = rotations.from_matrix(np.swapaxes(one, -1, -2) @ other)
+    assert np.degrees(np.linalg.norm(between, axis=-1)).max() < 0.2
+    moved = (back.translation - back.translation[0]) - (motion.translation - motion.translation[0])
+    assert np.abs(moved).max() < 2e-3

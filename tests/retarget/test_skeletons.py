@@ -15,7 +15,7 @@ import pytest
 from animcore.bodies import rotations
 from animcore.names import SMPLX_JOINTS
 from animcore.retarget import bone_names
-from animcore.retarget.skeletons import INDEX, PARENTS, Retarget, Skeleton
+from animcore.retarget.skeletons import INDEX, PARENTS, Retarget, Skeleton, character_axes
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "skeletons"
 OPEN_BODY = Path(__file__).resolve().parents[2] / "assets" / "bodies" / "open_body.npz"
@@ -285,3 +285,16 @@ def test_a_skeleton_of_no_known_kind_is_left_alone(open_joints):
     quaternions, location = Retarget(target, found, open_joints).to_bones(poses("wave"), None)
     np.testing.assert_allclose(quaternions, np.tile([1.0, 0, 0, 0], (12, 2, 1)), atol=1e-12)
     np.testing.assert_array_equal(location, np.zeros((12, 3)))
+
+
+@pytest.mark.parametrize("degrees", [0, 10, 40, 170])
+def test_axes_that_are_nearly_straight_are_straight(degrees):
+    angle = np.radians(degrees)
+    left, up = np.array([np.cos(angle), np.sin(angle), 0.0]), np.array([0.05, 0.1, 1.0])
+    axes = character_axes(left, up)
+    np.testing.assert_allclose(axes.T @ axes, np.eye(3), atol=1e-12)
+    assert np.linalg.det(axes) == pytest.approx(1.0)
+    np.testing.assert_array_equal(axes[:, 1], [0, 0, 1])
+    expected = {0: [1, 0, 0], 10: [1, 0, 0], 170: [-1, 0, 0]}.get(degrees, left)
+    np.testing.assert_allclose(axes[:, 0], expected, atol=1e-12)
+    assert character_axes(np.zeros(3), up) is None
