@@ -20,6 +20,7 @@ from animcore.retarget.skeletons import Retarget, Skeleton, grounded, open_body_
 from . import rigs
 
 _TRIAL = 0.2  # radians that a control is turned by
+_CARRIED = 0.4  # of a turn that has to arrive; some necks follow the chest by half
 _SWITCH = "IK_FK"  # Rigify's property: 0 the limb hangs on its hand or foot, 1 it turns joint by joint
 
 
@@ -75,23 +76,33 @@ def _in_order(armature: bpy.types.Object) -> list[bpy.types.Bone]:
 
 
 def _carriers(armature: bpy.types.Object, names: list[str]) -> dict[str, str | None]:
-    """Which bone carries each bone as a parent would: of all that turn it, the one that is itself turned by most."""
+    """Which bone carries each bone as a parent would: of all that turn it, the one that is itself turned by most.
+
+    Limbs are tried joint by joint, as they move once the keys show: on IK a hand's control does not carry its fingers.
+    """
     pose = armature.pose.bones
     kept = {bone.name: bone.matrix_basis.copy() for bone in pose}
+    switches = {bone.name: bone[_SWITCH] for bone in pose if _SWITCH in bone}
     carried: dict[str, set[str]] = {name: set() for name in names}
     try:
         for bone in pose:
             bone.matrix_basis = Matrix()
+        for name in switches:
+            pose[name][_SWITCH] = 1.0
+        armature.update_tag()
         still = _orientations(armature, names)
         for name in names:
             pose[name].matrix_basis = Matrix.Rotation(_TRIAL, 4, "X")
             for other, turned in _orientations(armature, names).items():
-                if other != name and _angle(still[other], turned) > _TRIAL / 2:
+                if other != name and _angle(still[other], turned) > _TRIAL * _CARRIED:
                     carried[other].add(name)
             pose[name].matrix_basis = Matrix()
     finally:
         for bone in pose:
             bone.matrix_basis = kept[bone.name]
+        for name, value in switches.items():
+            pose[name][_SWITCH] = value
+        armature.update_tag()
         bpy.context.view_layer.update()
     return {name: max(above, key=lambda one: len(carried[one]), default=None) for name, above in carried.items()}
 

@@ -203,8 +203,8 @@ def _figure(joints: list[Joint], path: Path) -> _Figure:
     ]
     if any(foot @ axes[:, 1] > -0.5 * np.linalg.norm(foot) for foot in feet):
         raise InputError(
-            f"{path.name} has a figure that does not stand at rest: its legs do not point away from its head; export it "
-            "with a T-pose or an A-pose as its rest pose."
+            f"{path.name} has a figure that does not stand at rest: its legs do not point away from its head; export "
+            "it with a T-pose or an A-pose as its rest pose."
         )
     return _Figure(names, tuple(joint.parent for joint in joints), heads, axes, found)
 

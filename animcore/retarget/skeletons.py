@@ -127,7 +127,6 @@ class Retarget:
         self.bones = tuple(sorted(self._make(twists), key=lambda bone: bone.index))
         self.root = self._chains["pelvis"][0] if "pelvis" in self._chains else None
         self.scale = self._legs() if {"left_hip", "left_ankle"} <= self._chains.keys() else 1.0
-        self._hips = self._to_the_hips()
         self.lacks = found.lacks
 
     def to_bones(
@@ -156,7 +155,7 @@ class Retarget:
         quaternions = rotations.continuous(quaternions)
         moved = np.zeros((count, 3))
         if translation is not None:
-            moved = np.asarray(translation, np.float64) * self.scale + self._sway(turned["pelvis"])
+            moved = np.asarray(translation, np.float64) * self.scale + self._sway(turned["pelvis"], posed)
         return quaternions, moved @ axes[self.root] if self.root is not None else moved
 
     def from_bones(
@@ -189,25 +188,32 @@ class Retarget:
         ]
         moved = np.asarray(location, np.float64)
         moved = moved @ axes[self.root].T if self.root is not None else moved
-        return rotations.from_matrix(np.stack(local, 1)), (moved - self._sway(turned["pelvis"])) / self.scale
+        return rotations.from_matrix(np.stack(local, 1)), (moved - self._sway(turned["pelvis"], posed)) / self.scale
 
-    def _to_the_hips(self) -> tuple[Array, Array]:
-        """(3,) from the pelvis to the middle between the hips: here, and in SMPL-X in this skeleton's size."""
-        joints = ("left_hip", "right_hip")
-        if self.root is None or not set(joints) <= self._chains.keys():
-            return np.zeros(3), np.zeros(3)
-        mine = np.mean([self._target.heads[self._chains[joint][0]] for joint in joints], 0)
-        theirs = np.mean([self._source[INDEX[joint]] for joint in joints], 0)
-        return mine - self._target.heads[self.root], (theirs - self._source[INDEX["pelvis"]]) * self.scale
-
-    def _sway(self, pelvis: Array) -> Array:
+    def _sway(self, pelvis: Array, posed: Array) -> Array:
         """(T, 3) what the root has to move where the pelvis turns, so that the legs hang where SMPL-X's do.
 
         Skeletons have their root at the pelvis, the waist or the floor; the hip joints are in the same place in all.
+
+        Args:
+            pelvis: (T, 3, 3) turns of SMPL-X's pelvis.
+            posed: (B, T, 3, 3) world orientations of the bones.
         """
-        mine, theirs = self._hips
-        turning = pelvis - np.eye(3)
-        moved: Array = turning @ theirs - turning @ mine
+        joints = ("left_hip", "right_hip")
+        if self.root is None or not set(joints) <= self._chains.keys():
+            return np.zeros((len(pelvis), 3))
+        theirs = np.mean([self._source[INDEX[joint]] for joint in joints], 0) - self._source[INDEX["pelvis"]]
+        mine = np.mean([self._swung(self._chains[joint][0], posed) for joint in joints], 0)
+        moved: Array = (pelvis - np.eye(3)) @ theirs * self.scale - mine
+        return moved
+
+    def _swung(self, bone: int, posed: Array) -> Array:
+        """(T, 3) how far the bones above it carry the head of a bone by turning alone."""
+        moved, heads = np.zeros((posed.shape[1], 3)), self._target.heads
+        while (above := self._target.parents[bone]) >= 0:
+            turned = posed[above] @ self._target.axes[above].T - np.eye(3)
+            moved += turned @ (heads[bone] - heads[above])
+            bone = above
         return moved
 
     def _make(self, twists: dict[str, list[int]]) -> Iterator[Bone]:
