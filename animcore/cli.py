@@ -15,17 +15,19 @@ from tqdm import tqdm
 import animcore
 from animcore import audio, batch, files
 from animcore.atomic import whole_file
-from animcore.direction import REGIONS, Direction
+from animcore.direction import REGIONS, Direction, EmotionSpan
 from animcore.errors import AnimcoreError, InputError
 from animcore.files.delivery import Report
 from animcore.files.sheet import Setup
 from animcore.judge.command import register as register_judge
+from animcore.names import EMOTIONS
 from animcore.rates import exact_rate
 
 _EXAMPLES = """examples:
   animcore generate line.wav --out takes
   animcore generate voices/*.mp3 --out takes --format livelink --fps 60
   animcore generate line.wav --out takes --seed 3 --intensity 1.2 --strength brows=1.5 --strength head=0
+  animcore generate line.wav --out takes --emotion joy=0.7 --emotion 1.2-3.0:surprise=0.6
   animcore export takes/line.npz --out files --format unity,vrma,fbx
   animcore export capture.csv --out files --format csv --profile "Character Creator"
   animcore inspect line.wav"""
@@ -70,6 +72,13 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         metavar="REGION=VALUE",
         help=f"of one region, 0 to 2, may be repeated; regions: {', '.join(REGIONS)}",
+    )
+    generate.add_argument(
+        "--emotion",
+        action="append",
+        default=[],
+        metavar="[START-END:]NAME=VALUE",
+        help=f"an emotion, 0 to 1, over the line or between two seconds, may be repeated: {', '.join(EMOTIONS)}",
     )
     generate.set_defaults(command=_generate)
 
@@ -130,7 +139,8 @@ def _strengths(pairs: Sequence[str]) -> dict[str, float]:
 
 
 def _generate(options: argparse.Namespace) -> int:
-    order = _order(options, Direction(options.seed, options.intensity, _strengths(options.strength)))
+    emotions = [EmotionSpan.from_text(text) for text in options.emotion]
+    order = _order(options, Direction(options.seed, options.intensity, _strengths(options.strength), emotions))
     return _run(batch.run, options, order)
 
 

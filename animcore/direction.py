@@ -2,15 +2,90 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
 from typing import Any
 
 from animcore.errors import InputError
+from animcore.names import EMOTIONS
 
 REGIONS: tuple[str, ...] = ("lips", "jaw", "brows", "cheeks", "blinks", "gaze", "head")
 STRENGTH_MAX = 2.0
+_EMOTION_TEXT = re.compile(r"(?:(?P<start>[\d.]+)-(?P<end>[\d.]*):)?(?P<emotion>[a-z]+)=(?P<intensity>[\d.]+)")
+
+
+@dataclass(frozen=True)
+class EmotionSpan:
+    """An emotion from `start` to `end` (seconds of the sound); onset and offset take the time that they take in people.
+
+    Attributes:
+        emotion: of `names.EMOTIONS`; neutral calms the others.
+        intensity: 0..1.
+        start: 0 for a face that is in it before the first word.
+        end: None for the rest of the line.
+    """
+
+    emotion: str
+    intensity: float
+    start: float = 0.0
+    end: float | None = None
+
+    def __post_init__(self) -> None:
+        """Check the values.
+
+        Raises:
+            InputError: where one of them is wrong.
+        """
+        _check_emotion(self.emotion, self.intensity)
+        _check_seconds(self.start)
+        if self.end is not None:
+            _check_seconds(self.end)
+            if self.end <= self.start:
+                raise InputError(f"An emotion must end after it starts, not at {self.end:g} s of {self.start:g} s.")
+
+    @classmethod
+    def from_text(cls, text: str) -> EmotionSpan:
+        """Read `joy=0.7` (the whole line), `1.2-3.0:surprise=0.6` or `1.2-:fear=1` (to its end).
+
+        Raises:
+            InputError: when it is none of these.
+        """
+        found = _EMOTION_TEXT.fullmatch(text.strip().lower())
+        try:
+            if found is None:
+                raise ValueError
+            start, end = float(found["start"] or 0), float(found["end"]) if found["end"] else None
+            intensity = float(found["intensity"])
+        except ValueError as error:
+            raise InputError(f"An emotion is written joy=0.7 or 1.2-3.0:surprise=0.6, not {text!r}.") from error
+        return cls(found["emotion"], intensity, start, end)
+
+
+@dataclass(frozen=True)
+class EmotionKey:
+    """How strong an emotion is at one moment; between two keys of an emotion it goes evenly from one to the other.
+
+    Attributes:
+        emotion: of `names.EMOTIONS`.
+        intensity: 0..1; the first key of an emotion holds before it, the last one after it.
+        time: seconds of the sound.
+    """
+
+    emotion: str
+    intensity: float
+    time: float
+
+    def __post_init__(self) -> None:
+        """Check the values.
+
+        Raises:
+            InputError: where one of them is wrong.
+        """
+        _check_emotion(self.emotion, self.intensity)
+        _check_seconds(self.time)
 
 
 @dataclass(frozen=True)
@@ -21,11 +96,13 @@ class Direction:
         seed: chooses among equally good takes (blinks, glances, head movement); any non-negative integer.
         intensity: scales the whole face, 0..2; 1 is as performed.
         strengths: factor per region of `REGIONS`, 0 (off) .. 2; a region that is not named stands at 1.
+        emotions: spans and keys of emotions, in any order; those that meet in time blend.
     """
 
     seed: int = 0
     intensity: float = 1.0
     strengths: Mapping[str, float] = field(default_factory=dict)
+    emotions: Sequence[EmotionSpan | EmotionKey] = ()
 
     def __post_init__(self) -> None:
         """Check every value, so that no solver needs to.
@@ -42,6 +119,7 @@ class Direction:
             if not isinstance(value, int | float) or not 0.0 <= value <= STRENGTH_MAX:
                 raise InputError(f"The strength of {name} must lie between 0 and {STRENGTH_MAX:g}, not {value!r}.")
         object.__setattr__(self, "strengths", MappingProxyType({k: float(v) for k, v in self.strengths.items()}))
+        object.__setattr__(self, "emotions", tuple(self.emotions))
 
     def strength(self, region: str) -> float:
         """Return the factor of a region of `REGIONS`, 0..2, without the intensity of the whole face."""
@@ -49,7 +127,12 @@ class Direction:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON; `from_dict` reads them back."""
-        return {"seed": self.seed, "intensity": self.intensity, "strengths": dict(self.strengths)}
+        return {
+            "seed": self.seed,
+            "intensity": self.intensity,
+            "strengths": dict(self.strengths),
+            "emotions": [asdict(emotion) for emotion in self.emotions],
+        }
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Direction:
@@ -58,7 +141,31 @@ class Direction:
         Raises:
             InputError: for an unknown name or a value out of range.
         """
-        unknown = sorted(set(values) - {"seed", "intensity", "strengths"})
+        unknown = sorted(set(values) - {"seed", "intensity", "strengths", "emotions"})
         if unknown:
-            raise InputError(f"A direction has no setting {unknown[0]!r}; it has seed, intensity and strengths.")
-        return cls(**values)
+            raise InputError(
+                f"A direction has no setting {unknown[0]!r}; it has seed, intensity, strengths and emotions."
+            )
+        return cls(**{**values, "emotions": [_emotion(part) for part in values.get("emotions", ())]})
+
+
+def _emotion(values: Mapping[str, Any]) -> EmotionSpan | EmotionKey:
+    """A key where there is a time, else a span."""
+    try:
+        return EmotionKey(**values) if "time" in values else EmotionSpan(**values)
+    except TypeError as error:
+        raise InputError(
+            f"An emotion has a name, an intensity, and start and end or a time; {dict(values)!r} has not."
+        ) from error
+
+
+def _check_emotion(name: str, intensity: float) -> None:
+    if name not in EMOTIONS:
+        raise InputError(f"There is no emotion {name!r}; the emotions are {', '.join(EMOTIONS)}.")
+    if not isinstance(intensity, int | float) or not 0.0 <= intensity <= 1.0:
+        raise InputError(f"The intensity of {name} must lie between 0 and 1, not {intensity!r}.")
+
+
+def _check_seconds(value: float) -> None:
+    if not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
+        raise InputError(f"The time of an emotion is in seconds from the start of the sound, not {value!r}.")

@@ -48,3 +48,7 @@ SMPLX_JOINTS: tuple[str, ...] = (
     "right_pinky1", "right_pinky2", "right_pinky3", "right_ring1", "right_ring2", "right_ring3",
     "right_thumb1", "right_thumb2", "right_thumb3",
 )  # fmt: skip
+
+# What a face can be asked to feel: the six basic emotions of Ekman and Friesen (1978), contempt (Ekman and Friesen,
+# 1986), and neutral, which calms the others.
+EMOTIONS: tuple[str, ...] = ("neutral", "joy", "sadness", "anger", "disgust", "fear", "surprise", "contempt")

@@ -76,10 +76,7 @@ def _in_order(armature: bpy.types.Object) -> list[bpy.types.Bone]:
 
 
 def _carriers(armature: bpy.types.Object, names: list[str]) -> dict[str, str | None]:
-    """Which bone carries each bone as a parent would: of all that turn it, the one that is itself turned by most.
-
-    Limbs are tried joint by joint, as they move once the keys show: on IK a hand's control does not carry its fingers.
-    """
+    """Which bone carries each bone as a parent would: of all that turn it, the one that is itself turned by most."""
     pose = armature.pose.bones
     kept = {bone.name: bone.matrix_basis.copy() for bone in pose}
     switches = {bone.name: bone[_SWITCH] for bone in pose if _SWITCH in bone}
@@ -87,9 +84,7 @@ def _carriers(armature: bpy.types.Object, names: list[str]) -> dict[str, str | N
     try:
         for bone in pose:
             bone.matrix_basis = Matrix()
-        for name in switches:
-            pose[name][_SWITCH] = 1.0
-        armature.update_tag()
+        _switch(armature, dict.fromkeys(switches, 1.0))  # the joints count that the limbs will hang on
         still = _orientations(armature, names)
         for name in names:
             pose[name].matrix_basis = Matrix.Rotation(_TRIAL, 4, "X")
@@ -100,11 +95,16 @@ def _carriers(armature: bpy.types.Object, names: list[str]) -> dict[str, str | N
     finally:
         for bone in pose:
             bone.matrix_basis = kept[bone.name]
-        for name, value in switches.items():
-            pose[name][_SWITCH] = value
-        armature.update_tag()
+        _switch(armature, switches)
         bpy.context.view_layer.update()
     return {name: max(above, key=lambda one: len(carried[one]), default=None) for name, above in carried.items()}
+
+
+def _switch(armature: bpy.types.Object, values: dict[str, float]) -> None:
+    """Set the switches between IK and FK."""
+    for name, value in values.items():
+        armature.pose.bones[name][_SWITCH] = value
+    armature.update_tag()
 
 
 def _orientations(armature: bpy.types.Object, names: list[str]) -> dict[str, np.ndarray]:

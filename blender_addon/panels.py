@@ -7,6 +7,8 @@ import time
 
 import bpy
 
+from animcore.names import EMOTIONS
+
 from . import maps, properties, runner
 from .jobs import Job, State
 
@@ -46,6 +48,11 @@ class ANIMCORE_PT_direction(_Sidebar, bpy.types.Panel):  # noqa: N801 (Blender's
         settings = properties.of(context.scene)
         self.layout.use_property_split = True
         self.layout.use_property_decorate = False
+        column = self.layout.column(align=True)
+        column.prop(settings, "emotion")
+        row = column.row()
+        row.prop(settings, "emotion_intensity", text="Felt")
+        row.active = settings.emotion != EMOTIONS[0]
         self.layout.prop(settings, "intensity")
         column = self.layout.column(align=True)
         for region in properties.REGIONS:
@@ -66,10 +73,10 @@ class ANIMCORE_PT_deliver(_Sidebar, bpy.types.Panel):  # noqa: N801 (Blender's o
         row = self.layout.row(align=True)
         row.prop(settings, "deliver_folder", text="")
         row.operator("animcore.pick_folder", text="", icon="FILE_FOLDER")
-        self.layout.column(align=True).prop(settings, "deliver_formats")
         self.layout.operator("animcore.deliver", icon="EXPORT")
-        if _running("export"):
-            self.layout.label(text="Writing and reading back ...", icon="SORTTIME")
+        grid = self.layout.grid_flow(row_major=True, columns=2, even_columns=True, align=True)
+        for item in settings.bl_rna.properties["deliver_formats"].enum_items_static:
+            grid.prop_enum(settings, "deliver_formats", item.identifier)
 
 
 CLASSES = (ANIMCORE_PT_main, ANIMCORE_PT_direction, ANIMCORE_PT_deliver)
@@ -95,10 +102,12 @@ def _draw_character(column: bpy.types.UILayout, settings: properties.AnimcoreSet
         column.operator("animcore.add_character", icon="ADD")
         return
     _text(column, seen.found, width, "CHECKMARK")
-    row = column.row(align=True)
-    row.operator("animcore.match", icon="SHAPEKEY_DATA")
-    if maps.PROPERTY in properties.root(settings):
-        row.operator("animcore.forget_match", icon="LOOP_BACK")
+    measured = maps.PROPERTY in properties.root(settings)
+    if measured or not seen.certain:
+        row = column.row(align=True)
+        row.operator("animcore.match", icon="SHAPEKEY_DATA")
+        if measured:
+            row.operator("animcore.forget_match", icon="LOOP_BACK")
 
 
 def _draw_voice(column: bpy.types.UILayout, settings: properties.AnimcoreSettings, width: int) -> None:

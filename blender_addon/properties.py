@@ -8,6 +8,7 @@ from typing import Any
 import bpy
 
 from animcore.files import FORMATS
+from animcore.names import EMOTIONS
 
 REGIONS: tuple[str, ...] = ("lips", "jaw", "brows", "cheeks", "blinks", "gaze", "head")
 
@@ -75,8 +76,9 @@ class AnimcoreSettings(bpy.types.PropertyGroup):
         name="Formats",
         description="What the take is written as",
         items=[
-            (name, f"{form.title} (*{form.suffix})", f"Holds {', '.join(form.carries).replace('_', ' ')}", 1 << number)
+            (name, form.title, f"*{form.suffix}: holds {', '.join(form.carries).replace('_', ' ')}", 1 << number)
             for number, (name, form) in enumerate(FORMATS.items())
+            if set(form.carries) != {"events"}  # words are not told by keys
         ],
         default={"livelink"},
         options={"ENUM_FLAG"},
@@ -86,6 +88,21 @@ class AnimcoreSettings(bpy.types.PropertyGroup):
         name="Seed",
         description="Another number gives another take: other blinks, glances and head movement",
         min=0,
+        options=set(),
+    )
+    emotion: bpy.props.EnumProperty(
+        name="Emotion",
+        description="The feeling that the whole line is said in; lips still close on p, b and m",
+        items=[(name, name.capitalize(), "", number) for number, name in enumerate(EMOTIONS)],
+        options=set(),
+    )
+    emotion_intensity: bpy.props.FloatProperty(
+        name="Emotion Intensity",
+        description="How strongly the emotion is felt",
+        default=0.6,
+        min=0.0,
+        max=1.0,
+        subtype="FACTOR",
         options=set(),
     )
     intensity: _strength("Intensity", "Strength of the whole performance; 1 is as spoken")
@@ -111,4 +128,10 @@ def root(settings: AnimcoreSettings) -> bpy.types.Object | bpy.types.Collection 
 def direction(settings: AnimcoreSettings) -> dict[str, Any]:
     """Return the settings that the engine is asked with."""
     strengths = {region: round(getattr(settings, region), 4) for region in REGIONS}
-    return {"seed": settings.seed, "intensity": round(settings.intensity, 4), "strengths": strengths}
+    felt = {"emotion": settings.emotion, "intensity": round(settings.emotion_intensity, 4)}
+    return {
+        "seed": settings.seed,
+        "intensity": round(settings.intensity, 4),
+        "strengths": strengths,
+        "emotions": [felt] if settings.emotion != EMOTIONS[0] else [],
+    }

@@ -71,12 +71,13 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Seen:
-    """What the panel says of a character or a voice: which one it was, when, what was found, and what is wrong."""
+    """What the panel says of a character or a voice: which one, when, what was found, what is wrong, how sure it is."""
 
     what: Any
     when: float
     found: str = ""
     problem: str = ""
+    certain: bool = False
 
 
 @dataclass
@@ -119,12 +120,14 @@ def character_seen(settings: properties.AnimcoreSettings) -> Seen:
     root, now, seen = properties.root(settings), time.monotonic(), session.character
     what = root.session_uid if root is not None else None
     if seen is None or seen.what != what or now - seen.when > _GLANCE:
-        found = problem = ""
+        found, problem, certain = "", "", False
         try:
-            found = rigs.read(root).summary if root is not None else ""
+            if root is not None:
+                character = rigs.read(root)
+                found, certain = character.summary, not character.solved
         except AnimcoreError as error:
             problem = str(error)
-        seen = session.character = Seen(what, now, found, problem)
+        seen = session.character = Seen(what, now, found, problem, certain)
     return seen
 
 

@@ -30,6 +30,7 @@ LIMIT = 240  # seconds for the whole session
 ADD_CHARACTER = (1165, 178)
 GENERATE = (1165, 310)
 CANCEL = (1220, 330)
+DELIVER = (1085, 374)
 
 
 class SessionError(Exception):
@@ -93,6 +94,9 @@ def steps(folder: Path, out: Path) -> None:
     _order(folder, "look")
     _order(folder, f"voice {voices / 'line.flac'}")
     _picture(out, "2_ready", seconds=6)
+    _click(DELIVER)
+    _picture(out, "2_deliver", seconds=3)
+    _click(DELIVER)
     _order(folder, f"voice {_long_voice(folder)}")
     _click(GENERATE)
     _until(folder, lambda state: state["busy"] and state["fraction"] > 0.02, "Generate did not start")

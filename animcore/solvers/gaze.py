@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from animcore.direction import Direction
 from animcore.names import ARKIT, ARKIT_INDEX
+from animcore.solvers.emotion import Mood
 from animcore.speech.prosody import FPS, Prosody
 
 FloatArray = NDArray[np.float32]
@@ -49,17 +50,21 @@ class Eyes:
     blinks: NDArray[np.float64]
 
 
-def look(prosody: Prosody, head: FloatArray, direction: Direction) -> Eyes:
+def look(prosody: Prosody, head: FloatArray, direction: Direction, mood: Mood | None = None) -> Eyes:
     """Return the eyes for a voice.
 
     Args:
         prosody: of the voice; its phrases draw blinks and glances.
         head: (T, 3) rotation of the head in radians; the eyes turn against it and stay on the viewer.
         direction: `gaze` scales glances, `blinks` how often the eyes blink; 0 switches either off.
+        mood: an emotion changes how often the eyes blink and lets them sink.
     """
     generator = np.random.default_rng([direction.seed, STREAM])
-    blinks = blink_times(prosody, direction.strength("blinks") * min(direction.intensity, 1.0), generator)
+    felt = np.ones(len(prosody.level), np.float32) if mood is None else mood.blink_rate
+    blinks = blink_times(prosody, direction.strength("blinks") * min(direction.intensity, 1.0), generator, felt)
     targets = _targets(prosody, generator)
+    if mood is not None:
+        targets[:, 0] += np.deg2rad(mood.gaze)
     strength = direction.strength("gaze") * direction.intensity
     angles = np.clip(targets * strength - head[:, :2].astype(np.float64) * min(strength, 1.0), -_LIMIT, _LIMIT)
     pose = np.zeros((len(angles), 2, 3), np.float32)
@@ -67,8 +72,8 @@ def look(prosody: Prosody, head: FloatArray, direction: Direction) -> Eyes:
     return Eyes(pose, _weights(angles, lids(blinks, len(angles))), blinks)
 
 
-def blink_times(prosody: Prosody, rate: float, generator: np.random.Generator) -> NDArray[np.float64]:
-    """(B,) seconds of the blinks; `rate` multiplies how often, 1 is about 17 a minute."""
+def blink_times(prosody: Prosody, rate: float, generator: np.random.Generator, felt: FloatArray) -> NDArray[np.float64]:
+    """(B,) seconds of the blinks; `rate` and `felt` (T,) multiply how often, 1 is about 17 a minute."""
     duration = len(prosody.level) / FPS
     ends = np.array([end for _, end in prosody.phrases], np.float64)
     times: list[float] = []
@@ -82,7 +87,8 @@ def blink_times(prosody: Prosody, rate: float, generator: np.random.Generator) -
         times.append(time)
         if generator.random() < _TWICE:
             times.append(time + generator.uniform(0.35, 0.5))
-        time = times[-1] + (_REFRACTORY + generator.gamma(*_INTERVAL)) / rate
+        now = min(round(times[-1] * FPS), len(felt) - 1)
+        time = times[-1] + (_REFRACTORY + generator.gamma(*_INTERVAL)) / (rate * float(felt[now]))
     last = duration - _CLOSING - _HELD - _OPENING
     return np.array([round(time * FPS) / FPS for time in times if time < last])
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animcore.direction import Direction
+from animcore.solvers.emotion import Mood
 from animcore.speech.prosody import FPS, Prosody, smooth
 
 FloatArray = NDArray[np.float32]
@@ -50,8 +51,8 @@ class HeadMotion:
         return self.neck + self.head
 
 
-def move(prosody: Prosody, direction: Direction) -> HeadMotion:
-    """Return the movement of neck and head for a voice."""
+def move(prosody: Prosody, direction: Direction, mood: Mood | None = None) -> HeadMotion:
+    """Return the movement of neck and head for a voice, in a mood."""
     generator = np.random.default_rng([direction.seed, STREAM])
     count = len(prosody.level)
     if not count:
@@ -62,6 +63,8 @@ def move(prosody: Prosody, direction: Direction) -> HeadMotion:
     degrees += _sway(prosody.times, generator) * talking[:, None]
     degrees[:, 0] += _nods(prosody, generator)
     degrees[:, 0] += _BREATH * np.sin(2 * np.pi * (_BREATH_RATE * prosody.times + generator.random()))
+    if mood is not None:
+        degrees = degrees * mood.movement[:, None] + mood.head
     limit = np.array(_LIMIT)
     strength = direction.strength("head") * direction.intensity
     radians = np.deg2rad(limit * np.tanh(strength * degrees / limit)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""A whole performance of a voice: speech, brows, head and eyes put together. This is what `animcore generate` runs."""
+"""A whole performance of a voice: speech, emotion, brows, head and eyes together; `animcore generate` runs it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from animcore.direction import Direction
 from animcore.motion import Event, Motion
 from animcore.names import ARKIT, ARKIT_INDEX
 from animcore.progress import Progress, part, silent
-from animcore.solvers import articulation, brows, gaze, head
+from animcore.solvers import articulation, brows, emotion, gaze, head
 from animcore.speech import prosody
 
 FloatArray = NDArray[np.float32]
@@ -41,13 +41,20 @@ def perform(clip: AudioClip, direction: Direction, progress: Progress = silent) 
     progress(_ARTICULATION, "Moving head and eyes")
     # how far the mouth is open tells speech from music and noise, whatever the strengths asked for
     heard = prosody.analyse(clip, speech.frame_count, _mouth(clip, direction, speech))
-    movement = head.move(heard, direction)
-    eyes = gaze.look(heard, movement.total, direction)
+    mood = emotion.mood(heard, direction)
+    movement = head.move(heard, direction, mood)
+    eyes = gaze.look(heard, movement.total, direction, mood)
     face = speech.arkit  # nobody else holds it: changed in place, since long talks are large
     assert face is not None
     face[:, _EYES] = 0.0
     np.maximum(face, eyes.weights, out=face)
     np.maximum(face, brows.raise_on_accents(heard, direction), out=face)
+    events = [Event("beat", "accent", time, time) for time, _ in heard.accents]
+    if mood is not None:
+        emotion.wear(face, mood, heard, direction)
+        events += emotion.events(mood)
+        assert speech.jaw_pose is not None
+        speech.jaw_pose[:, 0] = articulation.JAW_ANGLE * face[:, ARKIT_INDEX["jawOpen"]]
     progress(1.0, "Moving head and eyes")
     return replace(
         speech,
@@ -55,7 +62,7 @@ def perform(clip: AudioClip, direction: Direction, progress: Progress = silent) 
         neck_pose=movement.neck,
         head_pose=movement.head,
         eye_pose=eyes.pose,
-        events=tuple(Event("beat", "accent", time, time) for time, _ in heard.accents),
+        events=tuple(sorted(events, key=lambda event: event.start)),
     )
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from fractions import Fraction
 from pathlib import Path
 
@@ -31,7 +34,7 @@ def waving() -> Motion:
     pose[:, INDEX["left_shoulder"], 2], pose[:, INDEX["left_wrist"], 0] = -1.1, 0.8 * swing
     pose[:, INDEX["left_hip"], 0], pose[:, INDEX["left_knee"], 0] = -0.5 * swing, 0.6
     pose[:, INDEX["spine2"], 1], pose[:, INDEX["pelvis"], 1] = 0.4 * swing, 0.3 * swing
-    pose[:, INDEX["left_index1"], 2] = -0.5
+    pose[:, INDEX["spine1"], 0], pose[:, INDEX["left_index1"], 2] = 0.25 * swing, -0.5
     translation = np.linspace((0, 0, 0), (0.2, 0.05, 0.6), COUNT).astype(np.float32)
     return Motion(Fraction(24), body_pose=pose, translation=translation, arkit=np.zeros((COUNT, 52), np.float32))
 
@@ -167,77 +170,14 @@ def test_a_bvh_file_that_blender_writes_is_read(name, tmp_path):
     assert np.abs(moved).max() < 2e-3
 
 
-@pytest.fixture
-def rigify() -> bpy.types.Object:
-    """The control rig that Rigify makes of its human metarig."""
-    import addon_utils
-
-    if addon_utils.enable("rigify", default_set=True) is None:
+def test_a_generated_rigify_rig():
+    """The FK controls of a real Rigify rig bring its deform bones where SMPL-X's limbs point."""
+    script = Path(__file__).with_name("rigify_child.py")
+    run = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=240, check=False)
+    answers = [line for line in run.stdout.splitlines() if line.startswith("RESULT ")]
+    if not answers and "addon_enable" in run.stderr:
         pytest.skip("this Blender has no Rigify")
-    import rigify
-    from rigify.metarigs import human
-
-    rigify.register_rig_parameters()
-    meta = bpy.data.objects.new("metarig", bpy.data.armatures.new("metarig"))
-    bpy.context.scene.collection.objects.link(meta)
-    bpy.context.view_layer.objects.active = meta
-    bpy.ops.object.mode_set(mode="EDIT")
-    human.create(meta)
-    bpy.ops.object.mode_set(mode="OBJECT")
-    bpy.ops.pose.rigify_generate()
-    made = bpy.context.view_layer.objects.active
-    bpy.data.objects.remove(meta)
-    head().parent = made
-    return made
-
-
-def carriers(rig: bpy.types.Object) -> dict[str, str | None]:
-    """Which bone carries which, as the extension sees it."""
-    target = body.read(rig).retarget._target
-    return {name: target.names[above] if above >= 0 else None
-            for name, above in zip(target.names, target.parents, strict=True)}  # fmt: skip
-
-
-def test_a_rig_that_rigify_made(rigify):
-    motion = waving()
-    before = carriers(rigify)
-    assert before["f_index.01.L"] == "hand_fk.L"  # also while the limbs are on IK, as they are at first
-    assert rigify.pose.bones["upper_arm_parent.L"]["IK_FK"] == 0.0
-    take = keyed(rigify, motion)
-    assert any("IK_FK is at IK" in note for note in take.notes)
-    bpy.context.scene.frame_set(9)
-    assert carriers(rigify) == before  # also where a take plays already
-    for limb in ("upper_arm_parent", "thigh_parent"):
-        for side in "LR":
-            rigify.pose.bones[f"{limb}.{side}"]["IK_FK"] = 1.0
-    rigify.update_tag()
-    deform = {"shoulder": "upper_arm", "elbow": "forearm", "wrist": "hand", "hip": "thigh", "knee": "shin",
-              "ankle": "foot"}  # fmt: skip
-    wanted, turns = directions(motion), rotations.to_matrix(motion.body_pose)
-    to_blender = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
-    for frame in (1, 8, 15):
-        bpy.context.scene.frame_set(frame)
-        bones = rigify.evaluated_get(bpy.context.evaluated_depsgraph_get()).pose.bones
-
-        def place(joint: str, bones=bones) -> np.ndarray:
-            side, _, part = joint.partition("_")
-            return np.array(bones[f"DEF-{deform[part]}.{side[0].upper()}"].head)
-
-        def turned(name: str, bones=bones) -> np.ndarray:
-            return np.array((bones[name].matrix @ bones[name].bone.matrix_local.inverted()).to_3x3().normalized())
-
-        for (joint, end), ways in wanted.items():
-            cosine = rotations.normalized(place(end) - place(joint)) @ ways[frame - 1]
-            assert np.degrees(np.arccos(min(cosine, 1.0))) < 1.0, (joint, frame)
-        pelvis = turns[frame - 1, 0]
-        chest = pelvis @ turns[frame - 1, INDEX["spine2"]]
-        np.testing.assert_allclose(turned("DEF-spine"), to_blender @ pelvis @ to_blender.T, atol=0.02)
-        np.testing.assert_allclose(turned("DEF-spine.003"), to_blender @ chest @ to_blender.T, atol=0.02)
-        np.testing.assert_allclose(turned("DEF-spine.006"), to_blender @ chest @ to_blender.T, atol=0.02)
-    finger, knuckle = bones["DEF-f_index.01.L"], bones["DEF-hand.L"]
-    bent = (knuckle.matrix.inverted() @ finger.matrix).to_quaternion()
-    rest = (knuckle.bone.matrix_local.inverted() @ finger.bone.matrix_local).to_quaternion()
-    still = body.read(rigify).retarget.to_bones(np.zeros((1, 55, 3)), None)[0]
-    at_rest = still[0, list(body.read(rigify).bones).index("f_index.01.L")]
-    moved = rotations.multiply(rotations.inverse(at_rest), np.array(rest.inverted() @ bent))
-    assert np.linalg.norm(rotations.from_quaternion(moved)) == pytest.approx(0.5, abs=0.02)
+    assert answers, run.stderr[-2000:]
+    found = json.loads(answers[0].removeprefix("RESULT "))
+    assert max(found["worst"].values()) < 2.0, found["worst"]
+    assert any("IK_FK is at IK" in note for note in found["notes"])

@@ -11,8 +11,9 @@ import pytest
 from conftest import armature, generate, head, set_rate, settings
 from fake_engine import weights
 
+from animcore.direction import Direction
 from animcore.retarget.profiles import driving
-from blender_addon import keys, runner
+from blender_addon import keys, properties, runner
 
 RATES = [
     Fraction(24), Fraction(25), Fraction(30), Fraction(48), Fraction(60),
@@ -177,3 +178,11 @@ def test_shapes_named_in_other_ways_are_found(voice):
     found = points(curves['key_blocks["blendShape2.ARKit_MouthSmile_L"].value'])
     expected = weights(np.arange(49) / 24)[:, driving().shapes.index("mouthSmileLeft")]
     np.testing.assert_allclose(found[:, 1], expected, atol=2e-6)
+
+
+def test_the_emotion_that_is_chosen_is_asked_for(voice):
+    mine = settings()
+    assert properties.direction(mine)["emotions"] == []
+    mine.emotion, mine.emotion_intensity = "joy", 0.7
+    assert properties.direction(mine)["emotions"] == [{"emotion": "joy", "intensity": 0.7}]
+    assert [span.emotion for span in Direction.from_dict(properties.direction(mine)).emotions] == ["joy"]

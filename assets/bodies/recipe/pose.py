@@ -6,15 +6,10 @@ import numpy as np
 
 from animcore.bodies import rotations
 from animcore.names import SMPLX_JOINTS
+from animcore.retarget.skeletons import PARENTS
 
 FINGERS = ("index", "middle", "pinky", "ring", "thumb")
 SIDES = {"left": 1.0, "right": -1.0}
-# The parent of each joint, in the order of SMPLX_JOINTS, as the SMPL-X files have it.
-PARENTS: tuple[int, ...] = (
-    -1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19, 15, 15, 15,
-    20, 25, 26, 20, 28, 29, 20, 31, 32, 20, 34, 35, 20, 37, 38,
-    21, 40, 41, 21, 43, 44, 21, 46, 47, 21, 49, 50, 21, 52, 53,
-)  # fmt: skip
 _INDEX = {name: index for index, name in enumerate(SMPLX_JOINTS)}
 # How a T-pose points (X to the left, Y up, Z forward), for the left side; the right one is its mirror image.
 _ALONG = {
