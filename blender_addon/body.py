@@ -20,6 +20,7 @@ from animcore.retarget.skeletons import Retarget, Skeleton, grounded, open_body_
 from . import rigs
 
 _TRIAL = 0.2  # radians that a control is turned by
+_CARRIED = 0.4  # of a turn that has to arrive; some necks follow the chest by half
 _SWITCH = "IK_FK"  # Rigify's property: 0 the limb hangs on its hand or foot, 1 it turns joint by joint
 
 
@@ -88,7 +89,7 @@ def _carriers(armature: bpy.types.Object, names: list[str]) -> dict[str, str | N
         for name in names:
             pose[name].matrix_basis = Matrix.Rotation(_TRIAL, 4, "X")
             for other, turned in _orientations(armature, names).items():
-                if other != name and _angle(still[other], turned) > _TRIAL / 2:
+                if other != name and _angle(still[other], turned) > _TRIAL * _CARRIED:
                     carried[other].add(name)
             pose[name].matrix_basis = Matrix()
     finally:

@@ -14,7 +14,6 @@ Array = NDArray[np.float64]
 
 _STILL = 1e-9  # radians below which a rotation has no axis
 _NECK_SHARE = 0.4  # of a head rotation that comes without its own neck track
-_SNAP = np.cos(np.radians(25.0))  # how near to a straight axis one of a skeleton must be to be taken as that axis
 
 
 def local_rotations(poses: NDArray, rest: Array, character_axes: Array) -> Array:
@@ -108,32 +107,6 @@ def angles_and_axes(vectors: NDArray) -> Array:
     turned = np.einsum("tk,tk->t", axes[1:], axes[:-1]) < 0.0
     sign = np.concatenate(([1.0], np.where(np.cumsum(turned) % 2, -1.0, 1.0)))
     return np.hstack(((angle * sign)[:, None], axes * sign[:, None]))
-
-
-def character_axes(left: Array, up: Array) -> Array | None:
-    """Build (3, 3) columns left, up, forward from rough directions (3,), or None where they say nothing.
-
-    A skeleton's own line from hips to head leans a little; axes that are nearly straight are taken as straight.
-    """
-    y_axis = _straightened(up)
-    if y_axis is None:
-        return None
-    x_axis = _straightened(left - y_axis * (left @ y_axis))
-    if x_axis is None:
-        return None
-    x_axis = x_axis - y_axis * (x_axis @ y_axis)
-    x_axis /= np.linalg.norm(x_axis)
-    return np.column_stack((x_axis, y_axis, np.cross(x_axis, y_axis)))
-
-
-def _straightened(direction: Array) -> Array | None:
-    """A unit vector along a direction (3,), or along the axis that it is near to; None where it has no length."""
-    length = np.linalg.norm(direction)
-    if length < _STILL:
-        return None
-    unit = direction / length
-    nearest = int(np.argmax(np.abs(unit)))
-    return np.eye(3)[nearest] * np.sign(unit[nearest]) if abs(unit[nearest]) > _SNAP else unit
 
 
 def _matrices(rotations: Array) -> Array:

@@ -13,14 +13,14 @@ from dataclasses import dataclass, field, replace
 import bpy
 import numpy as np
 
-from animcore.retarget import matching
+from animcore.retarget import matching, skeletons
 from animcore.retarget.face import FaceMap, coverage
 from animcore.retarget.profiles import driving, find_bones
 from animcore.retarget.proposal import Entry, Proposal, from_profile, propose
 from animcore.retarget.reference import reference
 from animcore.retarget.sources import SOURCES
 
-from . import maps, pose
+from . import maps
 from .errors import AddonError
 
 MARK = "animcore_character"  # custom property of the default character's armature or collection
@@ -182,7 +182,7 @@ def character_axes(armature: bpy.types.Object) -> np.ndarray:
     if pairs and head is not None:
         left = sum((heads[a] - heads[b] for a, b in pairs), np.zeros(3))
         centre = (np.mean([heads[a] + heads[b] for a, b in pairs], axis=0)) / 2.0
-        if (axes := pose.character_axes(left, heads[head] - centre)) is not None:
+        if (axes := skeletons.character_axes(left, heads[head] - centre)) is not None:
             return axes
     world = np.array(armature.matrix_world.to_3x3().normalized())
     return world.T @ np.column_stack(((1.0, 0.0, 0.0), (0.0, 0.0, 1.0), (0.0, -1.0, 0.0)))

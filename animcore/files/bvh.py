@@ -1,8 +1,9 @@
 """BVH (Biovision): the body as a tree of joints with Euler angles, read by nearly every program that moves bodies.
 
 Written are the 55 joints of SMPL-X with the offsets of the open body in its T-pose, in centimetres and degrees, as most
-programs expect; angles stand in the order Z, X, Y. Read is any tree in any order of channels, in centimetres, metres or
-inches by its height: joints of a known skeleton (Mixamo, CMU, Unreal ...; rigs/*.toml) are turned into those of SMPL-X.
+programs expect; angles stand in the order Z, X, Y. Read is any tree in any order of channels, with any axis up, in
+centimetres, metres or inches by its height: joints of a known skeleton (Mixamo, CMU, Unreal ...; rigs/*.toml) are
+turned into those of SMPL-X.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from animcore.motion import Motion
 from animcore.names import SMPLX_JOINTS
 from animcore.rates import exact_rate
 from animcore.retarget import bone_names
-from animcore.retarget.skeletons import PARENTS, Retarget, Skeleton, open_body_joints
+from animcore.retarget.skeletons import PARENTS, Retarget, Skeleton, axes_of, open_body_joints
 
 _ORDER = "ZXY"
 _CENTIMETRES = 100.0
@@ -34,6 +35,13 @@ _TALL = (1.0, 2.3)  # metres of a person, from the lowest joint to the highest
 _UNITS = {"metres": 1.0, "centimetres": 0.01, "inches": 0.0254, "millimetres": 0.001}
 _AXES = {"X": 0, "Y": 1, "Z": 2}
 _DEEPEST = 200
+_MOST_CHANNELS = 12  # of a joint; three of each kind are usual
+_LITTLE = 2 * np.pi  # angles that never exceed it are hardly degrees
+_STRAIGHT = np.cos(np.radians(15))  # how near to the T-pose arms must be for joints to turn as SMPL-X's do
+_RATES = (
+    *(Fraction(rate) for rate in range(1, 1001)),
+    *(Fraction(base * 1000, 1001) for base in (24, 30, 48, 60, 120)),
+)
 
 
 @dataclass
@@ -117,34 +125,112 @@ def read(path: Path, setup: Setup) -> Sheet:
         raise InputError(f"{path.name} is no BVH file: it has no HIERARCHY and MOTION.")
     joints = _joints(head.split(), path)
     table, rate = _frames(tail, sum(len(joint.channels) for joint in joints), path)
-    turns, places = _turns(joints, table, path)
-    unit, notes = _unit(joints, path)
-    by_name = {joint.name: index for index, joint in enumerate(joints)}
-    if set(SMPLX_JOINTS) <= by_name.keys():
+    turns, moves = _turns(joints, table, path)
+    figure = _figure(joints, path)
+    unit, notes = _unit(figure, path)
+    if figure.is_smplx:
+        by_name = {name: index for index, name in enumerate(figure.names)}
         curves: dict[str, Array] = {name: turns[:, by_name[name]] for name in SMPLX_JOINTS}
-        return Sheet(rate, 0.0, curves | {_PLACE: places * unit - open_body_joints()[0]}, notes=notes)
-    return _of_another(joints, turns, places * unit, unit, rate, notes, path)
+        way = _place(joints, turns, moves, 0) * unit - open_body_joints()[0]
+        return Sheet(rate, 0.0, curves | {_PLACE: way}, notes=notes)
+    retarget = Retarget(figure.skeleton(unit), figure.found, open_body_joints())
+    root = retarget.root or 0
+    way = (_place(joints, turns, moves, root) - figure.heads[root]) * unit
+    body, moved = retarget.from_bones(rotations.matrix_to_quaternion(turns), way)
+    curves = dict(zip(SMPLX_JOINTS, np.moveaxis(rotations.to_matrix(body), 1, 0), strict=True))
+    said = f"{path.name} has the joints of {figure.found.profile}, which were turned into those of SMPL-X."
+    notes += (said, *_radian_notes(joints, table, path), *figure.found.lacks)
+    return Sheet(rate, 0.0, curves | {_PLACE: moved}, notes=notes)
 
 
-def _of_another(
-    joints: list[Joint], turns: Array, places: Array, unit: float, rate: Fraction, notes: tuple[str, ...], path: Path
-) -> Sheet:
-    """The joints of SMPL-X from those of another known skeleton."""
-    found = bone_names.find([joint.name for joint in joints])
+@dataclass(frozen=True)
+class _Figure:
+    """The joints of a file at rest: heads (J, 3) in its axes and unit, (3, 3) the figure's left, up and forward."""
+
+    names: tuple[str, ...]
+    parents: tuple[int, ...]
+    heads: Array
+    axes: Array
+    found: bone_names.BoneNames
+
+    @property
+    def is_smplx(self) -> bool:
+        """Whether the joints are SMPL-X's and turn as these do: from its T-pose, about its axes."""
+        if self.names[0] != SMPLX_JOINTS[0] or not set(SMPLX_JOINTS) <= set(self.names):
+            return False
+        limbs = [(f"{side}_{a}", f"{side}_{b}") for side in ("left", "right")
+                 for a, b in (("shoulder", "elbow"), ("elbow", "wrist"), ("hip", "knee"))]  # fmt: skip
+        return all(self._way(one, other) > _STRAIGHT for one, other in limbs)
+
+    def _way(self, joint: str, end: str) -> float:
+        """The cosine between a limb here and SMPL-X's."""
+        mine = self.heads[self.names.index(end)] - self.heads[self.names.index(joint)]
+        places = open_body_joints()
+        theirs = places[SMPLX_JOINTS.index(end)] - places[SMPLX_JOINTS.index(joint)]
+        return float(rotations.normalized(mine) @ rotations.normalized(theirs))
+
+    def skeleton(self, unit: float) -> Skeleton:
+        """The same in metres and the engine's axes."""
+        rest = np.tile(np.eye(4), (len(self.names), 1, 1))
+        rest[:, :3, :3] = self.axes.T
+        rest[:, :3, 3] = self.heads @ self.axes * unit
+        return Skeleton(self.names, self.parents, rest)
+
+
+def _figure(joints: list[Joint], path: Path) -> _Figure:
+    """Find out whose joints they are, and where the figure looks.
+
+    Raises:
+        InputError: where it is no known body, or does not stand at rest.
+    """
+    heads = np.zeros((len(joints), 3))
+    for index, joint in enumerate(joints):
+        heads[index] = joint.offset + (heads[joint.parent] if joint.parent >= 0 else 0.0)
+    names = tuple(joint.name for joint in joints)
+    found = bone_names.find(names)
     if not found.chains:
         raise InputError(
-            f"{path.name} has a skeleton whose joints are not known ({joints[0].name} ...); see docs/rigs.md."
+            f"{path.name} has a skeleton whose joints are not known ({names[0]} ...); see docs/skeletons.md."
         )
-    rest = np.tile(np.eye(4), (len(joints), 1, 1))
-    for index, joint in enumerate(joints):
-        rest[index, :3, 3] = joint.offset * unit + (rest[joint.parent, :3, 3] if joint.parent >= 0 else 0.0)
-    target = Skeleton(tuple(joint.name for joint in joints), tuple(joint.parent for joint in joints), rest)
-    retarget = Retarget(target, found, open_body_joints())
-    body, way = retarget.from_bones(rotations.matrix_to_quaternion(turns), places - rest[0, :3, 3])
-    turned = rotations.to_matrix(body)
-    curves: dict[str, Array] = {name: turned[:, index] for index, name in enumerate(SMPLX_JOINTS)}
-    said = f"{path.name} has the joints of {found.profile}, which were turned into those of SMPL-X."
-    return Sheet(rate, 0.0, curves | {_PLACE: way}, notes=(*notes, said, *found.lacks))
+    places = {joint: heads[names.index(bones[0])] for joint, bones in found.chains.items()}
+    axes = axes_of(places)
+    if axes is None:
+        axes = np.eye(3)
+    feet = [
+        places[joint] - places["pelvis"]
+        for joint in ("left_ankle", "right_ankle")
+        if {joint, "pelvis"} <= places.keys()
+    ]
+    if any(foot @ axes[:, 1] > -0.5 * np.linalg.norm(foot) for foot in feet):
+        raise InputError(
+            f"{path.name} has a figure that does not stand at rest: its legs do not point away from its head; export "
+            "it with a T-pose or an A-pose as its rest pose."
+        )
+    return _Figure(names, tuple(joint.parent for joint in joints), heads, axes, found)
+
+
+def _place(joints: list[Joint], turns: Array, moves: list[Array], joint: int) -> Array:
+    """(T, 3) where a joint goes, in the file's unit: it may hang below others that move."""
+    way = [joint]
+    while joints[way[0]].parent >= 0:
+        way.insert(0, joints[way[0]].parent)
+    place, turned = np.zeros((len(turns), 3)), np.tile(np.eye(3), (len(turns), 1, 1))
+    for index in way:
+        place = place + np.einsum("tij,tj->ti", turned, np.broadcast_to(moves[index], place.shape))
+        turned = turned @ turns[:, index]
+    return place
+
+
+def _radian_notes(joints: list[Joint], table: Array, path: Path) -> tuple[str, ...]:
+    """Say where angles look like radians: BVH has no word for its unit."""
+    turning = np.array([channel[1:].lower() == "rotation" for joint in joints for channel in joint.channels])
+    most = float(np.abs(table[:, turning]).max(initial=0.0))
+    if not 0.3 < most <= _LITTLE:
+        return ()
+    return (
+        f"{path.name} has no angle above {most:.2f}: they were taken for degrees; if the figure hardly moves, they are "
+        "radians, and another program must write them as degrees.",
+    )
 
 
 def _joints(words: list[str], path: Path) -> list[Joint]:
@@ -181,6 +267,8 @@ def _taken(words: list[str], place: int, joints: list[Joint], open_ones: list[in
         return place + 4
     if word == "CHANNELS":
         count = int(words[place + 1])
+        if not 0 <= count <= _MOST_CHANNELS:
+            raise ValueError(f"a joint of {count} channels")
         joints[open_ones[-1]].channels = words[place + 2 : place + 2 + count]
         return place + 2 + count
     if word == "}":
@@ -193,7 +281,8 @@ def _frames(text: str, width: int, path: Path) -> tuple[Array, Fraction]:
     lines = [line for line in text.splitlines() if line.strip()]
     try:
         count = int(lines[0].split(":")[1])
-        seconds = float(lines[1].split(":")[1])
+        written = lines[1].split(":")[1].strip()
+        seconds = float(written)
         numbers = np.array(" ".join(lines[2:]).split(), np.float64)
     except (IndexError, ValueError) as error:
         raise InputError(f"{path.name} is broken: its frames cannot be read ({error}).") from error
@@ -205,13 +294,23 @@ def _frames(text: str, width: int, path: Path) -> tuple[Array, Fraction]:
         )
     if not np.isfinite(numbers).all():
         raise InputError(f"{path.name} holds values that are not numbers (NaN or infinite).")
-    return numbers.reshape(count, width), exact_rate(1 / seconds)
+    return numbers.reshape(count, width), _rate(written)
 
 
-def _turns(joints: list[Joint], table: Array, path: Path) -> tuple[Array, Array]:
-    """(T, J, 3, 3) local turns of the joints, and (T, 3) places of the root in the file's unit."""
+def _rate(written: str) -> Fraction:
+    """Frames a second from the seconds of one, of which programs write few digits: 0.008333 means 120."""
+    seconds, step = float(written), 10.0 ** -len(written.partition(".")[2])
+    for off in (step / 2, step) if "e" not in written.lower() else ():  # rounded, or cut off
+        fitting = [one for one in _RATES if abs(1 / one - seconds) <= off * 1.001]
+        if 0 < len(fitting) < 4:
+            return min(fitting, key=lambda one: (one.denominator, abs(one - 1 / seconds)))
+    return exact_rate(1 / seconds)
+
+
+def _turns(joints: list[Joint], table: Array, path: Path) -> tuple[Array, list[Array]]:
+    """(T, J, 3, 3) turns of the joints, and their places (T, 3) or (3,) on their parents in the file's unit."""
     turns = np.tile(np.eye(3), (len(table), len(joints), 1, 1))
-    places = np.tile(joints[0].offset, (len(table), 1))
+    moves: list[Array] = [joint.offset for joint in joints]
     first = 0
     for index, joint in enumerate(joints):
         for channel in joint.channels:
@@ -222,18 +321,16 @@ def _turns(joints: list[Joint], table: Array, path: Path) -> tuple[Array, Array]
                 vectors = np.zeros((len(table), 3))
                 vectors[:, axis] = np.radians(table[:, first])
                 turns[:, index] = turns[:, index] @ rotations.to_matrix(vectors)
-            elif index == 0:
-                places[:, axis] = table[:, first]
+            else:
+                moves[index] = np.array(np.broadcast_to(moves[index], (len(table), 3)))
+                moves[index][:, axis] = table[:, first]
             first += 1
-    return turns, places
+    return turns, moves
 
 
-def _unit(joints: list[Joint], path: Path) -> tuple[float, tuple[str, ...]]:
+def _unit(figure: _Figure, path: Path) -> tuple[float, tuple[str, ...]]:
     """Metres in a unit of the file, by the height of the skeleton, and what was noticed."""
-    heights = np.zeros(len(joints))
-    for index, joint in enumerate(joints):
-        heights[index] = (heights[joint.parent] if joint.parent >= 0 else 0.0) + joint.offset[1]
-    tall = float(np.ptp(heights))
+    tall = float(np.ptp(figure.heads @ figure.axes[:, 1]))
     for name, unit in _UNITS.items():
         if _TALL[0] <= tall * unit <= _TALL[1]:
             said = f"{path.name} is in {name}: its skeleton is {tall:g} high."

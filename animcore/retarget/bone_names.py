@@ -16,6 +16,7 @@ from animcore.retarget.profiles import RIGS
 _SPINE = "spine"
 _TWIST = "_twist"
 _SIDES = ("left", "right")
+_PREFIX = re.compile(r"^(?:mixamorig|bip|character)\d*[ _]?")  # of every bone of a character, with its number
 _NUMBERED = re.compile(r"\.\d{3}$")
 _FEWEST = 8  # joints; with fewer it is no body
 # Joints whose absence is told, in words of the body.
@@ -110,8 +111,8 @@ def _found(wanted: str, exact: Mapping[str, str], names: Sequence[str]) -> str |
 
 
 def _bare(name: str) -> str:
-    """A name without its namespace (`mixamorig9:`) and case."""
-    return name.rpartition(":")[2].lower()
+    """A name without its namespace (`mixamorig9:`), its character's prefix (`Bip001 `) and case."""
+    return _PREFIX.sub("", name.rpartition(":")[2].lower()).replace(" ", "_")
 
 
 def _lacks(chains: Mapping[str, tuple[str, ...]], spine: tuple[str, ...]) -> tuple[str, ...]:

@@ -2,15 +2,16 @@
 
 A joint of SMPL-X turns from its T-pose; the bones of a character turn from whatever pose its artist built it in, about
 axes of their own. Each bone that stands for a joint is therefore first brought into the T-pose: arms, legs and fingers
-by the directions of their bones, hands by the plane of their knuckles, while trunk, head and feet keep how they stand.
-From there it turns as the joint does. Spines of any number of bones share the bend of SMPL-X's three; twist bones and
-limbs of several bones take the roll of their limb bit by bit (swing and twist).
+by the directions of their bones, each after the one above it so that elbows and knees do not roll, hands by the plane
+of their knuckles, while trunk, head and feet keep how they stand. From there it turns as the joint does. Spines of any
+number of bones share the bend of SMPL-X's three; twist bones and limbs of several bones take the roll of their limb bit
+by bit (swing and twist).
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -38,6 +39,10 @@ _FINGERS = ("index", "middle", "pinky", "ring", "thumb")
 _NEXT = {"collar": "shoulder", "shoulder": "elbow", "elbow": "wrist", "hip": "knee", "knee": "ankle"} | {
     f"{finger}{part}": f"{finger}{part + 1}" for finger in _FINGERS for part in (1, 2)
 }
+# What is brought into the T-pose first and carries the bone along: a bent elbow opens like an elbow.
+_BEFORE = {"shoulder": "collar", "elbow": "shoulder", "knee": "hip"}
+_COLLAR_SHARE = 0.25  # of the way an arm is lifted into the T-pose, at most, that its collar bone is
+_SNAP = np.cos(np.radians(25.0))  # how near to a straight axis one of a skeleton must be to be taken as that axis
 _ROLLS = ("shoulder", "hip")  # limbs whose own roll their bones share
 _ROLLED_BY = {"elbow": "wrist", "knee": "ankle"}  # limbs whose bones share the roll of the joint behind
 
@@ -84,7 +89,8 @@ class Bone:
         joint: the joint of SMPL-X that it turns with.
         fitted: (3, 3) brings it from its rest pose into the T-pose.
         share: how much of the bend of the spine or the neck, or of the roll of its limb, has been made up to it.
-        main: whether the joint is where it is: the last one of its joint's bones.
+        main: whether it turns just as the joint does: the last one of its joint's bones, and in forearms and shins,
+            whose roll comes from the hand or foot, the first one.
     """
 
     index: int
@@ -134,21 +140,22 @@ class Retarget:
 
         Returns:
             (T, B, 4) unit quaternions of every bone from its rest pose in its own axes, continuous over time, and
-            (T, 3) the location of the root bone in its own axes, metres.
+            (T, 3) the location of the root bone in its own axes, metres; 0 without a translation.
         """
         turned = dict(zip(SMPLX_JOINTS, np.moveaxis(_globals(body_pose), 1, 0), strict=True))
-        wanted = {bone.index: self._orientation(bone, turned) for bone in self.bones}
-        axes, count = self._target.axes, len(body_pose)
+        taking, axes, count = {bone.index: bone for bone in self.bones}, self._target.axes, len(body_pose)
         posed = np.empty((len(axes), count, 3, 3))
-        basis = np.empty((len(axes), count, 3, 3))
+        quaternions = np.empty((count, len(axes), 4))
         for index, parent in enumerate(self._target.parents):
             carried = (
                 posed[parent] @ axes[parent].T @ axes[index] if parent >= 0 else np.tile(axes[index], (count, 1, 1))
             )
-            posed[index] = wanted.get(index, carried)
-            basis[index] = np.swapaxes(carried, -1, -2) @ posed[index]
-        quaternions = rotations.continuous(np.moveaxis(rotations.matrix_to_quaternion(basis), 0, 1))
-        moved = np.zeros((count, 3)) if translation is None else np.asarray(translation, np.float64) * self.scale
+            posed[index] = self._orientation(taking[index], turned) if index in taking else carried
+            quaternions[:, index] = rotations.matrix_to_quaternion(np.swapaxes(carried, -1, -2) @ posed[index])
+        quaternions = rotations.continuous(quaternions)
+        moved = np.zeros((count, 3))
+        if translation is not None:
+            moved = np.asarray(translation, np.float64) * self.scale + self._sway(turned["pelvis"], posed)
         return quaternions, moved @ axes[self.root] if self.root is not None else moved
 
     def from_bones(
@@ -181,16 +188,43 @@ class Retarget:
         ]
         moved = np.asarray(location, np.float64)
         moved = moved @ axes[self.root].T if self.root is not None else moved
-        return rotations.from_matrix(np.stack(local, 1)), moved / self.scale
+        return rotations.from_matrix(np.stack(local, 1)), (moved - self._sway(turned["pelvis"], posed)) / self.scale
+
+    def _sway(self, pelvis: Array, posed: Array) -> Array:
+        """(T, 3) what the root has to move where the pelvis turns, so that the legs hang where SMPL-X's do.
+
+        Skeletons have their root at the pelvis, the waist or the floor; the hip joints are in the same place in all.
+
+        Args:
+            pelvis: (T, 3, 3) turns of SMPL-X's pelvis.
+            posed: (B, T, 3, 3) world orientations of the bones.
+        """
+        joints = ("left_hip", "right_hip")
+        if self.root is None or not set(joints) <= self._chains.keys():
+            return np.zeros((len(pelvis), 3))
+        theirs = np.mean([self._source[INDEX[joint]] for joint in joints], 0) - self._source[INDEX["pelvis"]]
+        mine = np.mean([self._swung(self._chains[joint][0], posed) for joint in joints], 0)
+        moved: Array = (pelvis - np.eye(3)) @ theirs * self.scale - mine
+        return moved
+
+    def _swung(self, bone: int, posed: Array) -> Array:
+        """(T, 3) how far the bones above it carry the head of a bone by turning alone."""
+        moved, heads = np.zeros((posed.shape[1], 3)), self._target.heads
+        while (above := self._target.parents[bone]) >= 0:
+            turned = posed[above] @ self._target.axes[above].T - np.eye(3)
+            moved += turned @ (heads[bone] - heads[above])
+            bone = above
+        return moved
 
     def _make(self, twists: dict[str, list[int]]) -> Iterator[Bone]:
         for joint, chain in self._chains.items():
             rolled = joint.rpartition("_")[2] in _ROLLED_BY
             for number, index in enumerate(chain):
                 share = number / len(chain) if rolled else (number + 1) / len(chain)
-                yield Bone(index, joint, self._fitted(joint), share, number == len(chain) - 1)
-        for number, index in enumerate(self._spine):
-            yield Bone(index, "spine3", np.eye(3), (number + 1) / len(self._spine), False)
+                main = number == 0 if rolled else number == len(chain) - 1
+                yield Bone(index, joint, self._fitted(joint), share, main)
+        for index, share in zip(self._spine, _stations(len(self._spine)), strict=True):
+            yield Bone(index, "spine3", np.eye(3), share, False)
         for joint, beside in twists.items():
             for index in beside if joint in self._chains else ():
                 yield Bone(index, joint, self._fitted(joint), self._along(joint, index), False)
@@ -200,24 +234,25 @@ class Retarget:
         side, _, part = bone.joint.rpartition("_")
         turn = turned[bone.joint]
         if bone.joint == "spine3" and not bone.main:
-            turn = _between([turned[joint] for joint in _SPINE], bone.share)
+            turn = _between([turned[joint] for joint in _SPINE], np.linspace(0, 1, len(_SPINE)), bone.share)
         elif bone.joint == "neck" and bone.share < 1:
-            turn = _between([turned["spine3"], turn], bone.share)
+            turn = _between([turned["spine3"], turn], np.array([0.0, 1.0]), bone.share)
         elif part in _ROLLS and bone.share < 1:
             above = turned[SMPLX_JOINTS[PARENTS[INDEX[bone.joint]]]]
-            swing, twist = self._split(np.swapaxes(above, -1, -2) @ turn, bone.joint)
-            turn = above @ swing @ _part(twist, bone.share)
+            swing, roll = self._split(np.swapaxes(above, -1, -2) @ turn, bone.joint)
+            turn = above @ swing @ rotations.to_matrix(roll * bone.share)
         elif part in _ROLLED_BY and bone.share > 0:
-            _, twist = self._split(np.swapaxes(turn, -1, -2) @ turned[f"{side}_{_ROLLED_BY[part]}"], bone.joint)
-            turn = turn @ _part(twist, bone.share)
+            _, roll = self._split(np.swapaxes(turn, -1, -2) @ turned[f"{side}_{_ROLLED_BY[part]}"], bone.joint)
+            turn = turn @ rotations.to_matrix(roll * bone.share)
         found: Array = turn @ bone.fitted @ self._target.axes[bone.index]
         return found
 
     def _split(self, turn: Array, joint: str) -> tuple[Array, Array]:
-        """Swing and twist (T, 3, 3) about the limb of a joint in the T-pose."""
+        """The swing (T, 3, 3) of a limb and its roll (T, 3), axis-angle about its line in the T-pose, without jumps."""
         along = rotations.normalized(self._source[INDEX[_end(joint)]] - self._source[INDEX[joint]])
         swing, twist = rotations.swing_and_twist(rotations.matrix_to_quaternion(turn), along)
-        return rotations.quaternion_to_matrix(swing), rotations.quaternion_to_matrix(twist)
+        angle = np.unwrap(rotations.from_quaternion(twist) @ along)  # a part of a roll that jumps would jump too
+        return rotations.quaternion_to_matrix(swing), angle[:, None] * along
 
     def _spine_joints(self, posed: Array, pelvis: Array | None) -> dict[str, Array]:
         """The three joints of the spine from however many bones there are."""
@@ -225,7 +260,8 @@ class Retarget:
             return {}
         axes = self._target.axes
         turns = [pelvis, *(posed[index] @ axes[index].T for index in self._spine)]
-        return {joint: _between(turns, number / 3) for number, joint in enumerate(_SPINE) if number}
+        stations = np.concatenate(([0.0], _stations(len(self._spine))))
+        return {joint: _between(turns, stations, number / 3) for number, joint in enumerate(_SPINE) if number}
 
     def _fitted(self, joint: str) -> Array:
         """(3, 3) the turn from the rest pose into the T-pose, for the bones of one joint."""
@@ -239,11 +275,34 @@ class Retarget:
             return np.eye(3)
         now = self._target.heads[self._chains[_end(joint)][0]] - self._target.heads[self._chains[joint][0]]
         wanted = self._source[INDEX[_end(joint)]] - self._source[INDEX[joint]]
-        # a finger goes with its hand first, so that it rolls as the hand does
-        base = self._fitted(f"{side}_wrist") if part[:-1] in _FINGERS else np.eye(3)
-        turn = rotations.between(base @ rotations.normalized(now), rotations.normalized(wanted))
-        fitted: Array = rotations.quaternion_to_matrix(turn) @ base
+        base = self._carried(side, part)
+        turn = rotations.from_quaternion(
+            rotations.between(base @ rotations.normalized(now), rotations.normalized(wanted))
+        )
+        if part == "collar":
+            turn *= self._collar_share(side, float(np.linalg.norm(turn)))
+        fitted: Array = rotations.to_matrix(turn) @ base
         return fitted
+
+    def _carried(self, side: str, part: str) -> Array:
+        """(3, 3) the turn into the T-pose of what a joint hangs on; a finger goes with its hand."""
+        if part[:-1] in _FINGERS:
+            return self._fitted(f"{side}_wrist" if part.endswith("1") else f"{side}_{part[:-1]}1")
+        return self._fitted(f"{side}_{_BEFORE[part]}") if part in _BEFORE else np.eye(3)
+
+    def _collar_share(self, side: str, angle: float) -> float:
+        """How much of its way (radians) a collar bone goes.
+
+        Skeletons put its joint in different places, so that its direction says little. It rises where the arm does.
+        """
+        joints = [f"{side}_shoulder", f"{side}_elbow"]
+        if joints[1] not in self._chains:
+            return 0.0
+        mine = np.subtract(*(self._target.heads[self._chains[joint][0]] for joint in reversed(joints)))
+        theirs = np.subtract(*(self._source[INDEX[joint]] for joint in reversed(joints)))
+        cosine = rotations.normalized(mine) @ rotations.normalized(theirs)
+        lifted = float(np.arccos(np.clip(cosine, -1.0, 1.0)))
+        return min(1.0, _COLLAR_SHARE * lifted / max(angle, 1e-9))
 
     def _hand(self, side: str) -> Array | None:
         """(3, 3) the turn of a hand by its middle finger and the way across its knuckles; None without fingers."""
@@ -270,6 +329,42 @@ class Retarget:
         theirs = [self._source[INDEX[joint]] for joint in joints if joint in self._chains]
         lengths = [sum(float(np.linalg.norm(b - a)) for a, b in pairwise(way)) for way in (mine, theirs)]
         return lengths[0] / lengths[1]
+
+
+def character_axes(left: Array, up: Array) -> Array | None:
+    """Build (3, 3) columns left, up, forward from rough directions (3,), or None where they say nothing.
+
+    A skeleton's own line from hips to head leans a little; axes that are nearly straight are taken as straight.
+    """
+    y_axis = _straightened(up)
+    if y_axis is None:
+        return None
+    x_axis = _straightened(left - y_axis * (left @ y_axis))
+    if x_axis is None:
+        return None
+    x_axis = rotations.normalized(x_axis - y_axis * (x_axis @ y_axis))
+    return np.column_stack((x_axis, y_axis, np.cross(x_axis, y_axis)))
+
+
+def axes_of(places: Mapping[str, Array]) -> Array | None:
+    """(3, 3) columns left, up, forward of a figure by the places (3,) of its joints; None where they do not say."""
+    pairs = [(f"left_{joint}", f"right_{joint}") for joint in ("hip", "shoulder")]
+    pairs = [pair for pair in pairs if set(pair) <= places.keys()]
+    if not pairs or not {"left_hip", "right_hip", "head"} <= places.keys():
+        return None
+    left = np.sum([places[one] - places[other] for one, other in pairs], 0)
+    return character_axes(left, places["head"] - (places["left_hip"] + places["right_hip"]) / 2)
+
+
+def _straightened(direction: Array) -> Array | None:
+    """A unit vector along a direction (3,), or along the axis that it is near to; None where it has no length."""
+    length = float(np.linalg.norm(direction))
+    if length < 1e-9:
+        return None
+    unit: Array = direction / length
+    nearest = int(np.argmax(np.abs(unit)))
+    straight: Array = np.eye(3)[nearest] * np.sign(unit[nearest])
+    return straight if abs(unit[nearest]) > _SNAP else unit
 
 
 def grounded(body_pose: NDArray[np.floating[Any]], translation: NDArray[np.floating[Any]]) -> Array:
@@ -308,17 +403,21 @@ def _palm(wrist: Array, middle: Array, index: Array, pinky: Array) -> Array:
     return np.stack([out, across, np.cross(out, across)], 1)
 
 
-def _between(turns: list[Array], share: float) -> Array:
-    """(T, 3, 3) the turn at a share 0..1 of the way through evenly spaced turns."""
-    place = share * (len(turns) - 1)
-    before = min(int(place), len(turns) - 2)
+def _stations(count: int) -> Array:
+    """(count,) how far up the spine, 0..1, each of its bones is; of three or more, three turn just as SMPL-X's do."""
+    bones = np.arange(1, count + 1)
+    if count < len(_SPINE) - 1:
+        return bones / count
+    thirds = np.arange(len(_SPINE)) / (len(_SPINE) - 1)
+    return np.interp(bones, np.round(thirds * count), thirds)
+
+
+def _between(turns: list[Array], stations: Array, share: float) -> Array:
+    """(T, 3, 3) the turn at a share 0..1 of the way through turns that stand at the stations."""
+    before = int(np.clip(np.searchsorted(stations, share) - 1, 0, len(turns) - 2))
     first, second = (rotations.matrix_to_quaternion(turn) for turn in turns[before : before + 2])
-    return rotations.quaternion_to_matrix(rotations.slerp(first, second, np.asarray(place - before)))
-
-
-def _part(turn: Array, share: float) -> Array:
-    """(T, 3, 3) a share of a turn about its own axis."""
-    return rotations.to_matrix(rotations.from_matrix(turn) * share)
+    part = (share - stations[before]) / (stations[before + 1] - stations[before])
+    return rotations.quaternion_to_matrix(rotations.slerp(first, second, np.asarray(part)))
 
 
 def _globals(body_pose: NDArray[np.floating[Any]]) -> Array:

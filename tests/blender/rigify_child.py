@@ -22,9 +22,39 @@ from test_body import directions, waving  # noqa: E402
 
 import blender_addon  # noqa: E402
 from animcore.bodies import rotations  # noqa: E402
+from animcore.retarget.skeletons import INDEX, PARENTS, open_body_joints  # noqa: E402
 from blender_addon import rigs, takes  # noqa: E402
 
+TO_BLENDER = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
+TRUNK = {"DEF-spine": "pelvis", "DEF-spine.003": "spine3", "DEF-spine.006": "head"}
 LIMBS = {"shoulder": "upper_arm", "elbow": "forearm", "wrist": "hand", "hip": "thigh", "knee": "shin", "ankle": "foot"}
+
+
+def turned(bone: bpy.types.PoseBone) -> np.ndarray:
+    """(3, 3) how far a bone has turned from its rest pose."""
+    return np.array((bone.matrix @ bone.bone.matrix_local.inverted()).to_3x3().normalized())
+
+
+def degrees(turn: np.ndarray) -> float:
+    return float(np.degrees(np.linalg.norm(rotations.from_matrix(turn))))
+
+
+def world(pose: np.ndarray, joint: int) -> np.ndarray:
+    """(3, 3) the turn of a joint in the world, from a pose (55, 3)."""
+    own = rotations.to_matrix(pose[joint])
+    return world(pose, PARENTS[joint]) @ own if PARENTS[joint] >= 0 else own
+
+
+def trunk_and_finger(bones: bpy.types.bpy_prop_collection, pose: np.ndarray) -> dict[str, float]:
+    """How far hips, chest, head and a finger are from where a pose (55, 3) has them, in degrees."""
+    off = {}
+    for name, joint in TRUNK.items():
+        off[name] = degrees(turned(bones[name]).T @ TO_BLENDER @ world(pose, INDEX[joint]) @ TO_BLENDER.T)
+    joints = open_body_joints()
+    way = joints[INDEX["left_index2"]] - joints[INDEX["left_index1"]]
+    wanted = TO_BLENDER @ world(pose, INDEX["left_index1"]) @ rotations.normalized(way)
+    found = rotations.normalized(np.array(bones["DEF-f_index.02.L"].head - bones["DEF-f_index.01.L"].head))
+    return off | {"finger": float(np.degrees(np.arccos(min(wanted @ found, 1.0))))}
 
 
 def main() -> None:
@@ -54,6 +84,8 @@ def main() -> None:
             start, stop = (bones[f"DEF-{LIMBS[one]}.{mark}"].head for one in (part, end.partition("_")[2]))
             cosine = rotations.normalized(np.array(stop - start)) @ ways[frame - 1]
             worst[joint] = max(worst.get(joint, 0.0), float(np.degrees(np.arccos(min(cosine, 1.0)))))
+        for name, off in trunk_and_finger(bones, motion.body_pose[frame - 1]).items():
+            worst[name] = max(worst.get(name, 0.0), off)
     sys.stdout.write("RESULT " + json.dumps({"worst": worst, "notes": list(notes)}) + "\n")
     sys.stdout.flush()
 

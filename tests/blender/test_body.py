@@ -15,6 +15,8 @@ from conftest import head, set_rate
 from mathutils import Matrix
 
 from animcore.bodies import rotations
+from animcore.files import FORMATS
+from animcore.files.sheet import Setup
 from animcore.motion import Motion
 from animcore.retarget import bone_names
 from animcore.retarget.skeletons import INDEX, PARENTS, open_body_joints
@@ -32,7 +34,7 @@ def waving() -> Motion:
     pose[:, INDEX["left_shoulder"], 2], pose[:, INDEX["left_wrist"], 0] = -1.1, 0.8 * swing
     pose[:, INDEX["left_hip"], 0], pose[:, INDEX["left_knee"], 0] = -0.5 * swing, 0.6
     pose[:, INDEX["spine2"], 1], pose[:, INDEX["pelvis"], 1] = 0.4 * swing, 0.3 * swing
-    pose[:, INDEX["left_index1"], 2] = -0.5
+    pose[:, INDEX["spine1"], 0], pose[:, INDEX["left_index1"], 2] = 0.25 * swing, -0.5
     translation = np.linspace((0, 0, 0), (0.2, 0.05, 0.6), COUNT).astype(np.float32)
     return Motion(Fraction(24), body_pose=pose, translation=translation, arkit=np.zeros((COUNT, 52), np.float32))
 
@@ -145,6 +147,27 @@ def test_a_control_rig_joined_by_constraints(voice):
         way = rotations.normalized(np.array(bones[end].head - bones[joint].head))
         assert np.degrees(np.arccos(min(way @ wanted[joint, end][8], 1.0))) < 1.0
     assert keys.current_curves(rig)
+
+
+@pytest.mark.parametrize("name", ["default", "mixamo", "unreal"])
+def test_a_bvh_file_that_blender_writes_is_read(name, tmp_path):
+    import addon_utils
+
+    addon_utils.enable("io_anim_bvh")
+    rig, motion = rig_of(name), waving()
+    keyed(rig, motion)
+    bpy.context.view_layer.objects.active = rig
+    bpy.ops.export_anim.bvh(filepath=str(tmp_path / "a.bvh"), frame_start=1, frame_end=COUNT)  # with Z up
+    back = FORMATS["bvh"].decode(FORMATS["bvh"].read(tmp_path / "a.bvh", Setup()), Setup())
+    assert back.rate == 24
+    joints = [INDEX[f"{side}_{joint}"] for side in ("left", "right")
+              for joint in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")]  # fmt: skip
+    joints += [INDEX[joint] for joint in ("pelvis", "spine2", "head")]
+    one, other = (rotations.to_matrix(motion.body_pose[:, joints]) for motion in (back, motion))
+    between = rotations.from_matrix(np.swapaxes(one, -1, -2) @ other)
+    assert np.degrees(np.linalg.norm(between, axis=-1)).max() < 0.2
+    moved = (back.translation - back.translation[0]) - (motion.translation - motion.translation[0])
+    assert np.abs(moved).max() < 2e-3
 
 
 def test_a_generated_rigify_rig():

@@ -138,6 +138,8 @@ def changed(path: Path, old: str, new: str) -> None:
         (lambda path: changed(path, "Frame Time: ", "Frame Time: -"), "a frame lasts"),
         (lambda path: changed(path, "CHANNELS 3", "CHANNELS 2"), "were promised"),
         (lambda path: changed(path, "Zrotation", "Wrotation"), "channel 'Wrotation'"),
+        (lambda path: changed(path, "CHANNELS 3", "CHANNELS -2"), "tree of joints"),
+        (lambda path: changed(path, "CHANNELS 3", "CHANNELS 3000000000"), "tree of joints"),
         (lambda path: changed(path, "OFFSET 0", "OFFSET x"), "tree of joints"),
         (lambda path: changed(path, "}", ""), "cut off"),
         (lambda path: path.write_text(path.read_text().replace("left_", "a_").replace("right_", "b_")
@@ -148,6 +150,69 @@ def test_broken_files_are_refused_in_a_sentence(tmp_path, spoil, words):
     deliver(dancing(), tmp_path / "a.bvh", BVH)
     spoil(tmp_path / "a.bvh")
     with pytest.raises(InputError, match=words):
+        BVH.read(tmp_path / "a.bvh", Setup())
+
+
+@pytest.mark.parametrize(
+    ("written", "rate"),
+    [("0.033333", 30), ("0.0333", 30), ("0.03333", 30), ("0.008333", 120), ("0.00833", 120), ("0.0167", 60),
+     ("0.01666", 60), ("0.041667", 24), ("0.041708", Fraction(24000, 1001)), ("0.04170833", Fraction(24000, 1001)),
+     ("0.0334", Fraction(30000, 1001)), ("0.0333667", Fraction(30000, 1001)), ("0.04", 25), ("0.1", 10), ("1", 1),
+     ("3.3333333e-2", 30), ("0.0125", 80)],
+)  # fmt: skip
+def test_few_digits_of_a_frame_time_mean_the_rate_that_they_were_cut_from(tmp_path, written, rate):
+    deliver(dancing(), tmp_path / "a.bvh", BVH)
+    changed(tmp_path / "a.bvh", f"Frame Time: {1 / 30!r}", f"Frame Time:\t{written}")
+    assert BVH.read(tmp_path / "a.bvh", Setup()).rate == rate
+
+
+def walking_elsewhere(unit: float = 100.0) -> tuple[list[str], list[int], np.ndarray, np.ndarray, np.ndarray, Motion]:
+    """A Mixamo skeleton with straight axes: names, parents, heads, (T, J, 3) angles in YXZ, places of the hips."""
+    with np.load(GOLDEN / "mixamo.npz") as data:
+        names, parents = list(map(str, data["names"])), list(map(int, data["parents"]))
+        heads = data["rest"][:, :3, 3].astype(float)
+    straight = np.tile(np.eye(4), (len(names), 1, 1))
+    straight[:, :3, 3] = heads
+    motion = dancing()
+    retarget = Retarget(Skeleton(tuple(names), tuple(parents), straight), bone_names.find(names), open_body_joints())
+    quaternions, location = retarget.to_bones(motion.body_pose, motion.translation)
+    angles = rotations.to_euler(rotations.quaternion_to_matrix(quaternions), "YXZ")
+    return names, parents, heads * unit, angles, (location + heads[0]) * unit, motion
+
+
+def same(found: Motion, wanted: Motion) -> None:
+    """Limbs, trunk and way are the same."""
+    known = [INDEX[joint] for joint in ("pelvis", "left_shoulder", "right_elbow", "left_knee", "right_ankle", "spine2")]
+    one, other = (rotations.to_matrix(motion.body_pose[:, known]) for motion in (found, wanted))
+    between = rotations.from_matrix(np.swapaxes(one, -1, -2) @ other)
+    assert np.degrees(np.linalg.norm(between, axis=-1)).max() < 0.1
+    np.testing.assert_allclose(found.translation, wanted.translation, atol=1e-3)
+
+
+def test_a_root_above_the_hips_that_carries_the_way(tmp_path):
+    names, parents, heads, angles, places, motion = walking_elsewhere()
+    still = np.zeros((len(places), 1, 3))
+    text = foreign(["Armature", *names], [-1, *(parent + 1 for parent in parents)], np.vstack([heads[:1] * 0, heads]),
+                   np.degrees(np.concatenate([still, angles], 1)), places - heads[0])  # fmt: skip
+    (tmp_path / "a.bvh").write_text(text)
+    same(BVH.decode(BVH.read(tmp_path / "a.bvh", Setup()), Setup()), motion)
+
+
+def test_angles_in_radians_are_noticed(tmp_path):
+    names, parents, heads, angles, places, _ = walking_elsewhere()
+    (tmp_path / "a.bvh").write_text(foreign(names, parents, heads, angles, places))
+    assert any("radians" in note for note in BVH.read(tmp_path / "a.bvh", Setup()).notes)
+
+
+def test_a_figure_whose_rest_is_no_stand_is_refused(tmp_path):
+    names, parents, heads, angles, places, _ = walking_elsewhere()
+    pointing = np.zeros_like(heads)  # all bones along one axis, as some archives have it
+    for index, parent in enumerate(parents):
+        if parent >= 0:
+            way = heads[index] - heads[parent]
+            pointing[index] = pointing[parent] + (np.linalg.norm(way), 0, way[0])
+    (tmp_path / "a.bvh").write_text(foreign(names, parents, pointing, np.degrees(angles), places))
+    with pytest.raises(InputError, match="does not stand at rest"):
         BVH.read(tmp_path / "a.bvh", Setup())
 
 
