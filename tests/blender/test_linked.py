@@ -11,10 +11,15 @@ from blender_addon import keys, takes
 
 @pytest.fixture
 def library(tmp_path):
-    """A file with a character in a collection."""
+    """The collection of a character in another file."""
+    return linked(tmp_path)
+
+
+def linked(tmp_path, shapes: tuple[str, ...] | None = None) -> bpy.types.Collection:
+    """Save a character with shapes (None: ARKit's) in a collection, and link it into an empty file."""
     collection = bpy.data.collections.new("Hero")
     bpy.context.scene.collection.children.link(collection)
-    rig, face = armature({"head": ((0, 0, 1.5), (0, 0, 1.7), 0.0)}), head()
+    rig, face = armature({"head": ((0, 0, 1.5), (0, 0, 1.7), 0.0)}), head(shapes=shapes)
     face.parent = rig
     face.modifiers.new("Armature", "ARMATURE").object = rig
     for part in (rig, face):
@@ -80,3 +85,12 @@ def test_an_instance_of_a_linked_collection_gets_one_sentence(voice, library):
     bpy.context.scene.collection.objects.link(instance)
     with pytest.raises(RuntimeError, match=r"shows a linked collection.*library override"):
         generate(instance, voice())
+
+
+def test_an_override_of_another_convention_is_keyed_by_its_own_names(voice, tmp_path):
+    hero = overridden(linked(tmp_path, ("あ", "い", "う", "え", "お", "まばたき")))
+    rig = next(one for one in hero.all_objects if one.type == "ARMATURE")
+    outcome = generate(rig, voice())
+    assert any("library override" in note for note in outcome.notes)
+    found = {curve.data_path.split('"')[1] for curve in keys.current_curves(hero.all_objects["Head"].data.shape_keys)}
+    assert {"あ", "う", "まばたき"} <= found
