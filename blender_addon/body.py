@@ -15,9 +15,9 @@ from mathutils import Matrix
 
 from animcore.motion import Motion
 from animcore.retarget import bone_names
-from animcore.retarget.skeletons import Retarget, Skeleton, grounded, open_body_joints
+from animcore.retarget.skeletons import INDEX, Retarget, Skeleton, grounded, open_body_joints
 
-from . import rigs
+from . import pose, rigs
 
 _TRIAL = 0.2  # radians that a control is turned by
 _CARRIED = 0.4  # of a turn that has to arrive; some necks follow the chest by half
@@ -37,12 +37,25 @@ class Body:
         """The bone that carries the character through the world."""
         return self.bones[self.retarget.root] if self.retarget.root is not None else None
 
+    @property
+    def moved(self) -> set[str]:
+        """The bones that take part."""
+        return {self.bones[bone.index] for bone in self.retarget.bones}
+
     def turns(self, motion: Motion) -> tuple[dict[str, np.ndarray], np.ndarray]:
-        """Return (T, 4) quaternions by bone from its rest, and (T, 3) the root's location, in the bones' own axes."""
-        way = grounded(motion.body_pose, motion.translation) if motion.translation is not None else None
-        quaternions, location = self.retarget.to_bones(motion.body_pose, way)
-        taking = {bone.index for bone in self.retarget.bones}
-        return {name: quaternions[:, index] for index, name in enumerate(self.bones) if index in taking}, location
+        """Return (T, 4) quaternions by bone from its rest, and (T, 3) the root's location, in the bones' own axes.
+
+        The motion's own tracks of head and neck stand in the place of the body's.
+        """
+        poses = np.array(motion.body_pose)
+        if motion.head_pose is not None:
+            poses[:, INDEX["head"]], poses[:, INDEX["neck"]] = pose.split(
+                motion.head_pose, motion.neck_pose, has_head=True, has_neck=True
+            )
+        way = grounded(poses, motion.translation) if motion.translation is not None else None
+        quaternions, location = self.retarget.to_bones(poses, way)
+        moved = self.moved
+        return {name: quaternions[:, index] for index, name in enumerate(self.bones) if name in moved}, location
 
 
 def read(armature: bpy.types.Object) -> Body | None:
@@ -56,13 +69,20 @@ def read(armature: bpy.types.Object) -> Body | None:
     parents = _carriers(armature, [bone.name for bone in bones if bone.name in used]) if constrained else {}
     names = [bone.name for bone in bones if not parents or bone.name in used]
     names = _parents_first(names, parents) if parents else names
-    above = {bone.name: bone.parent.name if bone.parent is not None else None for bone in bones} | parents
+    above = {bone.name: _turned_by(bone) for bone in bones} | parents
     place = {name: index for index, name in enumerate(names)}
     to_engine = np.eye(4)
     to_engine[:3, :3] = rigs.character_axes(armature).T
     rest = np.stack([to_engine @ np.array(armature.data.bones[name].matrix_local) for name in names])
     target = Skeleton(tuple(names), tuple(place.get(above[name] or "", -1) for name in names), rest)
-    return Body(tuple(names), Retarget(target, found, open_body_joints()), (*found.lacks, *_switch_notes(armature)))
+    retarget = Retarget(target, found, open_body_joints())
+    root = armature.data.bones[names[retarget.root]] if retarget.root is not None else None
+    return Body(tuple(names), retarget, (*found.lacks, *_root_notes(root), *_switch_notes(armature)))
+
+
+def _turned_by(bone: bpy.types.Bone) -> str | None:
+    """The bone that turns another as its parent."""
+    return bone.parent.name if bone.parent is not None and bone.use_inherit_rotation else None
 
 
 def _in_order(armature: bpy.types.Object) -> list[bpy.types.Bone]:
@@ -77,23 +97,23 @@ def _in_order(armature: bpy.types.Object) -> list[bpy.types.Bone]:
 
 def _carriers(armature: bpy.types.Object, names: list[str]) -> dict[str, str | None]:
     """Which bone carries each bone as a parent would: of all that turn it, the one that is itself turned by most."""
-    pose = armature.pose.bones
-    kept = {bone.name: bone.matrix_basis.copy() for bone in pose}
-    switches = {bone.name: bone[_SWITCH] for bone in pose if _SWITCH in bone}
+    controls = armature.pose.bones
+    kept = {bone.name: bone.matrix_basis.copy() for bone in controls}
+    switches = {bone.name: bone[_SWITCH] for bone in controls if _SWITCH in bone}
     carried: dict[str, set[str]] = {name: set() for name in names}
     try:
-        for bone in pose:
+        for bone in controls:
             bone.matrix_basis = Matrix()
         _switch(armature, dict.fromkeys(switches, 1.0))  # the joints count that the limbs will hang on
         still = _orientations(armature, names)
         for name in names:
-            pose[name].matrix_basis = Matrix.Rotation(_TRIAL, 4, "X")
+            controls[name].matrix_basis = Matrix.Rotation(_TRIAL, 4, "X")
             for other, turned in _orientations(armature, names).items():
                 if other != name and _angle(still[other], turned) > _TRIAL * _CARRIED:
                     carried[other].add(name)
-            pose[name].matrix_basis = Matrix()
+            controls[name].matrix_basis = Matrix()
     finally:
-        for bone in pose:
+        for bone in controls:
             bone.matrix_basis = kept[bone.name]
         _switch(armature, switches)
         bpy.context.view_layer.update()
@@ -131,6 +151,16 @@ def _parents_first(names: list[str], parents: dict[str, str | None]) -> list[str
     for name in names:
         put(name)
     return ordered
+
+
+def _root_notes(root: bpy.types.Bone | None) -> list[str]:
+    """A root that cannot leave its place."""
+    if root is None or not (root.use_connect and root.parent is not None):
+        return []
+    return [
+        f"{root.name!r} is connected to {root.parent.name!r}, so that the body turns but stays in its place; "
+        "disconnect it in Edit Mode to let it walk."
+    ]
 
 
 def _switch_notes(armature: bpy.types.Object) -> list[str]:

@@ -191,9 +191,11 @@ def _bone_channels(character: rigs.Character, motion: Motion, values: np.ndarray
     assert armature is not None
     axes = rigs.character_axes(armature)
     channels = []
+    found = body.read(armature) if motion.body_pose is not None else None
     poses = _poses(character.bones, motion)
-    # head, neck, jaw and eyes have tracks of their own, which say more than the body's
-    channels += _body_channels(armature, motion, {character.bones[role] for role in poses})
+    if found is not None:  # head and neck hang on the chest, which the body moves; jaw and eyes are the face's
+        poses = {role: turns for role, turns in poses.items() if character.bones[role] not in found.moved}
+        channels += _body_channels(armature, found, motion)
     for role, turns in poses.items():
         bone = armature.pose.bones[character.bones[role]]
         channels += _rotation(bone, pose.local_rotations(turns, _rest(bone), axes))
@@ -207,19 +209,17 @@ def _bone_channels(character: rigs.Character, motion: Motion, values: np.ndarray
     return channels
 
 
-def _body_channels(armature: bpy.types.Object, motion: Motion, taken: set[str]) -> list[Channel]:
-    """Channels of the body's joints and of the way through the world, without the bones that are taken already."""
-    found = body.read(armature) if motion.body_pose is not None else None
-    if found is None:
-        return []
+def _body_channels(armature: bpy.types.Object, found: body.Body, motion: Motion) -> list[Channel]:
+    """Channels of the body's joints and of the way through the world."""
     turns, location = found.turns(motion)
     channels = []
     for name, quaternions in turns.items():
         bone = armature.pose.bones[name]
-        if name not in taken and not all(bone.lock_rotation):
+        if not all(bone.lock_rotation):
             channels += _rotation(bone, pose.axis_angles(quaternions))
     if found.root is not None and motion.translation is not None:
-        channels += _location(armature.pose.bones[found.root], location)
+        root = armature.pose.bones[found.root]
+        channels += _location(root, location if root.bone.use_local_location else location @ _rest(root).T)
     return channels
 
 

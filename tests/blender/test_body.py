@@ -96,8 +96,10 @@ def test_limbs_point_where_smplx_has_them(name, mode):
             assert np.degrees(np.arccos(min(cosine, 1.0))) < 1.0, (joint, frame)
 
 
-def test_the_whole_figure_walks_and_the_head_keeps_its_own_track():
+@pytest.mark.parametrize("is_local", [True, False])
+def test_the_whole_figure_walks_and_the_head_keeps_its_own_track(is_local):
     rig, motion = rig_of("default"), waving()
+    rig.data.bones["pelvis"].use_local_location = is_local
     turn = np.tile(np.array([0.0, 0.4, 0.0], np.float32), (COUNT, 1))
     keyed(rig, Motion(motion.rate, body_pose=motion.body_pose, translation=motion.translation, arkit=motion.arkit,
                       head_pose=turn, neck_pose=turn * 0))  # fmt: skip
@@ -114,6 +116,44 @@ def test_the_whole_figure_walks_and_the_head_keeps_its_own_track():
     local = bones["neck"].matrix.inverted() @ bones["head"].matrix
     rest = bones["neck"].bone.matrix_local.inverted() @ bones["head"].bone.matrix_local
     assert (rest.inverted() @ local).to_quaternion().angle == pytest.approx(0.4, abs=1e-3)
+
+
+@pytest.mark.parametrize("name", ["default", "rigify_metarig", "unreal"])  # with one neck bone, or two
+def test_head_and_neck_hang_on_the_chest_that_the_body_bends(name):
+    rig, motion = rig_of(name), waving()
+    nod, shake = (np.tile(np.array(turn, np.float32), (COUNT, 1)) for turn in ((0.3, 0, 0), (0, 0.4, 0.1)))
+    keyed(rig, Motion(motion.rate, body_pose=motion.body_pose, arkit=motion.arkit, neck_pose=nod, head_pose=shake))
+    found = bone_names.find([bone.name for bone in rig.data.bones])
+    bpy.context.scene.frame_set(8)
+    bone = rig.evaluated_get(bpy.context.evaluated_depsgraph_get()).pose.bones[found.chains["head"][0]]
+    joints = [motion.body_pose[7, INDEX[joint]] for joint in ("pelvis", "spine1", "spine2", "spine3")]
+    wanted = np.linalg.multi_dot([rotations.to_matrix(turn) for turn in (*joints, nod[0], shake[0])])
+    to_blender = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
+    turned = np.array((bone.matrix @ bone.bone.matrix_local.inverted()).to_3x3())
+    np.testing.assert_allclose(turned, to_blender @ wanted @ to_blender.T, atol=1e-4)
+
+
+def test_bones_that_do_not_turn_with_their_parents():
+    rig, motion = rig_of("mixamo"), waving()
+    for name in ("mixamorig:RightForeArm", "mixamorig:LeftLeg"):
+        rig.data.bones[name].use_inherit_rotation = False
+    keyed(rig, motion)
+    wanted = directions(motion)
+    bpy.context.scene.frame_set(8)
+    bones = rig.evaluated_get(bpy.context.evaluated_depsgraph_get()).pose.bones
+    for joints, (start, end) in {("right_elbow", "right_wrist"): ("RightForeArm", "RightHand"),
+                                 ("left_knee", "left_ankle"): ("LeftLeg", "LeftFoot")}.items():  # fmt: skip
+        way = rotations.normalized(np.array(bones[f"mixamorig:{end}"].head - bones[f"mixamorig:{start}"].head))
+        assert np.degrees(np.arccos(min(way @ wanted[joints][7], 1.0))) < 1.0
+
+
+def test_a_root_that_cannot_move_is_said():
+    rig = rig_of("unreal")
+    bpy.ops.object.mode_set(mode="EDIT")
+    pelvis = rig.data.edit_bones["pelvis"]
+    pelvis.parent.tail, pelvis.use_connect = pelvis.head, True
+    bpy.ops.object.mode_set(mode="OBJECT")
+    assert any("'pelvis' is connected to" in note for note in keyed(rig, waving()).notes)
 
 
 def test_a_skeleton_of_another_kind_keeps_still_and_that_is_said():
