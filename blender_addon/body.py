@@ -13,9 +13,10 @@ import bpy
 import numpy as np
 from mathutils import Matrix
 
+from animcore.bodies.kinematics import INDEX, grounded, open_body_joints
 from animcore.motion import Motion
 from animcore.retarget import bone_names
-from animcore.retarget.skeletons import INDEX, Retarget, Skeleton, grounded, open_body_joints
+from animcore.retarget.skeletons import Retarget, Skeleton
 
 from . import pose, rigs
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from animcore.atomic import whole_file
 from animcore.bodies import rotations
+from animcore.bodies.kinematics import PARENTS, open_body_joints
 from animcore.bodies.poses import smplx_pose
 from animcore.errors import InputError
 from animcore.files import poses
@@ -25,7 +26,7 @@ from animcore.motion import Motion
 from animcore.names import SMPLX_JOINTS
 from animcore.rates import exact_rate
 from animcore.retarget import bone_names
-from animcore.retarget.skeletons import PARENTS, Retarget, Skeleton, axes_of, open_body_joints
+from animcore.retarget.skeletons import Retarget, Skeleton, axes_of
 
 _ORDER = "ZXY"
 _CENTIMETRES = 100.0

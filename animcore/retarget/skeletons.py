@@ -10,7 +10,6 @@ by bit (swing and twist).
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -20,19 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animcore.bodies import rotations
+from animcore.bodies.kinematics import INDEX, PARENTS, world_turns
 from animcore.names import SMPLX_JOINTS
 from animcore.retarget.bone_names import BoneNames
-from animcore.retarget.reference import HEAD
 
 Array = NDArray[np.float64]
 
-# The parent of each joint of SMPL-X (kintree_table of its files).
-PARENTS: tuple[int, ...] = (
-    -1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19, 15, 15, 15,
-    20, 25, 26, 20, 28, 29, 20, 31, 32, 20, 34, 35, 20, 37, 38,
-    21, 40, 41, 21, 43, 44, 21, 46, 47, 21, 49, 50, 21, 52, 53,
-)  # fmt: skip
-INDEX: dict[str, int] = {name: index for index, name in enumerate(SMPLX_JOINTS)}
 _SPINE = ("pelvis", "spine1", "spine2", "spine3")
 _FINGERS = ("index", "middle", "pinky", "ring", "thumb")
 # Where bones point to in the T-pose. The last bone of a finger has nothing behind it: it lies as the one before.
@@ -45,14 +37,6 @@ _COLLAR_SHARE = 0.25  # of the way an arm is lifted into the T-pose, at most, th
 _SNAP = np.cos(np.radians(25.0))  # how near to a straight axis one of a skeleton must be to be taken as that axis
 _ROLLS = ("shoulder", "hip")  # limbs whose own roll their bones share
 _ROLLED_BY = {"elbow": "wrist", "knee": "ankle"}  # limbs whose bones share the roll of the joint behind
-
-
-@functools.cache
-def open_body_joints() -> Array:
-    """Return (55, 3) the joints of the open body in its T-pose, metres."""
-    with np.load(HEAD.with_name("joints.npz"), allow_pickle=False) as data:
-        places: Array = data["places"].astype(np.float64)
-    return places
 
 
 @dataclass(frozen=True)
@@ -142,7 +126,7 @@ class Retarget:
             (T, B, 4) unit quaternions of every bone from its rest pose in its own axes, continuous over time, and
             (T, 3) the location of the root bone in its own axes, metres; 0 without a translation.
         """
-        turned = dict(zip(SMPLX_JOINTS, np.moveaxis(_globals(body_pose), 1, 0), strict=True))
+        turned = dict(zip(SMPLX_JOINTS, np.moveaxis(world_turns(body_pose), 1, 0), strict=True))
         taking, axes, count = {bone.index: bone for bone in self.bones}, self._target.axes, len(body_pose)
         posed = np.empty((len(axes), count, 3, 3))
         quaternions = np.empty((count, len(axes), 4))
@@ -367,28 +351,6 @@ def _straightened(direction: Array) -> Array | None:
     return straight if abs(unit[nearest]) > _SNAP else unit
 
 
-def grounded(body_pose: NDArray[np.floating[Any]], translation: NDArray[np.floating[Any]]) -> Array:
-    """Return (T, 3) the way of the pelvis from where it is at rest, with the lowest foot of the clip on the floor.
-
-    Files put their origin anywhere (on the floor, at the pelvis, where the capture began); a character is put where its
-    artist placed it: the first frame over its place, and never through the floor.
-
-    Args:
-        body_pose: (T, 55, 3) axis-angle.
-        translation: (T, 3) metres of the SMPL-X model.
-    """
-    joints, turned = open_body_joints(), _globals(body_pose)
-    places = np.zeros((len(body_pose), len(joints), 3))
-    for joint, parent in enumerate(PARENTS):
-        if parent >= 0:
-            places[:, joint] = places[:, parent] + turned[:, parent] @ (joints[joint] - joints[parent])
-    feet = [INDEX[f"{side}_{joint}"] for side in ("left", "right") for joint in ("ankle", "foot")]
-    moved = np.asarray(translation, np.float64)
-    above = places[:, feet, 1] + moved[:, None, 1] - (joints[feet, 1] - joints[0, 1])
-    start: Array = np.array([moved[0, 0], above.min(), moved[0, 2]])
-    return moved - start
-
-
 def _end(joint: str) -> str:
     """The joint that the limb of a joint leads to."""
     side, _, part = joint.rpartition("_")
@@ -418,12 +380,3 @@ def _between(turns: list[Array], stations: Array, share: float) -> Array:
     first, second = (rotations.matrix_to_quaternion(turn) for turn in turns[before : before + 2])
     part = (share - stations[before]) / (stations[before + 1] - stations[before])
     return rotations.quaternion_to_matrix(rotations.slerp(first, second, np.asarray(part)))
-
-
-def _globals(body_pose: NDArray[np.floating[Any]]) -> Array:
-    """(T, 55, 3, 3) world turns of the joints."""
-    local = rotations.to_matrix(body_pose)
-    turned = np.empty_like(local)
-    for joint, parent in enumerate(PARENTS):
-        turned[:, joint] = turned[:, parent] @ local[:, joint] if parent >= 0 else local[:, joint]
-    return turned

@@ -22,7 +22,7 @@ from test_body import directions, waving  # noqa: E402
 
 import blender_addon  # noqa: E402
 from animcore.bodies import rotations  # noqa: E402
-from animcore.retarget.skeletons import INDEX, PARENTS, open_body_joints  # noqa: E402
+from animcore.bodies.kinematics import INDEX, PARENTS, open_body_joints  # noqa: E402
 from blender_addon import rigs, takes  # noqa: E402
 
 TO_BLENDER = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])

@@ -15,11 +15,11 @@ from conftest import head, set_rate
 from mathutils import Matrix
 
 from animcore.bodies import rotations
+from animcore.bodies.kinematics import INDEX, PARENTS, open_body_joints
 from animcore.files import FORMATS
 from animcore.files.sheet import Setup
 from animcore.motion import Motion
 from animcore.retarget import bone_names
-from animcore.retarget.skeletons import INDEX, PARENTS, open_body_joints
 from blender_addon import body, keys, rigs, takes
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "skeletons"

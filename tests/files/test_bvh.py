@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 
 from animcore.bodies import rotations
+from animcore.bodies.kinematics import INDEX, PARENTS, open_body_joints
 from animcore.errors import InputError
 from animcore.files import FORMATS
 from animcore.files.delivery import deliver, load
 from animcore.files.sheet import Setup
 from animcore.motion import Motion
 from animcore.retarget import bone_names
-from animcore.retarget.skeletons import INDEX, PARENTS, Retarget, Skeleton, open_body_joints
+from animcore.retarget.skeletons import Retarget, Skeleton
 
 BVH = FORMATS["bvh"]
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "skeletons"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from animcore.bodies import rotations
+from animcore.bodies.kinematics import PARENTS
 from animcore.names import SMPLX_JOINTS
-from animcore.retarget.skeletons import PARENTS
 
 FINGERS = ("index", "middle", "pinky", "ring", "thumb")
 SIDES = {"left": 1.0, "right": -1.0}
