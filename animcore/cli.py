@@ -15,12 +15,12 @@ from tqdm import tqdm
 import animcore
 from animcore import audio, batch, files
 from animcore.atomic import whole_file
-from animcore.direction import REGIONS, Direction, EmotionSpan
+from animcore.direction import Direction, EmotionSpan
 from animcore.errors import AnimcoreError, InputError
 from animcore.files.delivery import Report
 from animcore.files.sheet import Setup
 from animcore.judge.command import register as register_judge
-from animcore.names import EMOTIONS
+from animcore.names import EMOTIONS, REGIONS, STYLES
 from animcore.rates import exact_rate
 
 _EXAMPLES = """examples:
@@ -80,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="[START-END:]NAME=VALUE",
         help=f"an emotion, 0 to 1, over the line or between two seconds, may be repeated: {', '.join(EMOTIONS)}",
     )
+    generate.add_argument("--style", choices=STYLES, default=STYLES[0], help="the kind of speaker that the body is")
     generate.set_defaults(command=_generate)
 
     export = commands.add_parser(
@@ -140,7 +141,8 @@ def _strengths(pairs: Sequence[str]) -> dict[str, float]:
 
 def _generate(options: argparse.Namespace) -> int:
     emotions = [EmotionSpan.from_text(text) for text in options.emotion]
-    order = _order(options, Direction(options.seed, options.intensity, _strengths(options.strength), emotions))
+    asked = Direction(options.seed, options.intensity, _strengths(options.strength), emotions, options.style)
+    order = _order(options, asked)
     return _run(batch.run, options, order)
 
 

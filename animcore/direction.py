@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from types import MappingProxyType
 from typing import Any
 
 from animcore.errors import InputError
-from animcore.names import EMOTIONS
+from animcore.names import EMOTIONS, REGIONS, STYLES
 
-REGIONS: tuple[str, ...] = ("lips", "jaw", "brows", "cheeks", "blinks", "gaze", "head")
 STRENGTH_MAX = 2.0
 _EMOTION_TEXT = re.compile(r"(?:(?P<start>[\d.]+)-(?P<end>[\d.]*):)?(?P<emotion>[a-z]+)=(?P<intensity>[\d.]+)")
 
@@ -97,12 +96,14 @@ class Direction:
         intensity: scales the whole face, 0..2; 1 is as performed.
         strengths: factor per region of `REGIONS`, 0 (off) .. 2; a region that is not named stands at 1.
         emotions: spans and keys of emotions, in any order; those that meet in time blend.
+        style: the kind of speaker that the body is, of `names.STYLES`.
     """
 
     seed: int = 0
     intensity: float = 1.0
     strengths: Mapping[str, float] = field(default_factory=dict)
     emotions: Sequence[EmotionSpan | EmotionKey] = ()
+    style: str = STYLES[0]
 
     def __post_init__(self) -> None:
         """Check every value, so that no solver needs to.
@@ -115,6 +116,8 @@ class Direction:
         unknown = sorted(set(self.strengths) - set(REGIONS))
         if unknown:
             raise InputError(f"There is no region {unknown[0]!r}; the regions are {', '.join(REGIONS)}.")
+        if self.style not in STYLES:
+            raise InputError(f"There is no style {self.style!r}; the styles are {', '.join(STYLES)}.")
         for name, value in {"intensity": self.intensity, **self.strengths}.items():
             if not isinstance(value, int | float) or not 0.0 <= value <= STRENGTH_MAX:
                 raise InputError(f"The strength of {name} must lie between 0 and {STRENGTH_MAX:g}, not {value!r}.")
@@ -132,6 +135,7 @@ class Direction:
             "intensity": self.intensity,
             "strengths": dict(self.strengths),
             "emotions": [asdict(emotion) for emotion in self.emotions],
+            "style": self.style,
         }
 
     @classmethod
@@ -141,10 +145,10 @@ class Direction:
         Raises:
             InputError: for an unknown name or a value out of range.
         """
-        unknown = sorted(set(values) - {"seed", "intensity", "strengths", "emotions"})
+        unknown = sorted(set(values) - {part.name for part in fields(cls)})
         if unknown:
             raise InputError(
-                f"A direction has no setting {unknown[0]!r}; it has seed, intensity, strengths and emotions."
+                f"A direction has no setting {unknown[0]!r}; it has {', '.join(part.name for part in fields(cls))}."
             )
         return cls(**{**values, "emotions": [_emotion(part) for part in values.get("emotions", ())]})
 

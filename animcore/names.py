@@ -52,3 +52,11 @@ SMPLX_JOINTS: tuple[str, ...] = (
 # What a face can be asked to feel: the six basic emotions of Ekman and Friesen (1978), contempt (Ekman and Friesen,
 # 1986), and neutral, which calms the others.
 EMOTIONS: tuple[str, ...] = ("neutral", "joy", "sadness", "anger", "disgust", "fear", "surprise", "contempt")
+
+# The parts of a performance, each with a switch and a strength of its own.
+REGIONS: tuple[str, ...] = (
+    "lips", "jaw", "tongue", "brows", "cheeks", "blinks", "gaze", "head", "body", "hands",
+)  # fmt: skip
+
+# Kinds of speakers, told apart by how much, how wide and how often they gesture.
+STYLES: tuple[str, ...] = ("calm", "lively", "shy", "presenter")

@@ -7,7 +7,7 @@ import time
 
 import bpy
 
-from animcore.names import EMOTIONS
+from animcore.names import EMOTIONS, REGIONS
 
 from . import maps, properties, runner
 from .jobs import Job, State
@@ -55,8 +55,9 @@ class ANIMCORE_PT_direction(_Sidebar, bpy.types.Panel):  # noqa: N801 (Blender's
         row.active = settings.emotion != EMOTIONS[0]
         self.layout.prop(settings, "intensity")
         column = self.layout.column(align=True)
-        for region in properties.REGIONS:
+        for region in REGIONS:
             column.prop(settings, region)
+        self.layout.prop(settings, "style")
         self.layout.prop(settings, "seed")
 
 

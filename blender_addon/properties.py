@@ -8,9 +8,7 @@ from typing import Any
 import bpy
 
 from animcore.files import FORMATS
-from animcore.names import EMOTIONS
-
-REGIONS: tuple[str, ...] = ("lips", "jaw", "brows", "cheeks", "blinks", "gaze", "head")
+from animcore.names import EMOTIONS, REGIONS, STYLES
 
 
 def _strength(label: str, text: str) -> Any:
@@ -108,11 +106,20 @@ class AnimcoreSettings(bpy.types.PropertyGroup):
     intensity: _strength("Intensity", "Strength of the whole performance; 1 is as spoken")
     lips: _strength("Lips", "How strongly the lips are shaped")
     jaw: _strength("Jaw", "How far the jaw opens")
+    tongue: _strength("Tongue", "How much the tongue moves")
     brows: _strength("Brows", "How much the eyebrows move")
     cheeks: _strength("Cheeks", "How much cheeks and nose move")
     blinks: _strength("Blinks", "How far the eyes close in a blink; 0 turns blinking off")
     gaze: _strength("Gaze", "How much the eyes look around; 0 keeps them straight")
     head: _strength("Head", "How much the head moves; 0 keeps it still")
+    body: _strength("Body", "How much trunk and arms move; 0 leaves the body's bones alone")
+    hands: _strength("Hands", "How much hands and fingers move; 0 leaves them open and at rest")
+    style: bpy.props.EnumProperty(
+        name="Style",
+        description="The kind of speaker that the body is",
+        items=[(name, name.capitalize(), "", number) for number, name in enumerate(STYLES)],
+        options=set(),
+    )
 
 
 def of(scene: bpy.types.Scene) -> AnimcoreSettings:
@@ -134,4 +141,5 @@ def direction(settings: AnimcoreSettings) -> dict[str, Any]:
         "intensity": round(settings.intensity, 4),
         "strengths": strengths,
         "emotions": [felt] if settings.emotion != EMOTIONS[0] else [],
+        "style": settings.style,
     }

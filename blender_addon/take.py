@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import bpy
 
+from animcore.names import REGIONS
+
 from . import properties, runner, takes
 from .errors import AddonError
 from .runner import Progress
@@ -33,7 +35,7 @@ def generate_take(
         add_sound: whether the voice goes onto the sequencer.
         seed: another number gives another take.
         intensity: strength of the whole performance, 0..2.
-        strengths: strength by region (lips, jaw, brows, cheeks, blinks, gaze, head), 0..2 each.
+        strengths: strength by region (of `animcore.names.REGIONS`), 0..2 each.
         progress: called with a fraction 0..1 and what is being done.
 
     Raises:
@@ -46,8 +48,8 @@ def generate_take(
     settings.audio, settings.start_frame, settings.add_sound = audio_path, start_frame, add_sound
     settings.seed, settings.intensity = seed, intensity
     for region, strength in (strengths or {}).items():
-        if region not in properties.REGIONS:
-            raise AddonError(f"There is no region {region!r}; the regions are {', '.join(properties.REGIONS)}.")
+        if region not in REGIONS:
+            raise AddonError(f"There is no region {region!r}; the regions are {', '.join(REGIONS)}.")
         setattr(settings, region, strength)
     runner.order_take(scene, name=name)
     runner.wait(progress)

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from animcore.direction import REGIONS, Direction
+from animcore.direction import Direction
 from animcore.errors import InputError
+from animcore.names import REGIONS
 
 strengths = st.dictionaries(st.sampled_from(REGIONS), st.floats(0, 2))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 
@@ -22,7 +23,7 @@ _ARTICULATION = 0.9  # share of the work that articulation is
 _EYES = [ARKIT_INDEX[name] for name in ARKIT if name.startswith(("eyeBlink", "eyeLook"))]
 
 
-def perform(clip: AudioClip, direction: Direction, progress: Progress = silent) -> Motion:
+def perform(clip: AudioClip, direction: Direction, progress: Progress = silent, spoken: Sequence[Event] = ()) -> Motion:
     """Return the performance of a voice at 50 frames a second; equal clips and directions give equal motions.
 
     A silent clip gives a face that breathes and blinks.
@@ -31,6 +32,7 @@ def perform(clip: AudioClip, direction: Direction, progress: Progress = silent) 
         clip: the voice.
         direction: seed, intensity and strengths by region.
         progress: told the fraction done; whatever it raises ends the work.
+        spoken: words and phonemes with their times, where a transcript is known; they travel with the motion.
 
     Raises:
         AnimcoreError: when a solver's file is missing or broken.
@@ -49,7 +51,7 @@ def perform(clip: AudioClip, direction: Direction, progress: Progress = silent) 
     face[:, _EYES] = 0.0
     np.maximum(face, eyes.weights, out=face)
     np.maximum(face, brows.raise_on_accents(heard, direction), out=face)
-    events = [Event("beat", "accent", time, time) for time, _ in heard.accents]
+    events = [*spoken, *(Event("beat", "accent", time, time) for time, _ in heard.accents)]
     if mood is not None:
         emotion.wear(face, mood, heard, direction)
         events += emotion.events(mood)
