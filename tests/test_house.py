@@ -35,7 +35,9 @@ ROOMS = [
 FLOOR = {room: level for level, rooms in enumerate(ROOMS) for room in rooms}
 
 # What the extension may import into Blender's own process; numpy is all that these need.
-OPEN_TO_THE_EXTENSION = {"errors", "names", "rates", "atomic", "motion", "bodies", "retarget", "files"}
+OPEN_TO_THE_EXTENSION = {
+    "errors", "names", "rates", "atomic", "motion", "direction", "bodies", "finish", "retarget", "files",
+}  # fmt: skip
 
 ENGINE = sorted((ROOT / "animcore").rglob("*.py"))
 ADDON = sorted((ROOT / "blender_addon").rglob("*.py"))
@@ -128,6 +130,7 @@ def test_every_room_is_packaged():
         # what the engine's Blender runs (files/blender.py)
         "animcore.blender_addon",
         "animcore.blender_addon.operators",
+        "animcore.blender_addon.panels",
     }
 
 

@@ -1,0 +1,1 @@
+"""Motion -> Motion: what is done to a performance after it was made."""

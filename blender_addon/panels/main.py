@@ -1,0 +1,112 @@
+"""Character, voice, Generate and what came of it."""
+
+from __future__ import annotations
+
+import time
+
+import bpy
+
+from .. import maps, properties, runner
+from ..jobs import Job, State
+from .widgets import Sidebar, characters, duration, text
+
+
+class ANIMCORE_PT_main(Sidebar, bpy.types.Panel):  # noqa: N801 (Blender's own naming)
+    """The main panel."""
+
+    bl_label = "Animcore"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draw the boxes from top to bottom."""
+        settings = properties.of(context.scene)
+        width = characters(context)
+        _draw_character(self.layout.box().column(), settings, width)
+        _draw_voice(self.layout.box().column(), settings, width)
+        _draw_generate(self.layout, context.scene, width)
+
+
+def _draw_character(column: bpy.types.UILayout, settings: properties.AnimcoreSettings, width: int) -> None:
+    row = column.row()
+    row.label(text="Character", icon="ARMATURE_DATA")
+    row.prop(settings, "source", text="", icon_only=True, expand=True)
+    if settings.source == "COLLECTION":
+        column.prop(settings, "collection", text="")
+    else:
+        row = column.row(align=True)
+        row.prop(settings, "character", text="")
+        row.operator("animcore.use_selected", text="", icon="RESTRICT_SELECT_OFF")
+    if properties.root(settings) is None:
+        column.operator("animcore.add_character", icon="ADD")
+        return
+    seen = runner.character_seen(settings)
+    if seen.problem:
+        text(column, seen.problem, width, "ERROR")
+        column.operator("animcore.match", icon="SHAPEKEY_DATA")
+        column.operator("animcore.add_character", icon="ADD")
+        return
+    text(column, seen.found, width, "CHECKMARK")
+    measured = maps.PROPERTY in properties.root(settings)
+    if measured or not seen.certain:
+        row = column.row(align=True)
+        row.operator("animcore.match", icon="SHAPEKEY_DATA")
+        if measured:
+            row.operator("animcore.forget_match", icon="LOOP_BACK")
+
+
+def _draw_voice(column: bpy.types.UILayout, settings: properties.AnimcoreSettings, width: int) -> None:
+    column.label(text="Voice", icon="SPEAKER")
+    row = column.row(align=True)
+    row.prop(settings, "audio", text="")
+    row.operator("animcore.pick_audio", text="", icon="FILE_FOLDER")
+    row.operator("animcore.inspect", text="", icon="VIEWZOOM")
+    if _running("inspect"):
+        column.label(text="Listening to the file ...", icon="SORTTIME")
+    elif (seen := runner.voice_seen(settings)) is not None:
+        if seen.found:
+            text(column, seen.found, width, "CHECKMARK")
+        if seen.problem:
+            text(column, seen.problem, width, "ERROR")
+    row = column.row()
+    row.prop(settings, "start_frame")
+    row.prop(settings, "add_sound")
+
+
+def _draw_generate(layout: bpy.types.UILayout, scene: bpy.types.Scene, width: int) -> None:
+    column = layout.column()
+    if (job := _running("generate") or _running("export") or _running("fit")) is not None:
+        _draw_progress(column.box().column(), job)
+    else:
+        button = column.column()
+        button.scale_y = 1.6
+        button.operator("animcore.generate", icon="PLAY")
+        reason = runner.disabled_reason(scene)
+        # a sentence about the character, and what is under way, stand above already
+        if reason and not reason.endswith(".") and not runner.session.jobs.busy:
+            text(column, reason + ".", width, "INFO")
+    if runner.session.outcome is not None:
+        _draw_outcome(column.box().column(), runner.session.outcome, width)
+
+
+def _running(wish: str) -> Job | None:
+    """The job under way, if it is of that kind."""
+    job = runner.session.jobs.current
+    return job if job is not None and not job.state.over and job.request.get("do") == wish else None
+
+
+def _draw_progress(column: bpy.types.UILayout, job: Job) -> None:
+    left = job.seconds_left(time.monotonic())
+    column.progress(factor=job.fraction, text=f"{job.stage} · {job.fraction:.0%}", type="BAR")
+    row = column.row()
+    row.label(text="" if left is None else f"{duration(left)} left")
+    row.operator("animcore.cancel", icon="X")
+    row.enabled = job.state is not State.CANCELLING
+
+
+def _draw_outcome(column: bpy.types.UILayout, outcome: runner.Outcome, width: int) -> None:
+    row = column.row()
+    text(row.column(), outcome.message, width - 4, "ERROR" if outcome.failed else "CHECKMARK", alert=outcome.failed)
+    row.operator("animcore.dismiss", text="", icon="X", emboss=False)
+    for note in outcome.notes:
+        text(column, note, width, "INFO")
+    if outcome.failed:
+        column.operator("animcore.copy_report", icon="COPYDOWN")

@@ -1,0 +1,44 @@
+"""What the panels share: where they stand, and text that wraps."""
+
+from __future__ import annotations
+
+import textwrap
+
+import bpy
+
+_LETTER = 6.3  # pixels that a letter takes in a label, at a scale of 1
+_MARGIN = 84  # pixels beside the text: tabs, the borders of panel and box, the icon
+
+
+class Sidebar:
+    """The place of every panel: the sidebar of the 3D view."""
+
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "Animcore"
+
+
+def characters(context: bpy.types.Context) -> int:
+    """Return how many characters a line of the panel holds."""
+    scale = context.preferences.system.ui_scale
+    return max(16, int((context.region.width / scale - _MARGIN) / _LETTER))
+
+
+def text(column: bpy.types.UILayout, sentence: str, width: int, icon: str, *, alert: bool = False) -> None:
+    """Draw a sentence over as many lines as it needs; only the first has the icon."""
+    lines = column.column(align=True)
+    lines.alert = alert
+    lines.scale_y = 0.8
+    for number, line in enumerate(_wrapped(sentence, width)):
+        lines.label(text=line, icon="BLANK1" if number else icon, translate=False)
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    """Break a text at spaces, and long words where they must be."""
+    return textwrap.wrap(text, width, break_long_words=True) or [text]
+
+
+def duration(seconds: float) -> str:
+    """Return seconds as people say them."""
+    whole = max(1, round(seconds))
+    return f"{whole} s" if whole < 90 else f"{whole // 60} min {whole % 60:02d} s"
