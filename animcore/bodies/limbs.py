@@ -1,4 +1,4 @@
-"""Arms and legs by where their ends should be: analytic two-bone inverse kinematics, for any number of frames at once."""
+"""Arms and legs by where their ends should be: analytic two-bone inverse kinematics for many frames at once."""
 
 from __future__ import annotations
 
@@ -37,7 +37,8 @@ class Limb:
     @property
     def lengths(self) -> Array:
         """(2,) metres."""
-        return np.linalg.norm(self.bones, axis=1)
+        found: Array = np.linalg.norm(self.bones, axis=1)
+        return found
 
 
 def arm(side: str) -> Limb:

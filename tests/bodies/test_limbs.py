@@ -31,7 +31,8 @@ def test_the_end_is_where_it_was_asked_to_be(name, direction, share, hint):
     upper, lower = limbs.reach(limb, limb.places[0], target, np.array(hint))
     assert np.allclose(end(limb, upper, lower), target, atol=1e-6)
     for turn in (upper, lower):
-        assert np.allclose(turn @ turn.T, np.eye(3), atol=1e-9) and np.linalg.det(turn) > 0
+        assert np.allclose(turn @ turn.T, np.eye(3), atol=1e-9)
+        assert np.linalg.det(turn) > 0
 
 
 @pytest.mark.parametrize("name", LIMBS)
