@@ -7,7 +7,7 @@ turned a little to see which others it carries.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import bpy
@@ -20,6 +20,8 @@ from animcore.retarget import bone_names
 from animcore.retarget.skeletons import Retarget, Skeleton
 
 from . import pose, rigs
+
+Sampled = Callable[[bpy.types.PoseBone], np.ndarray]
 
 _TRIAL = 0.2  # radians that a control is turned by
 _CARRIED = 0.4  # of a turn that has to arrive; some necks follow the chest by half
@@ -55,21 +57,54 @@ class Body:
         """Return the same body with some bones left to somebody else."""
         return replace(self, left=self.left | frozenset(names))
 
+    def shown(self, motion: Motion) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return what the bones can show of a motion's body: (T, 55, 3) and, where it goes somewhere, (T, 3)."""
+        pose, way = self.retarget.from_bones(*self._on_bones(motion))
+        return pose, way if self.root is not None and motion.translation is not None else None
+
     def turns(self, motion: Motion) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """Return (T, 4) quaternions by bone from its rest, and (T, 3) the root's location, in the bones' own axes.
 
         The motion's own tracks of head and neck stand in the place of the body's. Of a hand whose fingers are at 0 all
         the time (strength of hands 0, files without hands) nothing is known: its fingers keep their pose.
         """
+        quaternions, location = self._on_bones(motion)
+        assert motion.body_pose is not None
+        moved = self.moved - self.of(*_unknown_fingers(motion.body_pose))
+        return {name: quaternions[:, index] for index, name in enumerate(self.bones) if name in moved}, location
+
+    def _on_bones(self, motion: Motion) -> tuple[np.ndarray, np.ndarray]:
+        """(T, B, 4) quaternions of all bones, and (T, 3) the root's location."""
         poses = np.array(motion.body_pose)
         if motion.head_pose is not None:
             poses[:, INDEX["head"]], poses[:, INDEX["neck"]] = pose.split(
                 motion.head_pose, motion.neck_pose, has_head=True, has_neck=True
             )
         way = grounded(poses, motion.translation) if motion.translation is not None else None
-        quaternions, location = self.retarget.to_bones(poses, way)
-        moved = self.moved - self.of(*_unknown_fingers(poses))
-        return {name: quaternions[:, index] for index, name in enumerate(self.bones) if name in moved}, location
+        return self.retarget.to_bones(poses, way)
+
+
+def poses(
+    found: Body, armature: bpy.types.Object, turned: Sampled, placed: Sampled
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Undo `Body.turns`: return (T, 55, 3) axis-angle, and (T, 3) the way where there is a root that goes it.
+
+    Args:
+        found: the armature's body.
+        armature: whose bones are asked for.
+        turned: gives (T, 3) the axis-angle of a bone in its own axes.
+        placed: gives (T, 3) a bone's location.
+    """
+    bones = [armature.pose.bones[name] for name in found.bones]
+    turns = np.stack([pose.quaternions(turned(bone)) for bone in bones], 1)
+    location = np.zeros((len(turns), 3))
+    if found.root is not None:
+        root = armature.pose.bones[found.root]
+        location = placed(root)
+        if not root.bone.use_local_location:
+            location = location @ np.array(root.bone.matrix_local.to_3x3())
+    body, way = found.retarget.from_bones(turns, location)
+    return body, way if found.root is not None else None
 
 
 def _unknown_fingers(poses: np.ndarray) -> list[str]:

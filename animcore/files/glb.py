@@ -99,7 +99,7 @@ def write(sheet: Sheet, path: Path, setup: Setup) -> None:
     if "body" in sheet.facts:
         body, (pose, way) = gltf_body.read(document, who), sheet.facts["body"]
         assert body is not None
-        values |= body.values(pose, way, scene_sheet.told_joints(pose, body.joints))
+        values |= body.values(pose, way, scene_sheet.told_joints(pose, body.retarget.joints))
         for node in {node for node, path in values if path != "weights"}:
             _without_matrix(document, node, who)
     extras = {"audio": sheet.facts["audio_name"]} if sheet.facts.get("audio_name") else {}
@@ -155,7 +155,7 @@ def _face_poses(motion: Motion, who: Character, body: gltf_body.Body | None) -> 
 def _body_curves(motion: Motion, body: gltf_body.Body) -> dict[str, Array]:
     """What of the body the nodes can show."""
     pose, way = scene_sheet.whole_pose(motion), _way(motion)
-    joints = scene_sheet.told_joints(pose, body.joints)
+    joints = scene_sheet.told_joints(pose, body.retarget.joints)
     shown, moved = body.poses(body.values(pose, way, joints), motion.frame_count)
     return scene_sheet.joint_curves(shown, moved, joints)
 

@@ -42,7 +42,6 @@ class Body:
     Attributes:
         nodes: (B) the node of each bone of the skeleton.
         retarget: onto them.
-        joints: the joints of SMPL-X that have bones, those of the spine among them.
         local: (B, 4) rotation of each node against its parent in the bound pose, w, x, y, z.
         still: (B, 4) the same as the nodes stand.
         root_axes: (3, 3) the root's own axes in the character's.
@@ -52,7 +51,6 @@ class Body:
 
     nodes: tuple[int, ...]
     retarget: Retarget
-    joints: tuple[str, ...]
     local: FloatArray
     still: FloatArray
     root_axes: FloatArray
@@ -67,7 +65,7 @@ class Body:
         Args:
             pose: (T, 55, 3) axis-angle.
             translation: (T, 3) metres, as `kinematics.grounded` gives it, or None.
-            joints: those of `Body.joints` that are moved; the others keep how they stand.
+            joints: those of the retarget that are moved; the others keep how they stand.
         """
         turns, location = self.retarget.to_bones(pose, translation)
         found: dict[Target, FloatArray] = {}
@@ -107,7 +105,7 @@ class Body:
     def moved(self, values: Mapping[Target, FloatArray]) -> set[str]:
         """Return the joints whose nodes all have keys."""
         absent = {bone.joint for bone in self.retarget.bones if (self.nodes[bone.index], "rotation") not in values}
-        return set(self.joints) - absent
+        return set(self.retarget.joints) - absent
 
 
 def read(gltf: Gltf, who: Character) -> Body | None:
@@ -140,11 +138,9 @@ def read(gltf: Gltf, who: Character) -> Body | None:
         return None
     root = order[retarget.root]
     carrier = who.frames[above[root]][:3, :3] if root in above else np.eye(3)
-    spine = ("spine1", "spine2", "spine3") if found.spine else ()
     return Body(
         nodes=tuple(order),
         retarget=retarget,
-        joints=tuple(dict.fromkeys((*found.chains, *spine))),
         local=rotations.matrix_to_quaternion(np.stack([_against(rest, node, above.get(node)) for node in order])),
         still=who.local[order],
         root_axes=who.axes.T @ rest[root][:3, :3],

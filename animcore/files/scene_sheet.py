@@ -113,6 +113,11 @@ def joint_curves(pose: FloatArray, way: FloatArray | None, joints: Collection[st
     return found if way is None else found | {_WAY: way}
 
 
+def is_of_body(name: str) -> bool:
+    """Whether a curve is one of `joint_curves`."""
+    return name.endswith(_JOINT) or name == _WAY
+
+
 def shape_lacks(motion: Motion, present: Collection[str], who: str) -> tuple[str, ...]:
     """Say which shapes that this motion uses a character does not have."""
     absent = [name for name, values in weights(motion).items() if name not in present and np.any(values)]
@@ -130,7 +135,7 @@ def bone_lacks(motion: Motion, roles: Collection[str], who: str) -> tuple[str, .
 
 def decode(sheet: Sheet) -> Motion:
     """Give weights (of whatever spelling) and rotations back; weights a little out of 0..1 are clipped."""
-    shapes = [name for name in sheet.curves if not name.endswith((_POSE, _JOINT)) and name != _WAY]
+    shapes = [name for name in sheet.curves if not (name.endswith(_POSE) or is_of_body(name))]
     roles = [role for role in ("jaw", "neck", "head") if role + _POSE in sheet.curves]
     tracks: dict[str, Any] = {role + _POSE: _single(sheet.curves[role + _POSE]) for role in roles}
     own = matching.match((*ARKIT, *TONGUE), shapes)

@@ -91,6 +91,7 @@ class Retarget:
     Attributes:
         bones: the bones that take part.
         root: index of the bone that carries the translation, or None.
+        joints: the joints that its bones tell of; a spine of any number of bones tells of three.
         scale: lengths of this skeleton over those of the SMPL-X body, by their legs.
         spread: radians that hanging arms are turned outward by, for hips that are wider than SMPL-X's.
         lacks: a sentence for what the skeleton has no bones for.
@@ -118,6 +119,7 @@ class Retarget:
         self._spine = [place[name] for name in found.spine]
         twists = {joint: [place[name] for name in names] for joint, names in found.twists.items()}
         self.bones = tuple(sorted(self._make(twists), key=lambda bone: bone.index))
+        self.joints = tuple(dict.fromkeys((*self._chains, *(_SPINE[1:] if self._spine else ()))))
         self.root = self._chains["pelvis"][0] if "pelvis" in self._chains else None
         self.scale = self._legs() if {"left_hip", "left_ankle"} <= self._chains.keys() else 1.0
         joints = {joint: target.heads[chain[0]] for joint, chain in self._chains.items()}
