@@ -21,7 +21,7 @@ from animcore.motion import Motion
 from animcore.names import SMPLX_JOINTS
 from animcore.retarget import bone_names
 from animcore.retarget.skeletons import Skeleton
-from blender_addon import body
+from blender_addon import body, readback, rigs
 
 COUNT = 12
 TIPS = tuple(f"{side}_{finger}3" for side in ("left", "right") for finger in ("index", "middle", "pinky", "thumb"))
@@ -162,6 +162,31 @@ def test_arms_that_are_up_do_not_spread():
     at = places(world_turns(motion.body_pose))[0]
     wanted = rotations.normalized(at[INDEX["left_elbow"]] - at[INDEX["left_shoulder"]])
     assert np.degrees(np.arccos(min(way[[0, 2, 1]] @ (wanted * (1, 1, -1)), 1.0))) < 0.5
+
+
+@pytest.mark.parametrize("name", ["SMPL-X", "default", "mixamo"])
+@pytest.mark.parametrize("mode", ["QUATERNION", "XYZ"])
+def test_keys_give_the_whole_take_back(name, mode):
+    """What Deliver writes as BVH, BEAT2 or NPZ."""
+    rig, motion = smplx_rig() if name == "SMPL-X" else rig_of(name), whole()
+    for bone in rig.pose.bones:
+        bone.rotation_mode = mode
+    keyed(rig, motion)
+    back = readback.performance(bpy.context.scene, rigs.read(rig), 1)
+    pose = np.array(motion.body_pose)
+    pose[:, INDEX["head"]], pose[:, INDEX["neck"]] = motion.head_pose, motion.neck_pose
+    ends = [INDEX[joint] for joint in ENDS if joint in body.read(rig).retarget.joints]
+    off = places(world_turns(back.body_pose))[:, ends] - places(world_turns(pose))[:, ends]
+    assert np.abs(off).max() < 1e-3
+    gone = back.translation - back.translation[0]
+    np.testing.assert_allclose(gone, motion.translation - motion.translation[0], atol=1e-3)
+    np.testing.assert_allclose(back.head_pose, motion.head_pose, atol=1e-4)
+
+
+def test_keys_of_a_face_alone_are_no_body():
+    rig, motion = rig_of("default"), whole()
+    keyed(rig, Motion(motion.rate, arkit=motion.arkit, head_pose=motion.head_pose))
+    assert readback.performance(bpy.context.scene, rigs.read(rig), 1).body_pose is None
 
 
 def own_turns(rig: bpy.types.Object, values: dict[str, tuple[float, float]], name: str) -> bpy.types.Action:
