@@ -19,8 +19,8 @@ TOUCHING = 0.004  # metres that skin gives: no deeper is a touch
 _ENOUGH = 0.003  # metres beyond that which may be left
 _AIM = 0.002  # metres beyond the touch that an arm is pushed out, so that few rounds are enough
 _ROUNDS = 14
-_AROUND = 0.35  # seconds before and after in which an arm makes way
-_STEADY = 0.12  # seconds over which the way out is the same
+_AROUND = 0.4  # seconds before and after in which an arm makes way
+_STEADY = 0.25  # seconds over which the way out is the same
 _DEEP = 0.02  # metres: how much deeper frames count for the way out
 _BACK = 0.03  # metres that a straight arm's elbow is taken to be behind it
 
@@ -34,15 +34,13 @@ def penetration(pose: Given) -> Array:
         pose: (T, 55, 3) axis-angle of SMPL-X.
     """
     turned = world_turns(pose)
-    depth, _ = solid.penetrations(turned, places(turned))
-    deepest: Array = np.maximum(depth.max(1, initial=0.0), 0.0)
-    return deepest
+    return _deepest(turned, places(turned))
 
 
 def pushed_out(pose: Given, rate: float) -> Array:
     """Return the pose with arms moved out of the body; frames in which nothing is near stay as they are.
 
-    Where a forearm or a hand is inside, its arm makes way smoothly from a third of a second before to a third after,
+    Where a forearm or a hand is inside, its arm makes way smoothly within 0.4 seconds before and after,
     by turning shoulder and elbow; the hand keeps its direction.
 
     Args:
@@ -50,36 +48,75 @@ def pushed_out(pose: Given, rate: float) -> Array:
         rate: frames a second.
     """
     pose = np.array(pose, np.float64)
-    inside = penetration(pose) > TOUCHING
+    turned = world_turns(pose)
+    found = places(turned)
+    inside = _deepest(turned, found) > TOUCHING
     around = round(_AROUND * rate)
     if inside.any() and around:
         inside = envelope(inside.astype(np.float64), 3 * around) > 1e-9
     for start, end in runs(inside):
-        pose[start:end] = _made_way(pose[start:end], rate)
+        _make_way(pose[start:end], turned[start:end], found[start:end], rate)
     return pose
 
 
-def _made_way(pose: Array, rate: float) -> Array:
-    """The same for frames at whose ends nothing is near."""
-    turned = world_turns(pose)
-    found = places(turned)
-    own = [np.flatnonzero(solid.open_body_solid().sphere_side == side) for side in SIDES]
-    wrists, elbows = np.zeros((2, len(pose), 3)), np.zeros((2, len(pose), 3))
-    moved = pose
-    now, there = turned, found
+def _deepest(turned: Array, found: Array) -> Array:
+    depth, _ = solid.penetrations(turned, found)
+    deepest: Array = np.maximum(depth.max(1, initial=0.0), 0.0)
+    return deepest
+
+
+def _make_way(pose: Array, turned: Array, found: Array, rate: float) -> None:
+    """Move the arms of a pose in place; at its ends nothing is near."""
+    arms = [_Arm(side, turned, found) for side in SIDES]
+    now, there = turned.copy(), found.copy()
     for _ in range(_ROUNDS):
         depth, way = solid.penetrations(now, there)
         if depth.max() < TOUCHING + _ENOUGH:
             break
-        moved = pose.copy()
-        for side, spheres in enumerate(own):
-            wrist, elbow = _asked(depth[:, spheres], way[:, spheres], spheres)
-            wrists[side] += _spread(wrist, rate)
-            elbows[side] += _spread(elbow, rate)
-            _reach(moved, turned, found, side, wrists[side], elbows[side])
-        now = world_turns(moved)
-        there = places(now)
-    return moved
+        for arm in arms:
+            wrist, elbow = _asked(depth[:, arm.spheres], way[:, arm.spheres], arm.spheres)
+            arm.wrist += _spread(wrist, rate)
+            arm.elbow += _spread(elbow, rate)
+            arm.reach(now, there)
+    for arm in arms:
+        arm.turn(pose, now)
+
+
+class _Arm:
+    """One arm as it was, and by how much its wrist and its elbow are to be moved from there: (T, 3) metres each."""
+
+    def __init__(self, side: str, turned: Array, found: Array) -> None:
+        self.spheres = np.flatnonzero(solid.open_body_solid().sphere_side == side)
+        self.limb = limbs.arm(side)
+        self.collar = INDEX[f"{side}_collar"]
+        self.hand = [index for name, index in INDEX.items() if name.startswith(side) and name[-1] in "123"]
+        self.turned, self.found = turned, found
+        self.wrist, self.elbow = np.zeros((len(found), 3)), np.zeros((len(found), 3))
+        upper, lower, end = self.limb.joints
+        behind = turned[:, INDEX["spine3"]] @ np.array([0.0, 0.0, -_BACK])
+        self.hint = found[:, lower] - (found[:, upper] + found[:, end]) / 2 + behind
+        self.usual, _ = limbs.reach(self.limb, found[:, upper], found[:, end], self.hint)
+
+    def reach(self, now: Array, there: Array) -> None:
+        """Put the arm where it is to be, in the turns (T, 55, 3, 3) and places (T, 55, 3) of the whole body."""
+        limb = self.limb
+        upper, lower, end = limb.joints
+        root, target = self.found[:, upper], self.found[:, end] + self.wrist
+        moved, _ = limbs.reach(limb, root, target, self.hint + self.elbow)
+        # only what changes is added, since a stretched arm is not met exactly
+        middle = self.found[:, lower] + (moved - self.usual) @ limb.bones[0]
+        now[:, upper] = limbs.pointed(self.turned[:, upper], limb.bones[0], middle - root)
+        there[:, lower] = root + now[:, upper] @ limb.bones[0]
+        now[:, lower] = limbs.pointed(self.turned[:, lower], limb.bones[1], target - there[:, lower])
+        there[:, end] = there[:, lower] + now[:, lower] @ limb.bones[1]
+        there[:, self.hand] = self.found[:, self.hand] + (there[:, end] - self.found[:, end])[:, None]
+
+    def turn(self, pose: Array, now: Array) -> None:
+        """Write the arm's joints into a pose (T, 55, 3)."""
+        parent = self.collar
+        for joint in self.limb.joints:
+            pose[:, joint] = rotations.from_matrix(np.swapaxes(now[:, parent], -1, -2) @ now[:, joint])
+            parent = joint
 
 
 def _asked(depth: Array, way: Array, spheres: NDArray[np.int64]) -> tuple[Array, Array]:
@@ -107,26 +144,3 @@ def _spread(asked: Array, rate: float) -> Array:
     known = asked * np.minimum(1.0, _DEEP / np.maximum(size, 1e-9))[:, None]
     direction = rotations.normalized(smoothed(known, _STEADY * rate))
     return envelope(size, max(1, round(_AROUND * rate)))[:, None] * direction
-
-
-def _reach(pose: Array, turned: Array, found: Array, side: int, wrist: Array, elbow: Array) -> None:
-    """Turn an arm in place so that its wrist and, as far as it can, its elbow are moved by (T, 3) metres."""
-    limb = limbs.arm(SIDES[side])
-    upper, lower, end = limb.joints
-    root = found[:, upper]
-    behind = turned[:, INDEX["spine3"]] @ np.array([0.0, 0.0, -_BACK])
-    hint = found[:, lower] - (root + found[:, end]) / 2 + behind
-    before, _ = limbs.reach(limb, root, found[:, end], hint)
-    after, _ = limbs.reach(limb, root, found[:, end] + wrist, hint + elbow)
-    # only what changes is added, since a stretched arm is not met exactly
-    middle = found[:, lower] + (after - before) @ limb.bones[0]
-    new_upper = limbs.pointed(turned[:, upper], limb.bones[0], middle - root)
-    middle = root + new_upper @ limb.bones[0]
-    new_lower = limbs.pointed(turned[:, lower], limb.bones[1], found[:, end] + wrist - middle)
-    collar = turned[:, INDEX[f"{SIDES[side]}_collar"]]
-    for joint, parent, turn in (
-        (upper, collar, new_upper),
-        (lower, new_upper, new_lower),
-        (end, new_lower, turned[:, end]),
-    ):
-        pose[:, joint] = rotations.from_matrix(np.swapaxes(parent, -1, -2) @ turn)
