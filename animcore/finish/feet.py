@@ -92,9 +92,11 @@ def locked(pose: Given, translation: Given, rate: float, floor: float | None = N
     found = found + (lifted - translation)[:, None]
     planted = _planted(soles, rate, floor)
     holds = []
+    away = ~planted[:, 1]
     for side in range(2):
-        spans = _spans(found[:, _joint("ankle", side)], planted[:, side], rate, first=_SLIDE / (side + 1))
+        spans = _spans(found[:, _joint("ankle", side)], planted[:, side], away, rate)
         holds.append(_hold(pose, turned, found, side, spans, rate, floor))
+        away = holds[side].firm < 1
     return _stood(pose, lifted, turned, found, holds, rate, floor)
 
 
@@ -156,25 +158,32 @@ def _joint(name: str, side: int) -> int:
     return INDEX[f"{SIDES[side]}_{name}"]
 
 
-def _spans(ankle: Array, planted: NDArray[np.bool_], rate: float, first: float) -> list[tuple[int, int, Array]]:
+def _spans(
+    ankle: Array, planted: NDArray[np.bool_], other_away: NDArray[np.bool_], rate: float
+) -> list[tuple[int, int, Array]]:
     """Where a foot is held: first frame, the one after the last, and where on the floor (2,).
 
-    A foot that has slid by 10 cm since it was set is set anew; `first` is how far the first time, so that two feet that
-    slide together take turns.
+    A foot that has slid by 10 cm since it was set is set anew, as soon as the other one stands.
     """
     spans = []
     step = round(_STEP * rate)
     for start, end in runs(planted):
-        allowed = first
         while start < end:
-            away = np.linalg.norm(ankle[start:end, [0, 2]] - ankle[start, [0, 2]], axis=1)
-            gone = np.flatnonzero(away > allowed)
-            last = start + int(gone[0]) if len(gone) else end
+            slid = np.linalg.norm(ankle[start:end, [0, 2]] - ankle[start, [0, 2]], axis=1) > _SLIDE
+            ready = slid & ~_soon(other_away[start:end], step)
+            last = start + int(ready.argmax()) if ready.any() else end
             if end - last < step:
                 last = end
             spans.append((start, last, np.median(ankle[start:last, [0, 2]], 0)))
-            start, allowed = last + (step if last < end else 0), _SLIDE
+            start = last + step if last < end else end
     return spans
+
+
+def _soon(marks: NDArray[np.bool_], frames: int) -> NDArray[np.bool_]:
+    """(T,) whether there is a mark in a frame or in one of so many after it."""
+    padded = np.pad(marks, (0, frames))
+    soon: NDArray[np.bool_] = np.lib.stride_tricks.sliding_window_view(padded, frames + 1).any(1)
+    return soon
 
 
 def _hold(
