@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
+
+import numpy as np
 
 from animcore import audio, files
 from animcore.direction import Direction
 from animcore.errors import AnimcoreError, Cancelled, InputError
 from animcore.files.delivery import Report, deliver
 from animcore.files.sheet import Format, Setup
+from animcore.finish import collisions
 from animcore.motion import Motion
 from animcore.progress import Progress, part, silent
 from animcore.solvers.performance import perform
@@ -75,9 +78,16 @@ def generate(
     """
     clip = audio.load(source, part(progress, 0.0, _LISTENING))
     facts = clip.facts
-    motion = perform(clip, direction, part(progress, _LISTENING, 1.0))
+    motion = _possible(perform(clip, direction, part(progress, _LISTENING, 1.0)))
     del clip  # two hours of samples are 460 MB, which resampling does not need
     return motion.resampled(rate), facts
+
+
+def _possible(motion: Motion) -> Motion:
+    """Bring hands that are in the body out of it; the solver sees to all the rest itself."""
+    if motion.body_pose is None:
+        return motion
+    return replace(motion, body_pose=collisions.pushed_out(motion.body_pose, motion.fps).astype(np.float32))
 
 
 def run(sources: Sequence[Path], order: Order, progress: Progress = silent) -> list[Take]:
