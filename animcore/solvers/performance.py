@@ -37,7 +37,7 @@ def perform(clip: AudioClip, direction: Direction, progress: Progress = silent, 
     Raises:
         AnimcoreError: when a solver's file is missing or broken.
     """
-    speech = articulation.solve(clip, direction, part(progress, 0.0, _ARTICULATION))
+    speech = articulation.solve(clip, direction, part(progress, 0.0, _ARTICULATION), spoken)
     if speech.rate != Fraction(prosody.FPS):
         speech = speech.resampled(Fraction(prosody.FPS))
     progress(_ARTICULATION, "Moving head and eyes")
