@@ -12,6 +12,7 @@ from animcore.direction import Direction
 from animcore.errors import AnimcoreError, Cancelled, InputError
 from animcore.files.delivery import Report, deliver
 from animcore.files.sheet import Format, Setup
+from animcore.finish.placing import WHOLE, Place, placed
 from animcore.motion import Motion
 from animcore.progress import Progress, part, silent
 from animcore.solvers.performance import perform
@@ -66,18 +67,30 @@ class Order:
 
 
 def generate(
-    source: Path, rate: Fraction, direction: Direction, progress: Progress = silent
+    source: Path | Sequence[audio.Part],
+    rate: Fraction,
+    direction: Direction,
+    progress: Progress = silent,
+    place: Place = WHOLE,
 ) -> tuple[Motion, audio.AudioFacts]:
-    """Perform one recording at a frame rate; the facts hold what the user should be warned of.
+    """Perform a voice at a frame rate; the facts hold what the user should be warned of.
+
+    Args:
+        source: a recording, or several that are put together.
+        rate: frames a second of the result.
+        direction: how it is performed.
+        progress: told the fraction done.
+        place: how much later than the sound the face is, and which part of the performance is wanted.
 
     Raises:
-        InputError: when the recording cannot be used.
+        InputError: when a recording cannot be used.
     """
-    clip = audio.load(source, part(progress, 0.0, _LISTENING))
+    listening = part(progress, 0.0, _LISTENING)
+    clip = audio.load(source, listening) if isinstance(source, Path) else audio.joined(source, listening)
     facts = clip.facts
     motion = perform(clip, direction, part(progress, _LISTENING, 1.0))
     del clip  # two hours of samples are 460 MB, which resampling does not need
-    return motion.resampled(rate), facts
+    return placed(motion, rate, place), facts
 
 
 def run(sources: Sequence[Path], order: Order, progress: Progress = silent) -> list[Take]:
