@@ -66,7 +66,8 @@ def write_take(request: dict, seconds: float) -> int:
 
 def generate(request: dict, cancelled: threading.Event) -> None:
     """Do as the name says."""
-    number, wish = request["id"], Path(request["audio"]).stem
+    first = request["parts"][0] if "parts" in request else request
+    number, wish = request["id"], Path(first["audio"]).stem
     for step in range(1, 4):
         say(id=number, event="progress", fraction=step / 5, stage="Listening")
     if "die" in wish:
@@ -103,6 +104,8 @@ def main() -> None:
             cancelled.set()
         elif request["do"] == "inspect":
             facts = {"duration": 2.0, "sample_rate": 44100, "channels": 2}
+            facts |= json.loads(os.environ.get("FAKE_ENGINE_FACTS", "{}"))
+            np.savez(request["envelope"], peaks=np.linspace(0, 1, 200, dtype=np.float32), rate=100)
             say(id=request["id"], event="done", facts=facts, warnings=["The voice is quiet."])
         else:
             cancelled.clear()
