@@ -148,7 +148,7 @@ def _voice(request: dict[str, Any]) -> Any:
 def _place(request: dict[str, Any]) -> Any:
     from animcore.finish.placing import Place
 
-    begin, end = request.get("span") or (0.0, None)
+    begin, end = request.get("span") or (None, None)
     return Place(_seconds(request.get("offset", 0)), begin, end)
 
 

@@ -112,6 +112,13 @@ class AnimcoreSettings(bpy.types.PropertyGroup):
         options=set(),
     )
 
+    show_waveform: bpy.props.BoolProperty(
+        name="Voice over the Timeline",
+        description="Draw the voice, its words and phonemes over timeline and dope sheet",
+        default=True,
+        options=set(),
+    )
+
     audio: bpy.props.StringProperty(
         name="Voice",
         description="The sound or film file with the voice; any kind that ffmpeg reads",

@@ -155,7 +155,7 @@ def order_take(scene: bpy.types.Scene, *, name: str = "") -> Job:
     asked = voice.asked(scene, said)
     examine(scene)
     folder = Path(tempfile.mkdtemp(prefix="animcore-"))
-    placement = takes.Placement(said.start_frame, name or said.name, said.audio, asked)
+    placement = takes.Placement(said.start_frame, name or said.name, said.audio, asked, "span" in asked)
     root = properties.root(settings)
     session.order = Order(scene.session_uid, root.session_uid, root.name, hearing.choice(settings), placement, folder)
     session.outcome = None

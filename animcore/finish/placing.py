@@ -21,11 +21,11 @@ class Place:
 
     Attributes:
         offset: seconds that it is later than the sound, exact; below 0 it is earlier.
-        begin, end: the part of the sound that is wanted, in seconds; None for its end.
+        begin, end: the part of the sound that is wanted, in seconds; None for all of it before or after.
     """
 
     offset: Fraction = Fraction(0)
-    begin: float = 0.0
+    begin: float | None = None
     end: float | None = None
 
     def __post_init__(self) -> None:
@@ -38,10 +38,10 @@ class Place:
             raise InputError(
                 f"The face can be {_LONGEST} s apart from its sound at most, not {float(self.offset):g} s."
             )
-        times = [self.begin] if self.end is None else [self.begin, self.end]
+        times = [one for one in (self.begin, self.end) if one is not None]
         if not all(isinstance(one, int | float) and math.isfinite(one) and one >= 0 for one in times):
             raise InputError(f"The part that is wanted begins and ends at seconds of the sound, not at {times}.")
-        if self.end is not None and self.end <= self.begin:
+        if self.end is not None and self.end <= (self.begin or 0.0):
             raise InputError(f"The part that is wanted must end after it begins, not at {self.end:g} s.")
 
 
@@ -60,7 +60,8 @@ def placed(motion: Motion, rate: Fraction, place: Place = WHOLE) -> Motion:
         return motion.resampled(rate)
     start = Fraction(motion.start).limit_denominator(10**6) + place.offset
     end = start + motion.frame_count / motion.rate
-    first = math.ceil(max(start, Fraction(place.begin)) * rate - _ROUNDING)
+    wanted = start if place.begin is None else max(start, Fraction(place.begin))
+    first = math.ceil(wanted * rate - _ROUNDING)
     last = math.ceil(end * rate - _ROUNDING) - 1
     if place.end is not None:
         last = min(last, math.floor(Fraction(place.end) * rate + _ROUNDING))

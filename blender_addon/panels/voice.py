@@ -28,7 +28,9 @@ class ANIMCORE_PT_voice(Sidebar, bpy.types.Panel):  # noqa: N801 (Blender's own 
         row = column.row()
         row.prop(settings, "transcript_file", text="or File")
         row.active = settings.transcript_text is None
-        self.layout.prop(settings, "use_markers")
+        column = self.layout.column(align=True)
+        column.prop(settings, "use_markers")
+        column.prop(settings, "show_waveform")
 
 
 def draw_choice(column: bpy.types.UILayout, context: bpy.types.Context) -> None:

@@ -42,8 +42,10 @@ def swings(times: np.ndarray) -> dict[str, np.ndarray]:
 def write_take(request: dict, seconds: float) -> int:
     """Write a performance; returns its number of frames."""
     top, bottom = request["fps"]
-    count = int(seconds * top / bottom) + 1
-    times = np.arange(count) * bottom / top
+    begin, end = request.get("span", (0.0, seconds))
+    first, last = round(begin * top / bottom), int(min(seconds, end) * top / bottom + 1e-6)
+    count = last - first + 1
+    times = np.arange(first, last + 1) * bottom / top
     np.savez(
         request["out"],
         format="animcore.motion",
@@ -52,7 +54,7 @@ def write_take(request: dict, seconds: float) -> int:
         arkit=weights(times),
         fps=top / bottom,
         fps_rational=np.array([top, bottom]),
-        start=0.0,
+        start=first * bottom / top,
         audio_name="",
         audio_sha256="",
         event_kind=np.array([], np.str_),
