@@ -42,7 +42,7 @@ def perform(clip: AudioClip, direction: Direction, progress: Progress = silent, 
         speech = speech.resampled(Fraction(prosody.FPS))
     progress(_ARTICULATION, "Moving head and eyes")
     # how far the mouth is open tells speech from music and noise, whatever the strengths asked for
-    heard = prosody.analyse(clip, speech.frame_count, _mouth(clip, direction, speech))
+    heard = prosody.analyse(clip, speech.frame_count, _mouth(clip, direction, speech), spoken)
     mood = emotion.mood(heard, direction)
     movement = head.move(heard, direction, mood)
     body = gesture.move(heard, direction, mood, spoken)
