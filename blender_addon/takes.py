@@ -16,6 +16,7 @@ from typing import Any
 import bpy
 import numpy as np
 
+from animcore.bodies.kinematics import FINGERS
 from animcore.errors import AnimcoreError
 from animcore.motion import Motion
 from animcore.retarget.face import FaceMap
@@ -47,6 +48,11 @@ class Placement:
     audio: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
     within: bool = False
+
+    @property
+    def has_hands(self) -> bool:
+        """Whether hands were asked for; otherwise fingers keep the pose that the user gave them."""
+        return self.settings.get("direction", {}).get("strengths", {}).get("hands") != 0
 
 
 @dataclass(frozen=True)
@@ -99,7 +105,7 @@ def apply(
     notes = list(character.notes)
     with ExitStack() as undo:
         notes += _own_shapes(character, undo)
-        body = _body(character, motion, notes)
+        body = _body(character, motion, placement, notes)
         work = list(_work(character, motion, values, body))
         if not work:
             raise AddonError(f"Nothing of {character.name!r} could be keyed; choose another character.")
@@ -137,7 +143,7 @@ def apply(
     )
 
 
-def _body(character: rigs.Character, motion: Motion, notes: list[str]) -> bodies.Body | None:
+def _body(character: rigs.Character, motion: Motion, placement: Placement, notes: list[str]) -> bodies.Body | None:
     """The bones that a motion's body moves: without those that the user's own animation does; says so in the notes."""
     if motion.body_pose is None:
         return None
@@ -147,6 +153,7 @@ def _body(character: rigs.Character, motion: Motion, notes: list[str]) -> bodies
         return None
     assert character.armature is not None
     notes += found.notes
+    found = found if placement.has_hands else found.without(found.of(*FINGERS["left"], *FINGERS["right"]))
     face = found.of("head", "neck") if motion.head_pose is not None else set()
     for name, own in keys.own_animation(character.armature).items():
         if left := sorted((found.moved & own) - face):
