@@ -33,6 +33,14 @@ _NARROWED = {} if _MODULE_42 else {"poll": _is_character}
 _SPEAKERS = {} if _MODULE_42 else {"poll": _speaks}
 
 
+class AnimcoreTrack(bpy.types.PropertyGroup):
+    """A line of the list of a character's tracks; `name` is the track."""
+
+    target: bpy.props.StringProperty(name="Target", description="What moves for this track", options=set())
+    is_bone: bpy.props.BoolProperty(name="Bone", description="Whether it is the role of a bone", options=set())
+    corrected: bpy.props.BoolProperty(name="Corrected", description="Whether you have chosen it", options=set())
+
+
 class AnimcoreSettings(bpy.types.PropertyGroup):
     """Animcore's settings of a scene. None of them is animatable: they are orders, not motion."""
 
@@ -55,6 +63,13 @@ class AnimcoreSettings(bpy.types.PropertyGroup):
         name="Collection",
         description="The collection that holds the character's meshes and its armature",
         type=bpy.types.Collection,
+    )
+
+    track_shape: bpy.props.StringProperty(
+        name="Shape", description="The shape that the chosen track is to move", options=set()
+    )
+    track_bone: bpy.props.StringProperty(
+        name="Bone", description="The bone that is to have the chosen role", options=set()
     )
 
     voice_from: bpy.props.EnumProperty(

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from animcore.errors import AnimcoreError, InputError
 from animcore.motion import Motion
 
-from . import doctor, hearing, preferences, properties, rigs, takes, voice
+from . import doctor, hearing, preferences, properties, rigs, takes, tracks, voice
 from .errors import AddonError
 from .jobs import Job, Jobs, State
 
@@ -150,6 +150,7 @@ def order_take(scene: bpy.types.Scene, *, name: str = "") -> Job:
     settings = properties.of(scene)
     said = voice.read(scene)
     _check_scene(scene)
+    tracks.end_preview()
     character = rigs.read(properties.root(settings))  # its error is better heard before the work than after it
     launch = preferences.launch()
     asked = voice.asked(scene, said)
@@ -388,6 +389,7 @@ def forget_order(*_args: Any) -> None:
     """Another file is opened: what was asked for the old one is cancelled."""
     unwatch()
     session.reset()
+    tracks.forget_preview()
 
 
 @bpy.app.handlers.persistent
@@ -395,7 +397,10 @@ def forget_outcome(*_args: Any) -> None:
     """After undo or redo the last message may no longer be true."""
     if session.outcome is not None and not session.outcome.failed:
         session.outcome = None
-    session.findings = None
+    session.findings = session.character = None
+    window = bpy.context.window_manager
+    if len(window.animcore_tracks):
+        tracks.fill(window, properties.root(properties.of(bpy.context.scene)))
 
 
 HANDLERS = (
