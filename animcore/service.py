@@ -115,12 +115,14 @@ def _generate(request: dict[str, Any], progress: Callable[[float, str], None]) -
     # the solvers take a moment to import; the process is ready before that
     from animcore import batch
     from animcore.direction import Direction
+    from animcore.files import transcripts
     from animcore.rates import exact_rate
 
     rate = exact_rate("/".join(str(part) for part in _wanted(request, "fps")))
     out = Path(_wanted(request, "out"))
     direction = Direction.from_dict(request.get("direction", {}))
-    motion, facts = batch.generate(_voice(request), rate, direction, progress, _place(request))
+    said = transcripts.of_wish(request["transcript"]) if request.get("transcript", "").strip() else None
+    motion, facts = batch.generate(_voice(request), rate, direction, progress, said, _place(request))
     motion.save(out)
     if "map" in request:
         _solve(Path(request["map"]), motion, Path(_wanted(request, "values")))

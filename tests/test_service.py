@@ -159,6 +159,18 @@ def test_an_unknown_format_is_an_error(engine, tmp_path):
     assert "no format 'gif'" in engine.end_of("1")["message"]
 
 
+def test_words_that_are_typed_travel_with_the_motion(engine, spoken_line, tmp_path):
+    text = "Hello! [warm] I'm made of nothing but a voice, rhinoceros."
+    engine.say(**wish(spoken_line, tmp_path / "a.npz", transcript=text))
+    done = engine.end_of("1")
+    assert done["event"] == "done"
+    assert any("rhinoceros" in warning for warning in done["warnings"])
+    labels = [one.label for one in Motion.load(tmp_path / "a.npz").events if one.kind == "word"]
+    assert labels == ["Hello!", "I'm", "made", "of", "nothing", "but", "a", "voice,"]
+    engine.say(**wish(spoken_line, tmp_path / "b.npz", number="2", transcript="[gloomyish] Hello"))
+    assert "names no emotion" in engine.end_of("2")["message"]
+
+
 def test_parts_an_offset_and_a_span_are_asked_for(engine, spoken_line, tmp_path):
     out = tmp_path / "take.npz"
     parts = [

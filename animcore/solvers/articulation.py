@@ -7,7 +7,7 @@ side; recordings run in pieces with a margin that makes them seamless, so any le
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
@@ -20,9 +20,11 @@ from numpy.typing import NDArray
 from animcore.audio import AudioClip
 from animcore.direction import Direction
 from animcore.errors import AnimcoreError
-from animcore.motion import Motion
-from animcore.names import ARKIT, ARKIT_INDEX, TONGUE
+from animcore.motion import Event, Motion
+from animcore.names import ARKIT, ARKIT_INDEX
 from animcore.progress import Progress, silent
+from animcore.solvers import tongue
+from animcore.speech.pronunciation import PHONEMES
 
 FloatArray = NDArray[np.float32]
 
@@ -46,11 +48,6 @@ _RAISE: dict[str, dict[str, float]] = {
     "labiodental": {"mouthRollLower": 0.4, "mouthUpperUpLeft": 0.12, "mouthUpperUpRight": 0.12},
     "dental": {"tongueOut": 0.12},
 }
-_TONGUE: dict[str, tuple[str, float]] = {
-    "dental": ("tongueStretch", 0.5),
-    "alveolar": ("tongueTipUp", 0.8),
-    "velar": ("tongueUp", 0.7),
-}
 _SURE = (0.12, 0.27)  # probability of a place from which, and up to which, it takes effect
 
 
@@ -66,10 +63,38 @@ class Network:
     places: tuple[str, ...]
 
 
-def solve(clip: AudioClip, direction: Direction, progress: Progress = silent) -> Motion:
+@dataclass(frozen=True)
+class Heard:
+    """What is said in a recording: (T, 40) probabilities of `pronunciation.PHONEMES`, frame i at i / fps seconds."""
+
+    probabilities: FloatArray
+    fps: int
+
+
+def listen(clip: AudioClip, progress: Progress = silent) -> Heard:
+    """Return the phonemes of a voice, for the alignment of a transcript.
+
+    Raises:
+        AnimcoreError: when the network's file is missing or broken.
+    """
+    network = load(MODEL)
+    probabilities = _silence(len(clip.samples) // network.hop + 1)
+    if not clip.facts.silent:
+        for first, (piece,) in _pieces(clip, network, progress, ["phonemes"]):
+            probabilities[first : first + len(piece)] = piece
+    return Heard(probabilities, network.fps)
+
+
+def solve(clip: AudioClip, direction: Direction, progress: Progress = silent, spoken: Sequence[Event] = ()) -> Motion:
     """Return the face of a voice: `arkit`, `tongue` and `jaw_pose` at the network's rate, frame i at i / 50 s.
 
     A silent clip gives a still face.
+
+    Args:
+        clip: the voice.
+        direction: intensity and strengths by region.
+        progress: told the fraction done.
+        spoken: phonemes with their times, where a transcript is known; lips close exactly where they say so.
 
     Raises:
         AnimcoreError: when the network's file is missing or broken.
@@ -78,10 +103,11 @@ def solve(clip: AudioClip, direction: Direction, progress: Progress = silent) ->
     count = len(clip.samples) // network.hop + 1
     # two hours of weights are 75 MB: they are filled and changed in place
     weights, places = np.zeros((count, len(ARKIT)), np.float32), np.zeros((count, len(network.places)), np.float32)
+    phonemes = _silence(count)
     if not clip.facts.silent:
-        for first, piece_weights, piece_places in _pieces(clip, network, progress):
-            weights[first : first + len(piece_weights)] = piece_weights
-            places[first : first + len(piece_places)] = piece_places
+        for first, found in _pieces(clip, network, progress, ["arkit", "places", "phonemes"]):
+            piece = slice(first, first + len(found[0]))
+            weights[piece], places[piece], phonemes[piece] = found[0][:, network.columns], found[1], found[2]
     certain = {name: _certainty(places[:, index]) for index, name in enumerate(network.places)}
     _direct(weights, direction)
     _shape(weights, certain, direction.strength("lips"), direction.intensity)
@@ -90,11 +116,18 @@ def solve(clip: AudioClip, direction: Direction, progress: Progress = silent) ->
     return Motion(
         rate=Fraction(network.fps),
         arkit=weights,
-        tongue=_tongue(certain, len(weights), direction.strength("lips") * direction.intensity),
+        tongue=tongue.move(phonemes, network.fps, direction.strength("tongue") * direction.intensity),
         jaw_pose=jaw_pose,
         audio_name=clip.name,
         audio_sha256=clip.sha256,
     )
+
+
+def _silence(count: int) -> FloatArray:
+    """(count, 40) probabilities of phonemes where nothing is said."""
+    probabilities = np.zeros((count, len(PHONEMES)), np.float32)
+    probabilities[:, PHONEMES.index("sil")] = 1.0
+    return probabilities
 
 
 @cache
@@ -124,8 +157,10 @@ def load(path: Path) -> Network:
         ) from error
 
 
-def _pieces(clip: AudioClip, network: Network, progress: Progress) -> Iterator[tuple[int, FloatArray, FloatArray]]:
-    """First frame, weights (T, 52) and places (T, 5) of one piece after the other."""
+def _pieces(
+    clip: AudioClip, network: Network, progress: Progress, outputs: Sequence[str]
+) -> Iterator[tuple[int, list[FloatArray]]]:
+    """First frame and outputs (T, K) of one piece after the other."""
     assert clip.facts.loudness is not None
     gain = np.float32(10 ** ((network.loudness - clip.facts.loudness) / 20))
     count = len(clip.samples) // network.hop + 1
@@ -135,9 +170,9 @@ def _pieces(clip: AudioClip, network: Network, progress: Progress) -> Iterator[t
         start, end = max(0, first - margin), min(count, first + piece + margin)
         samples = clip.samples[start * network.hop : end * network.hop if end < count else None] * gain
         samples = np.pad(samples, (0, max(0, network.hop * 2 - len(samples))))
-        weights, places = network.session.run(["arkit", "places"], {"samples": samples[None]})
+        found = network.session.run(outputs, {"samples": samples[None]})
         inner = slice(first - start, first - start + min(piece, count - first))
-        yield first, weights[0, inner][:, network.columns], places[0, inner]
+        yield first, [values[0, inner] for values in found]
     progress(1.0, "Listening")
 
 
@@ -150,7 +185,13 @@ def _direct(weights: FloatArray, direction: Direction) -> None:
 
 
 def _region(name: str) -> str:
-    for prefix, region in (("jaw", "jaw"), ("brow", "brows"), ("cheek", "cheeks"), ("nose", "cheeks")):
+    for prefix, region in (
+        ("jaw", "jaw"),
+        ("brow", "brows"),
+        ("cheek", "cheeks"),
+        ("nose", "cheeks"),
+        ("tongue", "tongue"),
+    ):
         if name.startswith(prefix):
             return region
     return "lips"
@@ -187,11 +228,3 @@ def _shape(weights: FloatArray, certain: dict[str, FloatArray], strength: float,
             np.maximum(column, level * part * min(intensity, 1.0) * certain[place], out=column)
     jaw, close = weights[:, ARKIT_INDEX["jawOpen"]], weights[:, ARKIT_INDEX["mouthClose"]]
     np.minimum(np.maximum(close, jaw * part * certain["bilabial"]), jaw, out=close)
-
-
-def _tongue(certain: dict[str, FloatArray], count: int, strength: float) -> FloatArray:
-    """(T, 16) weights of the tongue from the places that it makes."""
-    tongue = np.zeros((count, len(TONGUE)), np.float32)
-    for place, (name, level) in _TONGUE.items():
-        tongue[:, TONGUE.index(name)] = np.clip(level * strength * certain[place], 0.0, 1.0)
-    return tongue

@@ -1,4 +1,4 @@
-"""A whole performance of a voice: speech, emotion, brows, head and eyes together; `animcore generate` runs it."""
+"""A whole performance of a voice: speech, emotion, brows, head, eyes and body; `animcore generate` runs it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from animcore.direction import Direction
 from animcore.motion import Event, Motion
 from animcore.names import ARKIT, ARKIT_INDEX
 from animcore.progress import Progress, part, silent
-from animcore.solvers import articulation, brows, emotion, gaze, head
+from animcore.solvers import articulation, brows, emotion, gaze, gesture, head
 from animcore.speech import prosody
 
 FloatArray = NDArray[np.float32]
@@ -37,7 +37,7 @@ def perform(clip: AudioClip, direction: Direction, progress: Progress = silent, 
     Raises:
         AnimcoreError: when a solver's file is missing or broken.
     """
-    speech = articulation.solve(clip, direction, part(progress, 0.0, _ARTICULATION))
+    speech = articulation.solve(clip, direction, part(progress, 0.0, _ARTICULATION), spoken)
     if speech.rate != Fraction(prosody.FPS):
         speech = speech.resampled(Fraction(prosody.FPS))
     progress(_ARTICULATION, "Moving head and eyes")
@@ -45,6 +45,7 @@ def perform(clip: AudioClip, direction: Direction, progress: Progress = silent, 
     heard = prosody.analyse(clip, speech.frame_count, _mouth(clip, direction, speech))
     mood = emotion.mood(heard, direction)
     movement = head.move(heard, direction, mood)
+    body = gesture.move(heard, direction, mood, spoken)
     eyes = gaze.look(heard, movement.total, direction, mood)
     face = speech.arkit  # nobody else holds it: changed in place, since long talks are large
     assert face is not None
@@ -64,6 +65,8 @@ def perform(clip: AudioClip, direction: Direction, progress: Progress = silent, 
         neck_pose=movement.neck,
         head_pose=movement.head,
         eye_pose=eyes.pose,
+        body_pose=None if body is None else body.pose,
+        translation=None if body is None else body.translation,
         events=tuple(sorted(events, key=lambda event: event.start)),
     )
 
