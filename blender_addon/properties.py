@@ -92,7 +92,7 @@ class AnimcoreSettings(bpy.types.PropertyGroup):
         **_SPEAKERS,
     )
     offset: bpy.props.IntProperty(
-        name="Offset",
+        name="Offset (ms)",
         description="Milliseconds that the face is later than the sound; below 0 it is earlier",
         min=-10_000,
         max=10_000,
@@ -121,14 +121,14 @@ class AnimcoreSettings(bpy.types.PropertyGroup):
         options=set(),
     )
     use_markers: bpy.props.BoolProperty(
-        name="Emotions from Markers",
+        name="Emotion Markers",
         description="Timeline markers named like joy 0.7 key emotions, which blend from one to the next",
         default=True,
         options=set(),
     )
 
     show_waveform: bpy.props.BoolProperty(
-        name="Voice over the Timeline",
+        name="Waveform",
         description="Draw the voice, its words and phonemes over timeline and dope sheet",
         default=True,
         options=set(),

@@ -14,8 +14,8 @@ class ANIMCORE_UL_tracks(bpy.types.UIList):  # noqa: N801 (Blender's own naming)
 
     def draw_item(self, _context, layout, _data, item, _icon, _active, _property) -> None:
         """Draw a track and what it moves."""
-        row = layout.split(factor=0.48)
-        row.label(text=item.name, icon="BONE_DATA" if item.is_bone else "SHAPEKEY_DATA", translate=False)
+        row = layout.split(factor=0.5)
+        row.label(text=item.name, icon="BONE_DATA" if item.is_bone else "NONE", translate=False)
         row.active = item.target != tracks.NONE
         if item.target in (tracks.SOLVED, tracks.NONE):
             row.label(text="by several" if item.target == tracks.SOLVED else "nothing")
