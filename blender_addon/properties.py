@@ -33,6 +33,14 @@ _NARROWED = {} if _MODULE_42 else {"poll": _is_character}
 _SPEAKERS = {} if _MODULE_42 else {"poll": _speaks}
 
 
+class AnimcoreTrack(bpy.types.PropertyGroup):
+    """A line of the list of a character's tracks; `name` is the track."""
+
+    target: bpy.props.StringProperty(name="Target", description="What moves for this track", options=set())
+    is_bone: bpy.props.BoolProperty(name="Bone", description="Whether it is the role of a bone", options=set())
+    corrected: bpy.props.BoolProperty(name="Corrected", description="Whether you have chosen it", options=set())
+
+
 class AnimcoreSettings(bpy.types.PropertyGroup):
     """Animcore's settings of a scene. None of them is animatable: they are orders, not motion."""
 
@@ -57,6 +65,13 @@ class AnimcoreSettings(bpy.types.PropertyGroup):
         type=bpy.types.Collection,
     )
 
+    track_shape: bpy.props.StringProperty(
+        name="Shape", description="The shape that the chosen track is to move", options=set()
+    )
+    track_bone: bpy.props.StringProperty(
+        name="Bone", description="The bone that is to have the chosen role", options=set()
+    )
+
     voice_from: bpy.props.EnumProperty(
         name="Voice from",
         description="Where the voice comes from",
@@ -77,7 +92,7 @@ class AnimcoreSettings(bpy.types.PropertyGroup):
         **_SPEAKERS,
     )
     offset: bpy.props.IntProperty(
-        name="Offset",
+        name="Offset (ms)",
         description="Milliseconds that the face is later than the sound; below 0 it is earlier",
         min=-10_000,
         max=10_000,
@@ -106,14 +121,14 @@ class AnimcoreSettings(bpy.types.PropertyGroup):
         options=set(),
     )
     use_markers: bpy.props.BoolProperty(
-        name="Emotions from Markers",
+        name="Emotion Markers",
         description="Timeline markers named like joy 0.7 key emotions, which blend from one to the next",
         default=True,
         options=set(),
     )
 
     show_waveform: bpy.props.BoolProperty(
-        name="Voice over the Timeline",
+        name="Waveform",
         description="Draw the voice, its words and phonemes over timeline and dope sheet",
         default=True,
         options=set(),

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from animcore.errors import AnimcoreError, InputError
 from animcore.motion import Motion
 
-from . import doctor, hearing, preferences, properties, rigs, takes, voice
+from . import doctor, hearing, preferences, properties, rigs, takes, tracks, voice
 from .errors import AddonError
 from .jobs import Job, Jobs, State
 
@@ -116,19 +116,43 @@ def disabled_reason(scene: bpy.types.Scene) -> str:
 
 
 def character_seen(settings: properties.AnimcoreSettings) -> Seen:
-    """Say what there is to the chosen character; read at most every two seconds, since drawing must cost nothing."""
+    """Say what there is to the chosen character.
+
+    Reading a rig takes some milliseconds, and drawing must cost nothing: what is said of a character already is read
+    again by a timer, every two seconds at most.
+    """
     root, now, seen = properties.root(settings), time.monotonic(), session.character
     what = root.session_uid if root is not None else None
-    if seen is None or seen.what != what or now - seen.when > _GLANCE:
-        found, problem, certain = "", "", False
-        try:
-            if root is not None:
-                character = rigs.read(root)
-                found, certain = character.summary, not character.solved
-        except AnimcoreError as error:
-            problem = str(error)
-        seen = session.character = Seen(what, now, found, problem, certain)
+    if seen is None or seen.what != what:
+        return _look_at(root)
+    if now - seen.when > _GLANCE:
+        if bpy.app.background:
+            return _look_at(root)
+        if not bpy.app.timers.is_registered(_look_again):
+            bpy.app.timers.register(_look_again, first_interval=_INTERVAL)
     return seen
+
+
+def _look_at(root: bpy.types.Object | bpy.types.Collection | None) -> Seen:
+    """Read the character now."""
+    found, problem, certain = "", "", False
+    try:
+        if root is not None:
+            character = rigs.read(root)
+            found, certain = character.summary, not character.solved
+    except AnimcoreError as error:
+        problem = str(error)
+    what = root.session_uid if root is not None else None
+    session.character = Seen(what, time.monotonic(), found, problem, certain)
+    return session.character
+
+
+def _look_again() -> None:
+    """The timer of `character_seen`: draws anew only where something is another than it was."""
+    before = session.character
+    after = _look_at(properties.root(properties.of(bpy.context.scene)))
+    if before is None or (before.found, before.problem) != (after.found, after.problem):
+        _redraw()
 
 
 def examine(scene: bpy.types.Scene) -> tuple[doctor.Finding, ...]:
@@ -150,6 +174,7 @@ def order_take(scene: bpy.types.Scene, *, name: str = "") -> Job:
     settings = properties.of(scene)
     said = voice.read(scene)
     _check_scene(scene)
+    tracks.end_preview()
     character = rigs.read(properties.root(settings))  # its error is better heard before the work than after it
     launch = preferences.launch()
     asked = voice.asked(scene, said)
@@ -246,9 +271,10 @@ def cancel() -> None:
 
 
 def unwatch() -> None:
-    """Stop the timer."""
-    if bpy.app.timers.is_registered(_tick):
-        bpy.app.timers.unregister(_tick)
+    """Stop the timers."""
+    for timer in (_tick, _look_again):
+        if bpy.app.timers.is_registered(timer):
+            bpy.app.timers.unregister(timer)
 
 
 def _tick() -> float | None:
@@ -388,6 +414,7 @@ def forget_order(*_args: Any) -> None:
     """Another file is opened: what was asked for the old one is cancelled."""
     unwatch()
     session.reset()
+    tracks.forget_preview()
 
 
 @bpy.app.handlers.persistent
@@ -395,7 +422,10 @@ def forget_outcome(*_args: Any) -> None:
     """After undo or redo the last message may no longer be true."""
     if session.outcome is not None and not session.outcome.failed:
         session.outcome = None
-    session.findings = None
+    session.findings = session.character = None
+    window = bpy.context.window_manager
+    if len(window.animcore_tracks):
+        tracks.fill(window, properties.root(properties.of(bpy.context.scene)))
 
 
 HANDLERS = (
