@@ -55,7 +55,7 @@ def test_music_makes_no_head_dance(heard, line):
 
 
 def test_everything_off_is_a_still_face(line):
-    regions = ("lips", "jaw", "brows", "cheeks", "blinks", "gaze", "head")
+    regions = ("lips", "jaw", "brows", "cheeks", "blinks", "gaze", "head", "tongue")
     motion = perform(line, Direction(strengths=dict.fromkeys(regions, 0.0)))
     for name, values in motion.tracks().items():
         assert not values.any(), name
