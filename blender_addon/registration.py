@@ -10,6 +10,7 @@ from . import operators, panels, preferences, properties, runner
 
 CLASSES = (
     properties.AnimcoreSettings,
+    properties.AnimcorePolish,
     preferences.AnimcorePreferences,
     *operators.CLASSES,
     *panels.CLASSES,
@@ -21,6 +22,7 @@ def register() -> None:
     for cls in CLASSES:
         bpy.utils.register_class(cls)
     bpy.types.Scene.animcore = bpy.props.PointerProperty(type=properties.AnimcoreSettings)
+    bpy.types.Action.animcore = bpy.props.PointerProperty(type=properties.AnimcorePolish)
     runner.start()
     # Blender does this itself when it quits; a script that uses Blender as a module would crash at its end without it
     atexit.register(unregister)
@@ -33,5 +35,6 @@ def unregister() -> None:
     atexit.unregister(unregister)
     runner.stop()
     del bpy.types.Scene.animcore
+    del bpy.types.Action.animcore
     for cls in reversed(CLASSES):
         bpy.utils.unregister_class(cls)

@@ -142,26 +142,41 @@ def order_take(scene: bpy.types.Scene, *, name: str = "") -> Job:
     Raises:
         AddonError: where it cannot be made: what is wrong and what to do.
     """
-    if session.jobs.busy:
-        raise AddonError("A performance is being made already; wait for it or cancel it first.")
     settings = properties.of(scene)
     if not settings.audio:
         raise AddonError("No sound file is chosen; pick one under Voice.")
-    _check_scene(scene)
     audio = Path(bpy.path.abspath(settings.audio))
+    asked = {"audio": str(audio), "direction": properties.direction(settings)}
+    return order_again(scene, asked, name or audio.stem, settings.audio)
+
+
+def order_again(scene: bpy.types.Scene, wish: dict[str, Any], name: str, kept: str = "") -> Job:
+    """Ask the engine for a performance by what is stored with a take, at the scene's frame rate and start frame.
+
+    Args:
+        scene: where it is written.
+        wish: what the engine is asked with: `audio` (a file), `direction` and what else it was asked with.
+        name: of the take.
+        kept: the sound file as Blender keeps it, where that differs.
+
+    Raises:
+        AddonError: where it cannot be made: what is wrong and what to do.
+    """
+    if session.jobs.busy:
+        raise AddonError("A performance is being made already; wait for it or cancel it first.")
+    settings = properties.of(scene)
+    _check_scene(scene)
+    audio, kept = Path(wish["audio"]), kept or wish["audio"]
     if not audio.is_file():
         raise AddonError(f"There is no file {audio}; pick the sound again.")
     character = rigs.read(properties.root(settings))  # its error is better heard before the work than after it
     launch = preferences.launch()
     rate = exact_rate(scene.render.fps, scene.render.fps_base)
-    direction = properties.direction(settings)
     folder = Path(tempfile.mkdtemp(prefix="animcore-"))
-    asked = {"audio": str(audio), "fps": [rate.numerator, rate.denominator], "direction": direction}
-    placement = takes.Placement(
-        settings.start_frame, name or audio.stem, settings.audio if settings.add_sound else "", asked
-    )
+    asked = {**wish, "fps": [rate.numerator, rate.denominator]}
+    placement = takes.Placement(settings.start_frame, name, kept if settings.add_sound else "", asked)
     root = properties.root(settings)
-    session.order = Order(scene.session_uid, root.session_uid, root.name, settings.audio, placement, folder)
+    session.order = Order(scene.session_uid, root.session_uid, root.name, kept, placement, folder)
     session.outcome = None
     session.finish = _finish_take
     request = {"do": "generate", **asked, "out": str(folder / "take.npz")}

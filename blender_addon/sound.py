@@ -38,7 +38,7 @@ def place(scene: bpy.types.Scene, path: str, frame: int, length: int) -> tuple[b
     strips = strips_of(scene)
     same = [strip for strip in strips if strip.type == "SOUND" and _same_file(strip, path)]
     for strip in same:
-        if MARK not in strip and int(_start(strip)) == frame:
+        if MARK not in strip and int(start_of(strip)) == frame:
             return strip, False
     try:
         added = strips.new_sound(bpy.path.display_name_from_filepath(path), path, _free(scene, frame, length), frame)
@@ -51,12 +51,32 @@ def place(scene: bpy.types.Scene, path: str, frame: int, length: int) -> tuple[b
     return added, True
 
 
+def only(scene: bpy.types.Scene, path: str) -> None:
+    """Of the strips that Animcore added, let only those with this file sound; a take without a strip silences none."""
+    own = own_strips(scene)
+    if any(_same_file(strip, path) for strip in own):
+        for strip in own:
+            strip.mute = not _same_file(strip, path)
+
+
+def own_strips(scene: bpy.types.Scene) -> list[Any]:
+    """Return the strips that Animcore added to a scene's sequencer."""
+    if scene.sequence_editor is None:
+        return []
+    return [strip for strip in strips_of(scene) if strip.type == "SOUND" and MARK in strip]
+
+
+def move(strip: Any, frame: int) -> None:
+    """Let the content of a strip begin at a frame; Blender itself fits its length to the scene's rate."""
+    setattr(strip, "content_start" if hasattr(strip, "content_start") else "frame_start", frame)
+
+
 def _same_file(strip: Any, path: str) -> bool:
     return strip.sound is not None and bpy.path.abspath(strip.sound.filepath) == bpy.path.abspath(path)
 
 
-def _start(strip: Any) -> float:
-    """The frame at which a strip's content begins (renamed in Blender 5.2)."""
+def start_of(strip: Any) -> float:
+    """Return the frame at which a strip's content begins (renamed in Blender 5.2)."""
     return float(strip.content_start if hasattr(strip, "content_start") else strip.frame_start)
 
 

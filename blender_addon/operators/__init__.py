@@ -7,6 +7,23 @@ from .deliver import ANIMCORE_OT_deliver, ANIMCORE_OT_pick_folder
 from .generate import ANIMCORE_OT_cancel, ANIMCORE_OT_generate
 from .help import ANIMCORE_OT_check_engine, ANIMCORE_OT_copy_report, ANIMCORE_OT_dismiss
 from .match import ANIMCORE_OT_forget_match, ANIMCORE_OT_match
+from .polish import (
+    ANIMCORE_OT_drop_edits,
+    ANIMCORE_OT_key_viseme,
+    ANIMCORE_OT_mirror_take,
+    ANIMCORE_OT_polish,
+    ANIMCORE_OT_reset_polish,
+    ANIMCORE_OT_show_curves,
+)
+from .takes import (
+    ANIMCORE_OT_bake_take,
+    ANIMCORE_OT_compare_takes,
+    ANIMCORE_OT_delete_take,
+    ANIMCORE_OT_rename_take,
+    ANIMCORE_OT_retime,
+    ANIMCORE_OT_run_again,
+    ANIMCORE_OT_show_take,
+)
 from .voice import ANIMCORE_OT_inspect, ANIMCORE_OT_pick_audio
 
 CLASSES = (
@@ -18,6 +35,19 @@ CLASSES = (
     ANIMCORE_OT_inspect,
     ANIMCORE_OT_generate,
     ANIMCORE_OT_cancel,
+    ANIMCORE_OT_show_take,
+    ANIMCORE_OT_compare_takes,
+    ANIMCORE_OT_rename_take,
+    ANIMCORE_OT_bake_take,
+    ANIMCORE_OT_delete_take,
+    ANIMCORE_OT_run_again,
+    ANIMCORE_OT_retime,
+    ANIMCORE_OT_polish,
+    ANIMCORE_OT_reset_polish,
+    ANIMCORE_OT_drop_edits,
+    ANIMCORE_OT_mirror_take,
+    ANIMCORE_OT_key_viseme,
+    ANIMCORE_OT_show_curves,
     ANIMCORE_OT_pick_folder,
     ANIMCORE_OT_deliver,
     ANIMCORE_OT_copy_report,

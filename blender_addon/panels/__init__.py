@@ -5,5 +5,14 @@ from __future__ import annotations
 from .deliver import ANIMCORE_PT_deliver
 from .direction import ANIMCORE_PT_direction
 from .main import ANIMCORE_PT_main
+from .polish import ANIMCORE_PT_polish
+from .takes import ANIMCORE_PT_takes, ANIMCORE_UL_takes
 
-CLASSES = (ANIMCORE_PT_main, ANIMCORE_PT_direction, ANIMCORE_PT_deliver)
+CLASSES = (
+    ANIMCORE_PT_main,
+    ANIMCORE_PT_direction,
+    ANIMCORE_UL_takes,
+    ANIMCORE_PT_takes,
+    ANIMCORE_PT_polish,
+    ANIMCORE_PT_deliver,
+)
