@@ -7,9 +7,11 @@ from collections.abc import Iterable, Mapping
 
 import bpy
 import numpy as np
+from numpy.typing import NDArray
 
 from animcore.motion import Motion
 from animcore.retarget import matching
+from animcore.retarget.face import FaceMap
 from animcore.retarget.profiles import driving
 from animcore.retarget.reference import reference
 from animcore.retarget.sources import SOURCES
@@ -76,12 +78,16 @@ def bone_of(path: str) -> tuple[str, str]:
     return (bpy.utils.unescape_identifier(found[1]), found[2]) if found else ("", "")
 
 
+def effects(found: FaceMap) -> NDArray[np.float64]:
+    """Return (K, S) what a unit of each channel of a map does, in the tracks nearest to it on the reference head."""
+    if not found.channels:
+        return np.zeros((0, len(SOURCES)))
+    does: NDArray[np.float64] = np.linalg.solve(reference().meaning, found.mix.T).T
+    return does
+
+
 def _does(character: rigs.Character) -> list[dict[str, float]]:
-    """What a unit of each channel of the map does, in tracks: the nearest there is on the reference head."""
-    if not character.map.channels:
-        return []
-    rows = np.linalg.solve(reference().meaning, character.map.mix.T).T
-    return [_sparse(dict(zip(SOURCES, row, strict=True))) for row in rows]
+    return [_sparse(dict(zip(SOURCES, row, strict=True))) for row in effects(character.map)]
 
 
 def _sparse(tracks: Mapping[str, float]) -> dict[str, float]:

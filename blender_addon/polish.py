@@ -59,6 +59,8 @@ def record_of(action: bpy.types.Action, scene: bpy.types.Scene) -> Record:
 
 def store(action: bpy.types.Action, kept: Record) -> None:
     """Keep a record with an action."""
+    if record.PROPERTY in action:
+        del action[record.PROPERTY]  # Blender 4.5 cuts bytes off that are written over others at their first zero
     action[record.PROPERTY] = kept.packed()
 
 

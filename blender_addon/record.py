@@ -240,8 +240,8 @@ def _unsqueezed(data: bytes, shape: tuple[int, int]) -> Single:
     """Undo `_squeezed`; `shape` is (T, C)."""
     size = 4 * shape[0] * shape[1]
     machine = zlib.decompressobj()
-    raw = machine.decompress(data, size) if size else b""
-    if len(raw) != size:
+    raw = machine.decompress(data, size + 1)  # and no more, whatever the data claim
+    if len(raw) != size or not machine.eof:
         raise ValueError("too short")
     steps: Any = np.frombuffer(raw, np.uint8).reshape(4, -1).T.copy().view(np.uint32).reshape(shape[::-1])
     words = np.cumsum(steps, axis=1, dtype=np.uint32)

@@ -24,6 +24,7 @@ _SAYS = {
 }  # fmt: skip
 ITEMS = [(name, says, f"The mouth of {says}", number) for number, (name, says) in enumerate(_SAYS.items())]
 _JAW_ANGLE = 0.41  # radians at jawOpen = 1, as in performances
+_ALIKE = 0.05  # share of a viseme that a shape may be off from it and still be that viseme
 _MOUTH = ("lips", "jaw", "tongue")
 
 
@@ -43,9 +44,9 @@ def key(scene: bpy.types.Scene, viseme: str, strength: float, ease: float) -> in
     """
     character = rigs.read(properties.root(properties.of(scene)))
     rate = exact_rate(scene.render.fps, scene.render.fps_base)
-    motion = _motion(viseme, rate)
+    motion, values = _motion(viseme, rate), _own_shape(character, viseme)
     frame, count = scene.frame_current, 0
-    for owner, channels in takes.channels_of(character, motion, None):
+    for owner, channels in takes.channels_of(character, motion, values):
         described = meaning.curves(character, owner, channels, motion)
         playing = {(curve.data_path, curve.array_index): curve for curve in keys.current_curves(owner)}
         for channel, curve in zip(channels, described, strict=True):
@@ -62,11 +63,29 @@ def key(scene: bpy.types.Scene, viseme: str, strength: float, ease: float) -> in
     return count
 
 
+def _own_shape(character: rigs.Character, viseme: str) -> NDArray[np.float64] | None:
+    """(2, K) the channels where one of them is this viseme: it alone, and then everything; None where none is."""
+    recipe = _recipe(viseme)
+    does = meaning.effects(character.map)
+    off = np.linalg.norm(does - recipe, axis=1) if len(does) else np.zeros(0)
+    if not len(off) or off.min() > _ALIKE * np.linalg.norm(recipe):
+        return None
+    values = np.array([[channel.rest for channel in character.map.channels]] * 2)
+    values[0, int(np.argmin(off))] = 1.0
+    values[1] += 0.5
+    return values
+
+
+def _recipe(viseme: str) -> NDArray[np.float64]:
+    """(S,) the engine's tracks of a viseme."""
+    profile = next(one for one in profiles() if one.name == _PROFILE)
+    return row_of(dict(profile.recipes[f"viseme_{viseme}"]))
+
+
 def _motion(viseme: str, rate: Fraction) -> Motion:
     """A frame that is a viseme, and one in which everything moves: what stands still is not keyed in a performance."""
-    recipe = next(profile for profile in profiles() if profile.name == _PROFILE).recipes[f"viseme_{viseme}"]
     rows = np.full((2, len(SOURCES)), 0.5, np.float32)
-    rows[0] = row_of(dict(recipe))
+    rows[0] = _recipe(viseme)
     jaw = np.zeros((2, 3), np.float32)
     jaw[:, 0] = _JAW_ANGLE * rows[:, INDEX["jawOpen"]]
     tongue = rows[:, len(ARKIT) : len(ARKIT) + len(TONGUE)]

@@ -91,7 +91,7 @@ def order(values: Floats, importance: Floats, kind: Kind = "bezier") -> Order:
     if len(values) < 2 or not np.isfinite(values).all():
         raise InputError("Curves to be reduced need at least two frames, and numbers on all of them.")
     count, curves = values.shape
-    slopes = np.gradient(values, axis=0)
+    slopes = np.gradient(values, axis=0, edge_order=2 if count > 2 else 1)
     weight = np.broadcast_to(np.asarray(importance, np.float64), values.shape)
     flat = (_in_a_row(values), _in_a_row(slopes), _in_a_row(weight))
     error = np.zeros(curves * count)
