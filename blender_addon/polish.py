@@ -72,18 +72,24 @@ def curves_in(action: bpy.types.Action, kept: Record) -> list[bpy.types.FCurve |
 
 def seen(action: bpy.types.Action, scene: bpy.types.Scene) -> Record:
     """Return the record of an action with everything that was changed by hand in its layer; nothing is written."""
+    return _read(action, scene)[0]
+
+
+def _read(action: bpy.types.Action, scene: bpy.types.Scene) -> tuple[Record, Array]:
+    """The record of an action with the hand edits, and (T, C) its curves as they are."""
     kept = record_of(action, scene)
-    return kept.with_edits(keys.sampled(curves_in(action, kept), kept.frames))
+    current = keys.sampled(curves_in(action, kept), kept.frames)
+    return kept.with_edits(current), current
 
 
 def rewrite(actions: Sequence[bpy.types.Action], settings: Settings, scene: bpy.types.Scene) -> Polished:
     """Write the curves of a take anew with a polish; hand edits stay.
 
     Raises:
-        AddonError: when what is kept with the take cannot be read.
+        AddonError: when what is kept with the take cannot be read; nothing is written then.
     """
-    records = [seen(action, scene) for action in actions]
-    done = [write(action, kept, settings) for action, kept in zip(actions, records, strict=True)]
+    read = [_read(action, scene) for action in actions]
+    done = [write(action, kept, settings, current) for action, (kept, current) in zip(actions, read, strict=True)]
     edited = dict.fromkeys(region for one in done for region in one.edited)
     return Polished(
         max((one.keys_per_second for one in done), default=0.0),
@@ -92,8 +98,8 @@ def rewrite(actions: Sequence[bpy.types.Action], settings: Settings, scene: bpy.
     )
 
 
-def write(action: bpy.types.Action, kept: Record, settings: Settings) -> Polished:
-    """Write the curves of one action from its record, and keep the record with it."""
+def write(action: bpy.types.Action, kept: Record, settings: Settings, current: Array | None = None) -> Polished:
+    """Write the curves of one action from its record, and keep the record with it; `current` (T, C) saves reading it."""
     wanted = kept.composed(settings)
     order = mask = None
     if settings.keys_per_second > 0 and len(wanted) > 1:
@@ -102,7 +108,7 @@ def write(action: bpy.types.Action, kept: Record, settings: Settings) -> Polishe
         mask = lips.keep_sealed(order, order.keys(settings.keys_per_second, float(kept.rate)), kept.lips)
     curves = curves_in(action, kept)
     frames, step = kept.frames, float(kept.scene_rate / kept.rate)
-    current = keys.sampled(curves, frames)
+    current = keys.sampled(curves, frames) if current is None else current
     written = np.array(wanted)
     for index, curve in enumerate(curves):
         if curve is None or curve.lock:  # removed, or held by the user: what it is counts
