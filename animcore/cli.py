@@ -20,6 +20,7 @@ from animcore.errors import AnimcoreError, InputError
 from animcore.files.delivery import Report
 from animcore.files.sheet import Setup
 from animcore.judge.command import register as register_judge
+from animcore.judge.gesture_command import register as register_judge_body
 from animcore.names import EMOTIONS, REGIONS, STYLES
 from animcore.rates import exact_rate
 
@@ -104,6 +105,7 @@ def _parser() -> argparse.ArgumentParser:
     formats.set_defaults(command=_formats)
 
     register_judge(commands)
+    register_judge_body(commands)
 
     inspect = commands.add_parser("inspect", help="say what is to be known about a recording")
     inspect.add_argument("file", nargs="+", type=Path)

@@ -57,15 +57,15 @@ def joint_beats(places: Array, rate: float) -> list[Array]:
         slowest[:-shift] &= speed[:-shift] < speed[shift:]
         slowest[:shift] = slowest[-shift:] = False  # at the ends there is nothing to be slower than
     slowest &= speed > _STIRRED * speed.mean(0)
-    return [np.flatnonzero(column) / rate for column in slowest.T]
+    return [np.asarray(np.flatnonzero(column) / rate) for column in slowest.T]
 
 
 def beat_consistency(beats: Sequence[Array], onsets: Array) -> float:
     """BC: how near the sound's onsets (M,) have a beat of the body, 0..1, averaged over joints and onsets.
 
     The definition of EMAGE's published code: exp(-d² / 2 sigma²) of the distance d to the nearest beat, sigma 0.3 s; a
-    joint without beats counts 0. Speech has an onset every fifth of a second, which is why any lively motion scores high:
-    compare with the same beats moved in time (`shuffled`).
+    joint without beats counts 0. Speech has several onsets a second, so that any lively motion scores high: compare
+    with the same beats moved in time (`shuffled`).
     """
     return float(np.mean([_near(onsets, own, _CONSISTENT) for own in beats]))
 
@@ -87,7 +87,7 @@ def strokes(places: Array, rate: float) -> Array:
             end = valleys[np.searchsorted(valleys, peak) :][:1]
             last = int(end[0]) if len(end) else len(speed) - 1
             times.append((peak + int(braking[peak : last + 1].argmax())) / rate)
-    return np.unique(times)
+    return np.asarray(np.unique(times))
 
 
 def alignment(beats: Array, sounds: Array) -> float:

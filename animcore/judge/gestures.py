@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from animcore import files
 from animcore.audio import AudioClip
 from animcore.bodies import rotations, solid
-from animcore.bodies.kinematics import places, world_turns
+from animcore.bodies.kinematics import INDEX, places, world_turns
 from animcore.bodies.poses import smplx_pose
 from animcore.errors import InputError
 from animcore.files.sheet import Setup
@@ -101,8 +101,10 @@ class BodyClip:
     values: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
-# Windows of poses (N, window, 55, 3) at the encoder's frame rate -> features (N, K).
+# A take -> features (N, K) of N windows of it.
 Encoder = Callable[[BodyTake], Array]
+ENCODED_RATE = 30.0  # frames a second that encoders of windows take
+_FACE = [INDEX[name] for name in ("jaw", "left_eye_smplhf", "right_eye_smplhf")]
 
 
 def load(path: Path, setup: Setup | None = None) -> BodyTake:
@@ -130,6 +132,16 @@ def of_motion(motion: Motion, path: Path, notes: tuple[str, ...] = ()) -> BodyTa
     still = np.zeros((len(pose), 3))
     translation = still if motion.translation is None else motion.translation.astype(np.float64)
     return BodyTake(path, motion.fps, pose, translation, motion.start, notes)
+
+
+def six_numbers(pose: Array) -> NDArray[np.float32]:
+    """Return (T, 330) of a pose (T, 55, 3): of each joint the first two rows of its matrix (Zhou et al., CVPR 2019).
+
+    What encoders are trained on; jaw and eyes are left at rest.
+    """
+    pose = np.array(pose, np.float64)
+    pose[:, _FACE] = 0.0
+    return rotations.to_matrix(pose)[..., :2, :].reshape(len(pose), -1).astype(np.float32)
 
 
 def judge(takes: Sequence[BodyTake], sound: AudioClip | None = None) -> dict[str, float]:

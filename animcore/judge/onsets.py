@@ -1,8 +1,8 @@
 """When a sound sets in: what EMAGE's beats are held against. numpy alone.
 
-The onset detection of librosa 0.10 (`librosa.onset.onset_detect`, its defaults, 16 kHz and steps of 512 samples), written
-anew so that the judge needs no librosa: the rise of a mel spectrogram in decibels, and frames that stand out from
-those around them.
+The onset detection of librosa 0.10 (`librosa.onset.onset_detect`, its defaults, at 16 kHz in steps of 512 samples),
+written anew so that the judge needs no librosa: the rise of a mel spectrogram in decibels, and frames that stand out
+from those around them.
 """
 
 from __future__ import annotations
