@@ -16,6 +16,7 @@ from animcore.files import transcripts
 from animcore.files.delivery import Report, deliver
 from animcore.files.sheet import Format, Setup
 from animcore.finish import collisions
+from animcore.finish.placing import WHOLE, Place, placed
 from animcore.motion import Event, Motion
 from animcore.progress import Progress, part, silent
 from animcore.solvers import script
@@ -75,26 +76,29 @@ class Order:
 
 
 def generate(
-    source: Path,
+    source: Path | Sequence[audio.Part],
     rate: Fraction,
     direction: Direction,
     progress: Progress = silent,
     transcript: Transcript | None = None,
+    place: Place = WHOLE,
 ) -> tuple[Motion, audio.AudioFacts]:
-    """Perform one recording at a frame rate; the facts hold what the user should be warned of.
+    """Perform a voice at a frame rate; the facts hold what the user should be warned of.
 
     Args:
-        source: the recording.
-        rate: frames a second of the motion.
+        source: a recording, or several that are put together.
+        rate: frames a second of the result.
         direction: how it is performed.
         progress: told the fraction done.
         transcript: what is said, where it is known: it makes the lips surer, its words travel with the motion, and its
             tags join the emotions of the direction.
+        place: how much later than the sound the face is, and which part of the performance is wanted.
 
     Raises:
-        InputError: when the recording cannot be used.
+        InputError: when a recording cannot be used.
     """
-    clip = audio.load(source, part(progress, 0.0, _LISTENING))
+    listening = part(progress, 0.0, _LISTENING)
+    clip = audio.load(source, listening) if isinstance(source, Path) else audio.joined(source, listening)
     facts = clip.facts
     rest = part(progress, _LISTENING, 1.0)
     spoken: tuple[Event, ...] = ()
@@ -105,7 +109,7 @@ def generate(
         rest = part(rest, _FOLLOWING, 1.0)
     motion = _possible(perform(clip, direction, rest, spoken))
     del clip  # two hours of samples are 460 MB, which resampling does not need
-    return motion.resampled(rate), facts
+    return placed(motion, rate, place), facts
 
 
 def _possible(motion: Motion) -> Motion:

@@ -6,7 +6,7 @@ import atexit
 
 import bpy
 
-from . import operators, panels, preferences, properties, runner
+from . import operators, panels, preferences, properties, runner, waveform
 
 CLASSES = (
     properties.AnimcoreSettings,
@@ -22,6 +22,7 @@ def register() -> None:
         bpy.utils.register_class(cls)
     bpy.types.Scene.animcore = bpy.props.PointerProperty(type=properties.AnimcoreSettings)
     runner.start()
+    waveform.start()
     # Blender does this itself when it quits; a script that uses Blender as a module would crash at its end without it
     atexit.register(unregister)
 
@@ -31,6 +32,7 @@ def unregister() -> None:
     if not hasattr(bpy.types.Scene, "animcore"):
         return
     atexit.unregister(unregister)
+    waveform.stop()
     runner.stop()
     del bpy.types.Scene.animcore
     for cls in reversed(CLASSES):

@@ -108,7 +108,7 @@ def read(root: bpy.types.Object | bpy.types.Collection | None) -> Character:
         raise AddonError("No character is chosen; pick one, or press Add Default Character.")
     members = members_of(root)
     meshes = [member for member in members if member.type == "MESH"]
-    faces = tuple(face for mesh in _one_a_key(meshes) if (face := _face(mesh)) is not None)
+    faces = faces_of(meshes)
     armature = armature_of(members, [face.mesh for face in faces] or meshes)
     proposal = _proposal(faces, armature)
     found, confidence, missing = _map(root, proposal, faces)
@@ -250,6 +250,11 @@ def _one_a_key(meshes: Iterable[bpy.types.Object]) -> list[bpy.types.Object]:
     return list(by_key.values())
 
 
+def faces_of(meshes: Iterable[bpy.types.Object]) -> tuple[Face, ...]:
+    """Return what meshes have in shapes, whether a map has a use for them or not."""
+    return tuple(face for mesh in _one_a_key(meshes) if (face := _face(mesh)) is not None)
+
+
 def _face(mesh: bpy.types.Object) -> Face | None:
     """The shapes of one mesh, apart those that a driver or a locked channel holds; None where there are none."""
     key = mesh.data.shape_keys
@@ -313,7 +318,7 @@ def _why_no_face(
 
 def _all_held(name: str, held: list[str]) -> str:
     return (
-        f"{len(held)} face shapes of {name!r} have drivers or locked channels ({_few(held)}); remove or unlock them, "
+        f"{len(held)} face shapes of {name!r} have drivers or locked channels ({few(held)}); remove or unlock them, "
         "so that they can be keyed."
     )
 
@@ -345,22 +350,23 @@ def _shape_notes(faces: Iterable[Face]) -> list[str]:
     notes = []
     for face in faces:
         name = face.mesh.name
-        if driven := _of_speech(face.driven):
-            notes.append(f"{name}: {len(driven)} shapes have drivers and were left alone ({_few(driven)}).")
-        if locked := _of_speech(face.locked):
-            notes.append(f"{name}: {len(locked)} shapes are locked and were left alone ({_few(locked)}).")
+        if driven := of_speech(face.driven):
+            notes.append(f"{name}: {len(driven)} shapes have drivers and were left alone ({few(driven)}).")
+        if locked := of_speech(face.locked):
+            notes.append(f"{name}: {len(locked)} shapes are locked and were left alone ({few(locked)}).")
         if muted := [s for own in face.shapes.values() for s in own if face.key.key_blocks[s].mute]:
-            notes.append(f"{name}: {len(muted)} shapes are muted and will not be seen ({_few(muted)}).")
+            notes.append(f"{name}: {len(muted)} shapes are muted and will not be seen ({few(muted)}).")
     return notes
 
 
-def _of_speech(shapes: tuple[str, ...]) -> list[str]:
-    """Those of some shapes that the engine would have keyed: rigs drive many shapes of their own."""
+def of_speech(shapes: tuple[str, ...]) -> list[str]:
+    """Return those of some shapes that the engine would have keyed: rigs drive many shapes of their own."""
     known = matching.match(driving().shapes, shapes)
     return [name for own in known.values() for name in own]
 
 
-def _few(names: Iterable[str]) -> str:
+def few(names: Iterable[str]) -> str:
+    """Return some names in one line: the first three stand for more."""
     names = list(names)
     return ", ".join(names[:3]) + (" ..." if len(names) > 3 else "")
 

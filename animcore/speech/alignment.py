@@ -117,7 +117,8 @@ def _heard(chain: _Chain, path: IntArray, scores: FloatArray, count: int) -> NDA
     mean = np.bincount(chain.word[path][spoken], fit[spoken], minlength=count) / np.maximum(frames, 1)
     phonemes = np.diff(chain.leap) / _LEAP
     long = phonemes > _SHORT
-    return (frames > 0) & ((mean > _DOUBT) | ~long)
+    fits: NDArray[np.bool_] = (frames > 0) & ((mean > _DOUBT) | ~long)
+    return fits
 
 
 def _chain(words: Sequence[Word], fps: float, count: int) -> _Chain:

@@ -4,6 +4,14 @@ from __future__ import annotations
 
 from .deliver import ANIMCORE_PT_deliver
 from .direction import ANIMCORE_PT_direction
+from .doctor import ANIMCORE_PT_doctor
 from .main import ANIMCORE_PT_main
+from .voice import ANIMCORE_PT_voice
 
-CLASSES = (ANIMCORE_PT_main, ANIMCORE_PT_direction, ANIMCORE_PT_deliver)
+CLASSES = (
+    ANIMCORE_PT_main,
+    ANIMCORE_PT_voice,
+    ANIMCORE_PT_direction,
+    ANIMCORE_PT_doctor,
+    ANIMCORE_PT_deliver,
+)
