@@ -1,4 +1,4 @@
-"""The commands: `animcore generate`, `animcore export`, `animcore formats`, `animcore judge` and `animcore inspect`."""
+"""The commands: `animcore generate`, `export`, `formats`, `judge`, `train` and `inspect`."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from animcore.files.sheet import Setup
 from animcore.judge.command import register as register_judge
 from animcore.names import EMOTIONS, REGIONS, STYLES
 from animcore.rates import exact_rate
+from animcore.training.command import register as register_train
 
 _EXAMPLES = """examples:
   animcore generate line.wav --out takes
@@ -97,6 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     formats.set_defaults(command=_formats)
 
     register_judge(commands)
+    register_train(commands)
 
     inspect = commands.add_parser("inspect", help="say what is to be known about a recording")
     inspect.add_argument("file", nargs="+", type=Path)
