@@ -20,6 +20,7 @@ from animcore.judge.gestures import MEASURES, BodyClip, BodyTake
 from animcore.judge.judging import TRUTH
 from animcore.progress import Progress
 from animcore.rates import exact_rate
+from animcore.solvers import gesture_features
 
 _EXAMPLES = """examples:
   animcore judge-body take.npz other.npz --sound line.wav --out verdict --film
@@ -181,7 +182,8 @@ def _encoder(folder: Path) -> gestures.Encoder:
     window = int(network.sizes["window"])
 
     def encode(take: BodyTake) -> gestures.Array:
-        frames = gestures.six_numbers(take.at(gestures.ENCODED_RATE).pose)
+        sampled = take.at(gesture_features.FPS)
+        frames = gesture_features.encode(sampled.pose, sampled.translation)[:, : gesture_features.ROTATIONS]
         starts = range(0, len(frames) - window + 1, window // 2)
         if not starts:
             return np.zeros((0, int(network.sizes["length"])))

@@ -71,9 +71,10 @@ def beat_consistency(beats: Sequence[Array], onsets: Array) -> float:
 
 
 def strokes(places: Array, rate: float) -> Array:
-    """(N,) seconds at which a wrist comes to the end of a stroke: where speech and gesture meet (McClave 1994).
+    """Return (N,) seconds at which a stroke of either wrist is stopped.
 
-    The moments after a peak of a wrist's speed, of at least 0.15 m/s, at which it has lost the most of it per second.
+    A stroke ends before or with the stressed syllable that it belongs to (McNeill, "Hand and Mind", 1992). Taken are
+    the moments after a peak of a wrist's speed, of at least 0.15 m/s, at which it loses speed the fastest.
     """
     if len(places) < 5:
         return np.zeros(0)
@@ -91,7 +92,7 @@ def strokes(places: Array, rate: float) -> Array:
 
 
 def alignment(beats: Array, sounds: Array) -> float:
-    """How near beats of the body (N,) are to their nearest moment of the sound (M,), 0..1; NaN without beats.
+    """Return how near beats of the body (N,) are to their nearest moments of the sound (M,), 0..1; NaN without.
 
     The beat alignment score of AIST++ (Li et al., ICCV 2021), whose sum runs over the body's beats, with sigma 0.1 s.
     """
@@ -114,7 +115,7 @@ def shuffled(score: Callable[[float], float], duration: float, seed: int = 0) ->
 
 
 def turned_round(times: Array, move: float, duration: float) -> Array:
-    """Times (N,) later by a move; what passes the end comes in at the start."""
+    """Return times (N,) later by a move; what passes the end comes in at the start."""
     moved: Array = np.sort((np.asarray(times) + move) % max(duration, 1e-6))
     return moved
 
@@ -128,7 +129,7 @@ def l1_diversity(places: Array) -> float:
 
 
 def frechet_distance(features: Array, truth: Array) -> float:
-    """Fréchet distance of two sets of features (N, K) and (M, K), taken as normal distributions.
+    """Return the Fréchet distance of two sets of features (N, K) and (M, K), taken as normal distributions.
 
     FGD where the features are an encoder's of windows of movement (Yoon et al., SIGGRAPH Asia 2020). The trace of the
     root of the product of two covariances is the sum of the roots of its eigenvalues.
@@ -142,7 +143,7 @@ def frechet_distance(features: Array, truth: Array) -> float:
 
 
 def jerk(places: Array, rate: float) -> float:
-    """Mean size of the third derivative of places (T, J, 3) over frames and joints, metres per second cubed.
+    """Return the mean size of the third derivative of places (T, J, 3) over frames and joints, metres per second cubed.
 
     It grows with the frame rate where there is noise: only motions of equal rates compare. NaN below four frames.
     """
@@ -164,7 +165,7 @@ def peak_acceleration(places: Array, rate: float) -> float:
 
 
 def sliding(soles: Array, floor: float, rate: float) -> float:
-    """Foot sliding in metres a second: the speed along the floor of points of the soles, the more the lower they are.
+    """Return foot sliding in metres a second: the speed of the soles along the floor, the more the lower they are.
 
     Speed times 2 - 2^(h / H), between 0 and 1, of the height h above the floor with H = 25 mm (Zhang et al.,
     "Mode-adaptive neural networks for quadruped motion control", SIGGRAPH 2018), averaged over points and frames.

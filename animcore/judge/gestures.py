@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from animcore import files
 from animcore.audio import AudioClip
-from animcore.bodies import rotations, solid
-from animcore.bodies.kinematics import INDEX, places, world_turns
+from animcore.bodies import solid
+from animcore.bodies.kinematics import places, world_turns
 from animcore.bodies.poses import smplx_pose
 from animcore.errors import InputError
 from animcore.files.sheet import Setup
@@ -24,6 +24,7 @@ from animcore.judge.judging import Measure
 from animcore.judge.onsets import onsets
 from animcore.judge.takes import FEWEST
 from animcore.motion import Motion
+from animcore.solvers import gesture_features
 from animcore.speech import prosody
 
 Array = NDArray[np.floating[Any]]
@@ -36,8 +37,8 @@ MEASURES: tuple[Measure, ...] = (
     Measure("bc_moved", "", "", 3, "the same with beats moved in time, 20 times: what is left without timing"),
     Measure("align", "", "high", 3, "beat alignment: ends of strokes near an onset of the sound, sigma 0.1 s"),
     Measure("align_moved", "", "", 3, "the same with strokes moved in time"),
-    Measure("accents", "", "high", 3, "ends of strokes near a stressed syllable, sigma 0.1 s"),
-    Measure("accents_moved", "", "", 3, "the same with strokes moved in time"),
+    Measure("accent", "", "high", 3, "ends of strokes near a stressed syllable, sigma 0.1 s"),
+    Measure("accent_moved", "", "", 3, "the same with strokes moved in time"),
     Measure("strokes", "/min", "", 1, "strokes of both wrists a minute"),
     Measure("l1_div", "m", "high", 2, "L1 diversity: how far joints are from their means, summed (EMAGE)"),
     Measure("diversity", "mm", "high", 1, "mean distance of joints between takes of one recording"),
@@ -79,15 +80,8 @@ class BodyTake:
 
     def at(self, rate: float) -> BodyTake:
         """Return the take at another frame rate: rotations on the shortest way between frames."""
-        count = max(1, int(self.duration * rate))
-        position = np.minimum(np.arange(count) * (self.rate / rate), len(self.pose) - 1)
-        before = position.astype(np.int64)
-        after = np.minimum(before + 1, len(self.pose) - 1)
-        share = position - before
-        turns = rotations.to_quaternion(self.pose)
-        between = rotations.slerp(turns[before], turns[after], np.broadcast_to(share[:, None], (count, turns.shape[1])))
-        way = self.translation[before] * (1 - share[:, None]) + self.translation[after] * share[:, None]
-        return BodyTake(self.path, rate, rotations.from_quaternion(between), way, self.start, self.notes)
+        pose, translation = gesture_features.resampled(self.pose, self.translation, self.rate, rate)
+        return replace(self, rate=rate, pose=pose.astype(np.float64), translation=translation.astype(np.float64))
 
 
 @dataclass(frozen=True)
@@ -103,8 +97,6 @@ class BodyClip:
 
 # A take -> features (N, K) of N windows of it.
 Encoder = Callable[[BodyTake], Array]
-ENCODED_RATE = 30.0  # frames a second that encoders of windows take
-_FACE = [INDEX[name] for name in ("jaw", "left_eye_smplhf", "right_eye_smplhf")]
 
 
 def load(path: Path, setup: Setup | None = None) -> BodyTake:
@@ -132,16 +124,6 @@ def of_motion(motion: Motion, path: Path, notes: tuple[str, ...] = ()) -> BodyTa
     still = np.zeros((len(pose), 3))
     translation = still if motion.translation is None else motion.translation.astype(np.float64)
     return BodyTake(path, motion.fps, pose, translation, motion.start, notes)
-
-
-def six_numbers(pose: Array) -> NDArray[np.float32]:
-    """Return (T, 330) of a pose (T, 55, 3): of each joint the first two rows of its matrix (Zhou et al., CVPR 2019).
-
-    What encoders are trained on; jaw and eyes are left at rest.
-    """
-    pose = np.array(pose, np.float64)
-    pose[:, _FACE] = 0.0
-    return rotations.to_matrix(pose)[..., :2, :].reshape(len(pose), -1).astype(np.float32)
 
 
 def judge(takes: Sequence[BodyTake], sound: AudioClip | None = None) -> dict[str, float]:
@@ -211,8 +193,8 @@ def _timing(take: BodyTake, heard: _Heard) -> dict[str, float]:
         "bc_moved": measures.shuffled(consistency, length),
         "align": measures.alignment(strokes, marks["onsets"]),
         "align_moved": measures.shuffled(aligned("onsets"), length),
-        "accents": measures.alignment(strokes, marks["accents"]),
-        "accents_moved": measures.shuffled(aligned("accents"), length),
+        "accent": measures.alignment(strokes, marks["accents"]),
+        "accent_moved": measures.shuffled(aligned("accents"), length),
     }
 
 
