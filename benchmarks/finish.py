@@ -17,8 +17,8 @@ import numpy as np
 from machine import describe
 from numpy.typing import NDArray
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "tests" / "finish"))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "finish"))
 
 import makers
 
@@ -36,6 +36,7 @@ from animcore.speech import prosody
 Array = NDArray[np.floating[Any]]
 Body = tuple[Array, Array]
 
+ROOT = Path(__file__).resolve().parent.parent
 RATE = 50.0
 _FIGURES = ("slide mm/s", "below mm", "jitter m/s3", "wrist m/s", "wrist m/s2", "inside mm", "over 10 mm %")
 
@@ -48,7 +49,7 @@ def main() -> None:
     bad = makers.spoiled(*clean)
     bad[0][1000:, makers.INDEX["left_elbow"], 1] -= 0.8  # a jump
     _both("bad on purpose", bad, finished)
-    _both("bad, lower body still", bad, lambda *body: finished(*feet.lower_body_still(*body), RATE))
+    _both("bad, lower body still", bad, lambda *body: finished(*feet.lower_body_still(*body), body[2]))
     for path in map(Path, sys.argv[1:] or [str(ROOT / "assets" / "voices" / "line.flac")]):
         clip = audio.load(path)
         heard = prosody.analyse(clip, int(clip.duration * prosody.FPS))
@@ -64,7 +65,7 @@ def main() -> None:
 
 
 def _both(name: str, body: Body, finish: Callable[..., Body]) -> None:
-    after = finish(*body, RATE) if finish is finished else finish(*body)
+    after = finish(*body, RATE)
     for label, motion in ((name, body), ("  finished", after)):
         print(f"{label:34}" + "".join(f"{value:14.2f}" for value in _figures(*motion)), flush=True)
 
