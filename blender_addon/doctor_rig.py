@@ -292,22 +292,22 @@ CHECKS = (
     ),
     Check(
         "driven_shapes", "rig", "warning",
-        "{count} shapes of speech have drivers ({names}) and will not be keyed.",
+        "Drivers hold shapes of speech ({count}: {names}): they will not be keyed.",
         _driven, _mute_drivers, "Mute the Drivers",
     ),
     Check(
         "locked_shapes", "rig", "warning",
-        "{count} shapes of speech have locked channels ({names}) and will not be keyed.",
+        "Locked channels hold shapes of speech ({count}: {names}): they will not be keyed.",
         _locked, _unlock, "Unlock",
     ),
     Check(
         "muted_shapes", "rig", "warning",
-        "{count} shapes are muted ({names}): their keys will not be seen.",
+        "Shapes are muted ({count}: {names}): their keys will not be seen.",
         _muted, _unmute, "Unmute",
     ),
     Check(
         "narrow_shapes", "rig", "warning",
-        "{count} shapes cannot reach 0 to 1 ({names}): their keys are cut off at the ends of their range.",
+        "Shapes cannot reach 0 to 1 ({count}: {names}): their keys are cut off at the ends of their range.",
         _narrow, _widen, "Widen",
     ),
     Check(
@@ -327,7 +327,7 @@ CHECKS = (
     ),
     Check(
         "locked_bones", "rig", "warning",
-        "{count} bones of the face are locked ({names}) and will not be keyed.",
+        "Bones of the face are locked ({count}: {names}): they will not be keyed.",
         _locked_bones, _unlock_bones, "Unlock",
     ),
     Check(
@@ -342,7 +342,7 @@ CHECKS = (
     ),
     Check(
         "muted_tracks", "rig", "note",
-        "{count} NLA tracks are muted ({names}) and stay so.",
+        "NLA tracks are muted ({count}: {names}), and stay so.",
         _silent_tracks, _unmute_tracks, "Unmute",
     ),
     Check(

@@ -56,15 +56,6 @@ def _waits(who: Patient) -> Values | None:
     return {"seconds": f"{begin:.1f}"} if begin > _WAIT else None
 
 
-def _voices(who: Patient) -> Values | None:
-    return {} if who.heard.get("voices", 1) > 1 else None
-
-
-def _music(who: Patient) -> Values | None:
-    share = who.heard.get("music", 0.0)
-    return {"share": f"{share:.0%}"} if share > 0.3 else None
-
-
 CHECKS = (
     Check("no_voice", "voice", "stop", "{message}", _unusable),
     Check("unreadable_voice", "voice", "stop", "{message}", _engine_says),
@@ -86,14 +77,4 @@ CHECKS = (
     ),
     Check("quiet_voice", "voice", "note", "The voice is very quiet ({level} LUFS): noise may be taken for it.", _quiet),
     Check("late_voice", "voice", "note", "The voice begins only after {seconds} seconds of silence.", _waits),
-    Check(
-        "two_voices", "voice", "note",
-        "It sounds as if two people spoke: one face would say the words of both. Mark the range of one of them.",
-        _voices,
-    ),
-    Check(
-        "music", "voice", "note",
-        "About {share} of it sounds like music: lips may follow an instrument. Take the voice alone where you have it.",
-        _music,
-    ),
 )  # fmt: skip

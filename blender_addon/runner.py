@@ -24,9 +24,10 @@ from numpy.typing import NDArray
 from animcore.errors import AnimcoreError, InputError
 from animcore.motion import Motion
 
-from . import doctor, hearing, preferences, properties, rigs, takes, voice
+from . import doctor, hearing, preferences, properties, rigs, takes, tracks, voice
 from .errors import AddonError
 from .jobs import Job, Jobs, State
+from .rates import exact_rate
 
 VALUES = "values.npz"  # beside the engine's motion: what it solved for the rig
 _INTERVAL = 0.15  # seconds between looks at the engine
@@ -116,19 +117,43 @@ def disabled_reason(scene: bpy.types.Scene) -> str:
 
 
 def character_seen(settings: properties.AnimcoreSettings) -> Seen:
-    """Say what there is to the chosen character; read at most every two seconds, since drawing must cost nothing."""
+    """Say what there is to the chosen character.
+
+    Reading a rig takes some milliseconds, and drawing must cost nothing: what is said of a character already is read
+    again by a timer, every two seconds at most.
+    """
     root, now, seen = properties.root(settings), time.monotonic(), session.character
     what = root.session_uid if root is not None else None
-    if seen is None or seen.what != what or now - seen.when > _GLANCE:
-        found, problem, certain = "", "", False
-        try:
-            if root is not None:
-                character = rigs.read(root)
-                found, certain = character.summary, not character.solved
-        except AnimcoreError as error:
-            problem = str(error)
-        seen = session.character = Seen(what, now, found, problem, certain)
+    if seen is None or seen.what != what:
+        return _look_at(root)
+    if now - seen.when > _GLANCE:
+        if bpy.app.background:
+            return _look_at(root)
+        if not bpy.app.timers.is_registered(_look_again):
+            bpy.app.timers.register(_look_again, first_interval=_INTERVAL)
     return seen
+
+
+def _look_at(root: bpy.types.Object | bpy.types.Collection | None) -> Seen:
+    """Read the character now."""
+    found, problem, certain = "", "", False
+    try:
+        if root is not None:
+            character = rigs.read(root)
+            found, certain = character.summary, not character.solved
+    except AnimcoreError as error:
+        problem = str(error)
+    what = root.session_uid if root is not None else None
+    session.character = Seen(what, time.monotonic(), found, problem, certain)
+    return session.character
+
+
+def _look_again() -> None:
+    """The timer of `character_seen`: draws anew only where something is another than it was."""
+    before = session.character
+    after = _look_at(properties.root(properties.of(bpy.context.scene)))
+    if before is None or (before.found, before.problem) != (after.found, after.problem):
+        _redraw()
 
 
 def examine(scene: bpy.types.Scene) -> tuple[doctor.Finding, ...]:
@@ -145,19 +170,47 @@ def order_take(scene: bpy.types.Scene, *, name: str = "") -> Job:
     Raises:
         AddonError: where it cannot be made: what is wrong and what to do.
     """
+    settings = properties.of(scene)
+    said = voice.read(scene)
+    tracks.end_preview()
+    asked = voice.asked(scene, said)
+    placement = takes.Placement(said.start_frame, name or said.name, said.audio, asked, "span" in asked)
+    return _order(scene, placement, hearing.choice(settings))
+
+
+def order_again(scene: bpy.types.Scene, wish: dict[str, Any], name: str, start_frame: int) -> Job:
+    """Ask the engine for a performance by what is stored with a take, at the scene's frame rate.
+
+    Args:
+        scene: where it is written.
+        wish: what the engine was asked with: `audio` (a file) or `parts`, `direction` and what else.
+        name: of the take.
+        start_frame: the frame of the start of the sound.
+
+    Raises:
+        AddonError: where it cannot be made: what is wrong and what to do.
+    """
+    for path in [wish["audio"]] if "audio" in wish else [part["audio"] for part in wish["parts"]]:
+        if not Path(path).is_file():
+            raise AddonError(f"There is no file {path}; pick the sound again.")
+    rate = exact_rate(scene.render.fps, scene.render.fps_base)
+    asked = {**wish, "fps": [rate.numerator, rate.denominator]}
+    audio = wish.get("audio", "") if properties.of(scene).add_sound else ""
+    return _order(scene, takes.Placement(start_frame, name, audio, asked, "span" in asked), ("FILE", audio))
+
+
+def _order(scene: bpy.types.Scene, placement: takes.Placement, choice: hearing.Choice) -> Job:
+    """Check character and scene, and ask the engine for what the placement's settings say."""
     if session.jobs.busy:
         raise AddonError("A performance is being made already; wait for it or cancel it first.")
     settings = properties.of(scene)
-    said = voice.read(scene)
     _check_scene(scene)
     character = rigs.read(properties.root(settings))  # its error is better heard before the work than after it
     launch = preferences.launch()
-    asked = voice.asked(scene, said)
     examine(scene)
     folder = Path(tempfile.mkdtemp(prefix="animcore-"))
-    placement = takes.Placement(said.start_frame, name or said.name, said.audio, asked, "span" in asked)
-    root = properties.root(settings)
-    session.order = Order(scene.session_uid, root.session_uid, root.name, hearing.choice(settings), placement, folder)
+    root, asked = properties.root(settings), placement.settings
+    session.order = Order(scene.session_uid, root.session_uid, root.name, choice, placement, folder)
     session.outcome = None
     session.finish = _finish_take
     request = {"do": "generate", **asked, "out": str(folder / "take.npz")}
@@ -246,9 +299,10 @@ def cancel() -> None:
 
 
 def unwatch() -> None:
-    """Stop the timer."""
-    if bpy.app.timers.is_registered(_tick):
-        bpy.app.timers.unregister(_tick)
+    """Stop the timers."""
+    for timer in (_tick, _look_again):
+        if bpy.app.timers.is_registered(timer):
+            bpy.app.timers.unregister(timer)
 
 
 def _tick() -> float | None:
@@ -388,6 +442,7 @@ def forget_order(*_args: Any) -> None:
     """Another file is opened: what was asked for the old one is cancelled."""
     unwatch()
     session.reset()
+    tracks.forget_preview()
 
 
 @bpy.app.handlers.persistent
@@ -395,7 +450,10 @@ def forget_outcome(*_args: Any) -> None:
     """After undo or redo the last message may no longer be true."""
     if session.outcome is not None and not session.outcome.failed:
         session.outcome = None
-    session.findings = None
+    session.findings = session.character = None
+    window = bpy.context.window_manager
+    if len(window.animcore_tracks):
+        tracks.fill(window, properties.root(properties.of(bpy.context.scene)))
 
 
 HANDLERS = (
