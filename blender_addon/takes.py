@@ -23,7 +23,7 @@ from animcore.retarget.face import FaceMap
 from animcore.retarget.profiles import driving
 
 from . import body as bodies
-from . import keys, maps, pose, rigs, sound
+from . import keys, maps, pose, ranges, rigs, sound, waveform
 from .errors import AddonError
 from .keys import Channel
 from .rates import exact_rate
@@ -40,12 +40,14 @@ class Placement:
         name: what the take is called, usually after its sound file.
         audio: the sound file as Blender should keep it, or empty for a take without a strip.
         settings: what was asked of the engine; it is stored with the take.
+        within: only a marked range is new; the take that plays goes on around it.
     """
 
     start_frame: int
     name: str
     audio: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
+    within: bool = False
 
     @property
     def has_hands(self) -> bool:
@@ -112,12 +114,14 @@ def apply(
                 raise AddonError(
                     f"A strip of {owner.name!r} is being tweaked in the NLA editor; press Tab there and generate again."
                 )
+        if placement.within:
+            work, first, last = ranges.joined(work, first, last, rate)
         actions = []
         for owner, channels in work:
             name = _action_name(placement.name, owner, len(work))
             action = keys.make_action(owner, name, first, channels)
             undo.callback(bpy.data.actions.remove, action)
-            _describe(action, placement)
+            _describe(action, placement, motion)
             actions.append(action)
         _put_into_scene(scene, work, actions, (first, last), notes, undo)
         notes += _show(character)
@@ -130,7 +134,7 @@ def apply(
         actions=tuple(action.name for action in actions),
         first_frame=first,
         last_frame=last,
-        key_count=sum(len(channels) for _, channels in work) * motion.frame_count,
+        key_count=sum(len(channels) for _, channels in work) * (last - first + 1),
         shape_count=len(
             {name for face in character.faces for _, name in maps.shapes_of(character.map, face.mesh.name)}
         ),
@@ -287,8 +291,10 @@ def _action_name(take: str, owner: bpy.types.ID, count: int) -> str:
     return f"{room} · {part}"
 
 
-def _describe(action: bpy.types.Action, placement: Placement) -> None:
+def _describe(action: bpy.types.Action, placement: Placement, motion: Motion) -> None:
     action[keys.TAKE] = placement.name
+    if spoken := waveform.kept(motion.events):
+        action[waveform.EVENTS] = spoken
     action["animcore_settings"] = json.dumps(dict(placement.settings), sort_keys=True)
     action.use_fake_user = True  # a take that is set aside later is still there after saving
 
