@@ -8,6 +8,7 @@ import bpy
 import pytest
 
 from blender_addon import doctor, operators, panels, translations
+from blender_addon.panels import widgets
 
 ENGLISH = {row[0] for row in translations.TABLE}
 # whose labels are translated so far; a new panel adds its file here with its rows in the table
@@ -36,6 +37,15 @@ def test_a_row_keeps_the_places_of_its_values(row):
     assert len(row) == 1 + len(translations.LOCALES)
     assert all(places(text) == places(row[0]) for text in row)
     assert all(text.strip() for text in row)
+
+
+def test_chinese_and_japanese_wrap_within_the_panel():
+    sentence = "形状达不到 0 到 1（3 个：mouthClose）：关键帧会在范围两端被截断。"
+    lines = widgets._wrapped(sentence, 24)
+    assert "".join(lines).replace(" ", "") == sentence.replace(" ", "")
+    assert all(sum(1 + widgets._is_wide(letter) for letter in line) <= 26 for line in lines)
+    assert not any(line[0] in "。，：）" for line in lines)
+    assert widgets._wrapped("two words", 5) == ["two", "words"]
 
 
 def test_no_row_stands_twice():
