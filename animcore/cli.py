@@ -20,7 +20,7 @@ from animcore.errors import AnimcoreError, InputError
 from animcore.files.delivery import Report
 from animcore.files.sheet import Setup
 from animcore.judge.command import register as register_judge
-from animcore.names import EMOTIONS, REGIONS, STYLES
+from animcore.names import EMOTIONS, REGIONS, STYLES, VARIANTS
 from animcore.rates import exact_rate
 
 _EXAMPLES = """examples:
@@ -88,6 +88,12 @@ def _parser() -> argparse.ArgumentParser:
         help="what is said: .txt, .srt, .vtt or .TextGrid, or a folder of such files named as the recordings",
     )
     generate.add_argument("--style", choices=STYLES, default=STYLES[0], help="the kind of speaker that the body is")
+    generate.add_argument(
+        "--variant",
+        choices=VARIANTS,
+        default=VARIANTS[0],
+        help="live hears as a live listener does, 80 ms ahead at most (default: full)",
+    )
     generate.set_defaults(command=_generate)
 
     export = commands.add_parser(
@@ -148,7 +154,8 @@ def _strengths(pairs: Sequence[str]) -> dict[str, float]:
 
 def _generate(options: argparse.Namespace) -> int:
     emotions = [EmotionSpan.from_text(text) for text in options.emotion]
-    asked = Direction(options.seed, options.intensity, _strengths(options.strength), emotions, options.style)
+    strengths = _strengths(options.strength)
+    asked = Direction(options.seed, options.intensity, strengths, emotions, options.style, options.variant)
     order = replace(_order(options, asked), transcript=options.transcript)
     return _run(batch.run, options, order)
 

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from animcore.errors import InputError
-from animcore.names import EMOTIONS, REGIONS, STYLES
+from animcore.names import EMOTIONS, REGIONS, STYLES, VARIANTS
 
 STRENGTH_MAX = 2.0
 _EMOTION_TEXT = re.compile(r"(?:(?P<start>[\d.]+)-(?P<end>[\d.]*):)?(?P<emotion>[a-z]+)=(?P<intensity>[\d.]+)")
@@ -97,6 +97,7 @@ class Direction:
         strengths: factor per region of `REGIONS`, 0 (off) .. 2; a region that is not named stands at 1.
         emotions: spans and keys of emotions, in any order; those that meet in time blend.
         style: the kind of speaker that the body is, of `names.STYLES`.
+        variant: how the speech solver hears, of `names.VARIANTS`: all of the recording, or as a live listener does.
     """
 
     seed: int = 0
@@ -104,6 +105,7 @@ class Direction:
     strengths: Mapping[str, float] = field(default_factory=dict)
     emotions: Sequence[EmotionSpan | EmotionKey] = ()
     style: str = STYLES[0]
+    variant: str = VARIANTS[0]
 
     def __post_init__(self) -> None:
         """Check every value, so that no solver needs to.
@@ -118,6 +120,8 @@ class Direction:
             raise InputError(f"There is no region {unknown[0]!r}; the regions are {', '.join(REGIONS)}.")
         if self.style not in STYLES:
             raise InputError(f"There is no style {self.style!r}; the styles are {', '.join(STYLES)}.")
+        if self.variant not in VARIANTS:
+            raise InputError(f"There is no variant {self.variant!r}; the variants are {', '.join(VARIANTS)}.")
         for name, value in {"intensity": self.intensity, **self.strengths}.items():
             if not isinstance(value, int | float) or not 0.0 <= value <= STRENGTH_MAX:
                 raise InputError(f"The strength of {name} must lie between 0 and {STRENGTH_MAX:g}, not {value!r}.")
@@ -136,6 +140,7 @@ class Direction:
             "strengths": dict(self.strengths),
             "emotions": [asdict(emotion) for emotion in self.emotions],
             "style": self.style,
+            "variant": self.variant,
         }
 
     @classmethod

@@ -12,13 +12,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import sounds
 from machine import describe
 
 from animcore import audio
+from animcore.direction import Direction
+from animcore.judge import face, takes
+from animcore.judge.judging import judge
 from animcore.motion import Event
 from animcore.solvers import articulation
 from animcore.speech import alignment, transcript
 
+MARKS = ("r_open", "r_open0", "r_width", "closure_f1", "dynamics")
 EVERY = 8  # of the 989 sentences one is taken
 Boundaries = list[tuple[float, float]]
 
@@ -78,12 +83,35 @@ def boundaries(paths: Sequence[Path]) -> None:
                   f"| {np.mean(np.array(values) < 50):.1%} | {lost[name]} |")  # fmt: skip
 
 
+def lips(paths: Sequence[Path], basis: face.Face) -> None:
+    """Print what the transcript does for the lips, in clean sound and in noise."""
+    print(f"\nlips of the same {len(paths)} sentences, without and with the transcript\n")
+    print("| | r_open | r_open0 | r_width | closure_f1 | dynamics |\n|---|---|---|---|---|---|")
+    for level in (None, 5):
+        rows: dict[str, list[list[float]]] = {"without": [], "with": []}
+        for path in paths:
+            clip, (words, _) = audio.load(path), told(path)
+            if level is not None:
+                clip = sounds.heard(clip, sounds.noisy(clip.samples.astype(np.float64), level))
+            truth = takes.load(path.with_suffix(".npz"), basis)
+            for name, spoken in (("without", ()), ("with", ours(clip, words))):
+                motion = articulation.solve(clip, Direction(), spoken=spoken)
+                verdict = judge(truth, [takes.of_motion(motion, path, basis)], basis)
+                rows[name].append([verdict.values.get(key, np.nan) for key in MARKS])
+        for name, values in rows.items():
+            sound = "clean" if level is None else f"noise {level} dB below"
+            print(
+                f"| {sound}, {name} | " + " | ".join(f"{mean:.3f}" for mean in np.nanmean(values, 0)) + " |", flush=True
+            )
+
+
 def main() -> None:
     """Print both tables."""
     shared = Path(sys.argv[1] if len(sys.argv) > 1 else "../shared")
     print(f"machine: {describe()}\ncommand: python {' '.join(sys.argv)}")
     paths = sorted((shared / "data" / "lips_grid").glob("*.flac"))[::EVERY]
     boundaries(paths)
+    lips(paths, face.load(shared / "tools" / "lip_basis.npz", up=2))
 
 
 if __name__ == "__main__":

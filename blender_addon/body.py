@@ -14,7 +14,7 @@ import bpy
 import numpy as np
 from mathutils import Matrix
 
-from animcore.bodies.kinematics import INDEX, grounded, open_body_joints
+from animcore.bodies.kinematics import INDEX, grounded, open_body_joints, unknown_fingers
 from animcore.motion import Motion
 from animcore.retarget import bone_names
 from animcore.retarget.skeletons import Retarget, Skeleton
@@ -25,7 +25,6 @@ Sampled = Callable[[bpy.types.PoseBone], np.ndarray]
 
 _TRIAL = 0.2  # radians that a control is turned by
 _CARRIED = 0.4  # of a turn that has to arrive; some necks follow the chest by half
-_FINGERS = [[joint for joint in INDEX if joint.startswith(side) and joint[-1].isdigit()] for side in ("left", "right")]
 _SWITCH = "IK_FK"  # Rigify's property: 0 the limb hangs on its hand or foot, 1 it turns joint by joint
 
 
@@ -70,7 +69,7 @@ class Body:
         """
         quaternions, location = self._on_bones(motion)
         assert motion.body_pose is not None
-        moved = self.moved - self.of(*_unknown_fingers(motion.body_pose))
+        moved = self.moved - self.of(*unknown_fingers(motion.body_pose))
         return {name: quaternions[:, index] for index, name in enumerate(self.bones) if name in moved}, location
 
     def _on_bones(self, motion: Motion) -> tuple[np.ndarray, np.ndarray]:
@@ -105,15 +104,6 @@ def poses(
             location = location @ np.array(root.bone.matrix_local.to_3x3())
     body, way = found.retarget.from_bones(turns, location)
     return body, way if found.root is not None else None
-
-
-def _unknown_fingers(poses: np.ndarray) -> list[str]:
-    """The finger joints of hands that a motion says nothing of, from (T, 55, 3)."""
-    unknown = []
-    for joints in _FINGERS:
-        if not poses[:, [INDEX[joint] for joint in joints]].any():
-            unknown += joints
-    return unknown
 
 
 def read(armature: bpy.types.Object) -> Body | None:

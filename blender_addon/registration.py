@@ -11,6 +11,7 @@ from . import operators, panels, preferences, properties, resources, runner, tra
 CLASSES = (
     properties.AnimcoreTrack,
     properties.AnimcoreSettings,
+    properties.AnimcorePolish,
     preferences.AnimcorePreferences,
     *operators.CLASSES,
     *panels.CLASSES,
@@ -22,6 +23,7 @@ def register() -> None:
     for cls in CLASSES:
         bpy.utils.register_class(cls)
     bpy.types.Scene.animcore = bpy.props.PointerProperty(type=properties.AnimcoreSettings)
+    bpy.types.Action.animcore = bpy.props.PointerProperty(type=properties.AnimcorePolish)
     bpy.types.WindowManager.animcore_tracks = bpy.props.CollectionProperty(type=properties.AnimcoreTrack)
     bpy.types.WindowManager.animcore_track_index = bpy.props.IntProperty(name="Track", options=set())
     resources.tell_user_folder()
@@ -42,5 +44,6 @@ def unregister() -> None:
     runner.stop()
     del bpy.types.WindowManager.animcore_track_index, bpy.types.WindowManager.animcore_tracks
     del bpy.types.Scene.animcore
+    del bpy.types.Action.animcore
     for cls in reversed(CLASSES):
         bpy.utils.unregister_class(cls)

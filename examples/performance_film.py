@@ -114,7 +114,7 @@ def build_scene(motion: Motion, size: int, turn: float, is_fine: bool) -> bpy.ty
         bpy.ops.animcore.add_character()
     members = bpy.data.collections[COLLECTION].all_objects
     scene.render.resolution_x = scene.render.resolution_y = size
-    stage.set_stage(scene, members, samples=1, turn=turn, full_body=True)
+    stage.set_stage(scene, members, samples=1, turn=turn, framing=stage.WHOLE)
     rig = next(one for one in members if one.type == "ARMATURE")
     for note in takes.apply(scene, rigs.read(rig), replace(motion, start=0.0), takes.Placement(1, "take")).notes:
         print(f"note: {note}")

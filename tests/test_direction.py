@@ -36,3 +36,9 @@ def test_a_region_that_is_not_named_stands_at_one():
 def test_what_is_no_direction_is_refused(values):
     with pytest.raises(InputError):
         Direction.from_dict(values)
+
+
+def test_a_variant_that_there_is_not_is_refused():
+    assert Direction.from_dict(Direction(variant="live").to_dict()).variant == "live"
+    with pytest.raises(InputError, match="no variant 'slow'; the variants are full, live"):
+        Direction(variant="slow")

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animcore.bodies import rotations
-from animcore.bodies.kinematics import INDEX
+from animcore.bodies.kinematics import INDEX, unknown_fingers
 from animcore.errors import InputError
 from animcore.files.sheet import Sheet
 from animcore.motion import Motion
@@ -27,8 +27,6 @@ FEWEST = 8  # ARKit shapes below which a face is read by whatever convention it 
 _NECK_SHARE = 0.4  # of a head rotation that comes without its own neck track; the extension shares it alike
 _POSE, _JOINT, _WAY = "_pose", "_joint", "translation"
 _FACE = frozenset(INDEX[joint] for joint in ("neck", "head", "jaw", "left_eye_smplhf", "right_eye_smplhf"))
-_FINGERS = tuple([joint for joint in INDEX if joint.startswith(side) and joint[-1].isdigit()]
-                 for side in ("left", "right"))  # fmt: skip
 _STILL = 1e-6  # of a rotation matrix: bones that exporters bake without anybody having moved them
 
 
@@ -103,7 +101,7 @@ def whole_pose(motion: Motion) -> FloatArray:
 
 def told_joints(pose: FloatArray, present: Collection[str]) -> tuple[str, ...]:
     """Return the joints of `present` that a body tells of: not the fingers of hands that are 0 all the time."""
-    silent = {joint for fingers in _FINGERS if not pose[:, [INDEX[one] for one in fingers]].any() for joint in fingers}
+    silent = unknown_fingers(pose)
     return tuple(joint for joint in present if joint not in silent)
 
 

@@ -23,7 +23,7 @@ from animcore.errors import AnimcoreError
 from animcore.motion import Event, Motion
 from animcore.names import ARKIT, ARKIT_INDEX
 from animcore.progress import Progress, silent
-from animcore.solvers import tongue
+from animcore.solvers import said, tongue
 from animcore.speech.pronunciation import PHONEMES
 
 FloatArray = NDArray[np.float32]
@@ -108,15 +108,22 @@ def solve(clip: AudioClip, direction: Direction, progress: Progress = silent, sp
         for first, found in _pieces(clip, network, progress, ["arkit", "places", "phonemes"]):
             piece = slice(first, first + len(found[0]))
             weights[piece], places[piece], phonemes[piece] = found[0][:, network.columns], found[1], found[2]
-    certain = {name: _certainty(places[:, index]) for index, name in enumerate(network.places)}
-    _direct(weights, direction)
-    _shape(weights, certain, direction.strength("lips"), direction.intensity)
+    certain = {name: _held(certainty(places[:, index])) for index, name in enumerate(network.places)}
+    said.insist(certain, spoken, phonemes, network.fps)
+    direct(weights, direction)
+    shape(weights, certain, direction)
+    moved = tongue.move(phonemes, network.fps, direction.strength("tongue") * direction.intensity)
+    return as_motion(clip, Fraction(network.fps), weights, moved)
+
+
+def as_motion(clip: AudioClip, rate: Fraction, weights: FloatArray, moved: FloatArray) -> Motion:
+    """Return the motion of weights (T, 52) and tongue (T, 16); the jaw turns as far as it is open."""
     jaw_pose = np.zeros((len(weights), 3), np.float32)
     jaw_pose[:, 0] = JAW_ANGLE * weights[:, ARKIT_INDEX["jawOpen"]]
     return Motion(
-        rate=Fraction(network.fps),
+        rate=rate,
         arkit=weights,
-        tongue=tongue.move(phonemes, network.fps, direction.strength("tongue") * direction.intensity),
+        tongue=moved,
         jaw_pose=jaw_pose,
         audio_name=clip.name,
         audio_sha256=clip.sha256,
@@ -176,7 +183,7 @@ def _pieces(
     progress(1.0, "Listening")
 
 
-def _direct(weights: FloatArray, direction: Direction) -> None:
+def direct(weights: FloatArray, direction: Direction) -> None:
     """Scale weights (T, 52), in place, by intensity and strength of their regions; mouthClose goes with the jaw."""
     factor = np.array([direction.strength(_region(name)) for name in ARKIT], np.float32)
     factor[ARKIT_INDEX["mouthClose"]] = direction.strength("jaw")
@@ -197,34 +204,40 @@ def _region(name: str) -> str:
     return "lips"
 
 
-def _certainty(probability: FloatArray) -> FloatArray:
-    """Turn a probability (T,) into how far a place takes effect (0..1), held for a frame to each side.
+def certainty(probability: FloatArray) -> FloatArray:
+    """Turn a probability (T,) into how far a place takes effect, 0..1."""
+    low, high = _SURE
+    sure: FloatArray = np.clip((probability - low) / (high - low), 0.0, 1.0)
+    return sure
+
+
+def _held(sure: FloatArray) -> FloatArray:
+    """Hold a certainty (T,) for a frame to each side.
 
     The hold makes the shortest closure last as long as a film frame, so that no frame rate from 24 up passes it by.
     """
-    low, high = _SURE
-    sure = np.clip((probability - low) / (high - low), 0.0, 1.0)
     padded = np.pad(sure, 1, mode="edge")
     held: FloatArray = np.maximum(np.maximum(padded[:-2], padded[1:-1]), padded[2:])
     return held
 
 
-def _shape(weights: FloatArray, certain: dict[str, FloatArray], strength: float, intensity: float) -> None:
+def shape(weights: FloatArray, certain: dict[str, FloatArray], direction: Direction) -> None:
     """Bring weights (T, 52), in place, to what the places of articulation demand; the closure of p, b, m is exact.
 
     Args:
         weights: in 0..1.
         certain: how far each place takes effect, (T,) in 0..1.
-        strength: of the lips; below 1 the places take effect in part.
-        intensity: of the whole face; lips close at any, and are pressed and rolled as strongly as it asks.
+        direction: below a strength of 1 of lips or tongue their places take effect in part; lips close at any
+            intensity, and are pressed and rolled as strongly as it asks.
     """
-    part = min(strength, 1.0)
+    part = min(direction.strength("lips"), 1.0)
     for place, factors in _YIELD.items():
         for name, factor in factors.items():
             weights[:, ARKIT_INDEX[name]] *= 1 - (1 - factor) * part * certain[place]
     for place, levels in _RAISE.items():
         for name, level in levels.items():
             column = weights[:, ARKIT_INDEX[name]]
-            np.maximum(column, level * part * min(intensity, 1.0) * certain[place], out=column)
+            wanted = level * min(direction.strength(_region(name)), 1.0) * min(direction.intensity, 1.0)
+            np.maximum(column, wanted * certain[place], out=column)
     jaw, close = weights[:, ARKIT_INDEX["jawOpen"]], weights[:, ARKIT_INDEX["mouthClose"]]
     np.minimum(np.maximum(close, jaw * part * certain["bilabial"]), jaw, out=close)

@@ -8,6 +8,8 @@ Johnson, A Course in Phonetics); their sizes were set by eye on the shipped char
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,7 +21,7 @@ FloatArray = NDArray[np.float32]
 # phonemes: dominance, and the shapes that they want
 _TARGETS: dict[str, tuple[float, dict[str, float]]] = {
     "sil": (0.15, {}),
-    "p b m f v hh": (0.05, {}),
+    "p b m f v hh": (0.01, {}),
     "t d n": (3.0, {"tongueTipUp": 0.9, "tongueUp": 0.3}),
     "l": (2.5, {"tongueTipUp": 0.95, "tongueNarrow": 0.35}),
     "s z": (2.0, {"tongueTipUp": 0.45, "tongueUp": 0.35, "tongueWide": 0.3}),
@@ -66,6 +68,35 @@ def move(probabilities: FloatArray, fps: float, strength: float) -> FloatArray:
     return clipped
 
 
+def nothing(fps: float) -> FloatArray:
+    """Return the past (P, 40) that `follow` begins with: silence."""
+    past = np.zeros((round(4 * _SPREAD * fps), len(PHONEMES)), np.float32)
+    past[:, PHONEMES.index("sil")] = 1.0
+    return past
+
+
+def follow(past: FloatArray, probabilities: FloatArray, fps: float, strength: float) -> tuple[FloatArray, FloatArray]:
+    """Move the tongue as `move` does, but out of what was heard so far alone.
+
+    Args:
+        past: (P, 40) probabilities before these, of `nothing` or of the last call.
+        probabilities: (T, 40) of the phonemes heard now.
+        fps: frames a second.
+        strength: factor on all weights.
+
+    Returns:
+        Weights (T, 16), and the past for the next call.
+    """
+    dominance, targets = _table()
+    heard = np.concatenate([past, probabilities])
+    share = np.exp(-0.5 * (np.arange(len(past), -1, -1) / (_SPREAD * fps)) ** 2).astype(np.float32)
+    weight = np.stack([share @ heard[place : place + len(share)] for place in range(len(probabilities))]) * dominance
+    wanted = (weight @ targets) / (weight.sum(1, keepdims=True) + 1e-6)
+    clipped: FloatArray = np.clip(wanted * np.float32(strength), 0.0, 1.0)
+    return clipped, heard[len(probabilities) :]
+
+
+@cache
 def _table() -> tuple[FloatArray, FloatArray]:
     """(40,) dominance and (40, 16) targets of the phonemes."""
     dominance = np.zeros(len(PHONEMES), np.float32)

@@ -116,9 +116,8 @@ def _heard(chain: _Chain, path: IntArray, scores: FloatArray, count: int) -> NDA
     frames = np.bincount(chain.word[path][spoken], minlength=count)
     mean = np.bincount(chain.word[path][spoken], fit[spoken], minlength=count) / np.maximum(frames, 1)
     phonemes = np.diff(chain.leap) / _LEAP
-    long = phonemes > _SHORT
-    fits: NDArray[np.bool_] = (frames > 0) & ((mean > _DOUBT) | ~long)
-    return fits
+    heard: NDArray[np.bool_] = (frames > 0) & ((mean > _DOUBT) | (phonemes <= _SHORT))
+    return heard
 
 
 def _chain(words: Sequence[Word], fps: float, count: int) -> _Chain:

@@ -21,6 +21,23 @@ from .mapping import (
     ANIMCORE_OT_save_profile,
 )
 from .match import ANIMCORE_OT_forget_match, ANIMCORE_OT_match
+from .polish import (
+    ANIMCORE_OT_drop_edits,
+    ANIMCORE_OT_key_viseme,
+    ANIMCORE_OT_mirror_take,
+    ANIMCORE_OT_polish,
+    ANIMCORE_OT_reset_polish,
+    ANIMCORE_OT_show_curves,
+)
+from .takes import (
+    ANIMCORE_OT_bake_take,
+    ANIMCORE_OT_compare_takes,
+    ANIMCORE_OT_delete_take,
+    ANIMCORE_OT_rename_take,
+    ANIMCORE_OT_retime,
+    ANIMCORE_OT_run_again,
+    ANIMCORE_OT_show_take,
+)
 from .voice import ANIMCORE_OT_inspect, ANIMCORE_OT_pick_audio, ANIMCORE_OT_use_strips
 
 CLASSES = (
@@ -42,6 +59,19 @@ CLASSES = (
     ANIMCORE_OT_mend_all,
     ANIMCORE_OT_generate,
     ANIMCORE_OT_cancel,
+    ANIMCORE_OT_show_take,
+    ANIMCORE_OT_compare_takes,
+    ANIMCORE_OT_rename_take,
+    ANIMCORE_OT_bake_take,
+    ANIMCORE_OT_delete_take,
+    ANIMCORE_OT_run_again,
+    ANIMCORE_OT_retime,
+    ANIMCORE_OT_polish,
+    ANIMCORE_OT_reset_polish,
+    ANIMCORE_OT_drop_edits,
+    ANIMCORE_OT_mirror_take,
+    ANIMCORE_OT_key_viseme,
+    ANIMCORE_OT_show_curves,
     ANIMCORE_OT_pick_folder,
     ANIMCORE_OT_deliver,
     ANIMCORE_OT_copy_report,

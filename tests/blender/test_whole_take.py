@@ -8,7 +8,7 @@ from fractions import Fraction
 import bpy
 import numpy as np
 import pytest
-from conftest import ROOT, head
+from conftest import ROOT, head, set_rate
 from mathutils.bvhtree import BVHTree
 from test_body import GOLDEN, keyed, rig_of
 
@@ -21,7 +21,7 @@ from animcore.motion import Motion
 from animcore.names import SMPLX_JOINTS
 from animcore.retarget import bone_names
 from animcore.retarget.skeletons import Skeleton
-from blender_addon import body, readback, rigs
+from blender_addon import body, readback, rigs, takes
 
 COUNT = 12
 TIPS = tuple(f"{side}_{finger}3" for side in ("left", "right") for finger in ("index", "middle", "pinky", "thumb"))
@@ -238,6 +238,15 @@ def test_fingers_that_a_motion_says_nothing_of_keep_their_pose():
     assert "left_index2" not in take.bones
     assert {"right_index2", "left_wrist"} <= set(take.bones)
     assert rig.pose.bones["left_index2"].rotation_quaternion[3] == pytest.approx(0.3)
+
+
+def test_hands_that_are_switched_off_keep_their_fingers():
+    rig, motion = rig_of("default"), whole()
+    set_rate(motion.rate)
+    for strength, are_keyed in ((0.0, False), (1.0, True)):
+        asked = {"direction": {"strengths": {"hands": strength}}}
+        take = takes.apply(bpy.context.scene, rigs.read(rig), motion, takes.Placement(1, "one", settings=asked))
+        assert ("left_index2" in take.bones, "left_wrist" in take.bones) == (are_keyed, True)
 
 
 def test_a_skeleton_is_read_once_a_take(monkeypatch):
