@@ -29,7 +29,8 @@ DIST = ROOT / "dist"
 
 _DATE = (2026, 1, 1, 0, 0, 0)  # of every file in a zip: the same sources give the same bytes
 _STORED = {".whl", ".blend", ".onnx", ".png", ".jpg", ".flac"}  # already compressed, or not worth it
-_ENGINE_DATA = ("assets/bodies", "assets/retarget", "assets/solvers", "rigs")  # folders that the engine itself needs
+# folders that the engine itself needs
+_ENGINE_DATA = ("assets/bodies", "assets/gestures", "assets/retarget", "assets/solvers", "rigs")
 _EXTENSION_DATA = ("character",)  # folders of assets/ that the extension reads
 
 

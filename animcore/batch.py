@@ -7,12 +7,16 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
+
 from animcore import audio, files
 from animcore.direction import Direction
 from animcore.errors import AnimcoreError, Cancelled, InputError
 from animcore.files import transcripts
 from animcore.files.delivery import Report, deliver
 from animcore.files.sheet import Format, Setup
+from animcore.finish import collisions
+from animcore.finish.placing import WHOLE, Place, placed
 from animcore.motion import Event, Motion
 from animcore.progress import Progress, part, silent
 from animcore.solvers import script
@@ -72,26 +76,29 @@ class Order:
 
 
 def generate(
-    source: Path,
+    source: Path | Sequence[audio.Part],
     rate: Fraction,
     direction: Direction,
     progress: Progress = silent,
     transcript: Transcript | None = None,
+    place: Place = WHOLE,
 ) -> tuple[Motion, audio.AudioFacts]:
-    """Perform one recording at a frame rate; the facts hold what the user should be warned of.
+    """Perform a voice at a frame rate; the facts hold what the user should be warned of.
 
     Args:
-        source: the recording.
-        rate: frames a second of the motion.
+        source: a recording, or several that are put together.
+        rate: frames a second of the result.
         direction: how it is performed.
         progress: told the fraction done.
         transcript: what is said, where it is known: it makes the lips surer, its words travel with the motion, and its
             tags join the emotions of the direction.
+        place: how much later than the sound the face is, and which part of the performance is wanted.
 
     Raises:
-        InputError: when the recording cannot be used.
+        InputError: when a recording cannot be used.
     """
-    clip = audio.load(source, part(progress, 0.0, _LISTENING))
+    listening = part(progress, 0.0, _LISTENING)
+    clip = audio.load(source, listening) if isinstance(source, Path) else audio.joined(source, listening)
     facts = clip.facts
     rest = part(progress, _LISTENING, 1.0)
     spoken: tuple[Event, ...] = ()
@@ -100,9 +107,16 @@ def generate(
         spoken, direction = followed.spoken, followed.direction
         facts = replace(facts, warnings=(*facts.warnings, *followed.notes))
         rest = part(rest, _FOLLOWING, 1.0)
-    motion = perform(clip, direction, rest, spoken)
+    motion = _possible(perform(clip, direction, rest, spoken))
     del clip  # two hours of samples are 460 MB, which resampling does not need
-    return motion.resampled(rate), facts
+    return placed(motion, rate, place), facts
+
+
+def _possible(motion: Motion) -> Motion:
+    """Bring hands that are in the body out of it; the solver sees to all the rest itself."""
+    if motion.body_pose is None:
+        return motion
+    return replace(motion, body_pose=collisions.pushed_out(motion.body_pose, motion.fps).astype(np.float32))
 
 
 def run(sources: Sequence[Path], order: Order, progress: Progress = silent) -> list[Take]:

@@ -7,7 +7,8 @@ that a file can go from one version to another.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,8 @@ TAKE = "animcore_take"  # custom property of an action that Animcore made: the n
 _BEZIER = 2  # Keyframe.interpolation as a number
 _AUTO_CLAMPED = 4  # Keyframe.handle_left_type as a number: smooth, and never past a key
 _NAME_BYTES = 63  # of a data-block's name in Blender before 5.0
+_MOVES = 1e-4  # by which the keys of a curve differ that is more than a pose: radians or units
+_BONE = re.compile(r'pose\.bones\["(?P<name>.*)"\]\.(?:location|rotation_\w+)')
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,40 @@ def curves_of(action: bpy.types.Action, slot: Any = None) -> list[bpy.types.FCur
     strips = [strip for layer in action.layers for strip in layer.strips]
     bags = (strip.channelbag(one) for strip in strips for one in slots)
     return [curve for bag in bags if bag is not None for curve in bag.fcurves]
+
+
+def own_animation(owner: bpy.types.ID) -> dict[str, set[str]]:
+    """Return the bones that actions of the user's move on a data-block: by the action's name, those it has keys for.
+
+    A pose that is keyed and held, as importers bring with a character, is no animation. Neither is a take.
+    """
+    found = {}
+    for action, slot in _playing(owner):
+        curves = [(match, curve) for curve in curves_of(action, slot) if (match := _BONE.fullmatch(curve.data_path))]
+        if TAKE not in action and any(_moves(curve) for _, curve in curves):
+            found[action.name] = {bpy.utils.unescape_identifier(match["name"]) for match, _ in curves}
+    return found
+
+
+def _playing(owner: bpy.types.ID) -> Iterator[tuple[bpy.types.Action, Any]]:
+    """The actions that are heard on a data-block, each with its slot: the active one and those of the NLA."""
+    data = owner.animation_data
+    if data is None:
+        return
+    if data.action is not None:
+        yield data.action, getattr(data, "action_slot", None)
+    for track in data.nla_tracks if data.use_nla else ():
+        for strip in track.strips if not track.mute else ():
+            if strip.action is not None and not strip.mute:
+                yield strip.action, getattr(strip, "action_slot", None)
+
+
+def _moves(curve: bpy.types.FCurve) -> bool:
+    if curve.mute or not len(curve.keyframe_points):
+        return False
+    points = np.empty(2 * len(curve.keyframe_points), np.float32)
+    curve.keyframe_points.foreach_get("co", points)
+    return bool(len(curve.modifiers) or np.ptp(points[1::2]) > _MOVES)
 
 
 def make_room(owner: bpy.types.ID, frames: tuple[int, int]) -> str | None:

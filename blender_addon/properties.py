@@ -18,6 +18,10 @@ def _strength(label: str, text: str) -> Any:
     )
 
 
+def _speaks(_settings: bpy.types.PropertyGroup, candidate: bpy.types.Object) -> bool:
+    return candidate.type == "SPEAKER"
+
+
 def _is_character(_settings: bpy.types.PropertyGroup, candidate: bpy.types.Object) -> bool:
     return candidate.type in {"MESH", "ARMATURE", "EMPTY"}
 
@@ -26,6 +30,15 @@ def _is_character(_settings: bpy.types.PropertyGroup, candidate: bpy.types.Objec
 # what one does with the settings is therefore functions of this module, and the choice is not narrowed there.
 _MODULE_42 = bpy.app.version < (4, 5, 0) and not bpy.app.binary_path
 _NARROWED = {} if _MODULE_42 else {"poll": _is_character}
+_SPEAKERS = {} if _MODULE_42 else {"poll": _speaks}
+
+
+class AnimcoreTrack(bpy.types.PropertyGroup):
+    """A line of the list of a character's tracks; `name` is the track."""
+
+    target: bpy.props.StringProperty(name="Target", description="What moves for this track", options=set())
+    is_bone: bpy.props.BoolProperty(name="Bone", description="Whether it is the role of a bone", options=set())
+    corrected: bpy.props.BoolProperty(name="Corrected", description="Whether you have chosen it", options=set())
 
 
 class AnimcoreSettings(bpy.types.PropertyGroup):
@@ -50,6 +63,75 @@ class AnimcoreSettings(bpy.types.PropertyGroup):
         name="Collection",
         description="The collection that holds the character's meshes and its armature",
         type=bpy.types.Collection,
+    )
+
+    track_shape: bpy.props.StringProperty(
+        name="Shape", description="The shape that the chosen track is to move", options=set()
+    )
+    track_bone: bpy.props.StringProperty(
+        name="Bone", description="The bone that is to have the chosen role", options=set()
+    )
+
+    voice_from: bpy.props.EnumProperty(
+        name="Voice from",
+        description="Where the voice comes from",
+        items=(
+            ("FILE", "File", "A sound or film file", "FILE_SOUND", 0),
+            ("STRIPS", "Strips", "Sound strips of the sequencer: several make one performance", "SEQ_SEQUENCER", 1),
+            ("SPEAKER", "Speaker", "The sound of a speaker in the scene", "SPEAKER", 2),
+        ),
+        options=set(),
+    )
+    strips: bpy.props.StringProperty(
+        name="Strips", description="The names of the sound strips, one a line", options=set()
+    )
+    speaker: bpy.props.PointerProperty(
+        name="Speaker",
+        description="The speaker that the voice comes from",
+        type=bpy.types.Object,
+        **_SPEAKERS,
+    )
+    offset: bpy.props.IntProperty(
+        name="Offset (ms)",
+        description="Milliseconds that the face is later than the sound; below 0 it is earlier",
+        min=-10_000,
+        max=10_000,
+        soft_min=-500,
+        soft_max=500,
+        options=set(),
+    )
+    scope: bpy.props.EnumProperty(
+        name="Perform",
+        description="How much of the voice is performed",
+        items=(
+            ("WHOLE", "Whole", "The whole voice", 0),
+            ("RANGE", "Marked Range", "The preview range, or what lies between selected timeline markers", 1),
+        ),
+        options=set(),
+    )
+    transcript_text: bpy.props.PointerProperty(
+        name="Transcript",
+        description="A text block with the words that are said; [joy 0.7] in it sets an emotion from there on",
+        type=bpy.types.Text,
+    )
+    transcript_file: bpy.props.StringProperty(
+        name="Transcript File",
+        description="A file with the words that are said: .txt, .srt, .vtt or .TextGrid",
+        subtype="FILE_PATH",
+        options=set(),
+    )
+    use_markers: bpy.props.BoolProperty(
+        name="Emotion Markers",
+        description="Timeline markers named like joy 0.7 key emotions, which blend from one to the next",
+        default=True,
+        options=set(),
+    )
+
+    show_waveform: bpy.props.BoolProperty(
+        name="Waveform",
+        description="Draw the voice, its words and phonemes over timeline and dope sheet",
+        default=True,
+        options=set(),
     )
 
     audio: bpy.props.StringProperty(

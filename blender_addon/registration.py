@@ -6,9 +6,10 @@ import atexit
 
 import bpy
 
-from . import operators, panels, preferences, properties, runner
+from . import operators, panels, preferences, properties, resources, runner, waveform
 
 CLASSES = (
+    properties.AnimcoreTrack,
     properties.AnimcoreSettings,
     preferences.AnimcorePreferences,
     *operators.CLASSES,
@@ -21,7 +22,11 @@ def register() -> None:
     for cls in CLASSES:
         bpy.utils.register_class(cls)
     bpy.types.Scene.animcore = bpy.props.PointerProperty(type=properties.AnimcoreSettings)
+    bpy.types.WindowManager.animcore_tracks = bpy.props.CollectionProperty(type=properties.AnimcoreTrack)
+    bpy.types.WindowManager.animcore_track_index = bpy.props.IntProperty(name="Track", options=set())
+    resources.tell_user_folder()
     runner.start()
+    waveform.start()
     # Blender does this itself when it quits; a script that uses Blender as a module would crash at its end without it
     atexit.register(unregister)
 
@@ -31,7 +36,9 @@ def unregister() -> None:
     if not hasattr(bpy.types.Scene, "animcore"):
         return
     atexit.unregister(unregister)
+    waveform.stop()
     runner.stop()
+    del bpy.types.WindowManager.animcore_track_index, bpy.types.WindowManager.animcore_tracks
     del bpy.types.Scene.animcore
     for cls in reversed(CLASSES):
         bpy.utils.unregister_class(cls)

@@ -16,12 +16,14 @@ from typing import Any
 import bpy
 import numpy as np
 
+from animcore.bodies.kinematics import FINGERS
 from animcore.errors import AnimcoreError
 from animcore.motion import Motion
 from animcore.retarget.face import FaceMap
 from animcore.retarget.profiles import driving
 
-from . import body, keys, maps, pose, rigs, sound
+from . import body as bodies
+from . import keys, maps, pose, ranges, rigs, sound, waveform
 from .errors import AddonError
 from .keys import Channel
 from .rates import exact_rate
@@ -38,12 +40,19 @@ class Placement:
         name: what the take is called, usually after its sound file.
         audio: the sound file as Blender should keep it, or empty for a take without a strip.
         settings: what was asked of the engine; it is stored with the take.
+        within: only a marked range is new; the take that plays goes on around it.
     """
 
     start_frame: int
     name: str
     audio: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
+    within: bool = False
+
+    @property
+    def has_hands(self) -> bool:
+        """Whether hands were asked for; otherwise fingers keep the pose that the user gave them."""
+        return self.settings.get("direction", {}).get("strengths", {}).get("hands") != 0
 
 
 @dataclass(frozen=True)
@@ -96,7 +105,8 @@ def apply(
     notes = list(character.notes)
     with ExitStack() as undo:
         notes += _own_shapes(character, undo)
-        work = list(_work(character, motion, values))
+        body = _body(character, motion, placement, notes)
+        work = list(_work(character, motion, values, body))
         if not work:
             raise AddonError(f"Nothing of {character.name!r} could be keyed; choose another character.")
         for owner, _ in work:
@@ -104,13 +114,14 @@ def apply(
                 raise AddonError(
                     f"A strip of {owner.name!r} is being tweaked in the NLA editor; press Tab there and generate again."
                 )
-        notes += _body_notes(character, motion)
+        if placement.within:
+            work, first, last = ranges.joined(work, first, last, rate)
         actions = []
         for owner, channels in work:
             name = _action_name(placement.name, owner, len(work))
             action = keys.make_action(owner, name, first, channels)
             undo.callback(bpy.data.actions.remove, action)
-            _describe(action, placement)
+            _describe(action, placement, motion)
             actions.append(action)
         _put_into_scene(scene, work, actions, (first, last), notes, undo)
         notes += _show(character)
@@ -123,28 +134,42 @@ def apply(
         actions=tuple(action.name for action in actions),
         first_frame=first,
         last_frame=last,
-        key_count=sum(len(channels) for _, channels in work) * motion.frame_count,
+        key_count=sum(len(channels) for _, channels in work) * (last - first + 1),
         shape_count=len(
             {name for face in character.faces for _, name in maps.shapes_of(character.map, face.mesh.name)}
         ),
-        bones=tuple(character.bones.values()) if motion_has_poses(motion) else (),
+        bones=_keyed_bones(character, work),
         notes=tuple(dict.fromkeys(notes)),
     )
 
 
-def _body_notes(character: rigs.Character, motion: Motion) -> tuple[str, ...]:
-    """What the user should know of the body's motion."""
+def _body(character: rigs.Character, motion: Motion, placement: Placement, notes: list[str]) -> bodies.Body | None:
+    """The bones that a motion's body moves: without those that the user's own animation does; says so in the notes."""
     if motion.body_pose is None:
-        return ()
-    found = body.read(character.armature) if character.armature is not None else None
-    return (
-        found.notes if found is not None else ("The character has no skeleton of a known kind: its body stands still.",)
+        return None
+    found = bodies.read(character.armature) if character.armature is not None else None
+    if found is None:
+        notes.append("The character has no skeleton of a known kind: its body stands still.")
+        return None
+    assert character.armature is not None
+    notes += found.notes
+    found = found if placement.has_hands else found.without(found.of(*FINGERS["left"], *FINGERS["right"]))
+    face = found.of("head", "neck") if motion.head_pose is not None else set()
+    for name, own in keys.own_animation(character.armature).items():
+        if left := sorted((found.moved & own) - face):
+            found = found.without(left)
+            notes.append(
+                f"Your action {name!r} animates the body, so its {len(left)} bones ({', '.join(left[:3])} ...) are "
+                "left to it; take it off the character for the take's own."
+            )
+    return found
+
+
+def _keyed_bones(character: rigs.Character, work: list[tuple[bpy.types.ID, list[Channel]]]) -> tuple[str, ...]:
+    """The names of all bones that a take has keys for."""
+    return tuple(
+        dict.fromkeys(channel.group for owner, channels in work if owner == character.armature for channel in channels)
     )
-
-
-def motion_has_poses(motion: Motion) -> bool:
-    """Whether the performance moves bones at all."""
-    return any(track is not None for track in (motion.head_pose, motion.neck_pose, motion.jaw_pose, motion.eye_pose))
 
 
 def _own_shapes(character: rigs.Character, undo: ExitStack) -> list[str]:
@@ -167,7 +192,7 @@ def _relink(own: bpy.types.Mesh, linked: bpy.types.Mesh) -> None:
 
 
 def _work(
-    character: rigs.Character, motion: Motion, values: np.ndarray | None
+    character: rigs.Character, motion: Motion, values: np.ndarray | None, body: bodies.Body | None
 ) -> Iterator[tuple[bpy.types.ID, list[Channel]]]:
     """Everything that will be keyed: each data-block with its channels."""
     if values is None:
@@ -175,7 +200,7 @@ def _work(
     for face in character.faces:
         if channels := _shape_channels(face, character.map, values):
             yield face.key, channels
-    if character.armature is not None and (channels := _bone_channels(character, motion, values)):
+    if character.armature is not None and (channels := _bone_channels(character, motion, values, body)):
         yield character.armature, channels
 
 
@@ -186,16 +211,17 @@ def _shape_channels(face: rigs.Face, found: FaceMap, values: np.ndarray) -> list
     ]
 
 
-def _bone_channels(character: rigs.Character, motion: Motion, values: np.ndarray) -> list[Channel]:
+def _bone_channels(
+    character: rigs.Character, motion: Motion, values: np.ndarray, body: bodies.Body | None
+) -> list[Channel]:
     armature = character.armature
     assert armature is not None
     axes = rigs.character_axes(armature)
     channels = []
-    found = body.read(armature) if motion.body_pose is not None else None
     poses = _poses(character.bones, motion)
-    if found is not None:  # head and neck hang on the chest, which the body moves; jaw and eyes are the face's
-        poses = {role: turns for role, turns in poses.items() if character.bones[role] not in found.moved}
-        channels += _body_channels(armature, found, motion)
+    if body is not None:  # head and neck hang on the chest, which the body moves; jaw and eyes are the face's
+        poses = {role: turns for role, turns in poses.items() if character.bones[role] not in body.moved}
+        channels += _body_channels(armature, body, motion)
     for role, turns in poses.items():
         bone = armature.pose.bones[character.bones[role]]
         channels += _rotation(bone, pose.local_rotations(turns, _rest(bone), axes))
@@ -209,16 +235,16 @@ def _bone_channels(character: rigs.Character, motion: Motion, values: np.ndarray
     return channels
 
 
-def _body_channels(armature: bpy.types.Object, found: body.Body, motion: Motion) -> list[Channel]:
+def _body_channels(armature: bpy.types.Object, body: bodies.Body, motion: Motion) -> list[Channel]:
     """Channels of the body's joints and of the way through the world."""
-    turns, location = found.turns(motion)
+    turns, location = body.turns(motion)
     channels = []
     for name, quaternions in turns.items():
         bone = armature.pose.bones[name]
         if not all(bone.lock_rotation):
             channels += _rotation(bone, pose.axis_angles(quaternions))
-    if found.root is not None and motion.translation is not None:
-        root = armature.pose.bones[found.root]
+    if body.root is not None and motion.translation is not None:
+        root = armature.pose.bones[body.root]
         channels += _location(root, location if root.bone.use_local_location else location @ _rest(root).T)
     return channels
 
@@ -265,8 +291,10 @@ def _action_name(take: str, owner: bpy.types.ID, count: int) -> str:
     return f"{room} · {part}"
 
 
-def _describe(action: bpy.types.Action, placement: Placement) -> None:
+def _describe(action: bpy.types.Action, placement: Placement, motion: Motion) -> None:
     action[keys.TAKE] = placement.name
+    if spoken := waveform.kept(motion.events):
+        action[waveform.EVENTS] = spoken
     action["animcore_settings"] = json.dumps(dict(placement.settings), sort_keys=True)
     action.use_fake_user = True  # a take that is set aside later is still there after saving
 

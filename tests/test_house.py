@@ -124,6 +124,7 @@ def test_every_room_is_packaged():
     assert set(project["tool"]["setuptools"]["packages"]) == rooms | {
         "animcore.assets.bodies",
         "animcore.assets.character",
+        "animcore.assets.gestures",
         "animcore.assets.retarget",
         "animcore.assets.solvers",
         "animcore.rigs",

@@ -1,4 +1,4 @@
-"""A whole performance of a voice: speech, emotion, brows, head and eyes together; `animcore generate` runs it."""
+"""A whole performance of a voice: speech, emotion, brows, head, eyes and body; `animcore generate` runs it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from animcore.direction import Direction
 from animcore.motion import Event, Motion
 from animcore.names import ARKIT, ARKIT_INDEX
 from animcore.progress import Progress, part, silent
-from animcore.solvers import articulation, brows, emotion, gaze, head, live
+from animcore.solvers import articulation, brows, emotion, gaze, gesture, head, live
 from animcore.speech import prosody
 
 FloatArray = NDArray[np.float32]
@@ -42,9 +42,10 @@ def perform(clip: AudioClip, direction: Direction, progress: Progress = silent, 
         speech = speech.resampled(Fraction(prosody.FPS))
     progress(_ARTICULATION, "Moving head and eyes")
     # how far the mouth is open tells speech from music and noise, whatever the strengths asked for
-    heard = prosody.analyse(clip, speech.frame_count, _mouth(clip, direction, speech))
+    heard = prosody.analyse(clip, speech.frame_count, _mouth(clip, direction, speech), spoken)
     mood = emotion.mood(heard, direction)
     movement = head.move(heard, direction, mood)
+    body = gesture.move(heard, direction, mood, spoken)
     eyes = gaze.look(heard, movement.total, direction, mood)
     face = speech.arkit  # nobody else holds it: changed in place, since long talks are large
     assert face is not None
@@ -64,6 +65,8 @@ def perform(clip: AudioClip, direction: Direction, progress: Progress = silent, 
         neck_pose=movement.neck,
         head_pose=movement.head,
         eye_pose=eyes.pose,
+        body_pose=None if body is None else body.pose,
+        translation=None if body is None else body.translation,
         events=tuple(sorted(events, key=lambda event: event.start)),
     )
 

@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+from .character import ANIMCORE_PT_character, ANIMCORE_UL_tracks
 from .deliver import ANIMCORE_PT_deliver
 from .direction import ANIMCORE_PT_direction
+from .doctor import ANIMCORE_PT_doctor
 from .main import ANIMCORE_PT_main
+from .voice import ANIMCORE_PT_voice
 
-CLASSES = (ANIMCORE_PT_main, ANIMCORE_PT_direction, ANIMCORE_PT_deliver)
+CLASSES = (
+    ANIMCORE_UL_tracks,
+    ANIMCORE_PT_main,
+    ANIMCORE_PT_character,
+    ANIMCORE_PT_voice,
+    ANIMCORE_PT_direction,
+    ANIMCORE_PT_doctor,
+    ANIMCORE_PT_deliver,
+)

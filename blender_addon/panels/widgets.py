@@ -6,6 +6,9 @@ import textwrap
 
 import bpy
 
+from .. import runner
+from ..jobs import Job
+
 _LETTER = 6.3  # pixels that a letter takes in a label, at a scale of 1
 _MARGIN = 84  # pixels beside the text: tabs, the borders of panel and box, the icon
 
@@ -42,3 +45,9 @@ def duration(seconds: float) -> str:
     """Return seconds as people say them."""
     whole = max(1, round(seconds))
     return f"{whole} s" if whole < 90 else f"{whole // 60} min {whole % 60:02d} s"
+
+
+def running(wish: str) -> Job | None:
+    """Return the job under way, if it is of that kind."""
+    job = runner.session.jobs.current
+    return job if job is not None and not job.state.over and job.request.get("do") == wish else None

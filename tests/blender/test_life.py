@@ -12,7 +12,7 @@ import pytest
 from conftest import ROOT, fake_launch, generate, head, settings
 
 import blender_addon
-from blender_addon import preferences, runner
+from blender_addon import hearing, preferences, runner
 from blender_addon.jobs import State
 
 
@@ -151,11 +151,11 @@ def test_the_check_of_the_engine(voice):
 def test_looking_at_a_voice(voice):
     settings().audio = str(voice())
     bpy.ops.animcore.inspect()
-    seen = runner.voice_seen(settings())
-    assert seen.found == "2.0 s · 44.1 kHz · stereo"
+    seen = hearing.of(settings())
+    assert seen.line == "2.0 s · 44.1 kHz · stereo"
     assert seen.problem == "The voice is quiet."
     settings().audio = str(voice("other.wav"))
-    assert runner.voice_seen(settings()) is None
+    assert hearing.of(settings()) is None
 
 
 def test_the_engine_dies_with_blender():

@@ -8,7 +8,7 @@ import pytest
 from animcore import audio
 from animcore.direction import Direction
 from animcore.errors import Cancelled
-from animcore.names import ARKIT, ARKIT_INDEX
+from animcore.names import ARKIT, ARKIT_INDEX, REGIONS
 from animcore.solvers.performance import perform
 
 
@@ -55,8 +55,7 @@ def test_music_makes_no_head_dance(heard, line):
 
 
 def test_everything_off_is_a_still_face(line):
-    regions = ("lips", "jaw", "brows", "cheeks", "blinks", "gaze", "head", "tongue")
-    motion = perform(line, Direction(strengths=dict.fromkeys(regions, 0.0)))
+    motion = perform(line, Direction(strengths=dict.fromkeys(REGIONS, 0.0)))
     for name, values in motion.tracks().items():
         assert not values.any(), name
 
