@@ -228,7 +228,7 @@ def test_a_killed_run_loses_at_most_one_epoch(folder, tmp_path):
         running = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
         try:
             while seen < 3 and running.poll() is None:
-                time.sleep(0.05)
+                time.sleep(0.2)
                 if checkpoint.exists():
                     seen = torch.load(checkpoint, weights_only=True)["epoch"]
         finally:
@@ -263,6 +263,13 @@ def test_running_out_of_memory_is_a_clear_sentence(folder, tmp_path, monkeypatch
     monkeypatch.setattr(run.stages[0], "forward", full)
     with pytest.raises(InputError, match=r"Memory ran out; lower `batch`"):
         run.train()
+
+
+def test_a_run_goes_on_with_a_smaller_batch_but_with_no_other_change(folder, tmp_path, capsys):
+    assert train("fgd", tmp_path, folder) == 0
+    assert train("fgd", tmp_path, folder, config=TINY["fgd"] + "batch = 2\n") == 0
+    assert train("fgd", tmp_path, folder, config=TINY["fgd"].replace("hidden = 8", "hidden = 16")) == 1
+    assert "choose another --out" in capsys.readouterr().err
 
 
 def test_a_loss_that_explodes_is_a_clear_sentence(folder, tmp_path):
