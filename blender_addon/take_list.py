@@ -13,6 +13,8 @@ from typing import Any
 
 import bpy
 
+from animcore.errors import AnimcoreError
+
 from . import keys, polish, properties, rigs, runner, sound, takes
 from .errors import AddonError
 
@@ -204,7 +206,7 @@ def follow_polish(scene: bpy.types.Scene, action: bpy.types.Action) -> None:
     actions = [one for one in bpy.data.actions if keys.TAKE in one and keys.take_id(one) == ident]
     try:
         done = polish.rewrite(actions, polish.settings_of(action), scene)
-    except AddonError as error:
+    except AnimcoreError as error:
         runner.session.outcome = runner.Outcome(True, str(error))
         return
     _told[ident] = done
