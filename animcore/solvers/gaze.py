@@ -30,7 +30,8 @@ Array = NDArray[np.float64]
 
 STREAM = 2  # keeps the random numbers of the eyes apart from those of the head
 
-# Seconds between glances away and of a glance, on average, while speaking and while not.
+# Seconds between glances away and of a glance, on average, while speaking and while not; a little more than those of
+# Andrist et al., since none falls near the start or the end of a turn.
 _BETWEEN, _GLANCE = {True: 3.6, False: 6.5}, {True: 2.1, False: 1.3}
 _EVEN = 5.0  # shape of their gamma distributions: the higher the more alike
 _CONTACT = {"calm": 1.0, "lively": 1.0, "shy": 0.45, "presenter": 1.8}  # factor of a style on the time between glances
