@@ -1,4 +1,4 @@
-"""The commands: `animcore generate`, `animcore export`, `animcore formats`, `animcore judge` and `animcore inspect`."""
+"""The commands: `animcore generate`, `export`, `formats`, `judge`, `train` and `inspect`."""
 
 from __future__ import annotations
 
@@ -20,8 +20,10 @@ from animcore.errors import AnimcoreError, InputError
 from animcore.files.delivery import Report
 from animcore.files.sheet import Setup
 from animcore.judge.command import register as register_judge
+from animcore.judge.gesture_command import register as register_judge_body
 from animcore.names import EMOTIONS, REGIONS, STYLES, VARIANTS
 from animcore.rates import exact_rate
+from animcore.training.command import register as register_train
 
 _EXAMPLES = """examples:
   animcore generate line.wav --out takes
@@ -110,6 +112,8 @@ def _parser() -> argparse.ArgumentParser:
     formats.set_defaults(command=_formats)
 
     register_judge(commands)
+    register_judge_body(commands)
+    register_train(commands)
 
     inspect = commands.add_parser("inspect", help="say what is to be known about a recording")
     inspect.add_argument("file", nargs="+", type=Path)

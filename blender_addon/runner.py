@@ -27,6 +27,7 @@ from animcore.motion import Motion
 from . import doctor, hearing, preferences, properties, rigs, takes, tracks, voice
 from .errors import AddonError
 from .jobs import Job, Jobs, State
+from .rates import exact_rate
 
 VALUES = "values.npz"  # beside the engine's motion: what it solved for the rig
 _INTERVAL = 0.15  # seconds between looks at the engine
@@ -169,20 +170,47 @@ def order_take(scene: bpy.types.Scene, *, name: str = "") -> Job:
     Raises:
         AddonError: where it cannot be made: what is wrong and what to do.
     """
+    settings = properties.of(scene)
+    said = voice.read(scene)
+    tracks.end_preview()
+    asked = voice.asked(scene, said)
+    placement = takes.Placement(said.start_frame, name or said.name, said.audio, asked, "span" in asked)
+    return _order(scene, placement, hearing.choice(settings))
+
+
+def order_again(scene: bpy.types.Scene, wish: dict[str, Any], name: str, start_frame: int) -> Job:
+    """Ask the engine for a performance by what is stored with a take, at the scene's frame rate.
+
+    Args:
+        scene: where it is written.
+        wish: what the engine was asked with: `audio` (a file) or `parts`, `direction` and what else.
+        name: of the take.
+        start_frame: the frame of the start of the sound.
+
+    Raises:
+        AddonError: where it cannot be made: what is wrong and what to do.
+    """
+    for path in [wish["audio"]] if "audio" in wish else [part["audio"] for part in wish["parts"]]:
+        if not Path(path).is_file():
+            raise AddonError(f"There is no file {path}; pick the sound again.")
+    rate = exact_rate(scene.render.fps, scene.render.fps_base)
+    asked = {**wish, "fps": [rate.numerator, rate.denominator]}
+    audio = wish.get("audio", "") if properties.of(scene).add_sound else ""
+    return _order(scene, takes.Placement(start_frame, name, audio, asked, "span" in asked), ("FILE", audio))
+
+
+def _order(scene: bpy.types.Scene, placement: takes.Placement, choice: hearing.Choice) -> Job:
+    """Check character and scene, and ask the engine for what the placement's settings say."""
     if session.jobs.busy:
         raise AddonError("A performance is being made already; wait for it or cancel it first.")
     settings = properties.of(scene)
-    said = voice.read(scene)
     _check_scene(scene)
-    tracks.end_preview()
     character = rigs.read(properties.root(settings))  # its error is better heard before the work than after it
     launch = preferences.launch()
-    asked = voice.asked(scene, said)
     examine(scene)
     folder = Path(tempfile.mkdtemp(prefix="animcore-"))
-    placement = takes.Placement(said.start_frame, name or said.name, said.audio, asked, "span" in asked)
-    root = properties.root(settings)
-    session.order = Order(scene.session_uid, root.session_uid, root.name, hearing.choice(settings), placement, folder)
+    root, asked = properties.root(settings), placement.settings
+    session.order = Order(scene.session_uid, root.session_uid, root.name, choice, placement, folder)
     session.outcome = None
     session.finish = _finish_take
     request = {"do": "generate", **asked, "out": str(folder / "take.npz")}

@@ -51,6 +51,26 @@ def place(scene: bpy.types.Scene, path: str, frame: int, length: int) -> tuple[b
     return added, True
 
 
+def only(scene: bpy.types.Scene, path: str) -> None:
+    """Of the strips that Animcore added, let only those with this file sound; a take without a strip silences none."""
+    own = own_strips(scene)
+    if any(_same_file(strip, path) for strip in own):
+        for strip in own:
+            strip.mute = not _same_file(strip, path)
+
+
+def own_strips(scene: bpy.types.Scene) -> list[Any]:
+    """Return the strips that Animcore added to a scene's sequencer."""
+    if scene.sequence_editor is None:
+        return []
+    return [strip for strip in strips_of(scene) if strip.type == "SOUND" and MARK in strip]
+
+
+def move(strip: Any, frame: int) -> None:
+    """Let the content of a strip begin at a frame; Blender itself fits its length to the scene's rate."""
+    setattr(strip, "content_start" if hasattr(strip, "content_start") else "frame_start", frame)
+
+
 def _same_file(strip: Any, path: str) -> bool:
     return strip.sound is not None and bpy.path.abspath(strip.sound.filepath) == bpy.path.abspath(path)
 

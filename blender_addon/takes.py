@@ -23,10 +23,11 @@ from animcore.retarget.face import FaceMap
 from animcore.retarget.profiles import driving
 
 from . import body as bodies
-from . import keys, maps, pose, ranges, rigs, sound, waveform
+from . import keys, maps, meaning, polish, pose, properties, ranges, rigs, sound, waveform
 from .errors import AddonError
 from .keys import Channel
 from .rates import exact_rate
+from .record import Record
 
 _EYES = ("left_eye", "right_eye")
 
@@ -106,7 +107,7 @@ def apply(
     with ExitStack() as undo:
         notes += _own_shapes(character, undo)
         body = _body(character, motion, placement, notes)
-        work = list(_work(character, motion, values, body))
+        work = list(channels_of(character, motion, values, body))
         if not work:
             raise AddonError(f"Nothing of {character.name!r} could be keyed; choose another character.")
         for owner, _ in work:
@@ -116,15 +117,20 @@ def apply(
                 )
         if placement.within:
             work, first, last = ranges.joined(work, first, last, rate)
-        actions = []
+        actions, ident, kept = [], keys.new_take_id(), []
         for owner, channels in work:
-            name = _action_name(placement.name, owner, len(work))
+            name = action_name(placement.name, owner, len(work))
             action = keys.make_action(owner, name, first, channels)
             undo.callback(bpy.data.actions.remove, action)
-            _describe(action, placement, motion)
+            _describe(action, placement, motion, ident)
+            kept += _layers(scene, character, owner, action, channels, motion, placement, first, notes)
             actions.append(action)
+        if kept:
+            notes.append(f"Your edits were kept: {', '.join(dict.fromkeys(kept))}.")
         _put_into_scene(scene, work, actions, (first, last), notes, undo)
         notes += _show(character)
+        for (owner, _), action in zip(work, actions, strict=True):
+            keys.mark(owner, action)
         undo.pop_all()  # nothing failed: nothing is taken back
     if placement.audio:
         notes += _add_sound(scene, placement, motion)
@@ -191,10 +197,10 @@ def _relink(own: bpy.types.Mesh, linked: bpy.types.Mesh) -> None:
     bpy.data.meshes.remove(own)
 
 
-def _work(
-    character: rigs.Character, motion: Motion, values: np.ndarray | None, body: bodies.Body | None
+def channels_of(
+    character: rigs.Character, motion: Motion, values: np.ndarray | None, body: bodies.Body | None = None
 ) -> Iterator[tuple[bpy.types.ID, list[Channel]]]:
-    """Everything that will be keyed: each data-block with its channels."""
+    """Give everything that a performance keys: each data-block with its channels."""
     if values is None:
         values = character.map.solve(motion)
     for face in character.faces:
@@ -224,13 +230,13 @@ def _bone_channels(
         channels += _body_channels(armature, body, motion)
     for role, turns in poses.items():
         bone = armature.pose.bones[character.bones[role]]
-        channels += _rotation(bone, pose.local_rotations(turns, _rest(bone), axes))
+        channels += rotation(bone, pose.local_rotations(turns, _rest(bone), axes))
     unit = rigs.eye_distance(armature) if character.solved else 1.0
     for name, moved in maps.bone_motions(character.map, values).items():
         bone = armature.pose.bones[name]
         turn = pose.local_rotations(moved.turn, _rest(bone), axes) + moved.own_turn
         move = pose.local_rotations(moved.move * unit, _rest(bone), axes) + moved.own_move
-        channels += _rotation(bone, turn) if turn.any() else []
+        channels += rotation(bone, turn) if turn.any() else []
         channels += _location(bone, move) if move.any() else []
     return channels
 
@@ -242,7 +248,7 @@ def _body_channels(armature: bpy.types.Object, body: bodies.Body, motion: Motion
     for name, quaternions in turns.items():
         bone = armature.pose.bones[name]
         if not all(bone.lock_rotation):
-            channels += _rotation(bone, pose.axis_angles(quaternions))
+            channels += rotation(bone, pose.axis_angles(quaternions))
     if body.root is not None and motion.translation is not None:
         root = armature.pose.bones[body.root]
         channels += _location(root, location if root.bone.use_local_location else location @ _rest(root).T)
@@ -271,8 +277,13 @@ def _poses(bones: Mapping[str, str], motion: Motion) -> dict[str, np.ndarray]:
     return {role: poses for role, poses in found.items() if poses is not None and role in bones}
 
 
-def _rotation(bone: bpy.types.PoseBone, local: np.ndarray) -> list[Channel]:
-    """Channels of a bone's rotation (T, 3 axis-angle in its own axes), in the mode that the rig uses."""
+def rotation_size(bone: bpy.types.PoseBone) -> int:
+    """Return how many curves a bone's rotation has in the mode that the rig uses."""
+    return 4 if bone.rotation_mode in ("QUATERNION", "AXIS_ANGLE") else 3
+
+
+def rotation(bone: bpy.types.PoseBone, local: np.ndarray) -> list[Channel]:
+    """Return channels of a bone's rotation (T, 3 axis-angle in its own axes), in the mode that the rig uses."""
     values, what = {
         "QUATERNION": (pose.quaternions, "rotation_quaternion"),
         "AXIS_ANGLE": (pose.angles_and_axes, "rotation_axis_angle"),
@@ -282,20 +293,55 @@ def _rotation(bone: bpy.types.PoseBone, local: np.ndarray) -> list[Channel]:
     return [Channel(path, index, bone.name, column) for index, column in enumerate(columns)]
 
 
-def _action_name(take: str, owner: bpy.types.ID, count: int) -> str:
-    """The name of a take's action; a character of several data-blocks gets one for each."""
+def action_name(take: str, owner: bpy.types.ID, count: int) -> str:
+    """Return the name of a take's action; a character of several data-blocks gets one for each."""
     if count == 1:
         return f"Animcore take {take}"
-    part = owner.user.name if isinstance(owner, bpy.types.Key) else owner.name
+    part = keys.owner_name(owner)
     room = keys.short_name(f"Animcore take {take}")[: 60 - len(part)]
     return f"{room} · {part}"
 
 
-def _describe(action: bpy.types.Action, placement: Placement, motion: Motion) -> None:
-    action[keys.TAKE] = placement.name
+def _layers(
+    scene: bpy.types.Scene,
+    character: rigs.Character,
+    owner: bpy.types.ID,
+    action: bpy.types.Action,
+    channels: list[Channel],
+    motion: Motion,
+    placement: Placement,
+    first: int,
+    notes: list[str],
+) -> tuple[str, ...]:
+    """Keep what was generated with its action, and bring on what was changed by hand on the take before it.
+
+    A take whose marked range alone is new has the keys of the one before around it, with its hand edits.
+
+    Returns:
+        The regions in which hand edits were brought on.
+    """
+    values = np.stack([channel.values for channel in channels], 1).astype(np.float32)
+    curves = meaning.curves(character, owner, channels, motion)
+    rate, frame = motion.rate, placement.start_frame
+    start = float((first - frame) / rate) if placement.within else motion.start
+    made = Record(rate, start, rate, frame, curves, values, np.zeros_like(values), values)
+    polish.store(action, made)
+    keys.store_rate(action, rate)
+    earlier = owner.animation_data.action if owner.animation_data is not None else None
+    if placement.within or earlier is None or keys.TAKE not in earlier or not properties.of(scene).keep_edits:
+        return ()
+    try:
+        return polish.carry(earlier, action, made, scene)
+    except AnimcoreError:  # what an earlier take lost must not keep a new one from being made
+        notes.append(f"The edits of the earlier take {earlier.name!r} cannot be read; it stays as it is.")
+        return ()
+
+
+def _describe(action: bpy.types.Action, placement: Placement, motion: Motion, ident: str) -> None:
+    action[keys.TAKE], action[keys.TAKE_ID] = placement.name, ident
     if spoken := waveform.kept(motion.events):
         action[waveform.EVENTS] = spoken
-    action["animcore_settings"] = json.dumps(dict(placement.settings), sort_keys=True)
+    action[keys.SETTINGS] = json.dumps(dict(placement.settings), sort_keys=True)
     action.use_fake_user = True  # a take that is set aside later is still there after saving
 
 

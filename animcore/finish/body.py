@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from animcore.finish import collisions, feet, hands
+from animcore.finish.filters import Given, in_blocks
 
 Array = NDArray[np.float64]
-Given = NDArray[np.floating[Any]]
 
 
-def finished(pose: Given, translation: Given, rate: float, floor: float | None = None) -> tuple[Array, Array]:
+def finished(pose: Given, translation: Given, rate: float, floor: float | None = None) -> tuple[Given, Given]:
     """Return the motion with calm hands, possible fingers, feet that stand, and arms out of the body.
 
     Calming moves feet and arms, and a held foot moves the thighs that hands rest on: so the feet follow the filter, and
@@ -25,6 +26,13 @@ def finished(pose: Given, translation: Given, rate: float, floor: float | None =
         rate: frames a second.
         floor: its height in metres; None finds it.
     """
-    calm = hands.within_limits(hands.calmed(hands.within_limits(pose), rate))
-    standing, moved = feet.locked(calm, translation, rate, floor)
-    return collisions.pushed_out(standing, rate), moved
+    floor = feet.floor_of(pose, translation) if floor is None else floor
+    return in_blocks(partial(_finish_block, rate=rate, floor=floor), pose, translation, rate)
+
+
+def _finish_block(
+    pose: Array, translation: Array, left: Any, following: int, *, rate: float, floor: float
+) -> tuple[Array, Array, Any]:
+    calm = np.asarray(hands.within_limits(hands.calmed(hands.within_limits(pose), rate)), np.float64)
+    standing, moved, left = feet.lock_block(calm, translation, left, following, rate=rate, floor=floor)
+    return np.asarray(collisions.pushed_out(standing, rate), np.float64), moved, left

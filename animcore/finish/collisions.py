@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 from animcore.bodies import limbs, rotations, solid
 from animcore.bodies.kinematics import INDEX, places, world_turns
 from animcore.bodies.solid import SIDES
-from animcore.finish.filters import envelope, runs, smoothed
+from animcore.finish.filters import Given, envelope, in_blocks, runs, smoothed
 
 Array = NDArray[np.float64]
-Given = NDArray[np.floating[Any]]
 
 TOUCHING = 0.004  # metres that skin gives: no deeper is a touch
 _ENOUGH = 0.003  # metres beyond that which may be left
 _AIM = 0.002  # metres beyond the touch that an arm is pushed out, so that few rounds are enough
 _ROUNDS = 14
+_PIECE = 4096  # frames measured at once
 _AROUND = 0.4  # seconds before and after in which an arm makes way
 _STEADY = 0.25  # seconds over which the way out is the same
 _DEEP = 0.02  # metres: how much deeper frames count for the way out
@@ -33,11 +33,14 @@ def penetration(pose: Given) -> Array:
     Args:
         pose: (T, 55, 3) axis-angle of SMPL-X.
     """
-    turned = world_turns(pose)
-    return _deepest(turned, places(turned))
+    depths = [np.zeros(0)]
+    for first in range(0, len(pose), _PIECE):
+        turned = world_turns(pose[first : first + _PIECE])
+        depths.append(_deepest(turned, places(turned)))
+    return np.concatenate(depths)
 
 
-def pushed_out(pose: Given, rate: float) -> Array:
+def pushed_out(pose: Given, rate: float) -> Given:
     """Return the pose with arms moved out of the body; frames in which nothing is near stay as they are.
 
     Where a forearm or a hand is inside, its arm makes way smoothly within 0.4 seconds before and after,
@@ -47,7 +50,12 @@ def pushed_out(pose: Given, rate: float) -> Array:
         pose: (T, 55, 3) axis-angle of SMPL-X.
         rate: frames a second.
     """
-    pose = np.array(pose, np.float64)
+    return in_blocks(partial(_push_block, rate=rate), pose, np.zeros((len(pose), 3)), rate)[0]
+
+
+def _push_block(
+    pose: Array, translation: Array, left: None, following: int, *, rate: float
+) -> tuple[Array, Array, None]:
     turned = world_turns(pose)
     found = places(turned)
     inside = _deepest(turned, found) > TOUCHING
@@ -56,7 +64,7 @@ def pushed_out(pose: Given, rate: float) -> Array:
         inside = envelope(inside.astype(np.float64), 3 * around) > 1e-9
     for start, end in runs(inside):
         _make_way(pose[start:end], turned[start:end], found[start:end], rate)
-    return pose
+    return pose, translation, left
 
 
 def _deepest(turned: Array, found: Array) -> Array:

@@ -7,8 +7,9 @@ for long would pull the leg out of reach, so that it is set anew with a small st
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,16 +17,17 @@ from numpy.typing import NDArray
 from animcore.bodies import limbs, rotations, solid
 from animcore.bodies.kinematics import INDEX, open_body_joints, places, world_turns
 from animcore.bodies.solid import SIDES
-from animcore.finish.filters import ease, envelope, runs, smoothed, without_short
+from animcore.finish.filters import Given, ease, envelope, in_blocks, runs, smoothed, without_short
 
 Array = NDArray[np.float64]
-Given = NDArray[np.floating[Any]]
 
 SLOW = 0.3  # metres a second below which a low foot is planted; steps are several times as fast
 LOW = 0.045  # metres of the middle of a sole above the floor, likewise
 _STEADY = 0.06  # seconds of smoothing before a foot's speed is taken, so that jitter is no step
 _SHORTEST = 0.12  # seconds below which neither standing nor being off the floor counts
 _FADE = 0.2  # seconds in which holding grows and fades
+_PIECE = 4096  # frames whose joints are held at once
+_LEVEL = [0, 2]  # the axes along the floor
 _SLIDE = 0.10  # metres that a foot may slide before it is set anew
 _STEP, _STEP_HEIGHT = 0.36, 0.03  # seconds and metres of such a step
 _STRETCH = 0.996  # of its length that a leg is stretched at most: just inside what `limbs.reach` gives
@@ -35,6 +37,24 @@ _FORWARD = 0.04  # metres that a straight leg's knee is taken to be in front
 _SWAY = np.array([0.035, 0.015, 0.03])  # metres that hips may sway over legs that stand still
 _TURN = np.radians(8.0)  # and turn
 _WANDERING = 6.0  # seconds of smoothing: what is slower is wandering about, no sway
+
+
+@dataclass(frozen=True)
+class Stand:
+    """A foot that is held from a frame to the one before another.
+
+    Attributes:
+        start, end: frames.
+        place: (2,) X and Z where its ankle is held.
+        flat: (3, 3) how it is turned.
+        begun: (2,) where its ankle was when it was set down: what sliding is measured from.
+    """
+
+    start: int
+    end: int
+    place: Array
+    flat: Array
+    begun: Array
 
 
 @dataclass(frozen=True)
@@ -54,25 +74,22 @@ def floor_of(pose: Given, translation: Given) -> float:
         pose: (T, 55, 3) axis-angle of SMPL-X.
         translation: (T, 3) metres.
     """
-    turned = world_turns(pose)
-    return _floor(solid.soles(turned, places(turned, translation)))
+    return _floor(_soles(pose, translation))
 
 
 def contacts(pose: Given, translation: Given, rate: float, floor: float | None = None) -> NDArray[np.bool_]:
     """Return (T, 2) whether the left and the right foot is planted: low, flat and slow."""
-    turned = world_turns(pose)
-    soles = solid.soles(turned, places(turned, translation))
+    soles = _soles(pose, translation)
     return _planted(soles, rate, _floor(soles) if floor is None else floor)
 
 
 def on_floor(pose: Given, translation: Given, rate: float, floor: float | None = None) -> Array:
     """Return a translation (T, 3) that lifts the body where a foot would go through the floor, and nowhere else."""
-    turned = world_turns(pose)
-    soles = solid.soles(turned, places(turned, translation))
+    soles = _soles(pose, translation)
     return _lifted(np.asarray(translation, np.float64), soles, rate, _floor(soles) if floor is None else floor)
 
 
-def locked(pose: Given, translation: Given, rate: float, floor: float | None = None) -> tuple[Array, Array]:
+def locked(pose: Given, translation: Given, rate: float, floor: float | None = None) -> tuple[Given, Given]:
     """Return the pose and the translation with planted feet held exactly, and no foot or toe below the floor.
 
     Args:
@@ -81,50 +98,79 @@ def locked(pose: Given, translation: Given, rate: float, floor: float | None = N
         rate: frames a second.
         floor: its height in metres; None finds it (`floor_of`).
     """
-    pose, translation = np.array(pose, np.float64), np.array(translation, np.float64)
+    floor = floor_of(pose, translation) if floor is None else floor
+    return in_blocks(partial(lock_block, rate=rate, floor=floor), pose, translation, rate)
+
+
+def lock_block(
+    pose: Array, translation: Array, left: list[Stand | None] | None, following: int, *, rate: float, floor: float
+) -> tuple[Array, Array, list[Stand | None]]:
+    """Lock the feet of one block, as `filters.in_blocks` asks; what is left is how each foot stands at a frame."""
     if len(pose) < 2:
-        return pose, translation
+        return pose, translation, [None, None]
     turned = world_turns(pose)
     found = places(turned, translation)
     soles = solid.soles(turned, found)
-    floor = _floor(soles) if floor is None else floor
     lifted = _lifted(translation, soles, rate, floor)
     found = found + (lifted - translation)[:, None]
     planted = _planted(soles, rate, floor)
-    holds = []
+    holds, standing = [], []
     away = ~planted[:, 1]
-    for side in range(2):
-        spans = _spans(found[:, _joint("ankle", side)], planted[:, side], away, rate)
-        holds.append(_hold(pose, turned, found, side, spans, rate, floor))
+    for side, before in enumerate(left or [None, None]):
+        ankle = _joint("ankle", side)
+        stands = _stands(found[:, ankle], turned[:, ankle], planted[:, side], away, rate, before)
+        standing.append(next((stand for stand in stands if stand.start <= following < stand.end), None))
+        holds.append(_hold(pose, turned, found, side, stands, rate, floor))
         away = holds[side].firm < 1
-    return _stood(pose, lifted, turned, found, holds, rate, floor)
+    return *_stood(pose, lifted, turned, found, holds, rate, floor), standing
 
 
-def lower_body_still(pose: Given, translation: Given, rate: float, floor: float | None = None) -> tuple[Array, Array]:
+def lower_body_still(pose: Given, translation: Given, rate: float, floor: float | None = None) -> tuple[Given, Given]:
     """Return the motion with both feet in one place throughout, and hips that sway above them but go nowhere.
 
     The feet stand as they stand on the whole under the hips, which keep a few centimetres and degrees of their sway;
     everything above the hips stays as it is, relative to them.
     """
-    pose, translation = np.array(pose, np.float64), np.array(translation, np.float64)
+    floor = floor_of(pose, translation) if floor is None else floor
+    pose, translation = np.array(pose), np.array(translation)
     if len(pose) < 2:
         return pose, translation
-    turned = world_turns(pose)
-    found = places(turned, translation)
-    floor = _floor(solid.soles(turned, found)) if floor is None else floor
-    ankles = [np.median(_from_hips(turned, found, side), 0) for side in range(2)]
-    middle = _mean_turn(turned[:, 0])
+    ankles = np.concatenate([_from_hips(pose[piece]) for piece in _pieces(len(pose))])
+    hips = rotations.to_matrix(pose[:, 0])
+    middle = _mean_turn(hips)
     centre = np.median(translation, 0)
     sway = translation - smoothed(translation, _WANDERING * rate)
-    pose[:, 0] = _near(turned[:, 0], middle)
-    translation = centre + _SWAY * np.tanh(sway / _SWAY)
+    pose[:, 0] = _near(hips, middle)
+    translation[:] = centre + _SWAY * np.tanh(sway / _SWAY)
+    facing = _about_up(_yaw(middle))
+    under = open_body_joints()[0] + centre + np.median(ankles, 0) @ facing.T
+    return in_blocks(partial(_still_block, under=under[:, [0, 2]], rate=rate, floor=floor), pose, translation, rate)
+
+
+def _still_block(
+    pose: Array, translation: Array, left: Array | None, following: int, *, under: Array, rate: float, floor: float
+) -> tuple[Array, Array, Array]:
+    """Put both feet (2, 2) where they stand all the time, turned as they mostly are."""
     turned = world_turns(pose)
     found = places(turned, translation)
-    facing = _about_up(_yaw(middle))
-    hips = open_body_joints()[0] + centre
-    whole = [(0, len(pose), (hips + facing @ ankle)[[0, 2]]) for ankle in ankles]
-    holds = [_hold(pose, turned, found, side, [whole[side]], rate, floor) for side in range(2)]
-    return _stood(pose, translation, turned, found, holds, rate, floor)
+    ankles = [_joint("ankle", side) for side in range(2)]
+    flat = left if left is not None else np.stack([_flat(turned[:, ankle]) for ankle in ankles])
+    stands = [Stand(0, len(pose), under[side], flat[side], under[side]) for side in range(2)]
+    holds = [_hold(pose, turned, found, side, [stands[side]], rate, floor) for side in range(2)]
+    return *_stood(pose, translation, turned, found, holds, rate, floor), flat
+
+
+def _pieces(count: int) -> Iterator[slice]:
+    return (slice(first, first + _PIECE) for first in range(0, count, _PIECE))
+
+
+def _soles(pose: Given, translation: Given) -> Array:
+    """(T, 2, 4, 3) of `solid.soles`, in pieces that fit into memory."""
+    found = [np.zeros((0, 2, 4, 3))]
+    for piece in _pieces(len(pose)):
+        turned = world_turns(pose[piece])
+        found.append(solid.soles(turned, places(turned, translation[piece])))
+    return np.concatenate(found)
 
 
 def _floor(soles: Array) -> float:
@@ -158,25 +204,36 @@ def _joint(name: str, side: int) -> int:
     return INDEX[f"{SIDES[side]}_{name}"]
 
 
-def _spans(
-    ankle: Array, planted: NDArray[np.bool_], other_away: NDArray[np.bool_], rate: float
-) -> list[tuple[int, int, Array]]:
-    """Where a foot is held: first frame, the one after the last, and where on the floor (2,).
+def _stands(
+    ankle: Array,
+    turn: Array,
+    planted: NDArray[np.bool_],
+    other_away: NDArray[np.bool_],
+    rate: float,
+    before: Stand | None,
+) -> list[Stand]:
+    """Where a foot is held, and when.
 
-    A foot that has slid by 10 cm since it was set is set anew, as soon as the other one stands.
+    A foot that has slid by 10 cm since it was set down is set anew, as soon as the other one stands. One that stands in
+    the first frame stands as `before`, if that is given.
     """
-    spans = []
+    stands: list[Stand] = []
     step = round(_STEP * rate)
     for start, end in runs(planted):
         while start < end:
-            slid = np.linalg.norm(ankle[start:end, [0, 2]] - ankle[start, [0, 2]], axis=1) > _SLIDE
+            known = before if start == 0 else None
+            begun = known.begun if known else ankle[start, _LEVEL]
+            slid = np.linalg.norm(ankle[start:end, _LEVEL] - begun, axis=1) > _SLIDE
             ready = slid & ~_soon(other_away[start:end], step)
             last = start + int(ready.argmax()) if ready.any() else end
             if end - last < step:
                 last = end
-            spans.append((start, last, np.median(ankle[start:last, [0, 2]], 0)))
+            place = known.place if known else np.median(ankle[start:last, _LEVEL], 0)
+            flat = known.flat if known else _flat(turn[start:last])
+            if last > start:
+                stands.append(Stand(start, last, place, flat, begun))
             start = last + step if last < end else end
-    return spans
+    return stands
 
 
 def _soon(marks: NDArray[np.bool_], frames: int) -> NDArray[np.bool_]:
@@ -186,20 +243,18 @@ def _soon(marks: NDArray[np.bool_], frames: int) -> NDArray[np.bool_]:
     return soon
 
 
-def _hold(
-    pose: Array, turned: Array, found: Array, side: int, spans: list[tuple[int, int, Array]], rate: float, floor: float
-) -> _Hold:
-    """Where a foot should be: its own way, moved so that it stands still in its spans and goes over between them."""
+def _hold(pose: Array, turned: Array, found: Array, side: int, stands: list[Stand], rate: float, floor: float) -> _Hold:
+    """Where a foot should be: its own way, moved so that it is still where it stands and goes over between that."""
     ankle_joint, toes_joint = _joint("ankle", side), _joint("foot", side)
     actual, turn = found[:, ankle_joint], turned[:, ankle_joint]
     height = floor + open_body_joints()[ankle_joint, 1] - solid.floor_at_rest()
     offset, swing = np.zeros_like(actual), np.zeros_like(actual)  # what moves and what turns the foot
     firm, lift = np.zeros(len(actual)), np.zeros(len(actual))
-    for start, end, place in spans:
-        offset[start:end] = np.array([place[0], height, place[1]]) - actual[start:end]
-        flat = _about_up(_yaw(_mean_turn(turn[start:end])))
-        swing[start:end] = rotations.from_matrix(flat @ np.swapaxes(turn[start:end], -1, -2))
-        firm[start:end] = 1.0
+    for stand in stands:
+        span = slice(stand.start, stand.end)
+        offset[span] = np.array([stand.place[0], height, stand.place[1]]) - actual[span]
+        swing[span] = rotations.from_matrix(stand.flat @ np.swapaxes(turn[span], -1, -2))
+        firm[span] = 1.0
     fade = max(1, round(_FADE * rate))
     for start, end in runs(firm == 0):
         before, after = _fades(end - start, start > 0, end < len(firm), fade)
@@ -287,12 +342,18 @@ def _relative(parent: Array, child: Array) -> Array:
     return relative
 
 
-def _from_hips(turned: Array, found: Array, side: int) -> Array:
-    """(T, 3) from the pelvis to an ankle, in axes that turn with where the pelvis faces."""
-    facing = _about_up(_yaw(turned[:, 0]))
-    away = found[:, _joint("ankle", side)] - found[:, 0]
-    seen: Array = np.einsum("tji,tj->ti", facing, away)
+def _from_hips(pose: Given) -> Array:
+    """(T, 2, 3) from the pelvis to either ankle, in axes that turn with where the pelvis faces."""
+    turned = world_turns(pose)
+    found = places(turned)
+    away = found[:, [_joint("ankle", side) for side in range(2)]] - found[:, :1]
+    seen: Array = np.einsum("tji,tsj->tsi", _about_up(_yaw(turned[:, 0])), away)
     return seen
+
+
+def _flat(turns: Array) -> Array:
+    """(3, 3) a foot on the floor that faces where turns (T, 3, 3) face on the whole."""
+    return _about_up(_yaw(_mean_turn(turns)))
 
 
 def _yaw(turn: Array) -> Array:

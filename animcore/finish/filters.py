@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from animcore.bodies import rotations
+
 Array = NDArray[np.float64]
+Given = NDArray[np.floating[Any]]
+# Pose (T, 55, 3), translation (T, 3), what the block before leaves behind, and the frame at which the next one begins
+# -> pose, translation, and what is left to the next.
+Step = Callable[[Array, Array, Any, int], tuple[Array, Array, Any]]
+
+_BLOCK, _MARGIN, _SEAM = 120.0, 8.0, 1.0  # seconds worked on at once, looked at around them, and mixed at a seam
 
 
 def smoothed(values: NDArray[np.floating[Any]], frames: float) -> Array:
@@ -35,6 +44,49 @@ def envelope(values: NDArray[np.floating[Any]], frames: int) -> Array:
     largest = np.lib.stride_tricks.sliding_window_view(padded, 2 * frames + 1).max(1)
     window = np.hanning(2 * frames + 3)[1:-1]
     return _convolved(largest, window / window.sum())
+
+
+def in_blocks(step: Step, pose: Given, translation: Given, rate: float) -> tuple[Given, Given]:
+    """Return a motion changed block by block, so that hours need no more memory than minutes.
+
+    A block sees some seconds more on either side than are kept of it; where two meet, one goes over into the other.
+
+    Args:
+        step: what is done to a block.
+        pose: (T, 55, 3) axis-angle.
+        translation: (T, 3).
+        rate: frames a second.
+
+    Returns:
+        pose and translation in the types of those given.
+    """
+    count, size, margin, half = len(pose), *(round(seconds * rate) for seconds in (_BLOCK, _MARGIN, _SEAM / 2))
+    if count <= size + 2 * margin:
+        size = max(count, 1)
+    done, moved = np.array(pose), np.array(translation)
+    left: Any = None
+    for first in range(0, count, size):
+        begin, end = max(first - margin, 0), min(first + size + margin, count)
+        block = np.array(pose[begin:end], np.float64), np.array(translation[begin:end], np.float64)
+        turned, gone, left = step(*block, left, first + size - margin - begin)
+        start, stop = max(first - half, 0), min(first + size + half, count)
+        mixed = min(2 * half, stop - start) if first else 0
+        share = ease((np.arange(mixed) + 0.5) / max(mixed, 1))
+        seam = slice(start, start + mixed)
+        turned[start - begin : start - begin + mixed] = _between(
+            done[seam], turned[seam.start - begin :][:mixed], share
+        )
+        gone[start - begin : start - begin + mixed] -= (gone[seam.start - begin :][:mixed] - moved[seam]) * (
+            1 - share[:, None]
+        )
+        done[start:stop], moved[start:stop] = turned[start - begin : stop - begin], gone[start - begin : stop - begin]
+    return done, moved
+
+
+def _between(first: Given, second: Array, share: Array) -> Array:
+    """(N, 55, 3) turns that share (N,) of the way from the first to the second."""
+    turns = rotations.to_quaternion(first), rotations.to_quaternion(second)
+    return rotations.from_quaternion(rotations.slerp(*turns, np.broadcast_to(share[:, None], second.shape[:2])))
 
 
 def runs(marks: NDArray[np.bool_]) -> list[tuple[int, int]]:

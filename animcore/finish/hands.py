@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from animcore.bodies import rotations
 from animcore.bodies.kinematics import INDEX, PARENTS, open_body_joints
-from animcore.finish.filters import envelope, smoothed
+from animcore.finish.filters import Given, envelope, in_blocks, smoothed
 from animcore.names import SMPLX_JOINTS
 
 Array = NDArray[np.float64]
-Given = NDArray[np.floating[Any]]
 
 # The mean over elite players of the fastest turn of a shoulder in a tennis serve (Reid, Elliott and Alderson, "Shoulder
 # joint kinetics of the elite wheelchair tennis serve", Br J Sports Med 2007, table 2): nobody talks with faster joints.
@@ -43,20 +42,25 @@ _KNUCKLES = ((-45.0, 95.0, 25.0, 20.0), (-10.0, 110.0, 8.0, 12.0), (-15.0, 90.0,
 _THUMB = (60.0, 70.0, 90.0)  # degrees of each joint of the thumb, whichever way
 
 
-def calmed(pose: Given, rate: float) -> Array:
+def calmed(pose: Given, rate: float) -> Given:
     """Return the pose (T, 55, 3) with trunk, arms and fingers free of tremor, and no joint faster than people's.
 
     A filter without delay that passes what is slower than 5 Hz, so that strokes keep their size and their time. Then,
     where a joint still is faster than `FASTEST` or speeds up harder than `HARDEST`, it is smoothed further there alone.
     Head and legs stay as they are.
     """
-    pose = np.array(pose, np.float64)
+    return in_blocks(partial(_calm_block, rate=rate), pose, np.zeros((len(pose), 3)), rate)[0]
+
+
+def _calm_block(
+    pose: Array, translation: Array, left: None, following: int, *, rate: float
+) -> tuple[Array, Array, None]:
     if len(pose) < 3:
-        return pose
+        return pose, translation, left
     turns = rotations.continuous(rotations.to_quaternion(pose[:, _CALMED]))
     calm = _smoothed_turns(turns, _HALF / _MEANT * rate)
     pose[:, _CALMED] = rotations.from_quaternion(_slowed(calm, rate))
-    return pose
+    return pose, translation, left
 
 
 def within_limits(pose: Given) -> Array:

@@ -1,0 +1,166 @@
+"""Folders of trained networks as Hugging Face has them: `config.json`, `model.safetensors` or `pytorch_model.bin`.
+
+Files come from anywhere, so nothing in them is ever run: safetensors hold numbers alone, and of pickles PyTorch's
+restricted reader takes numbers alone.
+"""
+
+from __future__ import annotations
+
+import json
+import pickle
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from animcore.atomic import whole_file
+from animcore.errors import InputError
+
+CONFIG = "config.json"
+WEIGHTS = ("model.safetensors", "pytorch_model.bin")
+_NAMED = 3  # names told of in a sentence
+
+
+def config(folder: Path) -> dict[str, Any]:
+    """Return what the folder's `config.json` says.
+
+    Raises:
+        InputError: where it is missing or no JSON object.
+    """
+    path = folder / CONFIG
+    if not path.is_file():
+        raise InputError(f"There is no {CONFIG} in {folder}; download the whole folder of the model.")
+    try:
+        contents = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise InputError(f"{path} cannot be read ({error}); download it again.") from error
+    if not isinstance(contents, dict):
+        raise InputError(f"{path} is not the configuration of a model; download it again.")
+    return contents
+
+
+def whole_number(values: Mapping[str, Any], name: str, folder: Path) -> int:
+    """Return a size that a configuration states.
+
+    Raises:
+        InputError: where it is absent, or no number from 1 to 100,000.
+    """
+    value = values.get(name)
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 100_000:
+        raise InputError(f"{folder / CONFIG} has {name} = {value!r}, where a size is expected; download it again.")
+    return value
+
+
+def weights(folder: Path) -> dict[str, Tensor]:
+    """Return the tensors of the folder by name; nothing in the file is run.
+
+    Raises:
+        InputError: where there is none, or it is cut off, damaged, or holds more than numbers.
+    """
+    path = next((folder / name for name in WEIGHTS if (folder / name).is_file()), None)
+    if path is None:
+        raise InputError(f"There is neither {' nor '.join(WEIGHTS)} in {folder}; download the weights into it.")
+    return _safetensors(path) if path.suffix == ".safetensors" else pickled(path)
+
+
+def _safetensors(path: Path) -> dict[str, Tensor]:
+    safetensors = library()
+    try:
+        found: dict[str, Tensor] = safetensors.torch.load_file(str(path))
+    except (safetensors.SafetensorError, OSError, ValueError, KeyError) as error:
+        raise InputError(f"{path} is cut off or damaged ({error}); download it again.") from error
+    return found
+
+
+def pickled(path: Path) -> dict[str, Any]:
+    """Return what PyTorch saved in a file, numbers alone.
+
+    Raises:
+        InputError: where the file is cut off, damaged, or would run code.
+    """
+    try:
+        found = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise InputError(f"{path} holds more than weights, which could run code; it was not opened.") from error
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError, AttributeError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path} is cut off or damaged ({_first_line(error)}); download it again.") from error
+    if not isinstance(found, dict):
+        raise InputError(f"{path} does not hold the weights of a network by name; download it again.")
+    return found
+
+
+def fill(network: nn.Module, folder: Path, unused: tuple[str, ...] = ()) -> None:
+    """Put the folder's weights into a network.
+
+    Args:
+        network: built as the folder's configuration says.
+        folder: with the weights.
+        unused: beginnings of names that may be there although the network has no use for them.
+
+    Raises:
+        InputError: where weights are missing, too many, of other shapes, or no numbers.
+    """
+    found, wanted = weights(folder), network.state_dict()
+    missing = [name for name in wanted if name not in found]
+    extra = [name for name in found if name not in wanted and not name.startswith(unused)]
+    if missing and len(missing) == len(wanted):
+        raise InputError(f"The weights in {folder} are those of another model: none of their names is known here.")
+    if missing:
+        raise InputError(f"The weights in {folder} lack {_few(missing)}; download them again.")
+    if extra:
+        raise InputError(f"The weights in {folder} hold {_few(extra)} too many: they are another version's.")
+    for name, values in wanted.items():
+        given = found[name]
+        if not isinstance(given, Tensor) or given.shape != values.shape:
+            shape = tuple(given.shape) if isinstance(given, Tensor) else type(given).__name__
+            raise InputError(
+                f"{name} in {folder} is {shape} where {CONFIG} asks for {tuple(values.shape)}: weights and "
+                "configuration are of two models."
+            )
+        if given.is_floating_point() and not bool(torch.isfinite(given).all()):
+            raise InputError(f"{name} in {folder} holds values that are not numbers; download it again.")
+    network.load_state_dict({name: found[name] for name in wanted})
+
+
+def save(network: nn.Module, values: Mapping[str, Any], folder: Path) -> None:
+    """Write a network's weights and configuration into a folder, which is made.
+
+    Raises:
+        InputError: where it cannot be written.
+    """
+    safetensors = library()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"The folder {folder} cannot be made ({error.strerror}); choose another.") from error
+    state = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+    with whole_file(folder / WEIGHTS[0]) as temporary:
+        safetensors.torch.save_file(state, str(temporary))
+    with whole_file(folder / CONFIG) as temporary:
+        temporary.write_text(json.dumps(dict(values), indent=1), encoding="utf-8")
+
+
+def library() -> Any:
+    """Return the package safetensors.
+
+    Raises:
+        InputError: where it is not installed.
+    """
+    try:
+        import safetensors.torch
+    except ImportError as error:
+        raise InputError("Weights are kept as safetensors: pip install safetensors.") from error
+    return safetensors
+
+
+def _few(names: list[str]) -> str:
+    rest = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0][:120] if lines else type(error).__name__

@@ -1,0 +1,150 @@
+"""`animcore train`: a solver, folders of data, a configuration; a run that goes on where it was stopped."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import logging
+import tomllib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from animcore.errors import InputError
+
+# Each solver's module in this room, with `Config` and `job(config, data)`, and what it is.
+SOLVERS: dict[str, tuple[str, str]] = {
+    "talkshow": ("animcore.training.talkshow", "gestures: codes of body and hands, drawn one after the other"),
+    "emage": ("animcore.training.emage", "gestures: a masked transformer over sound and gesture"),
+    "fgd": ("animcore.training.fgd", "no solver: the encoder with which `animcore judge` measures FGD"),
+}
+MODEL = "model"  # folder of the trained network in that of the run
+_NOTES = 10  # sentences on data that are told
+
+_EXAMPLES = """examples:
+  animcore train talkshow --data BEAT2/beat_english_v2.0.0 --out runs/talkshow
+  animcore train emage --data takes/calm takes/lively --config small.toml --out runs/emage
+  accelerate launch -m animcore.cli train emage --data BEAT2/beat_english_v2.0.0 --out runs/emage     (several GPUs)
+
+A run that was stopped goes on when the same command is given again. See docs/training.md."""
+
+
+def register(commands: Any) -> None:
+    """Add the command to the others."""
+    parser = commands.add_parser(
+        "train",
+        help="train a solver on your own data",
+        description="Train a solver: " + "; ".join(f"{name} ({what})" for name, (_, what) in SOLVERS.items()) + ".",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("solver", choices=SOLVERS)
+    parser.add_argument("--data", nargs="+", type=Path, required=True, metavar="DIR", help="in BEAT2's layout or ours")
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE", help="TOML file of settings (default: the paper's sizes)"
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the run; made if missing")
+    parser.add_argument("--threads", type=int, help="of the CPU (default: all)")
+    parser.set_defaults(command=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Train, and write the trained network into the folder `model` of the run.
+
+    Raises:
+        InputError: without PyTorch, or where something that was given cannot be used.
+    """
+    try:
+        import torch
+
+        from animcore.training import gesture_data, loop
+    except ImportError as error:
+        raise InputError("Training needs PyTorch: pip install 'animcore[train]'.") from error
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    if options.threads is not None:
+        torch.set_num_threads(max(1, options.threads))
+    module = importlib.import_module(SOLVERS[options.solver][0])
+    config = settings(options.config, module.Config)
+    try:
+        options.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"The folder {options.out} cannot be made ({error.strerror}); choose another.") from error
+    with _bar() as progress:
+        data = gesture_data.load(options.data, options.out / "cache", config.least, progress)
+        _say(data.notes)
+        print(f"{len(data.clips)} clip(s), {data.seconds / 60:.1f} minutes, speakers: {', '.join(data.speakers)}")
+        torch.manual_seed(config.seed)
+        job = module.job(config, data)
+        facts = {"solver": options.solver, **asdict(config), "speakers": list(data.speakers)}
+        del facts["batch"]  # a run that ran out of memory goes on with a smaller one
+        loop.Run(job.model, job.stages, job.windows, options.out, facts, config.seed, progress).train()
+    job.model.save(options.out / MODEL, list(data.speakers))
+    print(f"written: {options.out / MODEL}")
+    return 0
+
+
+def settings(path: Path | None, kind: type[Any]) -> Any:
+    """Return the configuration of a TOML file, its defaults where there is none.
+
+    Args:
+        path: of the file, or None.
+        kind: the dataclass of the solver's settings.
+
+    Raises:
+        InputError: where the file is missing or no TOML, or holds an unknown name or a value that is none.
+    """
+    if path is None:
+        return kind()
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InputError(f"{path} is not a readable TOML file ({error}).") from error
+    usual = kind()
+    known = {part.name: getattr(usual, part.name) for part in fields(kind)}
+    for name, value in values.items():
+        if name not in known:
+            raise InputError(f"{path.name} has no use for {name!r}; the settings are {', '.join(known)}.")
+        _check(path, name, value, known[name])
+    return kind(**{name: type(known[name])(value) for name, value in values.items()})
+
+
+def _check(path: Path, name: str, value: Any, usual: Any) -> None:
+    """Raise InputError where a value is not of the kind of the usual one, or below what makes sense."""
+    wanted: dict[type, tuple[Any, str]] = {
+        int: (int, "a whole number"),
+        float: (int | float, "a number above 0"),
+        str: (str, "a text"),
+    }
+    kind, words = wanted[type(usual)]
+    least = 0 if name == "seed" else 1
+    fits = isinstance(value, kind) and not isinstance(value, bool)
+    if fits and isinstance(usual, int):
+        fits, words = value >= least, f"a whole number from {least} up"
+    elif fits and isinstance(usual, float):
+        fits = 0.0 < value < 1.0
+        words = "a number between 0 and 1"
+    if not fits:
+        raise InputError(f"{path.name}: {name} must be {words}, such as {usual!r}, not {value!r}.")
+
+
+def _say(notes: Sequence[str]) -> None:
+    for note in notes[:_NOTES]:
+        print(f"note: {note}")
+    if len(notes) > _NOTES:
+        print(f"note: and {len(notes) - _NOTES} more")
+
+
+@contextmanager
+def _bar() -> Iterator[Callable[[float, str], None]]:
+    with tqdm(total=100, unit="%", bar_format="{desc}{percentage:3.0f}% |{bar}| {elapsed}", leave=False) as bar:
+
+        def show(fraction: float, stage: str) -> None:
+            bar.set_description(f"{stage} ", refresh=False)
+            bar.n = 100 * fraction
+            bar.refresh()
+
+        yield show

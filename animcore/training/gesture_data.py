@@ -1,0 +1,199 @@
+"""Voices and the bodies that go with them: BEAT2's folders, or any folder of sounds beside motions of the same name.
+
+BEAT2 (Liu et al., EMAGE, CVPR 2024) has `wave16k/*.wav` and `smplxflame_30/*.npz`; the speaker is the first two parts
+of a name (`2_scott_0_103_103`). Our own layout is a folder with NAME.npz (Animcore motions, or BEAT2 archives) beside
+NAME.wav, .flac, .mp3, .ogg or .m4a; the speaker is the folder's name.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from animcore import audio
+from animcore.atomic import whole_file
+from animcore.bodies.poses import smplx_pose
+from animcore.errors import InputError
+from animcore.files import beat2
+from animcore.files.sheet import Setup
+from animcore.motion import Motion
+from animcore.progress import Progress, silent
+from animcore.solvers import gesture_features
+from animcore.solvers.talkshow import hear
+
+FloatArray = NDArray[np.float32]
+LOG = logging.getLogger(__name__)
+
+SOUNDS = (".wav", ".flac", ".mp3", ".ogg", ".m4a")
+_BEAT2 = ("wave16k", "smplxflame_30")
+_APART = 0.5  # seconds by which sound and motion may differ in length without a word
+_KEPT = ("frames.npy", "samples.npy")
+_SHARE = 0.5  # of the longer one that both must last: with less they do not belong together
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A voice with its body, on the disk until it is looked at.
+
+    Attributes:
+        name: of its files.
+        speaker: who it is, an index into the speakers of the data.
+        frames: (T, 337) float32 of `gesture_features`, 30 a second.
+        samples: (N,) float32 at 16 kHz, of the same length in seconds.
+        place: beginning of the names of its files in the cache.
+    """
+
+    name: str
+    speaker: int
+    frames: FloatArray
+    samples: FloatArray
+    place: Path
+
+    def heard(self, speech: str = "") -> FloatArray:
+        """Return (2 T, D) frames of sound, 60 a second, from the cache; see `talkshow.hear`."""
+        path = self.place.with_name(f"{self.place.name}.heard{hash_of(Path(speech)) if speech else ''}.npy")
+        if not path.exists():
+            with whole_file(path) as temporary:
+                np.save(temporary, hear(np.asarray(self.samples), 2 * len(self.frames), speech))
+        found: FloatArray = np.load(path, mmap_mode="r", allow_pickle=False)
+        return found
+
+
+@dataclass(frozen=True)
+class Data:
+    """What a solver learns from.
+
+    Attributes:
+        clips: in the order of their names.
+        speakers: their names.
+        notes: a sentence for every clip that was left out or cut.
+    """
+
+    clips: tuple[Clip, ...]
+    speakers: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def seconds(self) -> float:
+        """Length of all clips together."""
+        return sum(len(clip.frames) for clip in self.clips) / gesture_features.FPS
+
+
+def load(folders: Sequence[Path], cache: Path, least: int, progress: Progress = silent) -> Data:
+    """Read all clips of some folders; those that cannot be used are left out with a sentence.
+
+    Args:
+        folders: of either layout.
+        cache: folder where clips are kept as they are learned from, so that a data set larger than memory is read
+            piece by piece, and a second run starts at once.
+        least: frames that a clip must have.
+        progress: told the fraction done.
+
+    Raises:
+        InputError: where a folder is missing, or there is no clip that can be used.
+    """
+    found = [pair for folder in folders for pair in _pairs(folder)]
+    cache.mkdir(parents=True, exist_ok=True)
+    clips, notes = [], []
+    speakers = sorted({speaker for _, _, speaker in found})
+    for index, (motion, sound, speaker) in enumerate(sorted(found)):
+        progress(index / len(found), f"Reading {motion.stem}")
+        try:
+            place, note = _cached(motion, sound, cache)
+            frames, samples = (np.load(_file(place, part), mmap_mode="r", allow_pickle=False) for part in _KEPT)
+            if len(frames) < least:
+                seconds = least / gesture_features.FPS
+                raise InputError(f"{motion.name} is shorter than the {seconds:.1f} s that are learned at a time.")
+        except InputError as error:
+            notes.append(f"left out: {error}")
+            continue
+        notes += [note] if note else []
+        clips.append(Clip(motion.stem, speakers.index(speaker), frames, samples, place))
+    if not clips:
+        why = f" The first was {notes[0]}" if notes else ""
+        raise InputError(f"There is no clip with sound and motion in {', '.join(map(str, folders))}.{why}")
+    return Data(tuple(clips), tuple(speakers), tuple(notes))
+
+
+def _pairs(folder: Path) -> Iterator[tuple[Path, Path | None, str]]:
+    """Each motion of a folder, its sound where there is one, and who speaks."""
+    if not folder.is_dir():
+        raise InputError(f"There is no folder {folder}; give one in BEAT2's layout, or of motions beside sounds.")
+    sounds, motions = (folder / name for name in _BEAT2)
+    if motions.is_dir():
+        for path in sorted(motions.glob("*.npz")):
+            sound = sounds / f"{path.stem}.wav"
+            yield path, sound if sound.is_file() else None, "_".join(path.stem.split("_")[:2])
+        return
+    for path in sorted(folder.glob("*.npz")):
+        beside = (path.with_suffix(suffix) for suffix in SOUNDS)
+        yield path, next((sound for sound in beside if sound.is_file()), None), folder.resolve().name
+
+
+def _cached(motion: Path, sound: Path | None, cache: Path) -> tuple[Path, str]:
+    """Where a clip is in the cache, which is filled where it is empty or old, and a note on it."""
+    if sound is None:
+        raise InputError(f"{motion.name} has no sound of its name; put it beside the motion.")
+    place = cache / f"{motion.stem}-{hash_of(motion, sound):016x}"
+    said = _file(place, "txt")
+    if not said.exists():
+        frames, samples, note = _read(motion, sound)
+        for part, values in zip(_KEPT, (frames, samples), strict=True):
+            with whole_file(_file(place, part)) as temporary:
+                np.save(temporary, values)
+        said.write_text(note, encoding="utf-8")  # the last: where it is, the others are whole
+    return place, said.read_text(encoding="utf-8")
+
+
+def _file(place: Path, part: str) -> Path:
+    return place.with_name(f"{place.name}.{part}")
+
+
+def hash_of(*paths: Path) -> int:
+    """A number that changes where one of the files does, by place, size and time."""
+    result = 0
+    for path in paths:
+        facts = path.stat()
+        for value in (*str(path.resolve()).encode(), facts.st_size, facts.st_mtime_ns):
+            result = (result * 1_000_003 + value) % 2**63
+    return result
+
+
+def _read(motion: Path, sound: Path) -> tuple[FloatArray, FloatArray, str]:
+    """Frames and samples of equal length, and a note where one was cut."""
+    body = _motion(motion)
+    if not body.frame_count:
+        raise InputError(f"{motion.name} has no frames.")
+    if body.body_pose is None:
+        raise InputError(f"{motion.name} moves no body.")
+    way = np.zeros((body.frame_count, 3), np.float32) if body.translation is None else body.translation
+    pose, way = gesture_features.resampled(smplx_pose(body), way, body.fps, gesture_features.FPS)
+    frames = gesture_features.encode(pose, way)
+    clip = audio.load(sound)
+    lasts, heard = len(frames) / gesture_features.FPS, clip.duration
+    if min(lasts, heard) < _SHARE * max(lasts, heard):
+        raise InputError(f"{motion.name} lasts {lasts:.1f} s and {sound.name} {heard:.1f} s: not of the same clip.")
+    note = ""
+    if abs(lasts - heard) > _APART:
+        note = f"{motion.name} lasts {lasts:.1f} s and {sound.name} {heard:.1f} s; both were cut to the shorter."
+    count = int(min(lasts, heard) * gesture_features.FPS)
+    return frames[:count], clip.samples[: round(count / gesture_features.FPS * audio.RATE)], note
+
+
+def _motion(path: Path) -> Motion:
+    """A motion of ours, or an archive of BEAT2."""
+    with path.open("rb") as handle:
+        if handle.read(2) != b"PK":
+            raise InputError(f"{path.name} is not a readable .npz file; make it again.")
+    try:
+        return Motion.load(path)
+    except InputError as ours:
+        if "has no format" not in str(ours):
+            raise
+        setup = Setup()
+        return beat2.decode(beat2.read(path, setup), setup)

@@ -1,0 +1,84 @@
+"""What gesture solvers have in common when they learn: codes of movement, and how far a movement is off."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from animcore.solvers.gesture_codes import MotionCodes
+from animcore.training.loop import Batch, Stage
+from animcore.training.windows import Windows
+
+_STEADY = 0.5  # weight of speed and of its change beside the frames themselves
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is to be trained.
+
+    Attributes:
+        model: with weights of chance; it has `save(folder, speakers)`.
+        stages: in their order; each changes a part of the model.
+        windows: what it learns from.
+    """
+
+    model: Any
+    stages: Sequence[Stage]
+    windows: Windows
+
+
+class Codes(Stage):
+    """Learn the codes of one part of the body."""
+
+    columns: Tensor
+    used: Tensor
+
+    def __init__(self, title: str, codes: MotionCodes, columns: Sequence[int], epochs: int, rate: float) -> None:
+        super().__init__()
+        self.title, self.epochs, self.rate = f"codes of {title}", epochs, rate
+        self.codes = codes
+        self.register_buffer("columns", torch.as_tensor(np.asarray(columns)), persistent=False)
+        self.register_buffer("used", torch.zeros(codes.quantizer.embedding.num_embeddings), persistent=False)
+
+    def before(self, batch: Batch) -> None:
+        """Give codes that nothing was near to in the last epoch a place among the movements of this batch."""
+        with torch.no_grad():
+            latents = self.codes.latents(batch["frames"][..., self.columns]).flatten(0, 1)
+            dead = self.used == 0
+            chosen = torch.randint(len(latents), (int(dead.sum()),), device=latents.device)
+            self.codes.quantizer.embedding.weight[dead] = latents[chosen]
+            self.used.zero_()
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        """Return how far frames, their speed and its change are off after the way through the codes."""
+        frames = batch["frames"][..., self.columns]
+        found, quantized, latents = self.codes(frames)
+        with torch.no_grad():
+            nearest = self.codes.quantizer.nearest(latents)
+            self.used += torch.bincount(nearest.flatten(), minlength=len(self.used))
+        error = motion_loss(found, frames)
+        return {"loss": error + quantized, "error": error, "used": (self.used > 0).float().mean()}
+
+
+def motion_loss(found: Tensor, wanted: Tensor) -> Tensor:
+    """Mean distance of frames (B, T, W), of their speed and of its change."""
+    loss = functional.l1_loss(found, wanted)
+    for order in (1, 2):
+        loss = loss + _STEADY * functional.l1_loss(found.diff(n=order, dim=1), wanted.diff(n=order, dim=1))
+    return loss
+
+
+def code_losses(logits: Mapping[str, Tensor], codes: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Cross-entropy and share of right guesses, per part and together, of logits (B, N, K) for codes (B, N)."""
+    losses = {
+        part: functional.cross_entropy(values.flatten(0, 1), codes[part].flatten(), label_smoothing=0.05)
+        for part, values in logits.items()
+    }
+    right = [(values.argmax(-1) == codes[part]).float().mean() for part, values in logits.items()]
+    return {"loss": torch.stack(list(losses.values())).sum(), "right": torch.stack(right).mean(), **losses}

@@ -1,0 +1,90 @@
+"""Windows of clips in batches: which ones an epoch sees depends on seed and epoch alone, so that runs can go on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from animcore.audio import RATE
+from animcore.solvers.gesture_features import FPS
+from animcore.training.gesture_data import Clip, Data
+
+FloatArray = NDArray[np.float32]
+Batch = dict[str, Tensor]
+Hear = Callable[[Clip], FloatArray]
+
+
+@dataclass(frozen=True)
+class Windows:
+    """All windows of a data set.
+
+    Attributes:
+        data: the clips.
+        length: frames of a window.
+        stride: frames from one window to the next; each epoch begins elsewhere within it.
+        batch: windows in a batch.
+        hear: frames of sound (2 T, D) of a clip where the solver hears such, else None.
+        seed: of the order.
+    """
+
+    data: Data
+    length: int
+    stride: int
+    batch: int
+    hear: Hear | None = None
+    seed: int = 0
+
+    def starts(self, epoch: int, stage: int) -> list[tuple[int, int]]:
+        """Return clip and first frame of every window of an epoch, in the order in which they are seen."""
+        generator = np.random.default_rng([self.seed, stage, epoch])
+        result = []
+        for index, clip in enumerate(self.data.clips):
+            room = len(clip.frames) - self.length
+            offset = int(generator.integers(min(self.stride, room + 1)))
+            result += [(index, first) for first in range(offset, room + 1, self.stride)]
+        return [result[i] for i in generator.permutation(len(result))]
+
+    def batches(self, epoch: int, stage: int, part: int = 0, parts: int = 1) -> Iterator[Batch]:
+        """Yield the batches of an epoch: every `parts`-th window from `part` on, equally many for every part.
+
+        A batch holds `frames` (B, T, 337), `samples` (B, T / 30 * 16000), `speaker` (B,) and, where the solver hears
+        frames of sound, `heard` (B, 2 T, D).
+        """
+        own = self._own(epoch, stage, part, parts)
+        for first in range(0, len(own), self.batch):
+            yield self._batch(own[first : first + self.batch])
+
+    def count(self, epoch: int, stage: int, parts: int = 1) -> int:
+        """Return how many batches `batches` yields."""
+        return -(-len(self._own(epoch, stage, 0, parts)) // self.batch)
+
+    def _own(self, epoch: int, stage: int, part: int, parts: int) -> list[tuple[int, int]]:
+        starts = self.starts(epoch, stage)
+        return starts[part : len(starts) - len(starts) % parts : parts] or starts[:1]
+
+    def _batch(self, chosen: list[tuple[int, int]]) -> Batch:
+        clips = [self.data.clips[index] for index, _ in chosen]
+        sound = self.length * RATE // FPS
+        batch = {
+            "frames": _stacked([clip.frames for clip in clips], [first for _, first in chosen], self.length),
+            "samples": _stacked([clip.samples for clip in clips], [first * RATE // FPS for _, first in chosen], sound),
+            "speaker": torch.tensor([clip.speaker for clip in clips]),
+        }
+        if self.hear is not None:
+            firsts = [2 * first for _, first in chosen]
+            batch["heard"] = _stacked([self.hear(clip) for clip in clips], firsts, 2 * self.length)
+        return batch
+
+
+def _stacked(values: list[FloatArray], firsts: list[int], count: int) -> Tensor:
+    """Pieces of `count` rows from each, zeros behind the end."""
+    result = np.zeros((len(values), count, *values[0].shape[1:]), np.float32)
+    for row, (value, first) in enumerate(zip(values, firsts, strict=True)):
+        piece = value[first : first + count]
+        result[row, : len(piece)] = piece
+    return torch.from_numpy(result)
