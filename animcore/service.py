@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import sys
 import threading
 import traceback
@@ -276,7 +277,29 @@ def _facts(facts: Any) -> dict[str, Any]:
     return {"warnings": values.pop("warnings"), "duration": values["duration"], "facts": values}
 
 
-WORK: dict[str, Work] = {"generate": _generate, "inspect": _inspect, "export": _export, "fit": _fit}
+def _about(_request: dict[str, Any], progress: Callable[[float, str], None]) -> dict[str, Any]:
+    """Say what this Python has: versions, PyTorch and a graphics card where there are any, the models."""
+    from animcore.solvers import articulation
+
+    progress(0.1, "Looking at this Python")
+    try:
+        import torch
+    except (ImportError, OSError):  # not installed, or for another computer
+        torch_version = gpu = None
+    else:
+        torch_version = str(torch.__version__)
+        gpu = str(torch.cuda.get_device_name(0)) if torch.cuda.is_available() else None
+    models = sorted(path.stem for path in articulation.MODEL.parent.glob("*.onnx"))
+    return {"python": platform.python_version(), "torch": torch_version, "gpu": gpu, "models": models}
+
+
+WORK: dict[str, Work] = {
+    "generate": _generate,
+    "inspect": _inspect,
+    "export": _export,
+    "fit": _fit,
+    "about": _about,
+}
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 import bpy
@@ -47,12 +48,12 @@ class Patient:
     heard: Mapping[str, Any] = field(default_factory=dict)
     length: float = 0.0
 
-    @property
+    @cached_property
     def faces(self) -> tuple[rigs.Face, ...]:
         """Every mesh with shapes, whether the rig reader could use them or not."""
         return rigs.faces_of(one for one in self.members if one.type == "MESH")
 
-    @property
+    @cached_property
     def armature(self) -> bpy.types.Object | None:
         """The armature that moves the character."""
         return rigs.armature_of(list(self.members), [one for one in self.members if one.type == "MESH"])

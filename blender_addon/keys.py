@@ -334,7 +334,7 @@ def sampled(curves: Sequence[bpy.types.FCurve | None], frames: NDArray[np.float6
 def _plain(
     curve: bpy.types.FCurve, places: NDArray[np.float32], frames: NDArray[np.float64]
 ) -> NDArray[np.float64] | None:
-    """(T,) values of a curve whose keys are joined by lines or cubics over time; None where it is of another kind."""
+    """(T,) values of a curve whose keys are joined by lines or by cubics over time; None for other curves."""
     count = len(places)
     if count < 2 or curve.modifiers or curve.extrapolation != "CONSTANT":
         return None

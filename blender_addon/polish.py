@@ -99,7 +99,7 @@ def rewrite(actions: Sequence[bpy.types.Action], settings: Settings, scene: bpy.
 
 
 def write(action: bpy.types.Action, kept: Record, settings: Settings, current: Array | None = None) -> Polished:
-    """Write an action's curves from its record, and keep the record with it; `current` (T, C) saves reading it."""
+    """Write the curves of one action from its record, and keep it; `current` (T, C) saves reading them."""
     wanted = kept.composed(settings)
     order = mask = None
     if settings.keys_per_second > 0 and len(wanted) > 1:

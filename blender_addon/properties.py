@@ -89,7 +89,7 @@ def _touches() -> dict[str, Any]:
     made = {}
     for region in REGIONS:
         made[f"{region}_smoothing"] = bpy.props.FloatProperty(
-            name="Smoothing", description=f"Milliseconds over which the curves of {region} are averaged",
+            name="Smoothing (ms)", description=f"Milliseconds over which the curves of {region} are averaged",
             min=0.0, max=SMOOTHEST, soft_max=120.0, precision=0, options=set(), **_LIVE,
         )  # fmt: skip
         made[f"{region}_exaggeration"] = bpy.props.FloatProperty(
@@ -97,7 +97,7 @@ def _touches() -> dict[str, Any]:
             default=1.0, min=0.0, max=STRONGEST, soft_max=2.0, options=set(), **_LIVE,
         )  # fmt: skip
         made[f"{region}_offset"] = bpy.props.FloatProperty(
-            name="Offset", description=f"Milliseconds that the curves of {region} come later; earlier below 0",
+            name="Offset (ms)", description=f"Milliseconds that the curves of {region} come later; earlier below 0",
             min=-FURTHEST, max=FURTHEST, soft_min=-250.0, soft_max=250.0, precision=0, options=set(), **_LIVE,
         )  # fmt: skip
     return made

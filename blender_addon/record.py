@@ -212,7 +212,8 @@ class Record:
             )
         except (KeyError, ValueError, TypeError, IndexError, AttributeError, ZeroDivisionError, zlib.error) as error:
             raise AddonError(
-                f"What was kept with the take cannot be read ({error}); bake it, or generate again."
+                f"What was kept with the take cannot be read ({error}): its keys play on, but cannot be polished; "
+                "generate again."
             ) from error
 
     def _tracks(self) -> Array:

@@ -6,7 +6,7 @@ import atexit
 
 import bpy
 
-from . import operators, panels, preferences, properties, resources, runner, waveform
+from . import operators, panels, preferences, properties, resources, runner, translations, waveform
 
 CLASSES = (
     properties.AnimcoreTrack,
@@ -29,6 +29,7 @@ def register() -> None:
     resources.tell_user_folder()
     runner.start()
     waveform.start()
+    translations.register()
     # Blender does this itself when it quits; a script that uses Blender as a module would crash at its end without it
     atexit.register(unregister)
 
@@ -38,6 +39,7 @@ def unregister() -> None:
     if not hasattr(bpy.types.Scene, "animcore"):
         return
     atexit.unregister(unregister)
+    translations.unregister()
     waveform.stop()
     runner.stop()
     del bpy.types.WindowManager.animcore_track_index, bpy.types.WindowManager.animcore_tracks

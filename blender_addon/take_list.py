@@ -13,10 +13,13 @@ from typing import Any
 
 import bpy
 
+from animcore.errors import AnimcoreError
+
 from . import keys, polish, properties, rigs, runner, sound, takes
 from .errors import AddonError
 
 _GLANCE = 2.0  # seconds that the data-blocks of a character stay true enough for drawing
+_ONE_DRAWING = 0.03  # seconds within which calls belong to the drawing of one panel
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,7 @@ def all_takes(scene: bpy.types.Scene) -> list[Listed]:
     Raises:
         AddonError: where none is chosen.
     """
+    _drawn.clear()
     return listed(_owners(scene))
 
 
@@ -203,7 +207,7 @@ def follow_polish(scene: bpy.types.Scene, action: bpy.types.Action) -> None:
     actions = [one for one in bpy.data.actions if keys.TAKE in one and keys.take_id(one) == ident]
     try:
         done = polish.rewrite(actions, polish.settings_of(action), scene)
-    except AddonError as error:
+    except AnimcoreError as error:
         runner.session.outcome = runner.Outcome(True, str(error))
         return
     _told[ident] = done
@@ -218,21 +222,32 @@ def told(ident: str) -> polish.Polished | None:
 
 
 _seen: dict[int, tuple[float, list[int]]] = {}
+_drawn: list[tuple[float, int, list[Listed]]] = []  # what a panel that is being drawn has found, for its parts
+
+
+def drawn(scene: bpy.types.Scene) -> list[Listed]:
+    """Return the takes of the chosen character for a drawing that begins now; its parts get them by `glance`."""
+    _drawn.clear()
+    _drawn.append((time.monotonic(), scene.session_uid, glance(scene)))
+    return _drawn[0][2]
 
 
 def glance(scene: bpy.types.Scene) -> list[Listed]:
     """Return the takes of the chosen character for drawing: its data-blocks are looked for every two seconds alone."""
+    now = time.monotonic()
+    if _drawn and now - _drawn[0][0] < _ONE_DRAWING and _drawn[0][1] == scene.session_uid:
+        return _drawn[0][2]
     root = properties.root(properties.of(scene))
     if root is None:
         return []
     when, uids = _seen.get(root.session_uid, (0.0, []))
-    if time.monotonic() - when > _GLANCE:
+    if now - when > _GLANCE:
         try:
             uids = [owner.session_uid for owner in owners_of(root)]
         except AddonError:
             uids = []
         _seen.clear()
-        _seen[root.session_uid] = (time.monotonic(), uids)
+        _seen[root.session_uid] = (now, uids)
     wanted = set(uids)
     owners = [one for blocks in (bpy.data.shape_keys, bpy.data.objects) for one in blocks if one.session_uid in wanted]
     return listed(owners)
@@ -263,4 +278,5 @@ def _owners(scene: bpy.types.Scene) -> list[bpy.types.ID]:
 
 def _look(scene: bpy.types.Scene) -> None:
     """Show what is assigned now: it would show at the next evaluation alone."""
+    _drawn.clear()
     scene.frame_set(scene.frame_current)

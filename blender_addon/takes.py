@@ -123,7 +123,7 @@ def apply(
             action = keys.make_action(owner, name, first, channels)
             undo.callback(bpy.data.actions.remove, action)
             _describe(action, placement, motion, ident)
-            kept += _layers(scene, character, owner, action, channels, motion, placement, first)
+            kept += _layers(scene, character, owner, action, channels, motion, placement, first, notes)
             actions.append(action)
         if kept:
             notes.append(f"Your edits were kept: {', '.join(dict.fromkeys(kept))}.")
@@ -311,6 +311,7 @@ def _layers(
     motion: Motion,
     placement: Placement,
     first: int,
+    notes: list[str],
 ) -> tuple[str, ...]:
     """Keep what was generated with its action, and bring on what was changed by hand on the take before it.
 
@@ -329,7 +330,11 @@ def _layers(
     earlier = owner.animation_data.action if owner.animation_data is not None else None
     if placement.within or earlier is None or keys.TAKE not in earlier or not properties.of(scene).keep_edits:
         return ()
-    return polish.carry(earlier, action, made, scene)
+    try:
+        return polish.carry(earlier, action, made, scene)
+    except AnimcoreError:  # what an earlier take lost must not keep a new one from being made
+        notes.append(f"The edits of the earlier take {earlier.name!r} cannot be read; it stays as it is.")
+        return ()
 
 
 def _describe(action: bpy.types.Action, placement: Placement, motion: Motion, ident: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 import subprocess
 import sys
 import time
@@ -195,3 +196,11 @@ def test_how_loud_a_voice_is_can_be_drawn(engine, spoken_line, tmp_path):
     with np.load(out) as data:
         assert len(data["peaks"]) == pytest.approx(100 * answer["duration"], abs=1)
         assert data["peaks"].max() == pytest.approx(answer["facts"]["peak"], abs=0.1)
+
+
+def test_what_this_python_has_is_told(engine):
+    engine.say(id="1", do="about")
+    answer = engine.end_of("1")
+    assert answer["python"] == platform.python_version()
+    assert "articulation" in answer["models"]
+    assert {"torch", "gpu"} <= answer.keys()

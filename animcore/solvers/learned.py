@@ -17,6 +17,7 @@ from animcore.bodies.kinematics import INDEX, grounded
 from animcore.direction import Direction
 from animcore.errors import InputError
 from animcore.motion import Event
+from animcore.names import SMPLX_JOINTS
 from animcore.progress import Progress, silent
 from animcore.solvers.emotion import Mood
 from animcore.solvers.gesture import BodyMotion
@@ -79,16 +80,16 @@ class Gestures:
         amount, count = direction.strength("body"), len(prosody.level)
         if amount == 0.0:
             return None
+        if not count:
+            return BodyMotion(np.zeros((0, len(SMPLX_JOINTS), 3), np.float32), np.zeros((0, 3), np.float32))
         speaker = self.speakers.index(direction.style) if direction.style in self.speakers else 0
         wanted = max(1, round(count / listening.FPS * FPS))
         pose, way = self.network.generate(clip.samples, wanted, speaker, direction.seed % _SEED, progress)
         pose, way = resampled(pose, way, FPS, listening.FPS, count)
-        felt = 1.0 if mood is None or not count else float(np.mean(mood.movement))
+        felt = 1.0 if mood is None else float(np.mean(mood.movement))
         share = _liveliness(prosody)[:, None, None] * amount * felt
         scaled = _scaled(pose, share, direction.strength("hands"))
         scaled[:, _HEAD] = 0.0
-        if not count:
-            return BodyMotion(scaled, way)
         return BodyMotion(scaled, grounded(scaled, way).astype(np.float32))
 
 
@@ -121,8 +122,6 @@ def _liveliness(prosody: Prosody) -> Array:
 
 def _scaled(pose: FloatArray, share: Array, hands: float) -> FloatArray:
     """The pose (T, 55, 3) drawn to, or away from, its own mean by (T, 1, 1) shares."""
-    if not len(pose):
-        return pose
     turns = rotations.continuous(rotations.to_quaternion(pose))
     middle = rotations.normalized(turns.mean(0, keepdims=True))
     factor = np.broadcast_to(share, (len(pose), pose.shape[1], 1)).copy()

@@ -62,8 +62,8 @@ def perform(clip: AudioClip, direction: Direction, progress: Progress = silent, 
     return replace(
         speech,
         arkit=face,
-        neck_pose=movement.neck,
-        head_pose=movement.head,
+        neck_pose=movement.neck + head.NECK_SHARE * eyes.head,  # large gaze shifts are shared with the head
+        head_pose=movement.head + (1 - head.NECK_SHARE) * eyes.head,
         eye_pose=eyes.pose,
         body_pose=None if body is None else body.pose,
         translation=None if body is None else body.translation,

@@ -30,7 +30,7 @@ _SURROUNDINGS = 0.6  # seconds, standard deviation of what a syllable is compare
 _ACCENT_APART = 0.28  # seconds
 _ACCENT_LEAST = 0.1  # strength
 _ACCENT_FULL = 10.0  # dB above the surroundings of an accent of strength 1
-_ACCENT_HIGH = 6.5  # semitones above the surroundings of the same; a prominent accent is 4 to 8 (Rietveld, 1985)
+_ACCENT_HIGH = 6.5  # semitones above them of the same: wider is more prominent (Rietveld and Gussenhoven, 1985)
 _ACCENT_NEAR = 0.1  # seconds between the loudest and the highest moment of a syllable (Ladd, 2008: peaks come late)
 
 # Syllables are bumps of loudness with dips between them, voiced at the top (de Jong and Wempe, 2009, with

@@ -80,6 +80,7 @@ def run(options: argparse.Namespace) -> int:
         torch.manual_seed(config.seed)
         job = module.job(config, data)
         facts = {"solver": options.solver, **asdict(config), "speakers": list(data.speakers)}
+        del facts["batch"]  # a run that ran out of memory goes on with a smaller one
         loop.Run(job.model, job.stages, job.windows, options.out, facts, config.seed, progress).train()
     job.model.save(options.out / MODEL, list(data.speakers))
     print(f"written: {options.out / MODEL}")

@@ -6,7 +6,12 @@ from .character import ANIMCORE_OT_add_character, ANIMCORE_OT_use_selected
 from .deliver import ANIMCORE_OT_deliver, ANIMCORE_OT_pick_folder
 from .doctor import ANIMCORE_OT_examine, ANIMCORE_OT_mend, ANIMCORE_OT_mend_all
 from .generate import ANIMCORE_OT_cancel, ANIMCORE_OT_generate
-from .help import ANIMCORE_OT_check_engine, ANIMCORE_OT_copy_report, ANIMCORE_OT_dismiss
+from .help import (
+    ANIMCORE_OT_check_engine,
+    ANIMCORE_OT_copy_report,
+    ANIMCORE_OT_dismiss,
+    ANIMCORE_OT_open_log,
+)
 from .mapping import (
     ANIMCORE_OT_assign_track,
     ANIMCORE_OT_forget_corrections,
@@ -70,6 +75,7 @@ CLASSES = (
     ANIMCORE_OT_pick_folder,
     ANIMCORE_OT_deliver,
     ANIMCORE_OT_copy_report,
+    ANIMCORE_OT_open_log,
     ANIMCORE_OT_dismiss,
     ANIMCORE_OT_check_engine,
 )

@@ -18,7 +18,7 @@ class ANIMCORE_PT_polish(Sidebar, bpy.types.Panel):  # noqa: N801 (Blender's own
     def draw(self, context: bpy.types.Context) -> None:
         """Draw what can be done with the take that plays."""
         settings, layout = properties.of(context.scene), self.layout
-        take = next((one for one in take_list.glance(context.scene) if one.playing), None)
+        take = next((one for one in take_list.drawn(context.scene) if one.playing), None)
         if take is None:
             text(layout.column(), "No take plays: press Generate, or choose one in Takes.", characters(context), "INFO")
             _draw_visemes(layout, settings)
@@ -30,7 +30,7 @@ class ANIMCORE_PT_polish(Sidebar, bpy.types.Panel):  # noqa: N801 (Blender's own
         _draw_edits(layout, polish, told, characters(context))
         row = layout.row(align=True)
         row.operator("animcore.mirror_take", icon="MOD_MIRROR")
-        row.operator("animcore.show_curves", text="Lip Curves", icon="GRAPH")
+        row.operator("animcore.show_curves", text="Curves", icon="GRAPH")
         row.operator("animcore.reset_polish", text="Reset", icon="LOOP_BACK")
         _draw_visemes(layout, settings)
 
@@ -45,9 +45,9 @@ def _draw_region(
 
 
 def _draw_keys(layout: bpy.types.UILayout, polish: properties.AnimcorePolish, told: object, width: int) -> None:
-    row = layout.row(align=True)
-    row.prop(polish, "keys_per_second")
-    row.prop(polish, "key_kind", text="")
+    column = layout.column(align=True)
+    column.prop(polish, "keys_per_second")
+    column.row(align=True).prop(polish, "key_kind", expand=True)
     if polish.keys_per_second > 0 and told is not None:
         sentence = f"{told.keys_per_second:.1f} keys a second; the lips are off by {told.lip_error:.2f} mm at most."
         text(layout.column(), sentence, width, "INFO")
@@ -57,7 +57,9 @@ def _draw_edits(layout: bpy.types.UILayout, polish: properties.AnimcorePolish, t
     row = layout.row(align=True)
     row.prop(polish, "edits")
     row.operator("animcore.drop_edits", text="", icon="LOOP_BACK")
-    layout.row().prop(polish, "edits_mode")
+    row = layout.row(align=True)
+    row.label(text="New takes")
+    row.prop(polish, "edits_mode", expand=True)
     if told is not None and told.edited:
         text(layout.column(), f"Edited by hand: {', '.join(told.edited)}.", width, "INFO")
 

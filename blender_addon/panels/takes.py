@@ -7,7 +7,7 @@ import bpy
 from .. import keys, properties, retime, take_list
 from .widgets import Sidebar, characters, text
 
-_ROWS = 3
+_ROWS, _MOST_ROWS = 2, 6
 
 
 class ANIMCORE_UL_takes(bpy.types.UIList):  # noqa: N801 (Blender's own naming)
@@ -69,17 +69,23 @@ class ANIMCORE_PT_takes(Sidebar, bpy.types.Panel):  # noqa: N801
     def draw(self, context: bpy.types.Context) -> None:
         """Draw the list and its buttons."""
         settings, column = properties.of(context.scene), self.layout.column()
-        found = take_list.glance(context.scene)
+        found = take_list.drawn(context.scene)
         if not found:
             text(column, "No takes yet: press Generate.", characters(context), "INFO")
             return
         column.template_list(
-            "ANIMCORE_UL_takes", "", bpy.data, "actions", settings, "take_row", rows=min(len(found), 6) or _ROWS
+            "ANIMCORE_UL_takes",
+            "",
+            bpy.data,
+            "actions",
+            settings,
+            "take_row",
+            rows=max(_ROWS, min(len(found), _MOST_ROWS)),
         )
         row = column.row(align=True)
         row.operator("animcore.compare_takes", icon="ARROW_LEFTRIGHT")
         row.operator("animcore.run_again", icon="FILE_REFRESH")
-        row.operator("animcore.run_again", text="Another Take", icon="ADD").another = True
+        column.operator("animcore.run_again", text="Another Take", icon="ADD").another = True
         row = column.row(align=True)
         row.operator("animcore.bake_take", text="Bake to Keys", icon="KEYFRAME_HLT").target = "KEYS"
         row.operator("animcore.bake_take", text="To NLA", icon="NLA").target = "NLA"

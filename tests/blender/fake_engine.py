@@ -104,6 +104,8 @@ def main() -> None:
         request = json.loads(line)
         if request["do"] == "cancel":
             cancelled.set()
+        elif request["do"] == "about":
+            say(id=request["id"], event="done", python="3.11.7", torch=None, gpu=None, models=["articulation"])
         elif request["do"] == "inspect":
             facts = {"duration": 2.0, "sample_rate": 44100, "channels": 2}
             facts |= json.loads(os.environ.get("FAKE_ENGINE_FACTS", "{}"))

@@ -123,7 +123,8 @@ def test_trying_a_track_out_puts_everything_back(voice):
     teeth.parent = face
     settings().character = face
     blocks = [one.data.shape_keys.key_blocks["jawOpen"] for one in (face, teeth)]
-    blocks[0].value = 0.25
+    blocks[0].value, blocks[1].value = 0.25, 0.0
+    face.data.shape_keys.key_blocks["mouthFunnel"].value = 0.0
     bpy.ops.animcore.preview_track(track="jawOpen", weight=0.8)
     assert [block.value for block in blocks] == pytest.approx([0.8, 0.8])
     assert tracks.previewed()

@@ -145,7 +145,11 @@ def test_the_report_holds_the_last_words_of_a_dead_engine(voice):
 
 def test_the_check_of_the_engine(voice):
     bpy.ops.animcore.check_engine()
-    assert "0.1.0-fake" in runner.session.engine_note
+    assert runner.session.engine_note == (
+        "The engine 0.1.0-fake answers: Python 3.11.7, no PyTorch, no graphics card. Models: articulation."
+    )
+    bpy.ops.animcore.open_log()
+    assert "Engine 0.1.0-fake" in bpy.data.texts["Animcore Log"].as_string()
 
 
 def test_looking_at_a_voice(voice):

@@ -317,6 +317,8 @@ def test_a_viseme_is_keyed_softly_and_counts_as_an_edit(voice):
 def test_a_viseme_on_a_rig_that_nothing_moves_yet():
     recipes = next(profile for profile in profiles() if profile.name == "viseme").recipes
     face = head(shapes=tuple(recipes))
+    for block in face.data.shape_keys.key_blocks:
+        block.value = 0.0  # new shapes are at 1 from Blender 5.2 on
     settings().character = face
     bpy.context.scene.frame_set(7)
     bpy.ops.animcore.key_viseme(viseme="O", strength=0.5)
@@ -425,3 +427,6 @@ def test_a_broken_record_is_one_sentence_and_changes_nothing(voice):
     bpy.ops.animcore.polish(keys_per_second=3)
     assert "cannot be read" in runner.session.outcome.message
     assert len(curve(face, "jawOpen").keyframe_points) == 49
+    outcome = generate(face, voice())
+    assert not outcome.failed
+    assert any("cannot be read" in note for note in outcome.notes)
