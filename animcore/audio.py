@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +14,14 @@ import av
 import av.audio.frame
 import av.audio.stream
 import av.error
+import av.stream
 import numpy as np
 from numpy.typing import NDArray
 
 from animcore import loudness
 from animcore.errors import InputError
 from animcore.progress import Progress, silent
+from animcore.progress import part as share
 
 RATE = 16_000
 CLIPPED_LEVEL = 0.9995
@@ -40,6 +44,9 @@ class AudioFacts:
         clipped_fraction: share of the samples that stand at full scale.
         silences: spans without sound, (start, end) in seconds.
         warnings: what the user should know, one sentence each.
+        codec: how the sound is packed, as ffmpeg names it.
+        bit_rate: bits a second of a packing that loses something; 0 where nothing is lost, or where it is not known.
+        film_rate: frames a second of the pictures that the sound belongs to, as numerator and denominator, or None.
     """
 
     duration: float
@@ -50,6 +57,9 @@ class AudioFacts:
     clipped_fraction: float
     silences: tuple[tuple[float, float], ...]
     warnings: tuple[str, ...]
+    codec: str = ""
+    bit_rate: int = 0
+    film_rate: tuple[int, int] | None = None
 
     @property
     def silent(self) -> bool:
@@ -82,6 +92,78 @@ class AudioClip:
     def duration(self) -> float:
         """Seconds."""
         return len(self.samples) / self.rate
+
+
+@dataclass(frozen=True)
+class Part:
+    """One recording of a voice that is put together from several.
+
+    Attributes:
+        path: the file.
+        at: seconds from the start of the voice, exact; 0 or more.
+        skip: seconds of the file that are left out at its start.
+        length: seconds that are heard; None for all of it.
+        gain: factor of its loudness, 0 or more.
+    """
+
+    path: Path
+    at: Fraction = Fraction(0)
+    skip: Fraction = Fraction(0)
+    length: Fraction | None = None
+    gain: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Check the times.
+
+        Raises:
+            InputError: where one of them is wrong.
+        """
+        if self.at < 0 or self.skip < 0 or (self.length is not None and self.length <= 0):
+            raise InputError(f"{self.path.name} cannot be put at {float(self.at):g} s as it is trimmed; trim it again.")
+        if not (math.isfinite(self.gain) and 0.0 <= self.gain <= 100.0):
+            raise InputError(f"The volume of {self.path.name} must lie between 0 and 100, not {self.gain!r}.")
+
+
+def joined(parts: Sequence[Part], progress: Progress = silent) -> AudioClip:
+    """Put several recordings together into one clip, each at its own time; where they overlap they are added.
+
+    Raises:
+        InputError: without a part, or where one of them cannot be used.
+    """
+    if not parts:
+        raise InputError("There is no recording to be performed; choose one.")
+    spans, facts, digests = [], [], []
+    for index, part in enumerate(parts):
+        clip = load(part.path, share(progress, index / len(parts), (index + 1) / len(parts)))
+        first = round(part.skip * RATE)
+        last = None if part.length is None else first + round(part.length * RATE)
+        spans.append((round(part.at * RATE), part.gain * clip.samples[first:last]))
+        facts.append(clip.facts)
+        digests.append(f"{clip.sha256} {part.at} {part.skip} {part.length} {part.gain}")
+    samples = np.zeros(max(first + len(heard) for first, heard in spans), np.float32)
+    for first, heard in spans:
+        samples[first : first + len(heard)] += heard
+    if not len(samples):
+        raise InputError(f"Nothing is left of {parts[0].path.name} where it is trimmed so; trim it less.")
+    name = parts[0].path.name if len(parts) == 1 else f"{parts[0].path.name} +{len(parts) - 1}"
+    return AudioClip(samples, name, hashlib.sha256("\n".join(digests).encode()).hexdigest(), _together(samples, facts))
+
+
+def _together(samples: FloatArray, facts: Sequence[AudioFacts]) -> AudioFacts:
+    """The facts of several recordings that were put together: of the poorest where they differ."""
+    return AudioFacts(
+        duration=len(samples) / RATE,
+        sample_rate=min(one.sample_rate for one in facts),
+        channels=max(one.channels for one in facts),
+        peak=float(np.abs(samples).max(initial=0.0)),
+        loudness=loudness.integrated(samples, RATE),
+        clipped_fraction=max(one.clipped_fraction for one in facts),
+        silences=loudness.silences(samples, RATE),
+        warnings=tuple(dict.fromkeys(said for one in facts for said in one.warnings)),
+        codec=facts[0].codec,
+        bit_rate=min((one.bit_rate for one in facts if one.bit_rate), default=0),
+        film_rate=facts[0].film_rate,
+    )
 
 
 def load(path: Path | str, progress: Progress = silent) -> AudioClip:
@@ -159,6 +241,7 @@ class _Decoder:
         self.channel_energy: NDArray[np.float64] = np.zeros(1)
         self.sample_rate = 0
         self.channels = 0
+        self.packing: dict[str, Any] = {}
 
     def run(self, progress: Progress) -> FloatArray:
         try:
@@ -174,6 +257,7 @@ class _Decoder:
 
     def _decode(self, container: Any, stream: Any, progress: Progress) -> FloatArray:
         expected = _seconds(stream, container)
+        self.packing = _packing(container, stream)
         output = _Growing(int(expected * RATE) + RATE)
         resampler = av.AudioResampler(format="flt", layout="mono", rate=RATE)
         origin = (container.start_time or 0) / av.time_base
@@ -263,7 +347,24 @@ class _Decoder:
             clipped_fraction=clipped,
             silences=loudness.silences(samples, RATE),
             warnings=tuple(said),
+            **self.packing,
         )
+
+
+def _packing(container: Any, stream: Any) -> dict[str, Any]:
+    """How the sound is packed, and with which pictures: the last fields of `AudioFacts`."""
+    context = stream.codec_context
+    pictures = [one.average_rate for one in container.streams.video if one.average_rate and not _cover(one)]
+    return {
+        "codec": str(context.name),
+        "bit_rate": int(context.bit_rate or 0) if context.codec.lossy else 0,
+        "film_rate": (pictures[0].numerator, pictures[0].denominator) if pictures else None,
+    }
+
+
+def _cover(stream: Any) -> bool:
+    """Whether a stream of pictures is the one picture on the cover of a record."""
+    return bool(stream.disposition & av.stream.Disposition.attached_pic)
 
 
 def _seconds(stream: Any, container: Any) -> float:

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
+
+import numpy as np
 
 from animcore import audio, files
 from animcore.direction import Direction
 from animcore.errors import AnimcoreError, Cancelled, InputError
+from animcore.files import transcripts
 from animcore.files.delivery import Report, deliver
 from animcore.files.sheet import Format, Setup
-from animcore.motion import Motion
+from animcore.finish import collisions
+from animcore.finish.placing import WHOLE, Place, placed
+from animcore.motion import Event, Motion
 from animcore.progress import Progress, part, silent
+from animcore.solvers import script
 from animcore.solvers.performance import perform
+from animcore.speech.transcript import Transcript
 
 _USUAL_RATE = Fraction(30)
 _LISTENING = 0.3  # share of the work of one recording that reading it takes
+_FOLLOWING = 0.35  # share of the rest that finding a transcript in it takes
 
 
 @dataclass(frozen=True)
@@ -42,6 +50,7 @@ class Order:
         rate: frames a second of the files; None for 30, or for that of the source where it is a motion already.
         direction: how it is performed.
         setup: what the formats need to know of the character.
+        transcript: what is said: a file for one recording, or a folder of files named as the recordings.
     """
 
     folder: Path
@@ -49,6 +58,7 @@ class Order:
     rate: Fraction | None = None
     direction: Direction = field(default_factory=Direction)
     setup: Setup = field(default_factory=Setup)
+    transcript: Path | None = None
 
     def __post_init__(self) -> None:
         """Check the formats.
@@ -66,18 +76,47 @@ class Order:
 
 
 def generate(
-    source: Path, rate: Fraction, direction: Direction, progress: Progress = silent
+    source: Path | Sequence[audio.Part],
+    rate: Fraction,
+    direction: Direction,
+    progress: Progress = silent,
+    transcript: Transcript | None = None,
+    place: Place = WHOLE,
 ) -> tuple[Motion, audio.AudioFacts]:
-    """Perform one recording at a frame rate; the facts hold what the user should be warned of.
+    """Perform a voice at a frame rate; the facts hold what the user should be warned of.
+
+    Args:
+        source: a recording, or several that are put together.
+        rate: frames a second of the result.
+        direction: how it is performed.
+        progress: told the fraction done.
+        transcript: what is said, where it is known: it makes the lips surer, its words travel with the motion, and its
+            tags join the emotions of the direction.
+        place: how much later than the sound the face is, and which part of the performance is wanted.
 
     Raises:
-        InputError: when the recording cannot be used.
+        InputError: when a recording cannot be used.
     """
-    clip = audio.load(source, part(progress, 0.0, _LISTENING))
+    listening = part(progress, 0.0, _LISTENING)
+    clip = audio.load(source, listening) if isinstance(source, Path) else audio.joined(source, listening)
     facts = clip.facts
-    motion = perform(clip, direction, part(progress, _LISTENING, 1.0))
+    rest = part(progress, _LISTENING, 1.0)
+    spoken: tuple[Event, ...] = ()
+    if transcript is not None:
+        followed = script.follow(clip, transcript, direction, part(rest, 0.0, _FOLLOWING))
+        spoken, direction = followed.spoken, followed.direction
+        facts = replace(facts, warnings=(*facts.warnings, *followed.notes))
+        rest = part(rest, _FOLLOWING, 1.0)
+    motion = _possible(perform(clip, direction, rest, spoken))
     del clip  # two hours of samples are 460 MB, which resampling does not need
-    return motion.resampled(rate), facts
+    return placed(motion, rate, place), facts
+
+
+def _possible(motion: Motion) -> Motion:
+    """Bring hands that are in the body out of it; the solver sees to all the rest itself."""
+    if motion.body_pose is None:
+        return motion
+    return replace(motion, body_pose=collisions.pushed_out(motion.body_pose, motion.fps).astype(np.float32))
 
 
 def run(sources: Sequence[Path], order: Order, progress: Progress = silent) -> list[Take]:
@@ -87,6 +126,8 @@ def run(sources: Sequence[Path], order: Order, progress: Progress = silent) -> l
         InputError: before any work, when two recordings would write the same file or the folder cannot be made.
         Cancelled: when the progress callback raises it; what was finished stays.
     """
+    if order.transcript is not None and len(sources) > 1 and not order.transcript.is_dir():
+        raise InputError(f"{order.transcript} is one transcript for {len(sources)} recordings; give a folder of them.")
     _prepare(sources, order)
     takes = []
     for index, source in enumerate(sources):
@@ -106,8 +147,9 @@ def _prepare(sources: Sequence[Path], order: Order) -> None:
 
 def _take(source: Path, order: Order, progress: Progress) -> Take:
     try:
+        said = _transcript(source, order.transcript)
         motion, facts = generate(
-            source, order.rate or _USUAL_RATE, order.direction, lambda done, _: progress(done, source.name)
+            source, order.rate or _USUAL_RATE, order.direction, lambda done, _: progress(done, source.name), said
         )
         reports = _deliver(motion, source, order)
     except Cancelled:
@@ -115,6 +157,13 @@ def _take(source: Path, order: Order, progress: Progress) -> Take:
     except AnimcoreError as error:
         return Take(source, error=str(error))
     return Take(source, reports, motion.frame_count, facts.duration, facts.warnings)
+
+
+def _transcript(source: Path, given: Path | None) -> Transcript | None:
+    """The transcript of one recording, out of the file or the folder that was given."""
+    if given is None:
+        return None
+    return transcripts.load(transcripts.beside(source, given) if given.is_dir() else given)
 
 
 def convert(sources: Sequence[Path], order: Order, progress: Progress = silent) -> list[Take]:

@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -20,7 +20,8 @@ from animcore.errors import AnimcoreError, InputError
 from animcore.files.delivery import Report
 from animcore.files.sheet import Setup
 from animcore.judge.command import register as register_judge
-from animcore.names import EMOTIONS, REGIONS, STYLES
+from animcore.judge.gesture_command import register as register_judge_body
+from animcore.names import EMOTIONS, REGIONS, STYLES, VARIANTS
 from animcore.rates import exact_rate
 from animcore.training.command import register as register_train
 
@@ -29,6 +30,7 @@ _EXAMPLES = """examples:
   animcore generate voices/*.mp3 --out takes --format livelink --fps 60
   animcore generate line.wav --out takes --seed 3 --intensity 1.2 --strength brows=1.5 --strength head=0
   animcore generate line.wav --out takes --emotion joy=0.7 --emotion 1.2-3.0:surprise=0.6
+  animcore generate line.wav --out takes --transcript line.txt --format livelink,srt
   animcore export takes/line.npz --out files --format unity,vrma,fbx
   animcore export capture.csv --out files --format csv --profile "Character Creator"
   animcore inspect line.wav"""
@@ -81,7 +83,19 @@ def _parser() -> argparse.ArgumentParser:
         metavar="[START-END:]NAME=VALUE",
         help=f"an emotion, 0 to 1, over the line or between two seconds, may be repeated: {', '.join(EMOTIONS)}",
     )
+    generate.add_argument(
+        "--transcript",
+        type=Path,
+        metavar="FILE",
+        help="what is said: .txt, .srt, .vtt or .TextGrid, or a folder of such files named as the recordings",
+    )
     generate.add_argument("--style", choices=STYLES, default=STYLES[0], help="the kind of speaker that the body is")
+    generate.add_argument(
+        "--variant",
+        choices=VARIANTS,
+        default=VARIANTS[0],
+        help="live hears as a live listener does, 80 ms ahead at most (default: full)",
+    )
     generate.set_defaults(command=_generate)
 
     export = commands.add_parser(
@@ -98,6 +112,7 @@ def _parser() -> argparse.ArgumentParser:
     formats.set_defaults(command=_formats)
 
     register_judge(commands)
+    register_judge_body(commands)
     register_train(commands)
 
     inspect = commands.add_parser("inspect", help="say what is to be known about a recording")
@@ -143,8 +158,9 @@ def _strengths(pairs: Sequence[str]) -> dict[str, float]:
 
 def _generate(options: argparse.Namespace) -> int:
     emotions = [EmotionSpan.from_text(text) for text in options.emotion]
-    asked = Direction(options.seed, options.intensity, _strengths(options.strength), emotions, options.style)
-    order = _order(options, asked)
+    strengths = _strengths(options.strength)
+    asked = Direction(options.seed, options.intensity, strengths, emotions, options.style, options.variant)
+    order = replace(_order(options, asked), transcript=options.transcript)
     return _run(batch.run, options, order)
 
 

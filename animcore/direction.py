@@ -10,9 +10,10 @@ from types import MappingProxyType
 from typing import Any
 
 from animcore.errors import InputError
-from animcore.names import EMOTIONS, REGIONS, STYLES
+from animcore.names import EMOTIONS, REGIONS, STYLES, VARIANTS
 
 STRENGTH_MAX = 2.0
+NEAREST_TARGET = 0.1  # metres in front of the eyes, which would cross for what is nearer
 _EMOTION_TEXT = re.compile(r"(?:(?P<start>[\d.]+)-(?P<end>[\d.]*):)?(?P<emotion>[a-z]+)=(?P<intensity>[\d.]+)")
 
 
@@ -97,6 +98,9 @@ class Direction:
         strengths: factor per region of `REGIONS`, 0 (off) .. 2; a region that is not named stands at 1.
         emotions: spans and keys of emotions, in any order; those that meet in time blend.
         style: the kind of speaker that the body is, of `names.STYLES`.
+        variant: how the speech solver hears, of `names.VARIANTS`: all of the recording, or as a live listener does.
+        target: what the eyes are on, metres in the axes of a motion (X to the character's left, Y up, Z forward) from
+            the middle between the eyes of the head at rest; None is a viewer far ahead.
     """
 
     seed: int = 0
@@ -104,6 +108,8 @@ class Direction:
     strengths: Mapping[str, float] = field(default_factory=dict)
     emotions: Sequence[EmotionSpan | EmotionKey] = ()
     style: str = STYLES[0]
+    variant: str = VARIANTS[0]
+    target: tuple[float, float, float] | None = None
 
     def __post_init__(self) -> None:
         """Check every value, so that no solver needs to.
@@ -118,9 +124,14 @@ class Direction:
             raise InputError(f"There is no region {unknown[0]!r}; the regions are {', '.join(REGIONS)}.")
         if self.style not in STYLES:
             raise InputError(f"There is no style {self.style!r}; the styles are {', '.join(STYLES)}.")
+        if self.variant not in VARIANTS:
+            raise InputError(f"There is no variant {self.variant!r}; the variants are {', '.join(VARIANTS)}.")
         for name, value in {"intensity": self.intensity, **self.strengths}.items():
             if not isinstance(value, int | float) or not 0.0 <= value <= STRENGTH_MAX:
                 raise InputError(f"The strength of {name} must lie between 0 and {STRENGTH_MAX:g}, not {value!r}.")
+        if self.target is not None:
+            _check_target(self.target)
+            object.__setattr__(self, "target", tuple(float(value) for value in self.target))
         object.__setattr__(self, "strengths", MappingProxyType({k: float(v) for k, v in self.strengths.items()}))
         object.__setattr__(self, "emotions", tuple(self.emotions))
 
@@ -136,6 +147,8 @@ class Direction:
             "strengths": dict(self.strengths),
             "emotions": [asdict(emotion) for emotion in self.emotions],
             "style": self.style,
+            "variant": self.variant,
+            "target": self.target,
         }
 
     @classmethod
@@ -168,6 +181,16 @@ def _check_emotion(name: str, intensity: float) -> None:
         raise InputError(f"There is no emotion {name!r}; the emotions are {', '.join(EMOTIONS)}.")
     if not isinstance(intensity, int | float) or not 0.0 <= intensity <= 1.0:
         raise InputError(f"The intensity of {name} must lie between 0 and 1, not {intensity!r}.")
+
+
+def _check_target(target: Sequence[float]) -> None:
+    point = isinstance(target, Sequence) and len(target) == 3
+    point = point and all(isinstance(value, int | float) and math.isfinite(value) for value in target)
+    if not point or target[2] < NEAREST_TARGET:
+        raise InputError(
+            "What the eyes are on is a point of three metres, to the left, up and forward, at least "
+            f"{NEAREST_TARGET:g} in front of them, not {target!r}."
+        )
 
 
 def _check_seconds(value: float) -> None:

@@ -148,7 +148,17 @@ class Motion:
         if rate == self.rate or self.frame_count == 0:
             return replace(self, rate=rate)
         count = math.ceil(self.frame_count / self.rate * rate)
-        position = np.minimum(np.arange(count) * float(self.rate / rate), self.frame_count - 1)
+        return self.sampled(np.arange(count) * float(self.rate / rate), rate, self.start)
+
+    def sampled(self, position: NDArray[np.float64], rate: Fraction, start: float) -> Motion:
+        """Return the tracks at positions (T',) in frames of this motion, which may lie between and beyond them.
+
+        Args:
+            position: where each new frame lies, in frames from this motion's first; those beyond its ends hold it.
+            rate: frames a second of the result.
+            start: seconds of its first frame; events stay as they are.
+        """
+        position = np.clip(position, 0, self.frame_count - 1)
         before = position.astype(np.int64)
         after = np.minimum(before + 1, self.frame_count - 1)
         share = (position - before).astype(np.float32)
@@ -161,7 +171,7 @@ class Motion:
         changed: dict[str, Any] = {name: between(values) for name, values in self.tracks().items()}
         for name in WEIGHT_NAMES.keys() & changed.keys():
             changed[name] = np.clip(changed[name], 0.0, 1.0)  # rounding may pass 1 by one bit
-        return replace(self, rate=rate, **changed)
+        return replace(self, rate=rate, start=start, **changed)
 
     def save(self, path: Path) -> None:
         """Write the `.npz` that docs/formats/motion.md describes. Equal motions give equal files.

@@ -58,5 +58,8 @@ REGIONS: tuple[str, ...] = (
     "lips", "jaw", "tongue", "brows", "cheeks", "blinks", "gaze", "head", "body", "hands",
 )  # fmt: skip
 
+# Ways to hear a recording: all of it at once, or as it comes in, with 80 ms of what follows at most.
+VARIANTS: tuple[str, ...] = ("full", "live")
+
 # Kinds of speakers, told apart by how much, how wide and how often they gesture.
 STYLES: tuple[str, ...] = ("calm", "lively", "shy", "presenter")

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import sys
 import threading
 import traceback
 from collections.abc import Callable
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -20,6 +22,7 @@ from animcore.errors import AnimcoreError, Cancelled, InputError
 from animcore.progress import Progress, part
 
 PROTOCOL = 1
+ENVELOPE_RATE = 100  # values a second
 _LAST_WORDS = 3.0  # seconds a cancelled job is given to leave no half-written file
 
 
@@ -113,16 +116,53 @@ def _generate(request: dict[str, Any], progress: Callable[[float, str], None]) -
     # the solvers take a moment to import; the process is ready before that
     from animcore import batch
     from animcore.direction import Direction
+    from animcore.files import transcripts
     from animcore.rates import exact_rate
 
     rate = exact_rate("/".join(str(part) for part in _wanted(request, "fps")))
     out = Path(_wanted(request, "out"))
     direction = Direction.from_dict(request.get("direction", {}))
-    motion, facts = batch.generate(Path(_wanted(request, "audio")), rate, direction, progress)
+    said = transcripts.of_wish(request["transcript"]) if request.get("transcript", "").strip() else None
+    motion, facts = batch.generate(_voice(request), rate, direction, progress, said, _place(request))
     motion.save(out)
     if "map" in request:
         _solve(Path(request["map"]), motion, Path(_wanted(request, "values")))
     return {"motion": str(out), "frames": motion.frame_count, **_facts(facts)}
+
+
+def _voice(request: dict[str, Any]) -> Any:
+    """The recording that a request names, or the parts that a voice is to be put together from."""
+    from animcore import audio
+
+    if "parts" not in request:
+        return Path(_wanted(request, "audio"))
+    return [
+        audio.Part(
+            Path(_wanted({"do": request["do"], **values}, "audio")),
+            _seconds(values.get("at", 0)),
+            _seconds(values.get("skip", 0)),
+            None if values.get("length") is None else _seconds(values["length"]),
+            float(values.get("gain", 1.0)),
+        )
+        for values in request["parts"]
+    ]
+
+
+def _place(request: dict[str, Any]) -> Any:
+    from animcore.finish.placing import Place
+
+    begin, end = request.get("span") or (None, None)
+    return Place(_seconds(request.get("offset", 0)), begin, end)
+
+
+def _seconds(value: Any) -> Fraction:
+    """Exact seconds: a number, or numerator and denominator."""
+    try:
+        return Fraction(*value) if isinstance(value, list) else Fraction(value)
+    except (TypeError, ValueError, ZeroDivisionError, OverflowError) as error:
+        raise InputError(
+            f"A time is a number of seconds, or numerator and denominator; {value!r} is neither."
+        ) from error
 
 
 def _solve(rig: Path, motion: Any, out: Path) -> None:
@@ -209,9 +249,27 @@ def _report(title: str, report: Any) -> dict[str, Any]:
 
 
 def _inspect(request: dict[str, Any], progress: Callable[[float, str], None]) -> dict[str, Any]:
+    """Say what is to be known of a voice; where `envelope` names a file, how loud it is is written there."""
     from animcore import audio
 
-    return _facts(audio.load(_wanted(request, "audio"), progress).facts)
+    source = _voice(request)
+    clip = audio.load(source, progress) if isinstance(source, Path) else audio.joined(source, progress)
+    if "envelope" in request:
+        _write_envelope(clip, Path(request["envelope"]))
+    return _facts(clip.facts)
+
+
+def _write_envelope(clip: Any, out: Path) -> None:
+    """Write the largest sample of every hundredth of a second as `peaks` (N,) in 0..1."""
+    import numpy as np
+
+    from animcore.atomic import whole_file
+
+    size = clip.rate // ENVELOPE_RATE
+    padded = np.zeros(-(-len(clip.samples) // size) * size, np.float32)
+    padded[: len(clip.samples)] = np.abs(clip.samples)
+    with whole_file(out) as temporary, temporary.open("wb") as handle:
+        np.savez(handle, peaks=np.minimum(padded.reshape(-1, size).max(1), 1.0), rate=ENVELOPE_RATE)
 
 
 def _facts(facts: Any) -> dict[str, Any]:
@@ -219,7 +277,29 @@ def _facts(facts: Any) -> dict[str, Any]:
     return {"warnings": values.pop("warnings"), "duration": values["duration"], "facts": values}
 
 
-WORK: dict[str, Work] = {"generate": _generate, "inspect": _inspect, "export": _export, "fit": _fit}
+def _about(_request: dict[str, Any], progress: Callable[[float, str], None]) -> dict[str, Any]:
+    """Say what this Python has: versions, PyTorch and a graphics card where there are any, the models."""
+    from animcore.solvers import articulation
+
+    progress(0.1, "Looking at this Python")
+    try:
+        import torch
+    except (ImportError, OSError):  # not installed, or for another computer
+        torch_version = gpu = None
+    else:
+        torch_version = str(torch.__version__)
+        gpu = str(torch.cuda.get_device_name(0)) if torch.cuda.is_available() else None
+    models = sorted(path.stem for path in articulation.MODEL.parent.glob("*.onnx"))
+    return {"python": platform.python_version(), "torch": torch_version, "gpu": gpu, "models": models}
+
+
+WORK: dict[str, Work] = {
+    "generate": _generate,
+    "inspect": _inspect,
+    "export": _export,
+    "fit": _fit,
+    "about": _about,
+}
 
 
 def main() -> None:

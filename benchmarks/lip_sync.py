@@ -1,4 +1,4 @@
-"""Score the shipped solver beside loudness alone: `python benchmarks/lip_sync.py ../shared`.
+"""Score the shipped solver and its live variant beside loudness: `python benchmarks/lip_sync.py ../shared`.
 
 Needs the folder with `data/lips`, `data/performance` and `tools/lip_basis.npz`, the face that all published marks are
 measured on: the figures are those of `tools/lip_sync_score.py`. Of `performance`, 1114_2_04 alone never trained.
@@ -46,7 +46,11 @@ def main() -> None:
         clips = []
         for path in sorted((shared / "data" / kind).glob("*.flac")):
             sound, truth = audio.load(path), takes.load(path.with_suffix(".npz"), basis)
-            motions = {"animcore": perform(sound, Direction()), "loudness": by_loudness(sound)}
+            motions = {
+                "animcore": perform(sound, Direction()),
+                "live": perform(sound, Direction(variant="live")),
+                "loudness": by_loudness(sound),
+            }
             made = {name: [takes.of_motion(motion, path, basis)] for name, motion in motions.items()}
             verdicts = {name: judge(truth, found, basis) for name, found in made.items()}
             clips.append(Clip(path.stem, truth, made, verdicts))

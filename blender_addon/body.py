@@ -7,18 +7,21 @@ turned a little to see which others it carries.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 
 import bpy
 import numpy as np
 from mathutils import Matrix
 
-from animcore.bodies.kinematics import INDEX, grounded, open_body_joints
+from animcore.bodies.kinematics import INDEX, grounded, open_body_joints, unknown_fingers
 from animcore.motion import Motion
 from animcore.retarget import bone_names
 from animcore.retarget.skeletons import Retarget, Skeleton
 
 from . import pose, rigs
+
+Sampled = Callable[[bpy.types.PoseBone], np.ndarray]
 
 _TRIAL = 0.2  # radians that a control is turned by
 _CARRIED = 0.4  # of a turn that has to arrive; some necks follow the chest by half
@@ -32,31 +35,75 @@ class Body:
     bones: tuple[str, ...]
     retarget: Retarget
     notes: tuple[str, ...]
+    left: frozenset[str] = frozenset()  # bones that somebody else moves
 
     @property
     def root(self) -> str | None:
-        """The bone that carries the character through the world."""
-        return self.bones[self.retarget.root] if self.retarget.root is not None else None
+        """The bone that carries the character through the world; None where it has none, or somebody else moves it."""
+        name = self.bones[self.retarget.root] if self.retarget.root is not None else None
+        return name if name not in self.left else None
 
     @property
     def moved(self) -> set[str]:
         """The bones that take part."""
-        return {self.bones[bone.index] for bone in self.retarget.bones}
+        return {self.bones[bone.index] for bone in self.retarget.bones} - self.left
+
+    def of(self, *joints: str) -> set[str]:
+        """Return the bones that stand for some joints."""
+        return {self.bones[bone.index] for bone in self.retarget.bones if bone.joint in joints}
+
+    def without(self, names: Iterable[str]) -> Body:
+        """Return the same body with some bones left to somebody else."""
+        return replace(self, left=self.left | frozenset(names))
+
+    def shown(self, motion: Motion) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return what the bones can show of a motion's body: (T, 55, 3) and, where it goes somewhere, (T, 3)."""
+        pose, way = self.retarget.from_bones(*self._on_bones(motion))
+        return pose, way if self.root is not None and motion.translation is not None else None
 
     def turns(self, motion: Motion) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """Return (T, 4) quaternions by bone from its rest, and (T, 3) the root's location, in the bones' own axes.
 
-        The motion's own tracks of head and neck stand in the place of the body's.
+        The motion's own tracks of head and neck stand in the place of the body's. Of a hand whose fingers are at 0 all
+        the time (strength of hands 0, files without hands) nothing is known: its fingers keep their pose.
         """
+        quaternions, location = self._on_bones(motion)
+        assert motion.body_pose is not None
+        moved = self.moved - self.of(*unknown_fingers(motion.body_pose))
+        return {name: quaternions[:, index] for index, name in enumerate(self.bones) if name in moved}, location
+
+    def _on_bones(self, motion: Motion) -> tuple[np.ndarray, np.ndarray]:
+        """(T, B, 4) quaternions of all bones, and (T, 3) the root's location."""
         poses = np.array(motion.body_pose)
         if motion.head_pose is not None:
             poses[:, INDEX["head"]], poses[:, INDEX["neck"]] = pose.split(
                 motion.head_pose, motion.neck_pose, has_head=True, has_neck=True
             )
         way = grounded(poses, motion.translation) if motion.translation is not None else None
-        quaternions, location = self.retarget.to_bones(poses, way)
-        moved = self.moved
-        return {name: quaternions[:, index] for index, name in enumerate(self.bones) if name in moved}, location
+        return self.retarget.to_bones(poses, way)
+
+
+def poses(
+    found: Body, armature: bpy.types.Object, turned: Sampled, placed: Sampled
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Undo `Body.turns`: return (T, 55, 3) axis-angle, and (T, 3) the way where there is a root that goes it.
+
+    Args:
+        found: the armature's body.
+        armature: whose bones are asked for.
+        turned: gives (T, 3) the axis-angle of a bone in its own axes.
+        placed: gives (T, 3) a bone's location.
+    """
+    bones = [armature.pose.bones[name] for name in found.bones]
+    turns = np.stack([pose.quaternions(turned(bone)) for bone in bones], 1)
+    location = np.zeros((len(turns), 3))
+    if found.root is not None:
+        root = armature.pose.bones[found.root]
+        location = placed(root)
+        if not root.bone.use_local_location:
+            location = location @ np.array(root.bone.matrix_local.to_3x3())
+    body, way = found.retarget.from_bones(turns, location)
+    return body, way if found.root is not None else None
 
 
 def read(armature: bpy.types.Object) -> Body | None:
@@ -76,9 +123,21 @@ def read(armature: bpy.types.Object) -> Body | None:
     to_engine[:3, :3] = rigs.character_axes(armature).T
     rest = np.stack([to_engine @ np.array(armature.data.bones[name].matrix_local) for name in names])
     target = Skeleton(tuple(names), tuple(place.get(above[name] or "", -1) for name in names), rest)
-    retarget = Retarget(target, found, open_body_joints())
+    retarget = Retarget(target, found, open_body_joints(), _points(armature) @ to_engine[:3, :3].T)
     root = armature.data.bones[names[retarget.root]] if retarget.root is not None else None
     return Body(tuple(names), retarget, (*found.lacks, *_root_notes(root), *_switch_notes(armature)))
+
+
+def _points(armature: bpy.types.Object) -> np.ndarray:
+    """(V, 3) the vertices at rest of the meshes that an armature moves, in its own axes."""
+    found = [np.zeros((0, 3))]
+    for mesh in bpy.context.scene.objects:
+        if mesh.type == "MESH" and any(one.type == "ARMATURE" and one.object == armature for one in mesh.modifiers):
+            own = np.empty(3 * len(mesh.data.vertices), np.float32)
+            mesh.data.vertices.foreach_get("co", own)
+            to_armature = np.array(armature.matrix_world.inverted_safe() @ mesh.matrix_world)
+            found.append(own.reshape(-1, 3) @ to_armature[:3, :3].T + to_armature[:3, 3])
+    return np.concatenate(found)
 
 
 def _turned_by(bone: bpy.types.Bone) -> str | None:

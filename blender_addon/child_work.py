@@ -12,16 +12,20 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
+from animcore.files import scene_sheet
 from animcore.motion import Motion
 from animcore.names import ARKIT, TONGUE
 from animcore.rates import exact_rate
 from animcore.retarget.profiles import find_bones
 
+from . import body as bodies
 from . import export, keys, readback, rigs, takes
 from .errors import AddonError
 from .export import Told
 
 Request = dict[str, Any]
+Sampled = Callable[[bpy.types.FCurve], NDArray[np.float64]]
+Keyed = dict[str, dict[int, bpy.types.FCurve]]
 
 # The first importer that this Blender has. That of FBX in 4.5 and later is another program than the exporter, and knows
 # that 23.976 is not 24; the older one counts frames at the whole number (see _frames_a_second).
@@ -36,6 +40,7 @@ _IMPORTERS: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
     ".abc": (("wm.alembic_import", {"set_frame_range": True, "as_background_job": False}),),
 }
 _BY_SECONDS = {".glb", ".gltf", ".vrm"}  # keys in seconds, which the importer multiplies by `fps` times `fps_base`
+_FEWEST = 8  # joints with keys that make a body
 _MOST_FRAMES = 1_000_000
 _ON_THE_GRID = 0.05  # of a frame that a key may be off its frame: Blender keeps frames as 32-bit floats
 _SAME = 1e-6  # weights of one shape on two meshes that are the same but for rounding
@@ -46,6 +51,22 @@ def describe(request: Request, _told: Told) -> dict[str, Any]:
     """Say what the character can do: the engine's shapes that it has, its bones by role, notes."""
     who, _ = _character(Path(request["character"]))
     return {"shapes": sorted(who.shape_names), "bones": sorted(who.bones), "notes": list(who.notes)}
+
+
+def embody(request: Request, _told: Told) -> dict[str, Any]:
+    """Write what the character's bones can show of a body, as curves; says which roles hang on it, and notes."""
+    who, _ = _character(Path(request["character"]))
+    found = bodies.read(who.armature) if who.armature is not None else None
+    if found is None or who.armature is None:
+        np.savez(request["path"])
+        return {"roles": [], "notes": ["no skeleton of a known kind: the body is not written"]}
+    motion = _motion(Path(request["motion"]), Fraction(*request["rate"]))
+    joints, notes = scene_sheet.told_joints(scene_sheet.whole_pose(motion), found.retarget.joints), list(found.notes)
+    if any(found.moved & own for own in keys.own_animation(who.armature).values()):
+        joints, notes = (), [*notes, "an animation of the body of its own, which stays"]
+    pose, way = found.shown(motion)
+    np.savez(request["path"], **scene_sheet.joint_curves(pose, way if joints else None, joints))
+    return {"roles": [role for role, name in who.bones.items() if name in found.moved], "notes": notes}
 
 
 def deliver(request: Request, told: Told) -> dict[str, Any]:
@@ -105,6 +126,7 @@ def read(request: Request, told: Told) -> dict[str, Any]:
 
 WORK: dict[str, Callable[[Request, Told], dict[str, Any]]] = {
     "describe": describe,
+    "embody": embody,
     "deliver": deliver,
     "probe": probe,
     "still": still,
@@ -202,6 +224,7 @@ def _motion(path: Path, rate: Fraction) -> Motion:
         arkit=weights(ARKIT),
         tongue=weights(TONGUE) if any(name in curves for name in TONGUE) else None,
         **{name: values.astype(np.float32) for name, values in turning.items()},
+        **{name: curves[name].astype(np.float32) for name in ("body_pose", "translation") if name in curves},
     )
 
 
@@ -241,6 +264,7 @@ def _curves(who: rigs.Character, share: float) -> tuple[int, dict[str, NDArray[n
     curves = {name: _agreed(columns) for name, columns in found.items()}
     if who.armature is not None:
         curves |= _turning(who.armature, by_owner[who.armature], sampled)
+        curves |= _body(who.armature, by_owner[who.armature], sampled, last - first + 1)
     return first, curves
 
 
@@ -261,27 +285,57 @@ def _agreed(columns: list[NDArray[np.float64]]) -> NDArray[np.float64]:
 
 
 def _turning(
-    armature: bpy.types.Object,
-    curves: Iterable[bpy.types.FCurve],
-    sampled: Callable[[bpy.types.FCurve], NDArray[np.float64]],
+    armature: bpy.types.Object, curves: Iterable[bpy.types.FCurve], sampled: Sampled
 ) -> dict[str, NDArray[np.float64]]:
     """Axis-angle (T, 3) in the character's axes of the face's bones."""
-    axes = rigs.character_axes(armature)
-    keyed: dict[str, dict[int, bpy.types.FCurve]] = {}
-    for curve in curves:
-        keyed.setdefault(curve.data_path, {})[curve.array_index] = curve
+    axes, keyed = rigs.character_axes(armature), _by_path(curves)
     found = {}
     for role, name in find_bones([bone.name for bone in armature.data.bones])[1].items():
         bone = armature.pose.bones[name]
-        path = f'pose.bones["{bpy.utils.escape_identifier(name)}"].rotation_'
-        kind = {"QUATERNION": "quaternion", "AXIS_ANGLE": "axis_angle"}.get(bone.rotation_mode, "euler")
-        parts = keyed.get(path + kind)
-        if parts is None:
-            continue
-        columns = np.stack([sampled(parts[index]) for index in sorted(parts)], 1)
-        own = readback.axis_angles(columns, bone.rotation_mode)
-        found[f"{role}_pose"] = own @ (np.array(bone.bone.matrix_local.to_3x3()).T @ axes)
+        own = _own_turns(bone, keyed, sampled)
+        if own is not None:
+            found[f"{role}_pose"] = own @ (np.array(bone.bone.matrix_local.to_3x3()).T @ axes)
     return found
+
+
+def _body(
+    armature: bpy.types.Object, curves: Iterable[bpy.types.FCurve], sampled: Sampled, count: int
+) -> dict[str, NDArray[np.float64]]:
+    """The joints of a body whose bones are keyed, and its way, as curves of a sheet."""
+    found, keyed = bodies.read(armature), _by_path(curves)
+    if found is None:
+        return {}
+    turns = {name: _own_turns(armature.pose.bones[name], keyed, sampled) for name in found.bones}
+    silent = {bone.joint for bone in found.retarget.bones if turns[found.bones[bone.index]] is None}
+    joints = [joint for joint in found.retarget.joints if joint not in silent]
+    if len(joints) < _FEWEST:
+        return {}
+
+    def turned(bone: bpy.types.PoseBone) -> NDArray[np.float64]:
+        own = turns[bone.name]
+        return np.zeros((count, 3)) if own is None else own
+
+    def placed(bone: bpy.types.PoseBone) -> NDArray[np.float64]:
+        parts = keyed.get(readback.bone_path(bone.name) + "location", {})
+        return np.stack([sampled(parts[axis]) if axis in parts else np.zeros(count) for axis in range(3)], 1)
+
+    return scene_sheet.joint_curves(*bodies.poses(found, armature, turned, placed), joints)
+
+
+def _own_turns(bone: bpy.types.PoseBone, keyed: Keyed, sampled: Sampled) -> NDArray[np.float64] | None:
+    """(T, 3) axis-angle of a bone in its own axes; None where it is not keyed."""
+    kind = {"QUATERNION": "quaternion", "AXIS_ANGLE": "axis_angle"}.get(bone.rotation_mode, "euler")
+    parts = keyed.get(f"{readback.bone_path(bone.name)}rotation_{kind}")
+    if parts is None:
+        return None
+    return readback.axis_angles(np.stack([sampled(parts[index]) for index in sorted(parts)], 1), bone.rotation_mode)
+
+
+def _by_path(curves: Iterable[bpy.types.FCurve]) -> Keyed:
+    keyed: Keyed = {}
+    for curve in curves:
+        keyed.setdefault(curve.data_path, {})[curve.array_index] = curve
+    return keyed
 
 
 def _save_probes(

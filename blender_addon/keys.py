@@ -7,8 +7,13 @@ that a file can go from one version to another.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import json
+import re
+import secrets
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import bpy
@@ -16,10 +21,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 TAKE = "animcore_take"  # custom property of an action that Animcore made: the name of its take
+TAKE_ID = "animcore_take_id"  # custom property of an action: tells takes of one name apart; later ones sort behind
+SETTINGS = "animcore_settings"  # custom property of an action: what was asked of the engine, as JSON
+RATE = "animcore_rate"  # custom property of an action: the frame rate that its keys stand at, as two numbers
+OWNER = "animcore_owner"  # custom property of a data-block and of the actions that were made for it: a mark of its own
+OWNER_NAME = "animcore_owner_name"  # custom property of an action, for data-blocks that cannot keep a mark
 
 _BEZIER = 2  # Keyframe.interpolation as a number
+_LINEAR = 1
 _AUTO_CLAMPED = 4  # Keyframe.handle_left_type as a number: smooth, and never past a key
+_ALIGNED = 3
+_SAME_FRAME = 0.01  # frames; a key that is nearer stands on it
+_THIRD = 5e-3  # of a gap between keys; a handle that is nearer to a third of the way stands there
+_PARTS = (  # what a key consists of, for foreach_get
+    ("co", 2, np.float32), ("handle_left", 2, np.float32), ("handle_right", 2, np.float32),
+    ("handle_left_type", 1, np.int32), ("handle_right_type", 1, np.int32), ("interpolation", 1, np.int32),
+    ("easing", 1, np.int32), ("type", 1, np.int32), ("amplitude", 1, np.float32), ("period", 1, np.float32),
+    ("back", 1, np.float32),
+)  # fmt: skip
 _NAME_BYTES = 63  # of a data-block's name in Blender before 5.0
+_MOVES = 1e-4  # by which the keys of a curve differ that is more than a pose: radians or units
+_BONE = re.compile(r'pose\.bones\["(?P<name>.*)"\]\.(?:location|rotation_\w+)')
 
 
 @dataclass(frozen=True)
@@ -58,6 +80,59 @@ def assign(owner: bpy.types.ID, action: bpy.types.Action | None, slot: Any = Non
         data.action_slot = slot or next((one for one in action.slots if one.target_id_type == owner.id_type), None)
 
 
+def new_take_id() -> str:
+    """Return a name for a take that no other has; later ones sort behind earlier ones."""
+    return f"{time.time_ns():016x}-{secrets.token_hex(4)}"
+
+
+def mark(owner: bpy.types.ID, action: bpy.types.Action) -> None:
+    """Let an action know whose it is, whatever names are changed later."""
+    if OWNER not in owner:
+        owner[OWNER] = secrets.token_hex(8)
+    action[OWNER], action[OWNER_NAME] = owner[OWNER], owner_name(owner)
+
+
+def owner_name(owner: bpy.types.ID) -> str:
+    """Return the name that the user knows a data-block by: shapes go by the name of their mesh."""
+    return owner.user.name if isinstance(owner, bpy.types.Key) else owner.name
+
+
+def is_made_for(action: bpy.types.Action, owner: bpy.types.ID) -> bool:
+    """Whether the action of a take belongs to a data-block.
+
+    Actions from before marks were made are known by what they move.
+    """
+    if OWNER in action:
+        own = owner.get(OWNER)
+        return action[OWNER] == own if own is not None else action[OWNER_NAME] == owner_name(owner)
+    curve = next(iter(curves_of(action)), None)
+    try:
+        return curve is not None and owner.path_resolve(curve.data_path) is not None
+    except ValueError:
+        return False
+
+
+def take_id(action: bpy.types.Action) -> str:
+    """Return what tells the take of an action apart; those from before there was such a thing go by name and wish."""
+    return str(action.get(TAKE_ID) or f"{action[TAKE]}|{action.get(SETTINGS, '')}")
+
+
+def stored_rate(action: bpy.types.Action) -> Fraction | None:
+    """Return the frame rate that the keys of a take stand at; None where that is not known."""
+    found = action.get(RATE)
+    if found is None:
+        try:
+            found = json.loads(action.get(SETTINGS, "{}"))["fps"]
+        except (ValueError, KeyError, TypeError):
+            return None
+    return Fraction(int(found[0]), int(found[1]))
+
+
+def store_rate(action: bpy.types.Action, rate: Fraction) -> None:
+    """Keep the frame rate that the keys of a take stand at."""
+    action[RATE] = [rate.numerator, rate.denominator]
+
+
 def current_curves(owner: bpy.types.ID) -> list[bpy.types.FCurve]:
     """Return the F-curves that play on a data-block through its active action."""
     data = owner.animation_data
@@ -74,6 +149,40 @@ def curves_of(action: bpy.types.Action, slot: Any = None) -> list[bpy.types.FCur
     strips = [strip for layer in action.layers for strip in layer.strips]
     bags = (strip.channelbag(one) for strip in strips for one in slots)
     return [curve for bag in bags if bag is not None for curve in bag.fcurves]
+
+
+def own_animation(owner: bpy.types.ID) -> dict[str, set[str]]:
+    """Return the bones that actions of the user's move on a data-block: by the action's name, those it has keys for.
+
+    A pose that is keyed and held, as importers bring with a character, is no animation. Neither is a take.
+    """
+    found = {}
+    for action, slot in _playing(owner):
+        curves = [(match, curve) for curve in curves_of(action, slot) if (match := _BONE.fullmatch(curve.data_path))]
+        if TAKE not in action and any(_moves(curve) for _, curve in curves):
+            found[action.name] = {bpy.utils.unescape_identifier(match["name"]) for match, _ in curves}
+    return found
+
+
+def _playing(owner: bpy.types.ID) -> Iterator[tuple[bpy.types.Action, Any]]:
+    """The actions that are heard on a data-block, each with its slot: the active one and those of the NLA."""
+    data = owner.animation_data
+    if data is None:
+        return
+    if data.action is not None:
+        yield data.action, getattr(data, "action_slot", None)
+    for track in data.nla_tracks if data.use_nla else ():
+        for strip in track.strips if not track.mute else ():
+            if strip.action is not None and not strip.mute:
+                yield strip.action, getattr(strip, "action_slot", None)
+
+
+def _moves(curve: bpy.types.FCurve) -> bool:
+    if curve.mute or not len(curve.keyframe_points):
+        return False
+    points = np.empty(2 * len(curve.keyframe_points), np.float32)
+    curve.keyframe_points.foreach_get("co", points)
+    return bool(len(curve.modifiers) or np.ptp(points[1::2]) > _MOVES)
 
 
 def make_room(owner: bpy.types.ID, frames: tuple[int, int]) -> str | None:
@@ -94,7 +203,7 @@ def make_room(owner: bpy.types.ID, frames: tuple[int, int]) -> str | None:
     if action is not None:
         action.use_fake_user = True
         if TAKE not in action and current_curves(owner):
-            _push_down(data, action, slot, frames)
+            push_down(data, action, slot, frames)
             kept = action.name
     data.action = None
     data.action_blend_type, data.action_influence, data.action_extrapolation = "REPLACE", 1.0, "HOLD"
@@ -133,22 +242,45 @@ class Snapshot:
             self._action.use_fake_user = self._use_fake_user
 
 
-def _push_down(data: bpy.types.AnimData, action: bpy.types.Action, slot: Any, frames: tuple[int, int]) -> None:
+def strips_of(owner: bpy.types.ID) -> list[bpy.types.NlaStrip]:
+    """Return the NLA strips of a data-block."""
+    data = owner.animation_data
+    return [strip for track in data.nla_tracks for strip in track.strips] if data is not None else []
+
+
+def remove_strips(owner: bpy.types.ID, actions: Sequence[bpy.types.Action]) -> None:
+    """Take actions off the NLA of a data-block, with the tracks that are empty then."""
+    data = owner.animation_data
+    for track in list(data.nla_tracks) if data is not None else ():
+        own = [strip for strip in track.strips if strip.action in actions]
+        for strip in own:
+            track.strips.remove(strip)
+        if own and not track.strips:
+            data.nla_tracks.remove(track)
+
+
+def place_strip(strip: bpy.types.NlaStrip, first: float, last: float) -> None:
+    """Let a strip play its action at the action's own times; with room for cycles and extrapolation to go on."""
+    strip.use_sync_length = False
+    strip.action_frame_start, strip.action_frame_end = first, last
+    strip.scale = 1.0
+    strip.frame_start, strip.frame_end = first, last
+
+
+def push_down(
+    data: bpy.types.AnimData, action: bpy.types.Action, slot: Any, frames: tuple[int, int], name: str = ""
+) -> None:
     """Put an action on an NLA track above the others, evaluated as it was while it was active."""
     first = min(frames[0], int(np.floor(action.frame_range[0])))
     last = max(frames[1], int(np.ceil(action.frame_range[1])), first + 1)
     blend, influence = data.action_blend_type, data.action_influence
     data.action = None
     track = data.nla_tracks.new()
-    track.name = action.name
+    track.name = name or action.name
     strip = track.strips.new(action.name, first, action)
     if slot is not None and hasattr(strip, "action_slot"):
         strip.action_slot = slot
-    # with the action's own times, and wide enough for cycles and extrapolation to go on
-    strip.use_sync_length = False
-    strip.action_frame_start, strip.action_frame_end = first, last
-    strip.scale = 1.0
-    strip.frame_start, strip.frame_end = first, last
+    place_strip(strip, first, last)
     strip.blend_type, strip.influence, strip.extrapolation = blend, influence, "HOLD"
     data.use_nla = True
 
@@ -180,7 +312,113 @@ def _write(curves: Any, groups: Any, first_frame: int, channel: Channel) -> None
     curve.update()  # computes the handles
 
 
-def remove_actions(actions: Iterable[bpy.types.Action]) -> None:
-    """Remove actions of a take that failed."""
-    for action in actions:
-        bpy.data.actions.remove(action)
+def sampled(curves: Sequence[bpy.types.FCurve | None], frames: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return (T, C) the values of curves on frames (T,); NaN where there is no curve.
+
+    Curves with a key on each of these frames, and those that `set_points` wrote, are computed in one piece, which is a
+    hundred times faster than to ask Blender for each frame.
+    """
+    values = np.full((len(frames), len(curves)), np.nan)
+    for column, curve in enumerate(curves):
+        if curve is not None:
+            places = points(curve)
+            if len(places) == len(frames) and np.abs(places[:, 0] - frames).max(initial=0.0) < _SAME_FRAME:
+                values[:, column] = places[:, 1]
+            elif (plain := _plain(curve, places, frames)) is not None:
+                values[:, column] = plain
+            else:
+                values[:, column] = [curve.evaluate(frame) for frame in frames]
+    return values
+
+
+def _plain(
+    curve: bpy.types.FCurve, places: NDArray[np.float32], frames: NDArray[np.float64]
+) -> NDArray[np.float64] | None:
+    """(T,) values of a curve whose keys are joined by lines or by cubics over time; None for other curves."""
+    count = len(places)
+    if count < 2 or curve.modifiers or curve.extrapolation != "CONSTANT":
+        return None
+    kinds = np.empty(count, np.int32)
+    curve.keyframe_points.foreach_get("interpolation", kinds)
+    where, height = places.astype(np.float64).T
+    if (kinds == _LINEAR).all():
+        return np.interp(frames, where, height)
+    left, right = np.empty((2, 2 * count), np.float32)
+    curve.keyframe_points.foreach_get("handle_left", left)
+    curve.keyframe_points.foreach_get("handle_right", right)
+    left, right = left.reshape(-1, 2)[1:].astype(np.float64), right.reshape(-1, 2)[:-1].astype(np.float64)
+    gaps = np.diff(where)
+    off = np.maximum(np.abs(right[:, 0] - where[:-1] - gaps / 3.0), np.abs(where[1:] - left[:, 0] - gaps / 3.0))
+    if not (kinds == _BEZIER).all() or (gaps <= 0).any() or (off > _THIRD * np.maximum(gaps, 1.0)).any():
+        return None
+    piece = np.clip(np.searchsorted(where, frames, "right") - 1, 0, count - 2)
+    t = np.clip((frames - where[piece]) / gaps[piece], 0.0, 1.0)
+    rest = 1.0 - t
+    ends = rest**3 * height[piece] + t**3 * height[piece + 1]
+    result: NDArray[np.float64] = ends + 3.0 * rest * t * (rest * right[piece, 1] + t * left[piece, 1])
+    return result
+
+
+def points(curve: bpy.types.FCurve) -> NDArray[np.float32]:
+    """Return (K, 2) frames and values of the keys of a curve."""
+    places = np.empty(2 * len(curve.keyframe_points), np.float32)
+    curve.keyframe_points.foreach_get("co", places)
+    return places.reshape(-1, 2)
+
+
+def set_points(
+    curve: bpy.types.FCurve,
+    frames: NDArray[np.float64],
+    values: NDArray[np.float64],
+    slopes: NDArray[np.float64] | None = None,
+    *,
+    linear: bool = False,
+) -> None:
+    """Give a curve other keys (K,).
+
+    Args:
+        curve: the curve; its modifiers, colour, lock and group stay.
+        frames: of the keys, rising.
+        values: of the keys.
+        slopes: change of the value a frame at each key; smooth keys that never pass a neighbour where there are none.
+        linear: straight lines between the keys.
+    """
+    keyframes = curve.keyframe_points
+    if len(keyframes) != len(frames):
+        keyframes.clear()
+        keyframes.add(len(frames))
+    keyframes.foreach_set("co", np.stack([frames, values], 1).astype(np.float32).ravel())
+    keyframes.foreach_set("interpolation", np.full(len(frames), _LINEAR if linear else _BEZIER, np.int32))
+    kind = _AUTO_CLAMPED if slopes is None else _ALIGNED
+    gaps = np.diff(frames) / 3.0  # handles at a third of the way: the curve is then a cubic over time
+    for side, way in (("left", -np.r_[gaps[:1], gaps]), ("right", np.r_[gaps, gaps[-1:]])):
+        keyframes.foreach_set(f"handle_{side}_type", np.full(len(frames), kind, np.int32))
+        if slopes is not None:
+            handles = np.stack([frames + way, values + way * slopes], 1)
+            keyframes.foreach_set(f"handle_{side}", handles.astype(np.float32).ravel())
+    curve.update()
+
+
+def move_points(curve: bpy.types.FCurve, origin: float, to: float, factor: float) -> None:
+    """Move the keys of a curve in time: frame `origin` goes to `to`, and what is around it is stretched."""
+    for name in ("handle_left", "handle_right", "co"):
+        places = np.empty(2 * len(curve.keyframe_points), np.float32)
+        curve.keyframe_points.foreach_get(name, places)
+        places[0::2] = to + (places[0::2].astype(np.float64) - origin) * factor
+        curve.keyframe_points.foreach_set(name, places)
+    curve.update()
+
+
+def copy_curve(curve: bpy.types.FCurve, action: bpy.types.Action) -> None:
+    """Put a curve with all its keys into an action that `make_action` made."""
+    bag = next(strip.channelbags[0] for strip in action.layers[0].strips) if hasattr(action, "layers") else action
+    made = bag.fcurves.new(curve.data_path, index=curve.array_index)
+    made.keyframe_points.add(len(curve.keyframe_points))
+    for name, size, kind in _PARTS:
+        values = np.empty(size * len(curve.keyframe_points), kind)
+        curve.keyframe_points.foreach_get(name, values)
+        made.keyframe_points.foreach_set(name, values)
+    made.extrapolation = curve.extrapolation
+    if curve.group is not None:
+        made.group = bag.groups.get(curve.group.name) or bag.groups.new(curve.group.name)
+    made.update()

@@ -106,6 +106,24 @@ def bone_motions(found: FaceMap, values: NDArray[np.float64]) -> dict[str, BoneM
     return motions
 
 
+def share_of(channel: face.Channel, what: str, axis: int, turned: NDArray[np.float64], unit: float) -> float:
+    """How far a channel is raised by a unit of a bone's own rotation about, or location along, one of its axes.
+
+    Args:
+        channel: of a map; one that does not move the bone in this way is not raised.
+        what: the bone's property, `location` or one of its rotations.
+        axis: 0..2, of the bone.
+        turned: (3, 3) whose columns are the character's axes in the bone's.
+        unit: distance between the outer eye corners in the units of the location.
+    """
+    part, own = _part(channel)
+    if part.endswith("move") != (what == "location"):
+        return 0.0
+    if part.startswith("own"):
+        return float(own == axis)
+    return float(turned[axis, own]) / (unit if part == "move" else 1.0) if part else 0.0
+
+
 def _part(channel: face.Channel) -> tuple[str, int]:
     """Which attribute of `BoneMotion` a channel adds to, and its axis."""
     if channel.kind == "bone":

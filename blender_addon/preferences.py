@@ -28,6 +28,7 @@ class AnimcorePreferences(bpy.types.AddonPreferences):
         row = column.row()
         row.operator("animcore.check_engine", icon="CHECKMARK")
         row.operator("animcore.copy_report", text="Copy Log", icon="COPYDOWN")
+        row.operator("animcore.open_log", icon="TEXT")
         if session.engine_note:
             column.label(text=session.engine_note, translate=False)
 

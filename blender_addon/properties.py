@@ -3,11 +3,14 @@
 Blender reads the annotations of these classes as values, so this module does not postpone them.
 """
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import bpy
 
 from animcore.files import FORMATS
+from animcore.finish.polish import FURTHEST, SMOOTHEST, STRONGEST
 from animcore.names import EMOTIONS, REGIONS, STYLES
 
 
@@ -18,6 +21,10 @@ def _strength(label: str, text: str) -> Any:
     )
 
 
+def _speaks(_settings: bpy.types.PropertyGroup, candidate: bpy.types.Object) -> bool:
+    return candidate.type == "SPEAKER"
+
+
 def _is_character(_settings: bpy.types.PropertyGroup, candidate: bpy.types.Object) -> bool:
     return candidate.type in {"MESH", "ARMATURE", "EMPTY"}
 
@@ -26,6 +33,105 @@ def _is_character(_settings: bpy.types.PropertyGroup, candidate: bpy.types.Objec
 # what one does with the settings is therefore functions of this module, and the choice is not narrowed there.
 _MODULE_42 = bpy.app.version < (4, 5, 0) and not bpy.app.binary_path
 _NARROWED = {} if _MODULE_42 else {"poll": _is_character}
+_SPEAKERS = {} if _MODULE_42 else {"poll": _speaks}
+
+
+class AnimcoreTrack(bpy.types.PropertyGroup):
+    """A line of the list of a character's tracks; `name` is the track."""
+
+    target: bpy.props.StringProperty(name="Target", description="What moves for this track", options=set())
+    is_bone: bpy.props.BoolProperty(name="Bone", description="Whether it is the role of a bone", options=set())
+    corrected: bpy.props.BoolProperty(name="Corrected", description="Whether you have chosen it", options=set())
+
+
+def _get_row(settings: bpy.types.PropertyGroup) -> int:
+    from . import take_list  # which needs this module
+
+    return take_list.playing_row(settings)
+
+
+def _set_row(settings: bpy.types.PropertyGroup, row: int) -> None:
+    from . import take_list
+
+    take_list.show_row(settings, row)
+
+
+_TAKE_ROW = {} if _MODULE_42 else {"get": _get_row, "set": _set_row}
+
+
+_held: list[bool] = []  # not empty while sliders are set without their curves
+
+
+@contextlib.contextmanager
+def held_curves() -> Iterator[None]:
+    """Let the sliders of a polish be set while the curves stay as they are."""
+    _held.append(True)
+    try:
+        yield
+    finally:
+        _held.pop()
+
+
+def _on_curves(polish: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
+    """A slider of the polish was moved: the curves follow."""
+    from . import take_list  # which needs this module
+
+    if not _held:
+        take_list.follow_polish(context.scene, polish.id_data)
+
+
+# In the module bpy 4.2 the sliders work through the operators alone.
+_LIVE = {} if _MODULE_42 else {"update": _on_curves}
+
+
+def _touches() -> dict[str, Any]:
+    """Smoothing, exaggeration and timing of every region."""
+    made = {}
+    for region in REGIONS:
+        made[f"{region}_smoothing"] = bpy.props.FloatProperty(
+            name="Smoothing (ms)", description=f"Milliseconds over which the curves of {region} are averaged",
+            min=0.0, max=SMOOTHEST, soft_max=120.0, precision=0, options=set(), **_LIVE,
+        )  # fmt: skip
+        made[f"{region}_exaggeration"] = bpy.props.FloatProperty(
+            name="Exaggeration", description=f"How far the curves of {region} go from rest; 1 is as they were made",
+            default=1.0, min=0.0, max=STRONGEST, soft_max=2.0, options=set(), **_LIVE,
+        )  # fmt: skip
+        made[f"{region}_offset"] = bpy.props.FloatProperty(
+            name="Offset (ms)", description=f"Milliseconds that the curves of {region} come later; earlier below 0",
+            min=-FURTHEST, max=FURTHEST, soft_min=-250.0, soft_max=250.0, precision=0, options=set(), **_LIVE,
+        )  # fmt: skip
+    return made
+
+
+class AnimcorePolish(bpy.types.PropertyGroup):
+    """The polish of a take, kept with its first action. None of it is animatable: the curves are what is animated."""
+
+    __annotations__ = {
+        "keys_per_second": bpy.props.FloatProperty(
+            name="Keys per Second",
+            description="Keys of each moving curve, on average; lips that close still close. 0: a key on every frame",
+            min=0.0, max=60.0, soft_max=24.0, precision=1, options=set(), **_LIVE,
+        ),
+        "key_kind": bpy.props.EnumProperty(
+            name="Keys",
+            items=(("BEZIER", "Bezier", "Smooth keys with handles"), ("LINEAR", "Linear", "Straight lines")),
+            options=set(), **_LIVE,
+        ),
+        "edits": bpy.props.FloatProperty(
+            name="My Edits",
+            description="How much of what was changed by hand shows; 0 shows the take as it was generated",
+            default=1.0, min=0.0, max=1.0, subtype="FACTOR", options=set(), **_LIVE,
+        ),
+        "edits_mode": bpy.props.EnumProperty(
+            name="On a New Take",
+            items=(
+                ("ADD", "Add", "My edits are as far from the new take as they were from this one"),
+                ("REPLACE", "Replace", "The new take goes where I put the curves, with soft ends"),
+            ),
+            options=set(),
+        ),
+        **_touches(),
+    }  # fmt: skip
 
 
 class AnimcoreSettings(bpy.types.PropertyGroup):
@@ -50,6 +156,75 @@ class AnimcoreSettings(bpy.types.PropertyGroup):
         name="Collection",
         description="The collection that holds the character's meshes and its armature",
         type=bpy.types.Collection,
+    )
+
+    track_shape: bpy.props.StringProperty(
+        name="Shape", description="The shape that the chosen track is to move", options=set()
+    )
+    track_bone: bpy.props.StringProperty(
+        name="Bone", description="The bone that is to have the chosen role", options=set()
+    )
+
+    voice_from: bpy.props.EnumProperty(
+        name="Voice from",
+        description="Where the voice comes from",
+        items=(
+            ("FILE", "File", "A sound or film file", "FILE_SOUND", 0),
+            ("STRIPS", "Strips", "Sound strips of the sequencer: several make one performance", "SEQ_SEQUENCER", 1),
+            ("SPEAKER", "Speaker", "The sound of a speaker in the scene", "SPEAKER", 2),
+        ),
+        options=set(),
+    )
+    strips: bpy.props.StringProperty(
+        name="Strips", description="The names of the sound strips, one a line", options=set()
+    )
+    speaker: bpy.props.PointerProperty(
+        name="Speaker",
+        description="The speaker that the voice comes from",
+        type=bpy.types.Object,
+        **_SPEAKERS,
+    )
+    offset: bpy.props.IntProperty(
+        name="Offset (ms)",
+        description="Milliseconds that the face is later than the sound; below 0 it is earlier",
+        min=-10_000,
+        max=10_000,
+        soft_min=-500,
+        soft_max=500,
+        options=set(),
+    )
+    scope: bpy.props.EnumProperty(
+        name="Perform",
+        description="How much of the voice is performed",
+        items=(
+            ("WHOLE", "Whole", "The whole voice", 0),
+            ("RANGE", "Marked Range", "The preview range, or what lies between selected timeline markers", 1),
+        ),
+        options=set(),
+    )
+    transcript_text: bpy.props.PointerProperty(
+        name="Transcript",
+        description="A text block with the words that are said; [joy 0.7] in it sets an emotion from there on",
+        type=bpy.types.Text,
+    )
+    transcript_file: bpy.props.StringProperty(
+        name="Transcript File",
+        description="A file with the words that are said: .txt, .srt, .vtt or .TextGrid",
+        subtype="FILE_PATH",
+        options=set(),
+    )
+    use_markers: bpy.props.BoolProperty(
+        name="Emotion Markers",
+        description="Timeline markers named like joy 0.7 key emotions, which blend from one to the next",
+        default=True,
+        options=set(),
+    )
+
+    show_waveform: bpy.props.BoolProperty(
+        name="Waveform",
+        description="Draw the voice, its words and phonemes over timeline and dope sheet",
+        default=True,
+        options=set(),
     )
 
     audio: bpy.props.StringProperty(
@@ -80,6 +255,23 @@ class AnimcoreSettings(bpy.types.PropertyGroup):
         ],
         default={"livelink"},
         options={"ENUM_FLAG"},
+    )
+
+    keep_edits: bpy.props.BoolProperty(
+        name="Keep My Edits",
+        description="A new take starts with what was changed by hand on the one before it, and with its polish",
+        default=True,
+        options=set(),
+    )
+    take_before: bpy.props.StringProperty(
+        name="Other Take", description="The take that was shown before, which A/B goes back to", options=set()
+    )
+    take_row: bpy.props.IntProperty(name="Take", description="The take that plays", options=set(), **_TAKE_ROW)
+    polish_region: bpy.props.EnumProperty(
+        name="Region",
+        description="The part of the performance that is polished",
+        items=[(name, name.capitalize(), "", number) for number, name in enumerate(REGIONS)],
+        options=set(),
     )
 
     seed: bpy.props.IntProperty(
@@ -125,6 +317,16 @@ class AnimcoreSettings(bpy.types.PropertyGroup):
 def of(scene: bpy.types.Scene) -> AnimcoreSettings:
     """Return Animcore's settings of a scene."""
     return scene.animcore
+
+
+def set_polish(action: bpy.types.Action, source: bpy.types.Action | None) -> None:
+    """Set the sliders of an action's polish as those of another, or back; the curves stay as they are."""
+    with held_curves():
+        for name in set(action.animcore.bl_rna.properties.keys()) - {"rna_type", "name"}:
+            if source is None:
+                action.animcore.property_unset(name)
+            else:
+                setattr(action.animcore, name, getattr(source.animcore, name))
 
 
 def root(settings: AnimcoreSettings) -> bpy.types.Object | bpy.types.Collection | None:

@@ -12,15 +12,19 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
+from animcore.bodies.kinematics import INDEX
 from animcore.errors import InputError
 from animcore.motion import Motion
 from animcore.names import ARKIT, TONGUE
 
+from . import body as bodies
 from . import keys, maps, pose, rigs
 from .errors import AddonError
 from .rates import exact_rate
 
 FloatArray = NDArray[np.float32]
+_FEWEST = 8  # bones with keys that make a body
+
 Curves = Mapping[tuple[str, int], bpy.types.FCurve]
 
 
@@ -88,9 +92,32 @@ def _poses(character: rigs.Character, frames: NDArray[np.int64]) -> dict[str, Fl
         local = _turns(bone, curves, frames)
         found[role] = pose.character_rotations(local, np.array(bone.bone.matrix_local.to_3x3()), axes)
     tracks = {f"{role}_pose": found[role] for role in ("jaw", "neck", "head") if role in found}
+    tracks |= _body(armature, curves, frames)
     if {"left_eye", "right_eye"} <= found.keys():
         tracks["eye_pose"] = np.stack([found["left_eye"], found["right_eye"]], 1)
     return {name: values.astype(np.float32) for name, values in tracks.items()}
+
+
+def _body(armature: bpy.types.Object, curves: Curves, frames: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
+    """The tracks of the body, where the take has keys of it: with head and neck as the chest carries them."""
+    keyed = {path for path, _ in curves}
+    found = bodies.read(armature) if len(keyed) >= _FEWEST else None
+    if found is None or sum(any(path.startswith(bone_path(name)) for path in keyed) for name in found.moved) < _FEWEST:
+        return {}
+
+    def placed(bone: bpy.types.PoseBone) -> NDArray[np.float64]:
+        path = f"{bone_path(bone.name)}location"
+        return np.stack([_sampled(curves.get((path, axis)), frames, bone.location[axis]) for axis in range(3)], 1)
+
+    poses, way = bodies.poses(found, armature, lambda bone: _turns(bone, curves, frames), placed)
+    tracks = {"body_pose": poses} | {f"{joint}_pose": poses[:, INDEX[joint]] for joint in ("neck", "head")
+                                     if joint in found.retarget.joints}  # fmt: skip
+    return tracks | ({"translation": way} if way is not None else {})
+
+
+def bone_path(name: str) -> str:
+    """The data path of a bone's properties, with the dot."""
+    return f'pose.bones["{bpy.utils.escape_identifier(name)}"].'
 
 
 def _turns(bone: bpy.types.PoseBone, curves: Curves, frames: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -98,7 +125,7 @@ def _turns(bone: bpy.types.PoseBone, curves: Curves, frames: NDArray[np.int64]) 
     what, size = {"QUATERNION": ("rotation_quaternion", 4), "AXIS_ANGLE": ("rotation_axis_angle", 4)}.get(
         bone.rotation_mode, ("rotation_euler", 3)
     )
-    path = f'pose.bones["{bpy.utils.escape_identifier(bone.name)}"].{what}'
+    path = bone_path(bone.name) + what
     still = getattr(bone, what)
     values = np.stack([_sampled(curves.get((path, axis)), frames, still[axis]) for axis in range(size)], 1)
     return axis_angles(values, bone.rotation_mode)

@@ -1,8 +1,13 @@
-"""Where the files that the extension carries lie: beside it in an installed zip, above it in a checkout. No bpy."""
+"""Where files lie: what the extension carries, beside it in a zip or above it in a checkout, and the user's own."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+
+import bpy
+
+from animcore.retarget import profiles
 
 from .errors import AddonError
 
@@ -31,3 +36,16 @@ def default_character() -> Path:
     if not path.is_file():
         raise AddonError(f"The default character ({path}) is missing; install the Animcore zip again.")
     return path
+
+
+def user_folder(name: str) -> Path:
+    """Return a folder of the user's own that outlives updates of the extension; it need not be there yet."""
+    if __package__ is not None and __package__.startswith("bl_ext."):
+        return Path(bpy.utils.extension_path_user(__package__, path=name))
+    return Path(bpy.utils.user_resource("CONFIG")) / "animcore" / name
+
+
+def tell_user_folder() -> None:
+    """Let the rig reader here and in the engine's process find the user's own profiles."""
+    os.environ.setdefault(profiles.USER_FOLDER, str(user_folder("rigs")))
+    profiles.read_again()

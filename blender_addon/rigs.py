@@ -7,7 +7,7 @@ Everything here is read afresh when it is needed: no reference to Blender's data
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 import bpy
@@ -20,7 +20,7 @@ from animcore.retarget.proposal import Entry, Proposal, from_profile, propose
 from animcore.retarget.reference import reference
 from animcore.retarget.sources import SOURCES
 
-from . import maps
+from . import corrections, maps
 from .errors import AddonError
 
 MARK = "animcore_character"  # custom property of the default character's armature or collection
@@ -108,7 +108,7 @@ def read(root: bpy.types.Object | bpy.types.Collection | None) -> Character:
         raise AddonError("No character is chosen; pick one, or press Add Default Character.")
     members = members_of(root)
     meshes = [member for member in members if member.type == "MESH"]
-    faces = tuple(face for mesh in _one_a_key(meshes) if (face := _face(mesh)) is not None)
+    faces = faces_of(meshes)
     armature = armature_of(members, [face.mesh for face in faces] or meshes)
     proposal = _proposal(faces, armature)
     found, confidence, missing = _map(root, proposal, faces)
@@ -118,9 +118,29 @@ def read(root: bpy.types.Object | bpy.types.Collection | None) -> Character:
     faces = tuple(face for one in faces if (face := _with_shapes(one, found)) is not None)
     _check_editable(faces)
     used = {name for channel in found.channels for owner, name in channel.targets if not owner}
-    bones, profile, bone_notes = _bones(armature, faces, used)
+    bones, profile, bone_notes = _bones(armature, faces, used, corrections.of(root).bones)
     notes = (*_shape_notes(faces), *missing, *bone_notes)
     return Character(root.name, faces, found, confidence, armature, bones, profile, notes)
+
+
+def proposed(root: bpy.types.Object | bpy.types.Collection) -> tuple[Proposal, dict[str, str]]:
+    """Return what names and the user's corrections say of a character, and its bones by role.
+
+    Raises:
+        AddonError: where it cannot be read.
+    """
+    members = members_of(root)
+    meshes = [member for member in members if member.type == "MESH"]
+    faces = faces_of(meshes)
+    armature, known = armature_of(members, meshes), corrections.of(root)
+    free = {(face.mesh.name, name) for face in faces for name in face.names}
+    bones = find_bones(armature.data.bones.keys())[1] if armature is not None else {}
+    return corrections.applied(_proposal(faces, armature), known, free), bones | dict(known.bones)
+
+
+def forget_names() -> None:
+    """Read the names of every rig anew: a profile was written."""
+    _proposed.cache_clear()
 
 
 def _proposal(faces: Iterable[Face], armature: bpy.types.Object | None) -> Proposal:
@@ -141,9 +161,11 @@ def _map(
 ) -> tuple[FaceMap | None, float, tuple[str, ...]]:
     """The map of the character, how sure it is, and what it cannot do; None where nobody would call it speech."""
     free = {(face.mesh.name, name) for face in faces for name in face.names}
-    measured = maps.stored(root)
+    measured, known = maps.stored(root), corrections.of(root)
     if measured is not None and maps.fits(measured, free):
+        measured = corrections.applied_to_map(measured, known)
         return measured, 1.0, measured.missing
+    proposal = corrections.applied(proposal, known, free)
     entries = [entry for one in proposal.entries if (entry := _free_part(one, free)) is not None]
     found = from_profile(replace(proposal, entries=tuple(entries))) if len(entries) >= _FEWEST else None
     if found is None or coverage(found.explained) < _LEAST:
@@ -250,6 +272,11 @@ def _one_a_key(meshes: Iterable[bpy.types.Object]) -> list[bpy.types.Object]:
     return list(by_key.values())
 
 
+def faces_of(meshes: Iterable[bpy.types.Object]) -> tuple[Face, ...]:
+    """Return what meshes have in shapes, whether a map has a use for them or not."""
+    return tuple(face for mesh in _one_a_key(meshes) if (face := _face(mesh)) is not None)
+
+
 def _face(mesh: bpy.types.Object) -> Face | None:
     """The shapes of one mesh, apart those that a driver or a locked channel holds; None where there are none."""
     key = mesh.data.shape_keys
@@ -313,7 +340,7 @@ def _why_no_face(
 
 def _all_held(name: str, held: list[str]) -> str:
     return (
-        f"{len(held)} face shapes of {name!r} have drivers or locked channels ({_few(held)}); remove or unlock them, "
+        f"{len(held)} face shapes of {name!r} have drivers or locked channels ({few(held)}); remove or unlock them, "
         "so that they can be keyed."
     )
 
@@ -345,22 +372,23 @@ def _shape_notes(faces: Iterable[Face]) -> list[str]:
     notes = []
     for face in faces:
         name = face.mesh.name
-        if driven := _of_speech(face.driven):
-            notes.append(f"{name}: {len(driven)} shapes have drivers and were left alone ({_few(driven)}).")
-        if locked := _of_speech(face.locked):
-            notes.append(f"{name}: {len(locked)} shapes are locked and were left alone ({_few(locked)}).")
+        if driven := of_speech(face.driven):
+            notes.append(f"{name}: {len(driven)} shapes have drivers and were left alone ({few(driven)}).")
+        if locked := of_speech(face.locked):
+            notes.append(f"{name}: {len(locked)} shapes are locked and were left alone ({few(locked)}).")
         if muted := [s for own in face.shapes.values() for s in own if face.key.key_blocks[s].mute]:
-            notes.append(f"{name}: {len(muted)} shapes are muted and will not be seen ({_few(muted)}).")
+            notes.append(f"{name}: {len(muted)} shapes are muted and will not be seen ({few(muted)}).")
     return notes
 
 
-def _of_speech(shapes: tuple[str, ...]) -> list[str]:
-    """Those of some shapes that the engine would have keyed: rigs drive many shapes of their own."""
+def of_speech(shapes: tuple[str, ...]) -> list[str]:
+    """Return those of some shapes that the engine would have keyed: rigs drive many shapes of their own."""
     known = matching.match(driving().shapes, shapes)
     return [name for own in known.values() for name in own]
 
 
-def _few(names: Iterable[str]) -> str:
+def few(names: Iterable[str]) -> str:
+    """Return some names in one line: the first three stand for more."""
     names = list(names)
     return ", ".join(names[:3]) + (" ..." if len(names) > 3 else "")
 
@@ -375,7 +403,7 @@ def armature_of(members: list[bpy.types.Object], meshes: list[bpy.types.Object])
 
 
 def _bones(
-    armature: bpy.types.Object | None, faces: tuple[Face, ...], used: set[str]
+    armature: bpy.types.Object | None, faces: tuple[Face, ...], used: set[str], chosen: Mapping[str, str]
 ) -> tuple[dict[str, str], str, list[str]]:
     """Bones by role, the profile's name and notes: without bones that the map moves, or whose work a shape does."""
     if armature is None:
@@ -383,12 +411,13 @@ def _bones(
     if not armature.is_editable:
         return {}, "", [f"The armature {armature.name!r} is linked without an override; head and eyes stay still."]
     profile, found = find_bones([bone.name for bone in armature.data.bones])
+    found = {role: name for role, name in (found | chosen).items() if name in armature.data.bones}
     notes = []
     bones = {}
     for role, name in found.items():
         if all(armature.pose.bones[name].lock_rotation):
             notes.append(f"The bone {name!r} is locked and was left alone.")
-        elif name not in used and not _moved_by_shapes(role, armature.data.bones[name], faces):
+        elif role in chosen or (name not in used and not _moved_by_shapes(role, armature.data.bones[name], faces)):
             bones[role] = name
     return bones, profile, notes
 

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from animcore.errors import AnimcoreError, InputError
 from animcore.motion import Motion
 
-from . import preferences, properties, rigs, takes
+from . import doctor, hearing, preferences, properties, rigs, takes, tracks, voice
 from .errors import AddonError
 from .jobs import Job, Jobs, State
 from .rates import exact_rate
@@ -45,7 +45,7 @@ class Order:
         scene: session number of the scene.
         root: session number of the object or collection that the character was chosen by.
         root_name: its name, for messages.
-        audio: the sound file as Blender keeps it.
+        voice: what the voice was chosen by.
         placement: where the take goes.
         folder: temporary folder for the engine's answer.
     """
@@ -53,7 +53,7 @@ class Order:
     scene: int
     root: int
     root_name: str
-    audio: str
+    voice: tuple[str, ...]
     placement: takes.Placement
     folder: Path
 
@@ -71,7 +71,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Seen:
-    """What the panel says of a character or a voice: which one, when, what was found, what is wrong, how sure it is."""
+    """What the panel says of a character: which one, when, what was found, what is wrong, how sure it is."""
 
     what: Any
     when: float
@@ -88,7 +88,7 @@ class Session:
     order: Order | None = None
     outcome: Outcome | None = None
     character: Seen | None = None
-    voice: Seen | None = None
+    findings: tuple[doctor.Finding, ...] | None = None
     engine_note: str = ""
     finish: Callable[[Job], None] | None = None
 
@@ -97,7 +97,8 @@ class Session:
         self.jobs.close()
         _drop_folder(self.order)
         self.order, self.outcome, self.finish, self.engine_note = None, None, None, ""
-        self.character, self.voice = None, None
+        self.character, self.findings = None, None
+        hearing.forget()
 
 
 session = Session()
@@ -108,7 +109,7 @@ def disabled_reason(scene: bpy.types.Scene) -> str:
     settings = properties.of(scene)
     if session.jobs.busy:
         return "A performance is being made already; wait for it or cancel it first"
-    if not settings.audio:
+    if not voice.chosen(scene):
         return "Choose a sound file with a voice first"
     if properties.root(settings) is None:
         return "Choose a character first, or add the default one"
@@ -116,24 +117,51 @@ def disabled_reason(scene: bpy.types.Scene) -> str:
 
 
 def character_seen(settings: properties.AnimcoreSettings) -> Seen:
-    """Say what there is to the chosen character; read at most every two seconds, since drawing must cost nothing."""
+    """Say what there is to the chosen character.
+
+    Reading a rig takes some milliseconds, and drawing must cost nothing: what is said of a character already is read
+    again by a timer, every two seconds at most.
+    """
     root, now, seen = properties.root(settings), time.monotonic(), session.character
     what = root.session_uid if root is not None else None
-    if seen is None or seen.what != what or now - seen.when > _GLANCE:
-        found, problem, certain = "", "", False
-        try:
-            if root is not None:
-                character = rigs.read(root)
-                found, certain = character.summary, not character.solved
-        except AnimcoreError as error:
-            problem = str(error)
-        seen = session.character = Seen(what, now, found, problem, certain)
+    if seen is None or seen.what != what:
+        return _look_at(root)
+    if now - seen.when > _GLANCE:
+        if bpy.app.background:
+            return _look_at(root)
+        if not bpy.app.timers.is_registered(_look_again):
+            bpy.app.timers.register(_look_again, first_interval=_INTERVAL)
     return seen
 
 
-def voice_seen(settings: properties.AnimcoreSettings) -> Seen | None:
-    """Say what the engine heard in the chosen file, if it was asked."""
-    return session.voice if session.voice is not None and session.voice.what == settings.audio else None
+def _look_at(root: bpy.types.Object | bpy.types.Collection | None) -> Seen:
+    """Read the character now."""
+    found, problem, certain = "", "", False
+    try:
+        if root is not None:
+            character = rigs.read(root)
+            found, certain = character.summary, not character.solved
+    except AnimcoreError as error:
+        problem = str(error)
+    what = root.session_uid if root is not None else None
+    session.character = Seen(what, time.monotonic(), found, problem, certain)
+    return session.character
+
+
+def _look_again() -> None:
+    """The timer of `character_seen`: draws anew only where something is another than it was."""
+    before = session.character
+    after = _look_at(properties.root(properties.of(bpy.context.scene)))
+    if before is None or (before.found, before.problem) != (after.found, after.problem):
+        _redraw()
+
+
+def examine(scene: bpy.types.Scene) -> tuple[doctor.Finding, ...]:
+    """Let the take doctor look at voice, scene and rig; the panel shows what was found."""
+    facts = hearing.facts(properties.of(scene))
+    who = doctor.patient(scene, facts, float(facts.get("duration", 0.0)))
+    session.findings = doctor.examine(who)
+    return session.findings
 
 
 def order_take(scene: bpy.types.Scene, *, name: str = "") -> Job:
@@ -142,26 +170,47 @@ def order_take(scene: bpy.types.Scene, *, name: str = "") -> Job:
     Raises:
         AddonError: where it cannot be made: what is wrong and what to do.
     """
+    settings = properties.of(scene)
+    said = voice.read(scene)
+    tracks.end_preview()
+    asked = voice.asked(scene, said)
+    placement = takes.Placement(said.start_frame, name or said.name, said.audio, asked, "span" in asked)
+    return _order(scene, placement, hearing.choice(settings))
+
+
+def order_again(scene: bpy.types.Scene, wish: dict[str, Any], name: str, start_frame: int) -> Job:
+    """Ask the engine for a performance by what is stored with a take, at the scene's frame rate.
+
+    Args:
+        scene: where it is written.
+        wish: what the engine was asked with: `audio` (a file) or `parts`, `direction` and what else.
+        name: of the take.
+        start_frame: the frame of the start of the sound.
+
+    Raises:
+        AddonError: where it cannot be made: what is wrong and what to do.
+    """
+    for path in [wish["audio"]] if "audio" in wish else [part["audio"] for part in wish["parts"]]:
+        if not Path(path).is_file():
+            raise AddonError(f"There is no file {path}; pick the sound again.")
+    rate = exact_rate(scene.render.fps, scene.render.fps_base)
+    asked = {**wish, "fps": [rate.numerator, rate.denominator]}
+    audio = wish.get("audio", "") if properties.of(scene).add_sound else ""
+    return _order(scene, takes.Placement(start_frame, name, audio, asked, "span" in asked), ("FILE", audio))
+
+
+def _order(scene: bpy.types.Scene, placement: takes.Placement, choice: hearing.Choice) -> Job:
+    """Check character and scene, and ask the engine for what the placement's settings say."""
     if session.jobs.busy:
         raise AddonError("A performance is being made already; wait for it or cancel it first.")
     settings = properties.of(scene)
-    if not settings.audio:
-        raise AddonError("No sound file is chosen; pick one under Voice.")
     _check_scene(scene)
-    audio = Path(bpy.path.abspath(settings.audio))
-    if not audio.is_file():
-        raise AddonError(f"There is no file {audio}; pick the sound again.")
     character = rigs.read(properties.root(settings))  # its error is better heard before the work than after it
     launch = preferences.launch()
-    rate = exact_rate(scene.render.fps, scene.render.fps_base)
-    direction = properties.direction(settings)
+    examine(scene)
     folder = Path(tempfile.mkdtemp(prefix="animcore-"))
-    asked = {"audio": str(audio), "fps": [rate.numerator, rate.denominator], "direction": direction}
-    placement = takes.Placement(
-        settings.start_frame, name or audio.stem, settings.audio if settings.add_sound else "", asked
-    )
-    root = properties.root(settings)
-    session.order = Order(scene.session_uid, root.session_uid, root.name, settings.audio, placement, folder)
+    root, asked = properties.root(settings), placement.settings
+    session.order = Order(scene.session_uid, root.session_uid, root.name, choice, placement, folder)
     session.outcome = None
     session.finish = _finish_take
     request = {"do": "generate", **asked, "out": str(folder / "take.npz")}
@@ -176,19 +225,35 @@ def order_take(scene: bpy.types.Scene, *, name: str = "") -> Job:
         raise
 
 
-def order_inspection(scene: bpy.types.Scene) -> Job:
-    """Ask the engine what it hears in the sound file.
+def order_inspection(scene: bpy.types.Scene, then: Callable[[], None] | None = None) -> Job:
+    """Ask the engine what it hears in the voice.
+
+    Args:
+        scene: the scene.
+        then: what is done when it has answered.
 
     Raises:
         AddonError: where there is none, or another job runs.
     """
-    settings = properties.of(scene)
-    audio = Path(bpy.path.abspath(settings.audio)) if settings.audio else None
-    if audio is None or not audio.is_file():
-        raise AddonError(f"There is no file {audio}; pick the sound again." if audio else "No sound file is chosen.")
-    what = settings.audio
-    job = session.jobs.begin(preferences.launch(), {"do": "inspect", "audio": str(audio)})
-    session.finish = lambda done: _finish_inspection(done, what)
+    said, what = voice.read(scene), hearing.choice(properties.of(scene))
+    folder = Path(tempfile.mkdtemp(prefix="animcore-"))
+    envelope = folder / "envelope.npz"
+    try:
+        request = {"do": "inspect", **said.asked, "envelope": str(envelope)}
+        job = session.jobs.begin(preferences.launch(), request)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+    def finish(done: Job) -> None:
+        try:
+            _finish_inspection(done, what, envelope)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        if then is not None and done.state is not State.CANCELLED:
+            then()
+
+    session.finish = finish
     return job
 
 
@@ -234,9 +299,10 @@ def cancel() -> None:
 
 
 def unwatch() -> None:
-    """Stop the timer."""
-    if bpy.app.timers.is_registered(_tick):
-        bpy.app.timers.unregister(_tick)
+    """Stop the timers."""
+    for timer in (_tick, _look_again):
+        if bpy.app.timers.is_registered(timer):
+            bpy.app.timers.unregister(timer)
 
 
 def _tick() -> float | None:
@@ -280,6 +346,8 @@ def _finish_take(job: Job) -> None:
         if job.state is State.FAILED:
             session.outcome = Outcome(True, job.message, report=job.report)
             return
+        if "facts" in job.answer:
+            hearing.keep(order.voice, job.answer)
         take = _write(order, Path(job.answer["motion"]))
         notes = (*map(str, job.answer.get("warnings", ())), *take.notes)
         session.outcome = Outcome(False, take.message, notes, take=take)
@@ -314,24 +382,11 @@ def _values(path: Path) -> NDArray[np.float64] | None:
     return found
 
 
-def _finish_inspection(job: Job, what: str) -> None:
+def _finish_inspection(job: Job, what: tuple[str, ...], envelope: Path) -> None:
     if job.state is State.FAILED:
-        session.voice = Seen(what, time.monotonic(), problem=job.message)
+        hearing.refuse(what, job.message)
     elif job.state is State.DONE:
-        warnings = " ".join(map(str, job.answer.get("warnings", ())))
-        session.voice = Seen(what, time.monotonic(), _facts_line(job.answer.get("facts", {})), warnings)
-
-
-def _facts_line(facts: dict[str, Any]) -> str:
-    """Say in one line what the engine heard."""
-    parts = []
-    if "duration" in facts:
-        parts.append(f"{facts['duration']:.1f} s")
-    if "sample_rate" in facts:
-        parts.append(f"{facts['sample_rate'] / 1000:g} kHz")
-    if "channels" in facts:
-        parts.append({1: "mono", 2: "stereo"}.get(facts["channels"], f"{facts['channels']} channels"))
-    return " · ".join(parts)
+        hearing.keep(what, job.answer, envelope)
 
 
 def push_undo(message: str) -> None:
@@ -387,6 +442,7 @@ def forget_order(*_args: Any) -> None:
     """Another file is opened: what was asked for the old one is cancelled."""
     unwatch()
     session.reset()
+    tracks.forget_preview()
 
 
 @bpy.app.handlers.persistent
@@ -394,6 +450,10 @@ def forget_outcome(*_args: Any) -> None:
     """After undo or redo the last message may no longer be true."""
     if session.outcome is not None and not session.outcome.failed:
         session.outcome = None
+    session.findings = session.character = None
+    window = bpy.context.window_manager
+    if len(window.animcore_tracks):
+        tracks.fill(window, properties.root(properties.of(bpy.context.scene)))
 
 
 HANDLERS = (

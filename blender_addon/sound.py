@@ -38,7 +38,7 @@ def place(scene: bpy.types.Scene, path: str, frame: int, length: int) -> tuple[b
     strips = strips_of(scene)
     same = [strip for strip in strips if strip.type == "SOUND" and _same_file(strip, path)]
     for strip in same:
-        if MARK not in strip and int(_start(strip)) == frame:
+        if MARK not in strip and int(content_start(strip)) == frame:
             return strip, False
     try:
         added = strips.new_sound(bpy.path.display_name_from_filepath(path), path, _free(scene, frame, length), frame)
@@ -51,17 +51,37 @@ def place(scene: bpy.types.Scene, path: str, frame: int, length: int) -> tuple[b
     return added, True
 
 
+def only(scene: bpy.types.Scene, path: str) -> None:
+    """Of the strips that Animcore added, let only those with this file sound; a take without a strip silences none."""
+    own = own_strips(scene)
+    if any(_same_file(strip, path) for strip in own):
+        for strip in own:
+            strip.mute = not _same_file(strip, path)
+
+
+def own_strips(scene: bpy.types.Scene) -> list[Any]:
+    """Return the strips that Animcore added to a scene's sequencer."""
+    if scene.sequence_editor is None:
+        return []
+    return [strip for strip in strips_of(scene) if strip.type == "SOUND" and MARK in strip]
+
+
+def move(strip: Any, frame: int) -> None:
+    """Let the content of a strip begin at a frame; Blender itself fits its length to the scene's rate."""
+    setattr(strip, "content_start" if hasattr(strip, "content_start") else "frame_start", frame)
+
+
 def _same_file(strip: Any, path: str) -> bool:
     return strip.sound is not None and bpy.path.abspath(strip.sound.filepath) == bpy.path.abspath(path)
 
 
-def _start(strip: Any) -> float:
-    """The frame at which a strip's content begins (renamed in Blender 5.2)."""
+def content_start(strip: Any) -> float:
+    """Return the frame at which a strip's content begins (renamed in Blender 5.2)."""
     return float(strip.content_start if hasattr(strip, "content_start") else strip.frame_start)
 
 
-def _extent(strip: Any) -> tuple[int, int]:
-    """The frames a strip covers, the last one excluded (renamed in Blender 5.2)."""
+def span(strip: Any) -> tuple[int, int]:
+    """Return the frames a strip covers, the last one excluded (renamed in Blender 5.2)."""
     if hasattr(strip, "left_handle"):
         return int(strip.left_handle), int(strip.right_handle)
     return int(strip.frame_final_start), int(strip.frame_final_end)
@@ -69,8 +89,19 @@ def _extent(strip: Any) -> tuple[int, int]:
 
 def _free(scene: bpy.types.Scene, frame: int, length: int) -> int:
     """The lowest channel with nothing in it from `frame` on for `length` frames, which is not locked."""
-    extents = [(strip.channel, *_extent(strip)) for strip in strips_of(scene)]
+    extents = [(strip.channel, *span(strip)) for strip in strips_of(scene)]
     taken = {channel for channel, first, end in extents if first < frame + length and end > frame}
     channels = scene.sequence_editor.channels
     locked = {index for index in _CHANNELS if index < len(channels) and (channels[index].lock or channels[index].mute)}
     return next((index for index in _CHANNELS if index not in taken | locked), _CHANNELS[-1])
+
+
+def is_muted(scene: bpy.types.Scene, strip: Any) -> bool:
+    """Whether nothing of a strip is heard: it is muted, its channel is, or its volume is 0."""
+    return strip.mute or scene.sequence_editor.channels[strip.channel].mute or strip.volume == 0.0
+
+
+def unmute(scene: bpy.types.Scene, strip: Any) -> None:
+    """Let a strip be heard."""
+    strip.mute = scene.sequence_editor.channels[strip.channel].mute = False
+    strip.volume = strip.volume or 1.0

@@ -13,6 +13,9 @@ import bpy
 from mathutils import Vector
 
 STAGE = "Animcore Stage"
+PORTRAIT, MEDIUM, WHOLE = "portrait", "medium", "whole"
+# what a camera looks at: how far under the face, and how high the picture, both in head heights
+_FRAMINGS = {PORTRAIT: (0.20, 1.80), MEDIUM: (1.35, 4.3)}
 BACKDROP_COLOUR = (0.50, 0.49, 0.48)
 # place from the face in head heights (X the character's left, Y behind, Z up), size in head heights, watts, colour
 _LIGHTS = (
@@ -27,7 +30,7 @@ def set_stage(
     character_objects: Iterable[bpy.types.Object],
     samples: int = 24,
     turn: float = 0.0,
-    full_body: bool = False,
+    framing: str = PORTRAIT,
 ) -> bpy.types.Object:
     """Light and frame a character that faces -Y, choose Cycles with few denoised samples, and return the camera.
 
@@ -36,7 +39,7 @@ def set_stage(
         character_objects: the character's objects; an armature with a bone named `head` among them is looked at best.
         samples: Cycles samples a pixel.
         turn: degrees that the camera walks around the character, towards the character's left.
-        full_body: frame the whole figure instead of head and shoulders.
+        framing: `PORTRAIT` for head and shoulders, `MEDIUM` from the hips up, `WHOLE` for the whole figure.
     """
     objects = list(character_objects)
     low, high = _bounds(objects)
@@ -46,14 +49,25 @@ def set_stage(
         _add_light(stage, name, face + size * Vector(place), face, size, width, power, colour)
     _add_backdrop(stage, face, low.z, size)
     _set_world(scene)
-    if full_body:
-        centre, span = (low + high) / 2, (high.z - low.z) * 1.12
-    else:
-        centre, span = face - Vector((0, 0, 0.20 * size)), 1.80 * size
-    camera = _add_camera(stage, centre, span, math.radians(turn), scene)
+    camera = add_camera(scene, objects, turn, framing)
     scene.camera = camera
     _set_render(scene, samples)
     return camera
+
+
+def add_camera(
+    scene: bpy.types.Scene, character_objects: Iterable[bpy.types.Object], turn: float = 0.0, framing: str = PORTRAIT
+) -> bpy.types.Object:
+    """Add one more camera to a stage that is set, and return it; arguments as of `set_stage`."""
+    objects = list(character_objects)
+    low, high = _bounds(objects)
+    face, size = _face(objects, low, high)
+    if framing == WHOLE:
+        centre, span = (low + high) / 2, (high.z - low.z) * 1.12
+    else:
+        lower, height = _FRAMINGS[framing]
+        centre, span = face - Vector((0, 0, lower * size)), height * size
+    return _add_camera(scene.collection.children[STAGE], centre, span, math.radians(turn), scene)
 
 
 def _bounds(objects: list[bpy.types.Object]) -> tuple[Vector, Vector]:

@@ -16,15 +16,18 @@ from typing import Any
 import bpy
 import numpy as np
 
+from animcore.bodies.kinematics import FINGERS
 from animcore.errors import AnimcoreError
 from animcore.motion import Motion
 from animcore.retarget.face import FaceMap
 from animcore.retarget.profiles import driving
 
-from . import body, keys, maps, pose, rigs, sound
+from . import body as bodies
+from . import keys, maps, meaning, polish, pose, properties, ranges, rigs, sound, waveform
 from .errors import AddonError
 from .keys import Channel
 from .rates import exact_rate
+from .record import Record
 
 _EYES = ("left_eye", "right_eye")
 
@@ -38,12 +41,19 @@ class Placement:
         name: what the take is called, usually after its sound file.
         audio: the sound file as Blender should keep it, or empty for a take without a strip.
         settings: what was asked of the engine; it is stored with the take.
+        within: only a marked range is new; the take that plays goes on around it.
     """
 
     start_frame: int
     name: str
     audio: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
+    within: bool = False
+
+    @property
+    def has_hands(self) -> bool:
+        """Whether hands were asked for; otherwise fingers keep the pose that the user gave them."""
+        return self.settings.get("direction", {}).get("strengths", {}).get("hands") != 0
 
 
 @dataclass(frozen=True)
@@ -96,7 +106,8 @@ def apply(
     notes = list(character.notes)
     with ExitStack() as undo:
         notes += _own_shapes(character, undo)
-        work = list(_work(character, motion, values))
+        body = _body(character, motion, placement, notes)
+        work = list(channels_of(character, motion, values, body))
         if not work:
             raise AddonError(f"Nothing of {character.name!r} could be keyed; choose another character.")
         for owner, _ in work:
@@ -104,16 +115,22 @@ def apply(
                 raise AddonError(
                     f"A strip of {owner.name!r} is being tweaked in the NLA editor; press Tab there and generate again."
                 )
-        notes += _body_notes(character, motion)
-        actions = []
+        if placement.within:
+            work, first, last = ranges.joined(work, first, last, rate)
+        actions, ident, kept = [], keys.new_take_id(), []
         for owner, channels in work:
-            name = _action_name(placement.name, owner, len(work))
+            name = action_name(placement.name, owner, len(work))
             action = keys.make_action(owner, name, first, channels)
             undo.callback(bpy.data.actions.remove, action)
-            _describe(action, placement)
+            _describe(action, placement, motion, ident)
+            kept += _layers(scene, character, owner, action, channels, motion, placement, first, notes)
             actions.append(action)
+        if kept:
+            notes.append(f"Your edits were kept: {', '.join(dict.fromkeys(kept))}.")
         _put_into_scene(scene, work, actions, (first, last), notes, undo)
         notes += _show(character)
+        for (owner, _), action in zip(work, actions, strict=True):
+            keys.mark(owner, action)
         undo.pop_all()  # nothing failed: nothing is taken back
     if placement.audio:
         notes += _add_sound(scene, placement, motion)
@@ -123,28 +140,42 @@ def apply(
         actions=tuple(action.name for action in actions),
         first_frame=first,
         last_frame=last,
-        key_count=sum(len(channels) for _, channels in work) * motion.frame_count,
+        key_count=sum(len(channels) for _, channels in work) * (last - first + 1),
         shape_count=len(
             {name for face in character.faces for _, name in maps.shapes_of(character.map, face.mesh.name)}
         ),
-        bones=tuple(character.bones.values()) if motion_has_poses(motion) else (),
+        bones=_keyed_bones(character, work),
         notes=tuple(dict.fromkeys(notes)),
     )
 
 
-def _body_notes(character: rigs.Character, motion: Motion) -> tuple[str, ...]:
-    """What the user should know of the body's motion."""
+def _body(character: rigs.Character, motion: Motion, placement: Placement, notes: list[str]) -> bodies.Body | None:
+    """The bones that a motion's body moves: without those that the user's own animation does; says so in the notes."""
     if motion.body_pose is None:
-        return ()
-    found = body.read(character.armature) if character.armature is not None else None
-    return (
-        found.notes if found is not None else ("The character has no skeleton of a known kind: its body stands still.",)
+        return None
+    found = bodies.read(character.armature) if character.armature is not None else None
+    if found is None:
+        notes.append("The character has no skeleton of a known kind: its body stands still.")
+        return None
+    assert character.armature is not None
+    notes += found.notes
+    found = found if placement.has_hands else found.without(found.of(*FINGERS["left"], *FINGERS["right"]))
+    face = found.of("head", "neck") if motion.head_pose is not None else set()
+    for name, own in keys.own_animation(character.armature).items():
+        if left := sorted((found.moved & own) - face):
+            found = found.without(left)
+            notes.append(
+                f"Your action {name!r} animates the body, so its {len(left)} bones ({', '.join(left[:3])} ...) are "
+                "left to it; take it off the character for the take's own."
+            )
+    return found
+
+
+def _keyed_bones(character: rigs.Character, work: list[tuple[bpy.types.ID, list[Channel]]]) -> tuple[str, ...]:
+    """The names of all bones that a take has keys for."""
+    return tuple(
+        dict.fromkeys(channel.group for owner, channels in work if owner == character.armature for channel in channels)
     )
-
-
-def motion_has_poses(motion: Motion) -> bool:
-    """Whether the performance moves bones at all."""
-    return any(track is not None for track in (motion.head_pose, motion.neck_pose, motion.jaw_pose, motion.eye_pose))
 
 
 def _own_shapes(character: rigs.Character, undo: ExitStack) -> list[str]:
@@ -166,16 +197,16 @@ def _relink(own: bpy.types.Mesh, linked: bpy.types.Mesh) -> None:
     bpy.data.meshes.remove(own)
 
 
-def _work(
-    character: rigs.Character, motion: Motion, values: np.ndarray | None
+def channels_of(
+    character: rigs.Character, motion: Motion, values: np.ndarray | None, body: bodies.Body | None = None
 ) -> Iterator[tuple[bpy.types.ID, list[Channel]]]:
-    """Everything that will be keyed: each data-block with its channels."""
+    """Give everything that a performance keys: each data-block with its channels."""
     if values is None:
         values = character.map.solve(motion)
     for face in character.faces:
         if channels := _shape_channels(face, character.map, values):
             yield face.key, channels
-    if character.armature is not None and (channels := _bone_channels(character, motion, values)):
+    if character.armature is not None and (channels := _bone_channels(character, motion, values, body)):
         yield character.armature, channels
 
 
@@ -186,39 +217,40 @@ def _shape_channels(face: rigs.Face, found: FaceMap, values: np.ndarray) -> list
     ]
 
 
-def _bone_channels(character: rigs.Character, motion: Motion, values: np.ndarray) -> list[Channel]:
+def _bone_channels(
+    character: rigs.Character, motion: Motion, values: np.ndarray, body: bodies.Body | None
+) -> list[Channel]:
     armature = character.armature
     assert armature is not None
     axes = rigs.character_axes(armature)
     channels = []
-    found = body.read(armature) if motion.body_pose is not None else None
     poses = _poses(character.bones, motion)
-    if found is not None:  # head and neck hang on the chest, which the body moves; jaw and eyes are the face's
-        poses = {role: turns for role, turns in poses.items() if character.bones[role] not in found.moved}
-        channels += _body_channels(armature, found, motion)
+    if body is not None:  # head and neck hang on the chest, which the body moves; jaw and eyes are the face's
+        poses = {role: turns for role, turns in poses.items() if character.bones[role] not in body.moved}
+        channels += _body_channels(armature, body, motion)
     for role, turns in poses.items():
         bone = armature.pose.bones[character.bones[role]]
-        channels += _rotation(bone, pose.local_rotations(turns, _rest(bone), axes))
+        channels += rotation(bone, pose.local_rotations(turns, _rest(bone), axes))
     unit = rigs.eye_distance(armature) if character.solved else 1.0
     for name, moved in maps.bone_motions(character.map, values).items():
         bone = armature.pose.bones[name]
         turn = pose.local_rotations(moved.turn, _rest(bone), axes) + moved.own_turn
         move = pose.local_rotations(moved.move * unit, _rest(bone), axes) + moved.own_move
-        channels += _rotation(bone, turn) if turn.any() else []
+        channels += rotation(bone, turn) if turn.any() else []
         channels += _location(bone, move) if move.any() else []
     return channels
 
 
-def _body_channels(armature: bpy.types.Object, found: body.Body, motion: Motion) -> list[Channel]:
+def _body_channels(armature: bpy.types.Object, body: bodies.Body, motion: Motion) -> list[Channel]:
     """Channels of the body's joints and of the way through the world."""
-    turns, location = found.turns(motion)
+    turns, location = body.turns(motion)
     channels = []
     for name, quaternions in turns.items():
         bone = armature.pose.bones[name]
         if not all(bone.lock_rotation):
-            channels += _rotation(bone, pose.axis_angles(quaternions))
-    if found.root is not None and motion.translation is not None:
-        root = armature.pose.bones[found.root]
+            channels += rotation(bone, pose.axis_angles(quaternions))
+    if body.root is not None and motion.translation is not None:
+        root = armature.pose.bones[body.root]
         channels += _location(root, location if root.bone.use_local_location else location @ _rest(root).T)
     return channels
 
@@ -245,8 +277,13 @@ def _poses(bones: Mapping[str, str], motion: Motion) -> dict[str, np.ndarray]:
     return {role: poses for role, poses in found.items() if poses is not None and role in bones}
 
 
-def _rotation(bone: bpy.types.PoseBone, local: np.ndarray) -> list[Channel]:
-    """Channels of a bone's rotation (T, 3 axis-angle in its own axes), in the mode that the rig uses."""
+def rotation_size(bone: bpy.types.PoseBone) -> int:
+    """Return how many curves a bone's rotation has in the mode that the rig uses."""
+    return 4 if bone.rotation_mode in ("QUATERNION", "AXIS_ANGLE") else 3
+
+
+def rotation(bone: bpy.types.PoseBone, local: np.ndarray) -> list[Channel]:
+    """Return channels of a bone's rotation (T, 3 axis-angle in its own axes), in the mode that the rig uses."""
     values, what = {
         "QUATERNION": (pose.quaternions, "rotation_quaternion"),
         "AXIS_ANGLE": (pose.angles_and_axes, "rotation_axis_angle"),
@@ -256,18 +293,55 @@ def _rotation(bone: bpy.types.PoseBone, local: np.ndarray) -> list[Channel]:
     return [Channel(path, index, bone.name, column) for index, column in enumerate(columns)]
 
 
-def _action_name(take: str, owner: bpy.types.ID, count: int) -> str:
-    """The name of a take's action; a character of several data-blocks gets one for each."""
+def action_name(take: str, owner: bpy.types.ID, count: int) -> str:
+    """Return the name of a take's action; a character of several data-blocks gets one for each."""
     if count == 1:
         return f"Animcore take {take}"
-    part = owner.user.name if isinstance(owner, bpy.types.Key) else owner.name
+    part = keys.owner_name(owner)
     room = keys.short_name(f"Animcore take {take}")[: 60 - len(part)]
     return f"{room} · {part}"
 
 
-def _describe(action: bpy.types.Action, placement: Placement) -> None:
-    action[keys.TAKE] = placement.name
-    action["animcore_settings"] = json.dumps(dict(placement.settings), sort_keys=True)
+def _layers(
+    scene: bpy.types.Scene,
+    character: rigs.Character,
+    owner: bpy.types.ID,
+    action: bpy.types.Action,
+    channels: list[Channel],
+    motion: Motion,
+    placement: Placement,
+    first: int,
+    notes: list[str],
+) -> tuple[str, ...]:
+    """Keep what was generated with its action, and bring on what was changed by hand on the take before it.
+
+    A take whose marked range alone is new has the keys of the one before around it, with its hand edits.
+
+    Returns:
+        The regions in which hand edits were brought on.
+    """
+    values = np.stack([channel.values for channel in channels], 1).astype(np.float32)
+    curves = meaning.curves(character, owner, channels, motion)
+    rate, frame = motion.rate, placement.start_frame
+    start = float((first - frame) / rate) if placement.within else motion.start
+    made = Record(rate, start, rate, frame, curves, values, np.zeros_like(values), values)
+    polish.store(action, made)
+    keys.store_rate(action, rate)
+    earlier = owner.animation_data.action if owner.animation_data is not None else None
+    if placement.within or earlier is None or keys.TAKE not in earlier or not properties.of(scene).keep_edits:
+        return ()
+    try:
+        return polish.carry(earlier, action, made, scene)
+    except AnimcoreError:  # what an earlier take lost must not keep a new one from being made
+        notes.append(f"The edits of the earlier take {earlier.name!r} cannot be read; it stays as it is.")
+        return ()
+
+
+def _describe(action: bpy.types.Action, placement: Placement, motion: Motion, ident: str) -> None:
+    action[keys.TAKE], action[keys.TAKE_ID] = placement.name, ident
+    if spoken := waveform.kept(motion.events):
+        action[waveform.EVENTS] = spoken
+    action[keys.SETTINGS] = json.dumps(dict(placement.settings), sort_keys=True)
     action.use_fake_user = True  # a take that is set aside later is still there after saving
 
 

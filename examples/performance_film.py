@@ -77,6 +77,7 @@ def make(options: argparse.Namespace) -> None:
     if options.out is None and options.sheet is None:
         raise InputError("Nothing to make: give --out film.mp4, --sheet sheet.png, or both.")
     motion = part(Motion.load(options.motion).resampled(exact_rate(options.fps)), options.start, options.end)
+    blender_addon.register()
     scene = build_scene(motion, options.size, VIEWS[options.view], options.fine)
     shown = np.linspace(0, motion.frame_count - 1, min(options.pictures, motion.frame_count)).round().astype(int)
     wanted = range(motion.frame_count) if options.out else shown
@@ -108,13 +109,12 @@ def build_scene(motion: Motion, size: int, turn: float, is_fine: bool) -> bpy.ty
     """Put the motion onto the default character from frame 1 on, light it and frame all of it."""
     with quiet():
         bpy.ops.wm.read_homefile(use_empty=True)
-        blender_addon.register()
         scene = bpy.context.scene
         scene.render.fps, scene.render.fps_base = motion.rate.numerator, motion.rate.denominator
         bpy.ops.animcore.add_character()
     members = bpy.data.collections[COLLECTION].all_objects
     scene.render.resolution_x = scene.render.resolution_y = size
-    stage.set_stage(scene, members, samples=1, turn=turn, full_body=True)
+    stage.set_stage(scene, members, samples=1, turn=turn, framing=stage.WHOLE)
     rig = next(one for one in members if one.type == "ARMATURE")
     for note in takes.apply(scene, rigs.read(rig), replace(motion, start=0.0), takes.Placement(1, "take")).notes:
         print(f"note: {note}")

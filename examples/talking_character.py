@@ -42,7 +42,9 @@ LINE = ROOT / "assets" / "voices" / "line.flac"
 RATE = Fraction(24)
 SIZE = 304  # pixels; small, and with few samples, so that two cores render the film in a few minutes
 SAMPLES = 4
-CLOSER = 1.45  # than the portrait frames the head: this film is about the face
+CLOSER = 1.45  # than the portrait frames the head: the film begins with the face
+WIDE_FROM = 0.4  # of the film: from there on a second camera shows the hands
+WIDE_TURN = 12.0  # degrees that it stands further round
 SHEET_PICTURES = 8
 
 
@@ -99,6 +101,9 @@ def build_scene(path: Path, frames: int) -> bpy.types.Scene:
         character = bpy.data.collections["Animcore Character"].all_objects
         camera = stage.set_stage(scene, character, samples=SAMPLES)
         camera.data.lens *= CLOSER
+        wide = stage.add_camera(scene, character, WIDE_TURN, stage.MEDIUM)
+        for name, frame, one in (("Face", 1, camera), ("Hands", 1 + round(WIDE_FROM * frames), wide)):
+            scene.timeline_markers.new(name, frame=frame).camera = one
         scene.cycles.use_light_tree = False  # three lights: the tree costs more than it saves
         scene.cycles.denoising_quality = scene.cycles.denoising_prefilter = "FAST"
         scene.render.resolution_x = scene.render.resolution_y = SIZE

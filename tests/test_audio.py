@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -212,3 +213,63 @@ def test_memory_grows_only_by_what_is_returned(tmp_path):
     )
     answer = subprocess.run([sys.executable, "-c", script, path], capture_output=True, text=True, check=True)
     assert int(answer.stdout) * 1024 < 115e6 * 1.25 + 60e6
+
+
+def test_parts_are_put_together_at_their_times(tmp_path):
+    one, two = tmp_path / "one.wav", tmp_path / "two.wav"
+    soundfile.write(one, np.full(32_000, 0.25, np.float32), 16_000, subtype="FLOAT")
+    soundfile.write(two, np.full(16_000, 0.5, np.float32), 16_000, subtype="FLOAT")
+    clip = audio.joined(
+        [
+            audio.Part(one, skip=Fraction(1, 2), length=Fraction(1)),
+            audio.Part(two, at=Fraction(3, 4), gain=0.5),
+        ]
+    )
+    assert clip.duration == 1.75
+    assert clip.name == "one.wav +1"
+    assert clip.samples[1000] == pytest.approx(0.25)
+    assert clip.samples[14_000] == pytest.approx(0.5), "where they overlap they are added"
+    assert clip.samples[20_000] == pytest.approx(0.25)
+    again = audio.joined([audio.Part(one, skip=Fraction(1, 2), length=Fraction(1))])
+    assert again.sha256 != clip.sha256
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"at": Fraction(-1)}, {"skip": Fraction(-1)}, {"length": Fraction(0)}, {"gain": -1.0}]
+)
+def test_parts_that_cannot_be_are_refused(tmp_path, wrong):
+    with pytest.raises(InputError, match=r"line\.wav"):
+        audio.Part(tmp_path / "line.wav", **wrong)
+
+
+def test_parts_of_which_nothing_is_left(tmp_path):
+    path = tmp_path / "line.wav"
+    soundfile.write(path, np.zeros(1600, np.float32), 16_000)
+    with pytest.raises(InputError, match="Nothing is left of line"):
+        audio.joined([audio.Part(path, skip=Fraction(5))])
+    with pytest.raises(InputError, match="no recording"):
+        audio.joined([])
+
+
+def test_how_a_recording_is_packed(tmp_path):
+    flac, film = tmp_path / "line.flac", tmp_path / "film.mp4"
+    soundfile.write(flac, np.zeros(16_000, np.float32), 16_000)
+    facts = audio.load(flac).facts
+    assert (facts.codec, facts.bit_rate, facts.film_rate) == ("flac", 0, None)
+    with av.open(str(film), "w") as out:
+        pictures = out.add_stream("mpeg4", rate=Fraction(24000, 1001))
+        pictures.width = pictures.height = 64
+        pictures.pix_fmt = "yuv420p"
+        sound = out.add_stream("aac", rate=16_000, bit_rate=24_000, layout="mono")
+        for _ in range(24):
+            picture = av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8), format="rgb24")
+            out.mux(pictures.encode(picture))
+        noise = np.random.default_rng(0).normal(0, 0.1, (1, 16_000)).astype(np.float32)
+        frame = av.AudioFrame.from_ndarray(noise, format="fltp", layout="mono")
+        frame.sample_rate = 16_000
+        for stream, last in ((sound, frame), (sound, None), (pictures, None)):
+            out.mux(stream.encode(last))
+    facts = audio.load(film).facts
+    assert facts.codec == "aac"
+    assert 5_000 < facts.bit_rate < 60_000
+    assert Fraction(*facts.film_rate) == Fraction(24000, 1001)

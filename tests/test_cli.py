@@ -135,3 +135,20 @@ def test_what_cannot_be_read_is_said(tmp_path, capsys, name, words):
 def test_the_formats_are_listed(capsys):
     assert main(["formats"]) == 0
     assert "Live Link Face CSV (*.csv)" in capsys.readouterr().out
+
+
+def test_a_transcript_becomes_captions_and_emotions(spoken_line, tmp_path, capsys):
+    (tmp_path / "said").mkdir()
+    text = "Hello! I'm made of nothing but a voice. [afraid 0.4] Whisper to me, or be bold and shout"
+    (tmp_path / "said" / "line.txt").write_text(text, encoding="utf-8")
+    order = ["--out", str(tmp_path), "--format", "npz,srt,textgrid", "--transcript", str(tmp_path / "said")]
+    assert main(["generate", str(spoken_line), *order]) == 0
+    events = Motion.load(tmp_path / "line.npz").events
+    words = {one.label: one for one in events if one.kind == "word"}
+    assert len(words) == 16
+    (feeling,) = (one for one in events if one.kind == "emotion")
+    assert (feeling.label, feeling.start) == ("fear 0.4", pytest.approx(words["Whisper"].start, abs=0.03))
+    assert "Hello!" in (tmp_path / "line.srt").read_text()
+    assert '"oy"' in (tmp_path / "line.textgrid").read_text()
+    assert main(["generate", str(spoken_line), str(spoken_line), *order[:-1], str(tmp_path / "said" / "line.txt")]) == 1
+    assert "one transcript for 2 recordings" in capsys.readouterr().err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 import subprocess
 import sys
 import time
@@ -157,3 +158,49 @@ def test_a_motion_becomes_files_and_one_that_cannot_be_does_not_stop_the_others(
 def test_an_unknown_format_is_an_error(engine, tmp_path):
     engine.say(id="1", do="export", motion=str(tmp_path / "take.npz"), formats=["gif"], folder=str(tmp_path))
     assert "no format 'gif'" in engine.end_of("1")["message"]
+
+
+def test_words_that_are_typed_travel_with_the_motion(engine, spoken_line, tmp_path):
+    text = "Hello! [warm] I'm made of nothing but a voice, rhinoceros."
+    engine.say(**wish(spoken_line, tmp_path / "a.npz", transcript=text))
+    done = engine.end_of("1")
+    assert done["event"] == "done"
+    assert any("rhinoceros" in warning for warning in done["warnings"])
+    labels = [one.label for one in Motion.load(tmp_path / "a.npz").events if one.kind == "word"]
+    assert labels == ["Hello!", "I'm", "made", "of", "nothing", "but", "a", "voice,"]
+    engine.say(**wish(spoken_line, tmp_path / "b.npz", number="2", transcript="[gloomyish] Hello"))
+    assert "names no emotion" in engine.end_of("2")["message"]
+
+
+def test_parts_an_offset_and_a_span_are_asked_for(engine, spoken_line, tmp_path):
+    out = tmp_path / "take.npz"
+    parts = [
+        {"audio": str(spoken_line), "skip": [1, 2], "length": [1, 1]},
+        {"audio": str(spoken_line), "at": [5, 4], "length": 1, "gain": 0.8},
+    ]
+    engine.say(id="1", do="generate", parts=parts, fps=[25, 1], out=str(out), offset=[-100, 1000], span=[0.4, 1.6])
+    answer = engine.end_of("1")
+    assert answer["event"] == "done", answer
+    assert answer["duration"] == 2.25
+    motion = Motion.load(out)
+    assert motion.start == pytest.approx(0.4)
+    assert motion.frame_count == 31
+    engine.say(id="2", do="generate", parts=[{"audio": str(spoken_line), "at": "soon"}], fps=[25, 1], out=str(out))
+    assert "neither" in engine.end_of("2")["message"]
+
+
+def test_how_loud_a_voice_is_can_be_drawn(engine, spoken_line, tmp_path):
+    out = tmp_path / "envelope.npz"
+    engine.say(id="1", do="inspect", audio=str(spoken_line), envelope=str(out))
+    answer = engine.end_of("1")
+    with np.load(out) as data:
+        assert len(data["peaks"]) == pytest.approx(100 * answer["duration"], abs=1)
+        assert data["peaks"].max() == pytest.approx(answer["facts"]["peak"], abs=0.1)
+
+
+def test_what_this_python_has_is_told(engine):
+    engine.say(id="1", do="about")
+    answer = engine.end_of("1")
+    assert answer["python"] == platform.python_version()
+    assert "articulation" in answer["models"]
+    assert {"torch", "gpu"} <= answer.keys()

@@ -88,6 +88,8 @@ def performance() -> Motion:
         Fraction(24000, 1001),
         arkit=generator.random((48, 52), np.float32),
         eye_pose=generator.normal(size=(48, 2, 3)).astype(np.float32) * 0.1,
+        body_pose=generator.normal(size=(48, 55, 3)).astype(np.float32) * 0.1,
+        translation=generator.normal(size=(48, 3)).astype(np.float32) * 0.1,
         **turns,
     )
 

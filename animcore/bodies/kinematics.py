@@ -25,6 +25,10 @@ PARENTS: tuple[int, ...] = (
     21, 40, 41, 21, 43, 44, 21, 46, 47, 21, 49, 50, 21, 52, 53,
 )  # fmt: skip
 INDEX: dict[str, int] = {name: index for index, name in enumerate(SMPLX_JOINTS)}
+FINGERS: dict[str, tuple[str, ...]] = {
+    side: tuple(name for name in SMPLX_JOINTS if name.startswith(side) and name[-1].isdigit())
+    for side in ("left", "right")
+}
 
 
 @functools.cache
@@ -58,6 +62,12 @@ def places(turned: Array, translation: NDArray[np.floating[Any]] | None = None) 
         if parent >= 0:
             found[:, joint] = found[:, parent] + turned[:, parent] @ (joints[joint] - joints[parent])
     return found
+
+
+def unknown_fingers(body_pose: NDArray[np.floating[Any]]) -> frozenset[str]:
+    """Return the fingers of hands that (T, 55, 3) poses say nothing of: 0 all the time, as in files without hands."""
+    hands = [joints for joints in FINGERS.values() if not body_pose[:, [INDEX[joint] for joint in joints]].any()]
+    return frozenset(joint for joints in hands for joint in joints)
 
 
 def grounded(body_pose: NDArray[np.floating[Any]], translation: NDArray[np.floating[Any]]) -> Array:

@@ -79,6 +79,13 @@ def reach(limb: Limb, root: Array, target: Array, hint: Array) -> tuple[Array, A
     )
 
 
+def pointed(turn: Array, bone: Array, way: Array) -> Array:
+    """Return turns (..., 3, 3) after the smallest turn that points a bone (3,) of the T-pose along a way (..., 3)."""
+    swing = rotations.between(rotations.normalized(turn @ bone), rotations.normalized(way))
+    turned: Array = rotations.quaternion_to_matrix(swing) @ turn
+    return turned
+
+
 def frame(first: Array, second: Array) -> Array:
     """Return (..., 3, 3) orthonormal columns: along `first`, along what `second` has beside it, and their cross."""
     one = rotations.normalized(first)

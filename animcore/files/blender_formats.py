@@ -11,7 +11,7 @@ import functools
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -54,7 +54,9 @@ def encode(motion: Motion, setup: Setup) -> Sheet:
     curves: dict[str, Array] = {
         name: values for name, values in scene_sheet.weights(motion).items() if name in who["shapes"]
     }
-    curves |= scene_sheet.pose_curves(scene_sheet.poses(motion, set(who["bones"])))
+    body = _embodied(motion, setup)
+    roles = set(who["bones"]) - set(body.roles)
+    curves |= {**scene_sheet.pose_curves(scene_sheet.poses(motion, roles)), **body.curves}
     if not curves:
         raise InputError(f"{path.name} has nothing that this motion could move; give another character.")
     lacks = (
@@ -62,9 +64,11 @@ def encode(motion: Motion, setup: Setup) -> Sheet:
         *shifted,
         *scene_sheet.shape_lacks(motion, who["shapes"], path.name),
         *scene_sheet.bone_lacks(motion, set(who["bones"]), path.name),
+        *(f"{path.name}: {sentence}" for sentence in body.notes),
         *who["notes"],
     )
-    return Sheet(motion.rate, start, curves, lacks=lacks, facts={"audio_name": motion.audio_name})
+    facts = {"audio_name": motion.audio_name, "body": body.tracks}
+    return Sheet(motion.rate, start, curves, lacks=lacks, facts=facts)
 
 
 def decode(sheet: Sheet, _setup: Setup) -> Motion:
@@ -116,6 +120,35 @@ def write_vertices(kind: str, sheet: Sheet, path: Path, setup: Setup) -> None:
     write(kind, sheet.facts["performance"], path, setup)
 
 
+@dataclass(frozen=True)
+class _Body:
+    """What a character can show of a body.
+
+    Attributes:
+        tracks: body_pose and translation as the character is to perform them.
+        curves: what its bones show of them.
+        roles: the bones of the face that hang on it.
+        notes: sentences.
+    """
+
+    tracks: Mapping[str, Array] = field(default_factory=dict)
+    curves: Mapping[str, Array] = field(default_factory=dict)
+    roles: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def _embodied(motion: Motion, setup: Setup) -> _Body:
+    """Ask Blender what the character can show of a motion's body."""
+    if motion.body_pose is None:
+        return _Body()
+    tracks = {"body_pose": scene_sheet.whole_pose(motion)}
+    tracks |= {"translation": motion.translation} if motion.translation is not None else {}
+    with _folder() as folder:
+        shown = folder / "shown.npz"
+        answer = _ask("embody", "", Sheet(motion.rate, facts={"body": tracks}), shown, setup)
+        return _Body(tracks, _arrays(shown), tuple(answer["roles"]), tuple(answer["notes"]))
+
+
 def _on_the_grid(motion: Motion) -> tuple[float, tuple[str, ...]]:
     """Seconds of the first frame as a whole number of frames, and a sentence where that moves it."""
     frame = round(motion.start * motion.rate)
@@ -136,7 +169,8 @@ def _ask(wish: str, kind: str, sheet: Sheet, path: Path, setup: Setup) -> dict[s
     """Have Blender do something with a performance on the character."""
     with _folder() as folder:
         motion = folder / "motion.npz"
-        np.savez(motion, start=sheet.start, **{name: np.asarray(values) for name, values in sheet.curves.items()})
+        told = {name: values for name, values in sheet.curves.items() if not scene_sheet.is_of_body(name)}
+        np.savez(motion, start=sheet.start, **told, **sheet.facts.get("body", {}))
         return blender.ask(
             wish,
             kind=kind,

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from animcore.bodies.kinematics import grounded
 from animcore.errors import InputError
-from animcore.files import blender, gltf, gltf_animation, gltf_character, scene_sheet
+from animcore.files import blender, gltf, gltf_animation, gltf_body, gltf_character, scene_sheet
 from animcore.files.gltf_animation import Clip, Target
 from animcore.files.gltf_character import Character
 from animcore.files.sheet import Array, Format, Setup, Sheet
@@ -27,6 +28,7 @@ _INSTALLED = _PACKAGE / "assets" / "character" / "character.glb"
 DEFAULT = _INSTALLED if _INSTALLED.is_file() else _PACKAGE.parent / "assets" / "character" / "character.glb"
 _OWN = (".glb", ".gltf", ".vrm")
 _NAME = "Animcore"
+_FEWEST = 8  # joints with keys that make a body
 _SAME = 1e-6  # weights of one shape on two meshes that are the same but for rounding
 
 
@@ -52,8 +54,9 @@ def encode(motion: Motion, setup: Setup) -> Sheet:
     who = gltf_character.read(document)
     motion, cut = scene_sheet.from_the_start(motion)
     curves, absent = _shape_curves(motion, who, document.name)
-    turning = scene_sheet.poses(motion, who.bones.keys())
-    curves |= scene_sheet.pose_curves(turning)
+    body = gltf_body.read(document, who) if motion.body_pose is not None else None
+    curves |= scene_sheet.pose_curves(_face_poses(motion, who, body))
+    curves |= _body_curves(motion, body) if body is not None else {}
     if not curves:
         raise InputError(
             f"{document.name} has no face shapes of a known convention (jawOpen, viseme_aa ...) and no bones of a head "
@@ -63,9 +66,12 @@ def encode(motion: Motion, setup: Setup) -> Sheet:
         *cut,
         *absent,
         *scene_sheet.bone_lacks(motion, {*who.bones, *who.by_shape}, document.name),
+        *_body_lacks(motion, body, document.name),
         *who.notes,
     )
-    facts = {"audio_name": motion.audio_name}
+    facts: dict[str, Any] = {"audio_name": motion.audio_name}
+    if body is not None:
+        facts["body"] = (scene_sheet.whole_pose(motion), _way(motion))
     return Sheet(motion.rate, motion.start, curves, lacks=lacks, facts=facts)
 
 
@@ -90,6 +96,12 @@ def write(sheet: Sheet, path: Path, setup: Setup) -> None:
             _without_matrix(document, node, who)
             poses = np.asarray(sheet.curves[role + "_pose"], np.float64)
             values[node, "rotation"] = who.own_turns(node, poses)
+    if "body" in sheet.facts:
+        body, (pose, way) = gltf_body.read(document, who), sheet.facts["body"]
+        assert body is not None
+        values |= body.values(pose, way, scene_sheet.told_joints(pose, body.retarget.joints))
+        for node in {node for node, path in values if path != "weights"}:
+            _without_matrix(document, node, who)
     extras = {"audio": sheet.facts["audio_name"]} if sheet.facts.get("audio_name") else {}
     gltf_animation.write(document, Clip(_NAME, sheet.rate, sheet.start, values, extras))
     document.save(path)
@@ -118,6 +130,10 @@ def read(path: Path, setup: Setup) -> Sheet:
     for role, node in who.bones.items():
         if (node, "rotation") in clip.values:
             curves[role + "_pose"] = who.poses(node, clip.values[node, "rotation"])
+    body = gltf_body.read(document, who)
+    if body is not None and len(moved := body.moved(clip.values)) >= _FEWEST:
+        pose, way = body.poses(clip.values, _count(clip))
+        curves |= scene_sheet.joint_curves(pose, way, moved)
     if not curves:
         raise InputError(f"{path.name} has an animation, but none of shapes or of the bones of a face.")
     return Sheet(clip.rate, clip.start, curves, facts={"audio_name": clip.extras.get("audio")})
@@ -126,6 +142,39 @@ def read(path: Path, setup: Setup) -> Sheet:
 def decode(sheet: Sheet, _setup: Setup) -> Motion:
     """Give weights and rotations back."""
     return scene_sheet.decode(sheet)
+
+
+def _face_poses(motion: Motion, who: Character, body: gltf_body.Body | None) -> dict[str, Array]:
+    """The turns of the face's bones; head and neck hang on the chest where the body moves."""
+    turning = scene_sheet.poses(motion, who.bones.keys())
+    if body is None:
+        return turning
+    return {role: turns for role, turns in turning.items() if who.bones[role] not in body.moving}
+
+
+def _body_curves(motion: Motion, body: gltf_body.Body) -> dict[str, Array]:
+    """What of the body the nodes can show."""
+    pose, way = scene_sheet.whole_pose(motion), _way(motion)
+    joints = scene_sheet.told_joints(pose, body.retarget.joints)
+    shown, moved = body.poses(body.values(pose, way, joints), motion.frame_count)
+    return scene_sheet.joint_curves(shown, moved, joints)
+
+
+def _body_lacks(motion: Motion, body: gltf_body.Body | None, name: str) -> tuple[str, ...]:
+    if motion.body_pose is None:
+        return ()
+    if body is None:
+        return (f"{name} has no skeleton of a known kind: the body is not written.",)
+    return tuple(f"{name}: {sentence}" for sentence in body.retarget.lacks)
+
+
+def _way(motion: Motion) -> FloatArray | None:
+    """(T, 3) the way of the pelvis over the character's floor."""
+    return grounded(scene_sheet.whole_pose(motion), motion.translation) if motion.translation is not None else None
+
+
+def _count(clip: Clip) -> int:
+    return len(next(iter(clip.values.values())))
 
 
 def _shape_curves(motion: Motion, who: Character, name: str) -> tuple[dict[str, Array], tuple[str, ...]]:

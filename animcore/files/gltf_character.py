@@ -37,6 +37,7 @@ class Character:
         by_shape: the roles whose bones are left because shapes do their work.
         rest: (N, 4) world rotation of every node at rest, as quaternions w, x, y, z.
         local: (N, 4) rotation of every node against its parent at rest.
+        frames: (N, 4, 4) of every node in the world at rest, scale and all.
         axes: (3, 3) columns left, up, forward of the character in the world.
         notes: what was noticed, in sentences.
     """
@@ -47,6 +48,7 @@ class Character:
     by_shape: tuple[str, ...]
     rest: FloatArray
     local: FloatArray
+    frames: FloatArray
     axes: FloatArray
     notes: tuple[str, ...] = ()
 
@@ -85,7 +87,7 @@ def _read(gltf: Gltf) -> Character:
     nodes = gltf.part("nodes")
     names = [str(node.get("name", f"node {index}")) for index, node in enumerate(nodes)]
     local = np.array([_own_rotation(node) for node in nodes]).reshape(-1, 4)
-    rest, places = _world(gltf, local)
+    rest, frames = _world(gltf, local)
     shapes = {index: own for index, node in enumerate(nodes) if (own := _targets(gltf, node))}
     present = list(dict.fromkeys(name for own in shapes.values() for name in own))
     engine = matching.match((*ARKIT, *TONGUE), present)
@@ -99,7 +101,8 @@ def _read(gltf: Gltf) -> Character:
         by_shape=tuple(rivals),
         rest=rest,
         local=local,
-        axes=_axes(names, places),
+        frames=frames,
+        axes=_axes(names, frames[:, :3, 3]),
         notes=tuple(f"{gltf.name}: its shapes move the {role.replace('_', ' ')}; the bone is left." for role in rivals),
     )
 
@@ -128,10 +131,9 @@ def _own_rotation(node: Mapping[str, Any]) -> FloatArray:
 
 
 def _world(gltf: Gltf, local: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """World rotation (N, 4) and place (N, 3) of every node at rest."""
+    """World rotation (N, 4) and frame (N, 4, 4) of every node at rest."""
     nodes = gltf.part("nodes")
-    rest, places = np.tile(_STILL, (len(nodes), 1)), np.zeros((len(nodes), 3))
-    frames = [np.eye(4)] * len(nodes)
+    rest, frames = np.tile(_STILL, (len(nodes), 1)), np.tile(np.eye(4), (len(nodes), 1, 1))
     children = {child for node in nodes for child in node.get("children", ())}
     waiting = [(root, np.eye(4), _STILL) for root in range(len(nodes)) if root not in children]
     for _ in range(len(nodes)):  # a node under two parents, or under itself, must not turn for ever
@@ -140,9 +142,8 @@ def _world(gltf: Gltf, local: FloatArray) -> tuple[FloatArray, FloatArray]:
         index, above, turn = waiting.pop()
         frames[index] = above @ _matrix(nodes[index])
         rest[index] = rotations.multiply(turn, local[index])
-        places[index] = frames[index][:3, 3]
         waiting += [(child, frames[index], rest[index]) for child in nodes[index].get("children", ())]
-    return rest, places
+    return rest, frames
 
 
 def _matrix(node: Mapping[str, Any]) -> FloatArray:

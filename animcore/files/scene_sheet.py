@@ -10,21 +10,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animcore.bodies import rotations
+from animcore.bodies.kinematics import INDEX, unknown_fingers
 from animcore.errors import InputError
 from animcore.files.sheet import Sheet
 from animcore.motion import Motion
-from animcore.names import ARKIT, TONGUE
+from animcore.names import ARKIT, SMPLX_JOINTS, TONGUE
 from animcore.retarget import matching
 from animcore.retarget.proposal import from_profile, propose
 from animcore.retarget.sources import SOURCES
 
 FloatArray = NDArray[np.floating[Any]]
 
-CARRIES = ("arkit", "tongue", "jaw_pose", "neck_pose", "head_pose", "eye_pose")
+CARRIES = ("arkit", "tongue", "jaw_pose", "neck_pose", "head_pose", "eye_pose", "body_pose", "translation")
 EYES = ("left_eye", "right_eye")
 FEWEST = 8  # ARKit shapes below which a face is read by whatever convention it follows
 _NECK_SHARE = 0.4  # of a head rotation that comes without its own neck track; the extension shares it alike
-_POSE = "_pose"
+_POSE, _JOINT, _WAY = "_pose", "_joint", "translation"
+_FACE = frozenset(INDEX[joint] for joint in ("neck", "head", "jaw", "left_eye_smplhf", "right_eye_smplhf"))
+_STILL = 1e-6  # of a rotation matrix: bones that exporters bake without anybody having moved them
 
 
 def from_the_start(motion: Motion) -> tuple[Motion, tuple[str, ...]]:
@@ -87,6 +90,32 @@ def pose_curves(found: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
     return {role + _POSE: values for role, values in found.items()}
 
 
+def whole_pose(motion: Motion) -> FloatArray:
+    """Return (T, 55, 3) the body with head and neck where the motion's own tracks have them."""
+    assert motion.body_pose is not None
+    found = np.array(motion.body_pose, np.float64)
+    for role, values in poses(motion, {"neck", "head"}).items():
+        found[:, INDEX[role]] = values
+    return found
+
+
+def told_joints(pose: FloatArray, present: Collection[str]) -> tuple[str, ...]:
+    """Return the joints of `present` that a body tells of: not the fingers of hands that are 0 all the time."""
+    silent = unknown_fingers(pose)
+    return tuple(joint for joint in present if joint not in silent)
+
+
+def joint_curves(pose: FloatArray, way: FloatArray | None, joints: Collection[str]) -> dict[str, FloatArray]:
+    """Name a body (T, 55, 3) and its way (T, 3) as curves: rotation matrices (T, 3, 3), which never jump."""
+    found = {joint + _JOINT: rotations.to_matrix(pose[:, INDEX[joint]]) for joint in joints}
+    return found if way is None else found | {_WAY: way}
+
+
+def is_of_body(name: str) -> bool:
+    """Whether a curve is one of `joint_curves`."""
+    return name.endswith(_JOINT) or name == _WAY
+
+
 def shape_lacks(motion: Motion, present: Collection[str], who: str) -> tuple[str, ...]:
     """Say which shapes that this motion uses a character does not have."""
     absent = [name for name, values in weights(motion).items() if name not in present and np.any(values)]
@@ -104,7 +133,7 @@ def bone_lacks(motion: Motion, roles: Collection[str], who: str) -> tuple[str, .
 
 def decode(sheet: Sheet) -> Motion:
     """Give weights (of whatever spelling) and rotations back; weights a little out of 0..1 are clipped."""
-    shapes = [name for name in sheet.curves if not name.endswith(_POSE)]
+    shapes = [name for name in sheet.curves if not (name.endswith(_POSE) or is_of_body(name))]
     roles = [role for role in ("jaw", "neck", "head") if role + _POSE in sheet.curves]
     tracks: dict[str, Any] = {role + _POSE: _single(sheet.curves[role + _POSE]) for role in roles}
     own = matching.match((*ARKIT, *TONGUE), shapes)
@@ -119,7 +148,21 @@ def decode(sheet: Sheet) -> Motion:
     if any(eye + _POSE in sheet.curves for eye in EYES):
         still = np.zeros((sheet.frame_count, 3))
         tracks["eye_pose"] = _single(np.stack([sheet.curves.get(eye + _POSE, still) for eye in EYES], 1))
+    tracks |= _body(sheet)
     return Motion(sheet.rate, sheet.start, **tracks, audio_name=sheet.facts.get("audio_name"), events=sheet.events)
+
+
+def _body(sheet: Sheet) -> dict[str, Any]:
+    """The tracks of a body that moves, head and neck as it carries them."""
+    curves = {INDEX[joint]: sheet.curves[joint + _JOINT] for joint in SMPLX_JOINTS if joint + _JOINT in sheet.curves}
+    if not any(np.ptp(values, axis=0).max() > _STILL for joint, values in curves.items() if joint not in _FACE):
+        return {}
+    pose = np.zeros((sheet.frame_count, len(SMPLX_JOINTS), 3), np.float32)
+    for joint, values in curves.items():
+        pose[:, joint] = rotations.from_matrix(values)
+    found = {"body_pose": pose} | {f"{role}_pose": pose[:, INDEX[role]] for role in ("neck", "head")
+                                   if INDEX[role] in curves}  # fmt: skip
+    return found | ({_WAY: _single(sheet.curves[_WAY])} if _WAY in sheet.curves else {})
 
 
 def _recovered(curves: Mapping[str, FloatArray]) -> dict[str, FloatArray]:

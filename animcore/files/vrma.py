@@ -95,9 +95,9 @@ def encode(motion: Motion, setup: Setup) -> Sheet:
     curves, said = _expressions(motion, setup.profile or "ARKit")
     for bone, joint in JOINT_OF.items():
         if motion.body_pose is not None:
-            curves[bone + _TURN] = motion.body_pose[:, SMPLX_JOINTS.index(joint)]
+            curves[bone + _TURN] = rotations.to_matrix(motion.body_pose[:, SMPLX_JOINTS.index(joint)])
     for role, values in scene_sheet.poses(motion, {"neck", "head"}).items():
-        curves[role + _TURN] = values
+        curves[role + _TURN] = rotations.to_matrix(values)
     lacks = [*cut, *said]
     if motion.eye_pose is not None:
         curves[_LOOK] = motion.eye_pose.mean(1)
@@ -127,10 +127,11 @@ def write(sheet: Sheet, path: Path, _setup: Setup) -> None:
             values[place["hips"], "translation"] = rows + BONES["hips"][2]
         elif name == _LOOK:
             node = _new_node(document, "lookAt")
-            values[node, "rotation"] = _turns(rows)
+            values[node, "rotation"] = rotations.continuous(rotations.to_quaternion(rows))
             extension["lookAt"] = {"node": node, "offsetFromHeadBone": [0.0, 0.06, 0.0]}
         elif name.endswith(_TURN):
-            values[place[name.removesuffix(_TURN)], "rotation"] = _turns(rows)
+            turns = rotations.continuous(rotations.matrix_to_quaternion(rows))
+            values[place[name.removesuffix(_TURN)], "rotation"] = turns
         else:
             node = _new_node(document, name)
             values[node, "translation"] = np.stack((rows, np.zeros_like(rows), np.zeros_like(rows)), 1)
@@ -174,10 +175,6 @@ def _new_node(document: gltf.Gltf, name: str) -> int:
     return len(document.part("nodes")) - 1
 
 
-def _turns(rows: FloatArray) -> FloatArray:
-    return rotations.continuous(rotations.to_quaternion(rows))
-
-
 def read(path: Path, setup: Setup) -> Sheet:
     """Sample the first animation of a file, whatever rotations its bones have at rest.
 
@@ -208,14 +205,14 @@ def decode(sheet: Sheet, _setup: Setup) -> Motion:
     tracks: dict[str, Any] = {name: values for name, values in face.tracks().items() if name in ("arkit", "tongue")}
     for role in ("neck", "head"):
         if role + _TURN in curves:
-            tracks[f"{role}_pose"] = np.asarray(curves[role + _TURN], np.float32)
+            tracks[f"{role}_pose"] = np.asarray(rotations.from_matrix(curves[role + _TURN]), np.float32)
     if _LOOK in curves:
         tracks["eye_pose"] = np.repeat(np.asarray(curves[_LOOK], np.float32)[:, None], 2, 1)
     if any(bone + _TURN in curves for bone in JOINT_OF if bone not in ("neck", "head")):
         body = np.zeros((sheet.frame_count, len(SMPLX_JOINTS), 3), np.float32)
         for bone, joint in JOINT_OF.items():
             if bone + _TURN in curves:
-                body[:, SMPLX_JOINTS.index(joint)] = curves[bone + _TURN]
+                body[:, SMPLX_JOINTS.index(joint)] = rotations.from_matrix(curves[bone + _TURN])
         tracks["body_pose"] = body
     if _MOVE in curves:
         tracks["translation"] = np.asarray(curves[_MOVE], np.float32)
@@ -232,7 +229,7 @@ def _curves(document: gltf.Gltf, extension: Mapping[str, Any], clip: Clip) -> di
     bones = {bone: part["node"] for bone, part in extension.get("humanoid", {}).get("humanBones", {}).items()}
     for bone, node in bones.items():
         if (node, "rotation") in clip.values:
-            curves[bone + _TURN] = who.poses(node, clip.values[node, "rotation"])
+            curves[bone + _TURN] = rotations.to_matrix(who.poses(node, clip.values[node, "rotation"]))
     hips = bones.get("hips")
     if hips is not None and (hips, "translation") in clip.values:
         rest = document.part("nodes")[hips].get("translation", (0.0, 0.0, 0.0))

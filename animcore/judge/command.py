@@ -20,7 +20,7 @@ from animcore.errors import InputError
 from animcore.files.sheet import Setup
 from animcore.judge import drawing, film, page, pairing, syncnet, takes
 from animcore.judge.face import Face, default
-from animcore.judge.judging import MEASURES, TRUTH, Clip, Verdict, judge, mean, truth_values
+from animcore.judge.judging import MEASURES, TRUTH, Clip, Measure, Verdict, judge, mean, truth_values
 from animcore.judge.takes import FILMS, Take
 from animcore.progress import Progress
 from animcore.rates import exact_rate
@@ -79,7 +79,7 @@ def run(options: argparse.Namespace) -> int:
     """
     face = default()
     setup = Setup(exact_rate(options.source_fps) if options.source_fps else None)
-    with _bar() as progress:
+    with progress_bar() as progress:
         clips, notes = collect(options, face, setup, progress)
         sounds = _sounds(options.sound, clips, needed=options.film or options.syncnet is not None)
         clips = [_judged(clip, face) for clip in clips]
@@ -87,7 +87,7 @@ def run(options: argparse.Namespace) -> int:
             net = syncnet.SyncNet(options.syncnet)
             clips = [_with_lse(clip, sounds[clip.name], net, face) for clip in clips]
         result = summed(clips, face, notes)
-        _make_folder(options.out)
+        make_folder(options.out)
         _write_json(result, options, options.out / "judge.json")
         if options.film:
             _films(result.clips, sounds, options.out, face, progress)
@@ -153,19 +153,21 @@ def summed(clips: Sequence[Clip], face: Face, notes: Sequence[str] = ()) -> Judg
 
 def table(result: Judgement, per_clip: bool = False) -> str:
     """Return the means as text, a row an output; with `per_clip`, before them a row for each clip and output."""
-    shown = [measure for measure in MEASURES if any(measure.name in values for values in result.means.values())]
     rows: list[tuple[str, Values]] = []
     if per_clip:
         rows = [(f"{clip.name} {name}", v.values) for clip in result.clips for name, v in clip.verdicts.items()]
     rows += [(name, values) for name, values in result.means.items()]
-    wide = max(len(name) for name, _ in rows) + 1
-    head = f"{len(result.clips)} clip(s)"
-    lines = [f"{head:{max(wide, len(head) + 1)}}" + "".join(f"{measure.name:>13}" for measure in shown)]
-    units = "".join(f"{measure.unit:>13}" for measure in shown)
-    lines.append(" " * max(wide, len(head) + 1) + units)
+    return as_text(rows, MEASURES, f"{len(result.clips)} clip(s)")
+
+
+def as_text(rows: Sequence[tuple[str, Values]], measures: Sequence[Measure], head: str) -> str:
+    """Return rows of figures as text under a head; measures that no row has are left out."""
+    shown = [measure for measure in measures if any(measure.name in values for _, values in rows)]
+    wide = max(*(len(name) for name, _ in rows), len(head)) + 1
+    lines = [f"{head:{wide}}" + "".join(f"{measure.name:>13}" for measure in shown)]
+    lines.append(" " * wide + "".join(f"{measure.unit:>13}" for measure in shown))
     for name, values in rows:
-        cells = "".join(f"{measure.text(values):>13}" for measure in shown)
-        lines.append(f"{name:{max(wide, len(head) + 1)}}{cells}")
+        lines.append(f"{name:{wide}}" + "".join(f"{measure.text(values):>13}" for measure in shown))
     return "\n".join(line.rstrip() for line in lines)
 
 
@@ -232,7 +234,12 @@ def _films(clips: Sequence[Clip], sounds: Mapping[str, Path], out: Path, face: F
         film.write(shown, clip.truth, face, sounds[clip.name], out / f"{clip.name}.mp4", progress)
 
 
-def _make_folder(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
+    """Make the folder of a report.
+
+    Raises:
+        InputError: where it cannot be made.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -244,7 +251,7 @@ def _write_json(result: Judgement, options: argparse.Namespace, path: Path) -> N
         "truth": str(options.truth),
         "outputs": {name: str(output) for name, output in zip(result.clips[0].verdicts, options.output, strict=True)},
         "measures": {measure.name: {"unit": measure.unit, "meaning": measure.meaning} for measure in MEASURES},
-        "means": {name: _plain(values) for name, values in result.means.items()},
+        "means": {name: plain(values) for name, values in result.means.items()},
         "clips": {
             clip.name: {name: _told(verdict) for name, verdict in clip.verdicts.items()} for clip in result.clips
         },
@@ -255,16 +262,17 @@ def _write_json(result: Judgement, options: argparse.Namespace, path: Path) -> N
 
 
 def _told(verdict: Verdict) -> dict[str, Any]:
-    return {**_plain(verdict.values), "notes": list(verdict.notes)}
+    return {**plain(verdict.values), "notes": list(verdict.notes)}
 
 
-def _plain(values: Values) -> dict[str, float | None]:
-    """JSON has no NaN: an unknown figure is null there."""
+def plain(values: Values) -> dict[str, float | None]:
+    """Return figures for JSON, which has no NaN: an unknown one is null there."""
     return {name: value if np.isfinite(value) else None for name, value in values.items()}
 
 
 @contextmanager
-def _bar() -> Iterator[Callable[[float, str], None]]:
+def progress_bar() -> Iterator[Callable[[float, str], None]]:
+    """Show what is being done, and how much of it is."""
     with tqdm(total=100, unit="%", bar_format="{desc}{percentage:3.0f}% |{bar}| {elapsed}", leave=False) as bar:
 
         def show(fraction: float, stage: str) -> None:

@@ -105,7 +105,7 @@ def draw(weights: Array, height: int, width: int) -> Image:
     """Draw the default head under ARKit weights (52,) as a picture (height, width, 3), sRGB."""
     model = head()
     points = model.posed(weights)
-    normals = _normals(points, model.triangles)
+    normals = normals_of(points, model.triangles)
     turn = _about_y(_TURN)
     seen, normals = (points - _middle(model)) @ turn.T, normals @ turn.T
     light = np.full(len(points), _AMBIENT, np.float32)
@@ -114,7 +114,7 @@ def draw(weights: Array, height: int, width: int) -> Image:
         light += strength * np.maximum(normals @ towards, 0)
     scale = height * _FINER / _TALL
     flat = np.stack([width * _FINER / 2 + scale * seen[:, 0], height * _FINER / 2 - scale * seen[:, 1]], 1)
-    canvas = _raster(flat, seen[:, 2], model.triangles, model.colours * light[:, None], height * _FINER, width * _FINER)
+    canvas = raster(flat, seen[:, 2], model.triangles, model.colours * light[:, None], height * _FINER, width * _FINER)
     linear = canvas.reshape(height, _FINER, width, _FINER, 3).mean((1, 3))
     return np.asarray((np.clip(linear, 0, 1) ** (1 / 2.2) * 255).round(), np.uint8)
 
@@ -125,8 +125,26 @@ def _middle(model: Head) -> Array:
     return middle
 
 
-def _raster(flat: Array, depth: Array, triangles: NDArray[np.int64], colours: Array, height: int, width: int) -> Array:
-    """(height, width, 3) the nearest triangle's colour in each pixel; triangles seen from behind are left out."""
+def raster(
+    flat: Array,
+    depth: Array,
+    triangles: NDArray[np.int64],
+    colours: Array,
+    height: int,
+    width: int,
+    behind: Array | None = None,
+) -> Array:
+    """Return (height, width, 3) the nearest triangle's colour in each pixel; those seen from behind are left out.
+
+    Args:
+        flat: (V, 2) pixels across and down.
+        depth: (V,) the larger, the nearer.
+        triangles: (F, 3).
+        colours: (V, 3) linear.
+        height: pixels.
+        width: pixels.
+        behind: (height, width, 3) linear, what is seen where there is no triangle; None for a dark grey.
+    """
     planes, which, row, column = _covered(flat[triangles].astype(np.float32), height, width)
     across, down = column.astype(np.float32), row.astype(np.float32)
     share = np.empty((3, len(which)), np.float32)
@@ -141,7 +159,10 @@ def _raster(flat: Array, depth: Array, triangles: NDArray[np.int64], colours: Ar
     several = np.flatnonzero(np.bincount(place, minlength=len(best))[place] > 1)
     several = several[np.argsort(near[several])]
     best[place[several]] = several  # the last stays: the nearest
-    canvas = np.tile(np.array(_BACKGROUND, np.float32) ** 2.2, (height * width, 1))
+    if behind is None:
+        canvas = np.tile(np.array(_BACKGROUND, np.float32) ** 2.2, (height * width, 1))
+    else:
+        canvas = behind.reshape(-1, 3).astype(np.float32)
     filled = np.flatnonzero(best >= 0)
     chosen = best[filled]
     corners = triangles[which[chosen]]
@@ -185,8 +206,8 @@ def _spread(counts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.in
     return which, np.arange(len(which)) - np.repeat(np.cumsum(counts) - counts, counts)
 
 
-def _normals(points: Array, triangles: NDArray[np.int64]) -> Array:
-    """(V, 3) unit normals, the mean of the faces around each vertex."""
+def normals_of(points: Array, triangles: NDArray[np.int64]) -> Array:
+    """Return (V, 3) unit normals, the mean of the faces around each vertex."""
     corners = points[triangles]
     across = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     places = triangles.ravel()

@@ -19,9 +19,9 @@ from animcore.judge.judging import BY_NAME, MEASURES, TRUTH, Clip, Measure
 
 Array = NDArray[np.floating[Any]]
 
-_INCHES = (11.0, 60.0)  # the narrowest and the widest picture
-_INCHES_A_SECOND = 0.9
-_STYLE = """body{font:15px/1.45 system-ui,sans-serif;max-width:1150px;margin:2em auto;padding:0 1em;color:#222}
+INCHES = (11.0, 60.0)  # the narrowest and the widest picture
+INCHES_A_SECOND = 0.9
+STYLE = """body{font:15px/1.45 system-ui,sans-serif;max-width:1150px;margin:2em auto;padding:0 1em;color:#222}
 table{border-collapse:collapse;margin:1em 0}td,th{padding:.25em .7em;text-align:right;border-bottom:1px solid #ddd}
 td:first-child,th:first-child{text-align:left}b{color:#06683a}.wide{overflow-x:auto}.note{color:#8a5a00}
 small{color:#666}"""
@@ -46,14 +46,14 @@ def write(
     Raises:
         InputError: without matplotlib, where a sound cannot be decoded or the file cannot be written.
     """
-    figure_of = _figures()
+    figure_of = figures()
     shown = [measure for measure in MEASURES if any(measure.name in values for values in means.values())]
     parts = [
-        f"<!doctype html><meta charset=utf-8><title>Animcore judge</title><style>{_STYLE}</style>",
+        f"<!doctype html><meta charset=utf-8><title>Animcore judge</title><style>{STYLE}</style>",
         f"<h1>{len(clips)} clip(s), {len(clips[0].verdicts)} output(s)</h1>",
         *(f"<p class=note>{html.escape(note)}</p>" for note in notes),
-        _table(means, shown, "mean over clips"),
-        _picture(_overview(clips, list(clips[0].verdicts), figure_of)) if len(clips) > 1 else "",
+        table(means, shown, "mean over clips"),
+        picture(_overview(clips, list(clips[0].verdicts), figure_of)) if len(clips) > 1 else "",
     ]
     for clip in clips:
         rows = {name: verdict.values for name, verdict in clip.verdicts.items()}
@@ -62,10 +62,10 @@ def write(
             f"<h2>{html.escape(clip.name)}</h2><small>truth: {html.escape(clip.truth.path.name)}, "
             f"{clip.truth.duration:.1f} s, {float(clip.truth.rate):g} frames a second</small>",
             *(f"<p class=note>{html.escape(note)}</p>" for note in _notes(clip)),
-            _table(rows, shown, "output"),
-            _picture(_curves(clip, clip_sound, figure_of)),
+            table(rows, shown, "output"),
+            picture(_curves(clip, clip_sound, figure_of)),
         ]
-    parts += ["<h2>What the figures mean</h2><ul>", *map(_legend, shown), "</ul>"]
+    parts += ["<h2>What the figures mean</h2><ul>", *map(legend, shown), "</ul>"]
     with whole_file(path) as temporary:
         temporary.write_text("\n".join(parts), encoding="utf-8")
 
@@ -75,8 +75,12 @@ def _notes(clip: Clip) -> list[str]:
     return list(dict.fromkeys(note for verdict in clip.verdicts.values() for note in verdict.notes))
 
 
-def _figures() -> Callable[..., Any]:
-    """The figures of matplotlib, which need no screen."""
+def figures() -> Callable[..., Any]:
+    """Return the figures of matplotlib, which need no screen.
+
+    Raises:
+        InputError: without matplotlib.
+    """
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
@@ -84,8 +88,8 @@ def _figures() -> Callable[..., Any]:
     return Figure
 
 
-def _table(rows: Mapping[str, Mapping[str, float]], shown: Sequence[Measure], corner: str) -> str:
-    """A table of figures; the best of each column is set off where there are several rows."""
+def table(rows: Mapping[str, Mapping[str, float]], shown: Sequence[Measure], corner: str) -> str:
+    """Return a table of figures; the best of each column is set off where there are several rows."""
     head = "".join(f"<th title='{html.escape(m.meaning)}'>{m.name}<br><small>{m.unit}</small></th>" for m in shown)
     best = {measure.name: nearest(measure, rows) for measure in shown}
     lines = [
@@ -98,7 +102,7 @@ def _table(rows: Mapping[str, Mapping[str, float]], shown: Sequence[Measure], co
 def nearest(measure: Measure, rows: Mapping[str, Mapping[str, float]]) -> str | None:
     """Return the row that does best by a measure; None where fewer than two have it."""
     known = {name: row[measure.name] for name, row in rows.items() if measure.name in row and name != TRUTH}
-    if len(known) < 2:
+    if len(known) < 2 or measure.best == "":
         return None
     if measure.best in ("high", "low"):
         sign = 1 if measure.best == "high" else -1
@@ -111,14 +115,16 @@ def _cell(measure: Measure, name: str, values: Mapping[str, float], best: str | 
     return f"<td><b>{text}</b></td>" if name == best else f"<td>{text}</td>"
 
 
-def _legend(measure: Measure) -> str:
+def legend(measure: Measure) -> str:
+    """Return what a figure means, as an item of a list."""
     best = measure.best if isinstance(measure.best, str) else f"{measure.best:g}"
-    return f"<li><b>{measure.name}</b> {html.escape(measure.meaning)} <small>(best: {best})</small></li>"
+    told = f" <small>(best: {best})</small>" if best else ""
+    return f"<li><b>{measure.name}</b> {html.escape(measure.meaning)}{told}</li>"
 
 
 def _overview(clips: Sequence[Clip], names: Sequence[str], figure_of: Callable[..., Any]) -> Any:
     """Bars a clip: correlation of the opening, and lag."""
-    wide = float(np.clip(0.35 * len(clips) * (len(names) + 1), *_INCHES))
+    wide = float(np.clip(0.35 * len(clips) * (len(names) + 1), *INCHES))
     figure = figure_of(figsize=(wide, 5.6), dpi=80, layout="constrained")
     for axes, key in zip(figure.subplots(2, 1, sharex=True), ("r_open", "lag_ms"), strict=True):
         for index, name in enumerate(names):
@@ -140,11 +146,11 @@ def _curves(clip: Clip, sound: audio.AudioClip | None, figure_of: Callable[..., 
     """Opening and width of the truth (black) and of every output over the sound, and the lip error over time."""
     errors = {name: verdict for name, verdict in clip.verdicts.items() if verdict.error is not None}
     panels = 3 if errors else 2
-    wide = float(np.clip(_INCHES_A_SECOND * clip.truth.duration, *_INCHES))
+    wide = float(np.clip(INCHES_A_SECOND * clip.truth.duration, *INCHES))
     figure = figure_of(figsize=(wide, 2.0 * panels + 0.6), dpi=80, layout="constrained")
     rows = figure.subplots(panels, 1, sharex=True)
     for axes, part in zip(rows, ("opening", "width"), strict=False):
-        _envelope(axes, sound)
+        envelope(axes, sound)
         axes.plot(clip.truth.times, getattr(clip.truth, part), color="black", linewidth=2.0, label="truth")
         for name, verdict in clip.verdicts.items():
             axes.plot(verdict.times, getattr(verdict, part), linewidth=1.3, label=name)
@@ -159,8 +165,8 @@ def _curves(clip: Clip, sound: audio.AudioClip | None, figure_of: Callable[..., 
     return figure
 
 
-def _envelope(axes: Any, sound: audio.AudioClip | None) -> None:
-    """The sound in grey behind the curves, at full height where it is loudest."""
+def envelope(axes: Any, sound: audio.AudioClip | None) -> None:
+    """Draw the sound in grey behind the curves, at full height where it is loudest."""
     if sound is None:
         return
     step = sound.rate // 100
@@ -175,8 +181,8 @@ def _envelope(axes: Any, sound: audio.AudioClip | None) -> None:
     axes.patch.set_visible(False)
 
 
-def _picture(figure: Any) -> str:
-    """A figure as an image inside the page."""
+def picture(figure: Any) -> str:
+    """Return a figure as an image inside the page."""
     store = io.BytesIO()
     figure.savefig(store, format="png")
     return f"<div class=wide><img src='data:image/png;base64,{base64.b64encode(store.getvalue()).decode()}'></div>"

@@ -33,6 +33,11 @@ def canonical(name: str) -> str:
     return "".join(words) + side
 
 
+def words(name: str) -> list[str]:
+    """Return the words of a name in lower case: of ``myHero_Face 2`` my, hero, face, 2."""
+    return [word.lower() for word in _WORDS.findall(name)]
+
+
 def match(wanted: Sequence[str], present: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """Find the names of `wanted` among `present`; the result has an entry for each that was found.
 

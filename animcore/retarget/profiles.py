@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +17,7 @@ from animcore.retarget import matching
 _PACKAGE = Path(__file__).resolve().parents[1]
 _INSTALLED = _PACKAGE / "rigs"  # inside the package; in a checkout beside it
 RIGS = _INSTALLED if _INSTALLED.is_dir() else _PACKAGE.parent / "rigs"
+USER_FOLDER = "ANIMCORE_RIGS"  # variable of the environment that names the folder of the user's own profiles
 ROLES: tuple[str, ...] = ("head", "neck", "jaw", "left_eye", "right_eye")
 BoneKind = Literal["turn", "move", "slide"]
 AXES: tuple[str, ...] = ("left", "up", "forward")  # of the character
@@ -70,10 +72,27 @@ class Profile:
         return next(matches, "Face")
 
 
+def user_folder() -> Path:
+    """Return the folder of the user's own profiles; it need not be there.
+
+    It is the one that the environment names, so that the processes of one program read the same.
+    """
+    named = os.environ.get(USER_FOLDER)
+    return Path(named) if named else Path.home() / ".config" / "animcore" / "rigs"
+
+
 @functools.cache
 def profiles() -> tuple[Profile, ...]:
-    """Read every profile, in the order in which they are tried."""
-    return tuple(sorted((_read(path) for path in RIGS.glob("*.toml")), key=lambda one: (one.order, one.name)))
+    """Read every profile, in the order in which they are tried; one of the user's that cannot be read is left out."""
+    found = [_read(path) for path in RIGS.glob("*.toml")]
+    found += [profile for path in sorted(user_folder().glob("*.toml")) if (profile := _read_users(path)) is not None]
+    return tuple(sorted(found, key=lambda one: (one.order, one.name)))
+
+
+def read_again() -> None:
+    """Forget what was read: a profile was written."""
+    profiles.cache_clear()
+    driving.cache_clear()
 
 
 @functools.cache
@@ -96,6 +115,13 @@ def find_bones(names: Sequence[str]) -> tuple[str, dict[str, str]]:
     for role, bone in by_profile["common"].items():
         found.setdefault(role, bone)
     return best, found
+
+
+def _read_users(path: Path) -> Profile | None:
+    try:
+        return _read(path)
+    except (OSError, ValueError, KeyError, AttributeError, TypeError):
+        return None
 
 
 def _read(path: Path) -> Profile:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from animcore.bodies import rotations
 from animcore.bodies.kinematics import INDEX, PARENTS, world_turns
 from animcore.names import SMPLX_JOINTS
+from animcore.retarget import clearance
 from animcore.retarget.bone_names import BoneNames
 
 Array = NDArray[np.float64]
@@ -90,17 +91,26 @@ class Retarget:
     Attributes:
         bones: the bones that take part.
         root: index of the bone that carries the translation, or None.
+        joints: the joints that its bones tell of; a spine of any number of bones tells of three.
         scale: lengths of this skeleton over those of the SMPL-X body, by their legs.
+        spread: radians that hanging arms are turned outward by, for hips that are wider than SMPL-X's.
         lacks: a sentence for what the skeleton has no bones for.
     """
 
-    def __init__(self, target: Skeleton, found: BoneNames, source_joints: NDArray[np.floating[Any]]) -> None:
+    def __init__(
+        self,
+        target: Skeleton,
+        found: BoneNames,
+        source_joints: NDArray[np.floating[Any]],
+        points: NDArray[np.floating[Any]] | None = None,
+    ) -> None:
         """Fit a skeleton.
 
         Args:
             target: the skeleton.
             found: which of its bones are which joints.
             source_joints: (55, 3) joints of the SMPL-X body in its T-pose, metres.
+            points: (V, 3) vertices of the character in its rest pose, metres; they tell how wide its hips are.
         """
         self._target = target
         self._source = np.asarray(source_joints, np.float64)
@@ -109,8 +119,12 @@ class Retarget:
         self._spine = [place[name] for name in found.spine]
         twists = {joint: [place[name] for name in names] for joint, names in found.twists.items()}
         self.bones = tuple(sorted(self._make(twists), key=lambda bone: bone.index))
+        self.joints = tuple(dict.fromkeys((*self._chains, *(_SPINE[1:] if self._spine else ()))))
         self.root = self._chains["pelvis"][0] if "pelvis" in self._chains else None
         self.scale = self._legs() if {"left_hip", "left_ankle"} <= self._chains.keys() else 1.0
+        joints = {joint: target.heads[chain[0]] for joint, chain in self._chains.items()}
+        half = clearance.half_width(points, joints) if points is not None else None
+        self.spread = clearance.spread(half, joints, self._source, self.scale)
         self.lacks = found.lacks
 
     def to_bones(
@@ -126,7 +140,9 @@ class Retarget:
             (T, B, 4) unit quaternions of every bone from its rest pose in its own axes, continuous over time, and
             (T, 3) the location of the root bone in its own axes, metres; 0 without a translation.
         """
-        turned = dict(zip(SMPLX_JOINTS, np.moveaxis(world_turns(body_pose), 1, 0), strict=True))
+        turns = world_turns(body_pose)
+        turns = clearance.spread_arms(turns, self.spread) if self.spread else turns
+        turned = dict(zip(SMPLX_JOINTS, np.moveaxis(turns, 1, 0), strict=True))
         taking, axes, count = {bone.index: bone for bone in self.bones}, self._target.axes, len(body_pose)
         posed = np.empty((len(axes), count, 3, 3))
         quaternions = np.empty((count, len(axes), 4))
@@ -145,7 +161,7 @@ class Retarget:
     def from_bones(
         self, quaternions: NDArray[np.floating[Any]], location: NDArray[np.floating[Any]]
     ) -> tuple[Array, Array]:
-        """Undo `to_bones`; joints that the skeleton has no bone for keep still against their parents.
+        """Undo `to_bones`, but for the spread of the arms; joints without a bone keep still against their parents.
 
         Args:
             quaternions: (T, B, 4) of every bone from its rest pose in its own axes.

@@ -7,7 +7,7 @@ side; recordings run in pieces with a margin that makes them seamless, so any le
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
@@ -20,9 +20,11 @@ from numpy.typing import NDArray
 from animcore.audio import AudioClip
 from animcore.direction import Direction
 from animcore.errors import AnimcoreError
-from animcore.motion import Motion
-from animcore.names import ARKIT, ARKIT_INDEX, TONGUE
+from animcore.motion import Event, Motion
+from animcore.names import ARKIT, ARKIT_INDEX
 from animcore.progress import Progress, silent
+from animcore.solvers import said, tongue
+from animcore.speech.pronunciation import PHONEMES
 
 FloatArray = NDArray[np.float32]
 
@@ -46,11 +48,6 @@ _RAISE: dict[str, dict[str, float]] = {
     "labiodental": {"mouthRollLower": 0.4, "mouthUpperUpLeft": 0.12, "mouthUpperUpRight": 0.12},
     "dental": {"tongueOut": 0.12},
 }
-_TONGUE: dict[str, tuple[str, float]] = {
-    "dental": ("tongueStretch", 0.5),
-    "alveolar": ("tongueTipUp", 0.8),
-    "velar": ("tongueUp", 0.7),
-}
 _SURE = (0.12, 0.27)  # probability of a place from which, and up to which, it takes effect
 
 
@@ -66,10 +63,38 @@ class Network:
     places: tuple[str, ...]
 
 
-def solve(clip: AudioClip, direction: Direction, progress: Progress = silent) -> Motion:
+@dataclass(frozen=True)
+class Heard:
+    """What is said in a recording: (T, 40) probabilities of `pronunciation.PHONEMES`, frame i at i / fps seconds."""
+
+    probabilities: FloatArray
+    fps: int
+
+
+def listen(clip: AudioClip, progress: Progress = silent) -> Heard:
+    """Return the phonemes of a voice, for the alignment of a transcript.
+
+    Raises:
+        AnimcoreError: when the network's file is missing or broken.
+    """
+    network = load(MODEL)
+    probabilities = _silence(len(clip.samples) // network.hop + 1)
+    if not clip.facts.silent:
+        for first, (piece,) in _pieces(clip, network, progress, ["phonemes"]):
+            probabilities[first : first + len(piece)] = piece
+    return Heard(probabilities, network.fps)
+
+
+def solve(clip: AudioClip, direction: Direction, progress: Progress = silent, spoken: Sequence[Event] = ()) -> Motion:
     """Return the face of a voice: `arkit`, `tongue` and `jaw_pose` at the network's rate, frame i at i / 50 s.
 
     A silent clip gives a still face.
+
+    Args:
+        clip: the voice.
+        direction: intensity and strengths by region.
+        progress: told the fraction done.
+        spoken: phonemes with their times, where a transcript is known; lips close exactly where they say so.
 
     Raises:
         AnimcoreError: when the network's file is missing or broken.
@@ -78,23 +103,38 @@ def solve(clip: AudioClip, direction: Direction, progress: Progress = silent) ->
     count = len(clip.samples) // network.hop + 1
     # two hours of weights are 75 MB: they are filled and changed in place
     weights, places = np.zeros((count, len(ARKIT)), np.float32), np.zeros((count, len(network.places)), np.float32)
+    phonemes = _silence(count)
     if not clip.facts.silent:
-        for first, piece_weights, piece_places in _pieces(clip, network, progress):
-            weights[first : first + len(piece_weights)] = piece_weights
-            places[first : first + len(piece_places)] = piece_places
-    certain = {name: _certainty(places[:, index]) for index, name in enumerate(network.places)}
-    _direct(weights, direction)
-    _shape(weights, certain, direction.strength("lips"), direction.intensity)
+        for first, found in _pieces(clip, network, progress, ["arkit", "places", "phonemes"]):
+            piece = slice(first, first + len(found[0]))
+            weights[piece], places[piece], phonemes[piece] = found[0][:, network.columns], found[1], found[2]
+    certain = {name: _held(certainty(places[:, index])) for index, name in enumerate(network.places)}
+    said.insist(certain, spoken, phonemes, network.fps)
+    direct(weights, direction)
+    shape(weights, certain, direction)
+    moved = tongue.move(phonemes, network.fps, direction.strength("tongue") * direction.intensity)
+    return as_motion(clip, Fraction(network.fps), weights, moved)
+
+
+def as_motion(clip: AudioClip, rate: Fraction, weights: FloatArray, moved: FloatArray) -> Motion:
+    """Return the motion of weights (T, 52) and tongue (T, 16); the jaw turns as far as it is open."""
     jaw_pose = np.zeros((len(weights), 3), np.float32)
     jaw_pose[:, 0] = JAW_ANGLE * weights[:, ARKIT_INDEX["jawOpen"]]
     return Motion(
-        rate=Fraction(network.fps),
+        rate=rate,
         arkit=weights,
-        tongue=_tongue(certain, len(weights), direction.strength("lips") * direction.intensity),
+        tongue=moved,
         jaw_pose=jaw_pose,
         audio_name=clip.name,
         audio_sha256=clip.sha256,
     )
+
+
+def _silence(count: int) -> FloatArray:
+    """(count, 40) probabilities of phonemes where nothing is said."""
+    probabilities = np.zeros((count, len(PHONEMES)), np.float32)
+    probabilities[:, PHONEMES.index("sil")] = 1.0
+    return probabilities
 
 
 @cache
@@ -124,8 +164,10 @@ def load(path: Path) -> Network:
         ) from error
 
 
-def _pieces(clip: AudioClip, network: Network, progress: Progress) -> Iterator[tuple[int, FloatArray, FloatArray]]:
-    """First frame, weights (T, 52) and places (T, 5) of one piece after the other."""
+def _pieces(
+    clip: AudioClip, network: Network, progress: Progress, outputs: Sequence[str]
+) -> Iterator[tuple[int, list[FloatArray]]]:
+    """First frame and outputs (T, K) of one piece after the other."""
     assert clip.facts.loudness is not None
     gain = np.float32(10 ** ((network.loudness - clip.facts.loudness) / 20))
     count = len(clip.samples) // network.hop + 1
@@ -135,13 +177,13 @@ def _pieces(clip: AudioClip, network: Network, progress: Progress) -> Iterator[t
         start, end = max(0, first - margin), min(count, first + piece + margin)
         samples = clip.samples[start * network.hop : end * network.hop if end < count else None] * gain
         samples = np.pad(samples, (0, max(0, network.hop * 2 - len(samples))))
-        weights, places = network.session.run(["arkit", "places"], {"samples": samples[None]})
+        found = network.session.run(outputs, {"samples": samples[None]})
         inner = slice(first - start, first - start + min(piece, count - first))
-        yield first, weights[0, inner][:, network.columns], places[0, inner]
+        yield first, [values[0, inner] for values in found]
     progress(1.0, "Listening")
 
 
-def _direct(weights: FloatArray, direction: Direction) -> None:
+def direct(weights: FloatArray, direction: Direction) -> None:
     """Scale weights (T, 52), in place, by intensity and strength of their regions; mouthClose goes with the jaw."""
     factor = np.array([direction.strength(_region(name)) for name in ARKIT], np.float32)
     factor[ARKIT_INDEX["mouthClose"]] = direction.strength("jaw")
@@ -150,48 +192,52 @@ def _direct(weights: FloatArray, direction: Direction) -> None:
 
 
 def _region(name: str) -> str:
-    for prefix, region in (("jaw", "jaw"), ("brow", "brows"), ("cheek", "cheeks"), ("nose", "cheeks")):
+    for prefix, region in (
+        ("jaw", "jaw"),
+        ("brow", "brows"),
+        ("cheek", "cheeks"),
+        ("nose", "cheeks"),
+        ("tongue", "tongue"),
+    ):
         if name.startswith(prefix):
             return region
     return "lips"
 
 
-def _certainty(probability: FloatArray) -> FloatArray:
-    """Turn a probability (T,) into how far a place takes effect (0..1), held for a frame to each side.
+def certainty(probability: FloatArray) -> FloatArray:
+    """Turn a probability (T,) into how far a place takes effect, 0..1."""
+    low, high = _SURE
+    sure: FloatArray = np.clip((probability - low) / (high - low), 0.0, 1.0)
+    return sure
+
+
+def _held(sure: FloatArray) -> FloatArray:
+    """Hold a certainty (T,) for a frame to each side.
 
     The hold makes the shortest closure last as long as a film frame, so that no frame rate from 24 up passes it by.
     """
-    low, high = _SURE
-    sure = np.clip((probability - low) / (high - low), 0.0, 1.0)
     padded = np.pad(sure, 1, mode="edge")
     held: FloatArray = np.maximum(np.maximum(padded[:-2], padded[1:-1]), padded[2:])
     return held
 
 
-def _shape(weights: FloatArray, certain: dict[str, FloatArray], strength: float, intensity: float) -> None:
+def shape(weights: FloatArray, certain: dict[str, FloatArray], direction: Direction) -> None:
     """Bring weights (T, 52), in place, to what the places of articulation demand; the closure of p, b, m is exact.
 
     Args:
         weights: in 0..1.
         certain: how far each place takes effect, (T,) in 0..1.
-        strength: of the lips; below 1 the places take effect in part.
-        intensity: of the whole face; lips close at any, and are pressed and rolled as strongly as it asks.
+        direction: below a strength of 1 of lips or tongue their places take effect in part; lips close at any
+            intensity, and are pressed and rolled as strongly as it asks.
     """
-    part = min(strength, 1.0)
+    part = min(direction.strength("lips"), 1.0)
     for place, factors in _YIELD.items():
         for name, factor in factors.items():
             weights[:, ARKIT_INDEX[name]] *= 1 - (1 - factor) * part * certain[place]
     for place, levels in _RAISE.items():
         for name, level in levels.items():
             column = weights[:, ARKIT_INDEX[name]]
-            np.maximum(column, level * part * min(intensity, 1.0) * certain[place], out=column)
+            wanted = level * min(direction.strength(_region(name)), 1.0) * min(direction.intensity, 1.0)
+            np.maximum(column, wanted * certain[place], out=column)
     jaw, close = weights[:, ARKIT_INDEX["jawOpen"]], weights[:, ARKIT_INDEX["mouthClose"]]
     np.minimum(np.maximum(close, jaw * part * certain["bilabial"]), jaw, out=close)
-
-
-def _tongue(certain: dict[str, FloatArray], count: int, strength: float) -> FloatArray:
-    """(T, 16) weights of the tongue from the places that it makes."""
-    tongue = np.zeros((count, len(TONGUE)), np.float32)
-    for place, (name, level) in _TONGUE.items():
-        tongue[:, TONGUE.index(name)] = np.clip(level * strength * certain[place], 0.0, 1.0)
-    return tongue

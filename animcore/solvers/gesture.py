@@ -19,8 +19,8 @@ from animcore.motion import Event
 from animcore.names import SMPLX_JOINTS
 from animcore.solvers import gesture_arms, gesture_plan, gesture_trunk
 from animcore.solvers.emotion import Mood
-from animcore.solvers.gesture_lexicon import Style, lexicon
-from animcore.speech.prosody import FPS, Prosody
+from animcore.solvers.gesture_lexicon import lexicon
+from animcore.speech.prosody import Prosody
 
 FloatArray = NDArray[np.float32]
 Array = NDArray[np.float64]
@@ -29,6 +29,7 @@ STREAM = 5  # keeps the random numbers of the body apart from those of head, eye
 
 _STIR = np.deg2rad([0.5, 0.9, 1.0, 1.6])  # spread of the stir of collar, shoulder, elbow, wrist
 _STIR_BAND = (0.08, 0.9)  # Hz
+_BLOCK = 4096  # frames worked on at a time
 
 
 @dataclass(frozen=True)
@@ -60,49 +61,65 @@ def move(
         return None
     generator = np.random.default_rng([direction.seed, STREAM])
     count = len(prosody.level)
-    pose = np.zeros((count, len(SMPLX_JOINTS), 3))
-    felt = 1.0 if mood is None or not count else float(np.mean(mood.movement))
-    trunk = gesture_trunk.move(prosody, style, amount * felt, generator)
-    pose[:, INDEX["pelvis"]] = trunk.pelvis
-    pose[:, [INDEX[name] for name in gesture_trunk.SPINE]] = trunk.spine
-    for joint, turn in gesture_trunk.legs(trunk, style, generator).items():
-        pose[:, INDEX[joint]] = turn
-    planned = gesture_plan.strokes(prosody, style, spoken, amount * felt, generator)
-    for side in gesture_plan.SIDES:
-        arm = _arm(side, planned, prosody, style, direction)
-        arm = rotations.multiply(_raised(side, trunk.shoulders, arm.shape[1]), arm)
-        pose[:, gesture_arms.joints(side)] = rotations.from_quaternion(arm)
-    return BodyMotion(pose.astype(np.float32), trunk.translation.astype(np.float32))
+    amount *= 1.0 if mood is None or not count else float(np.mean(mood.movement))
+    planned = gesture_plan.strokes(prosody, style, spoken, amount, generator)
+    trunk = gesture_trunk.move(prosody, style, gesture_plan.reaches(planned), amount, generator)
+    stance = gesture_trunk.stance(style, generator)
+    arms = [_Arm.planned(side, planned, prosody, direction) for side in gesture_plan.SIDES]
+    pose = np.zeros((count, len(SMPLX_JOINTS), 3), np.float32)
+    for first in range(0, count, _BLOCK):  # two hours would fill the memory with matrices
+        part = slice(first, first + _BLOCK)
+        pose[part, INDEX["pelvis"]] = trunk.pelvis[part]
+        pose[part, [INDEX[name] for name in gesture_trunk.SPINE]] = trunk.spine[part]
+        for joint, turn in gesture_trunk.legs(trunk, part, stance).items():
+            pose[part, INDEX[joint]] = turn
+        for arm in arms:
+            pose[part, gesture_arms.joints(arm.side)] = arm.turns(prosody.times[part], trunk.shoulders[part])
+    return BodyMotion(pose, trunk.translation.astype(np.float32))
 
 
-def _arm(
-    side: str, planned: Sequence[gesture_plan.Stroke], prosody: Prosody, style: Style, direction: Direction
-) -> Array:
-    """(T, 19, 4) the joints of one arm."""
-    seed = (direction.seed, STREAM)
-    keys = gesture_plan.keys(planned, side, style, gesture_plan.turns(prosody), seed)
-    poses = [lexicon().rest[style.rest], *(key.pose for key in keys)]
-    turns = gesture_arms.posed(side, poses, direction.strength("hands"))
-    found = gesture_arms.between(turns, keys, len(prosody.level), FPS)
-    generator = np.random.default_rng([*seed, 2 + gesture_plan.SIDES.index(side)])
-    stir = _stir(prosody.times, generator) * min(direction.strength("body"), 1.0)
-    found[:, : gesture_arms.ARM] = rotations.multiply(found[:, : gesture_arms.ARM], rotations.to_quaternion(stir))
-    return found
+@dataclass(frozen=True)
+class _Arm:
+    """What one arm does: its moves, the poses (K + 1, 19, 4) before and after each, and its stir."""
 
+    side: str
+    keys: Sequence[gesture_arms.Key]
+    poses: Array
+    rates: Array
+    phases: Array
+    amount: float
 
-def _raised(side: str, degrees: Array, count: int) -> Array:
-    """(T, J, 4) the turn that raises a shoulder by so many degrees, for the collar alone."""
-    turns = np.zeros((len(degrees), count, 3))
-    turns[:, 0, 2] = np.deg2rad(degrees) * (1.0 if side == "left" else -1.0)
-    return rotations.to_quaternion(turns)
+    @classmethod
+    def planned(cls, side: str, planned: Sequence[gesture_plan.Stroke], prosody: Prosody, direction: Direction) -> _Arm:
+        style, seed = lexicon().styles[direction.style], (direction.seed, STREAM)
+        keys = gesture_plan.keys(planned, side, style, gesture_plan.turns(prosody), seed)
+        shown = [lexicon().rest[style.rest], *(key.pose for key in keys)]
+        generator = np.random.default_rng([*seed, 2 + gesture_plan.SIDES.index(side)])
+        shape = (5, len(_STIR), 3)
+        rates = np.geomspace(*_STIR_BAND, 5)[:, None, None] * generator.uniform(0.9, 1.1, shape)
+        return cls(
+            side,
+            keys,
+            gesture_arms.posed(side, shown, direction.strength("hands")),
+            rates,
+            generator.uniform(0, 2 * np.pi, shape),
+            min(direction.strength("body"), 1.0),
+        )
 
+    def turns(self, times: Array, raised: Array) -> Array:
+        """(T, 19, 3) axis-angle of the joints at these seconds, the shoulder raised by so many degrees (T,)."""
+        found = gesture_arms.between(self.poses, self.keys, times)
+        count = gesture_arms.ARM
+        found[:, :count] = rotations.multiply(found[:, :count], rotations.to_quaternion(self._stir(times)))
+        lift = np.zeros((len(times), 3))
+        lift[:, 2] = np.deg2rad(raised) * (1.0 if self.side == "left" else -1.0)
+        found[:, 0] = rotations.multiply(rotations.to_quaternion(lift), found[:, 0])
+        return rotations.from_quaternion(found)
 
-def _stir(times: Array, generator: np.random.Generator) -> Array:
-    """(T, 4, 3) slow movement of an arm, axis-angle: nobody holds still altogether."""
-    rates = np.geomspace(*_STIR_BAND, 5)[:, None, None] * generator.uniform(0.9, 1.1, (5, len(_STIR), 3))
-    phases = generator.uniform(0, 2 * np.pi, rates.shape)
-    total: Array = np.zeros((len(times), len(_STIR), 3))
-    for rate, phase in zip(rates, phases, strict=True):
-        total += np.sin(2 * np.pi * times[:, None, None] * rate + phase)
-    scaled: Array = total * np.sqrt(2 / 5) * _STIR[:, None] * np.array([0.5, 0.5, 1.0])
-    return scaled
+    def _stir(self, times: Array) -> Array:
+        """(T, 4, 3) slow movement, axis-angle: nobody holds still altogether."""
+        total: Array = np.zeros((len(times), len(_STIR), 3))
+        for rate, phase in zip(self.rates, self.phases, strict=True):
+            total += np.sin(2 * np.pi * times[:, None, None] * rate + phase)
+        scaled: Array = total * np.sqrt(2 / 5) * _STIR[:, None] * np.array([0.5, 0.5, 1.0]) * self.amount
+        return scaled

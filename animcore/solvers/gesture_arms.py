@@ -72,30 +72,30 @@ def posed(side: str, poses: Sequence[ArmPose], fingers: float = 1.0) -> Array:
     return np.concatenate([arm, np.stack([_fingers(side, pose.hand, fingers) for pose in poses])], 1)
 
 
-def between(poses: Array, keys: Sequence[Key], count: int, fps: float) -> Array:
-    """Return (count, J, 4) what the joints do over time.
+def between(poses: Array, keys: Sequence[Key], times: Array) -> Array:
+    """Return (T, J, 4) what the joints do over time.
 
     Args:
         poses: (K + 1, J, 4) of before the first key and of each key.
-        keys: in the order of time; starts and ends never go back.
-        count: frames.
-        fps: frames a second.
+        keys: in the order of time; their ends never go back.
+        times: (T,) seconds, rising: any stretch of the performance.
     """
-    result = np.tile(poses[:1], (count, 1, 1))
     later = np.array([*_LATER, *[_FINGERS_LATER] * (poses.shape[1] - ARM)])
-    steps = rotations.from_quaternion(_shortest(rotations.multiply(rotations.inverse(poses[:-1]), poses[1:])))
-    for number, key in enumerate(keys):
-        first = min(max(int(key.start * fps), 0), count)
-        last = min(max(int(np.ceil((key.start + key.duration + _FINGERS_LATER) * fps)) + 1, first), count)
-        passed = (np.arange(first, last)[:, None] / fps - key.start - later) / key.duration
-        share = minimum_jerk(np.clip(passed, 0.0, 1.0))
-        result[first:last] = rotations.multiply(
-            result[first:last], rotations.to_quaternion(steps[number] * share[..., None])
+    ends = np.array([key.start + key.duration + _FINGERS_LATER for key in keys])
+    done = int(np.searchsorted(ends, times[0], side="right")) if len(times) else 0
+    result = np.tile(poses[done : done + 1], (len(times), 1, 1))
+    for number in range(done, len(keys)):
+        key = keys[number]
+        if key.start > times[-1]:
+            break
+        first, last = np.searchsorted(times, (key.start, ends[number]))
+        step = rotations.from_quaternion(
+            _shortest(rotations.multiply(rotations.inverse(poses[number]), poses[number + 1]))
         )
-        # up to the end of the next key, which goes on from here
-        following = keys[number + 1] if number + 1 < len(keys) else None
-        until = count if following is None else int(np.ceil((following.start + following.duration + 1.0) * fps))
-        result[last : min(max(until, last), count)] = poses[number + 1]
+        passed = (times[first:last, None] - key.start - later) / key.duration
+        share = minimum_jerk(np.clip(passed, 0.0, 1.0))
+        result[first:last] = rotations.multiply(result[first:last], rotations.to_quaternion(step * share[..., None]))
+        result[last : np.searchsorted(times, ends[number + 1]) if number + 1 < len(keys) else None] = poses[number + 1]
     return result
 
 

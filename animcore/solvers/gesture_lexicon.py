@@ -58,6 +58,7 @@ class Gesture:
         hold: seconds that it may stay up.
         poses: what is prepared, and then those of the stroke.
         words: what calls for it, in small letters.
+        fixed: whether it is always made in the same place, however large the speaker's gestures are.
         ends: the kind of phrase, `rising` or `falling`, whose end it goes with; empty for any place.
     """
 
@@ -66,6 +67,7 @@ class Gesture:
     hold: float
     poses: tuple[ArmPose, ...]
     words: frozenset[str]
+    fixed: bool = False
     ends: str = ""
 
 
@@ -126,4 +128,5 @@ def _pose(values: Mapping[str, Any]) -> ArmPose:
 def _gesture(values: Mapping[str, Any]) -> Gesture:
     poses = tuple(_pose(pose) for pose in values["poses"])
     words = frozenset(word.lower() for word in values["words"])
-    return Gesture(values["sides"], values["weight"], values["hold"], poses, words, values.get("ends", ""))
+    where = values.get("fixed", False), values.get("ends", "")
+    return Gesture(values["sides"], values["weight"], values["hold"], poses, words, *where)

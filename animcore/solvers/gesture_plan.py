@@ -1,21 +1,23 @@
 """Which gesture when: strokes on stressed syllables, chosen by the words, the melody and the speaker's habits.
 
 People gesture in units: hands leave their rest, make one stroke or several, hold, and go back (Kendon, 2004); the
-stroke falls on the stressed syllable or shortly before it (McNeill, 1992).
+stroke falls on the stressed syllable (McNeill, 1992), fastest shortly before the voice is highest (Pouw and Dixon,
+2019).
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 
 import numpy as np
 from numpy.typing import NDArray
 
 from animcore.motion import Event
 from animcore.solvers.gesture_arms import Key
-from animcore.solvers.gesture_lexicon import ArmPose, Gesture, Style, lexicon
+from animcore.solvers.gesture_lexicon import ArmPose, Style, lexicon
 from animcore.speech.prosody import Prosody
 
 Array = NDArray[np.float64]
@@ -29,7 +31,9 @@ _CALLED = 0.75  # chance that a word gets the gesture it calls for, whatever the
 _LAST = 0.6  # seconds before the end of a phrase in which a gesture counts as its end
 _RIGHT = 0.85  # chance that the right hand leads
 _AGAIN = 0.25  # how likely the same gesture comes twice running, beside others
-_APEX = 0.02  # seconds by which a stroke ends after the middle of its syllable, where its hold begins
+_APEX = 0.08  # seconds by which a stroke ends after the middle of its syllable: it is fastest shortly before that
+_AT_FIRST = 0.1  # seconds: the first frame shows somebody at rest
+_HURRY = 0.35  # share of the way to a gesture that may be missing when there is little time
 _BEAT_APART = 0.42  # seconds, least from one beat to the next
 _BEAT_UP = np.array([0.0, 0.05, -0.02])  # arm lengths, outward, up, forward
 _BEAT_DOWN = np.array([0.01, -0.06, 0.035])
@@ -82,11 +86,10 @@ def strokes(
     lead = SIDES[int(generator.random() < _RIGHT)]
     words = [event for event in spoken if event.kind == "word"]
     found: list[Stroke] = []
+    times = [time for time, _ in prosody.accents]
     for number, turn in enumerate(turns(prosody)):
         before, last = "", -np.inf
-        for time, strength in prosody.accents:
-            if not turn[0] <= time <= turn[1]:
-                continue
+        for time, strength in prosody.accents[bisect_left(times, turn[0]) : bisect_right(times, turn[1])]:
             called = _called(words, time)
             chance = max(style.rate * min(0.3 + strength, 1.0), _CALLED if called else 0.0) * min(amount, 1.0)
             size = style.size * amount * generator.uniform(0.85, 1.1) * (0.75 + 0.35 * strength)
@@ -97,6 +100,12 @@ def strokes(
             elif last > -np.inf and time - found[-1].time > _BEAT_APART and generator.random() < style.beats:
                 found.append(Stroke(time, BEAT, found[-1].sides, size, number))
     return found
+
+
+def reaches(planned: Sequence[Stroke]) -> list[tuple[float, float]]:
+    """Return when one arm alone reaches out, seconds, and how far: positive for the right arm."""
+    alone = [stroke for stroke in planned if len(stroke.sides) == 1]
+    return [(stroke.time, stroke.size * (1.0 if stroke.sides[0] == "right" else -1.0)) for stroke in alone]
 
 
 def keys(
@@ -112,28 +121,38 @@ def keys(
         seed: of the variation; both arms use the same where they should agree.
     """
     generator = np.random.default_rng([*seed, SIDES.index(side)])
-    known = lexicon()
-    rest, midway = known.rest[style.rest], known.rest[style.between]
+    rest, midway = lexicon().rest[style.rest], lexicon().rest[style.between]
     mine = [stroke for stroke in planned if side in stroke.sides]
+    made = rest
     found: list[Key] = []
-    here = rest
-    for number, stroke in enumerate(mine):
-        follows = stroke.sides[0] != side
-        late = generator.uniform(*_FOLLOWS) if follows else 0.0
-        size = stroke.size * (generator.uniform(*_WEAKER) if follows else 1.0)
-        apex = stroke.time + _APEX + late
-        vary = generator.normal(size=3) * _VARIES
-        moves = _beat(here, stroke, apex) if stroke.gesture == BEAT else _made(stroke, here, style, apex, size, vary)
-        moves = _in_time(moves, found)
-        found += moves
-        here = found[-1].pose if found else here
-        if stroke.gesture != BEAT or moves:
-            following = mine[number + 1] if number + 1 < len(mine) else None
-            back = _back(stroke, following, style, ends[stroke.turn][1], found, generator)
-            if back is not None:
-                here = midway if back[1] else rest
-                found.append(Key(back[0], generator.uniform(*_RETURN), here))
+    returning, beaten = False, rest  # whether the last of them only goes back, and what a beat starts from
+    for stroke, following in zip_longest(mine, mine[1:]):
+        if stroke.gesture == BEAT and beaten is rest:
+            continue  # its gesture found no time; nobody beats with a hand that hangs
+        moves = _moves(stroke, side, beaten, style, generator)
+        if returning and moves[0].start < _free(found):  # on its way back it turns round
+            found.pop()
+            beaten = made
+            moves = _moves(stroke, side, beaten, style, generator)
+        if moves := _in_time(moves, found):
+            found, returning = found + moves, False
+            made = beaten = beaten if stroke.gesture == BEAT else moves[-1].pose
+        if found and found[-1].pose is not rest:
+            start, more = _back(stroke, following, style, ends[stroke.turn][1], found, generator)
+            if start is not None and found[-1].pose is not (midway if more else rest):
+                beaten, returning = midway if more else rest, True
+                found.append(Key(start, generator.uniform(*_RETURN), beaten))
     return found
+
+
+def _moves(stroke: Stroke, side: str, here: ArmPose, style: Style, generator: np.random.Generator) -> list[Key]:
+    """What an arm does for a stroke."""
+    follows = stroke.sides[0] != side
+    apex = stroke.time + _APEX + (generator.uniform(*_FOLLOWS) if follows else 0.0)
+    size = stroke.size * (generator.uniform(*_WEAKER) if follows else 1.0)
+    if stroke.gesture == BEAT:
+        return _beat(here, size, apex)
+    return _made(stroke.gesture, here, style, apex, size, generator.normal(size=3) * _VARIES)
 
 
 def _called(words: Sequence[Event], time: float) -> str:
@@ -168,10 +187,10 @@ def _hands(name: str, style: Style, lead: str, generator: np.random.Generator) -
     return (lead, other) if two else (lead,)
 
 
-def _made(stroke: Stroke, here: ArmPose, style: Style, apex: float, size: float, vary: Array) -> list[Key]:
+def _made(name: str, here: ArmPose, style: Style, apex: float, size: float, vary: Array) -> list[Key]:
     """Preparation and stroke of a gesture that is to end at `apex`."""
-    gesture: Gesture = lexicon().gestures[stroke.gesture]
-    poses = [pose.sized(size).moved(vary) for pose in gesture.poses]
+    gesture = lexicon().gestures[name]
+    poses = [pose.sized(1.0 if gesture.fixed else size).moved(vary) for pose in gesture.poses]
     ways = [_metres(start, after) for start, after in pairwise(poses)]
     lasting = [max(0.24, 1.875 * way / style.speed) for way in ways]  # 1.875: peak over mean of a minimum-jerk course
     moves, end = [], apex
@@ -188,25 +207,29 @@ def _metres(start: ArmPose, end: ArmPose) -> float:
     return float(np.linalg.norm(end.wrist - start.wrist)) * _ARM
 
 
-def _beat(here: ArmPose, stroke: Stroke, apex: float) -> list[Key]:
+def _beat(here: ArmPose, size: float, apex: float) -> list[Key]:
     """Up a little and down again."""
-    scale = min(stroke.size, 1.2)
+    scale = min(size, 1.2)
     return [
         Key(apex - 0.36, 0.24, here.moved(_BEAT_UP * scale)),
         Key(apex - 0.18, 0.22, here.moved(_BEAT_DOWN * scale)),
     ]
 
 
+def _free(before: Sequence[Key]) -> float:
+    """From when on an arm can do something new, seconds."""
+    return before[-1].start + 0.8 * before[-1].duration if before else _AT_FIRST
+
+
 def _in_time(moves: list[Key], before: Sequence[Key]) -> list[Key]:
-    """The moves if there is time for them after what is done already; else none, or the stroke alone."""
-    free = before[-1].start + 0.8 * before[-1].duration if before else -np.inf
-    if moves and moves[0].start < free:
-        late = free - moves[0].start
-        if late < 0.35 * moves[0].duration:
-            first = moves[0]
-            return [Key(free, first.duration - late, first.pose), *moves[1:]]
-        return []
-    return moves
+    """The moves if there is time for them after what is done already, the first one hurried a little; else none."""
+    late = _free(before) - moves[0].start
+    if late <= 0.0:
+        return moves
+    first = moves[0]
+    if late < _HURRY * first.duration:
+        return [Key(first.start + late, first.duration - late, first.pose), *moves[1:]]
+    return []
 
 
 def _back(
@@ -216,14 +239,15 @@ def _back(
     end: float,
     found: Sequence[Key],
     generator: np.random.Generator,
-) -> tuple[float, bool] | None:
-    """When the hand goes back, and whether only halfway since more is to come; None where it stays up."""
+) -> tuple[float | None, bool]:
+    """When the hand goes back (None: it stays up), and whether only halfway since more is to come."""
     hold = lexicon().gestures[stroke.gesture].hold if stroke.gesture != BEAT else 0.5
     done = found[-1].start + found[-1].duration
     later = done + hold * generator.uniform(0.7, 1.3)
-    same = following is not None and following.turn == stroke.turn
-    if same and following is not None and following.time - later < style.pause:
-        return None
-    if same and following is not None and following.time - later < 3.5 * style.pause:
-        return later, True
+    if following is not None and following.turn == stroke.turn:
+        left = following.time - later
+        if left < style.pause:
+            return None, True
+        if left < 3.5 * style.pause:
+            return later, True
     return max(done + 0.1, min(later, max(end + 0.15, done + 0.2))), False

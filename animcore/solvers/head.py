@@ -1,7 +1,9 @@
-"""Head movement of somebody who talks: postures phrase by phrase, nods on stressed syllables, a little sway.
+"""Head of somebody who talks: learned from people, drawn anew with every seed.
 
-The amounts follow real speakers (rotation spreads by 2 to 5 degrees an axis, nine tenths of it slower than 1 Hz, at
-5 to 10 degrees a second on average); this is a calm speaker among them. A seed chooses among equally good takes.
+A small network (head_model.py) tells, from what the head just did and from how the voice is carried, how likely every
+next step is; a take is one draw after the other. So spread, speed and rhythm are people's, heads rest in pauses and
+come alive with the voice, and nothing is ever the same twice. What people do on stressed syllables it learns too, but
+more weakly than they do it: a small nod is added. In long pauses the head comes back to the middle and breathes.
 """
 
 from __future__ import annotations
@@ -12,7 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animcore.direction import Direction
+from animcore.solvers import head_model
 from animcore.solvers.emotion import Mood
+from animcore.solvers.head_model import Model
 from animcore.speech.prosody import FPS, Prosody, smooth
 
 FloatArray = NDArray[np.float32]
@@ -21,21 +25,15 @@ STREAM = 1  # keeps the random numbers of the head apart from those of the eyes
 NECK_SHARE = 0.4  # of the rotation; the head takes the rest
 
 # Degrees about X (nod), Y (turn), Z (tilt).
-_POSTURE = (2.4, 3.6, 2.6)  # spread of the posture that a phrase is held in
-_SHIFT = (1.2, 2.0, 1.4)  # spread of the change of posture at a strong accent
-_SWAY = (0.7, 0.9, 0.8)  # spread of the sway while speaking
 _BREATH = 0.25  # degrees of nod with each breath, all that is left in silence
-_NOD = 3.0  # degrees of nod at an accent of strength 1
-_SETTLE = 1.6  # degrees by which the head sinks at the end of a phrase
-_LIMIT = (13.0, 17.0, 12.0)
+_NOD = 0.4  # degrees of nod at an accent of strength 1
+_LIMIT = (26.0, 34.0, 24.0)  # approached softly
 
-_EASE = 0.22  # seconds, standard deviation with which postures are reached
-_NOD_TIME = 0.11  # seconds, standard deviation of a nod
-_NOD_EARLY = 0.04  # seconds by which a nod is ahead of the loudest moment of its syllable
-_SWAY_BAND = (0.06, 0.45)  # Hz
+_STAYS = 1.2  # seconds of a pause in which the head stays where it is, and moves as the network has it
+_RETURN = 0.5  # seconds, standard deviation with which it goes back to the middle after that, and comes alive again
+_NOD_TIME = 0.1  # seconds, standard deviation of a nod
+_NOD_LATE = 0.15  # seconds from the loudest moment of a syllable to the lowest of its nod, as in the training data
 _BREATH_RATE = 0.24  # Hz
-_STRONG = 0.55  # strength of an accent from which the posture may change too
-_SHIFTS = 0.6  # chance that it does
 
 
 @dataclass(frozen=True)
@@ -51,18 +49,30 @@ class HeadMotion:
         return self.neck + self.head
 
 
-def move(prosody: Prosody, direction: Direction, mood: Mood | None = None) -> HeadMotion:
-    """Return the movement of neck and head for a voice, in a mood."""
+def move(prosody: Prosody, direction: Direction, mood: Mood | None = None, model: Model | None = None) -> HeadMotion:
+    """Return the movement of neck and head for a voice, in a mood.
+
+    Args:
+        prosody: of the voice.
+        direction: seed, intensity and the strength of `head`.
+        mood: moves the head more or less, and holds it higher or lower.
+        model: another network than the shipped one; benchmarks measure networks that have not seen a speaker.
+
+    Raises:
+        AnimcoreError: when the network's file is missing or broken.
+    """
     generator = np.random.default_rng([direction.seed, STREAM])
     count = len(prosody.level)
     if not count:
         empty = np.zeros((0, 3), np.float32)
         return HeadMotion(empty, empty)
-    talking = smooth(prosody.speaking, 0.4)
-    degrees = np.stack([smooth(axis, _EASE) for axis in _postures(prosody, generator).T], 1)
-    degrees += _sway(prosody.times, generator) * talking[:, None]
-    degrees[:, 0] += _nods(prosody, generator)
-    degrees[:, 0] += _BREATH * np.sin(2 * np.pi * (_BREATH_RATE * prosody.times + generator.random()))
+    breath = _BREATH * np.sin(2 * np.pi * (_BREATH_RATE * prosody.times + generator.random()))
+    degrees = np.zeros((count, 3))
+    if prosody.phrases:
+        degrees = (model or head_model.load(head_model.MODEL)).walk(prosody, generator)
+        degrees[:, 0] += _nods(prosody, generator)
+        degrees *= _alive(prosody)[:, None]
+    degrees[:, 0] += breath
     if mood is not None:
         degrees = degrees * mood.movement[:, None] + mood.head
     limit = np.array(_LIMIT)
@@ -71,46 +81,21 @@ def move(prosody: Prosody, direction: Direction, mood: Mood | None = None) -> He
     return HeadMotion(radians * np.float32(NECK_SHARE), radians * np.float32(1 - NECK_SHARE))
 
 
-def _postures(prosody: Prosody, generator: np.random.Generator) -> NDArray[np.float64]:
-    """(T, 3) degrees, in steps: one posture a phrase, changed at strong accents, back near the middle in pauses."""
-    count = len(prosody.level)
-    result = np.zeros((count, 3))
-    strong = np.array([time for time, strength in prosody.accents if strength >= _STRONG], np.float64)
-    following = [*prosody.phrases[1:], (count / FPS, 0.0)]
-    for (start, end), (next_start, _) in zip(prosody.phrases, following, strict=False):
-        posture = generator.normal(size=3) * _POSTURE
-        inside = strong[np.searchsorted(strong, start) : np.searchsorted(strong, end)]
-        changes = inside[generator.random(len(inside)) < _SHIFTS]
-        edges = [start, *changes.tolist(), end]
-        for index in range(len(edges) - 1):
-            if index:
-                posture = 0.6 * posture + generator.normal(size=3) * _SHIFT
-            result[round(edges[index] * FPS) : round(edges[index + 1] * FPS)] = posture
-        last, rest = round(end * FPS), round(next_start * FPS)
-        result[last:rest] = 0.35 * posture * np.exp(-np.arange(rest - last) / (1.5 * FPS))[:, None]
-    return result
-
-
-def _sway(times: NDArray[np.float64], generator: np.random.Generator) -> NDArray[np.float64]:
-    """(T, 3) degrees of slow movement: a few sines of unrelated rates, which never drift."""
-    rates = np.geomspace(*_SWAY_BAND, 7)[:, None] * generator.uniform(0.9, 1.1, (7, 3))
-    phases = generator.uniform(0, 2 * np.pi, (7, 3))
-    total = np.zeros((len(times), 3))
-    for rate, phase in zip(rates, phases, strict=True):
-        total += np.sin(2 * np.pi * times[:, None] * rate + phase)
-    scaled: NDArray[np.float64] = total * np.sqrt(2 / 7) * _SWAY
-    return scaled
+def _alive(prosody: Prosody) -> FloatArray:
+    """(T,) share in 0..1 of its movement that a head has: all in speech and short pauses, none in long ones."""
+    alive = np.zeros(len(prosody.level), np.float32)
+    for start, end in prosody.phrases:
+        alive[max(0, round((start - _RETURN) * FPS)) : round((end + _STAYS) * FPS)] = 1.0
+    return smooth(alive, _RETURN)
 
 
 def _nods(prosody: Prosody, generator: np.random.Generator) -> NDArray[np.float64]:
-    """(T,) degrees: down on accents with a small lift before, and a settling at the end of phrases."""
+    """(T,) degrees: down just after accents, with a small lift before."""
     total = np.zeros(len(prosody.level))
     for time, strength in prosody.accents:
         size = _NOD * strength * generator.uniform(0.3, 1.2)
-        _add_bump(total, time - _NOD_EARLY, _NOD_TIME, size)
-        _add_bump(total, time - _NOD_EARLY - 2.6 * _NOD_TIME, _NOD_TIME, -0.35 * size)
-    for start, end in prosody.phrases:
-        _add_bump(total, end, 0.25, _SETTLE * min((end - start) / 1.5, 1.0))
+        _add_bump(total, time + _NOD_LATE, _NOD_TIME, size)
+        _add_bump(total, time + _NOD_LATE - 2.6 * _NOD_TIME, _NOD_TIME, -0.35 * size)
     return total
 
 

@@ -14,7 +14,7 @@ from animcore.direction import Direction
 from animcore.motion import Event, Motion
 from animcore.names import ARKIT, ARKIT_INDEX
 from animcore.progress import Progress, part, silent
-from animcore.solvers import articulation, brows, emotion, gaze, gesture, head
+from animcore.solvers import articulation, brows, emotion, gaze, gesture, head, live
 from animcore.speech import prosody
 
 FloatArray = NDArray[np.float32]
@@ -37,12 +37,12 @@ def perform(clip: AudioClip, direction: Direction, progress: Progress = silent, 
     Raises:
         AnimcoreError: when a solver's file is missing or broken.
     """
-    speech = articulation.solve(clip, direction, part(progress, 0.0, _ARTICULATION))
+    speech = _speech(clip, direction, part(progress, 0.0, _ARTICULATION), spoken)
     if speech.rate != Fraction(prosody.FPS):
         speech = speech.resampled(Fraction(prosody.FPS))
     progress(_ARTICULATION, "Moving head and eyes")
     # how far the mouth is open tells speech from music and noise, whatever the strengths asked for
-    heard = prosody.analyse(clip, speech.frame_count, _mouth(clip, direction, speech))
+    heard = prosody.analyse(clip, speech.frame_count, _mouth(clip, direction, speech), spoken)
     mood = emotion.mood(heard, direction)
     movement = head.move(heard, direction, mood)
     body = gesture.move(heard, direction, mood, spoken)
@@ -62,13 +62,20 @@ def perform(clip: AudioClip, direction: Direction, progress: Progress = silent, 
     return replace(
         speech,
         arkit=face,
-        neck_pose=movement.neck,
-        head_pose=movement.head,
+        neck_pose=movement.neck + head.NECK_SHARE * eyes.head,  # large gaze shifts are shared with the head
+        head_pose=movement.head + (1 - head.NECK_SHARE) * eyes.head,
         eye_pose=eyes.pose,
         body_pose=None if body is None else body.pose,
         translation=None if body is None else body.translation,
         events=tuple(sorted(events, key=lambda event: event.start)),
     )
+
+
+def _speech(clip: AudioClip, direction: Direction, progress: Progress, spoken: Sequence[Event]) -> Motion:
+    """The face that speaks, by the variant of the solver that was asked for; the live one knows no transcript."""
+    if direction.variant == "live":
+        return live.solve(clip, direction, progress)
+    return articulation.solve(clip, direction, progress, spoken)
 
 
 def _mouth(clip: AudioClip, direction: Direction, speech: Motion) -> FloatArray | None:

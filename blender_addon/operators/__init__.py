@@ -4,23 +4,78 @@ from __future__ import annotations
 
 from .character import ANIMCORE_OT_add_character, ANIMCORE_OT_use_selected
 from .deliver import ANIMCORE_OT_deliver, ANIMCORE_OT_pick_folder
+from .doctor import ANIMCORE_OT_examine, ANIMCORE_OT_mend, ANIMCORE_OT_mend_all
 from .generate import ANIMCORE_OT_cancel, ANIMCORE_OT_generate
-from .help import ANIMCORE_OT_check_engine, ANIMCORE_OT_copy_report, ANIMCORE_OT_dismiss
+from .help import (
+    ANIMCORE_OT_check_engine,
+    ANIMCORE_OT_copy_report,
+    ANIMCORE_OT_dismiss,
+    ANIMCORE_OT_open_log,
+)
+from .mapping import (
+    ANIMCORE_OT_assign_track,
+    ANIMCORE_OT_forget_corrections,
+    ANIMCORE_OT_list_tracks,
+    ANIMCORE_OT_mirror_track,
+    ANIMCORE_OT_preview_track,
+    ANIMCORE_OT_save_profile,
+)
 from .match import ANIMCORE_OT_forget_match, ANIMCORE_OT_match
-from .voice import ANIMCORE_OT_inspect, ANIMCORE_OT_pick_audio
+from .polish import (
+    ANIMCORE_OT_drop_edits,
+    ANIMCORE_OT_key_viseme,
+    ANIMCORE_OT_mirror_take,
+    ANIMCORE_OT_polish,
+    ANIMCORE_OT_reset_polish,
+    ANIMCORE_OT_show_curves,
+)
+from .takes import (
+    ANIMCORE_OT_bake_take,
+    ANIMCORE_OT_compare_takes,
+    ANIMCORE_OT_delete_take,
+    ANIMCORE_OT_rename_take,
+    ANIMCORE_OT_retime,
+    ANIMCORE_OT_run_again,
+    ANIMCORE_OT_show_take,
+)
+from .voice import ANIMCORE_OT_inspect, ANIMCORE_OT_pick_audio, ANIMCORE_OT_use_strips
 
 CLASSES = (
     ANIMCORE_OT_add_character,
     ANIMCORE_OT_use_selected,
     ANIMCORE_OT_match,
     ANIMCORE_OT_forget_match,
+    ANIMCORE_OT_list_tracks,
+    ANIMCORE_OT_assign_track,
+    ANIMCORE_OT_mirror_track,
+    ANIMCORE_OT_forget_corrections,
+    ANIMCORE_OT_preview_track,
+    ANIMCORE_OT_save_profile,
     ANIMCORE_OT_pick_audio,
+    ANIMCORE_OT_use_strips,
     ANIMCORE_OT_inspect,
+    ANIMCORE_OT_examine,
+    ANIMCORE_OT_mend,
+    ANIMCORE_OT_mend_all,
     ANIMCORE_OT_generate,
     ANIMCORE_OT_cancel,
+    ANIMCORE_OT_show_take,
+    ANIMCORE_OT_compare_takes,
+    ANIMCORE_OT_rename_take,
+    ANIMCORE_OT_bake_take,
+    ANIMCORE_OT_delete_take,
+    ANIMCORE_OT_run_again,
+    ANIMCORE_OT_retime,
+    ANIMCORE_OT_polish,
+    ANIMCORE_OT_reset_polish,
+    ANIMCORE_OT_drop_edits,
+    ANIMCORE_OT_mirror_take,
+    ANIMCORE_OT_key_viseme,
+    ANIMCORE_OT_show_curves,
     ANIMCORE_OT_pick_folder,
     ANIMCORE_OT_deliver,
     ANIMCORE_OT_copy_report,
+    ANIMCORE_OT_open_log,
     ANIMCORE_OT_dismiss,
     ANIMCORE_OT_check_engine,
 )

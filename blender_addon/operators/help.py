@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Mapping
+from typing import Any
 
 import bpy
 
@@ -10,6 +12,8 @@ from .. import preferences, runner
 from ..errors import AddonError
 from ..jobs import Job, State
 from .base import AnimcoreOperator
+
+_LOG = "Animcore Log"
 
 
 class ANIMCORE_OT_copy_report(AnimcoreOperator):  # noqa: N801 (Blender's own naming)
@@ -23,6 +27,20 @@ class ANIMCORE_OT_copy_report(AnimcoreOperator):  # noqa: N801 (Blender's own na
         """Put the report onto the clipboard."""
         context.window_manager.clipboard = report_text()
         self.report({"INFO"}, "The report is on the clipboard")
+
+
+class ANIMCORE_OT_open_log(AnimcoreOperator):  # noqa: N801 (Blender's own naming)
+    """Put the log of the engine, with versions, into a text block to be read in the Text Editor."""
+
+    bl_idname = "animcore.open_log"
+    bl_label = "Open Log"
+    bl_description = "Put the log of the engine, with versions, into a text block to be read in the Text Editor"
+
+    def work(self, _context: bpy.types.Context) -> None:
+        """Write it, over the one of before."""
+        text = bpy.data.texts.get(_LOG) or bpy.data.texts.new(_LOG)
+        text.from_string(report_text())
+        self.report({"INFO"}, f"The log is the text {text.name!r} in the Text Editor")
 
 
 class ANIMCORE_OT_dismiss(AnimcoreOperator):  # noqa: N801 (Blender's own naming)
@@ -50,18 +68,27 @@ class ANIMCORE_OT_check_engine(AnimcoreOperator):  # noqa: N801 (Blender's own n
         return not runner.session.jobs.busy
 
     def work(self, _context: bpy.types.Context) -> None:
-        """Ask it for nothing but its greeting."""
+        """Ask it what its Python has."""
         runner.session.engine_note = "Starting ..."
-        runner.session.jobs.begin(preferences.launch(), {})
+        runner.session.jobs.begin(preferences.launch(), {"do": "about"})
         runner.session.finish = _tell
         runner.follow()
 
 
 def _tell(job: Job) -> None:
     failed = job.state is not State.DONE
-    runner.session.engine_note = job.message if failed else f"The engine {runner.session.jobs.version} answers."
+    runner.session.engine_note = job.message if failed else _about(job.answer)
     if failed:
         raise AddonError(job.message)
+
+
+def _about(answer: Mapping[str, Any]) -> str:
+    """Say in one line what the engine's Python has."""
+    torch = f"PyTorch {answer['torch']}" if answer.get("torch") else "no PyTorch"
+    card = answer.get("gpu") or "no graphics card"
+    models = ", ".join(answer.get("models", ())) or "none"
+    python = answer.get("python", "?")
+    return f"The engine {runner.session.jobs.version} answers: Python {python}, {torch}, {card}. Models: {models}."
 
 
 def report_text() -> str:

@@ -2,7 +2,8 @@
 
 import bpy
 
-from .. import properties, runner
+from .. import properties, runner, sound, voice
+from ..errors import AddonError
 from .base import AnimcoreOperator
 
 
@@ -32,6 +33,29 @@ class ANIMCORE_OT_pick_audio(AnimcoreOperator):  # noqa: N801 (Blender's own nam
             runner.watch()
 
 
+class ANIMCORE_OT_use_strips(AnimcoreOperator):  # noqa: N801 (Blender's own naming)
+    """Take the selected sound strips of the sequencer for the voice: several make one performance."""
+
+    bl_idname = "animcore.use_strips"
+    bl_label = "Use Selected Strips"
+    bl_description = "Take the selected sound strips of the sequencer for the voice: several make one performance"
+    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
+
+    def work(self, context: bpy.types.Context) -> None:
+        """Keep their names.
+
+        Raises:
+            AddonError: where no sound strip is selected.
+        """
+        editor = context.scene.sequence_editor
+        found = [strip for strip in (sound.strips_of(context.scene) if editor else ()) if strip.select]
+        names = [strip.name for strip in found if strip.type == "SOUND"]
+        if not names:
+            raise AddonError("No sound strip is selected; select the strips of the voice in the sequencer.")
+        settings = properties.of(context.scene)
+        settings.voice_from, settings.strips = "STRIPS", "\n".join(names)
+
+
 class ANIMCORE_OT_inspect(AnimcoreOperator):  # noqa: N801 (Blender's own naming)
     """Look at the sound file: its length and kind, and what may spoil the performance."""
 
@@ -42,7 +66,7 @@ class ANIMCORE_OT_inspect(AnimcoreOperator):  # noqa: N801 (Blender's own naming
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Whether a file is chosen and nothing runs."""
-        busy, chosen = runner.session.jobs.busy, bool(properties.of(context.scene).audio)
+        busy, chosen = runner.session.jobs.busy, voice.chosen(context.scene)
         if busy or not chosen:
             cls.poll_message_set("The engine is at work" if busy else "Choose a sound file first")
         return chosen and not busy

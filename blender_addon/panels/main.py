@@ -8,7 +8,8 @@ import bpy
 
 from .. import maps, properties, runner
 from ..jobs import Job, State
-from .widgets import Sidebar, characters, duration, text
+from .voice import draw_choice
+from .widgets import Sidebar, characters, duration, running, text
 
 
 class ANIMCORE_PT_main(Sidebar, bpy.types.Panel):  # noqa: N801 (Blender's own naming)
@@ -21,7 +22,7 @@ class ANIMCORE_PT_main(Sidebar, bpy.types.Panel):  # noqa: N801 (Blender's own n
         settings = properties.of(context.scene)
         width = characters(context)
         _draw_character(self.layout.box().column(), settings, width)
-        _draw_voice(self.layout.box().column(), settings, width)
+        draw_choice(self.layout.box().column(), context)
         _draw_generate(self.layout, context.scene, width)
 
 
@@ -53,27 +54,9 @@ def _draw_character(column: bpy.types.UILayout, settings: properties.AnimcoreSet
             row.operator("animcore.forget_match", icon="LOOP_BACK")
 
 
-def _draw_voice(column: bpy.types.UILayout, settings: properties.AnimcoreSettings, width: int) -> None:
-    column.label(text="Voice", icon="SPEAKER")
-    row = column.row(align=True)
-    row.prop(settings, "audio", text="")
-    row.operator("animcore.pick_audio", text="", icon="FILE_FOLDER")
-    row.operator("animcore.inspect", text="", icon="VIEWZOOM")
-    if _running("inspect"):
-        column.label(text="Listening to the file ...", icon="SORTTIME")
-    elif (seen := runner.voice_seen(settings)) is not None:
-        if seen.found:
-            text(column, seen.found, width, "CHECKMARK")
-        if seen.problem:
-            text(column, seen.problem, width, "ERROR")
-    row = column.row()
-    row.prop(settings, "start_frame")
-    row.prop(settings, "add_sound")
-
-
 def _draw_generate(layout: bpy.types.UILayout, scene: bpy.types.Scene, width: int) -> None:
     column = layout.column()
-    if (job := _running("generate") or _running("export") or _running("fit")) is not None:
+    if (job := running("generate") or running("export") or running("fit")) is not None:
         _draw_progress(column.box().column(), job)
     else:
         button = column.column()
@@ -85,12 +68,6 @@ def _draw_generate(layout: bpy.types.UILayout, scene: bpy.types.Scene, width: in
             text(column, reason + ".", width, "INFO")
     if runner.session.outcome is not None:
         _draw_outcome(column.box().column(), runner.session.outcome, width)
-
-
-def _running(wish: str) -> Job | None:
-    """The job under way, if it is of that kind."""
-    job = runner.session.jobs.current
-    return job if job is not None and not job.state.over and job.request.get("do") == wish else None
 
 
 def _draw_progress(column: bpy.types.UILayout, job: Job) -> None:

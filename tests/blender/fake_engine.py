@@ -42,8 +42,10 @@ def swings(times: np.ndarray) -> dict[str, np.ndarray]:
 def write_take(request: dict, seconds: float) -> int:
     """Write a performance; returns its number of frames."""
     top, bottom = request["fps"]
-    count = int(seconds * top / bottom) + 1
-    times = np.arange(count) * bottom / top
+    begin, end = request.get("span", (0.0, seconds))
+    first, last = round(begin * top / bottom), int(min(seconds, end) * top / bottom + 1e-6)
+    count = last - first + 1
+    times = np.arange(first, last + 1) * bottom / top
     np.savez(
         request["out"],
         format="animcore.motion",
@@ -52,7 +54,7 @@ def write_take(request: dict, seconds: float) -> int:
         arkit=weights(times),
         fps=top / bottom,
         fps_rational=np.array([top, bottom]),
-        start=0.0,
+        start=first * bottom / top,
         audio_name="",
         audio_sha256="",
         event_kind=np.array([], np.str_),
@@ -66,7 +68,8 @@ def write_take(request: dict, seconds: float) -> int:
 
 def generate(request: dict, cancelled: threading.Event) -> None:
     """Do as the name says."""
-    number, wish = request["id"], Path(request["audio"]).stem
+    first = request["parts"][0] if "parts" in request else request
+    number, wish = request["id"], Path(first["audio"]).stem
     for step in range(1, 4):
         say(id=number, event="progress", fraction=step / 5, stage="Listening")
     if "die" in wish:
@@ -101,8 +104,12 @@ def main() -> None:
         request = json.loads(line)
         if request["do"] == "cancel":
             cancelled.set()
+        elif request["do"] == "about":
+            say(id=request["id"], event="done", python="3.11.7", torch=None, gpu=None, models=["articulation"])
         elif request["do"] == "inspect":
             facts = {"duration": 2.0, "sample_rate": 44100, "channels": 2}
+            facts |= json.loads(os.environ.get("FAKE_ENGINE_FACTS", "{}"))
+            np.savez(request["envelope"], peaks=np.linspace(0, 1, 200, dtype=np.float32), rate=100)
             say(id=request["id"], event="done", facts=facts, warnings=["The voice is quiet."])
         else:
             cancelled.clear()

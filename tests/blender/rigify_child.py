@@ -27,6 +27,7 @@ from blender_addon import rigs, takes  # noqa: E402
 
 TO_BLENDER = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
 TRUNK = {"DEF-spine": "pelvis", "DEF-spine.003": "spine3", "DEF-spine.006": "head"}
+FINGERS = {"index": "f_index", "middle": "f_middle", "ring": "f_ring", "pinky": "f_pinky", "thumb": "thumb"}
 LIMBS = {"shoulder": "upper_arm", "elbow": "forearm", "wrist": "hand", "hip": "thigh", "knee": "shin", "ankle": "foot"}
 
 
@@ -45,16 +46,22 @@ def world(pose: np.ndarray, joint: int) -> np.ndarray:
     return world(pose, PARENTS[joint]) @ own if PARENTS[joint] >= 0 else own
 
 
-def trunk_and_finger(bones: bpy.types.bpy_prop_collection, pose: np.ndarray) -> dict[str, float]:
-    """How far hips, chest, head and a finger are from where a pose (55, 3) has them, in degrees."""
+def trunk_and_fingers(bones: bpy.types.bpy_prop_collection, pose: np.ndarray) -> dict[str, float]:
+    """How far hips, chest, head and fingers are from where a pose (55, 3) has them, in degrees."""
     off = {}
     for name, joint in TRUNK.items():
         off[name] = degrees(turned(bones[name]).T @ TO_BLENDER @ world(pose, INDEX[joint]) @ TO_BLENDER.T)
     joints = open_body_joints()
-    way = joints[INDEX["left_index2"]] - joints[INDEX["left_index1"]]
-    wanted = TO_BLENDER @ world(pose, INDEX["left_index1"]) @ rotations.normalized(way)
-    found = rotations.normalized(np.array(bones["DEF-f_index.02.L"].head - bones["DEF-f_index.01.L"].head))
-    return off | {"finger": float(np.degrees(np.arccos(min(wanted @ found, 1.0))))}
+    for side in ("left", "right"):
+        for finger in FINGERS:
+            for part in (1, 2):
+                one, other = (f"{side}_{finger}{number}" for number in (part, part + 1))
+                wanted = world(pose, INDEX[one]) @ rotations.normalized(joints[INDEX[other]] - joints[INDEX[one]])
+                start, end = (bones[f"DEF-{FINGERS[finger]}.0{number}.{side[0].upper()}"].head
+                              for number in (part, part + 1))  # fmt: skip
+                found = rotations.normalized(np.array(end - start))
+                off[one] = float(np.degrees(np.arccos(min(TO_BLENDER @ wanted @ found, 1.0))))
+    return off
 
 
 def main() -> None:
@@ -69,6 +76,7 @@ def main() -> None:
     set_rate(Fraction(24))
     head().parent = rig
     motion = waving()
+    motion.body_pose[:, [INDEX[joint] for joint in INDEX if joint[-1].isdigit() and "spine" not in joint], 2] = 0.3
     notes = takes.apply(bpy.context.scene, rigs.read(rig), motion, takes.Placement(1, "body")).notes
     for bone in rig.pose.bones:
         if "IK_FK" in bone:
@@ -84,7 +92,7 @@ def main() -> None:
             start, stop = (bones[f"DEF-{LIMBS[one]}.{mark}"].head for one in (part, end.partition("_")[2]))
             cosine = rotations.normalized(np.array(stop - start)) @ ways[frame - 1]
             worst[joint] = max(worst.get(joint, 0.0), float(np.degrees(np.arccos(min(cosine, 1.0)))))
-        for name, off in trunk_and_finger(bones, motion.body_pose[frame - 1]).items():
+        for name, off in trunk_and_fingers(bones, motion.body_pose[frame - 1]).items():
             worst[name] = max(worst.get(name, 0.0), off)
     sys.stdout.write("RESULT " + json.dumps({"worst": worst, "notes": list(notes)}) + "\n")
     sys.stdout.flush()

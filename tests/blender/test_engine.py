@@ -52,7 +52,7 @@ def test_the_default_character_speaks(tmp_path):
         pytest.fail("the default character is missing")
     rig = add_default_character(bpy.context.scene)
     outcome = generate(rig, LINE)
-    assert outcome.message.startswith("68 shapes and 5 bones")
+    assert outcome.message.startswith("68 shapes and 55 bones")
     turned = {curve.data_path.split('"')[1] for curve in keys.current_curves(rig)}
     assert {"head", "jaw", "left_eye_smplhf", "right_eye_smplhf"} <= turned
     path = tmp_path / "shot.blend"

@@ -12,7 +12,7 @@ import pytest
 from conftest import ROOT, fake_launch, generate, head, settings
 
 import blender_addon
-from blender_addon import preferences, runner
+from blender_addon import hearing, preferences, runner
 from blender_addon.jobs import State
 
 
@@ -145,17 +145,21 @@ def test_the_report_holds_the_last_words_of_a_dead_engine(voice):
 
 def test_the_check_of_the_engine(voice):
     bpy.ops.animcore.check_engine()
-    assert "0.1.0-fake" in runner.session.engine_note
+    assert runner.session.engine_note == (
+        "The engine 0.1.0-fake answers: Python 3.11.7, no PyTorch, no graphics card. Models: articulation."
+    )
+    bpy.ops.animcore.open_log()
+    assert "Engine 0.1.0-fake" in bpy.data.texts["Animcore Log"].as_string()
 
 
 def test_looking_at_a_voice(voice):
     settings().audio = str(voice())
     bpy.ops.animcore.inspect()
-    seen = runner.voice_seen(settings())
-    assert seen.found == "2.0 s · 44.1 kHz · stereo"
+    seen = hearing.of(settings())
+    assert seen.line == "2.0 s · 44.1 kHz · stereo"
     assert seen.problem == "The voice is quiet."
     settings().audio = str(voice("other.wav"))
-    assert runner.voice_seen(settings()) is None
+    assert hearing.of(settings()) is None
 
 
 def test_the_engine_dies_with_blender():

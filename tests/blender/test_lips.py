@@ -72,3 +72,14 @@ def test_two_takes_of_one_voice_are_equal():
         takes.append([points(curve) for curve in keys.current_curves(rig)])
     assert len(takes[0]) == len(takes[1]) > 0
     assert all(np.array_equal(one, two) for one, two in zip(*takes, strict=True))
+
+
+def test_the_tongue_of_the_default_character_is_keyed():
+    rig = add_default_character(bpy.context.scene)
+    generate(rig, VOICE)
+    highest: dict[str, float] = {}
+    for mesh in (thing for thing in rig.children_recursive if thing.type == "MESH" and thing.data.shape_keys):
+        for curve in keys.current_curves(mesh.data.shape_keys):
+            name = curve.data_path.split('"')[1]
+            highest[name] = max(highest.get(name, 0.0), float(points(curve)[:, 1].max()))
+    assert min(highest[name] for name in ("tongueTipUp", "tongueUp", "tongueStretch", "tongueRollUp")) > 0.2

@@ -32,7 +32,7 @@ def test_the_voice_lies_at_the_start_frame(voice):
     generate(head(), path, start_frame=12)
     (strip,) = strips()
     assert strip.type == "SOUND"
-    assert sound._extent(strip) == (12, 12 + 48)
+    assert sound.span(strip) == (12, 12 + 48)
     assert bpy.path.abspath(strip.sound.filepath) == str(path)
     assert bpy.context.scene.sync_mode == "AUDIO_SYNC"
 
@@ -43,7 +43,7 @@ def test_a_second_take_replaces_our_strip_of_the_same_file_alone(voice):
     generate(face, voice("one.wav"))
     generate(face, voice("two.wav"), start_frame=5)
     generate(face, voice("one.wav"), start_frame=9)
-    found = sorted((strip.name, sound._extent(strip)[0]) for strip in strips())
+    found = sorted((strip.name, sound.span(strip)[0]) for strip in strips())
     assert [frame for _, frame in found] == [9, 5]
     assert len({strip.channel for strip in strips()}) == 2
 

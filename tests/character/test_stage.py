@@ -43,6 +43,30 @@ def test_frames_the_head_and_can_be_repeated(stage: ModuleType) -> None:
         assert 0.3 < place.y < 0.97
 
 
+@pytest.mark.parametrize(
+    ("framing", "inside", "outside"),
+    [
+        ("medium", ("head", "left_wrist", "right_wrist"), ("left_ankle",)),
+        ("whole", ("head", "left_wrist", "left_ankle"), ()),
+    ],
+)
+def test_a_second_camera_shows_hands_or_everything(stage: ModuleType, framing: str, inside, outside) -> None:
+    """The first camera stays the one of the scene, until a marker changes it."""
+    bpy.ops.wm.open_mainfile(filepath=str(ROOT / "assets" / "character" / "character.blend"))
+    scene = bpy.context.scene
+    objects = list(bpy.data.collections["Animcore Character"].objects)
+    scene.render.resolution_x = scene.render.resolution_y = 300
+    first = stage.set_stage(scene, objects)
+    camera = stage.add_camera(scene, objects, 12.0, framing)
+    assert scene.camera is first
+    bpy.context.view_layer.update()
+    bones = bpy.data.objects["Animcore Rig"].pose.bones
+    for names, are_seen in ((inside, True), (outside, False)):
+        for name in names:
+            place = world_to_camera_view(scene, camera, bones[name].head)
+            assert (0.02 < place.x < 0.98 and 0.02 < place.y < 0.98) == are_seen, name
+
+
 def test_works_without_a_character(stage: ModuleType) -> None:
     """A scene with a plain mesh is lit and framed too."""
     bpy.ops.wm.read_factory_settings(use_empty=True)

@@ -1,14 +1,16 @@
-"""The head: human amounts, no drift, still in silence."""
+"""The head: human amounts, no drift, calm in silence, nods on accents."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
+from animcore import audio
 from animcore.direction import Direction
-from animcore.solvers import head
+from animcore.errors import AnimcoreError
+from animcore.solvers import head, head_model
 from animcore.speech import prosody
-from animcore.speech.prosody import FPS
+from animcore.speech.prosody import FPS, Prosody
 
 
 @pytest.fixture(scope="module")
@@ -18,28 +20,30 @@ def long_talk(talk) -> np.ndarray:
 
 
 def test_amounts_are_human(long_talk):
-    assert ((long_talk.std(0) > 1.5) & (long_talk.std(0) < 5)).all()
-    assert np.abs(long_talk).max() < 17
+    # real heads (benchmarks/head.py): 3 to 6 degrees an axis, 23 degrees a second on average
+    assert ((long_talk.std(0) > 2) & (long_talk.std(0) < 6.5)).all()
+    assert np.abs(long_talk).max() < 34
     speed = np.linalg.norm(np.diff(long_talk, axis=0), axis=1).mean() * FPS
-    assert 2 < speed < 14
+    assert 12 < speed < 35
 
 
 def test_no_drift_over_ten_minutes(long_talk):
     minutes = long_talk.reshape(10, -1, 3).mean(1)
-    assert np.abs(minutes.mean(0)).max() < 1
+    assert np.abs(minutes.mean(0)).max() < 0.5
     slope = np.polyfit(np.arange(10), minutes, 1)[0]
     assert np.abs(slope).max() < 0.25
 
 
 def test_movement_is_smooth(long_talk):
     jump = np.abs(np.diff(long_talk, 2, axis=0)).max()
-    assert jump < 0.35  # degrees from frame to frame to frame: no kink is seen
+    assert jump < 1.6  # degrees from frame to frame to frame; 1.5 in the liveliest of 21 real heads
 
 
-def test_most_energy_is_slow(long_talk):
+def test_nothing_is_faster_than_a_head(long_talk):
     power = np.square(np.abs(np.fft.rfft(long_talk - long_talk.mean(0), axis=0))).sum(1)
     frequency = np.fft.rfftfreq(len(long_talk), 1 / FPS)
-    assert power[frequency < 1].sum() > 0.75 * power.sum()
+    assert power[frequency < 1].sum() > 0.6 * power.sum()
+    assert power[frequency > 6].sum() < 0.005 * power.sum()
 
 
 def test_silence_only_breathes(hush):
@@ -48,13 +52,35 @@ def test_silence_only_breathes(hush):
     assert not degrees[:, 1:].any()
 
 
-def test_nods_follow_accents(talk):
-    quiet = talk(3)
-    with_accents = np.rad2deg(head.move(quiet, Direction()).total[:, 0])
-    fast = with_accents - prosody.smooth(with_accents.astype(np.float32), 0.3)
-    accents = [round(time * FPS) for time, strength in quiet.accents if strength > 0.6]
-    random = np.random.default_rng(0).integers(0, len(fast), 2000)
-    assert fast[accents].mean() > fast[random].mean() + 0.3
+def test_a_long_pause_ends_in_calm(talk, hush):
+    before, pause = talk(0.5), hush(60)
+    voice = Prosody(
+        np.concatenate([before.level, pause.level]), np.concatenate([before.speaking, pause.speaking]),
+        before.phrases, before.accents,
+    )  # fmt: skip
+    degrees = np.rad2deg(head.move(voice, Direction()).total)[len(before.level) + 5 * FPS :]
+    assert np.abs(degrees[:, 1:]).max() < 0.1
+    assert np.ptp(degrees[:, 0]) < 0.6
+
+
+def test_nods_follow_accents(spoken_line):
+    clip = audio.load(spoken_line)
+    line = prosody.analyse(clip, len(clip.samples) * FPS // clip.rate)
+    shown = [round(time * FPS) for time, strength in line.accents if strength > 0.3]
+    down = np.mean([np.gradient(np.rad2deg(head.move(line, Direction(seed=seed)).total[:, 0])) * FPS
+                    for seed in range(40)], 0)  # fmt: skip
+    after = np.mean([down[frame : frame + 8].mean() for frame in shown if frame + 8 < len(down)])
+    generator = np.random.default_rng(0)
+    elsewhere = [np.mean([down[(frame + shift) % (len(down) - 8) :][:8].mean() for frame in shown])
+                 for shift in generator.integers(0, len(down), 200)]  # fmt: skip
+    assert after > np.percentile(elsewhere, 95)
+
+
+def test_the_head_is_livelier_while_somebody_speaks(talk):
+    voice = talk(5)
+    speed = np.linalg.norm(np.diff(head.move(voice, Direction()).total, axis=0), axis=1)
+    speaking = voice.speaking[1:] > 0
+    assert speed[speaking].mean() > 1.15 * speed[~speaking].mean()
 
 
 def test_seeds_give_other_takes_and_equal_seeds_equal_ones(talk):
@@ -78,3 +104,30 @@ def test_neck_and_head_share_the_rotation(talk):
 
 def test_nothing_at_all_moves_nothing(hush):
     assert head.move(hush(0), Direction()).total.shape == (0, 3)
+
+
+@pytest.mark.parametrize("count", [1, 3, 15])
+def test_a_word_is_enough(count):
+    word = Prosody(np.full(count, -20, np.float32), np.ones(count, np.float32), ((0.0, count / FPS),), ((0.0, 1.0),))
+    pose = head.move(word, Direction()).total
+    assert pose.shape == (count, 3)
+    assert np.isfinite(pose).all()
+
+
+def test_frames_lie_on_the_points_they_pass():
+    points = np.random.default_rng(0).normal(size=(20, 3))
+    frames = head_model.between(points, 77)
+    np.testing.assert_allclose(frames[:: head_model.STEP], points, atol=1e-3)
+
+
+def test_frames_are_the_spline_of_scipy():
+    interpolate = pytest.importorskip("scipy.interpolate")
+    points = np.random.default_rng(0).normal(size=(40, 3))
+    expected = interpolate.make_interp_spline(np.arange(40) * head_model.STEP, points)(np.arange(157))
+    # away from the ends, which scipy holds otherwise
+    np.testing.assert_allclose(head_model.between(points, 157)[40:-40], expected[40:-40], atol=1e-3)
+
+
+def test_a_missing_file_is_told(tmp_path):
+    with pytest.raises(AnimcoreError, match="head's weights cannot be read"):
+        head_model.load(tmp_path / "head.npz")

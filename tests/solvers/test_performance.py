@@ -8,7 +8,7 @@ import pytest
 from animcore import audio
 from animcore.direction import Direction
 from animcore.errors import Cancelled
-from animcore.names import ARKIT, ARKIT_INDEX
+from animcore.names import ARKIT, ARKIT_INDEX, REGIONS
 from animcore.solvers.performance import perform
 
 
@@ -40,9 +40,10 @@ def test_silence_only_breathes_and_blinks(heard):
     motion = perform(heard(np.zeros(16_000 * 20)), Direction())
     moving = {ARKIT[index] for index in np.flatnonzero(np.ptp(motion.arkit, axis=0))}
     assert {"eyeBlinkLeft", "eyeBlinkRight"} <= moving
-    # the eyes stay on the viewer while the head breathes
+    # the eyes are on the viewer, with a glance now and then that the head takes a little part in, while it breathes
     assert all(name.startswith("eye") for name in moving)
-    assert np.ptp(motion.head_pose) < np.deg2rad(0.5)
+    assert np.ptp(motion.head_pose) < np.deg2rad(3)
+    assert np.median(np.linalg.norm(motion.eye_pose, axis=2)) < np.deg2rad(2)
     assert not motion.jaw_pose.any()
 
 
@@ -55,8 +56,7 @@ def test_music_makes_no_head_dance(heard, line):
 
 
 def test_everything_off_is_a_still_face(line):
-    regions = ("lips", "jaw", "brows", "cheeks", "blinks", "gaze", "head")
-    motion = perform(line, Direction(strengths=dict.fromkeys(regions, 0.0)))
+    motion = perform(line, Direction(strengths=dict.fromkeys(REGIONS, 0.0)))
     for name, values in motion.tracks().items():
         assert not values.any(), name
 
@@ -65,7 +65,7 @@ def test_strong_directions_stay_in_range(line):
     regions = ("lips", "jaw", "brows", "cheeks", "blinks", "gaze", "head")
     motion = perform(line, Direction(intensity=2.0, strengths=dict.fromkeys(regions, 2.0)))
     assert motion.arkit.max() <= 1
-    assert np.abs(motion.head_pose + motion.neck_pose).max() < np.deg2rad(18)
+    assert np.abs(motion.head_pose + motion.neck_pose).max() < np.deg2rad(26)
 
 
 def test_cancel_is_heard_to_the_end(line):

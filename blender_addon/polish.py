@@ -1,0 +1,224 @@
+"""The polish of takes, on their curves: what was changed by hand is found first, and is always kept.
+
+Everything is made anew from what the engine solved: smoothing, exaggeration and timing of each region, then the hand
+edits, then fewer keys. So every slider can go back to where it was.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+import bpy
+import numpy as np
+from numpy.typing import NDArray
+
+from animcore.finish import layers, lips, reduction
+from animcore.finish.polish import NOTHING, Touch
+from animcore.names import REGIONS
+
+from . import keys, meaning, properties, record
+from .errors import AddonError
+from .rates import exact_rate
+from .record import Record, Settings
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Polished:
+    """What a rewriting did: keys a second and moving curve, the greatest error on the lips in millimetres, edits."""
+
+    keys_per_second: float
+    lip_error: float
+    edited: tuple[str, ...] = ()
+
+
+def settings_of(action: bpy.types.Action) -> Settings:
+    """Return the polish that the sliders of an action ask for."""
+    asked = action.animcore
+    touches = {}
+    for region in REGIONS:
+        touch = Touch(*(getattr(asked, f"{region}_{what}") for what in ("smoothing", "exaggeration", "offset")))
+        if touch != NOTHING:
+            touches[region] = touch
+    return Settings(touches, asked.keys_per_second, asked.key_kind.lower(), asked.edits)
+
+
+def record_of(action: bpy.types.Action, scene: bpy.types.Scene) -> Record:
+    """Return what is kept with an action; an older one starts from its curves as they are.
+
+    Raises:
+        AddonError: when what is kept cannot be read.
+    """
+    data = action.get(record.PROPERTY)
+    return Record.unpacked(data) if isinstance(data, bytes) else _from_curves(action, scene)
+
+
+def store(action: bpy.types.Action, kept: Record) -> None:
+    """Keep a record with an action."""
+    if record.PROPERTY in action:
+        del action[record.PROPERTY]  # Blender 4.5 cuts bytes off that are written over others at their first zero
+    action[record.PROPERTY] = kept.packed()
+
+
+def curves_in(action: bpy.types.Action, kept: Record) -> list[bpy.types.FCurve | None]:
+    """Return the F-curves of a record's curves; None for those that the user has removed."""
+    found = {(curve.data_path, curve.array_index): curve for curve in keys.curves_of(action)}
+    return [found.get((curve.path, curve.index)) for curve in kept.curves]
+
+
+def seen(action: bpy.types.Action, scene: bpy.types.Scene) -> Record:
+    """Return the record of an action with everything that was changed by hand in its layer; nothing is written."""
+    return _read(action, scene)[0]
+
+
+def _read(action: bpy.types.Action, scene: bpy.types.Scene) -> tuple[Record, Array]:
+    """The record of an action with the hand edits, and (T, C) its curves as they are."""
+    kept = record_of(action, scene)
+    current = keys.sampled(curves_in(action, kept), kept.frames)
+    return kept.with_edits(current), current
+
+
+def rewrite(actions: Sequence[bpy.types.Action], settings: Settings, scene: bpy.types.Scene) -> Polished:
+    """Write the curves of a take anew with a polish; hand edits stay.
+
+    Raises:
+        AddonError: when what is kept with the take cannot be read; nothing is written then.
+    """
+    read = [_read(action, scene) for action in actions]
+    done = [write(action, kept, settings, current) for action, (kept, current) in zip(actions, read, strict=True)]
+    edited = dict.fromkeys(region for one in done for region in one.edited)
+    return Polished(
+        max((one.keys_per_second for one in done), default=0.0),
+        max((one.lip_error for one in done), default=0.0),
+        tuple(region for region in REGIONS if region in edited),
+    )
+
+
+def write(action: bpy.types.Action, kept: Record, settings: Settings, current: Array | None = None) -> Polished:
+    """Write the curves of one action from its record, and keep it; `current` (T, C) saves reading them."""
+    wanted = kept.composed(settings)
+    order = mask = None
+    if settings.keys_per_second > 0 and len(wanted) > 1:
+        importance = kept.lips.importance(wanted, kept.importance)
+        order = reduction.order(wanted, importance, settings.kind)
+        mask = lips.keep_sealed(order, order.keys(settings.keys_per_second, float(kept.rate)), kept.lips)
+    curves = curves_in(action, kept)
+    frames, step = kept.frames, float(kept.scene_rate / kept.rate)
+    current = keys.sampled(curves, frames) if current is None else current
+    written = np.array(wanted)
+    for index, curve in enumerate(curves):
+        if curve is None or curve.lock:  # removed, or held by the user: what it is counts
+            written[:, index] = np.nan_to_num(current[:, index], nan=wanted[0, index])
+        elif mask is None or order is None:
+            same = np.abs(current[:, index] - wanted[:, index]).max(initial=0.0) <= layers.TOLERANCE
+            if not same or _is_reduced(curve, len(frames)):
+                keys.set_points(curve, frames, wanted[:, index])
+        else:
+            chosen = mask[:, index]
+            slopes = order.slopes[chosen, index] / step
+            keys.set_points(curve, frames[chosen], wanted[chosen, index], slopes, linear=settings.kind == "linear")
+            written[:, index] = keys.sampled([curve], frames)[:, 0]
+    kept = replace(kept, written=written.astype(np.float32), shown=settings.edits)
+    store(action, kept)
+    return _told(kept, wanted, mask)
+
+
+def _is_reduced(curve: bpy.types.FCurve, count: int) -> bool:
+    """Whether a curve has fewer keys than frames."""
+    return len(curve.keyframe_points) < count
+
+
+def _told(kept: Record, wanted: Array, mask: NDArray[np.bool_] | None) -> Polished:
+    edited = tuple(dict.fromkeys(kept.curves[index].region for index in np.flatnonzero(kept.layer.any(0))))
+    if mask is None:
+        return Polished(float(kept.rate), 0.0, edited)
+    moving = mask.sum(0) > 2
+    seconds = len(wanted) / float(kept.rate)
+    per_second = float(mask[:, moving].sum()) / seconds / max(1, int(moving.sum()))
+    return Polished(per_second, kept.lips.error(kept.written, wanted), edited)
+
+
+def carry(earlier: bpy.types.Action, action: bpy.types.Action, made: Record, scene: bpy.types.Scene) -> tuple[str, ...]:
+    """Bring the hand edits and the polish of an earlier take onto the curves of a new one.
+
+    Args:
+        earlier: the action of the earlier take.
+        action: the new one, with a key on every frame, and its record `made`.
+        made: as the engine solved it.
+        scene: for the frame rate of takes that do not know theirs.
+
+    Returns:
+        The regions in which edits were kept.
+    """
+    before = seen(earlier, scene)
+    settings = settings_of(earlier)
+    properties.set_polish(action, earlier)
+    base = layers.resampled(before.base(settings), before.times, made.times, hold=True)
+    layer = layers.resampled(before.layer, before.times, made.times, hold=False)
+    place = {(curve.path, curve.index): index for index, curve in enumerate(before.curves)}
+    own = [place.get((curve.path, curve.index), -1) for curve in made.curves]
+    layer, base = (np.where(np.array(own) >= 0, values[:, own], 0.0) for values in (layer, base))
+    mode = earlier.animcore.edits_mode.lower()
+    made = replace(made, layer=layers.onto(made.base(settings), layer, base, float(made.rate), mode).astype(np.float32))
+    _keep_foreign(earlier, before, action)
+    if not made.layer.any() and settings == Settings():
+        return ()
+    return write(action, made, settings).edited
+
+
+def _keep_foreign(earlier: bpy.types.Action, before: Record, action: bpy.types.Action) -> None:
+    """Bring over curves that the user has added to an earlier take."""
+    known = {(curve.path, curve.index) for curve in before.curves}
+    known |= {(curve.data_path, curve.array_index) for curve in keys.curves_of(action)}
+    for curve in keys.curves_of(earlier):
+        if (curve.data_path, curve.array_index) not in known:
+            keys.copy_curve(curve, action)
+
+
+def drop_edits(
+    actions: Iterable[bpy.types.Action], scene: bpy.types.Scene, regions: Iterable[str], frames: tuple[float, float]
+) -> int:
+    """Take hand edits back in some regions, on frames from the first to the last; returns how many curves had some."""
+    wanted, count = set(regions), 0
+    for action in actions:
+        kept = seen(action, scene)
+        channels = np.array([curve.region in wanted for curve in kept.curves], bool)
+        within = (kept.frames >= frames[0]) & (kept.frames <= frames[1])
+        layer = layers.without(kept.layer, channels, within)
+        count += int(np.any(layer != kept.layer, axis=0).sum())
+        write(action, replace(kept, layer=layer.astype(np.float32)), settings_of(action))
+    return count
+
+
+def bake(actions: Iterable[bpy.types.Action], scene: bpy.types.Scene) -> None:
+    """Turn what is seen into plain keys on every frame: edits and polish become part of what was generated."""
+    for action in actions:
+        kept = seen(action, scene)
+        curves = curves_in(action, kept)
+        values = keys.sampled(curves, kept.frames)
+        values = np.where(np.isnan(values), kept.generated, values)
+        for curve, column in zip(curves, values.T, strict=True):
+            if curve is not None:
+                keys.set_points(curve, kept.frames, column)
+        plain = values.astype(np.float32)
+        properties.set_polish(action, None)
+        store(action, replace(kept, generated=plain, layer=np.zeros_like(plain), written=plain, shown=1.0))
+
+
+def _from_curves(action: bpy.types.Action, scene: bpy.types.Scene) -> Record:
+    """A record of a take that was made by an older Animcore: what its curves do now counts as generated."""
+    found = keys.curves_of(action)
+    if not found:
+        raise AddonError(f"The action {action.name!r} has no curves; generate again.")
+    asked = json.loads(action.get(keys.SETTINGS, "{}"))
+    rate = Fraction(*asked["fps"]) if "fps" in asked else exact_rate(scene.render.fps, scene.render.fps_base)
+    places = [keys.points(curve)[:, 0] for curve in found if len(curve.keyframe_points)]
+    first = int(np.floor(min(place[0] for place in places)))
+    frames = np.arange(first, int(np.ceil(max(place[-1] for place in places))) + 1, dtype=np.float64)
+    values = keys.sampled(found, frames).astype(np.float32)
+    curves = tuple(meaning.by_name(curve.data_path, curve.array_index) for curve in found)
+    return Record(rate, 0.0, rate, first, curves, values, np.zeros_like(values), values)

@@ -1,0 +1,114 @@
+"""After a change of the scene's frame rate: every key, its sound and the markers on it go to their second again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+import bpy
+
+from . import keys, polish, properties, sound
+from .errors import AddonError
+from .rates import exact_rate
+from .take_list import Listed
+
+
+@dataclass(frozen=True)
+class Move:
+    """How frames move: `origin`, the frame of a sound, goes to `to`, and what is around it is stretched by `factor`."""
+
+    origin: int
+    to: int
+    factor: Fraction
+
+    def __call__(self, frame: float) -> float:
+        """Return where a frame goes."""
+        return self.to + (frame - self.origin) * float(self.factor)
+
+
+def behind(scene: bpy.types.Scene) -> list[bpy.types.Action]:
+    """Return the takes on the scene's characters whose keys stand at another frame rate than the scene's."""
+    rate = _rate(scene)
+    owners = [block for thing in scene.objects for block in _animated(thing)]
+    found = []
+    for action in bpy.data.actions:
+        if keys.TAKE in action and any(keys.is_made_for(action, owner) for owner in owners):
+            stands = keys.stored_rate(action)
+            if stands is not None and stands != rate:
+                found.append(action)
+    return found
+
+
+def is_behind(scene: bpy.types.Scene, takes: Iterable[Listed]) -> bool:
+    """Whether takes of the chosen character stand at another frame rate than the scene's; cheap enough for drawing."""
+    rate = _rate(scene)
+    return any(keys.stored_rate(action) not in (None, rate) for take in takes for action in take.actions[:1])
+
+
+def retime(scene: bpy.types.Scene) -> str:
+    """Move everything; returns what was done in one sentence.
+
+    Sounds start on whole frames; keys keep their exact time from the start of their sound.
+
+    Raises:
+        AddonError: where nothing stands at another rate.
+    """
+    late = behind(scene)
+    if not late:
+        raise AddonError("All takes stand at the scene's frame rate; there is nothing to retime.")
+    rate, settings = _rate(scene), properties.of(scene)
+    moves: dict[tuple[int, Fraction], Move] = {}
+    spans: dict[Move, tuple[float, float]] = {}
+    for action in late:
+        kept = polish.record_of(action, scene)
+        factor = rate / kept.scene_rate
+        to = scene.frame_start + round((kept.sound_frame - scene.frame_start) * factor)
+        move = moves.setdefault((kept.sound_frame, factor), Move(kept.sound_frame, to, factor))
+        first, last = spans.get(move, (float("inf"), -float("inf")))
+        spans[move] = (min(first, kept.frames[0], kept.sound_frame), max(last, kept.frames[-1]))
+        for curve in keys.curves_of(action):
+            keys.move_points(curve, move.origin, move.to, float(factor))
+        _move_strips(action, move)
+        polish.store(action, replace(kept, scene_rate=rate, sound_frame=to))
+        keys.store_rate(action, rate)
+    starts = {move.origin: move for move in moves.values()}
+    for strip in sound.own_strips(scene):
+        if (moved := starts.get(round(sound.content_start(strip)))) is not None:
+            sound.move(strip, moved.to)
+    if settings.start_frame in starts:
+        settings.start_frame = starts[settings.start_frame].to
+    _move_markers(scene, spans)
+    scene.frame_end = max(scene.frame_end, *(int(move(span[1]) + 0.999) for move, span in spans.items()))
+    scene.frame_set(scene.frame_current)
+    count = len({keys.take_id(action) for action in late})
+    return f"{count} take{'s' * (count > 1)} moved to {float(rate):.5g} frames a second."
+
+
+def _rate(scene: bpy.types.Scene) -> Fraction:
+    return exact_rate(scene.render.fps, scene.render.fps_base)
+
+
+def _animated(thing: bpy.types.Object) -> list[bpy.types.ID]:
+    """The data-blocks of an object that a take can play on."""
+    if thing.type == "MESH" and thing.data.shape_keys is not None:
+        return [thing.data.shape_keys]
+    return [thing] if thing.type == "ARMATURE" else []
+
+
+def _move_strips(action: bpy.types.Action, move: Move) -> None:
+    """Move the NLA strips that a take was baked into."""
+    for owner in (*bpy.data.shape_keys, *bpy.data.objects):
+        for strip in keys.strips_of(owner):
+            if strip.action == action:
+                first, last = move(strip.action_frame_start), move(strip.action_frame_end)
+                keys.place_strip(strip, first, last)
+
+
+def _move_markers(scene: bpy.types.Scene, spans: dict[Move, tuple[float, float]]) -> None:
+    """Move the markers that stand on a take: they mark what is said there."""
+    for marker in scene.timeline_markers:
+        for move, (first, last) in spans.items():
+            if first <= marker.frame <= last:
+                marker.frame = round(move(marker.frame))
+                break

@@ -1,0 +1,267 @@
+"""The voice of a performance: a file, sound strips of the sequencer played together, or the sound of a speaker."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from animcore.names import EMOTIONS
+
+from . import properties, rates, sound
+from .errors import AddonError
+
+_EMOTION = re.compile(rf"\s*({'|'.join(EMOTIONS)})\s*[:= ]?\s*([01]?\.?\d*)\s*", re.IGNORECASE)
+_FELT = 0.6  # how strongly an emotion is felt whose marker says no number
+_BILLION = 10**9  # parts of a second that times of strips are told the engine in
+
+
+@dataclass(frozen=True)
+class Part:
+    """One recording of a voice.
+
+    Attributes:
+        path: the file, absolute.
+        at: seconds from the start of the voice.
+        skip: seconds of the file that are left out at its start.
+        length: seconds that are heard; None for all of it.
+        gain: factor of its loudness.
+    """
+
+    path: str
+    at: Fraction = Fraction(0)
+    skip: Fraction = Fraction(0)
+    length: Fraction | None = None
+    gain: float = 1.0
+
+    def asked(self) -> dict[str, Any]:
+        """Return what the engine is told of it."""
+        return {
+            "audio": self.path,
+            "at": _pair(self.at),
+            "skip": _pair(self.skip),
+            "length": None if self.length is None else _pair(self.length),
+            "gain": self.gain,
+        }
+
+
+@dataclass(frozen=True)
+class Voice:
+    """What is to be spoken.
+
+    Attributes:
+        parts: its recordings, the first one first.
+        start_frame: the frame of its first sample.
+        name: what a take of it is called.
+        audio: the file as Blender should put it on the sequencer; empty where it sounds in the scene already.
+    """
+
+    parts: tuple[Part, ...]
+    start_frame: int
+    name: str
+    audio: str = ""
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """What the engine is told: a file, or the parts that are to be put together."""
+        whole = self.parts == (Part(self.parts[0].path),)
+        return {"audio": self.parts[0].path} if whole else {"parts": [part.asked() for part in self.parts]}
+
+
+def asked(scene: bpy.types.Scene, said: Voice) -> dict[str, Any]:
+    """Return what the engine is asked for, which is also kept with the take.
+
+    Raises:
+        AddonError: where the transcript or the marked range is not there.
+    """
+    settings = properties.of(scene)
+    rate = rates.exact_rate(scene.render.fps, scene.render.fps_base)
+    direction = properties.direction(settings)
+    if settings.use_markers:
+        direction["emotions"] += marked_emotions(scene)
+    wish = {**said.asked, "fps": [rate.numerator, rate.denominator], "direction": direction}
+    if words := transcript(settings):
+        wish["transcript"] = words
+    if settings.offset:
+        wish["offset"] = [settings.offset, 1000]
+    if (wanted := span(scene)) is not None:
+        wish["span"] = list(wanted)
+    return wish
+
+
+def _pair(seconds: Fraction) -> list[int]:
+    return [seconds.numerator, seconds.denominator]
+
+
+def chosen(scene: bpy.types.Scene) -> bool:
+    """Whether the user has chosen a voice at all."""
+    settings = properties.of(scene)
+    has = {"FILE": settings.audio, "STRIPS": settings.strips, "SPEAKER": settings.speaker}
+    return bool(has[settings.voice_from])
+
+
+def read(scene: bpy.types.Scene) -> Voice:
+    """Return the voice as it is chosen now.
+
+    Raises:
+        AddonError: where there is none, or it cannot be found.
+    """
+    settings = properties.of(scene)
+    return {"FILE": _of_file, "STRIPS": _of_strips, "SPEAKER": _of_speaker}[settings.voice_from](scene, settings)
+
+
+def start_frame(scene: bpy.types.Scene) -> int:
+    """Return the frame that the voice begins at; that of a file where strips or speaker cannot be found."""
+    try:
+        return read(scene).start_frame
+    except AddonError:
+        return int(properties.of(scene).start_frame)
+
+
+def strips(scene: bpy.types.Scene) -> list[Any]:
+    """Return the sound strips through which the voice is heard in the scene."""
+    settings = properties.of(scene)
+    if scene.sequence_editor is None or settings.voice_from == "SPEAKER":
+        return []
+    sounds = [strip for strip in sound.strips_of(scene) if strip.type == "SOUND" and strip.sound is not None]
+    if settings.voice_from == "FILE":
+        path = bpy.path.abspath(settings.audio)
+        return [strip for strip in sounds if bpy.path.abspath(strip.sound.filepath) == path]
+    names = settings.strips.split("\n")
+    return [strip for strip in sounds if strip.name in names]
+
+
+def _of_file(_scene: bpy.types.Scene, settings: properties.AnimcoreSettings) -> Voice:
+    if not settings.audio:
+        raise AddonError("No sound file is chosen; pick one under Voice.")
+    path = _existing(settings.audio)
+    return Voice((Part(str(path)),), settings.start_frame, path.stem, settings.audio if settings.add_sound else "")
+
+
+def _of_strips(scene: bpy.types.Scene, settings: properties.AnimcoreSettings) -> Voice:
+    if not settings.strips:
+        raise AddonError("No strips are chosen; select sound strips in the sequencer and press Use Selected Strips.")
+    found = strips(scene)
+    lost = [name for name in settings.strips.split("\n") if name not in {strip.name for strip in found}]
+    if lost:
+        raise AddonError(f"There is no sound strip {lost[0]!r} on the sequencer; press Use Selected Strips again.")
+    rate = rates.exact_rate(scene.render.fps, scene.render.fps_base)
+    heard = sorted(found, key=lambda strip: sound.span(strip))
+    first = sound.span(heard[0])[0]
+    parts = tuple(_part(strip, first, rate) for strip in heard)
+    return Voice(parts, first, heard[0].name if len(heard) == 1 else f"{heard[0].name} +{len(heard) - 1}")
+
+
+def _part(strip: Any, first: int, rate: Fraction) -> Part:
+    """A strip, trimmed as it stands; `first` is the frame that the voice begins at."""
+    begin, end = sound.span(strip)
+    cut = begin - Fraction(round(sound.content_start(strip) * 1000), 1000)
+    late = _exact(getattr(strip, "sound_offset", 0.0))  # seconds that the sound starts after its strip
+    skip = cut / rate - late
+    waits = max(-skip, Fraction(0))
+    return Part(
+        str(_existing(strip.sound.filepath)),
+        (begin - first) / rate + waits,
+        max(skip, Fraction(0)),
+        (end - begin) / rate - waits,
+        round(float(strip.volume), 6),
+    )
+
+
+def _exact(seconds: float) -> Fraction:
+    return Fraction(round(seconds * _BILLION), _BILLION)
+
+
+def _of_speaker(scene: bpy.types.Scene, settings: properties.AnimcoreSettings) -> Voice:
+    speaker = settings.speaker
+    if speaker is None:
+        raise AddonError("No speaker is chosen; pick one under Voice.")
+    if speaker.type != "SPEAKER" or speaker.data.sound is None:
+        raise AddonError(f"{speaker.name!r} is no speaker with a sound; load one in its Object Data properties.")
+    return Voice((Part(str(_existing(speaker.data.sound.filepath))),), _speaks_at(speaker, scene), speaker.name)
+
+
+def _speaks_at(speaker: bpy.types.Object, scene: bpy.types.Scene) -> int:
+    """The frame that a speaker's sound starts at: that of its first sound strip in the NLA."""
+    tracks = speaker.animation_data.nla_tracks if speaker.animation_data else ()
+    begins = [strip.frame_start for track in tracks for strip in track.strips if strip.type == "SOUND"]
+    return round(min(begins)) if begins else int(properties.of(scene).start_frame)
+
+
+def _existing(kept: str) -> Path:
+    path = Path(bpy.path.abspath(kept))
+    if not path.is_file():
+        raise AddonError(f"There is no file {path}; pick the sound again.")
+    return path
+
+
+def transcript(settings: properties.AnimcoreSettings) -> str:
+    """Return what is said: the text block, else the words of the file's path; empty where neither is given.
+
+    Raises:
+        AddonError: where the file is not there or no text.
+    """
+    if settings.transcript_text is not None:
+        return str(settings.transcript_text.as_string()).strip()
+    if not settings.transcript_file:
+        return ""
+    path = Path(bpy.path.abspath(settings.transcript_file))
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise AddonError(f"{path.name} is no text in UTF-8; save it as plain text, .srt, .vtt or .TextGrid.") from error
+    except OSError as error:
+        raise AddonError(f"There is no transcript {path}; pick it again, or clear it.") from error
+
+
+def marked_emotions(scene: bpy.types.Scene) -> list[dict[str, Any]]:
+    """Return the emotions that timeline markers key: `joy 0.7`, or `joy` alone; times in seconds of the voice."""
+    rate = float(rates.exact_rate(scene.render.fps, scene.render.fps_base))
+    first = start_frame(scene)
+    return [
+        {"emotion": emotion, "intensity": felt, "time": max(0.0, (frame - first) / rate)}
+        for frame, emotion, felt in sorted(_emotional(scene))
+    ]
+
+
+def _emotional(scene: bpy.types.Scene) -> Iterator[tuple[int, str, float]]:
+    for marker in scene.timeline_markers:
+        found = _EMOTION.fullmatch(marker.name)
+        if found is not None:
+            felt = float(found[2]) if found[2] not in ("", ".") else _FELT
+            yield marker.frame, found[1].lower(), min(felt, 1.0)
+
+
+def marked_frames(scene: bpy.types.Scene) -> tuple[int, int]:
+    """Return the first and the last frame of the marked range: the preview range, else between selected markers.
+
+    Raises:
+        AddonError: where nothing is marked.
+    """
+    if scene.use_preview_range:
+        return scene.frame_preview_start, scene.frame_preview_end
+    selected = sorted(marker.frame for marker in scene.timeline_markers if marker.select)
+    if len(selected) < 2 or selected[0] == selected[-1]:
+        raise AddonError("No range is marked; set a preview range (P in the timeline) or select two timeline markers.")
+    return selected[0], selected[-1]
+
+
+def span(scene: bpy.types.Scene) -> tuple[float, float] | None:
+    """Return the seconds of the voice that are to be performed; None for all of it.
+
+    Raises:
+        AddonError: where nothing is marked, or the voice is not heard there.
+    """
+    if properties.of(scene).scope == "WHOLE":
+        return None
+    rate = float(rates.exact_rate(scene.render.fps, scene.render.fps_base))
+    first, last = marked_frames(scene)
+    begin = start_frame(scene)
+    if last <= begin:
+        raise AddonError(f"The marked range ends at frame {last}, before the voice begins at frame {begin}; move it.")
+    return max(0.0, (first - begin) / rate), (last - begin) / rate
