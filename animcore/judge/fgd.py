@@ -16,7 +16,6 @@ from animcore.solvers import gesture_features
 
 Array = NDArray[np.floating[Any]]
 
-_STEP = 4  # windows begin so many times a window's length
 _BATCH = 256
 
 
@@ -36,10 +35,11 @@ class Encoder:
         self._network = fgd.load(folder)
 
     def features(self, pose: Array, rate: float) -> Array:
-        """Return (N, K) points of the windows of a body: pose (T, 55, 3) axis-angle, `rate` frames a second.
+        """Return (N, K) points of the windows of a body, which overlap by half; none where it is shorter than a window.
 
-        Raises:
-            InputError: where the body lasts for less than a window (2.1 s).
+        Args:
+            pose: (T, 55, 3) axis-angle.
+            rate: frames a second.
         """
         import torch
 
@@ -48,11 +48,9 @@ class Encoder:
             pose, way = gesture_features.resampled(pose, way, rate, gesture_features.FPS)
         length = self._network.sizes["window"]
         if len(pose) < length:
-            raise InputError(
-                f"FGD compares windows of {length / gesture_features.FPS:.1f} s; this body lasts for less."
-            )
+            return np.zeros((0, self._network.sizes["length"]))
         frames = gesture_features.encode(pose, way)[:, : gesture_features.ROTATIONS]
-        windows = np.lib.stride_tricks.sliding_window_view(frames, length, axis=0)[:: length // _STEP]
+        windows = np.lib.stride_tricks.sliding_window_view(frames, length, axis=0)[:: length // 2]
         points = []
         with torch.inference_mode():
             for first in range(0, len(windows), _BATCH):

@@ -9,13 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from animcore import audio
 from animcore.atomic import whole_file
 from animcore.errors import InputError
 from animcore.files.sheet import Setup
-from animcore.judge import command, gesture_film, gesture_page, gestures, pairing, takes
+from animcore.judge import command, fgd, gesture_film, gesture_page, gestures, pairing, takes
 from animcore.judge.gestures import MEASURES, BodyClip, BodyTake
 from animcore.judge.judging import TRUTH
 from animcore.progress import Progress
@@ -167,31 +165,13 @@ def _with_distance(
 
 
 def _encoder(folder: Path) -> gestures.Encoder:
-    """The encoder in a folder that `animcore train fgd` left, over windows that overlap by half.
+    """The encoder in a folder that `animcore train fgd` left.
 
     Raises:
         InputError: without PyTorch, or where there is no such encoder.
     """
-    try:
-        import torch
-
-        from animcore.training import fgd
-    except ImportError as error:
-        raise InputError("FGD needs PyTorch: pip install 'animcore[train]'.") from error
-    network = fgd.load(folder)
-    window = int(network.sizes["window"])
-
-    def encode(take: BodyTake) -> gestures.Array:
-        sampled = take.at(gesture_features.FPS)
-        frames = gesture_features.encode(sampled.pose, sampled.translation)[:, : gesture_features.ROTATIONS]
-        starts = range(0, len(frames) - window + 1, window // 2)
-        if not starts:
-            return np.zeros((0, int(network.sizes["length"])))
-        with torch.inference_mode():
-            windows = torch.from_numpy(np.stack([frames[start : start + window] for start in starts]))
-            return np.asarray(network(windows).numpy(), np.float64)
-
-    return encode
+    encoder = fgd.Encoder(folder)
+    return lambda take: encoder.features(take.at(gesture_features.FPS).pose, gesture_features.FPS)
 
 
 def _films(clips: Sequence[BodyClip], out: Path, progress: Progress) -> None:

@@ -91,8 +91,8 @@ def speech_model(folder: Path) -> Any:
         model = transformers.AutoModel.from_pretrained(
             str(folder), local_files_only=True, trust_remote_code=False, use_safetensors=True
         )
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
-        why = str(error).strip().splitlines()[0][:120]
+    except Exception as error:  # a broken file breaks anywhere, safetensors with an error of its own
+        why = (str(error).strip().splitlines() or [type(error).__name__])[0][:120]
         raise InputError(f"The speech model in {folder} cannot be read ({why}); download it again.") from error
     return model.eval()
 

@@ -103,3 +103,26 @@ def test_a_tone_is_heard_in_its_band_when_it_sounds():
 def test_no_speech_model_is_a_clear_sentence(tmp_path):
     with pytest.raises(Exception, match=r"pip install transformers|no speech model in"):
         gesture_sound.speech_model(tmp_path)
+
+
+@pytest.fixture
+def hubert(tmp_path):
+    """A HuBERT of chance weights, as transformers keeps it."""
+    transformers = pytest.importorskip("transformers")
+    small = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    channels = {"conv_dim": (8,) * 7, "num_conv_pos_embeddings": 4, "num_conv_pos_embedding_groups": 2}
+    transformers.HubertModel(transformers.HubertConfig(**small, **channels)).save_pretrained(tmp_path / "hubert")
+    return tmp_path / "hubert"
+
+
+def test_a_speech_model_of_the_disk_is_heard(hubert, noise):
+    states = gesture_sound.states(noise[:32_000], 120, hubert)
+    assert states.shape == (120, 16)
+    assert np.isfinite(states).all()
+    assert np.ptp(states, axis=0).max() > 1e-3
+
+
+def test_a_damaged_speech_model_is_a_clear_sentence(hubert):
+    (hubert / "model.safetensors").write_bytes(b"nothing")
+    with pytest.raises(Exception, match="cannot be read"):
+        gesture_sound.speech_model(hubert)

@@ -186,8 +186,7 @@ def test_training_learns_and_the_encoder_measures(folder, tmp_path):
     near = np.linalg.norm(encoder.features(same, 50).mean(0) - points.mean(0))
     far = np.linalg.norm(encoder.features(np.zeros_like(pose), 50).mean(0) - points.mean(0))
     assert near < 1e-5 < far
-    with pytest.raises(InputError, match="lasts for less"):
-        encoder.features(pose[:20], 50)
+    assert encoder.features(pose[:20], 50).shape == (0, 4)
 
 
 def prepared(folder: Path, tmp_path: Path, out: str, progress=lambda fraction, stage: None, **settings) -> loop.Run:
