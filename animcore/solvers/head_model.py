@@ -141,7 +141,8 @@ def heard(prosody: Prosody) -> FloatArray:
         smooth(prosody.speaking, _SMOOTHING),
         smooth(accents, _ACCENT) * np.float32(bump),
     )
-    return np.stack(curves, 1).astype(np.float32)
+    rows: FloatArray = np.stack(curves, 1).astype(np.float32)
+    return rows
 
 
 def tempers(count: int, generator: np.random.Generator) -> Array:
