@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from animcore.errors import AnimcoreError, Cancelled, InputError
 from animcore.files import transcripts
 from animcore.files.delivery import Report, deliver
 from animcore.files.sheet import Format, Setup
-from animcore.finish import collisions
+from animcore.finish import body, collisions, feet, joins
 from animcore.finish.placing import WHOLE, Place, placed
 from animcore.motion import Event, Motion
 from animcore.progress import Progress, part, silent
@@ -26,6 +27,27 @@ from animcore.speech.transcript import Transcript
 _USUAL_RATE = Fraction(30)
 _LISTENING = 0.3  # share of the work of one recording that reading it takes
 _FOLLOWING = 0.35  # share of the rest that finding a transcript in it takes
+
+
+def _on_body(work: Callable[..., tuple[Any, Any]]) -> Callable[[Motion], Motion]:
+    """What is done to the body of a motion; one without a body stays as it is."""
+
+    def done(motion: Motion) -> Motion:
+        if motion.body_pose is None or not motion.frame_count:
+            return motion
+        way = motion.translation if motion.translation is not None else np.zeros((motion.frame_count, 3), np.float32)
+        pose, way = work(motion.body_pose, way, motion.fps)
+        return replace(motion, body_pose=pose.astype(np.float32), translation=way.astype(np.float32))
+
+    return done
+
+
+# What can be done to a finished motion, in the order in which it is done.
+FINISHES: dict[str, Callable[[Motion], Motion]] = {
+    "still": _on_body(feet.lower_body_still),
+    "clean": _on_body(body.finished),
+    "loop": joins.looped,
+}
 
 
 @dataclass(frozen=True)
@@ -51,6 +73,7 @@ class Order:
         direction: how it is performed.
         setup: what the formats need to know of the character.
         transcript: what is said: a file for one recording, or a folder of files named as the recordings.
+        finish: names of `FINISHES` that are done to each motion, in their order.
     """
 
     folder: Path
@@ -59,20 +82,39 @@ class Order:
     direction: Direction = field(default_factory=Direction)
     setup: Setup = field(default_factory=Setup)
     transcript: Path | None = None
+    finish: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        """Check the formats.
+        """Check the formats and the finishes.
 
         Raises:
-            InputError: for a format that there is no writer for.
+            InputError: for a format that there is no writer for, or a finish that there is not.
         """
         for name in self.formats:
             files.format_named(name)
+        check_finishes(self.finish)
 
     def targets(self, source: Path) -> dict[str, Path]:
         """Return the file of each format for a recording."""
         stem = files.stem(source)
         return {name: self.folder / (stem + files.FORMATS[name].suffix) for name in self.formats}
+
+
+def check_finishes(names: Sequence[str]) -> None:
+    """Check names of `FINISHES`.
+
+    Raises:
+        InputError: where there is no such finish.
+    """
+    if unknown := sorted(set(names) - FINISHES.keys()):
+        raise InputError(f"There is no finish {unknown[0]!r}; there are {', '.join(FINISHES)}.")
+
+
+def finished(motion: Motion, names: Sequence[str]) -> Motion:
+    """Return a motion to which these of `FINISHES` are done, in the order that they stand in there."""
+    for name, work in FINISHES.items():
+        motion = work(motion) if name in names else motion
+    return motion
 
 
 def generate(
@@ -192,7 +234,8 @@ def _converted(source: Path, order: Order) -> Take:
 
 
 def _deliver(motion: Motion, source: Path, order: Order) -> tuple[Report, ...]:
-    """Write the files of one source."""
+    """Do the finishes, and write the files of one source."""
+    motion = finished(motion, order.finish)
     targets = order.targets(source)
     if source.absolute() in (target.absolute() for target in targets.values()):
         raise InputError(f"{source.name} would be written over itself; choose another folder (--out).")

@@ -132,6 +132,11 @@ def _add_delivery(parser: argparse.ArgumentParser, formats: str, rate: str) -> N
     parser.add_argument("--mesh", default=Setup.mesh, help=f"mesh with the shapes, for Unity, Godot ({Setup.mesh})")
     parser.add_argument("--model", default=Setup.model, help=f"FLAME or SMPL-X model: a name or a file ({Setup.model})")
     parser.add_argument("--character", type=Path, help=".blend or .glb to animate (default: Animcore's character)")
+    parser.add_argument(
+        "--finish",
+        default="",
+        help="comma-separated, of: clean (feet that stand, calm hands, none in the body), still (lower body), loop",
+    )
     parser.add_argument("--report", type=Path, help="also write the read-back report as JSON")
 
 
@@ -141,6 +146,7 @@ def _order(options: argparse.Namespace, direction: Direction, source_rate: str |
         formats=[name.strip() for name in options.format.split(",")],
         rate=_rate(options.fps),
         direction=direction,
+        finish=[name.strip() for name in options.finish.split(",") if name.strip()],
         setup=Setup(_rate(source_rate), options.profile, options.mesh, options.model, options.character),
     )
 

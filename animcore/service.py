@@ -123,7 +123,10 @@ def _generate(request: dict[str, Any], progress: Callable[[float, str], None]) -
     out = Path(_wanted(request, "out"))
     direction = Direction.from_dict(request.get("direction", {}))
     said = transcripts.of_wish(request["transcript"]) if request.get("transcript", "").strip() else None
+    finishes = request.get("finish", [])
+    batch.check_finishes(finishes)
     motion, facts = batch.generate(_voice(request), rate, direction, progress, said, _place(request))
+    motion = batch.finished(motion, finishes)
     motion.save(out)
     if "map" in request:
         _solve(Path(request["map"]), motion, Path(_wanted(request, "values")))

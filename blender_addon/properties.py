@@ -306,6 +306,25 @@ class AnimcoreSettings(bpy.types.PropertyGroup):
     head: _strength("Head", "How much the head moves; 0 keeps it still")
     body: _strength("Body", "How much trunk and arms move; 0 leaves the body's bones alone")
     hands: _strength("Hands", "How much hands and fingers move; 0 leaves them open and at rest")
+    still_legs: bpy.props.BoolProperty(
+        name="Still Legs",
+        description="Hips and legs stay where they are; trunk, arms and hands go on",
+        options=set(),
+    )
+    look_at: bpy.props.PointerProperty(
+        name="Look At",
+        description="The object or camera that the eyes are on, where it is now; empty for whoever looks at the face",
+        type=bpy.types.Object,
+    )
+    variant: bpy.props.EnumProperty(
+        name="Variant",
+        description="How the speech is solved",
+        items=(
+            ("full", "Full", "Hears the whole line: the best there is", 0),
+            ("live", "Live", "Hears 80 ms ahead at most, as a live performance would", 1),
+        ),
+        options=set(),
+    )
     style: bpy.props.EnumProperty(
         name="Style",
         description="The kind of speaker that the body is",
@@ -344,4 +363,5 @@ def direction(settings: AnimcoreSettings) -> dict[str, Any]:
         "strengths": strengths,
         "emotions": [felt] if settings.emotion != EMOTIONS[0] else [],
         "style": settings.style,
+        "variant": settings.variant,
     }

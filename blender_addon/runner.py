@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from animcore.errors import AnimcoreError, InputError
 from animcore.motion import Motion
 
-from . import doctor, hearing, preferences, properties, rigs, takes, tracks, voice
+from . import doctor, hearing, look, preferences, properties, rigs, takes, tracks, voice
 from .errors import AddonError
 from .jobs import Job, Jobs, State
 from .rates import exact_rate
@@ -174,6 +174,8 @@ def order_take(scene: bpy.types.Scene, *, name: str = "") -> Job:
     said = voice.read(scene)
     tracks.end_preview()
     asked = voice.asked(scene, said)
+    if settings.look_at is not None:
+        asked["direction"]["target"] = look.point(rigs.read(properties.root(settings)), settings.look_at)
     placement = takes.Placement(said.start_frame, name or said.name, said.audio, asked, "span" in asked)
     return _order(scene, placement, hearing.choice(settings))
 

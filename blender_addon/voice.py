@@ -87,6 +87,8 @@ def asked(scene: bpy.types.Scene, said: Voice) -> dict[str, Any]:
     wish = {**said.asked, "fps": [rate.numerator, rate.denominator], "direction": direction}
     if words := transcript(settings):
         wish["transcript"] = words
+    if settings.still_legs:
+        wish["finish"] = ["still"]
     if settings.offset:
         wish["offset"] = [settings.offset, 1000]
     if (wanted := span(scene)) is not None:

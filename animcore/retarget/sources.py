@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,6 +32,7 @@ REGIONS: dict[str, tuple[str, float]] = {
 }
 
 
+@functools.cache
 def region(name: str) -> str:
     """The part of the face that a track belongs to."""
     return next(part for part, (starts, _) in REGIONS.items() if name.startswith(tuple(starts.split())))

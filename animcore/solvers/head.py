@@ -26,7 +26,7 @@ NECK_SHARE = 0.4  # of the rotation; the head takes the rest
 
 # Degrees about X (nod), Y (turn), Z (tilt).
 _BREATH = 0.25  # degrees of nod with each breath, all that is left in silence
-_NOD = 0.4  # degrees of nod at an accent of strength 1
+_NOD = 0.6  # degrees of nod at an accent of strength 1
 _LIMIT = (26.0, 34.0, 24.0)  # approached softly
 
 _STAYS = 1.2  # seconds of a pause in which the head stays where it is, and moves as the network has it

@@ -141,8 +141,8 @@ def heard(prosody: Prosody) -> FloatArray:
         smooth(prosody.speaking, _SMOOTHING),
         smooth(accents, _ACCENT) * np.float32(bump),
     )
-    found: FloatArray = np.stack(curves, 1).astype(np.float32)
-    return found
+    rows: FloatArray = np.stack(curves, 1).astype(np.float32)
+    return rows
 
 
 def tempers(count: int, generator: np.random.Generator) -> Array:

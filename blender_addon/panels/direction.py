@@ -31,5 +31,9 @@ class ANIMCORE_PT_direction(Sidebar, bpy.types.Panel):  # noqa: N801 (Blender's 
         column = self.layout.column(align=True)
         for region in REGIONS:
             column.prop(settings, region)
-        self.layout.prop(settings, "style")
+        column = self.layout.column()
+        column.prop(settings, "style")
+        column.prop(settings, "still_legs")
+        column.prop(settings, "look_at")
+        column.prop(settings, "variant")
         self.layout.prop(settings, "seed")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from makers import RATE, gesturing, spoiled
+from moving import RATE, gesturing, spoiled
 
 from animcore.bodies import solid
 from animcore.bodies.kinematics import INDEX, places, world_turns

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from makers import RATE, gesturing, spoiled
+from moving import RATE, gesturing, spoiled
 
 from animcore.bodies import rotations
 from animcore.bodies.kinematics import INDEX, places, world_turns

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from makers import RATE, gesturing
+from moving import RATE, gesturing
 
 from animcore.bodies.kinematics import INDEX, places, world_turns
 from animcore.errors import InputError

@@ -79,8 +79,8 @@ def test_the_solver_draws_from_what_the_network_says():
 
 
 def test_a_head_learns_to_be_quick_where_it_spoke(tmp_path):
-    heads = [made_head(40, seed) for seed in range(2)]
-    model = head.train(heads, np.array([np.log(heads[0].speed), 0.1], np.float32), steps=150)
+    heads = [made_head(20, seed) for seed in range(2)]
+    model = head.train(heads, np.array([np.log(heads[0].speed), 0.1], np.float32), steps=100)
     head.write(model, tmp_path / "head.npz")
     kept = head_model.load(tmp_path / "head.npz")
     voice = heads[0].prosody

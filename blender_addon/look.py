@@ -1,0 +1,37 @@
+"""What the eyes are on: an object or a camera of the scene as a point before the head, as the engine wants it."""
+
+from __future__ import annotations
+
+import bpy
+import numpy as np
+
+from animcore.direction import NEAREST_TARGET
+from animcore.retarget.reference import reference
+
+from . import rigs
+from .errors import AddonError
+
+_BETWEEN = ("left_eye", "right_eye")
+
+
+def point(character: rigs.Character, thing: bpy.types.Object) -> list[float]:
+    """Return where a thing is now: metres to the left, up and forward from between the eyes of the head at rest.
+
+    Raises:
+        AddonError: where the character has no eyes or head to look from, or the thing is not in front of them.
+    """
+    armature = character.armature
+    roles = [role for role in _BETWEEN if role in character.bones] or ["head"]
+    if armature is None or roles[0] not in character.bones:
+        raise AddonError(f"{character.name!r} has no bones of eyes or head, so it cannot look at {thing.name!r}.")
+    bones = [armature.data.bones[character.bones[role]] for role in roles]
+    eyes = np.mean([np.array(bone.head_local) for bone in bones], 0)
+    seen = np.array(armature.matrix_world.inverted() @ thing.matrix_world.translation) - eyes
+    metres = reference().eye_distance / rigs.eye_distance(armature)
+    found = rigs.character_axes(armature).T @ seen * metres
+    if found[2] < NEAREST_TARGET:
+        raise AddonError(
+            f"{thing.name!r} is not in front of the face of {character.name!r}, so its eyes cannot be on it; move it, "
+            "or leave Look At empty."
+        )
+    return [round(float(value), 4) for value in found]
