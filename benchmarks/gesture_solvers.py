@@ -34,10 +34,10 @@ from animcore.speech import prosody
 APART = 5  # every fifth voice of `speech` is kept apart
 GRID = (8, 40)  # sentences of lips_grid that make a clip, and clips of them
 CONFIGS = {
-    "talkshow": "hidden = 128\ncodes = 256\nlength = 64\nstride = 100\nbatch = 32\nepochs_codes = 5\nepochs = 16\n"
+    "talkshow": "hidden = 128\ncodes = 256\nlength = 64\nstride = 60\nbatch = 32\nepochs_codes = 12\nepochs = 30\n"
     "learning_rate = 1e-3\n",
-    "emage": "hidden_size = 64\naudio_f = 32\nmotion_f = 64\ncodes = 128\nlength = 64\nstride = 90\nbatch = 16\n"
-    "epochs_codes = 3\nepochs = 5\nlearning_rate = 2e-3\n",
+    "emage": "hidden_size = 64\naudio_f = 32\nmotion_f = 64\ncodes = 128\nlength = 64\nstride = 60\nbatch = 16\n"
+    "epochs_codes = 8\nepochs = 10\nlearning_rate = 1e-3\n",
     "fgd": "hidden = 64\nepochs = 12\nstride = 32\n",
 }
 Body = tuple[np.ndarray, np.ndarray]

@@ -15,7 +15,7 @@ from animcore.solvers.gesture_codes import MotionCodes, Smoother
 from animcore.solvers.gesture_features import COLUMNS, PARTS
 from animcore.training.gesture_data import Data
 from animcore.training.loop import Batch, Stage
-from animcore.training.stages import Codes, Job, code_losses, motion_loss
+from animcore.training.stages import Codes, Job, Scale, code_losses, motion_loss
 from animcore.training.windows import Windows
 
 _HIDDEN = 0.5  # share of the examples in which nothing but the first frames is known, as when it performs
@@ -77,10 +77,15 @@ class Config:
 class Way(Stage):
     """Learn the way on the floor from the lower half of the body."""
 
-    def __init__(self, way: Smoother, codes: MotionCodes, epochs: int, rate: float) -> None:
+    spread: Tensor
+
+    def __init__(self, way: Smoother, codes: MotionCodes, scale: Scale, epochs: int, rate: float) -> None:
         super().__init__()
         self.title, self.epochs, self.rate = "the way", epochs, rate
         self.way = way
+        own = scale.part(COLUMNS["lower"].tolist())
+        own.prime(way.encoder, way.decoder)
+        self.register_buffer("spread", own.spread, persistent=False)
         self.frozen = [codes]
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
@@ -89,7 +94,7 @@ class Way(Stage):
         with torch.no_grad():
             coder = self.frozen[0]
             given = coder.frames(coder.vectors(coder.indices(wanted)))
-        return {"loss": motion_loss(self.way(given), wanted)}
+        return {"loss": motion_loss(self.way(given) / self.spread, wanted / self.spread)}
 
 
 class Masked(Stage):
@@ -128,12 +133,12 @@ def job(config: Config, data: Data) -> Job:
     coder = {"vae_length": config.length, "vae_layer": config.layers, "vae_codebook_size": config.codes}
     model = EmageModel(sizes, {part: dict(coder) for part in (*PARTS, "global")})
     coders = {part: cast(MotionCodes, model.codes[part]) for part in PARTS}
-    rate = config.learning_rate
+    rate, scale = config.learning_rate, Scale.of(data)
     stages: list[Stage] = [
-        Codes(part, coders[part], COLUMNS[part].tolist(), config.epochs_codes, rate) for part in PARTS
+        Codes(part, coders[part], COLUMNS[part].tolist(), scale, config.epochs_codes, rate) for part in PARTS
     ]
     stages += [
-        Way(model.way, coders["lower"], config.epochs_codes, rate),
+        Way(model.way, coders["lower"], scale, config.epochs_codes, rate),
         Masked(model.network, coders, config.epochs, rate),
     ]
     return Job(model, stages, Windows(data, config.window, config.stride, config.batch, seed=config.seed))

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -19,7 +18,7 @@ from animcore.solvers import checkpoints
 from animcore.solvers.gesture_features import ROTATIONS
 from animcore.training.gesture_data import Data
 from animcore.training.loop import Batch, Stage
-from animcore.training.stages import Job, motion_loss
+from animcore.training.stages import Job, Scale, motion_loss
 from animcore.training.windows import Windows
 
 MODEL_TYPE = "animcore_fgd"
@@ -122,16 +121,9 @@ class Compress(Stage):
 def job(config: Config, data: Data) -> Job:
     """Build the encoder, with the data's own mean and spread, and its stage."""
     encoder = MotionEncoder(config.hidden, config.length, config.window)
-    sums, count = np.zeros((2, ROTATIONS)), 0
-    for clip in data.clips:
-        values = np.asarray(clip.frames[:, :ROTATIONS], np.float64)
-        sums += (values.sum(0), np.square(values).sum(0))
-        count += len(values)
-    mean = sums[0] / count
-    spread = np.sqrt(np.maximum(sums[1] / count - mean**2, 0.0))
-    encoder.mean.copy_(torch.from_numpy(mean))
-    # what never moves in the data must not count for much where it does
-    encoder.spread.copy_(torch.from_numpy(np.maximum(spread, 0.02)))
+    scale = Scale.of(data).part(range(ROTATIONS))
+    encoder.mean.copy_(scale.mean)
+    encoder.spread.copy_(scale.spread)
     windows = Windows(data, config.window, config.stride, config.batch, seed=config.seed)
     return Job(encoder, [Compress(encoder, config.epochs, config.learning_rate)], windows)
 

@@ -8,13 +8,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
-from animcore.solvers.gesture_codes import MotionCodes
+from animcore.solvers.gesture_codes import Coder, MotionCodes
+from animcore.solvers.gesture_features import WIDTH
+from animcore.training.gesture_data import Data
 from animcore.training.loop import Batch, Stage
 from animcore.training.windows import Windows
 
+_LEAST = 0.02  # spread of a number that hardly changes
 _STEADY = 0.5  # weight of speed and of its change beside the frames themselves
 
 
@@ -33,16 +36,69 @@ class Job:
     windows: Windows
 
 
+@dataclass(frozen=True)
+class Scale:
+    """What is usual in the data, so that small movements count as much as large ones.
+
+    Attributes:
+        mean: (337,) of each number of a frame.
+        spread: (337,) its standard deviation, at least 0.02: what never moves must not count for much where it does.
+    """
+
+    mean: Tensor
+    spread: Tensor
+
+    @classmethod
+    def of(cls, data: Data) -> Scale:
+        """Measure all clips of a data set."""
+        sums, count = np.zeros((2, WIDTH)), 0
+        for clip in data.clips:
+            values = np.asarray(clip.frames, np.float64)
+            sums += (values.sum(0), np.square(values).sum(0))
+            count += len(values)
+        mean = sums[0] / count
+        spread = np.sqrt(np.maximum(sums[1] / count - mean**2, 0.0))
+        return cls(torch.from_numpy(mean).float(), torch.from_numpy(np.maximum(spread, _LEAST)).float())
+
+    def part(self, columns: Sequence[int]) -> Scale:
+        """Return the scale of some columns."""
+        return Scale(self.mean[list(columns)], self.spread[list(columns)])
+
+    def prime(self, encoder: Coder, decoder: Coder) -> None:
+        """Let an autoencoder begin with numbers of spread 1 inside, by its first and last layer alone.
+
+        So nothing about the scale need stand beside the weights, and the published layout is kept.
+        """
+        first, last = encoder.main[0], decoder.main[-1]
+        assert isinstance(first, nn.Conv1d)
+        assert isinstance(last, nn.Conv1d)
+        fold = last.out_channels // len(self.mean)
+        mean, spread = self.mean.repeat(fold), self.spread.repeat(fold)
+        with torch.no_grad():
+            first.weight /= spread[None, :, None]
+            assert first.bias is not None
+            assert last.bias is not None
+            first.bias -= (first.weight * mean[None, :, None]).sum((1, 2))
+            last.weight *= spread[:, None, None]
+            last.bias.copy_(mean)
+
+
 class Codes(Stage):
     """Learn the codes of one part of the body."""
 
     columns: Tensor
     used: Tensor
+    spread: Tensor
 
-    def __init__(self, title: str, codes: MotionCodes, columns: Sequence[int], epochs: int, rate: float) -> None:
+    def __init__(
+        self, title: str, codes: MotionCodes, columns: Sequence[int], scale: Scale, epochs: int, rate: float
+    ) -> None:
         super().__init__()
         self.title, self.epochs, self.rate = f"codes of {title}", epochs, rate
         self.codes = codes
+        own = scale.part(columns)
+        own.prime(codes.encoder, codes.decoder)
+        self.register_buffer("spread", own.spread, persistent=False)
         self.register_buffer("columns", torch.as_tensor(np.asarray(columns)), persistent=False)
         self.register_buffer("used", torch.zeros(codes.quantizer.embedding.num_embeddings), persistent=False)
 
@@ -62,7 +118,7 @@ class Codes(Stage):
         with torch.no_grad():
             nearest = self.codes.quantizer.nearest(latents)
             self.used += torch.bincount(nearest.flatten(), minlength=len(self.used))
-        error = motion_loss(found, frames)
+        error = motion_loss(found / self.spread, frames / self.spread)
         return {"loss": error + quantized, "error": error, "used": (self.used > 0).float().mean()}
 
 

@@ -15,7 +15,7 @@ from animcore.solvers.gesture_codes import MotionCodes
 from animcore.solvers.talkshow import FOLD, STREAMS, Predictor, Sizes, TalkShow
 from animcore.training.gesture_data import Data
 from animcore.training.loop import Batch, Stage
-from animcore.training.stages import Codes, Job, code_losses
+from animcore.training.stages import Codes, Job, Scale, code_losses
 from animcore.training.windows import Windows
 
 
@@ -97,9 +97,9 @@ def job(config: Config, data: Data) -> Job:
     sizes = Sizes(config.hidden, config.codes, config.length, config.layers, heard, len(data.speakers))
     model = TalkShow(sizes, config.speech)
     coders = {name: cast(MotionCodes, coder) for name, coder in model.codes.items()}
-    rate = config.learning_rate
+    rate, scale = config.learning_rate, Scale.of(data)
     stages: list[Stage] = [
-        Codes(name, coder, STREAMS[name].tolist(), config.epochs_codes, rate) for name, coder in coders.items()
+        Codes(name, coder, STREAMS[name].tolist(), scale, config.epochs_codes, rate) for name, coder in coders.items()
     ]
     windows = Windows(
         data, config.window, config.stride, config.batch, lambda clip: clip.heard(config.speech), seed=config.seed

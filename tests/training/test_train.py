@@ -25,9 +25,9 @@ from animcore.errors import Cancelled, InputError  # noqa: E402
 from animcore.files import arrays  # noqa: E402
 from animcore.judge import fgd  # noqa: E402
 from animcore.motion import Motion  # noqa: E402
-from animcore.solvers import checkpoints, gesture_features, learned  # noqa: E402
+from animcore.solvers import checkpoints, gesture_codes, gesture_features, learned  # noqa: E402
 from animcore.speech import prosody  # noqa: E402
-from animcore.training import gesture_data, loop  # noqa: E402
+from animcore.training import gesture_data, loop, stages  # noqa: E402
 from animcore.training.fgd import Config, job  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -361,3 +361,27 @@ def test_checkpoints_are_written_whole(folder, tmp_path, monkeypatch):
     assert (tmp_path / "run" / loop.CHECKPOINT).read_bytes() == before
     assert checkpoints.pickled(tmp_path / "run" / loop.CHECKPOINT)["epoch"] == 4
     shutil.rmtree(tmp_path / "run")
+
+
+def test_small_movements_count_as_much_as_large_ones(folder, tmp_path):
+    """A code begins at the mean of the data, and hears a finger as well as an arm."""
+    data = gesture_data.load([folder], tmp_path / "cache", 30)
+    scale = stages.Scale.of(data)
+    frames = np.concatenate([clip.frames for clip in data.clips])
+    assert scale.mean.numpy() == pytest.approx(frames.mean(0), abs=1e-4)
+    assert scale.spread.numpy() == pytest.approx(np.maximum(frames.std(0), 0.02), abs=1e-4)
+    torch.manual_seed(0)
+    columns = gesture_features.COLUMNS["hands"].tolist()
+    small = stages.Scale(scale.mean[columns], torch.full((180,), 0.05))
+    codes, plain = gesture_codes.MotionCodes(180, 8, 1, 8, fold=4), gesture_codes.MotionCodes(180, 8, 1, 8, fold=4)
+    plain.load_state_dict(codes.state_dict())
+    small.prime(codes.encoder, codes.decoder)
+    tens = torch.randn(2, 40, 180)
+    inside = slice(1, -1)  # at the ends the padding is 0 for one and the mean for the other
+    primed = codes.encoder.main[0]((small.mean + small.spread * tens).view(2, 10, 720).transpose(1, 2))
+    usual = plain.encoder.main[0](tens.view(2, 10, 720).transpose(1, 2))
+    torch.testing.assert_close(primed[..., inside], usual[..., inside], atol=1e-4, rtol=1e-3)
+    vectors = torch.randn(2, 10, 8)
+    shifted = (codes.frames(vectors) - small.mean) / small.spread
+    bias = plain.decoder.main[-1].bias.view(4, 180).repeat(10, 1)
+    torch.testing.assert_close(shifted, plain.frames(vectors) - bias, atol=1e-3, rtol=1e-3)
