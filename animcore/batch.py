@@ -20,7 +20,8 @@ from animcore.finish import body, collisions, feet, joins
 from animcore.finish.placing import WHOLE, Place, placed
 from animcore.motion import Event, Motion
 from animcore.progress import Progress, part, silent
-from animcore.solvers import script
+from animcore.solvers import learned, script
+from animcore.solvers.learned import Gestures
 from animcore.solvers.performance import perform
 from animcore.speech.transcript import Transcript
 
@@ -74,6 +75,7 @@ class Order:
         setup: what the formats need to know of the character.
         transcript: what is said: a file for one recording, or a folder of files named as the recordings.
         finish: names of `FINISHES` that are done to each motion, in their order.
+        gestures: folder of a learned solver of the body, in the place of the shipped one.
     """
 
     folder: Path
@@ -83,6 +85,7 @@ class Order:
     setup: Setup = field(default_factory=Setup)
     transcript: Path | None = None
     finish: Sequence[str] = ()
+    gestures: Path | None = None
 
     def __post_init__(self) -> None:
         """Check the formats and the finishes.
@@ -124,6 +127,7 @@ def generate(
     progress: Progress = silent,
     transcript: Transcript | None = None,
     place: Place = WHOLE,
+    gestures: Gestures | None = None,
 ) -> tuple[Motion, audio.AudioFacts]:
     """Perform a voice at a frame rate; the facts hold what the user should be warned of.
 
@@ -135,6 +139,7 @@ def generate(
         transcript: what is said, where it is known: it makes the lips surer, its words travel with the motion, and its
             tags join the emotions of the direction.
         place: how much later than the sound the face is, and which part of the performance is wanted.
+        gestures: a learned solver of the body, in the place of the shipped one.
 
     Raises:
         InputError: when a recording cannot be used.
@@ -149,15 +154,17 @@ def generate(
         spoken, direction = followed.spoken, followed.direction
         facts = replace(facts, warnings=(*facts.warnings, *followed.notes))
         rest = part(rest, _FOLLOWING, 1.0)
-    motion = _possible(perform(clip, direction, rest, spoken))
+    motion = _possible(perform(clip, direction, rest, spoken, gestures), is_learned=gestures is not None)
     del clip  # two hours of samples are 460 MB, which resampling does not need
     return placed(motion, rate, place), facts
 
 
-def _possible(motion: Motion) -> Motion:
-    """Bring hands that are in the body out of it; the solver sees to all the rest itself."""
+def _possible(motion: Motion, *, is_learned: bool) -> Motion:
+    """Bring hands that are in the body out of it; the shipped solver sees to all the rest itself."""
     if motion.body_pose is None:
         return motion
+    if is_learned:
+        return finished(motion, ["clean"])
     return replace(motion, body_pose=collisions.pushed_out(motion.body_pose, motion.fps).astype(np.float32))
 
 
@@ -165,16 +172,18 @@ def run(sources: Sequence[Path], order: Order, progress: Progress = silent) -> l
     """Perform every recording and write its files; one that fails does not stop the others.
 
     Raises:
-        InputError: before any work, when two recordings would write the same file or the folder cannot be made.
+        InputError: before any work, when two recordings would write the same file, the folder cannot be made, or the
+            learned gestures cannot be read.
         Cancelled: when the progress callback raises it; what was finished stays.
     """
     if order.transcript is not None and len(sources) > 1 and not order.transcript.is_dir():
         raise InputError(f"{order.transcript} is one transcript for {len(sources)} recordings; give a folder of them.")
+    gestures = learned.load(order.gestures) if order.gestures is not None else None
     _prepare(sources, order)
     takes = []
     for index, source in enumerate(sources):
         share = part(progress, index / len(sources), (index + 1) / len(sources))
-        takes.append(_take(source, order, share))
+        takes.append(_take(source, order, share, gestures))
     return takes
 
 
@@ -187,11 +196,15 @@ def _prepare(sources: Sequence[Path], order: Order) -> None:
         raise InputError(f"The folder {order.folder} cannot be made ({error.strerror}); choose another.") from error
 
 
-def _take(source: Path, order: Order, progress: Progress) -> Take:
+def _take(source: Path, order: Order, progress: Progress, gestures: Gestures | None) -> Take:
     try:
-        said = _transcript(source, order.transcript)
         motion, facts = generate(
-            source, order.rate or _USUAL_RATE, order.direction, lambda done, _: progress(done, source.name), said
+            source,
+            order.rate or _USUAL_RATE,
+            order.direction,
+            lambda done, _: progress(done, source.name),
+            _transcript(source, order.transcript),
+            gestures=gestures,
         )
         reports = _deliver(motion, source, order)
     except Cancelled:

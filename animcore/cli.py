@@ -91,6 +91,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     generate.add_argument("--style", choices=STYLES, default=STYLES[0], help="the kind of speaker that the body is")
     generate.add_argument(
+        "--gestures",
+        type=Path,
+        metavar="DIR",
+        help="a learned solver of the body: what `animcore train` leaves in OUT/model, or EMAGE's weights",
+    )
+    generate.add_argument(
         "--variant",
         choices=VARIANTS,
         default=VARIANTS[0],
@@ -166,7 +172,7 @@ def _generate(options: argparse.Namespace) -> int:
     emotions = [EmotionSpan.from_text(text) for text in options.emotion]
     strengths = _strengths(options.strength)
     asked = Direction(options.seed, options.intensity, strengths, emotions, options.style, options.variant)
-    order = replace(_order(options, asked), transcript=options.transcript)
+    order = replace(_order(options, asked), transcript=options.transcript, gestures=options.gestures)
     return _run(batch.run, options, order)
 
 

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from animcore import batch
@@ -152,3 +153,16 @@ def test_a_transcript_becomes_captions_and_emotions(spoken_line, tmp_path, capsy
     assert '"oy"' in (tmp_path / "line.textgrid").read_text()
     assert main(["generate", str(spoken_line), str(spoken_line), *order[:-1], str(tmp_path / "said" / "line.txt")]) == 1
     assert "one transcript for 2 recordings" in capsys.readouterr().err
+
+
+def test_bodies_are_finished_on_request(spoken_line, tmp_path):
+    wish = ["generate", str(spoken_line), "--out", str(tmp_path / "made"), "--format", "npz", "--style", "lively"]
+    assert main([*wish, "--finish", "still"]) == 0
+    made = tmp_path / "made" / f"{spoken_line.stem}.npz"
+    assert np.ptp(Motion.load(made).translation, axis=0).max() < 0.041  # the hips only sway
+    assert (
+        main(["export", str(made), "--out", str(tmp_path / "looped"), "--format", "npz", "--finish", "loop"]) == 0
+    )
+    pose = Motion.load(tmp_path / "looped" / made.name).body_pose
+    assert np.abs(pose[-1] - pose[0]).max() < 0.1
+    assert main([*wish, "--finish", "polished"]) != 0

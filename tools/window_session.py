@@ -30,7 +30,7 @@ LIMIT = 240  # seconds for the whole session
 ADD_CHARACTER = (1165, 178)
 GENERATE = (1165, 310)
 CANCEL = (1220, 330)
-DELIVER = (1085, 452)
+DELIVER = (1085, 502)
 
 
 class SessionError(Exception):

@@ -15,6 +15,7 @@ from animcore.motion import Event, Motion
 from animcore.names import ARKIT, ARKIT_INDEX
 from animcore.progress import Progress, part, silent
 from animcore.solvers import articulation, brows, emotion, gaze, gesture, head, live
+from animcore.solvers.learned import Gestures
 from animcore.speech import prosody
 
 FloatArray = NDArray[np.float32]
@@ -23,7 +24,13 @@ _ARTICULATION = 0.9  # share of the work that articulation is
 _EYES = [ARKIT_INDEX[name] for name in ARKIT if name.startswith(("eyeBlink", "eyeLook"))]
 
 
-def perform(clip: AudioClip, direction: Direction, progress: Progress = silent, spoken: Sequence[Event] = ()) -> Motion:
+def perform(
+    clip: AudioClip,
+    direction: Direction,
+    progress: Progress = silent,
+    spoken: Sequence[Event] = (),
+    gestures: Gestures | None = None,
+) -> Motion:
     """Return the performance of a voice at 50 frames a second; equal clips and directions give equal motions.
 
     A silent clip gives a face that breathes and blinks.
@@ -33,6 +40,7 @@ def perform(clip: AudioClip, direction: Direction, progress: Progress = silent, 
         direction: seed, intensity and strengths by region.
         progress: told the fraction done; whatever it raises ends the work.
         spoken: words and phonemes with their times, where a transcript is known; they travel with the motion.
+        gestures: a learned solver that moves the body in the place of the shipped one.
 
     Raises:
         AnimcoreError: when a solver's file is missing or broken.
@@ -40,12 +48,15 @@ def perform(clip: AudioClip, direction: Direction, progress: Progress = silent, 
     speech = _speech(clip, direction, part(progress, 0.0, _ARTICULATION), spoken)
     if speech.rate != Fraction(prosody.FPS):
         speech = speech.resampled(Fraction(prosody.FPS))
-    progress(_ARTICULATION, "Moving head and eyes")
+    progress(_ARTICULATION, "Moving head, eyes and body")
     # how far the mouth is open tells speech from music and noise, whatever the strengths asked for
     heard = prosody.analyse(clip, speech.frame_count, _mouth(clip, direction, speech), spoken)
     mood = emotion.mood(heard, direction)
     movement = head.move(heard, direction, mood)
-    body = gesture.move(heard, direction, mood, spoken)
+    if gestures is None:
+        body = gesture.move(heard, direction, mood, spoken)
+    else:
+        body = gestures.move(clip, heard, direction, mood, spoken)
     eyes = gaze.look(heard, movement.total, direction, mood)
     face = speech.arkit  # nobody else holds it: changed in place, since long talks are large
     assert face is not None
@@ -58,7 +69,7 @@ def perform(clip: AudioClip, direction: Direction, progress: Progress = silent, 
         events += emotion.events(mood)
         assert speech.jaw_pose is not None
         speech.jaw_pose[:, 0] = articulation.JAW_ANGLE * face[:, ARKIT_INDEX["jawOpen"]]
-    progress(1.0, "Moving head and eyes")
+    progress(1.0, "Moving head, eyes and body")
     return replace(
         speech,
         arkit=face,

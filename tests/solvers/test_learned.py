@@ -6,6 +6,7 @@ import json
 import pickle
 import sys
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +17,11 @@ torch = pytest.importorskip("torch", reason="learned gestures need the extra ani
 
 import emage_layout  # noqa: E402
 
-from animcore import audio  # noqa: E402 (torch first)
+from animcore import audio, batch, cli  # noqa: E402 (torch first)
 from animcore.bodies import kinematics  # noqa: E402
 from animcore.direction import Direction  # noqa: E402
 from animcore.errors import Cancelled, InputError  # noqa: E402
+from animcore.motion import Motion  # noqa: E402
 from animcore.names import SMPLX_JOINTS  # noqa: E402
 from animcore.solvers import learned, talkshow  # noqa: E402
 from animcore.speech import prosody  # noqa: E402
@@ -92,6 +94,15 @@ def test_every_learned_solver_keeps_to_the_interface(kind, request, voice):
     feet = kinematics.places(kinematics.world_turns(body.pose), body.translation)[:, [7, 8, 10, 11], 1]
     floor = kinematics.open_body_joints()[[7, 8, 10, 11], 1]
     assert (feet - floor).min() == pytest.approx(0, abs=1e-4)
+
+
+def test_the_command_takes_a_learned_solver(talk, spoken_line, tmp_path):
+    wish = ["generate", str(spoken_line), "--out", str(tmp_path / "out"), "--format", "npz", "--gestures"]
+    assert cli.main([*wish, str(talk)]) == 0
+    made = Motion.load(tmp_path / "out" / f"{spoken_line.stem}.npz").body_pose
+    shipped, _ = batch.generate(spoken_line, Fraction(30), Direction())
+    assert np.abs(made - shipped.body_pose).max() > 0.1
+    assert cli.main([*wish, str(tmp_path / "nowhere")]) != 0
 
 
 class Waving:
