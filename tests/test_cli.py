@@ -160,9 +160,7 @@ def test_bodies_are_finished_on_request(spoken_line, tmp_path):
     assert main([*wish, "--finish", "still"]) == 0
     made = tmp_path / "made" / f"{spoken_line.stem}.npz"
     assert np.ptp(Motion.load(made).translation, axis=0).max() < 0.041  # the hips only sway
-    assert (
-        main(["export", str(made), "--out", str(tmp_path / "looped"), "--format", "npz", "--finish", "loop"]) == 0
-    )
+    assert main(["export", str(made), "--out", str(tmp_path / "looped"), "--format", "npz", "--finish", "loop"]) == 0
     pose = Motion.load(tmp_path / "looped" / made.name).body_pose
     assert np.abs(pose[-1] - pose[0]).max() < 0.1
     assert main([*wish, "--finish", "polished"]) != 0
