@@ -92,7 +92,7 @@ class _Arm:
     @classmethod
     def planned(cls, side: str, planned: Sequence[gesture_plan.Stroke], prosody: Prosody, direction: Direction) -> _Arm:
         style, seed = lexicon().styles[direction.style], (direction.seed, STREAM)
-        keys = gesture_plan.keys(planned, side, style, gesture_plan.turns(prosody), seed)
+        keys = gesture_plan.keys(planned, side, style, prosody.turns(gesture_plan.TURN), seed)
         shown = [lexicon().rest[style.rest], *(key.pose for key in keys)]
         generator = np.random.default_rng([*seed, 2 + gesture_plan.SIDES.index(side)])
         shape = (5, len(_STIR), 3)

@@ -25,7 +25,7 @@ Array = NDArray[np.float64]
 SIDES = ("left", "right")
 BEAT = "beat"  # the hand that is up moves with a syllable, without a new gesture
 
-_TURN = 1.0  # seconds of pause within which somebody still has the floor
+TURN = 1.0  # seconds of pause within which somebody still has the floor
 _WORD = 0.35  # seconds around an accent in which a word counts
 _CALLED = 0.75  # chance that a word gets the gesture it calls for, whatever the speaker's rate
 _LAST = 0.6  # seconds before the end of a phrase in which a gesture counts as its end
@@ -56,17 +56,6 @@ class Stroke:
     turn: int
 
 
-def turns(prosody: Prosody) -> list[tuple[float, float]]:
-    """Return start and end of each turn in seconds: phrases with short pauses between them."""
-    found: list[tuple[float, float]] = []
-    for start, end in prosody.phrases:
-        if found and start - found[-1][1] < _TURN:
-            found[-1] = (found[-1][0], end)
-        else:
-            found.append((start, end))
-    return found
-
-
 def strokes(
     prosody: Prosody,
     style: Style,
@@ -87,7 +76,7 @@ def strokes(
     words = [event for event in spoken if event.kind == "word"]
     found: list[Stroke] = []
     times = [time for time, _ in prosody.accents]
-    for number, turn in enumerate(turns(prosody)):
+    for number, turn in enumerate(prosody.turns(TURN)):
         before, last = "", -np.inf
         for time, strength in prosody.accents[bisect_left(times, turn[0]) : bisect_right(times, turn[1])]:
             called = _called(words, time)

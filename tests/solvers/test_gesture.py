@@ -76,7 +76,7 @@ def test_strokes_end_on_stressed_syllables(voice):
         style = lexicon().styles["lively"]
         planned = gesture_plan.strokes(voice, style, (), 1.0, np.random.default_rng(seed))
         for side in gesture_plan.SIDES:
-            keys = gesture_plan.keys(planned, side, style, gesture_plan.turns(voice), (seed,))
+            keys = gesture_plan.keys(planned, side, style, voice.turns(gesture_plan.TURN), (seed,))
             known = {id(pose) for pose in lexicon().rest.values()}
             ends = [key.start + key.duration for key in keys if id(key.pose) not in known]
             arrived += [np.abs(accents - end).min() for end in ends]
