@@ -6,7 +6,7 @@ import atexit
 
 import bpy
 
-from . import operators, panels, preferences, properties, resources, runner, translations, waveform
+from . import filming, operators, panels, preferences, properties, resources, runner, translations, waveform
 
 CLASSES = (
     properties.AnimcoreTrack,
@@ -41,6 +41,7 @@ def unregister() -> None:
     atexit.unregister(unregister)
     translations.unregister()
     waveform.stop()
+    filming.stop()
     runner.stop()
     del bpy.types.WindowManager.animcore_track_index, bpy.types.WindowManager.animcore_tracks
     del bpy.types.Scene.animcore

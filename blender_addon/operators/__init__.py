@@ -5,6 +5,7 @@ from __future__ import annotations
 from .character import ANIMCORE_OT_add_character, ANIMCORE_OT_use_selected
 from .deliver import ANIMCORE_OT_deliver, ANIMCORE_OT_pick_folder
 from .doctor import ANIMCORE_OT_examine, ANIMCORE_OT_mend, ANIMCORE_OT_mend_all
+from .filming import ANIMCORE_OT_film_take
 from .generate import ANIMCORE_OT_cancel, ANIMCORE_OT_generate
 from .help import (
     ANIMCORE_OT_check_engine,
@@ -63,6 +64,7 @@ CLASSES = (
     ANIMCORE_OT_compare_takes,
     ANIMCORE_OT_rename_take,
     ANIMCORE_OT_bake_take,
+    ANIMCORE_OT_film_take,
     ANIMCORE_OT_delete_take,
     ANIMCORE_OT_run_again,
     ANIMCORE_OT_retime,

@@ -7,7 +7,7 @@ from ..take_list import Listed
 from .base import AnimcoreOperator
 
 
-class _OfTake(AnimcoreOperator):
+class OfTake(AnimcoreOperator):
     """Does something with one take: the one that is named, or else the one that plays."""
 
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
@@ -40,7 +40,7 @@ class _OfTake(AnimcoreOperator):
         raise NotImplementedError
 
 
-class ANIMCORE_OT_show_take(_OfTake):  # noqa: N801 (Blender's own naming)
+class ANIMCORE_OT_show_take(OfTake):  # noqa: N801 (Blender's own naming)
     """Let this take play on the character, alone of all takes."""
 
     bl_idname = "animcore.show_take"
@@ -73,7 +73,7 @@ class ANIMCORE_OT_compare_takes(AnimcoreOperator):  # noqa: N801
         take_list.compare(context.scene)
 
 
-class ANIMCORE_OT_rename_take(_OfTake):  # noqa: N801
+class ANIMCORE_OT_rename_take(OfTake):  # noqa: N801
     """Call a take otherwise."""
 
     bl_idname = "animcore.rename_take"
@@ -93,7 +93,7 @@ class ANIMCORE_OT_rename_take(_OfTake):  # noqa: N801
         take_list.rename(scene, take, self.name)
 
 
-class ANIMCORE_OT_bake_take(_OfTake):  # noqa: N801
+class ANIMCORE_OT_bake_take(OfTake):  # noqa: N801
     """Turn a take into plain keys, or put it on the NLA."""
 
     bl_idname = "animcore.bake_take"
@@ -113,7 +113,7 @@ class ANIMCORE_OT_bake_take(_OfTake):  # noqa: N801
         {"KEYS": take_list.bake, "NLA": take_list.to_nla}[self.target](scene, take)
 
 
-class ANIMCORE_OT_delete_take(_OfTake):  # noqa: N801
+class ANIMCORE_OT_delete_take(OfTake):  # noqa: N801
     """Take a take out of the file."""
 
     bl_idname = "animcore.delete_take"
@@ -125,7 +125,7 @@ class ANIMCORE_OT_delete_take(_OfTake):  # noqa: N801
         take_list.delete(scene, take)
 
 
-class ANIMCORE_OT_run_again(_OfTake):  # noqa: N801
+class ANIMCORE_OT_run_again(OfTake):  # noqa: N801
     """Generate a take once more, with the settings that it was made with."""
 
     bl_idname = "animcore.run_again"

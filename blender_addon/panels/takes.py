@@ -85,7 +85,9 @@ class ANIMCORE_PT_takes(Sidebar, bpy.types.Panel):  # noqa: N801
         row = column.row(align=True)
         row.operator("animcore.compare_takes", icon="ARROW_LEFTRIGHT")
         row.operator("animcore.run_again", icon="FILE_REFRESH")
-        column.operator("animcore.run_again", text="Another Take", icon="ADD").another = True
+        row = column.row(align=True)
+        row.operator("animcore.run_again", text="Another Take", icon="ADD").another = True
+        row.operator("animcore.film_take", icon="RENDER_ANIMATION")
         row = column.row(align=True)
         row.operator("animcore.bake_take", text="Bake to Keys", icon="KEYFRAME_HLT").target = "KEYS"
         row.operator("animcore.bake_take", text="To NLA", icon="NLA").target = "NLA"

@@ -1,0 +1,149 @@
+"""A take as a film with sound, through whatever the scene renders with; the scene's own output settings come back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from . import runner, take_list
+from .errors import AddonError
+
+SUFFIX = ".mp4"
+_PART = ".part" + SUFFIX  # the name until the film is whole
+
+Setting = tuple[Any, str, Any]  # whose, which, and what
+
+
+@dataclass
+class Shooting:
+    """A film that is being rendered: the scene's settings as they were, and where it goes."""
+
+    before: list[Setting]
+    path: Path
+
+    @property
+    def part(self) -> Path:
+        """The file that is written until the film is whole."""
+        return self.path.with_name(self.path.stem + _PART)
+
+    def end(self, *, whole: bool) -> None:
+        """Put the settings back, and the film into its place where it is whole.
+
+        Raises:
+            AddonError: where there is no film.
+        """
+        for owner, name, value in self.before:  # in the same order: a kind of file resets what belongs to films
+            setattr(owner, name, value)
+        if not whole:
+            self.part.unlink(missing_ok=True)
+        elif not self.part.is_file():
+            raise AddonError(f"Blender wrote no film into {self.path.parent}; its console says why.")
+        else:
+            self.part.replace(self.path)
+
+
+_running: list[Shooting] = []
+
+
+def begin(scene: bpy.types.Scene, take: take_list.Listed, path: Path) -> Shooting:
+    """Have the scene's output be a film of a take.
+
+    Args:
+        scene: is rendered, with its engine, camera and size.
+        take: gives the first and the last frame.
+        path: of the film.
+
+    Raises:
+        AddonError: where it cannot be made.
+    """
+    if _running:
+        raise AddonError("A film is being rendered already; wait for it, or press Esc in its window.")
+    if not bpy.app.build_options.codec_ffmpeg:
+        raise AddonError("This Blender was built without films (FFmpeg); render pictures instead.")
+    if scene.camera is None:
+        raise AddonError("The scene has no camera; add one (Shift A) and press Film again.")
+    size = [round(side * scene.render.resolution_percentage / 100) for side in _sides(scene)]
+    if any(side % 2 for side in size):
+        raise AddonError(f"A film must be an even number of pixels wide and high, not {size[0]} x {size[1]}.")
+    if not path.parent.is_dir():
+        raise AddonError(f"There is no folder {path.parent}; choose another place for the film.")
+    shooting = Shooting([], path.with_suffix(SUFFIX))
+    wanted = list(_wanted(scene, take, shooting.part))
+    shooting.before.extend((owner, name, getattr(owner, name)) for owner, name, _value in wanted)
+    for owner, name, value in wanted:
+        setattr(owner, name, value)
+    return shooting
+
+
+def shoot(scene: bpy.types.Scene, take: take_list.Listed, path: Path) -> None:
+    """Render the film: in the background with Blender's own progress where there is a window, else at once.
+
+    Raises:
+        AddonError: where it cannot be made.
+    """
+    shooting = begin(scene, take, path)
+    if bpy.app.background:
+        try:
+            bpy.ops.render.render(animation=True)
+        except RuntimeError as error:
+            shooting.end(whole=False)
+            raise AddonError(f"The film could not be rendered ({str(error).strip()}).") from error
+        shooting.end(whole=True)
+        return
+    _running.append(shooting)
+    bpy.app.handlers.render_complete.append(_done)
+    bpy.app.handlers.render_cancel.append(_left)
+    bpy.ops.render.render("INVOKE_DEFAULT", animation=True)
+
+
+def stop() -> None:
+    """Forget a film under way; its settings come back."""
+    if _running:
+        _finish(whole=False)
+
+
+def _wanted(scene: bpy.types.Scene, take: take_list.Listed, path: Path) -> Iterator[Setting]:
+    """What the scene's output has to be, in the order in which Blender accepts it."""
+    render, pictures = scene.render, scene.render.image_settings
+    frames = [frame for action in take.actions for frame in action.frame_range]
+    yield scene, "frame_start", round(min(frames))
+    yield scene, "frame_end", round(max(frames))
+    yield render, "filepath", str(path)
+    if hasattr(pictures, "media_type"):  # since Blender 5.0
+        yield pictures, "media_type", "VIDEO"
+    yield pictures, "file_format", "FFMPEG"
+    yield render.ffmpeg, "format", "MPEG4"
+    yield render.ffmpeg, "codec", "H264"
+    yield render.ffmpeg, "constant_rate_factor", "HIGH"
+    yield render.ffmpeg, "audio_codec", "AAC"
+
+
+def _sides(scene: bpy.types.Scene) -> tuple[int, int]:
+    return scene.render.resolution_x, scene.render.resolution_y
+
+
+def _done(*_args: Any) -> None:
+    _finish(whole=True)
+
+
+def _left(*_args: Any) -> None:
+    _finish(whole=False)
+
+
+def _finish(*, whole: bool) -> None:
+    """The end of a film in a window: settings back, and a word in the panel."""
+    for handlers, handler in ((bpy.app.handlers.render_complete, _done), (bpy.app.handlers.render_cancel, _left)):
+        if handler in handlers:
+            handlers.remove(handler)
+    shooting = _running.pop()
+    try:
+        shooting.end(whole=whole)
+    except AddonError as error:
+        runner.session.outcome = runner.Outcome(True, str(error))
+        return
+    said = f"The film is {shooting.path}." if whole else "The film was cancelled; nothing is left of it."
+    runner.session.outcome = runner.Outcome(False, said)

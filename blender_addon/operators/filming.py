@@ -1,0 +1,32 @@
+"""Render a take to a film. Blender reads annotations here: they are not postponed."""
+
+from pathlib import Path
+
+import bpy
+
+from .. import filming, take_list
+from .takes import OfTake
+
+
+class ANIMCORE_OT_film_take(OfTake):  # noqa: N801 (Blender's own naming)
+    """Render the take that plays to a film with sound, as the scene renders."""
+
+    bl_idname = "animcore.film_take"
+    bl_label = "Film"
+    bl_description = "Render the take that plays to a film with sound, with the scene's engine, camera and size"
+    bl_options = {"REGISTER"}  # noqa: RUF012 (nothing of the scene changes)
+
+    filepath: bpy.props.StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
+    filter_glob: bpy.props.StringProperty(default="*" + filming.SUFFIX, options={"HIDDEN"})
+    check_existing: bpy.props.BoolProperty(default=True, options={"HIDDEN"})
+
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+        """Open the file browser."""
+        folder = Path(bpy.data.filepath).parent if bpy.data.filepath else Path.home()
+        self.filepath = str(folder / f"{bpy.path.clean_name(take_list.find(context.scene).name)}{filming.SUFFIX}")
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def work_on(self, scene: bpy.types.Scene, take: take_list.Listed) -> None:
+        """Render it."""
+        filming.shoot(scene, take, Path(bpy.path.abspath(self.filepath)))
