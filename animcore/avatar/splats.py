@@ -52,7 +52,8 @@ class Splats:
     def part(self, chosen: NDArray[Any]) -> Splats:
         """Return the Gaussians of an index or a mask (N,)."""
         binding = None if self.binding is None else self.binding[chosen]
-        return Splats(*(getattr(self, name)[chosen] for name in _ARRAYS), binding)
+        means, rotations, scales, opacities, harmonics = (getattr(self, name)[chosen] for name in _ARRAYS)
+        return Splats(means, rotations, scales, opacities, harmonics, binding)
 
 
 _ARRAYS = ("means", "rotations", "scales", "opacities", "harmonics")
