@@ -73,7 +73,7 @@ class _Lids:
     def __init__(self, direction: Direction) -> None:
         self._generator = np.random.default_rng(direction.seed)
         self._strength = min(direction.strength("blinks"), 1.0)
-        self._begin, self._closure = 0, np.zeros(_BLINK, np.float32)
+        self._begin, self._closure = -_BLINK, np.zeros(_BLINK, np.float32)
 
     def closed(self, frame: int) -> float:
         """Return how far the lids are closed in a frame, 0..1; frames are asked for in their order."""
