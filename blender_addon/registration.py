@@ -6,7 +6,7 @@ import atexit
 
 import bpy
 
-from . import filming, operators, panels, preferences, properties, resources, runner, translations, waveform
+from . import filming, live, operators, panels, preferences, properties, resources, runner, translations, waveform
 
 CLASSES = (
     properties.AnimcoreTrack,
@@ -28,6 +28,7 @@ def register() -> None:
     bpy.types.WindowManager.animcore_track_index = bpy.props.IntProperty(name="Track", options=set())
     resources.tell_user_folder()
     runner.start()
+    live.start()
     waveform.start()
     translations.register()
     # Blender does this itself when it quits; a script that uses Blender as a module would crash at its end without it
@@ -42,6 +43,7 @@ def unregister() -> None:
     translations.unregister()
     waveform.stop()
     filming.stop()
+    live.stop()
     runner.stop()
     del bpy.types.WindowManager.animcore_track_index, bpy.types.WindowManager.animcore_tracks
     del bpy.types.Scene.animcore

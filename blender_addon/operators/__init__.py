@@ -13,6 +13,7 @@ from .help import (
     ANIMCORE_OT_dismiss,
     ANIMCORE_OT_open_log,
 )
+from .live import ANIMCORE_OT_listen, ANIMCORE_OT_stop_listening
 from .mapping import (
     ANIMCORE_OT_assign_track,
     ANIMCORE_OT_forget_corrections,
@@ -60,6 +61,8 @@ CLASSES = (
     ANIMCORE_OT_mend_all,
     ANIMCORE_OT_generate,
     ANIMCORE_OT_cancel,
+    ANIMCORE_OT_listen,
+    ANIMCORE_OT_stop_listening,
     ANIMCORE_OT_show_take,
     ANIMCORE_OT_compare_takes,
     ANIMCORE_OT_rename_take,
