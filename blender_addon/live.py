@@ -7,7 +7,7 @@ take is made of the recording, by the same live solver.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -17,15 +17,13 @@ import numpy as np
 
 from animcore.motion import Motion
 
-from . import preferences, properties, rigs, runner, takes, tracks
+from . import places, preferences, properties, rigs, runner, takes, tracks
 from .errors import AddonError
 from .jobs import Job, State
 
 FOLDER = "Animcore recordings"
 _INTERVAL = 1 / 30  # seconds between looks at the engine
 _FPS = 50  # of the live solver
-
-Place = tuple[str, int, str, int]  # collection and session number of the data-block, path, index
 
 
 class Stage:
@@ -36,7 +34,7 @@ class Stage:
         self.root = properties.root(properties.of(scene)).session_uid
         self.character: rigs.Character | None = None  # as last read; None where it has to be read again
         self.level = 0.0
-        self._before: dict[Place, float] = {}
+        self._shown = places.Shown()
 
     def show(self, frame: Mapping[str, Any]) -> None:
         """Put a frame onto the character, as the engine's news have it."""
@@ -45,24 +43,14 @@ class Stage:
             return  # it was deleted while somebody spoke: the recording goes on
         if self.character is None:
             self.character = rigs.read(root)
-        for place, value in self._values(_motion(frame)):
-            self._before.setdefault(place, _value(place))
-            _set(place, value)
+        values = {}
+        for owner, channels in takes.channels_of(self.character, _motion(frame), None):
+            values |= {places.of(owner, channel): float(channel.values[0]) for channel in channels}
+        self._shown.show(values)
 
     def end(self) -> None:
         """Put everything back."""
-        for place, value in self._before.items():
-            _set(place, value)
-        self._before.clear()
-
-    def _values(self, motion: Motion) -> Iterator[tuple[Place, float]]:
-        assert self.character is not None
-        shown = dict(self._before)  # what this frame leaves alone goes back to where it was
-        for owner, channels in takes.channels_of(self.character, motion, None):
-            kind = "objects" if isinstance(owner, bpy.types.Object) else "shape_keys"
-            for channel in channels:
-                shown[kind, owner.session_uid, channel.path, channel.index] = float(channel.values[0])
-        yield from shown.items()
+        self._shown.back()
 
 
 _stage: list[Stage] = []
@@ -197,28 +185,3 @@ def _finish(job: Job) -> None:
 def _motion(frame: Mapping[str, Any]) -> Motion:
     tracks = {name: np.array([frame[name]], np.float32) for name in ("arkit", "tongue", "jaw_pose")}
     return Motion(rate=Fraction(_FPS), **tracks)
-
-
-def _target(place: Place) -> tuple[Any, str, int]:
-    """The thing whose property a place names, the property, and the index in it."""
-    kind, uid, path, index = place
-    owner = next(block for block in getattr(bpy.data, kind) if block.session_uid == uid)
-    thing, _, name = path.rpartition(".")
-    return owner.path_resolve(thing), name, index
-
-
-def _value(place: Place) -> float:
-    thing, name, index = _target(place)
-    value = getattr(thing, name)
-    return float(value) if isinstance(value, float) else float(value[index])
-
-
-def _set(place: Place, value: float) -> None:
-    try:
-        thing, name, index = _target(place)
-    except (StopIteration, ValueError):
-        return  # deleted in the meantime
-    if isinstance(getattr(thing, name), float):
-        setattr(thing, name, value)
-    else:
-        getattr(thing, name)[index] = value

@@ -6,7 +6,19 @@ import atexit
 
 import bpy
 
-from . import filming, live, operators, panels, preferences, properties, resources, runner, translations, waveform
+from . import (
+    emotion_sheet,
+    filming,
+    live,
+    operators,
+    panels,
+    preferences,
+    properties,
+    resources,
+    runner,
+    translations,
+    waveform,
+)
 
 CLASSES = (
     properties.AnimcoreTrack,
@@ -42,6 +54,7 @@ def unregister() -> None:
     atexit.unregister(unregister)
     translations.unregister()
     waveform.stop()
+    emotion_sheet.stop()
     filming.stop()
     live.stop()
     runner.stop()

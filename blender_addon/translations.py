@@ -38,6 +38,8 @@ _BUTTONS = (
     ("Speak: the face follows", "请说话：面部会跟随", "話してください：顔が動きます"),
     ("Microphone", "麦克风", "マイク"),
     ("Film", "影片", "動画"),
+    ("Emotion Sheet", "情绪总览图", "感情一覧"),
+    ("Rendering the sheet", "正在渲染总览图", "一覧をレンダリング中"),
     ("Choose Folder", "选择文件夹", "フォルダーを選ぶ"),
     ("Export Take", "导出表演", "テイクを書き出す"),
     ("Copy Report", "复制报告", "報告をコピー"),

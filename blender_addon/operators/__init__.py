@@ -5,6 +5,7 @@ from __future__ import annotations
 from .character import ANIMCORE_OT_add_character, ANIMCORE_OT_use_selected
 from .deliver import ANIMCORE_OT_deliver, ANIMCORE_OT_pick_folder
 from .doctor import ANIMCORE_OT_examine, ANIMCORE_OT_mend, ANIMCORE_OT_mend_all
+from .emotion_sheet import ANIMCORE_OT_emotion_sheet
 from .filming import ANIMCORE_OT_film_take
 from .generate import ANIMCORE_OT_cancel, ANIMCORE_OT_generate
 from .help import (
@@ -63,6 +64,7 @@ CLASSES = (
     ANIMCORE_OT_cancel,
     ANIMCORE_OT_listen,
     ANIMCORE_OT_stop_listening,
+    ANIMCORE_OT_emotion_sheet,
     ANIMCORE_OT_show_take,
     ANIMCORE_OT_compare_takes,
     ANIMCORE_OT_rename_take,
