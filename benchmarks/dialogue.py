@@ -2,8 +2,8 @@
 
     PYTHONPATH=. python benchmarks/dialogue.py ../shared
 
-Each pair of recordings of speech/ is cut into turns of at least 4 s at pauses of the voice, laid one after the other with
-0.3 s between them, and performed from both sides with eight seeds. A nod or a blink counts as near the end of a phrase
+Each pair of recordings of speech/ is cut into turns of at least 4 s at pauses of the voice, laid one after the other
+with 0.3 s between, and performed from both sides with eight seeds. A nod or a blink counts as near the end of a phrase
 where it begins from 0.1 s before to 0.7 s after it. The control is the same take against ends that are moved by 1.5 to
 4 s round the dialogue: what chance gives.
 """
@@ -11,17 +11,15 @@ where it begins from 0.1 s before to 0.7 s after it. The control is the same tak
 from __future__ import annotations
 
 import sys
-from fractions import Fraction
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
 from animcore import audio
-from animcore.audio import AudioClip, hush
+from animcore.audio import AudioClip
 from animcore.direction import Direction
 from animcore.names import ARKIT_INDEX
-from animcore.solvers import blinks, gaze, head, listening
+from animcore.solvers import gaze, head, listening
 from animcore.speech import prosody
 from animcore.speech.prosody import FPS
 
