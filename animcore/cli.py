@@ -21,7 +21,7 @@ from animcore.files.delivery import Report
 from animcore.files.sheet import Setup
 from animcore.judge.command import register as register_judge
 from animcore.judge.gesture_command import register as register_judge_body
-from animcore.names import EMOTIONS, REGIONS, STYLES, VARIANTS
+from animcore.names import EMOTIONS, REGIONS, STYLES, TRANSITIONS, VARIANTS
 from animcore.rates import exact_rate
 from animcore.training.command import register as register_train
 
@@ -89,6 +89,12 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         metavar="FILE",
         help="what is said: .txt, .srt, .vtt or .TextGrid, or a folder of such files named as the recordings",
+    )
+    generate.add_argument(
+        "--transition",
+        choices=TRANSITIONS,
+        default=TRANSITIONS[0],
+        help="whether the emotion of a transcript's tag holds until the next one or blends into it (default: hold)",
     )
     generate.add_argument(
         "--listening-to",
@@ -192,8 +198,10 @@ def _point(text: str | None) -> tuple[float, float, float] | None:
 def _generate(options: argparse.Namespace) -> int:
     emotions = [EmotionSpan.from_text(text) for text in options.emotion]
     strengths = _strengths(options.strength)
-    target = _point(options.look_at)
-    asked = Direction(options.seed, options.intensity, strengths, emotions, options.style, options.variant, target)
+    asked = Direction(
+        options.seed, options.intensity, strengths, emotions, options.style, options.variant,
+        _point(options.look_at), options.transition,
+    )  # fmt: skip
     order = replace(
         _order(options, asked),
         transcript=options.transcript,

@@ -63,3 +63,6 @@ VARIANTS: tuple[str, ...] = ("full", "live")
 
 # Kinds of speakers, told apart by how much, how wide and how often they gesture.
 STYLES: tuple[str, ...] = ("calm", "lively", "shy", "presenter")
+
+# What an emotion does until the next one: it holds and gives way to it, or goes evenly over into it.
+TRANSITIONS: tuple[str, ...] = ("hold", "blend")

@@ -10,6 +10,7 @@ from . import filming, operators, panels, preferences, properties, resources, ru
 
 CLASSES = (
     properties.AnimcoreTrack,
+    properties.AnimcorePart,
     properties.AnimcoreSettings,
     properties.AnimcorePolish,
     preferences.AnimcorePreferences,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .character import ANIMCORE_OT_add_character, ANIMCORE_OT_use_selected
 from .deliver import ANIMCORE_OT_deliver, ANIMCORE_OT_pick_folder
+from .dialogue import ANIMCORE_OT_add_part, ANIMCORE_OT_generate_dialogue, ANIMCORE_OT_remove_part
 from .doctor import ANIMCORE_OT_examine, ANIMCORE_OT_mend, ANIMCORE_OT_mend_all
 from .filming import ANIMCORE_OT_film_take
 from .generate import ANIMCORE_OT_cancel, ANIMCORE_OT_generate
@@ -60,6 +61,9 @@ CLASSES = (
     ANIMCORE_OT_mend_all,
     ANIMCORE_OT_generate,
     ANIMCORE_OT_cancel,
+    ANIMCORE_OT_add_part,
+    ANIMCORE_OT_remove_part,
+    ANIMCORE_OT_generate_dialogue,
     ANIMCORE_OT_show_take,
     ANIMCORE_OT_compare_takes,
     ANIMCORE_OT_rename_take,

@@ -56,7 +56,7 @@ def _draw_character(column: bpy.types.UILayout, settings: properties.AnimcoreSet
 
 def _draw_generate(layout: bpy.types.UILayout, scene: bpy.types.Scene, width: int) -> None:
     column = layout.column()
-    if (job := running("generate") or running("export") or running("fit")) is not None:
+    if (job := running("generate") or running("dialogue") or running("export") or running("fit")) is not None:
         _draw_progress(column.box().column(), job)
     else:
         button = column.column()
