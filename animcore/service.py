@@ -326,12 +326,14 @@ def _listen(request: dict[str, Any], wire: Wire) -> dict[str, Any]:
     """Show the face of a voice from the microphone until the parent says stop, and write what was heard."""
     from animcore import listening
     from animcore.direction import Direction
+    from animcore.solvers.articulation import jaw_pose
 
     out = Path(_wanted(request, "out"))
 
     def show(weights: Any, tongue: Any, level: float) -> None:
-        values = {"arkit": weights.round(4).tolist(), "tongue": tongue.round(4).tolist(), "level": round(level, 4)}
-        wire.send(event="news", **values)
+        tracks = {"arkit": weights, "tongue": tongue, "jaw_pose": jaw_pose(weights)}
+        values = {name: track.round(4).tolist() for name, track in tracks.items()}
+        wire.send(event="news", level=round(level, 4), **values)
 
     direction = Direction.from_dict(request.get("direction", {}))
     wire(0.0, "Listening")

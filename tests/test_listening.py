@@ -77,7 +77,7 @@ def test_devices_of_the_computer_are_told(spoken):
 
 
 def test_the_face_is_that_of_the_live_solver_and_the_recording_is_whole(spoken, clip, tmp_path):
-    audience = Audience(seconds=2.5)
+    audience = Audience(seconds=1.8)
     seconds = listening.listen(
         spoken, tmp_path / "声 1.wav", Direction(strengths={"blinks": 0.0}), audience.show, audience.stopped
     )
