@@ -130,6 +130,9 @@ def test_blender_shows_them(language, expected):
     view.use_translate_interface = True
     try:
         assert bpy.app.translations.pgettext_iface("Mend All", "Operator") == expected
+        assert translations.spoken("The engine is at work.") == translations.spoken("The engine is at work") + "。"
+        assert translations.spoken("No takes yet: press Generate.") != "No takes yet: press Generate."
+        assert translations.spoken("Nobody wrote this.") == "Nobody wrote this."
         assert "12" in translations.told("The voice begins only after {seconds} seconds of silence.", {"seconds": 12})
     finally:
         view.language = before
