@@ -170,8 +170,8 @@ def _heard(source: Source, listening_to: Source, progress: Progress) -> tuple[au
     """One's own voice and that of the other, where there is one, equally long."""
     if not _is_there(listening_to):
         return _load(source, progress), None
-    other = _load(listening_to, part(progress, 0.5, 1.0))
-    own = _load(source, part(progress, 0.0, 0.5)) if _is_there(source) else audio.hush(len(other.samples))
+    other = _load(listening_to, part(progress, 0.0, 0.5))
+    own = _load(source, part(progress, 0.5, 1.0)) if _is_there(source) else audio.hush(len(other.samples))
     count = max(len(own.samples), len(other.samples))
     return audio.lasting(own, count), audio.lasting(other, count)
 

@@ -301,7 +301,20 @@ def _inspect(request: dict[str, Any], progress: Callable[[float, str], None]) ->
     clip = audio.load(source, progress) if isinstance(source, Path) else audio.joined(source, progress)
     if "envelope" in request:
         _write_envelope(clip, Path(request["envelope"]))
-    return _facts(clip.facts)
+    answer = _facts(clip.facts)
+    answer["facts"] |= _company(clip)
+    return answer
+
+
+def _company(clip: Any) -> dict[str, Any]:
+    """What is heard beside one voice: spans of `music`, and the turns of two `speakers` with the number of each."""
+    from animcore.speech import company, prosody
+
+    if clip.facts.silent:
+        return {"music": [], "speakers": []}
+    heard = prosody.analyse(clip, int(clip.duration * prosody.FPS))
+    turns = [(turn.start, turn.end, turn.speaker) for turn in company.speakers(clip, heard)]
+    return {"music": company.music(clip), "speakers": turns}
 
 
 def _write_envelope(clip: Any, out: Path) -> None:

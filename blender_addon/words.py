@@ -1,4 +1,4 @@
-"""More of what the extension says in other languages, in rows as in `translations`: takes, polish, dialogue, settings."""
+"""More of what the extension says in other languages, in rows as in `translations`: takes, polish, dialogue."""
 
 from __future__ import annotations
 
@@ -148,4 +148,18 @@ _REST = (
     ),
 )
 
-ROWS = (*_TAKES, *_POLISH, *_DIALOGUE, *_DIRECTION, *_REST)
+_FINDINGS = (
+    (
+        "Music or a steady tone is heard beside the voice ({seconds} s of it, from {start} s): the lips may follow it.",
+        "语音旁可听到音乐或持续的音调（共 {seconds} 秒，从 {start} 秒起）：嘴唇可能随之而动。",
+        "声のほかに音楽か一定の音が聞こえます（{start} 秒から計 {seconds} 秒）。唇がそれに従うことがあります。",
+    ),
+    (
+        "It sounds as if two people speak in turns ({count} turns): one face would say it all.",
+        "听起来像是两个人轮流说话（{count} 段）：一张脸会说出全部内容。",
+        "二人が交互に話しているようです（{count} 回）。一つの顔がすべてを話すことになります。",
+    ),
+    ("Mark", "标记", "マークする"),
+)
+
+ROWS = (*_TAKES, *_POLISH, *_DIALOGUE, *_DIRECTION, *_REST, *_FINDINGS)
