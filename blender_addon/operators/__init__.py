@@ -11,6 +11,7 @@ from .filming import ANIMCORE_OT_film_take
 from .generate import ANIMCORE_OT_cancel, ANIMCORE_OT_generate
 from .help import (
     ANIMCORE_OT_check_engine,
+    ANIMCORE_OT_clear_cache,
     ANIMCORE_OT_copy_report,
     ANIMCORE_OT_dismiss,
     ANIMCORE_OT_open_log,
@@ -89,4 +90,5 @@ CLASSES = (
     ANIMCORE_OT_open_log,
     ANIMCORE_OT_dismiss,
     ANIMCORE_OT_check_engine,
+    ANIMCORE_OT_clear_cache,
 )

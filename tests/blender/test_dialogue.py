@@ -159,6 +159,18 @@ def test_a_character_has_one_part():
 
 
 @with_sound
+def test_showing_a_take_of_one_does_not_silence_the_other(voice):
+    anna, ben = head("Anna"), head("Ben")
+    for face, name in ((anna, "one.wav"), (ben, "two.wav"), (anna, "three.wav")):
+        choose(face, voice(name))
+        bpy.ops.animcore.generate()
+    choose(anna)
+    bpy.ops.animcore.show_take(take=take_list.all_takes(bpy.context.scene)[0].ident)
+    muted = {strip.sound.filepath.rpartition("/")[2]: strip.mute for strip in sound.own_strips(bpy.context.scene)}
+    assert muted == {"one.wav": False, "two.wav": False, "three.wav": True}
+
+
+@with_sound
 def test_channels_of_the_sequencer_are_voices():
     anna, ben = head("Anna"), head("Ben")
     cast((anna, ""), (ben, ""))
