@@ -17,7 +17,7 @@ import numpy as np
 
 from animcore.motion import Motion
 
-from . import places, preferences, properties, rigs, runner, takes, tracks
+from . import orders, places, preferences, properties, rigs, runner, takes, tracks
 from .errors import AddonError
 from .jobs import Job, State
 
@@ -40,7 +40,7 @@ class Stage:
 
     def show(self, frame: Mapping[str, Any]) -> None:
         """Put a frame onto the character, as the engine's news have it."""
-        root = runner.root_by_uid(self.root)
+        root = orders.root_by_uid(self.root)
         if root is None:
             return  # it was deleted while somebody spoke: the recording goes on
         if self.character is None:

@@ -22,6 +22,7 @@ from . import (
 
 CLASSES = (
     properties.AnimcoreTrack,
+    properties.AnimcorePart,
     properties.AnimcoreSettings,
     properties.AnimcorePolish,
     preferences.AnimcorePreferences,

@@ -11,6 +11,8 @@ from typing import Any
 
 import bpy
 
+from . import words
+
 LOCALES = ("zh_HANS", "ja_JP")
 
 _BUTTONS = (
@@ -309,7 +311,7 @@ _FINDINGS = (
     ),
 )
 
-TABLE = (*_BUTTONS, *_LABELS, *_REASONS, *_FINDINGS)
+TABLE = (*_BUTTONS, *_LABELS, *_REASONS, *_FINDINGS, *words.ROWS)
 _CONTEXTS = ("*", "Operator")  # Blender looks the text of buttons up in a context of its own
 
 
@@ -319,13 +321,22 @@ def told(sentence: str, values: Mapping[str, Any]) -> str:
     return str(translated).format(**values)
 
 
+def spoken(sentence: str) -> str:
+    """Return a sentence of the panels in the user's language; one that the table does not have stays as it is."""
+    found = str(bpy.app.translations.pgettext_iface(sentence))
+    if found != sentence or not sentence.endswith("."):
+        return found
+    reason = str(bpy.app.translations.pgettext_iface(sentence[:-1]))
+    return sentence if reason == sentence[:-1] else reason + "。"
+
+
 def register() -> None:
     """Give Blender the table."""
-    words = {
+    tables = {
         locale: {(context, row[0]): row[number] for row in TABLE for context in _CONTEXTS}
         for number, locale in enumerate(LOCALES, 1)
     }
-    bpy.app.translations.register(__package__, words)
+    bpy.app.translations.register(__package__, tables)
 
 
 def unregister() -> None:
