@@ -69,7 +69,7 @@ def places_in_texture(
     shares /= np.maximum(shares.sum(0), 1)
     corners = np.asarray(uv, np.float64)[uv_faces[triangles]]
     weights = np.stack([1 - shares.sum(0), *shares], 1)
-    return np.einsum("nc,ncx->nx", weights, corners)
+    return np.asarray(np.einsum("nc,ncx->nx", weights, corners))
 
 
 def under_mask(places: Array, mask: Array) -> Mask:
@@ -164,4 +164,4 @@ def _nearest(points: NDArray[np.float32], places: NDArray[np.float32]) -> NDArra
     squares = (places**2).sum(1)
     step = max(1, _BLOCK // len(places))
     parts = [(squares - 2 * points[k : k + step] @ places.T).argmin(1) for k in range(0, len(points), step)]
-    return np.concatenate(parts) if parts else np.zeros(0, np.int64)
+    return np.asarray(np.concatenate(parts) if parts else np.zeros(0), np.int64)
