@@ -164,4 +164,5 @@ def _nearest(points: NDArray[np.float32], places: NDArray[np.float32]) -> NDArra
     squares = (places**2).sum(1)
     step = max(1, _BLOCK // len(places))
     parts = [(squares - 2 * points[k : k + step] @ places.T).argmin(1) for k in range(0, len(points), step)]
-    return np.asarray(np.concatenate(parts) if parts else np.zeros(0), np.int64)
+    found: NDArray[np.int64] = np.concatenate(parts) if parts else np.zeros(0, np.int64)
+    return found
