@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from animcore.avatar.splats import Splats
-from animcore.avatars import edit_command
+from animcore.avatars import edit_command, fit_command
 from animcore.errors import InputError
 from animcore.files import avatar_folder, splat_files
 
@@ -22,6 +22,7 @@ _EXAMPLES = """examples:
   animcore avatar edit cut head.ply clean.ply --sphere 0 1.6 0 0.05
   animcore avatar edit swap-hair mine hers mine_with_her_hair
   animcore avatar edit paint head painted.png head_painted
+  animcore avatar fit capture --out runs/me              (cameras all around; see docs/hybrid_head.md)
 
 A folder without a suffix is an avatar of our own; see docs/splats.md."""
 
@@ -36,7 +37,7 @@ def register(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     actions = parser.add_subparsers(title="actions", required=True, metavar="ACTION")
-    for add in (_add_convert, _add_info, edit_command.register):
+    for add in (_add_convert, _add_info, edit_command.register, fit_command.register):
         add(actions)
 
 
