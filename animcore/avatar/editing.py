@@ -121,7 +121,7 @@ def scalp(hair: Splats, vertices: Array) -> NDArray[np.int64]:
     points = np.asarray(hair.means, np.float32)
     nearest = _nearest(points, np.asarray(vertices, np.float32))
     close = np.linalg.norm(points - np.asarray(vertices)[nearest], axis=1) < _REACH
-    found = np.unique(nearest[close])
+    found: NDArray[np.int64] = np.unique(nearest[close])
     if len(found) < _FEWEST:
         raise InputError(
             f"Only {len(found)} places of the head have hair near them, too few to move it to another head."

@@ -26,7 +26,7 @@ COSTS = {  # the most that a format may change
     "a.usda": EXACT,
     "a": EXACT,
     "a.splat": {"means": 0.0, "shapes": 0.05, "opacities": 0.5 / 254, "colours": 0.5 / 254 / 0.282, "harmonics": 0.0},
-    "a.spz": {"means": 2**-17 + 1e-7, "shapes": 0.07, "opacities": 0.5 / 254, "colours": 0.5 / 254 / 0.15, "harmonics": 0.067},
+    "a.spz": {"means": 8e-6, "shapes": 0.07, "opacities": 0.5 / 254, "colours": 0.5 / 254 / 0.15, "harmonics": 0.067},
     "a.sog": {"means": 2e-5, "shapes": 0.05, "opacities": 0.5 / 254, "colours": 0.02, "harmonics": 0.02},
 }
 
