@@ -29,6 +29,7 @@ ROOMS = [
     {"files"},
     {"training"},
     {"judge"},
+    {"avatars"},
     {"batch", "listening"},
     {"service"},
     {"cli"},
