@@ -6,13 +6,14 @@ import atexit
 
 import bpy
 
-from . import filming, operators, panels, preferences, properties, resources, runner, translations, waveform
+from . import filming, operators, panels, preferences, properties, resources, runner, splats, translations, waveform
 
 CLASSES = (
     properties.AnimcoreTrack,
     properties.AnimcoreSettings,
     properties.AnimcorePolish,
     preferences.AnimcorePreferences,
+    *splats.CLASSES,
     *operators.CLASSES,
     *panels.CLASSES,
 )
@@ -26,6 +27,7 @@ def register() -> None:
     bpy.types.Action.animcore = bpy.props.PointerProperty(type=properties.AnimcorePolish)
     bpy.types.WindowManager.animcore_tracks = bpy.props.CollectionProperty(type=properties.AnimcoreTrack)
     bpy.types.WindowManager.animcore_track_index = bpy.props.IntProperty(name="Track", options=set())
+    splats.start()
     resources.tell_user_folder()
     runner.start()
     waveform.start()
@@ -43,6 +45,7 @@ def unregister() -> None:
     waveform.stop()
     filming.stop()
     runner.stop()
+    splats.stop()
     del bpy.types.WindowManager.animcore_track_index, bpy.types.WindowManager.animcore_tracks
     del bpy.types.Scene.animcore
     del bpy.types.Action.animcore

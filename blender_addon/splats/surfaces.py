@@ -1,0 +1,140 @@
+"""The meshes of a scene as triangles with a colour or an image: what Gaussians hide and what hides them."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import bpy
+import numpy as np
+from numpy.typing import NDArray
+
+from . import view
+
+Floats = NDArray[np.float32]
+
+_SOLID = {"MESH", "CURVE", "SURFACE", "FONT", "META"}
+_OUTLINED = {"WIRE", "BOUNDS"}  # what Blender does not show as a surface is none here
+_GREY = (0.8, 0.8, 0.8, 1.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Surface:
+    """Triangles that have one image, or none.
+
+    Attributes:
+        corners: (T, 3, 3) in Blender's world.
+        normals: (T, 3, 3) there.
+        colours: (T, 3, 4) light, 0..1.
+        uv: (T, 3, 2) places in the image.
+        image: Blender's image, or None.
+    """
+
+    corners: Floats
+    normals: Floats
+    colours: Floats
+    uv: Floats
+    image: bpy.types.Image | None
+
+
+def of_scene(depsgraph: bpy.types.Depsgraph, space: bpy.types.SpaceView3D | None = None) -> list[Surface]:
+    """Return all surfaces that are seen, as they are in a moment.
+
+    Args:
+        depsgraph: of the viewport or of the render.
+        space: the viewport, where it is one: what its local view leaves out is not there.
+    """
+    found: list[Surface] = []
+    for one in depsgraph.object_instances:
+        thing = one.object
+        if thing.type not in _SOLID or thing.display_type in _OUTLINED or not one.show_self or not thing.visible_camera:
+            continue
+        if space is not None and not one.is_instance and not thing.original.visible_in_viewport_get(space):
+            continue
+        to_world = view.matrix(one.matrix_world)
+        mesh = thing.data if thing.type == "MESH" else thing.to_mesh()
+        if mesh is not None and len(mesh.polygons):
+            found += _surfaces(mesh, [slot.material for slot in thing.material_slots], to_world)
+        if thing.type != "MESH":
+            thing.to_mesh_clear()
+    return found
+
+
+def _surfaces(
+    mesh: bpy.types.Mesh, materials: list[bpy.types.Material | None], to_world: NDArray[np.float64]
+) -> Iterator[Surface]:
+    triangles = mesh.loop_triangles
+    mesh.calc_loop_triangles()
+    vertices, loops = (_read(triangles, name, len(triangles) * 3, np.int32) for name in ("vertices", "loops"))
+    places = _read(mesh.attributes["position"].data, "vector", len(mesh.vertices) * 3, np.float32).reshape(-1, 3)
+    normals = _read(mesh.corner_normals, "vector", len(mesh.loops) * 3, np.float32).reshape(-1, 3)
+    corners = (places @ to_world[:3, :3].T + to_world[:3, 3])[vertices].astype(np.float32).reshape(-1, 3, 3)
+    facing = (normals @ np.linalg.pinv(to_world[:3, :3]))[loops].astype(np.float32).reshape(-1, 3, 3)
+    layer = next((one for one in mesh.uv_layers if one.active_render), None)
+    uv = np.zeros((len(triangles) * 3, 2), np.float32)
+    if layer is not None and len(layer.uv) == len(mesh.loops):
+        uv = _read(layer.uv, "vector", len(mesh.loops) * 2, np.float32).reshape(-1, 2)[loops]
+    uv = uv.reshape(-1, 3, 2)
+    looks = [look_of(material) for material in materials] or [(_GREY, None)]
+    which = np.minimum(_read(triangles, "material_index", len(triangles), np.int32), len(looks) - 1)
+    base = np.repeat(np.array([colour for colour, _ in looks], np.float32)[which][:, None], 3, 1)
+    for image in {id(image): image for _, image in looks}.values():
+        chosen = np.isin(which, [number for number, look in enumerate(looks) if look[1] == image])
+        if chosen.any():
+            yield Surface(corners[chosen], facing[chosen], base[chosen], uv[chosen], image)
+
+
+def _read(items: Any, name: str, count: int, kind: Any) -> NDArray[Any]:
+    values = np.empty(count, kind)
+    items.foreach_get(name, values)
+    return values
+
+
+def look_of(material: bpy.types.Material | None) -> tuple[tuple[float, ...], bpy.types.Image | None]:
+    """Return the base colour of a material as light, and the image that gives it instead, if one does."""
+    if material is None:
+        return _GREY, None
+    tree = material.node_tree
+    shader = next((node for node in tree.nodes if node.type == "BSDF_PRINCIPLED"), None) if tree is not None else None
+    if shader is None:
+        return tuple(material.diffuse_color), None
+    socket = shader.inputs["Base Color"]
+    if not socket.is_linked:
+        return tuple(socket.default_value), None
+    image = _image_before(socket)
+    return tuple(material.diffuse_color), image
+
+
+def _image_before(socket: bpy.types.NodeSocket) -> bpy.types.Image | None:
+    """The nearest image among the nodes that lead to a socket."""
+    waiting, seen = deque([socket]), set()
+    while waiting:
+        for link in waiting.popleft().links:
+            node = link.from_node
+            if node.type == "TEX_IMAGE" and node.image is not None and node.image.size[0]:
+                return node.image
+            if node.name not in seen:
+                seen.add(node.name)
+                waiting.extend(one for one in node.inputs if one.is_linked)
+    return None
+
+
+def light_from(looked: view.View) -> NDArray[np.float64]:
+    """(3,) where the one light comes from, in Blender's world: from over the viewer's left shoulder."""
+    towards = np.array([-0.35, 0.45, 0.82])
+    return np.asarray(looked.to_view[:3, :3].T @ (towards / np.linalg.norm(towards)))
+
+
+def backdrop(scene: bpy.types.Scene) -> tuple[float, float, float]:
+    """The colour of the world as light: the one of its background, or of its viewport where nodes make it."""
+    world = scene.world
+    if world is None:
+        return 0.05, 0.05, 0.05
+    tree = world.node_tree
+    node = next((one for one in tree.nodes if one.type == "BACKGROUND"), None) if tree is not None else None
+    if node is None or node.inputs["Color"].is_linked:
+        return tuple(world.color)
+    strength = node.inputs["Strength"].default_value
+    return tuple(strength * part for part in node.inputs["Color"].default_value[:3])
