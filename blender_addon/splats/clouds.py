@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from animcore.avatar.splats import Splats, checked
+from animcore.avatar.splats import Splats
 from animcore.errors import AnimcoreError
+from animcore.files import splat_files
 
 from ..errors import AddonError
 
@@ -28,11 +29,13 @@ class Cloud:
         splats: at most `MOST`.
         held: how many the file holds.
         faces: (F, 3) vertices of the triangles that carry them, where the file says so.
+        notes: a sentence for each thing that was noticed in the file.
     """
 
     splats: Splats
     held: int
     faces: NDArray[np.int64] | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def is_bound(self) -> bool:
@@ -84,7 +87,7 @@ def of_file(path: Path, clock: Callable[[], float] = time.monotonic) -> Cloud:
     return kept.cloud
 
 
-def thinned(splats: Splats, most: int = MOST) -> Splats:
+def thinned(splats: Splats, most: int) -> Splats:
     """Return the Gaussians that show most, by how opaque and how large they are; in the order they had."""
     if splats.count <= most:
         return splats
@@ -112,15 +115,7 @@ def _read(path: Path) -> tuple[Cloud | None, str]:
     if not path.exists():
         return None, f"There is no file {path}; open it again, or delete the splats."
     try:
-        splats = checked(_splats(path), path.name)
-        return Cloud(thinned(splats), splats.count), ""
+        found = splat_files.load(path)
     except AnimcoreError as error:
         return None, str(error)
-    except MemoryError:
-        return None, f"{path.name} does not fit into the memory of this computer."
-
-
-def _splats(path: Path) -> Splats:
-    from animcore.files import ply
-
-    return ply.FORMAT.read(path)[0]
+    return Cloud(thinned(found.splats, MOST), found.splats.count, notes=found.notes), ""

@@ -25,7 +25,7 @@ _STIFF = 1e-3  # how far a frame may be from a turn and one size, as a share of 
 
 def shot(placed: Sequence[Placed], surfaces: Sequence[Surface], view: View) -> Shot:
     """Return the picture of a view, computed."""
-    camera, back = view.pinhole()
+    camera, back = view.pinhole(_middle(placed, surfaces, view))
     colour, depth = _meshes(surfaces, view, camera)
     if placed:
         drawn = rasterize.draw(_world(placed, view, camera), camera, limit=depth)
@@ -34,6 +34,16 @@ def shot(placed: Sequence[Placed], surfaces: Sequence[Surface], view: View) -> S
         depth = np.where(drawn.alpha >= 0.5, drawn.depth, depth)
     metres = np.where(np.isfinite(depth), depth - back, FARTHEST)
     return Shot(np.ascontiguousarray(colour[::-1], np.float32), metres[::-1].astype(np.float32))
+
+
+def _middle(placed: Sequence[Placed], surfaces: Sequence[Surface], view: View) -> float:
+    """Metres along the view's axis to the middle of what is there."""
+    places = [one.frames[:, :, 3] for one in placed] + [one.corners.reshape(-1, 3) for one in surfaces]
+    if not places:
+        return 0.0
+    away = view.to_view[2, :3]
+    depths = np.concatenate([-(part @ away + view.to_view[2, 3]) for part in places])
+    return float((depths.min() + depths.max()) / 2)
 
 
 def _meshes(surfaces: Sequence[Surface], view: View, camera: Camera) -> tuple[Floats, Floats]:

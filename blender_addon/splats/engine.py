@@ -45,6 +45,7 @@ class AnimcoreGaussianPreview(bpy.types.RenderEngine):
         try:
             shot, size = _shot(depsgraph)
         except AnimcoreError as error:
+            self.report({"ERROR"}, str(error))
             self.error_set(str(error))
             return
         scene = depsgraph.scene

@@ -156,9 +156,7 @@ def _placed(holder: bpy.types.Object, depsgraph: bpy.types.Depsgraph, to_world: 
 
 
 def _described(cloud: clouds.Cloud) -> str:
+    said = f"{cloud.held:,} Gaussians."
     if cloud.held > cloud.splats.count:
-        return (
-            f"{cloud.held:,} Gaussians in the file; the {cloud.splats.count:,} that show most are drawn. Thin the file "
-            "out to choose others."
-        )
-    return f"{cloud.held:,} Gaussians"
+        said = f"{cloud.held:,} Gaussians in the file; the {cloud.splats.count:,} that show most are drawn."
+    return " ".join((said, *cloud.notes))

@@ -31,7 +31,8 @@ class Stage:
         shader = shaders.meshes(with_depth=with_depth)
         shader.bind()
         shader.uniform_float("seen", (view.projection @ view.to_view).T.ravel().tolist())
-        shader.uniform_float("backward", view.to_view[2].tolist())
+        if with_depth:
+            shader.uniform_float("backward", view.to_view[2].tolist())
         shader.uniform_float("light_from", light_from(view).tolist())
         gpu.state.blend_set("NONE")
         gpu.state.depth_test_set("LESS_EQUAL")

@@ -9,6 +9,7 @@ def _is_mesh(_settings: bpy.types.PropertyGroup, candidate: bpy.types.Object) ->
 
 # The module bpy 4.2 crashes when Python ends where a property has a callback
 _MODULE_42 = bpy.app.version < (4, 5, 0) and not bpy.app.binary_path
+_BESIDE = {"PATH_SUPPORTS_BLEND_RELATIVE"} if bpy.app.version >= (4, 5, 0) else set()  # 4.2 takes // anywhere
 _NARROWED = {} if _MODULE_42 else {"poll": _is_mesh}
 
 
@@ -19,7 +20,7 @@ class AnimcoreSplats(bpy.types.PropertyGroup):
         name="File",
         description="The file of Gaussians, or the folder of an avatar",
         subtype="FILE_PATH",
-        options=set(),
+        options=_BESIDE,
     )
     carrier: bpy.props.PointerProperty(
         name="Rides On",

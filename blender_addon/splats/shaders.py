@@ -121,7 +121,7 @@ void main()
 
   vec3 direction = flat_view ? vec3(0.0, 0.0, -1.0) : normalize(middle);
   shade = vec4(seen(splat, turned(from_view, direction)), size.w);
-  distance_along = -middle.z;
+  %s
 }
 """
 
@@ -163,7 +163,7 @@ void main()
   facing = normal;
   tint = base;
   within = uv;
-  distance_along = -dot(backward, vec4(position, 1.0));
+  %s
 }
 """
 
@@ -176,6 +176,11 @@ void main()
   %s
 }
 """
+
+_MESH_DEPTHS = (
+    "distance_along = -dot(backward, vec4(position, 1.0));",
+    "depths = vec4(0.0, distance_along, 0.0, 0.0);",
+)
 
 _PRESENT_VERTEX = """
 void main()
@@ -210,7 +215,8 @@ def splats(output: str) -> Any:
     between = gpu.types.GPUStageInterfaceInfo(f"animcore_splat_{output.lower()}")
     between.smooth("VEC2", "at")
     between.flat("VEC4", "shade")
-    between.flat("FLOAT", "distance_along")
+    if output == "DEPTH":
+        between.flat("FLOAT", "distance_along")
     info.vertex_in(0, "VEC2", "corner")
     info.vertex_out(between)
     info.push_constant("MAT4", "projection")
@@ -221,7 +227,7 @@ def splats(output: str) -> Any:
     info.fragment_out(0, "VEC4", "colour")
     if output == "DEPTH":
         info.fragment_out(1, "VEC4", "depths")
-    info.vertex_source(_CONSTANTS + _SPLAT_VERTEX)
+    info.vertex_source(_CONSTANTS + _SPLAT_VERTEX % ("distance_along = -middle.z;" if output == "DEPTH" else ""))
     info.fragment_source(_CONSTANTS + _SPLAT_FRAGMENT % _SPLAT_OUTPUTS[output])
     return gpu.shader.create_from_info(info)
 
@@ -236,21 +242,22 @@ def meshes(*, with_depth: bool) -> Any:
     between.smooth("VEC3", "facing")
     between.smooth("VEC4", "tint")
     between.smooth("VEC2", "within")
-    between.smooth("FLOAT", "distance_along")
+    if with_depth:
+        between.smooth("FLOAT", "distance_along")
     for slot, (kind, name) in enumerate((("VEC3", "position"), ("VEC3", "normal"), ("VEC4", "base"), ("VEC2", "uv"))):
         info.vertex_in(slot, kind, name)
     info.vertex_out(between)
     info.push_constant("MAT4", "seen")
-    info.push_constant("VEC4", "backward")
     info.push_constant("VEC3", "light_from")
     info.push_constant("FLOAT", "painted")
     info.sampler(0, "FLOAT_2D", "image")
     info.fragment_out(0, "VEC4", "colour")
     if with_depth:
+        info.push_constant("VEC4", "backward")
         info.fragment_out(1, "VEC4", "depths")
     lights = f"#define AMBIENT {AMBIENT}\n#define DIFFUSE {DIFFUSE}\n"
-    info.vertex_source(_MESH_VERTEX)
-    depths = "depths = vec4(0.0, distance_along, 0.0, 0.0);" if with_depth else ""
+    far, depths = _MESH_DEPTHS if with_depth else ("", "")
+    info.vertex_source(_MESH_VERTEX % far)
     info.fragment_source(lights + _ENCODE + _MESH_FRAGMENT % depths)
     return gpu.shader.create_from_info(info)
 

@@ -14,7 +14,7 @@ from ..errors import AddonError
 
 Matrix = NDArray[np.float64]
 
-_FAR_AWAY = 2000.0  # times the picture's height: from there a camera without perspective is one with hardly any
+_FAR_AWAY = 500.0  # times the picture's height: from there a camera without perspective is one with hardly any
 _Y_DOWN = np.diag([1.0, -1.0, -1.0, 1.0])
 
 
@@ -47,17 +47,20 @@ class View:
         """Whether it has no perspective."""
         return bool(self.projection[3, 3] > 0.5)
 
-    def pinhole(self) -> tuple[Camera, float]:
+    def pinhole(self, around: float = 0.0) -> tuple[Camera, float]:
         """Return the engine's camera, and how many metres farther from everything than this view it stands.
 
         The engine draws with perspective alone; a view without one is a camera with a long lens, far away.
+
+        Args:
+            around: metres along the view's axis; where such a camera shows things in exactly the right size.
         """
         across, down = self.projection[0, 0] * self.width / 2, self.projection[1, 1] * self.height / 2
         aside, above = self.projection[0, 2], self.projection[1, 2]
         back = 0.0
         if self.is_flat:
             back = _FAR_AWAY * 2 / self.projection[1, 1]
-            across, down = across * back, down * back
+            across, down = across * (back + around), down * (back + around)
             aside, above = -self.projection[0, 3], -self.projection[1, 3]
         centre = (1 - aside) / 2 * self.width, (1 + above) / 2 * self.height
         to_camera = _Y_DOWN @ self.to_view
