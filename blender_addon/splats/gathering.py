@@ -34,7 +34,7 @@ class Gathered:
         starts = np.cumsum([0, *(len(cloud.frames_used) for cloud in clouds)])
         self._frame_of = np.concatenate(
             [cloud.frame_of + start for cloud, start in zip(clouds, starts[:-1], strict=True)]
-        ).astype(np.int32)
+        )
         self._means = np.ones((self.count, 4), np.float32)
         self._means[:, :3] = np.concatenate([cloud.splats.means for cloud in clouds])
 
@@ -62,7 +62,8 @@ class Gathered:
         """(F, 3, 4) from where each Gaussian's file has it into the view."""
         to_view = view.to_view
         found = np.concatenate([one.frames for one in placed])
-        seen = to_view[:3, :3] @ found
+        columns = to_view[:3, :3] @ found.transpose(1, 0, 2).reshape(3, -1)  # one product is faster than one a frame
+        seen = columns.reshape(3, -1, 4).transpose(1, 0, 2)
         seen[:, :, 3] += to_view[:3, 3]
         return seen
 
@@ -84,7 +85,7 @@ class Gathered:
             view: whose perspective tells how fine depths are.
         """
         nearness = frames[:, 2].astype(np.float32)
-        depth = -np.einsum("nk,nk->n", nearness[self._frame_of], self._means)
+        depth = -np.einsum("nk,nk->n", nearness.take(self._frame_of, 0), self._means)
         if not view.is_flat:
             depth = np.log(np.maximum(depth, shaders.NEAREST))
         near, far = float(depth.min()), float(depth.max())

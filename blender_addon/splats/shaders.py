@@ -138,8 +138,8 @@ void main()
 _SPLAT_OUTPUTS = {
     "DEPTH": "colour = vec4(shade.rgb * alpha, alpha);\n  depths = vec4(distance_along * alpha, 0.0, 0.0, alpha);",
     "DISPLAY": "colour = vec4(shade.rgb * alpha, alpha);",
-    # a viewport's framebuffer encodes what it is given, and blends light
-    "OVERLAY": "colour = blender_srgb_to_framebuffer_space(vec4(shade.rgb, alpha));\n  colour.rgb *= alpha;",
+    # what lies over a viewport is kept encoded by the card, which takes and blends light
+    "OVERLAY": "colour = vec4(decoded(shade.rgb) * alpha, alpha);",
 }
 
 _ENCODE = """
@@ -228,7 +228,7 @@ def splats(output: str) -> Any:
     if output == "DEPTH":
         info.fragment_out(1, "VEC4", "depths")
     info.vertex_source(_CONSTANTS + _SPLAT_VERTEX % ("distance_along = -middle.z;" if output == "DEPTH" else ""))
-    info.fragment_source(_CONSTANTS + _SPLAT_FRAGMENT % _SPLAT_OUTPUTS[output])
+    info.fragment_source(_CONSTANTS + _ENCODE + _SPLAT_FRAGMENT % _SPLAT_OUTPUTS[output])
     return gpu.shader.create_from_info(info)
 
 

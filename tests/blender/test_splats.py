@@ -272,7 +272,9 @@ def test_the_order_is_that_of_depth():
     for flat in (0.0, 1.0):
         projection = np.eye(4)
         projection[3, 3] = flat
-        looked = view.View(np.eye(4) + [[0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, -3], [0, 0, 0, 0]], projection, 8, 8)
+        to_view = np.eye(4)
+        to_view[2, 3] = -3
+        looked = view.View(to_view, projection, 8, 8)
         together = gathering.Gathered(made)
         order = together.order(together.frames(placed, looked), looked)
         depth = -(np.concatenate([centres(one) for one in placed])[:, 2] - 3)
