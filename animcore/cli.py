@@ -1,4 +1,4 @@
-"""The commands: `animcore generate`, `export`, `formats`, `judge`, `train` and `inspect`."""
+"""The commands: `animcore generate`, `export`, `formats`, `judge`, `train`, `avatar` and `inspect`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from tqdm import tqdm
 import animcore
 from animcore import audio, batch, files
 from animcore.atomic import whole_file
+from animcore.avatars.command import register as register_avatar
 from animcore.direction import Direction, EmotionSpan
 from animcore.errors import AnimcoreError, InputError
 from animcore.files.delivery import Report
@@ -120,6 +121,7 @@ def _parser() -> argparse.ArgumentParser:
     register_judge(commands)
     register_judge_body(commands)
     register_train(commands)
+    register_avatar(commands)
 
     inspect = commands.add_parser("inspect", help="say what is to be known about a recording")
     inspect.add_argument("file", nargs="+", type=Path)

@@ -28,6 +28,7 @@ ROOMS = [
     {"files"},
     {"training"},
     {"judge"},
+    {"avatars"},
     {"batch"},
     {"service"},
     {"cli"},

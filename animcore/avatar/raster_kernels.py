@@ -3,7 +3,7 @@
 Numbers are float32 throughout; a constant of another type would widen every loop. Columns of a record:
 0, 1 centre in pixels; 2, 3, 4 xx, xy, yy of the exponent as `blend` takes it; 5 opacity; 6, 7, 8 colour; 9 depth;
 10 reach to the sides; 11, 12, 13 how the ellipse leans, its thickness, and where its highest point lies, from which
-`_rows` finds the rows that it covers in a column of tiles; 14 reach up and down.
+`rows` finds the rows that it covers in a column of tiles; 14 reach up and down.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ HIGH = 16  # pixels down a tile
 TILE = WIDE * HIGH
 
 _F = np.float32
-_NEAR, _BLUR, _FAINTEST = _F(rules.NEAR), _F(rules.BLUR), _F(rules.FAINTEST)
-_DENSEST, _DONE = _F(rules.DENSEST), _F(rules.DONE)
-_APART = _F(rules.EYES_APART)
-_SH_0, _SH_1 = _F(0.28209479177387814), _F(rules.SH_1)
-_SH_2 = tuple(_F(value) for value in rules.SH_2)
-_SH_3 = tuple(_F(value) for value in rules.SH_3)
+NEAR, BLUR, FAINTEST = _F(rules.NEAR), _F(rules.BLUR), _F(rules.FAINTEST)
+DENSEST, DONE = _F(rules.DENSEST), _F(rules.DONE)
+APART = _F(rules.EYES_APART)
+_SH_0, SH_1 = _F(0.28209479177387814), _F(rules.SH_1)
+SH_2 = tuple(_F(value) for value in rules.SH_2)
+SH_3 = tuple(_F(value) for value in rules.SH_3)
 _0, _1, _2, _3, _4, _HALF = _F(0), _F(1), _F(2), _F(3), _F(4), _F(0.5)
 _SLACK = _F(1.001)  # of an ellipse's square: rounding must not lose a pixel of its rim
 _NOWHERE = np.uint32(0xFFFFFFFF)  # key of what is not seen: it is farther than everything
@@ -69,30 +69,30 @@ def project(
         opacity = opacities[one]
         x, y, z = means[one, 0], means[one, 1], means[one, 2]
         depth = view[8] * x + view[9] * y + view[10] * z + view[11]
-        if not (depth > _NEAR and opacity >= _FAINTEST):
+        if not (depth > NEAR and opacity >= FAINTEST):
             continue
         right = view[0] * x + view[1] * y + view[2] * z + view[3]
         down = view[4] * x + view[5] * y + view[6] * z + view[7]
-        across = axes_of(right, down, depth, rotations[one], scales[one], view)
-        ax, ay, az, bx, by, bz = across
-        xx = ax * ax + ay * ay + az * az + _BLUR
+        slopes = slopes_of(right, down, depth, view)
+        ax, ay, az, bx, by, bz = axes_of(slopes, turned(rotations[one]), scales[one])
+        xx = ax * ax + ay * ay + az * az + BLUR
         xy = ax * bx + ay * by + az * bz
-        yy = bx * bx + by * by + bz * bz + _BLUR
+        yy = bx * bx + by * by + bz * bz + BLUR
         cx, cy, cz = ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx
-        square = cx * cx + cy * cy + cz * cz + _BLUR * (xx + yy - _BLUR)
+        square = cx * cx + cy * cy + cz * cz + BLUR * (xx + yy - BLUR)
         centre_x = right / depth * view[15] + view[17]
         centre_y = down / depth * view[16] + view[18]
         if len(shifts):
             centre_x += shifts[one, 0]
             centre_y += shifts[one, 1]
-        reach = _SLACK * _2 * math.log(opacity / _FAINTEST)
+        reach = _SLACK * _2 * math.log(opacity / FAINTEST)
         wide, high = math.sqrt(reach * xx), math.sqrt(reach * yy)
         inside = centre_x + wide > _0 and centre_x - wide < width and centre_y + high > _0 and centre_y - high < height
         if not (inside and square < _F(3e38)):
             continue
         record = records[one]
         record[0], record[1] = centre_x, centre_y
-        # the exponent over 8, as `_exp8` takes it
+        # the exponent over 8, as `exp8` takes it
         record[2], record[3], record[4] = -yy / square / _F(16), xy / square / _F(8), -xx / square / _F(16)
         record[5] = opacity
         if plain:
@@ -107,20 +107,10 @@ def project(
 
 
 @loop
-def axes_of(
-    right: Number, down: Number, depth: Number, rotation: Array, scale: Array, view: Array
-) -> tuple[Number, ...]:
+def axes_of(slopes: Any, turn: Any, scale: Array) -> tuple[Number, ...]:
     """The main axes of a Gaussian in pixels: three numbers across the picture, three down."""
-    u, v = min(max(right / depth, view[19]), view[20]), min(max(down / depth, view[21]), view[22])
-    fx, fy = view[15] / depth, view[16] / depth
-    j0, j1, j2 = fx * (view[0] - u * view[8]), fx * (view[1] - u * view[9]), fx * (view[2] - u * view[10])
-    k0, k1, k2 = fy * (view[4] - v * view[8]), fy * (view[5] - v * view[9]), fy * (view[6] - v * view[10])
-    w, x, y, z = rotation[0], rotation[1], rotation[2], rotation[3]
-    n = _1 / math.sqrt(w * w + x * x + y * y + z * z)
-    w, x, y, z = w * n, x * n, y * n, z * n
-    r00, r01, r02 = _1 - _2 * (y * y + z * z), _2 * (x * y - w * z), _2 * (x * z + w * y)
-    r10, r11, r12 = _2 * (x * y + w * z), _1 - _2 * (x * x + z * z), _2 * (y * z - w * x)
-    r20, r21, r22 = _2 * (x * z - w * y), _2 * (y * z + w * x), _1 - _2 * (x * x + y * y)
+    j0, j1, j2, k0, k1, k2 = slopes
+    r00, r01, r02, r10, r11, r12, r20, r21, r22 = turn
     s0, s1, s2 = scale[0], scale[1], scale[2]
     return (
         (j0 * r00 + j1 * r10 + j2 * r20) * s0, (j0 * r01 + j1 * r11 + j2 * r21) * s1,
@@ -130,9 +120,33 @@ def axes_of(
 
 
 @loop
+def slopes_of(right: Number, down: Number, depth: Number, view: Array) -> tuple[Number, ...]:
+    """How the pixel moves with a point of the world: three numbers across the picture, three down."""
+    u, v = min(max(right / depth, view[19]), view[20]), min(max(down / depth, view[21]), view[22])
+    fx, fy = view[15] / depth, view[16] / depth
+    return (
+        fx * (view[0] - u * view[8]), fx * (view[1] - u * view[9]), fx * (view[2] - u * view[10]),
+        fy * (view[4] - v * view[8]), fy * (view[5] - v * view[9]), fy * (view[6] - v * view[10]),
+    )  # fmt: skip
+
+
+@loop
+def turned(rotation: Array) -> tuple[Number, ...]:
+    """The matrix of a quaternion of any length, row by row."""
+    w, x, y, z = rotation[0], rotation[1], rotation[2], rotation[3]
+    n = _1 / math.sqrt(w * w + x * x + y * y + z * z)
+    w, x, y, z = w * n, x * n, y * n, z * n
+    return (
+        _1 - _2 * (y * y + z * z), _2 * (x * y - w * z), _2 * (x * z + w * y),
+        _2 * (x * y + w * z), _1 - _2 * (x * x + z * z), _2 * (y * z - w * x),
+        _2 * (x * z - w * y), _2 * (y * z + w * x), _1 - _2 * (x * x + y * y),
+    )  # fmt: skip
+
+
+@loop
 def shade(shades: Array, x: Number, y: Number, z: Number) -> tuple[Number, ...]:
     """The colour of spherical harmonics (K, 3) in a direction of any length."""
-    n = _1 / math.sqrt(max(x * x + y * y + z * z, _APART))
+    n = _1 / math.sqrt(max(x * x + y * y + z * z, APART))
     basis = sh_basis(x * n, y * n, z * n)
     red, green, blue = _HALF, _HALF, _HALF
     for term in range(len(shades)):
@@ -147,11 +161,11 @@ def sh_basis(x: Number, y: Number, z: Number) -> tuple[Number, ...]:
     """The 16 spherical harmonics of a unit direction."""
     xx, yy, zz = x * x, y * y, z * z
     return (
-        _SH_0, -_SH_1 * y, _SH_1 * z, -_SH_1 * x,
-        _SH_2[0] * x * y, _SH_2[1] * y * z, _SH_2[2] * (_2 * zz - xx - yy), _SH_2[3] * x * z, _SH_2[4] * (xx - yy),
-        _SH_3[0] * y * (_3 * xx - yy), _SH_3[1] * x * y * z, _SH_3[2] * y * (_4 * zz - xx - yy),
-        _SH_3[3] * z * (_2 * zz - _3 * xx - _3 * yy), _SH_3[4] * x * (_4 * zz - xx - yy),
-        _SH_3[5] * z * (xx - yy), _SH_3[6] * x * (xx - _3 * yy),
+        _SH_0, -SH_1 * y, SH_1 * z, -SH_1 * x,
+        SH_2[0] * x * y, SH_2[1] * y * z, SH_2[2] * (_2 * zz - xx - yy), SH_2[3] * x * z, SH_2[4] * (xx - yy),
+        SH_3[0] * y * (_3 * xx - yy), SH_3[1] * x * y * z, SH_3[2] * y * (_4 * zz - xx - yy),
+        SH_3[3] * z * (_2 * zz - _3 * xx - _3 * yy), SH_3[4] * x * (_4 * zz - xx - yy),
+        SH_3[5] * z * (xx - yy), SH_3[6] * x * (xx - _3 * yy),
     )  # fmt: skip
 
 
@@ -182,7 +196,7 @@ def nearest_first(keys: Array) -> Array:
 
 
 @loop
-def _rows(record: Array, left: Number, height: Number) -> tuple[int, int]:
+def rows(record: Array, left: Number, height: Number) -> tuple[int, int]:
     """First and last row (none where last < first) that an ellipse covers in the column of tiles at a pixel left."""
     wide = record[10]
     begin = max(left + _HALF - record[0], -wide)
@@ -215,7 +229,7 @@ def gather_and_count(
         record[:] = records[order[rank]]
         begin, end = _columns(record, _F(width))
         for column in range(begin, end + 1):
-            top, bottom = _rows(record, _F(column * WIDE), _F(height))
+            top, bottom = rows(record, _F(column * WIDE), _F(height))
             if top <= bottom:
                 for tile in range(column * down + top // HIGH, column * down + bottom // HIGH + 1):
                     counts[tile] += 1
@@ -234,7 +248,7 @@ def fill(
         record = sheet[rank]
         first, last = _columns(record, _F(width))
         for column in range(max(first, leftmost), min(last, rightmost) + 1):
-            top, bottom = _rows(record, _F(column * WIDE), _F(height))
+            top, bottom = rows(record, _F(column * WIDE), _F(height))
             if top <= bottom:
                 upper, lower = column * down + top // HIGH, column * down + bottom // HIGH + 1
                 for tile in range(max(upper, begin), min(lower, end)):
@@ -263,7 +277,7 @@ def blend(
         open_tile(tile, left, top, limit, height, width)
         for place in range(first, last):
             record = sheet[pairs[place]]
-            upper, lower = _rows(record, _F(left), _F(height))
+            upper, lower = rows(record, _F(left), _F(height))
             cover(tile, record, np.uint64((max(upper - top, 0)) * WIDE), np.uint64(min(lower - top + 1, HIGH) * WIDE))
             if (place - first) % _CHECK == _CHECK - 1 and not lit(tile):
                 break
@@ -304,7 +318,7 @@ def close_tile(tile: Array, left: Number, top: Number, drawn: Array) -> None:
 
 
 @loop
-def _exp8(power: Number) -> Number:
+def exp8(power: Number) -> Number:
     """exp(8 power) for powers from -0.7 on; for lower ones that of -0.7, which covers less than 1 / 255."""
     x = max(power, _LOWEST)
     value = _E0 + x * (_E1 + x * (_E2 + x * (_E3 + x * (_E4 + x * _E5))))
@@ -320,14 +334,14 @@ def cover(tile: Array, record: Array, first: Number, last: Number) -> None:
     opacity, red, green, blue, depth = record[5], record[6], record[7], record[8], record[9]
     for pixel in range(first, last):
         aside, below = tile[pixel + _X] - centre_x, tile[pixel + _Y] - centre_y
-        alpha = opacity * _exp8((xx * aside + xy * below) * aside + yy * below * below)
-        alpha = min(alpha, _DENSEST)
-        alpha = alpha if alpha >= _FAINTEST and depth <= tile[pixel + _LIMIT] else _0
+        alpha = opacity * exp8((xx * aside + xy * below) * aside + yy * below * below)
+        alpha = min(alpha, DENSEST)
+        alpha = alpha if alpha >= FAINTEST and depth <= tile[pixel + _LIMIT] else _0
         light = tile[pixel]
         weight = light * alpha
         after = light - weight
-        weight = weight if after >= _DONE else _0
-        tile[pixel] = after if after >= _DONE else _0
+        weight = weight if after >= DONE else _0
+        tile[pixel] = after if after >= DONE else _0
         tile[pixel + _RED] += weight * red
         tile[pixel + _GREEN] += weight * green
         tile[pixel + _BLUE] += weight * blue

@@ -26,7 +26,7 @@ Array = NDArray[Any]
 
 _CROWD = 1 << 25  # pairs of a Gaussian and a tile that are kept at a time: 128 MB
 _FEW = 4096  # Gaussians fewer than this are not worth a second thread
-_TURNS = 8  # pieces of work a thread, so that one with an easy piece takes another
+TURNS = 8  # pieces of work a thread, so that one with an easy piece takes another
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def render(
     """
     with workers(len(means)) as crew:
         sheet = laid_out(means, rotations, scales, opacities, colours, camera, None, crew)
-        return blended(sheet, limit, crew)
+        return blended(sheet, hidden(limit), crew)
 
 
 class Crew:
@@ -124,16 +124,20 @@ def viewed(camera: Camera) -> Array:
     return np.array([*numbers, *margins(camera), camera.width, camera.height], np.float32)
 
 
-def blended(sheet: Sheet, limit: Array | None, crew: Crew) -> Array:
+def hidden(limit: Array | None) -> Array:
+    """Return a limit as the loops take it: empty where there is none, and nowhere infinite."""
+    return np.zeros((0, 0), np.float32) if limit is None else np.minimum(limit, np.float32(3e38))
+
+
+def blended(sheet: Sheet, covered: Array, crew: Crew) -> Array:
     """Draw all tiles: (H, W, 5)."""
     drawn = np.zeros((*sheet.size, 5), np.float32)
-    hidden = np.zeros((0, 0), np.float32) if limit is None else np.minimum(limit, np.float32(3e38))
     for first, last, starts, pairs in crowds(sheet, crew):
 
         def blend(begin: int, end: int, first: int = first, starts: Array = starts, pairs: Array = pairs) -> None:
-            kernels.blend(first + begin, first + end, first, starts, pairs, sheet.records, hidden, drawn)
+            kernels.blend(first + begin, first + end, first, starts, pairs, sheet.records, covered, drawn)
 
-        crew.share(blend, last - first, _TURNS)
+        crew.share(blend, last - first, TURNS)
     return drawn
 
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -32,6 +32,7 @@ Array = NDArray[Any]
 Tensor = Any  # torch.Tensor; torch is no package of the engine
 
 MODULES = {"numba": "raster_numba", "gsplat": "raster_gsplat", "numpy": "raster_plain", "reference": "raster_plain"}
+_FOR_TENSORS = {**MODULES, "numba": "raster_autograd"}
 _NEEDS = {"numba": "numba", "gsplat": "gsplat", "reference": "torch"}  # backend -> package
 BLACK = (0.0, 0.0, 0.0)
 MOST_PIXELS = 1 << 26  # of a picture: 1.3 GB while it is drawn
@@ -129,8 +130,7 @@ def rasterize_torch(
     if limit is not None:
         limit = torch.as_tensor(limit, dtype=means.dtype, device=means.device).detach()
         _same(tuple(limit.shape), size, "The limit")
-    module = module_of(name)
-    render = module.render if name == "reference" else module.render_torch
+    render = module_of(name, _FOR_TENSORS).render
     drawn = render(means, rotations, scales, opacities, colours, camera, limit, shifts)
     colour, depth, alpha = drawn[..., :3], drawn[..., 3], drawn[..., 4]
     depth = depth / torch.where(alpha > 0, alpha, torch.ones_like(alpha))
@@ -157,7 +157,7 @@ def chosen(backend: str, *, on_cuda: bool, gradients: bool = False) -> str:
     return backend
 
 
-def module_of(backend: str) -> ModuleType:
+def module_of(backend: str, modules: Mapping[str, str] = MODULES) -> ModuleType:
     """Return the module of a backend.
 
     Raises:
@@ -167,7 +167,7 @@ def module_of(backend: str) -> ModuleType:
     if package and not _installed(package):
         how = "pip install gsplat" if package == "gsplat" else 'pip install "animcore[avatar]"'
         raise InputError(f"The rasterizer {backend} needs the package {package}: {how}.")
-    return importlib.import_module(f"animcore.avatar.{MODULES[backend]}")
+    return importlib.import_module(f"animcore.avatar.{modules[backend]}")
 
 
 def _installed(package: str) -> bool:
@@ -179,8 +179,7 @@ def _by_torch(name: str, values: tuple[Array, ...], camera: Camera, limit: Array
 
     device = "cuda" if name == "gsplat" else "cpu"
     tensors = [torch.as_tensor(value, device=device) for value in values]
-    module = module_of(name)
-    render = module.render if name == "reference" else module.render_torch
+    render = module_of(name, _FOR_TENSORS).render
     with torch.no_grad():
         drawn = render(*tensors, camera, None if limit is None else torch.as_tensor(limit, device=device))
     return np.asarray(drawn.cpu().numpy())

@@ -175,3 +175,62 @@ def test_a_camera_inside_the_cloud_sees_what_is_before_it():
     picture = draw(clouds(1, 500, 3, 1.0), camera(away=0.0), backend="numpy")
     assert np.isfinite(picture.colour).all()
     assert picture.alpha.max() > 0.5
+
+
+def gradients(cloud: Splats, view: Camera, backend: str, limit: np.ndarray | None, plain: bool, dtype: object) -> list:
+    """Of a picture with random weights on colour, depth and alpha, to all that was drawn, background and shifts."""
+    import torch
+
+    shades = np.abs(cloud.harmonics[:, 0]) if plain else cloud.harmonics
+    values = [
+        cloud.means,
+        cloud.rotations,
+        cloud.scales,
+        cloud.opacities,
+        shades,
+        np.zeros((cloud.count, 2)),
+        (0.2, 0.4, 1),
+    ]
+    tensors = [torch.tensor(np.asarray(value), dtype=dtype, requires_grad=True) for value in values]
+    *given, shifts, background = tensors
+    colour, depth, alpha = rasterize_torch(
+        *given, view, limit=limit, background=background, shifts=shifts, backend=backend
+    )
+    torch.manual_seed(3)
+    weights = [torch.randn(part.shape, dtype=torch.float64).to(dtype) for part in (colour, depth, alpha)]
+    # the mean of next to nothing jumps where a pixel falls below 1 / 255
+    weights[1] = weights[1] * (alpha > 0.5)
+    sum((weight * part).sum() for weight, part in zip(weights, (colour, depth, alpha), strict=True)).backward()
+    return [np.zeros(tensor.shape) if tensor.grad is None else tensor.grad.double().numpy() for tensor in tensors]
+
+
+@given(
+    seed=st.integers(0, 10**6), count=st.integers(1, 100), degree=st.integers(0, 3), hidden=st.booleans(),
+    plain=st.booleans(), spread=st.sampled_from([0.3, 2]),
+)  # fmt: skip
+@settings(max_examples=30, deadline=None)
+def test_gradients_are_those_of_the_oracle(seed, count, degree, hidden, plain, spread):
+    pytest.importorskip("numba")
+    torch = pytest.importorskip("torch")
+    cloud, view = clouds(seed, count, degree, spread), camera(33, 29)
+    limit = np.random.default_rng(seed).uniform(2, 4, (29, 33)) if hidden else None
+    truth = gradients(cloud, view, "reference", limit, plain, torch.float64)
+    found = gradients(cloud, view, "numba", limit, plain, torch.float32)
+    for wanted, got in zip(truth, found, strict=True):
+        assert np.abs(got - wanted).max() <= 1e-3 * max(1.0, np.abs(wanted).max())
+
+
+def test_gradients_of_the_oracle_are_differences_of_its_pictures():
+    torch = pytest.importorskip("torch")
+    cloud, view = clouds(5, 6, 3, 0.3), camera(12, 10, focal=20)
+    tensors = [
+        torch.tensor(value, dtype=torch.float64, requires_grad=True)
+        for value in (cloud.means, cloud.rotations, cloud.scales, cloud.opacities * 0.9, cloud.harmonics)
+    ]
+    assert torch.autograd.gradcheck(
+        lambda *given: rasterize_torch(*given, view, backend="reference")[0],
+        tensors,
+        eps=1e-7,
+        atol=1e-4,
+        fast_mode=True,
+    )
