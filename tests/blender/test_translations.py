@@ -12,8 +12,8 @@ from blender_addon.panels import widgets
 
 ENGLISH = {row[0] for row in translations.TABLE}
 # whose labels are translated so far; a new panel adds its file here with its rows in the table
-OPERATORS = {"character", "deliver", "doctor", "generate", "help", "mapping", "match", "voice"}
-PANELS = {"character", "deliver", "direction", "doctor", "main", "voice"}
+OPERATORS = {"character", "deliver", "doctor", "generate", "help", "mapping", "match", "splats", "voice"}
+PANELS = {"character", "deliver", "direction", "doctor", "main", "splats", "voice"}
 
 
 def places(text: str) -> set[str]:
