@@ -28,7 +28,7 @@ def shot(placed: Sequence[Placed], surfaces: Sequence[Surface], view: View) -> S
     camera, back = view.pinhole(_middle(placed, surfaces, view))
     colour, depth = _meshes(surfaces, view, camera)
     if placed:
-        drawn = rasterize.draw(_world(placed, view, camera), camera, limit=depth)
+        drawn = rasterize.draw(_world(placed, view, camera), camera, limit=depth + np.float32(shaders.SLACK))
         behind = (1 - drawn.alpha)[..., None]
         colour = np.concatenate((drawn.colour, drawn.alpha[..., None]), 2) + behind * colour
         depth = np.where(drawn.alpha >= 0.5, drawn.depth, depth)
@@ -58,23 +58,30 @@ def _meshes(surfaces: Sequence[Surface], view: View, camera: Camera) -> tuple[Fl
     normals = np.einsum("pk,pkc->pc", weights, np.concatenate([one.normals for one in surfaces])[triangle])
     normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)
     bright = shaders.AMBIENT + shaders.DIFFUSE * np.abs(normals @ light_from(view))
-    colour[covered, :3] = encoded(_base(surfaces, triangle, weights) * bright[:, None])
+    colour[covered, :3] = encoded(_light(surfaces, triangle, weights, bright.astype(np.float32)))
     colour[covered, 3] = 1
     return colour, np.where(covered, seen.depth, np.inf).astype(np.float32)
 
 
-def _base(surfaces: Sequence[Surface], triangle: NDArray[np.int64], weights: Floats) -> Floats:
-    """The light (P, 3) that surfaces throw back where pixels see their triangles."""
-    base = np.einsum("pk,pkc->pc", weights, np.concatenate([one.colours for one in surfaces])[triangle])[:, :3]
+def _light(surfaces: Sequence[Surface], triangle: NDArray[np.int64], weights: Floats, bright: Floats) -> Floats:
+    """The light (P, 3) that comes from surfaces where pixels see their triangles.
+
+    Args:
+        surfaces: whose triangles are numbered one after the other.
+        triangle: (P,) which one is seen.
+        weights: (P, 3) where in it.
+        bright: (P,) how much light falls there.
+    """
+    light = np.empty((len(triangle), 3), np.float32)
     start = 0
     for one in surfaces:
-        end = start + len(one.corners)
-        if one.image is not None:
-            mine = (triangle >= start) & (triangle < end)
-            uv = np.einsum("pk,pkc->pc", weights[mine], one.uv[triangle[mine] - start])
-            base[mine] = _texels(one.image, uv)
-        start = end
-    return base
+        mine = (triangle >= start) & (triangle < start + len(one.corners))
+        base = np.array(one.look.colour[:3], np.float32)
+        if one.look.image is not None:
+            base = _texels(one.look.image, np.einsum("pk,pkc->pc", weights[mine], one.uv[triangle[mine] - start]))
+        light[mine] = base * (np.float32(1) if one.look.glows else bright[mine, None])
+        start += len(one.corners)
+    return light
 
 
 def _texels(image: bpy.types.Image, uv: Floats) -> Floats:

@@ -21,7 +21,7 @@ class Stage:
     """Surfaces as they lie on the card."""
 
     def __init__(self, surfaces: Sequence[Surface]) -> None:
-        self._batches = [(_batch(surface), surface.image) for surface in surfaces]
+        self._batches = [(_batch(surface), surface.look) for surface in surfaces]
         self._blank = texture(np.ones((1, 1, 4), np.float32), "RGBA16F")
 
     def draw(self, view: View, *, with_depth: bool) -> None:
@@ -38,9 +38,11 @@ class Stage:
         gpu.state.depth_test_set("LESS_EQUAL")
         gpu.state.depth_mask_set(True)
         gpu.state.face_culling_set("NONE")
-        for batch, image in self._batches:
-            shader.uniform_float("painted", float(image is not None))
-            shader.uniform_sampler("image", self._blank if image is None else gpu.texture.from_image(image))
+        for batch, look in self._batches:
+            image = self._blank if look.image is None else gpu.texture.from_image(look.image)
+            shader.uniform_float("painted", float(look.image is not None))
+            shader.uniform_float("glowing", float(look.glows))
+            shader.uniform_sampler("image", image)
             batch.draw(shader)
 
 
@@ -122,7 +124,8 @@ def _batch(surface: Surface) -> Any:
     for name, length in _FORM:
         form.attr_add(id=name, comp_type="F32", len=length, fetch_mode="FLOAT")
     buffer = gpu.types.GPUVertBuf(form, len(surface.corners) * 3)
-    values = surface.corners, surface.normals, surface.colours, surface.uv
+    base = np.broadcast_to(np.array(surface.look.colour, np.float32), (*surface.corners.shape[:2], 4))
+    values = surface.corners, surface.normals, base, surface.uv
     for (name, length), part in zip(_FORM, values, strict=True):
         buffer.attr_fill(name, np.ascontiguousarray(part, np.float32).reshape(-1, length))
     return gpu.types.GPUBatch(type="TRIS", buf=buffer)

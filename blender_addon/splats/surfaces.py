@@ -20,23 +20,36 @@ _OUTLINED = {"WIRE", "BOUNDS"}  # what Blender does not show as a surface is non
 _GREY = (0.8, 0.8, 0.8, 1.0)
 
 
+@dataclass(frozen=True)
+class Look:
+    """What is left of a material.
+
+    Attributes:
+        colour: red, green, blue and opacity as light.
+        image: Blender's image that gives the colour instead, or None.
+        glows: whether it shows as it is, without the one light: an emission, as the textures of captured heads are.
+    """
+
+    colour: tuple[float, ...]
+    image: bpy.types.Image | None = None
+    glows: bool = False
+
+
 @dataclass(frozen=True, eq=False)
 class Surface:
-    """Triangles that have one image, or none.
+    """Triangles of one look.
 
     Attributes:
         corners: (T, 3, 3) in Blender's world.
         normals: (T, 3, 3) there.
-        colours: (T, 3, 4) light, 0..1.
         uv: (T, 3, 2) places in the image.
-        image: Blender's image, or None.
+        look: of all of them.
     """
 
     corners: Floats
     normals: Floats
-    colours: Floats
     uv: Floats
-    image: bpy.types.Image | None
+    look: Look
 
 
 def of_scene(depsgraph: bpy.types.Depsgraph, space: bpy.types.SpaceView3D | None = None) -> list[Surface]:
@@ -77,13 +90,12 @@ def _surfaces(
     if layer is not None and len(layer.uv) == len(mesh.loops):
         uv = _read(layer.uv, "vector", len(mesh.loops) * 2, np.float32).reshape(-1, 2)[loops]
     uv = uv.reshape(-1, 3, 2)
-    looks = [look_of(material) for material in materials] or [(_GREY, None)]
+    looks = [look_of(material) for material in materials] or [Look(_GREY)]
     which = np.minimum(_read(triangles, "material_index", len(triangles), np.int32), len(looks) - 1)
-    base = np.repeat(np.array([colour for colour, _ in looks], np.float32)[which][:, None], 3, 1)
-    for image in {id(image): image for _, image in looks}.values():
-        chosen = np.isin(which, [number for number, look in enumerate(looks) if look[1] == image])
+    for number, look in enumerate(looks):
+        chosen = which == number
         if chosen.any():
-            yield Surface(corners[chosen], facing[chosen], base[chosen], uv[chosen], image)
+            yield Surface(corners[chosen], facing[chosen], uv[chosen], look)
 
 
 def _read(items: Any, name: str, count: int, kind: Any) -> NDArray[Any]:
@@ -92,19 +104,25 @@ def _read(items: Any, name: str, count: int, kind: Any) -> NDArray[Any]:
     return values
 
 
-def look_of(material: bpy.types.Material | None) -> tuple[tuple[float, ...], bpy.types.Image | None]:
-    """Return the base colour of a material as light, and the image that gives it instead, if one does."""
+def look_of(material: bpy.types.Material | None) -> Look:
+    """Return the base colour of a material, or the image that gives it; of an emission, what it emits."""
     if material is None:
-        return _GREY, None
-    tree = material.node_tree
-    shader = next((node for node in tree.nodes if node.type == "BSDF_PRINCIPLED"), None) if tree is not None else None
+        return Look(_GREY)
+    shader = _shader(material.node_tree)
     if shader is None:
-        return tuple(material.diffuse_color), None
-    socket = shader.inputs["Base Color"]
+        return Look(tuple(material.diffuse_color))
+    glows = shader.type == "EMISSION"
+    socket = shader.inputs["Color" if glows else "Base Color"]
     if not socket.is_linked:
-        return tuple(socket.default_value), None
-    image = _image_before(socket)
-    return tuple(material.diffuse_color), image
+        return Look(tuple(socket.default_value), None, glows)
+    return Look(tuple(material.diffuse_color), _image_before(socket), glows)
+
+
+def _shader(tree: bpy.types.NodeTree | None) -> bpy.types.Node | None:
+    """The node that a material is mostly made of."""
+    nodes = tree.nodes if tree is not None else ()
+    kinds = ("BSDF_PRINCIPLED", "EMISSION")
+    return next((node for kind in kinds for node in nodes if node.type == kind), None)
 
 
 def _image_before(socket: bpy.types.NodeSocket) -> bpy.types.Image | None:
