@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from animcore.avatar.splats import Splats
 from animcore.errors import AnimcoreError
-from animcore.files import splat_files
+from animcore.files import hybrid_head, splat_files
 
 from ..errors import AddonError
+from . import heads
 
 MOST = 1_000_000  # Gaussians of one file that are drawn
 _LOOK_AGAIN = 1.0  # seconds after which a file is looked at again
@@ -115,6 +116,9 @@ def _read(path: Path) -> tuple[Cloud | None, str]:
     if not path.exists():
         return None, f"There is no file {path}; open it again, or delete the splats."
     try:
+        if heads.is_head(path):
+            splats, faces = heads.gaussians(hybrid_head.load(path))
+            return Cloud(thinned(splats, MOST), splats.count, faces), ""
         found = splat_files.load(path)
     except AnimcoreError as error:
         return None, str(error)

@@ -9,9 +9,10 @@ from typing import Any
 import bpy
 
 from animcore.errors import AnimcoreError
+from animcore.files import hybrid_head
 
 from ..errors import AddonError
-from . import clouds, placing
+from . import clouds, heads, placing
 from .placing import Placed
 
 GLOB = "*.ply;*.splat;*.spz;*.sog;*.glb;*.gltf;*.usd;*.usda;*.usdc;*.usdz"
@@ -49,7 +50,7 @@ def add(context: bpy.types.Context, path: Path, carrier: bpy.types.Object | None
     Args:
         context: of the scene.
         path: a file of Gaussians or an avatar's folder.
-        carrier: the mesh that carries them, where they ride on one.
+        carrier: the mesh that carries them, where they ride on one; a hybrid head brings its own.
 
     Raises:
         AddonError: where the file cannot be drawn.
@@ -59,6 +60,8 @@ def add(context: bpy.types.Context, path: Path, carrier: bpy.types.Object | None
     holder.empty_display_type, holder.empty_display_size = "SPHERE", 0.05
     holder.animcore_splats.filepath = kept_path(path)
     context.collection.objects.link(holder)
+    if heads.is_head(path):
+        carrier = heads.add_mesh(hybrid_head.load(path), path, context.collection)
     if cloud.is_bound and carrier is not None:
         attach(holder, carrier)
     for other in context.selected_objects:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import bpy
 import numpy as np
 
 from animcore.avatar.splats import Splats
 from animcore.files import splat_files
+from blender_addon.splats.placing import Placed
 
 
 def cloud(count: int, seed: int = 0, spread: float = 0.1, size: float = 0.01, degree: int = 3) -> Splats:
@@ -46,3 +48,14 @@ def written(splats: Splats, folder: Path, name: str = "cloud.ply") -> Path:
     """Write them into a file."""
     splat_files.save(splats, folder / name)
     return folder / name
+
+
+def now() -> bpy.types.Depsgraph:
+    """The scene as it is evaluated."""
+    return bpy.context.evaluated_depsgraph_get()
+
+
+def centres(placed: Placed) -> np.ndarray:
+    """(N, 3) where its Gaussians are in Blender's world."""
+    frames = placed.frames[placed.cloud.frame_of]
+    return np.einsum("nij,nj->ni", frames[:, :, :3], placed.cloud.splats.means) + frames[:, :, 3]

@@ -9,7 +9,7 @@ import bpy
 import numpy as np
 import pytest
 from conftest import head
-from splat_scenes import bound_cloud, cloud, written
+from splat_scenes import bound_cloud, centres, cloud, now, written
 
 import blender_addon
 from animcore.avatar import binding
@@ -23,15 +23,6 @@ Y_UP = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])  # the engine's axes -> Bl
 def added(path: Path) -> bpy.types.Object:
     bpy.ops.animcore.add_splats(filepath=str(path))
     return bpy.context.object
-
-
-def now() -> bpy.types.Depsgraph:
-    return bpy.context.evaluated_depsgraph_get()
-
-
-def centres(placed: placing.Placed) -> np.ndarray:
-    frames = placed.frames[placed.cloud.frame_of]
-    return np.einsum("nij,nj->ni", frames[:, :, :3], placed.cloud.splats.means) + frames[:, :, 3]
 
 
 def refusal() -> str:
