@@ -62,12 +62,14 @@ class AnimcoreGaussianPreview(bpy.types.RenderEngine):
     def view_update(self, context: bpy.types.Context, depsgraph: bpy.types.Depsgraph) -> None:
         """Something of the scene has changed: its meshes are read again before they are drawn."""
         self._stage = None
+        if not context.screen.is_animation_playing:  # meshes may be others, and not only elsewhere
+            self._patterns = {}
 
     def view_draw(self, context: bpy.types.Context, depsgraph: bpy.types.Depsgraph) -> None:
         """Draw a viewport in Rendered mode."""
         space = context.space_data
         if getattr(self, "_stage", None) is None:
-            self._stage = painting.Stage(surfaces.of_scene(depsgraph, space))
+            self._stage = painting.Stage(surfaces.of_scene(depsgraph, space, getattr(self, "_patterns", None)))
         if getattr(self, "_painter", None) is None:
             self._painter = painting.Painter()
         placed = holders.all_placed(depsgraph, space)

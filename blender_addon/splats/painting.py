@@ -14,7 +14,7 @@ from .placing import Placed
 from .surfaces import Surface, light_from
 from .view import View
 
-_FORM = (("position", 3), ("normal", 3), ("base", 4), ("uv", 2))
+_FORM = (("position", 3), ("normal", 3), ("uv", 2))
 
 
 class Stage:
@@ -40,6 +40,7 @@ class Stage:
         gpu.state.face_culling_set("NONE")
         for batch, look in self._batches:
             image = self._blank if look.image is None else gpu.texture.from_image(look.image)
+            shader.uniform_float("tint", look.colour)
             shader.uniform_float("painted", float(look.image is not None))
             shader.uniform_float("glowing", float(look.glows))
             shader.uniform_sampler("image", image)
@@ -124,8 +125,7 @@ def _batch(surface: Surface) -> Any:
     for name, length in _FORM:
         form.attr_add(id=name, comp_type="F32", len=length, fetch_mode="FLOAT")
     buffer = gpu.types.GPUVertBuf(form, len(surface.corners) * 3)
-    base = np.broadcast_to(np.array(surface.look.colour, np.float32), (*surface.corners.shape[:2], 4))
-    values = surface.corners, surface.normals, base, surface.uv
+    values = surface.corners, surface.normals, surface.uv
     for (name, length), part in zip(_FORM, values, strict=True):
         buffer.attr_fill(name, np.ascontiguousarray(part, np.float32).reshape(-1, length))
     return gpu.types.GPUBatch(type="TRIS", buf=buffer)

@@ -165,7 +165,6 @@ void main()
 {
   gl_Position = seen * vec4(position, 1.0);
   facing = normal;
-  tint = base;
   within = uv;
   %s
 }
@@ -245,14 +244,14 @@ def meshes(*, with_depth: bool) -> Any:
     info = gpu.types.GPUShaderCreateInfo()
     between = gpu.types.GPUStageInterfaceInfo(f"animcore_mesh_{int(with_depth)}")
     between.smooth("VEC3", "facing")
-    between.smooth("VEC4", "tint")
     between.smooth("VEC2", "within")
     if with_depth:
         between.smooth("FLOAT", "distance_along")
-    for slot, (kind, name) in enumerate((("VEC3", "position"), ("VEC3", "normal"), ("VEC4", "base"), ("VEC2", "uv"))):
+    for slot, (kind, name) in enumerate((("VEC3", "position"), ("VEC3", "normal"), ("VEC2", "uv"))):
         info.vertex_in(slot, kind, name)
     info.vertex_out(between)
     info.push_constant("MAT4", "seen")
+    info.push_constant("VEC4", "tint")
     info.push_constant("VEC3", "light_from")
     info.push_constant("FLOAT", "painted")
     info.push_constant("FLOAT", "glowing")

@@ -52,13 +52,38 @@ class Surface:
     look: Look
 
 
-def of_scene(depsgraph: bpy.types.Depsgraph, space: bpy.types.SpaceView3D | None = None) -> list[Surface]:
+@dataclass(frozen=True, eq=False)
+class Pattern:
+    """What of a mesh stays while it only moves; triangles of one material stand together.
+
+    Attributes:
+        vertices, loops: (3T,) of the triangles.
+        uv: (T, 3, 2).
+        parts: the triangles of each material that has some: its number, and the first and the one after the last.
+    """
+
+    vertices: NDArray[np.int64]
+    loops: NDArray[np.int64]
+    uv: Floats
+    parts: tuple[tuple[int, int, int], ...]
+
+
+Patterns = dict[tuple[int, ...], Pattern]
+
+
+def of_scene(
+    depsgraph: bpy.types.Depsgraph,
+    space: bpy.types.SpaceView3D | None = None,
+    patterns: Patterns | None = None,
+) -> list[Surface]:
     """Return all surfaces that are seen, as they are in a moment.
 
     Args:
         depsgraph: of the viewport or of the render.
         space: the viewport, where it is one: what its local view leaves out is not there.
+        patterns: of an earlier moment, of meshes that have only moved since; new ones are added.
     """
+    patterns = {} if patterns is None else patterns
     found: list[Surface] = []
     for one in depsgraph.object_instances:
         thing = one.object
@@ -66,36 +91,52 @@ def of_scene(depsgraph: bpy.types.Depsgraph, space: bpy.types.SpaceView3D | None
             continue
         if space is not None and not one.is_instance and not thing.original.visible_in_viewport_get(space):
             continue
-        to_world = view.matrix(one.matrix_world)
         mesh = thing.data if thing.type == "MESH" else thing.to_mesh()
         if mesh is not None and len(mesh.polygons):
-            found += _surfaces(mesh, [slot.material for slot in thing.material_slots], to_world)
+            key = (thing.original.session_uid, len(mesh.vertices), len(mesh.loops), len(mesh.polygons))
+            if key not in patterns:
+                patterns[key] = _pattern(mesh)
+            materials = [slot.material for slot in thing.material_slots]
+            found += _surfaces(mesh, patterns[key], materials, view.matrix(one.matrix_world))
         if thing.type != "MESH":
             thing.to_mesh_clear()
     return found
 
 
-def _surfaces(
-    mesh: bpy.types.Mesh, materials: list[bpy.types.Material | None], to_world: NDArray[np.float64]
-) -> Iterator[Surface]:
+def _pattern(mesh: bpy.types.Mesh) -> Pattern:
     triangles = mesh.loop_triangles
     mesh.calc_loop_triangles()
-    vertices, loops = (_read(triangles, name, len(triangles) * 3, np.int32) for name in ("vertices", "loops"))
+    material = _read(triangles, "material_index", len(triangles), np.int32)
+    order = np.argsort(material, kind="stable")
+    numbers, firsts = np.unique(material[order], return_index=True)
+    ends = (*firsts[1:], len(triangles))
+    vertices, loops = (
+        _read(triangles, name, len(triangles) * 3, np.int32).reshape(-1, 3)[order].ravel().astype(np.int64)
+        for name in ("vertices", "loops")
+    )
+    uv = np.zeros((len(loops), 2), np.float32)
+    layer = next((one for one in mesh.uv_layers if one.active_render), None)
+    if layer is not None and len(layer.uv) == len(mesh.loops):
+        uv = _read(layer.uv, "vector", len(mesh.loops) * 2, np.float32).reshape(-1, 2).take(loops, 0)
+    parts = zip(numbers.tolist(), firsts.tolist(), map(int, ends), strict=True)
+    return Pattern(vertices, loops, uv.reshape(-1, 3, 2), tuple(parts))
+
+
+def _surfaces(
+    mesh: bpy.types.Mesh,
+    pattern: Pattern,
+    materials: list[bpy.types.Material | None],
+    to_world: NDArray[np.float64],
+) -> Iterator[Surface]:
     places = _read(mesh.attributes["position"].data, "vector", len(mesh.vertices) * 3, np.float32).reshape(-1, 3)
     normals = _read(mesh.corner_normals, "vector", len(mesh.loops) * 3, np.float32).reshape(-1, 3)
-    corners = (places @ to_world[:3, :3].T + to_world[:3, 3])[vertices].astype(np.float32).reshape(-1, 3, 3)
-    facing = (normals @ np.linalg.pinv(to_world[:3, :3]))[loops].astype(np.float32).reshape(-1, 3, 3)
-    layer = next((one for one in mesh.uv_layers if one.active_render), None)
-    uv = np.zeros((len(triangles) * 3, 2), np.float32)
-    if layer is not None and len(layer.uv) == len(mesh.loops):
-        uv = _read(layer.uv, "vector", len(mesh.loops) * 2, np.float32).reshape(-1, 2)[loops]
-    uv = uv.reshape(-1, 3, 2)
-    looks = [look_of(material) for material in materials] or [Look(_GREY)]
-    which = np.minimum(_read(triangles, "material_index", len(triangles), np.int32), len(looks) - 1)
-    for number, look in enumerate(looks):
-        chosen = which == number
-        if chosen.any():
-            yield Surface(corners[chosen], facing[chosen], uv[chosen], look)
+    axes, shift = to_world[:3, :3].astype(np.float32), to_world[:3, 3].astype(np.float32)
+    upright = np.linalg.pinv(to_world[:3, :3]).astype(np.float32)
+    corners = (places @ axes.T + shift).take(pattern.vertices, 0).reshape(-1, 3, 3)
+    facing = (normals @ upright).take(pattern.loops, 0).reshape(-1, 3, 3)
+    for number, first, end in pattern.parts:
+        look = look_of(materials[min(number, len(materials) - 1)]) if materials else Look(_GREY)
+        yield Surface(corners[first:end], facing[first:end], pattern.uv[first:end], look)
 
 
 def _read(items: Any, name: str, count: int, kind: Any) -> NDArray[Any]:
