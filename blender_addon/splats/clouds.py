@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from animcore.avatar.head import SLACK
 from animcore.avatar.splats import Splats
 from animcore.errors import AnimcoreError
 from animcore.files import hybrid_head, splat_files
@@ -31,12 +32,14 @@ class Cloud:
         held: how many the file holds.
         faces: (F, 3) vertices of the triangles that carry them, where the file says so.
         notes: a sentence for each thing that was noticed in the file.
+        slack: metres that they may lie behind a mesh and still be seen; lashes of a hybrid head lie on its skin.
     """
 
     splats: Splats
     held: int
     faces: NDArray[np.int64] | None = None
     notes: tuple[str, ...] = ()
+    slack: float = 0.0
 
     @property
     def is_bound(self) -> bool:
@@ -118,7 +121,7 @@ def _read(path: Path) -> tuple[Cloud | None, str]:
     try:
         if heads.is_head(path):
             splats, faces = heads.gaussians(hybrid_head.load(path))
-            return Cloud(thinned(splats, MOST), splats.count, faces), ""
+            return Cloud(thinned(splats, MOST), splats.count, faces, slack=SLACK), ""
         found = splat_files.load(path)
     except AnimcoreError as error:
         return None, str(error)

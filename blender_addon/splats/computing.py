@@ -14,7 +14,7 @@ from animcore.avatar.splats import HARMONIC_0, Splats
 
 from . import shaders
 from .pictures import FARTHEST, Shot, decoded, encoded
-from .placing import Placed
+from .placing import Placed, slack
 from .surfaces import Surface, light_from
 from .view import View
 
@@ -28,7 +28,7 @@ def shot(placed: Sequence[Placed], surfaces: Sequence[Surface], view: View) -> S
     camera, back = view.pinhole(_middle(placed, surfaces, view))
     colour, depth = _meshes(surfaces, view, camera)
     if placed:
-        drawn = rasterize.draw(_world(placed, view, camera), camera, limit=depth + np.float32(shaders.SLACK))
+        drawn = rasterize.draw(_world(placed, view, camera), camera, limit=depth + np.float32(slack(placed)))
         behind = (1 - drawn.alpha)[..., None]
         colour = np.concatenate((drawn.colour, drawn.alpha[..., None]), 2) + behind * colour
         depth = np.where(drawn.alpha >= 0.5, drawn.depth, depth)

@@ -11,7 +11,7 @@ import numpy as np
 from . import shaders
 from .clouds import Cloud
 from .gathering import Gathered, Texels, rows
-from .placing import Placed
+from .placing import Placed, slack
 from .view import View
 
 
@@ -55,6 +55,7 @@ class Drawer:
         shader.bind()
         shader.uniform_float("projection", view.projection.T.ravel().tolist())
         shader.uniform_float("pixels", (view.width, view.height))
+        shader.uniform_float("slack", slack(placed))
         shader.uniform_int("degree", held.gathered.degree)
         textures = (held.points, held.harmonics, self._frames, self._order)
         for name, texels in zip(shaders.SAMPLERS, textures, strict=True):

@@ -108,9 +108,9 @@ def place(holder: bpy.types.Object, depsgraph: bpy.types.Depsgraph, to_world: An
     try:
         placed = _placed(holder, depsgraph, to_world)
     except AnimcoreError as error:
-        _told[holder.session_uid] = Told(str(error), failed=True)
+        _tell(holder, Told(str(error), failed=True))
         return None
-    _told[holder.session_uid] = Told(_described(placed.cloud))
+    _tell(holder, Told(_described(placed.cloud)))
     return placed
 
 
@@ -144,6 +144,22 @@ def problems(depsgraph: bpy.types.Depsgraph) -> list[str]:
 def forget() -> None:
     """Let go of what is known."""
     _told.clear()
+
+
+def _tell(holder: bpy.types.Object, known: Told) -> None:
+    """Keep what the panel says; where that is new, the panel is drawn again as soon as Blender has time."""
+    if _told.get(holder.session_uid) != known:
+        _told[holder.session_uid] = known
+        if not bpy.app.background:
+            bpy.app.timers.register(_redraw_panels)
+
+
+def _redraw_panels() -> None:
+    for window in bpy.context.window_manager.windows:
+        for area in window.screen.areas:
+            for region in area.regions:
+                if area.type == "VIEW_3D" and region.type == "UI":
+                    region.tag_redraw()
 
 
 def _placed(holder: bpy.types.Object, depsgraph: bpy.types.Depsgraph, to_world: Any) -> Placed:

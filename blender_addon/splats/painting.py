@@ -33,7 +33,7 @@ class Stage:
         shader.uniform_float("seen", (view.projection @ view.to_view).T.ravel().tolist())
         if with_depth:
             shader.uniform_float("backward", view.to_view[2].tolist())
-        shader.uniform_float("light_from", light_from(view).tolist())
+        shader.uniform_float("light_from", (*light_from(view), 0.0))
         gpu.state.blend_set("NONE")
         gpu.state.depth_test_set("LESS_EQUAL")
         gpu.state.depth_mask_set(True)
@@ -41,8 +41,7 @@ class Stage:
         for batch, look in self._batches:
             image = self._blank if look.image is None else gpu.texture.from_image(look.image)
             shader.uniform_float("tint", look.colour)
-            shader.uniform_float("painted", float(look.image is not None))
-            shader.uniform_float("glowing", float(look.glows))
+            shader.uniform_float("painted_glowing", (float(look.image is not None), float(look.glows)))
             shader.uniform_sampler("image", image)
             batch.draw(shader)
 

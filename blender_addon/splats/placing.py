@@ -6,6 +6,7 @@ engine (`animcore.avatar.binding`), of the mesh as Blender has evaluated it: arm
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,6 +46,11 @@ class Placed:
     cloud: Cloud
     frames: Frames
     turn: NDArray[np.float64]
+
+
+def slack(placed: Sequence[Placed]) -> float:
+    """Metres that Gaussians of a picture may lie behind a mesh and still be seen: as much as one of the clouds asks."""
+    return max((one.cloud.slack for one in placed), default=0.0)
 
 
 def standing(cloud: Cloud, place: Any) -> Placed:

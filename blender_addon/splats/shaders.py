@@ -16,7 +16,6 @@ SAMPLERS = ("points", "harmonics", "frames", "order")
 LOW_PASS = 0.3  # pixels squared that every projected Gaussian is widened by, as in 3DGS
 EDGE = 1.3  # beyond this many half pictures the slope of the projection stays as it is there, as in 3DGS
 LEAST = 1 / 255  # opacity below which nothing is drawn
-SLACK = 0.003  # metres that a Gaussian may lie behind a mesh and still be seen, as in `animcore.avatar.head`
 NEAREST = 0.01  # metres before the view; what is nearer is not drawn
 MOST = 0.99  # opacity that no Gaussian goes beyond, as in 3DGS
 
@@ -27,7 +26,6 @@ _CONSTANTS = f"""
 #define LEAST {LEAST:.8f}
 #define MOST {MOST}
 #define NEAREST {NEAREST}
-#define SLACK {SLACK}
 """
 
 # One instance is one Gaussian, the farthest first. After Zwicker et al., EWA Splatting (2002), and Kerbl et al., 3D
@@ -119,7 +117,7 @@ void main()
   at = corner * reach;
   vec2 offset = major * (sqrt(longest) * at.x) + minor * (sqrt(shortest) * at.y);
   clip.xy += offset * 2.0 / pixels * clip.w;
-  vec4 nearer = projection * vec4(middle.xy, middle.z + SLACK, 1.0);
+  vec4 nearer = projection * vec4(middle.xy, middle.z + slack, 1.0);
   clip.z = nearer.z / nearer.w * clip.w;
   gl_Position = unseen ? vec4(2.0, 2.0, 2.0, 1.0) : clip;
 
@@ -173,9 +171,9 @@ void main()
 _MESH_FRAGMENT = """
 void main()
 {
-  vec4 base_light = painted > 0.5 ? texture(image, within) : tint;
-  float bright = AMBIENT + DIFFUSE * abs(dot(normalize(facing), light_from));
-  vec3 light = base_light.rgb * (glowing > 0.5 ? 1.0 : bright);
+  vec3 base = painted_glowing.x > 0.5 ? texture(image, within).rgb : tint.rgb;
+  float bright = AMBIENT + DIFFUSE * abs(dot(normalize(facing), light_from.xyz));
+  vec3 light = base * (painted_glowing.y > 0.5 ? 1.0 : bright);
   colour = vec4(encoded(light), 1.0);
   %s
 }
@@ -225,6 +223,7 @@ def splats(output: str) -> Any:
     info.vertex_out(between)
     info.push_constant("MAT4", "projection")
     info.push_constant("VEC2", "pixels")
+    info.push_constant("FLOAT", "slack")
     info.push_constant("INT", "degree")
     for slot, name in enumerate(SAMPLERS):
         info.sampler(slot, "FLOAT_2D", name)
@@ -252,9 +251,8 @@ def meshes(*, with_depth: bool) -> Any:
     info.vertex_out(between)
     info.push_constant("MAT4", "seen")
     info.push_constant("VEC4", "tint")
-    info.push_constant("VEC3", "light_from")
-    info.push_constant("FLOAT", "painted")
-    info.push_constant("FLOAT", "glowing")
+    info.push_constant("VEC4", "light_from")
+    info.push_constant("VEC2", "painted_glowing")
     info.sampler(0, "FLOAT_2D", "image")
     info.fragment_out(0, "VEC4", "colour")
     if with_depth:
