@@ -15,11 +15,14 @@ from typing import Any
 from tqdm import tqdm
 
 from animcore.errors import InputError
+from animcore.progress import Progress
 
 # Each solver's module in this room, with `Config` and `job(config, data)`, and what it is.
 SOLVERS: dict[str, tuple[str, str]] = {
     "talkshow": ("animcore.training.talkshow", "gestures: codes of body and hands, drawn one after the other"),
     "emage": ("animcore.training.emage", "gestures: a masked transformer over sound and gesture"),
+    "faceformer": ("animcore.training.faceformer", "faces: a transformer that makes frame after frame"),
+    "codetalker": ("animcore.training.codetalker", "faces: codes of movement, then a transformer that chooses them"),
     "fgd": ("animcore.training.fgd", "no solver: the encoder with which `animcore judge` measures FGD"),
 }
 MODEL = "model"  # folder of the trained network in that of the run
@@ -43,7 +46,9 @@ def register(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("solver", choices=SOLVERS)
-    parser.add_argument("--data", nargs="+", type=Path, required=True, metavar="DIR", help="in BEAT2's layout or ours")
+    parser.add_argument(
+        "--data", nargs="+", type=Path, required=True, metavar="DIR", help="data sets, or motions beside sounds"
+    )
     parser.add_argument(
         "--config", type=Path, metavar="FILE", help="TOML file of settings (default: the paper's sizes)"
     )
@@ -61,7 +66,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         import torch
 
-        from animcore.training import gesture_data, loop
+        from animcore.training import loop
     except ImportError as error:
         raise InputError("Training needs PyTorch: pip install 'animcore[train]'.") from error
     logging.basicConfig(level=logging.INFO, format="%(message)s")
@@ -74,7 +79,7 @@ def run(options: argparse.Namespace) -> int:
     except OSError as error:
         raise InputError(f"The folder {options.out} cannot be made ({error.strerror}); choose another.") from error
     with _bar() as progress:
-        data = gesture_data.load(options.data, options.out / "cache", config.least, progress)
+        data = _data(config, options.data, options.out / "cache", progress)
         _say(data.notes)
         print(f"{len(data.clips)} clip(s), {data.seconds / 60:.1f} minutes, speakers: {', '.join(data.speakers)}")
         torch.manual_seed(config.seed)
@@ -85,6 +90,16 @@ def run(options: argparse.Namespace) -> int:
     job.model.save(options.out / MODEL, list(data.speakers))
     print(f"written: {options.out / MODEL}")
     return 0
+
+
+def _data(config: Any, folders: Sequence[Path], cache: Path, progress: Progress) -> Any:
+    """The clips that a solver learns from: faces or gestures."""
+    from animcore.training import face_data, gesture_data
+    from animcore.training.face_stages import FaceConfig
+
+    if isinstance(config, FaceConfig):
+        return face_data.load(folders, cache, config.wanted, progress)
+    return gesture_data.load(folders, cache, config.least, progress)
 
 
 def settings(path: Path | None, kind: type[Any]) -> Any:
