@@ -79,8 +79,10 @@ class _Attention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, T, C) -> (B, T, C)."""
-        parts = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in self.to_qkv(x).chunk(3, -1))
-        seen = functional.scaled_dot_product_attention(*parts, scale=self.scale)
+        query, key, value = (
+            part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in self.to_qkv(x).chunk(3, -1)
+        )
+        seen = functional.scaled_dot_product_attention(query, key, value, scale=self.scale)
         return cast(Tensor, self.to_out(seen.transpose(1, 2).flatten(2)))
 
 

@@ -79,7 +79,7 @@ class Follow(Stage):
     def __init__(self, model: CodeTalker, epochs: int, rate: float) -> None:
         super().__init__()
         self.title, self.epochs, self.rate = "what follows", epochs, rate
-        self.frozen = [model, model.autoencoder]
+        self.frozen = [model]
         self.learned = torch.nn.ModuleList(
             [
                 *(model.ear, model.audio_feature_map, model.vertice_map, model.transformer_decoder, model.feat_map),
@@ -90,7 +90,7 @@ class Follow(Stage):
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """Return how far faces, and the features before their codes, are off."""
-        model, prior = self.frozen
+        model, prior = self.frozen[0], self.frozen[0].autoencoder
         frames = model.normal(batch["frames"])
         heard, before = model.listen(batch["sound"], frames.shape[1]), frames[:, :-1]
         with torch.no_grad():
