@@ -53,7 +53,6 @@ def register(commands: Any) -> None:
         "--config", type=Path, metavar="FILE", help="TOML file of settings (default: the paper's sizes)"
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the run; made if missing")
-    parser.add_argument("--onnx", action="store_true", help="also write a face as ONNX, where its form allows")
     parser.add_argument("--threads", type=int, help="of the CPU (default: all)")
     parser.set_defaults(command=run)
 
@@ -90,10 +89,6 @@ def run(options: argparse.Namespace) -> int:
         loop.Run(job.model, job.stages, job.windows, options.out, facts, config.seed, progress).train()
     job.model.save(options.out / MODEL, list(data.speakers))
     print(f"written: {options.out / MODEL}")
-    if options.onnx:
-        from animcore.training import face_export
-
-        print(f"written: {', '.join(map(str, face_export.write(job.model, options.out / MODEL)))}")
     return 0
 
 
