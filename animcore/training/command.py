@@ -23,10 +23,14 @@ SOLVERS: dict[str, tuple[str, str]] = {
     "emage": ("animcore.training.emage", "gestures: a masked transformer over sound and gesture"),
     "faceformer": ("animcore.training.faceformer", "faces: a transformer that makes frame after frame"),
     "codetalker": ("animcore.training.codetalker", "faces: codes of movement, then a transformer that chooses them"),
+    "emote": ("animcore.training.emote", "faces: a motion prior, then speech and emotion through it"),
+    "facediffuser": ("animcore.training.facediffuser", "faces: diffusion, the whole face at each step"),
+    "flow": ("animcore.training.flow", "faces: flow matching in a few steps; our own design"),
     "fgd": ("animcore.training.fgd", "no solver: the encoder with which `animcore judge` measures FGD"),
 }
 MODEL = "model"  # folder of the trained network in that of the run
 _NOTES = 10  # sentences on data that are told
+_MAY_BE_0 = ("seed", "selftalk", "feelings")
 
 _EXAMPLES = """examples:
   animcore train talkshow --data BEAT2/beat_english_v2.0.0 --out runs/talkshow
@@ -135,12 +139,12 @@ def _check(path: Path, name: str, value: Any, usual: Any) -> None:
         str: (str, "a text"),
     }
     kind, words = wanted[type(usual)]
-    least = 0 if name == "seed" else 1
+    least = 0 if name in _MAY_BE_0 else 1
     fits = isinstance(value, kind) and not isinstance(value, bool)
     if fits and isinstance(usual, int):
         fits, words = value >= least, f"a whole number from {least} up"
     elif fits and isinstance(usual, float):
-        fits = 0.0 < value < 1.0
+        fits = 0.0 < value < 1.0 or (value == 0.0 and not least)
         words = "a number between 0 and 1"
     if not fits:
         raise InputError(f"{path.name}: {name} must be {words}, such as {usual!r}, not {value!r}.")
