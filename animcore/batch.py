@@ -20,7 +20,8 @@ from animcore.finish import body, collisions, feet, joins
 from animcore.finish.placing import WHOLE, Place, placed
 from animcore.motion import Event, Motion
 from animcore.progress import Progress, part, silent
-from animcore.solvers import learned, script
+from animcore.solvers import faces, learned, script
+from animcore.solvers.faces import Face
 from animcore.solvers.learned import Gestures
 from animcore.solvers.performance import perform
 from animcore.speech.transcript import Transcript
@@ -76,6 +77,7 @@ class Order:
         transcript: what is said: a file for one recording, or a folder of files named as the recordings.
         finish: names of `FINISHES` that are done to each motion, in their order.
         gestures: folder of a learned solver of the body, in the place of the shipped one.
+        face: folder of a learned solver of speech, in the place of the shipped one.
     """
 
     folder: Path
@@ -86,6 +88,7 @@ class Order:
     transcript: Path | None = None
     finish: Sequence[str] = ()
     gestures: Path | None = None
+    face: Path | None = None
 
     def __post_init__(self) -> None:
         """Check the formats and the finishes.
@@ -128,6 +131,7 @@ def generate(
     transcript: Transcript | None = None,
     place: Place = WHOLE,
     gestures: Gestures | None = None,
+    face: Face | None = None,
 ) -> tuple[Motion, audio.AudioFacts]:
     """Perform a voice at a frame rate; the facts hold what the user should be warned of.
 
@@ -140,6 +144,7 @@ def generate(
             tags join the emotions of the direction.
         place: how much later than the sound the face is, and which part of the performance is wanted.
         gestures: a learned solver of the body, in the place of the shipped one.
+        face: a learned solver of speech, in the place of the shipped one.
 
     Raises:
         InputError: when a recording cannot be used.
@@ -154,7 +159,7 @@ def generate(
         spoken, direction = followed.spoken, followed.direction
         facts = replace(facts, warnings=(*facts.warnings, *followed.notes))
         rest = part(rest, _FOLLOWING, 1.0)
-    motion = _possible(perform(clip, direction, rest, spoken, gestures), is_learned=gestures is not None)
+    motion = _possible(perform(clip, direction, rest, spoken, gestures, face), is_learned=gestures is not None)
     del clip  # two hours of samples are 460 MB, which resampling does not need
     return placed(motion, rate, place), facts
 
@@ -173,17 +178,18 @@ def run(sources: Sequence[Path], order: Order, progress: Progress = silent) -> l
 
     Raises:
         InputError: before any work, when two recordings would write the same file, the folder cannot be made, or the
-            learned gestures cannot be read.
+            learned gestures or the learned face cannot be read.
         Cancelled: when the progress callback raises it; what was finished stays.
     """
     if order.transcript is not None and len(sources) > 1 and not order.transcript.is_dir():
         raise InputError(f"{order.transcript} is one transcript for {len(sources)} recordings; give a folder of them.")
     gestures = learned.load(order.gestures) if order.gestures is not None else None
+    face = faces.load(order.face) if order.face is not None else None
     _prepare(sources, order)
     takes = []
     for index, source in enumerate(sources):
         share = part(progress, index / len(sources), (index + 1) / len(sources))
-        takes.append(_take(source, order, share, gestures))
+        takes.append(_take(source, order, share, gestures, face))
     return takes
 
 
@@ -196,7 +202,7 @@ def _prepare(sources: Sequence[Path], order: Order) -> None:
         raise InputError(f"The folder {order.folder} cannot be made ({error.strerror}); choose another.") from error
 
 
-def _take(source: Path, order: Order, progress: Progress, gestures: Gestures | None) -> Take:
+def _take(source: Path, order: Order, progress: Progress, gestures: Gestures | None, face: Face | None) -> Take:
     try:
         motion, facts = generate(
             source,
@@ -205,6 +211,7 @@ def _take(source: Path, order: Order, progress: Progress, gestures: Gestures | N
             lambda done, _: progress(done, source.name),
             _transcript(source, order.transcript),
             gestures=gestures,
+            face=face,
         )
         reports = _deliver(motion, source, order)
     except Cancelled:

@@ -97,6 +97,12 @@ def _parser() -> argparse.ArgumentParser:
         help="a learned solver of the body: what `animcore train` leaves in OUT/model, or EMAGE's weights",
     )
     generate.add_argument(
+        "--face",
+        type=Path,
+        metavar="DIR",
+        help="a learned solver of speech: what `animcore train` leaves in OUT/model, or published weights",
+    )
+    generate.add_argument(
         "--variant",
         choices=VARIANTS,
         default=VARIANTS[0],
@@ -172,7 +178,8 @@ def _generate(options: argparse.Namespace) -> int:
     emotions = [EmotionSpan.from_text(text) for text in options.emotion]
     strengths = _strengths(options.strength)
     asked = Direction(options.seed, options.intensity, strengths, emotions, options.style, options.variant)
-    order = replace(_order(options, asked), transcript=options.transcript, gestures=options.gestures)
+    learned = {"gestures": options.gestures, "face": options.face}
+    order = replace(_order(options, asked), transcript=options.transcript, **learned)
     return _run(batch.run, options, order)
 
 

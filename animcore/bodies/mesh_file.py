@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,7 +94,7 @@ class _Text:
         self.words = body.split()
         self.place = 0
 
-    def rows(self, element: _Element) -> list[dict[str, object]]:
+    def rows(self, element: _Element) -> list[dict[str, Any]]:
         """Return the next rows, columns by name."""
         return [
             {name: self._value(kind, counted) for name, kind, counted in element.columns} for _ in self._count(element)
@@ -104,7 +105,7 @@ class _Text:
             raise ValueError("it is cut off")
         return range(element.count)
 
-    def _value(self, kind: str, counted: str | None) -> object:
+    def _value(self, kind: str, counted: str | None) -> Any:
         count = int(self._next()) if counted else 1
         values = [float(self._next()) if kind.startswith("f") else int(self._next()) for _ in range(count)]
         return values if counted else values[0]
@@ -120,7 +121,7 @@ class _Binary:
     def __init__(self, body: bytes, order: str) -> None:
         self.body, self.order, self.place = body, order, 0
 
-    def rows(self, element: _Element) -> list[dict[str, object]]:
+    def rows(self, element: _Element) -> list[dict[str, Any]]:
         """Return the next rows, columns by name."""
         if element.count > len(self.body):
             raise ValueError("it is cut off")
@@ -128,7 +129,7 @@ class _Binary:
             {name: self._value(kind, counted) for name, kind, counted in element.columns} for _ in range(element.count)
         ]
 
-    def _value(self, kind: str, counted: str | None) -> object:
+    def _value(self, kind: str, counted: str | None) -> Any:
         count = int(self._take(counted, 1)[0]) if counted else 1
         values = self._take(kind, count).tolist()
         return values if counted else values[0]

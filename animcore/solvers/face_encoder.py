@@ -226,7 +226,7 @@ _OWN: dict[str, type[MelEar | PhonemeEar]] = {"mel": MelEar, PHONEMES: PhonemeEa
 
 
 def spread(states: Tensor, count: int, last: float) -> Tensor:
-    """Return (B, count, C) of states (B, T, C), evenly from the first on; the end of the sound lies at `last` states."""
+    """Return (B, count, C) of states (B, T, C), evenly from the first on; the sound ends at `last` states."""
     position = torch.arange(count, device=states.device, dtype=torch.float32) * (last / count)
     position = position.clamp(max=states.shape[1] - 1)
     before = position.long()

@@ -22,7 +22,6 @@ from animcore.solvers import checkpoints, face_encoder
 from animcore.solvers.face_encoder import Ear
 from animcore.solvers.face_space import FloatArray, Space, Topology
 
-PIECE = 16  # seconds that are made at once: what comes later never changes what was before by more than a seam
 SEAM = 1  # seconds over which two pieces become one another
 _SEED = 2**63  # PyTorch's seeds are smaller
 
@@ -54,6 +53,7 @@ class FaceModel(nn.Module):
     Attributes:
         MODEL_TYPE: of `config.json`.
         SIZES: a dataclass of whole numbers.
+        SECONDS: that are made at once; pieces go together over a seam.
         FEELS: whether it was taught emotions, so that nobody else need put them on the face.
         sizes, space, speakers: as it was built.
         ear: how it hears; states are asked of it by `piece`.
@@ -63,6 +63,7 @@ class FaceModel(nn.Module):
 
     MODEL_TYPE: ClassVar[str]
     SIZES: ClassVar[type[Any]]
+    SECONDS: ClassVar[int] = 16
     FEELS: ClassVar[bool] = False
     mean: Tensor
     spread: Tensor
@@ -80,7 +81,7 @@ class FaceModel(nn.Module):
 
         Args:
             sound: (1, N) or (1, M, D), what `ear.raw` gave for exactly these frames.
-            count: frames, at most `PIECE` seconds of them.
+            count: frames, at most `SECONDS` of them.
             asked: with the emotions (count, 8) of this piece.
             generator: all chance comes from it.
         """
@@ -101,7 +102,7 @@ class FaceModel(nn.Module):
         fps = self.space.fps
         total = len(samples) * fps // RATE + 1
         raw, device = self.ear.raw(samples), self.mean.device
-        length, step = PIECE * fps, (PIECE - SEAM) * fps
+        length, step = self.SECONDS * fps, (self.SECONDS - SEAM) * fps
         found = np.zeros((total, self.space.width), np.float32)
         self.eval()
         with torch.inference_mode():

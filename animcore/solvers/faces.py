@@ -59,10 +59,12 @@ class Face:
     Attributes:
         model: trained.
         flame: file of the FLAME model that its coefficients belong to, where it needs one.
+        speaker: of the model's, where the direction's style names none.
     """
 
     model: FaceModel
     flame: Path | None = None
+    speaker: int = 0
 
     @property
     def feels(self) -> bool:
@@ -92,7 +94,7 @@ class Face:
             return articulation.as_motion(clip, rate, still, np.zeros((count, len(TONGUE)), np.float32))
         speakers = self.model.speakers
         asked = Asked(
-            speakers.index(direction.style) if direction.style in speakers else 0,
+            speakers.index(direction.style) if direction.style in speakers else self.speaker,
             direction.seed,
             feelings(direction, count, space.fps),
         )

@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -94,10 +95,8 @@ def sources(folder: Path) -> tuple[list[Source], Topology | None]:
     reconstructed = sorted(folder.rglob(_MEAD))
     if reconstructed:
         return list(_of_mead(folder, reconstructed)), None
-    return [
-        Source(path, sound_of(path), folder.resolve().name, lambda count, kind, path=path: _ours(path, count, kind))
-        for path in sorted(folder.glob("*.npz"))
-    ], None
+    own = sorted(folder.glob("*.npz"))
+    return [Source(path, sound_of(path), folder.resolve().name, functools.partial(_ours, path)) for path in own], None
 
 
 def mesh_in(folder: Path) -> Topology | None:

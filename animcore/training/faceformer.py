@@ -13,8 +13,6 @@ from animcore.training.face_stages import FaceConfig, FaceLoss, prepared, window
 from animcore.training.loop import Batch, Stage
 from animcore.training.stages import Job
 
-_ROUNDS = 2  # of taking its own frames for those before, each over what the round before gave
-
 
 @dataclass(frozen=True)
 class Config(FaceConfig):
@@ -50,8 +48,7 @@ class Follow(Stage):
         with torch.no_grad():
             often = torch.rand(len(frames), 1, 1, device=frames.device)
             own = torch.rand(*before.shape[:2], 1, device=frames.device) < often
-            for _ in range(_ROUNDS):
-                before = torch.where(own, self.model(heard, before, style)[:, :-1], frames[:, :-1])
+            before = torch.where(own, self.model(heard, before, style)[:, :-1], before)
         return self.off(self.model(heard, before, style), frames)
 
 
