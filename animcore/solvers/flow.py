@@ -25,7 +25,7 @@ from animcore.audio import RATE
 from animcore.names import EMOTIONS
 from animcore.progress import Progress, silent
 from animcore.solvers.face_encoder import Ear
-from animcore.solvers.face_model import PIECE, Asked, FaceModel, restored
+from animcore.solvers.face_model import Asked, FaceModel, restored
 from animcore.solvers.face_space import FloatArray, Space
 
 MOST_STEPS = 8
@@ -161,10 +161,10 @@ class Flow(FaceModel):
         raw, found = self.ear.raw(samples), np.zeros((total, self.space.width), np.float32)
         self.eval()
         with torch.inference_mode():
-            for second in range(0, -(-total // fps), PIECE):
+            for second in range(0, -(-total // fps), self.SECONDS):
                 progress(second * fps / total, "Moving the face")
                 # on whole seconds rows of sound and frames of the face fall together
-                start, end = max(0, second - margin), min(-(-total // fps), second + PIECE + margin)
+                start, end = max(0, second - margin), min(-(-total // fps), second + self.SECONDS + margin)
                 count = (end - start) * fps
                 felt = None if asked.emotions is None else _cut(asked.emotions, start * fps, count)
                 sound = _cut(raw, start * self.ear.rate, (end - start) * self.ear.rate)
@@ -176,8 +176,8 @@ class Flow(FaceModel):
                     torch.from_numpy(noise)[None].to(device),
                 )
                 first = second * fps
-                inner = slice(first - start * fps, min(first + PIECE * fps, total) - start * fps)
-                found[first : first + PIECE * fps] = (frames[inner] * self.spread + self.mean).cpu().numpy()
+                inner = slice(first - start * fps, min(first + self.SECONDS * fps, total) - start * fps)
+                found[first : first + self.SECONDS * fps] = (frames[inner] * self.spread + self.mean).cpu().numpy()
         progress(1.0, "Moving the face")
         return found
 

@@ -35,7 +35,7 @@ _DILATIONS = (1, 2, 4)
 class Reader(nn.Module):
     """Frames (B, T, W) in spreads from the mean -> what they look like (B, T, H) and logits (B, T, 41)."""
 
-    def __init__(self, width: int, hidden: int = 96) -> None:
+    def __init__(self, width: int, hidden: int = 64) -> None:
         super().__init__()
         self.into = nn.Conv1d(width, hidden, 3, padding=1)
         self.blocks = nn.ModuleList(
