@@ -224,10 +224,10 @@ def _vertex_bridge(held: _Held) -> VertexBridge:
 @functools.lru_cache(maxsize=4)
 def _flame_bridge(model: str, basis: str) -> Bridge:
     """The bridge to a FLAME file; one whose name does not tell its edition is taken at the user's word."""
-    found = bridge(load_model(model))
-    if found.model not in (basis, "flame"):
-        raise InputError(f"{model} is {found.model}; this face gives coefficients of {basis}: give that one's file.")
-    return replace(found, model=basis)
+    found = load_model(model)
+    if found.name not in (basis, "flame"):
+        raise InputError(f"{model} is {found.name}; this face gives coefficients of {basis}: give that one's file.")
+    return replace(bridge(found), model=basis)
 
 
 def _module(name: str) -> Any:

@@ -1,7 +1,7 @@
 """The published files of FaceFormer and CodeTalker as their layouts have them: names, shapes, weights of chance.
 
-Names and shapes after the authors' repositories (FaceFormer, MIT; CodeTalker) and the wav2vec 2.0 that transformers wrote
-when they were published; written down by hand, so that they are no echo of our modules.
+Names and shapes after the authors' repositories (FaceFormer, MIT; CodeTalker) and the wav2vec 2.0 that transformers
+wrote when they were published; written down by hand, so that they are no echo of our modules.
 """
 
 from __future__ import annotations

@@ -19,7 +19,6 @@ import face_layout  # noqa: E402
 from animcore import audio, batch, cli  # noqa: E402 (torch first)
 from animcore.bodies.expression import OpenHead  # noqa: E402
 from animcore.bodies.model import load_model  # noqa: E402
-from animcore.bodies.vertices import VertexBridge  # noqa: E402
 from animcore.direction import Direction, EmotionKey, EmotionSpan  # noqa: E402
 from animcore.errors import Cancelled, InputError  # noqa: E402
 from animcore.motion import Motion  # noqa: E402
@@ -60,11 +59,6 @@ def small(kind: str, space: str = "arkit", speakers: tuple[str, ...] = ("calm", 
 @pytest.fixture
 def noisy() -> np.ndarray:
     return (np.random.default_rng(0).normal(size=2 * RATE) * 0.1).astype(np.float32)
-
-
-@pytest.fixture
-def heads(request) -> str:
-    return request.param
 
 
 # ---------------------------------------------------------------- the decoder
@@ -349,7 +343,7 @@ def test_missing_speech_weights_are_a_clear_sentence(tmp_path):
     with pytest.raises(InputError, match="There is no speech model in"):
         face_encoder.wanted(str(tmp_path / "nowhere"), 8, 1)
     (tmp_path / "config.json").write_text('{"model_type": "wav2vec2"}')
-    with pytest.raises(InputError, match="cannot be read .*download it again"):
+    with pytest.raises(InputError, match=r"cannot be read .*download it again"):
         face_encoder.wanted(str(tmp_path), 8, 1)
 
 
@@ -398,12 +392,12 @@ def test_codetalker_gives_nothing_but_its_codes(noisy):
 def test_long_takes_go_together_without_a_jump(kind):
     model = small(kind)
     random = np.random.default_rng(0)
-    samples = (random.normal(size=40 * RATE) * 0.1).astype(np.float32)
+    samples = (random.normal(size=19 * RATE) * 0.1).astype(np.float32)
     told: list[float] = []
     frames = model.predict(samples, progress=lambda done, _: told.append(done))
-    assert len(frames) == 1201
+    assert len(frames) == 571
     steps = np.abs(np.diff(frames, axis=0)).max(1)
-    seams = [int(30 * second) for second in range(model.SECONDS - 1, 39, model.SECONDS - 1)]
+    seams = [int(30 * second) for second in range(model.SECONDS - 1, 18, model.SECONDS - 1)]
     usual = np.quantile(steps, 0.95)
     assert all(steps[seam - 1 : seam + 31].max() < 2 * usual for seam in seams)
     assert told == sorted(told)
@@ -484,7 +478,7 @@ def test_a_face_speaks_as_the_shipped_one_does(face, spoken_line):
 
 
 def test_a_silent_clip_gives_a_still_face(face, sound):
-    clip = audio.load(sound(np.zeros(48_000, np.float32)))
+    clip = audio.load(sound("silence.wav", np.zeros(48_000, np.float32)))
     motion = face.solve(clip, Direction())
     assert motion.frame_count == 31
     assert not motion.arkit.any()
@@ -493,12 +487,17 @@ def test_a_silent_clip_gives_a_still_face(face, sound):
 
 def test_generate_uses_a_learned_face(face, spoken_line, tmp_path, capsys):
     face.model.save(tmp_path / "face")
-    assert cli.main(["generate", str(spoken_line), "--out", str(tmp_path), "--face", str(tmp_path / "face")]) == 0
+    assert (
+        cli.main(
+            ["generate", str(spoken_line), "--out", str(tmp_path), "--format", "npz", "--face", str(tmp_path / "face")]
+        )
+        == 0
+    )
     own, _ = batch.generate(spoken_line, Fraction(30), Direction())
     learned, _ = batch.generate(spoken_line, Fraction(30), Direction(), face=face)
-    written = Motion.load(next(tmp_path.glob("*.npz"))) if list(tmp_path.glob("*.npz")) else learned
+    written = Motion.load(tmp_path / "line.npz")
     jaw = ARKIT_INDEX["jawOpen"]
-    assert np.abs(own.arkit[:, jaw] - learned.arkit[:, jaw]).max() > 0.05
+    assert np.abs(own.arkit[:200, jaw] - learned.arkit[:200, jaw]).max() > 0.05
     assert written.frame_count == learned.frame_count
     assert learned.body_pose is not None
     assert cli.main(["generate", str(spoken_line), "--out", str(tmp_path), "--face", str(tmp_path / "none")]) == 1
@@ -527,37 +526,45 @@ def talking(count: int = 20) -> np.ndarray:
     return weights
 
 
-def test_vertices_of_another_mesh_become_weights():
-    """The skin of the open head in centimetres, turned, with its vertices shuffled, as a mesh of unknown hands."""
-    head, weights = OpenHead.read(), talking()
-    random = np.random.default_rng(0)
-    order = random.permutation(len(head.surface_vertices))
-    place = np.argsort(order)
+@pytest.fixture(scope="module")
+def mesh() -> tuple[Topology, np.ndarray]:
+    """The skin of the open head in centimetres, turned and shuffled, as of unknown hands; what ARKit does to it."""
+    head = OpenHead.read()
+    order = np.random.default_rng(0).permutation(len(head.surface_vertices))
     turn = np.deg2rad(4.0)
     rotation = np.array([[np.cos(turn), 0, np.sin(turn)], [0, 1, 0], [-np.sin(turn), 0, np.cos(turn)]])
     template = 100 * head.template[head.surface_vertices][order] @ rotation.T + 7
     shapes = 100 * head.shapes[: len(ARKIT), head.surface_vertices][:, order] @ rotation.T
-    moved = np.einsum("tk,kvc->tvc", weights, shapes)
-    found, residual = VertexBridge.over(template, place[head.surface]).to_arkit(moved)
+    return Topology(template.astype(np.float32), np.argsort(order)[head.surface]), shapes
+
+
+def test_vertices_of_another_mesh_become_weights(mesh):
+    topology, shapes = mesh
+    weights = talking()
+    moved = np.einsum("tk,kvc->tvc", weights, shapes).reshape(len(weights), -1).astype(np.float32)
+    space = Space("vertices", moved.shape[1], 30, "other")
+    found, residual = faces.to_arkit(space, moved, topology)
+    assert residual.max() < 0.4  # millimetres
     seen = np.abs(found - weights).mean(0)
-    assert residual.max() < 0.3  # millimetres
     assert seen[ARKIT_INDEX["jawOpen"]] < 0.03
     assert seen[ARKIT_INDEX["mouthSmileLeft"]] < 0.05
     assert np.abs(found - weights).max() < 0.2
+    with pytest.raises(InputError, match="moves \\(10, 3\\) where the mesh has"):
+        faces.to_arkit(space, moved[:, :30], topology)
 
 
-def test_a_face_of_vertices_tells_how_far_its_weights_are_off(spoken_line, caplog, tmp_path):
-    head = OpenHead.read()
-    template = head.template[head.surface_vertices]
-    space = Space("vertices", 3 * len(template), 25, "other")
+def test_a_face_of_vertices_tells_how_far_its_weights_are_off(mesh, spoken_line, caplog):
+    topology, shapes = mesh
+    moved = np.einsum("k,kvc->vc", talking()[0], shapes)
+    space = Space("vertices", moved.size, 25, "other")
     model = FaceFormer(faceformer.Sizes(8), space, face_encoder.MelEar(8, 1), ("calm",)).eval()
-    moved = np.einsum("k,kvc->vc", talking()[0], head.shapes[: len(ARKIT), head.surface_vertices])
     model.mean.copy_(torch.from_numpy(moved.reshape(-1)).float())
-    with pytest.raises(InputError, match=r"its triangles are not known; put the mesh as .ply"):
-        faces.Face(model).solve(audio.load(spoken_line), Direction())
-    model.topology = Topology(template, head.surface)
+    clip = audio.load(spoken_line)
+    with pytest.raises(InputError, match=r"its triangles are not known; put the mesh as \.ply"):
+        faces.Face(model).solve(clip, Direction())
+    model.topology = topology
     with caplog.at_level(logging.INFO):
-        motion = faces.Face(model).solve(audio.load(spoken_line), Direction())
+        motion = faces.Face(model).solve(clip, Direction())
     assert motion.rate == 25
     jaw = ARKIT_INDEX["jawOpen"]
     assert motion.arkit[:, jaw] == pytest.approx(np.full(motion.frame_count, talking()[0, jaw]), abs=0.05)
