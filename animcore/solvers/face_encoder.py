@@ -127,7 +127,7 @@ class PhonemeEar(Ear):
     def forward(self, sound: Tensor, count: int) -> Tensor:
         """See `Ear`."""
         states = self.around(functional.gelu(self.into(sound.transpose(1, 2))))
-        return spread(states.transpose(1, 2), count, float(sound.shape[1]))
+        return spread(states.transpose(1, 2), count, sound.shape[1])
 
     def values(self) -> dict[str, Any]:
         """See `Ear`."""
@@ -153,7 +153,7 @@ class VoiceEar(Ear):
 
     def forward(self, sound: Tensor, count: int) -> Tensor:
         """See `Ear`."""
-        return spread(sound, count, float(sound.shape[1]))
+        return spread(sound, count, sound.shape[1])
 
     def values(self) -> dict[str, Any]:
         """See `Ear`."""

@@ -1,9 +1,8 @@
 """`facediffuser`: FaceDiffuser (Stan et al., MIG 2023), written anew: recurrent layers that take noise out of a face.
 
 Two states of what is heard, the noisy face and the step of the diffusion, side by side and normalized, go through
-gated recurrent units to the clean face. The layers bear the names of the published network for blendshapes, so that
-its weights can be read; who speaks is told as the published network for vertices is told it. Faces are drawn by
-implicit sampling (DDIM, Song et al., ICLR 2021): a few steps, and no chance but that of the first noise.
+gated recurrent units to the clean face, which who speaks scales on the way. Faces are drawn by implicit sampling
+(DDIM, Song et al., ICLR 2021): a few steps, and no chance but that of the first noise.
 """
 
 from __future__ import annotations

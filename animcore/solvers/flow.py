@@ -199,8 +199,10 @@ def _cut(values: FloatArray, first: int, count: int) -> FloatArray:
 def smooth(white: Tensor) -> Tensor:
     """(B, T + 12, W) white noise -> (B, T, W) noise of the same spread, as smooth in time as faces are."""
     kernel = torch.exp(-0.5 * (torch.arange(-_KERNEL, _KERNEL + 1, device=white.device) / _SMOOTH) ** 2)
-    kernel = (kernel / kernel.square().sum().sqrt()).expand(white.shape[-1], 1, -1)
-    return functional.conv1d(white.transpose(1, 2), kernel, groups=white.shape[-1]).transpose(1, 2)
+    kernel = kernel / kernel.square().sum().sqrt()
+    batch, count, width = white.shape
+    flat = functional.conv1d(white.transpose(1, 2).reshape(batch * width, 1, count), kernel[None, None])
+    return flat.reshape(batch, width, -1).transpose(1, 2)
 
 
 def noise_like(frames: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from animcore.errors import InputError
+from animcore.names import EMOTIONS
 from animcore.solvers import face_encoder
 from animcore.solvers.face_encoder import Ear
 from animcore.solvers.face_model import FaceModel, Kind
@@ -151,6 +152,9 @@ def prepared(kind: type[Kind], sizes: Any, config: FaceConfig, data: Data) -> Ki
     mean, spread = _usual(data)
     model.mean.copy_(torch.from_numpy(mean))
     model.spread.copy_(torch.from_numpy(spread))
+    if model.FEELS:
+        felt = np.max([clip.emotions.max(0) for clip in data.clips], 0)
+        model.taught.copy_(torch.from_numpy(np.where(np.array(EMOTIONS) == "neutral", 0.0, felt)))
     return model
 
 
