@@ -150,14 +150,14 @@ class Flow(FaceModel):
 
     def piece(self, sound: Tensor, count: int, asked: Asked, generator: torch.Generator) -> Tensor:
         """See `FaceModel`."""
-        white = torch.randn(1, count + 2 * _KERNEL, self.space.width, generator=generator, device=sound.device)
+        white = torch.randn(1, noise_frames(count), self.space.width, generator=generator, device=sound.device)
         return self._made(sound, count, asked, white)
 
     def predict(self, samples: FloatArray, asked: Asked = Asked(), progress: Progress = silent) -> FloatArray:  # noqa: B008 (frozen)
         """See `FaceModel`; noise belongs to the frames, not to the pieces, so that pieces meet without a seam."""
         fps, device = self.space.fps, self.mean.device
         total, margin = len(samples) * fps // RATE + 1, -(-self.reach // fps)
-        white = np.random.default_rng(asked.seed).standard_normal((total + 2 * _KERNEL, self.space.width), np.float32)
+        white = np.random.default_rng(asked.seed).standard_normal((noise_frames(total), self.space.width), np.float32)
         raw, found = self.ear.raw(samples), np.zeros((total, self.space.width), np.float32)
         self.eval()
         with torch.inference_mode():
@@ -168,7 +168,7 @@ class Flow(FaceModel):
                 count = (end - start) * fps
                 felt = None if asked.emotions is None else _cut(asked.emotions, start * fps, count)
                 sound = _cut(raw, start * self.ear.rate, (end - start) * self.ear.rate)
-                noise = _cut(white, start * fps, count + 2 * _KERNEL)
+                noise = _cut(white, start * fps, noise_frames(count))
                 frames = self._made(
                     torch.from_numpy(sound)[None].to(device),
                     count,
@@ -205,10 +205,15 @@ def smooth(white: Tensor) -> Tensor:
     return flat.reshape(batch, width, -1).transpose(1, 2)
 
 
+def noise_frames(count: int) -> int:
+    """Return how many frames of white noise `count` frames need."""
+    return count + 2 * _KERNEL
+
+
 def noise_like(frames: Tensor) -> Tensor:
     """Return smooth noise (B, T, W) of spread 1, of the size of frames."""
     batch, count, width = frames.shape
-    return smooth(torch.randn(batch, count + 2 * _KERNEL, width, device=frames.device))
+    return smooth(torch.randn(batch, noise_frames(count), width, device=frames.device))
 
 
 def load(folder: Path, values: dict[str, Any]) -> Flow:

@@ -61,6 +61,34 @@ def register(commands: Any) -> None:
     parser.set_defaults(command=run)
 
 
+def register_export(commands: Any) -> None:
+    """Add the command that writes a trained face as ONNX."""
+    parser = commands.add_parser(
+        "export-face",
+        help="write a trained emote or flow as ONNX",
+        description="Write a face that `animcore train emote` or `animcore train flow` made as ONNX, and check it.",
+    )
+    parser.add_argument("face", type=Path, metavar="DIR", help="the folder OUT/model of the run")
+    parser.add_argument("onnx", type=Path, metavar="FILE", help="to write")
+    parser.set_defaults(command=export)
+
+
+def export(options: argparse.Namespace) -> int:
+    """Write a trained face as ONNX, and say how far the file is from PyTorch.
+
+    Raises:
+        InputError: without PyTorch or onnx, where the folder holds no face, or one that has no such form.
+    """
+    from animcore.solvers import faces
+
+    model = faces.load(options.face).model
+    from animcore.training import face_export
+
+    worst = face_export.write(model, options.onnx)
+    print(f"written: {options.onnx} (within {worst:.1g} spreads of PyTorch)")
+    return 0
+
+
 def run(options: argparse.Namespace) -> int:
     """Train, and write the trained network into the folder `model` of the run.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -11,12 +12,11 @@ from torch.nn import functional
 from animcore.errors import InputError
 from animcore.solvers.emote import FOLD, STATES, Emote, Sizes
 from animcore.solvers.face_encoder import PHONEMES
-from animcore.training import selftalk
 from animcore.training.face_data import Data
 from animcore.training.face_stages import FaceConfig, FaceLoss, prepared, windows
 from animcore.training.feelings import Feelings
 from animcore.training.loop import Batch, Stage
-from animcore.training.selftalk import SelfTalk, Taught
+from animcore.training.selftalk import SelfTalk, taught
 from animcore.training.stages import Job
 
 _NORMAL = 2e-4  # weight of how far latents are from a normal distribution
@@ -31,16 +31,15 @@ class Config(FaceConfig):
         latent: numbers of a latent of the prior.
         blocks: layers of each transformer.
         epochs_prior: how often the prior sees all examples; `epochs` is for what speaks through it.
-        selftalk: weight of what the lips say, as they were and with another clip's emotion; 0 for none of it.
         feelings: weight of what the face feels; 0 for none of it.
     """
 
     speech: str = PHONEMES
     window: int = 96
+    selftalk: float = 0.02
     latent: int = 128
     blocks: int = 2
     epochs_prior: int = 60
-    selftalk: float = 0.02
     feelings: float = 0.2
 
     def __post_init__(self) -> None:
@@ -107,14 +106,12 @@ class Speak(Stage):
         off = self.off(made[:count], wanted)
         near = functional.smooth_l1_loss(latents[:count], prior.encoded(wanted)[0])
         twice = {name: torch.cat([batch[name]] * 2) for name in ("said",) if name in batch}
-        says = self.talk(made, torch.cat([wanted] * 2), twice)
-        loss = off.pop("loss") + _NEAR * near + says.pop("loss")
-        if not self.weight:
-            return {"loss": loss, "near": near, **off, **says}
-        learned = self.feelings.loss(wanted, batch["emotions"])
-        feels = self.feelings.measured(made, emotions)
-        loss = loss + learned + self.weight * feels
-        return {"loss": loss, "near": near, "feelings": learned, "feels": feels, **off, **says}
+        losses = {**off, "loss": off["loss"] + _NEAR * near, "near": near}
+        if self.weight:
+            learned, feels = self.feelings.loss(wanted, batch["emotions"]), self.feelings.measured(made, emotions)
+            loss = losses["loss"] + learned + self.weight * feels
+            losses |= {"loss": loss, "feelings": learned, "feels": feels}
+        return cast(dict[str, Tensor], self.talk(losses, made, torch.cat([wanted] * 2), twice))
 
 
 def job(config: Config, data: Data) -> Job:
@@ -129,4 +126,4 @@ def job(config: Config, data: Data) -> Job:
         Prior(model, config.epochs_prior, config.learning_rate),
         Speak(model, talk, feelings, config),
     ]
-    return Job(Taught(model, talk, feelings), stages, windows(config, data, model, **selftalk.columns(config.selftalk)))
+    return Job(taught(model, talk, feelings), stages, windows(config, data, model))

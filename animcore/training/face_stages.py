@@ -18,6 +18,7 @@ from animcore.solvers import face_encoder
 from animcore.solvers.face_encoder import Ear
 from animcore.solvers.face_model import FaceModel, Kind
 from animcore.solvers.face_space import FloatArray
+from animcore.training import selftalk
 from animcore.training.face_data import Clip, Data, Wanted
 from animcore.training.lips import Lips
 from animcore.training.windows import Batch, Windows, stacked
@@ -45,6 +46,7 @@ class FaceConfig:
         batch: examples at once.
         epochs: how often all examples are seen.
         learning_rate: at the beginning.
+        selftalk: weight of what the lips say; 0 for none of it. See `selftalk`.
         seed: of weights, order and dropout.
     """
 
@@ -59,6 +61,7 @@ class FaceConfig:
     batch: int = 16
     epochs: int = 100
     learning_rate: float = 5e-4
+    selftalk: float = 0.0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -175,7 +178,7 @@ def windows(config: FaceConfig, data: Data, model: FaceModel, **columns: Callabl
         seed=config.seed,
         ear=model.ear,
         fps=config.fps,
-        columns=columns,
+        columns={"said": selftalk.said, **columns} if config.selftalk else columns,
     )
 
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor
 
 from animcore.solvers.face_encoder import PHONEMES
 from animcore.solvers.facediffuser import STATES, FaceDiffuser, Sizes
-from animcore.training import selftalk
 from animcore.training.face_data import Data
 from animcore.training.face_stages import FaceConfig, FaceLoss, prepared, windows
 from animcore.training.loop import Batch, Stage
-from animcore.training.selftalk import SelfTalk, Taught
+from animcore.training.selftalk import SelfTalk, taught
 from animcore.training.stages import Job
 
 
@@ -25,7 +25,6 @@ class Config(FaceConfig):
         recurrent: layers of the decoder.
         noise_steps: from a face to noise, in training.
         steps: from noise to a face, when it performs.
-        selftalk: weight of what the lips say; 0 for none of it.
     """
 
     speech: str = PHONEMES
@@ -33,7 +32,6 @@ class Config(FaceConfig):
     recurrent: int = 2
     noise_steps: int = 500
     steps: int = 10
-    selftalk: float = 0.0
 
 
 class Denoise(Stage):
@@ -50,8 +48,7 @@ class Denoise(Stage):
         step = torch.randint(model.sizes.noise_steps, (len(wanted),), device=wanted.device)
         noisy = model.noised(wanted, step, torch.randn_like(wanted))
         found = model(noisy, step, model.ear(batch["sound"], STATES * wanted.shape[1]), batch["speaker"])
-        off, says = self.off(found, wanted), self.talk(found, wanted, batch)
-        return {"loss": off.pop("loss") + says.pop("loss"), **off, **says}
+        return cast(dict[str, Tensor], self.talk(self.off(found, wanted), found, wanted, batch))
 
 
 def job(config: Config, data: Data) -> Job:
@@ -64,4 +61,4 @@ def job(config: Config, data: Data) -> Job:
     model = prepared(FaceDiffuser, sizes, config, data)
     talk = SelfTalk(data.space.width, config.selftalk)
     stage = Denoise(model, talk, config.epochs, config.learning_rate)
-    return Job(Taught(model, talk), [stage], windows(config, data, model, **selftalk.columns(config.selftalk)))
+    return Job(taught(model, talk), [stage], windows(config, data, model))

@@ -12,11 +12,10 @@ from torch.nn import functional
 from animcore.errors import InputError
 from animcore.solvers.face_encoder import VOICE
 from animcore.solvers.flow import MOST_STEPS, STATES, Flow, Sizes, noise_like
-from animcore.training import selftalk
 from animcore.training.face_data import Data
 from animcore.training.face_stages import FaceConfig, FaceLoss, prepared, windows
 from animcore.training.loop import Batch, Stage
-from animcore.training.selftalk import SelfTalk, Taught
+from animcore.training.selftalk import SelfTalk, taught
 from animcore.training.stages import Job
 
 _STEADY = 0.5  # weight of the speed of what the field leads to
@@ -30,13 +29,12 @@ class Config(FaceConfig):
 
     Attributes:
         steps: of the flow when it performs, 1 to 8.
-        selftalk: weight of what the lips say; 0 for none of it.
     """
 
     speech: str = VOICE
     hidden: int = 192
-    steps: int = 4
     selftalk: float = 0.02
+    steps: int = 4
 
     def __post_init__(self) -> None:
         """Check what is special here.
@@ -69,9 +67,8 @@ class Learn(Stage):
         likely = (left.square() / (2 * model.open.square()) + model.open.log()).mean()
         off = self.off(guess, wanted)
         field, face = self._field(wanted, guess.detach(), told)
-        says = self.talk(face, wanted, batch)
-        loss = likely + off.pop("loss") + field + says.pop("loss")
-        return {"loss": loss, "likely": likely, "field": field, **off, **says}
+        losses = {**off, "loss": likely + off["loss"] + field, "likely": likely, "field": field}
+        return cast(dict[str, Tensor], self.talk(losses, face, wanted, batch))
 
     def _field(self, wanted: Tensor, guess: Tensor, told: Tensor) -> tuple[Tensor, Tensor]:
         """How far the field is off on the way from smooth noise around the guess to the face, and where it leads to."""
@@ -97,7 +94,7 @@ def job(config: Config, data: Data) -> Job:
     model = prepared(Flow, Sizes(config.hidden, config.steps), config, data)
     talk = SelfTalk(data.space.width, config.selftalk)
     stage = Learn(model, talk, config.epochs, config.learning_rate)
-    return Job(Taught(model, talk), [stage], windows(config, data, model, **selftalk.columns(config.selftalk)))
+    return Job(taught(model, talk), [stage], windows(config, data, model))
 
 
 def _hidden(states: Tensor) -> Tensor:

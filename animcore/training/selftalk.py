@@ -9,7 +9,7 @@ solver can make its own task easier.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -70,16 +70,17 @@ class SelfTalk(nn.Module):
         self.weight = weight
         self.reader = Reader(width) if weight else None
 
-    def forward(self, made: Tensor, real: Tensor, batch: Batch) -> dict[str, Tensor]:
-        """Return the losses by name: `loss` holds the reader's own and, weighed, the solver's.
+    def forward(self, losses: Mapping[str, Tensor], made: Tensor, real: Tensor, batch: Batch) -> dict[str, Tensor]:
+        """Return a solver's losses with these added: `loss` holds the reader's own and, weighed, the solver's.
 
         Args:
-            made: (B, T, W) faces of a solver, in spreads from the mean.
+            losses: of the solver.
+            made: (B, T, W) its faces, in spreads from the mean.
             real: (B, T, W) those of the data.
             batch: with `said` (B, T, 40), where the weight is not 0.
         """
         if self.reader is None:
-            return {"loss": made.new_zeros(())}
+            return dict(losses)
         said = batch["said"]
         tokens, lengths = spelled(said)
         looks, logits = self.reader(real)
@@ -89,8 +90,8 @@ class SelfTalk(nn.Module):
         seen, read = functional_call(self.reader, fixed, (made,))
         talks = reading_loss(read, said, tokens, lengths)
         looked = functional.smooth_l1_loss(seen, looks.detach())
-        loss = learned + self.weight * (talks + _LOOK * looked)
-        return {"loss": loss, "reader": learned.detach(), "talks": talks.detach()}
+        loss = losses["loss"] + learned + self.weight * (talks + _LOOK * looked)
+        return {**losses, "loss": loss, "reader": learned.detach(), "talks": talks.detach()}
 
 
 class Taught(nn.Module):
@@ -109,9 +110,10 @@ class Taught(nn.Module):
         self.model.save(folder, speakers)
 
 
-def columns(weight: float) -> dict[str, Callable[[Clip], FloatArray]]:
-    """Return what `face_stages.windows` must add to a batch: `said`, unless the loss weighs nothing."""
-    return {"said": said} if weight else {}
+def taught(model: FaceModel, *teachers: nn.Module) -> nn.Module:
+    """Return what a run trains: the model, with its teachers where these learn too."""
+    learning = [teacher for teacher in teachers if any(True for _ in teacher.parameters())]
+    return Taught(model, *learning) if learning else model
 
 
 def said(clip: Clip) -> FloatArray:
