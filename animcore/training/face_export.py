@@ -45,8 +45,8 @@ def write(model: FaceModel, path: Path) -> float:
     """Write a face as ONNX; return how far its answers are from PyTorch's, in spreads of the data.
 
     Inputs: `sound` (1, M, D) or (1, N), what the ear's `raw` gives; `speaker` (1,); `emotions` (1, T, 8), whose length
-    says how many frames are wanted, of `emote` a multiple of 8; for `flow` `white` (1, T + 12, W), normal noise. Output:
-    `frames` (1, T, W). What a user of the file must know is in its metadata.
+    says how many frames are wanted, of `emote` a multiple of 8; for `flow` `white` (1, T + 12, W), normal noise.
+    Output: `frames` (1, T, W). What a user of the file must know is in its metadata.
 
     Raises:
         InputError: where the model has no such form, a package is missing, or the file's answers are others.

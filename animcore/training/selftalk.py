@@ -25,15 +25,14 @@ from animcore.speech.pronunciation import PHONEMES
 from animcore.training.face_data import Clip
 from animcore.training.loop import Batch
 
-SILENCE = 0  # place of silence in PHONEMES; the blank of the classification comes behind the last of them
-BLANK = len(PHONEMES)
+SILENCE = PHONEMES.index("sil")  # it is the blank of the classification too: what parts phonemes that are said twice
 _LOOK = 0.3  # weight of how the face looks to the reader, beside what it reads
 _FRAMES = 1.0  # weight of reading frame by frame beside reading in order
 _DILATIONS = (1, 2, 4)
 
 
 class Reader(nn.Module):
-    """Frames (B, T, W) in spreads from the mean -> what they look like (B, T, H) and logits (B, T, 41)."""
+    """Frames (B, T, W) in spreads from the mean -> what they look like (B, T, H) and logits (B, T, 40)."""
 
     def __init__(self, width: int, hidden: int = 64) -> None:
         super().__init__()
@@ -41,7 +40,7 @@ class Reader(nn.Module):
         self.blocks = nn.ModuleList(
             nn.Conv1d(hidden, 2 * hidden, 5, padding=2 * dilation, dilation=dilation) for dilation in _DILATIONS
         )
-        self.out = nn.Conv1d(hidden, BLANK + 1, 1)
+        self.out = nn.Conv1d(hidden, len(PHONEMES), 1)
 
     def forward(self, frames: Tensor) -> tuple[Tensor, Tensor]:
         """Return features and logits."""
@@ -124,13 +123,13 @@ def said(clip: Clip) -> FloatArray:
 
 
 def spelled(said: Tensor) -> tuple[Tensor, Tensor]:
-    """Return tokens (B, N), in order and padded with the blank, and how many they are (B,), of (B, T, 40)."""
+    """Return tokens (B, N), in order and padded with silence, and how many they are (B,), of (B, T, 40)."""
     likeliest = said.argmax(-1)
     starts = torch.ones_like(likeliest, dtype=torch.bool)
     starts[:, 1:] = likeliest[:, 1:] != likeliest[:, :-1]
     kept = starts & (likeliest != SILENCE)
     lengths = kept.sum(1)
-    tokens = likeliest.new_full((len(said), max(int(lengths.max()), 1)), BLANK)
+    tokens = likeliest.new_full((len(said), max(int(lengths.max()), 1)), SILENCE)
     place = kept.cumsum(1) - 1
     rows, columns = kept.nonzero(as_tuple=True)
     tokens[rows, place[rows, columns]] = likeliest[rows, columns]
@@ -138,13 +137,12 @@ def spelled(said: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def reading_loss(logits: Tensor, said: Tensor, tokens: Tensor, lengths: Tensor) -> Tensor:
-    """Return how badly logits (B, T, 41) read what is said: in order, and frame by frame with (B, T, 40)."""
+    """Return how badly logits (B, T, 40) read what is said: in order, and frame by frame with (B, T, 40)."""
     likely = functional.log_softmax(logits, -1)
     whole = torch.full((len(logits),), logits.shape[1], dtype=torch.long)
     order = functional.ctc_loss(
-        likely.transpose(0, 1), tokens, whole, lengths.cpu(), blank=BLANK, reduction="none", zero_infinity=True
+        likely.transpose(0, 1), tokens, whole, lengths.cpu(), blank=SILENCE, reduction="none", zero_infinity=True
     )
     order = order.mean() / logits.shape[1]
-    # the frame's own phoneme, with the blank left out of account
-    frames = -(said * functional.log_softmax(logits[..., :BLANK], -1)).sum(-1).mean()
+    frames = -(said * likely).sum(-1).mean()
     return order + _FRAMES * frames
