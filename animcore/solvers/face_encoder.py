@@ -20,13 +20,14 @@ from torch.nn import functional
 from animcore import loudness
 from animcore.audio import RATE, AudioClip, AudioFacts
 from animcore.errors import InputError
-from animcore.solvers import articulation
+from animcore.solvers import articulation, gesture_sound
 from animcore.solvers.face_space import FloatArray
 from animcore.solvers.gesture_sound import speech_model
 from animcore.speech import pronunciation
 
 LEVEL = -23.0  # LUFS at which faces hear, in training and afterwards
 PHONEMES = "phonemes"  # where a configuration names a folder: the shipped network's
+VOICE = "voice"  # and these with a mel spectrogram beside them
 SPEECH = ("wav2vec2", "hubert", "wavlm")  # model types of transformers that can be heard with
 BANDS = 64
 _HOP, _WINDOW = 160, 400  # samples: 100 frames a second of 25 ms
@@ -133,6 +134,32 @@ class PhonemeEar(Ear):
         return {"kind": PHONEMES, "hidden": self.width, "layers": self.layers}
 
 
+class VoiceEar(Ear):
+    """Phonemes as in `PhonemeEar`, and beside them how the voice sounds, as they are: nothing of it is learned.
+
+    A state depends on no other moment than its own, so that what hears with it can be made piece by piece.
+    """
+
+    rate = _PHONEME_FPS
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.width = len(pronunciation.PHONEMES) + gesture_sound.BANDS
+
+    def raw(self, samples: FloatArray) -> FloatArray:
+        """(M, 80) probabilities and logarithms of mel power whatever the gain, 50 a second."""
+        said = articulation.listen(_clip(samples)).probabilities
+        return np.concatenate([said, gesture_sound.mel(samples, len(said), self.rate)], axis=1)
+
+    def forward(self, sound: Tensor, count: int) -> Tensor:
+        """See `Ear`."""
+        return spread(sound, count, sound.shape[1])
+
+    def values(self) -> dict[str, Any]:
+        """See `Ear`."""
+        return {"kind": VOICE}
+
+
 def _clip(samples: FloatArray) -> AudioClip:
     """Samples (N,) at 16 kHz as a recording."""
     peak = float(np.abs(samples).max(initial=0.0))
@@ -222,13 +249,15 @@ def from_folder(folder: Path) -> SpeechEar:
 
 
 def wanted(speech: str, hidden: int, layers: int) -> Ear:
-    """Return the ear of a configuration: `phonemes`, the model of the folder `speech`, or mel where that is empty.
+    """Return the ear of a configuration: `phonemes`, `voice`, the model of a folder, or mel where nothing is named.
 
     Raises:
         InputError: as `from_folder` does.
     """
     if not speech:
         return MelEar(hidden, layers)
+    if speech == VOICE:
+        return VoiceEar()
     return PhonemeEar(hidden, layers) if speech == PHONEMES else from_folder(Path(speech))
 
 
@@ -243,6 +272,8 @@ def build(values: Any, where: Path) -> Ear:
         InputError: where it makes no sense, or needs the package transformers and there is none.
     """
     kind = values.get("kind") if isinstance(values, Mapping) else None
+    if kind == VOICE:
+        return VoiceEar()
     if kind in _OWN:
         sizes = [values.get(name) for name in ("hidden", "layers")]
         if all(isinstance(size, int) and 1 <= size <= 4096 for size in sizes):

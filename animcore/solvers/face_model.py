@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from animcore.audio import RATE
 from animcore.errors import InputError
+from animcore.names import EMOTIONS
 from animcore.progress import Progress, silent
 from animcore.solvers import checkpoints, face_encoder
 from animcore.solvers.face_encoder import Ear
@@ -73,11 +74,12 @@ class FaceModel(nn.Module):
         MODEL_TYPE: of `config.json`.
         SIZES: a dataclass of whole numbers.
         SECONDS: that are made at once; pieces go together over a seam.
-        FEELS: whether it was taught emotions, so that nobody else need put them on the face.
+        FEELS: whether it can be taught emotions.
         sizes, space, speakers: as it was built.
         ear: how it hears; states are asked of it by `piece`.
         topology: the mesh whose vertices it moves.
         mean, spread: (W,) of the frames it was taught.
+        taught: (8,) the strongest of each emotion that it was taught, where it can be.
     """
 
     MODEL_TYPE: ClassVar[str]
@@ -86,6 +88,7 @@ class FaceModel(nn.Module):
     FEELS: ClassVar[bool] = False
     mean: Tensor
     spread: Tensor
+    taught: Tensor
 
     def __init__(self, sizes: Any, space: Space, ear: Ear, speakers: tuple[str, ...]) -> None:
         super().__init__()
@@ -94,6 +97,13 @@ class FaceModel(nn.Module):
         self.topology: Topology | None = None
         self.register_buffer("mean", torch.zeros(space.width))
         self.register_buffer("spread", torch.ones(space.width))
+        if self.FEELS:
+            self.register_buffer("taught", torch.zeros(len(EMOTIONS)))
+
+    @property
+    def feels(self) -> bool:
+        """Whether it was taught emotions, so that nobody else need put them on the face."""
+        return self.FEELS and bool(self.taught.any())
 
     def piece(self, sound: Tensor, count: int, asked: Asked, generator: torch.Generator) -> Tensor:
         """Return (count, W) frames in spreads from the mean.

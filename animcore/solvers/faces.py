@@ -69,7 +69,7 @@ class Face:
     @property
     def feels(self) -> bool:
         """Whether it acts the emotions of a direction itself."""
-        return self.model.FEELS
+        return self.model.feels
 
     def solve(self, clip: AudioClip, direction: Direction, progress: Progress = silent) -> Motion:
         """Return the face of a voice at the model's rate, as `articulation.solve` does; still where all is silent.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -12,6 +13,7 @@ from animcore.solvers.codetalker import CodeTalker, Sizes
 from animcore.training.face_data import Data
 from animcore.training.face_stages import FaceConfig, FaceLoss, prepared, windows
 from animcore.training.loop import Batch, Stage
+from animcore.training.selftalk import SelfTalk, taught
 from animcore.training.stages import Job
 
 
@@ -76,7 +78,7 @@ class Faces(Stage):
 class Follow(Stage):
     """Learn which codes follow from the sound and the frames before, some of which are its own by chance."""
 
-    def __init__(self, model: CodeTalker, epochs: int, rate: float) -> None:
+    def __init__(self, model: CodeTalker, talk: SelfTalk, epochs: int, rate: float) -> None:
         super().__init__()
         self.title, self.epochs, self.rate = "what follows", epochs, rate
         self.frozen = [model]
@@ -86,7 +88,7 @@ class Follow(Stage):
                 model.learnable_style_emb,
             ]
         )
-        self.off = FaceLoss(model)
+        self.talk, self.off = talk, FaceLoss(model)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """Return how far faces, and the features before their codes, are off."""
@@ -100,7 +102,8 @@ class Follow(Stage):
             before = torch.where(own, model(heard, before, batch["speaker"])[0][:, :-1], before)
         found, features = model(heard, before, batch["speaker"])
         losses, codes = self.off(found, frames), functional.mse_loss(features, wanted)
-        return losses | {"loss": losses["loss"] + codes, "codes": codes}
+        losses |= {"loss": losses["loss"] + codes, "codes": codes}
+        return cast(dict[str, Tensor], self.talk(losses, found, frames, batch))
 
 
 def job(config: Config, data: Data) -> Job:
@@ -123,5 +126,6 @@ def job(config: Config, data: Data) -> Job:
     )
     model = prepared(CodeTalker, sizes, config, data)
     rate = config.learning_rate
-    stages = [Faces(model, config.epochs_codes, rate), Follow(model, config.epochs, rate)]
-    return Job(model, stages, windows(config, data, model))
+    talk = SelfTalk(data.space.width, config.selftalk)
+    stages = [Faces(model, config.epochs_codes, rate), Follow(model, talk, config.epochs, rate)]
+    return Job(taught(model, talk), stages, windows(config, data, model))

@@ -23,10 +23,14 @@ SOLVERS: dict[str, tuple[str, str]] = {
     "emage": ("animcore.training.emage", "gestures: a masked transformer over sound and gesture"),
     "faceformer": ("animcore.training.faceformer", "faces: a transformer that makes frame after frame"),
     "codetalker": ("animcore.training.codetalker", "faces: codes of movement, then a transformer that chooses them"),
+    "emote": ("animcore.training.emote", "faces: a motion prior, then speech and emotion through it"),
+    "facediffuser": ("animcore.training.facediffuser", "faces: diffusion, the whole face at each step"),
+    "flow": ("animcore.training.flow", "faces: flow matching in a few steps; our own design"),
     "fgd": ("animcore.training.fgd", "no solver: the encoder with which `animcore judge` measures FGD"),
 }
 MODEL = "model"  # folder of the trained network in that of the run
 _NOTES = 10  # sentences on data that are told
+_MAY_BE_0 = ("seed", "selftalk", "feelings")
 
 _EXAMPLES = """examples:
   animcore train talkshow --data BEAT2/beat_english_v2.0.0 --out runs/talkshow
@@ -55,6 +59,34 @@ def register(commands: Any) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the run; made if missing")
     parser.add_argument("--threads", type=int, help="of the CPU (default: all)")
     parser.set_defaults(command=run)
+
+
+def register_export(commands: Any) -> None:
+    """Add the command that writes a trained face as ONNX."""
+    parser = commands.add_parser(
+        "export-face",
+        help="write a trained emote or flow as ONNX",
+        description="Write a face that `animcore train emote` or `animcore train flow` made as ONNX, and check it.",
+    )
+    parser.add_argument("face", type=Path, metavar="DIR", help="the folder OUT/model of the run")
+    parser.add_argument("onnx", type=Path, metavar="FILE", help="to write")
+    parser.set_defaults(command=export)
+
+
+def export(options: argparse.Namespace) -> int:
+    """Write a trained face as ONNX, and say how far the file is from PyTorch.
+
+    Raises:
+        InputError: without PyTorch or onnx, where the folder holds no face, or one that has no such form.
+    """
+    from animcore.solvers import faces
+
+    model = faces.load(options.face).model
+    from animcore.training import face_export
+
+    worst = face_export.write(model, options.onnx)
+    print(f"written: {options.onnx} (within {worst:.1g} spreads of PyTorch)")
+    return 0
 
 
 def run(options: argparse.Namespace) -> int:
@@ -135,12 +167,12 @@ def _check(path: Path, name: str, value: Any, usual: Any) -> None:
         str: (str, "a text"),
     }
     kind, words = wanted[type(usual)]
-    least = 0 if name == "seed" else 1
+    least = 0 if name in _MAY_BE_0 else 1
     fits = isinstance(value, kind) and not isinstance(value, bool)
     if fits and isinstance(usual, int):
         fits, words = value >= least, f"a whole number from {least} up"
     elif fits and isinstance(usual, float):
-        fits = 0.0 < value < 1.0
+        fits = 0.0 < value < 1.0 or (value == 0.0 and not least)
         words = "a number between 0 and 1"
     if not fits:
         raise InputError(f"{path.name}: {name} must be {words}, such as {usual!r}, not {value!r}.")

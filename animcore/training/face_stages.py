@@ -13,10 +13,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from animcore.errors import InputError
+from animcore.names import EMOTIONS
 from animcore.solvers import face_encoder
 from animcore.solvers.face_encoder import Ear
 from animcore.solvers.face_model import FaceModel, Kind
 from animcore.solvers.face_space import FloatArray
+from animcore.training import selftalk
 from animcore.training.face_data import Clip, Data, Wanted
 from animcore.training.lips import Lips
 from animcore.training.windows import Batch, Windows, stacked
@@ -44,6 +46,7 @@ class FaceConfig:
         batch: examples at once.
         epochs: how often all examples are seen.
         learning_rate: at the beginning.
+        selftalk: weight of what the lips say; 0 for none of it. See `selftalk`.
         seed: of weights, order and dropout.
     """
 
@@ -58,6 +61,7 @@ class FaceConfig:
     batch: int = 16
     epochs: int = 100
     learning_rate: float = 5e-4
+    selftalk: float = 0.0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -151,6 +155,9 @@ def prepared(kind: type[Kind], sizes: Any, config: FaceConfig, data: Data) -> Ki
     mean, spread = _usual(data)
     model.mean.copy_(torch.from_numpy(mean))
     model.spread.copy_(torch.from_numpy(spread))
+    if model.FEELS:
+        felt = np.max([clip.emotions.max(0) for clip in data.clips], 0)
+        model.taught.copy_(torch.from_numpy(np.where(np.array(EMOTIONS) == "neutral", 0.0, felt)))
     return model
 
 
@@ -171,7 +178,7 @@ def windows(config: FaceConfig, data: Data, model: FaceModel, **columns: Callabl
         seed=config.seed,
         ear=model.ear,
         fps=config.fps,
-        columns=columns,
+        columns={"said": selftalk.said, **columns} if config.selftalk else columns,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -11,6 +12,7 @@ from animcore.solvers.faceformer import FaceFormer, Sizes
 from animcore.training.face_data import Data
 from animcore.training.face_stages import FaceConfig, FaceLoss, prepared, windows
 from animcore.training.loop import Batch, Stage
+from animcore.training.selftalk import SelfTalk, taught
 from animcore.training.stages import Job
 
 
@@ -35,10 +37,10 @@ class Follow(Stage):
     Martins, ACL 2019), so that it learns to go on from its own errors in a few steps.
     """
 
-    def __init__(self, model: FaceFormer, epochs: int, rate: float) -> None:
+    def __init__(self, model: FaceFormer, talk: SelfTalk, epochs: int, rate: float) -> None:
         super().__init__()
         self.title, self.epochs, self.rate = "the face", epochs, rate
-        self.model, self.off = model, FaceLoss(model)
+        self.model, self.talk, self.off = model, talk, FaceLoss(model)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """Return how far the frames are off."""
@@ -49,7 +51,8 @@ class Follow(Stage):
             often = torch.rand(len(frames), 1, 1, device=frames.device)
             own = torch.rand(*before.shape[:2], 1, device=frames.device) < often
             before = torch.where(own, self.model(heard, before, style)[:, :-1], before)
-        return self.off(self.model(heard, before, style), frames)
+        found = self.model(heard, before, style)
+        return cast(dict[str, Tensor], self.talk(self.off(found, frames), found, frames, batch))
 
 
 def job(config: Config, data: Data) -> Job:
@@ -60,4 +63,6 @@ def job(config: Config, data: Data) -> Job:
     """
     per_frame = 2 if config.speech and config.fps == 25 else 1
     model = prepared(FaceFormer, Sizes(config.hidden, config.blocks, config.period, per_frame), config, data)
-    return Job(model, [Follow(model, config.epochs, config.learning_rate)], windows(config, data, model))
+    talk = SelfTalk(data.space.width, config.selftalk)
+    stage = Follow(model, talk, config.epochs, config.learning_rate)
+    return Job(taught(model, talk), [stage], windows(config, data, model))

@@ -120,6 +120,7 @@ class Run:
     def _stage(self, number: int, before: int, saved: dict[str, Any] | None, machine: Machine, log: Log | None) -> None:
         """Train one stage, from where a checkpoint left it; `before` epochs of others went before."""
         stage, total = self.stages[number], sum(stage.epochs for stage in self.stages)
+        stage.to(machine.device)  # what it measures with, beside the model
         optimizer: Any = torch.optim.AdamW(stage.parameters(), stage.rate, weight_decay=0.01)
         first = 0
         if saved is not None and saved["stage"] == number:
