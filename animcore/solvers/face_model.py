@@ -45,25 +45,6 @@ class Asked:
     emotions: FloatArray | None = None
 
 
-@dataclass(frozen=True)
-class Graph:
-    """A part of a model that can stand alone, in ONNX for one.
-
-    Attributes:
-        module: what is exported; a clip at a time.
-        inputs: an example of each input, by name.
-        outputs: names of what it gives.
-        dynamic: which axes of an input or an output may have any length, by its name.
-        metadata: what a user of the file must know.
-    """
-
-    module: nn.Module
-    inputs: dict[str, Tensor]
-    outputs: tuple[str, ...]
-    dynamic: dict[str, dict[int, str]]
-    metadata: dict[str, str]
-
-
 class FaceModel(nn.Module):
     """A learned face. Frames inside are in spreads from the mean; what goes in and comes out is not.
 
@@ -115,14 +96,6 @@ class FaceModel(nn.Module):
             generator: all chance comes from it.
         """
         raise NotImplementedError
-
-    def graphs(self) -> dict[str, Graph]:
-        """Return the parts that a face can be made of without PyTorch, by the names of their files.
-
-        Raises:
-            InputError: where the model's form does not allow it.
-        """
-        raise InputError(f"{self.MODEL_TYPE} has no form that ONNX could hold; use it with PyTorch.")
 
     def normal(self, frames: Tensor) -> Tensor:
         """Frames (..., W) in spreads from the mean."""

@@ -19,7 +19,7 @@ from animcore.errors import InputError
 from animcore.solvers import face_encoder, face_published
 from animcore.solvers.face_decoder import BiasedDecoder, Past
 from animcore.solvers.face_encoder import Ear
-from animcore.solvers.face_model import Asked, FaceModel, Graph, restored
+from animcore.solvers.face_model import Asked, FaceModel, restored
 from animcore.solvers.face_space import Space
 
 HEADS = 4
@@ -40,6 +40,25 @@ class Sizes:
     blocks: int = 1
     period: int = 30
     per_frame: int = 1
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A part of the model that can stand alone, in ONNX for one.
+
+    Attributes:
+        module: what is exported; a clip at a time.
+        inputs: an example of each input, by name.
+        outputs: names of what it gives.
+        dynamic: which axes of an input or an output may have any length, by its name.
+        metadata: what a user of the file must know.
+    """
+
+    module: nn.Module
+    inputs: dict[str, Tensor]
+    outputs: tuple[str, ...]
+    dynamic: dict[str, dict[int, str]]
+    metadata: dict[str, str]
 
 
 class FaceFormer(FaceModel):

@@ -65,11 +65,12 @@ def register_export(commands: Any) -> None:
     """Add the command that writes a trained face as ONNX."""
     parser = commands.add_parser(
         "export-face",
-        help="write a trained emote or flow as ONNX",
-        description="Write a face that `animcore train emote` or `animcore train flow` made as ONNX, and check it.",
+        help="write a trained emote, flow or faceformer as ONNX",
+        description="Write a face that `animcore train` made as ONNX, and check it: emote and flow as a file, "
+        "faceformer as a folder of two, of which one is run for each frame. Other faces have no such form.",
     )
     parser.add_argument("face", type=Path, metavar="DIR", help="the folder OUT/model of the run")
-    parser.add_argument("onnx", type=Path, metavar="FILE", help="to write")
+    parser.add_argument("onnx", type=Path, metavar="OUT", help="file, or of faceformer folder, to write")
     parser.set_defaults(command=export)
 
 
@@ -82,8 +83,12 @@ def export(options: argparse.Namespace) -> int:
     from animcore.solvers import faces
 
     model = faces.load(options.face).model
-    from animcore.training import face_export
+    from animcore.solvers.faceformer import FaceFormer
+    from animcore.training import face_export, face_steps
 
+    if isinstance(model, FaceFormer):
+        print(f"written: {', '.join(map(str, face_steps.write(model, options.onnx)))}")
+        return 0
     worst = face_export.write(model, options.onnx)
     print(f"written: {options.onnx} (within {worst:.1g} spreads of PyTorch)")
     return 0

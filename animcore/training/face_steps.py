@@ -1,10 +1,9 @@
-"""Learned faces as ONNX, checked against PyTorch."""
+"""FaceFormer as two ONNX graphs, checked against PyTorch: what is fed back cannot be one."""
 
 from __future__ import annotations
 
 import warnings
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -12,28 +11,29 @@ import torch
 
 from animcore.atomic import whole_file
 from animcore.errors import InputError
-from animcore.solvers.face_model import Graph
+from animcore.solvers.faceformer import FaceFormer, Graph
 
 TOLERANCE = 1e-3  # of the largest number that a graph gives
 
 
-def write(model: Any, folder: Path) -> list[Path]:
-    """Write the graphs of a model into a folder and return their files.
+def write(model: FaceFormer, folder: Path) -> list[Path]:
+    """Write `listen.onnx` and `step.onnx` into a folder, which is made, and return them.
 
-    Args:
-        model: a `FaceModel`; others have no graphs.
-        folder: where they go.
+    `listen` takes the sound as the ear hears it and who speaks, and gives what is heard at each frame, and the style;
+    `step` gives one frame more. Whoever runs them tells the style before the first frame, and feeds `next_told` and
+    `next_past` back.
 
     Raises:
-        InputError: where the model's form does not allow it, or the package onnx is missing.
+        InputError: where it hears with a speech model, the package onnx is missing, or the folder cannot be written.
     """
-    if not hasattr(model, "graphs"):
-        raise InputError("Faces alone are exported to ONNX; gestures and encoders are not.")
     try:
         import onnx
     except ImportError as error:
         raise InputError("Exporting needs the package onnx: pip install onnx.") from error
-    model.cpu().eval()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"The folder {folder} cannot be made ({error.strerror}); choose another.") from error
     written = []
     for name, graph in model.graphs().items():
         graph.module.eval()  # else the exporter would leave the model's dropout on
