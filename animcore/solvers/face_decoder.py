@@ -77,9 +77,9 @@ class BiasedDecoder(nn.Module):
             past: of the frames before it.
         """
         index = past.keys[0].shape[2] if past.keys else 0
-        x = (frame + self.positions[index % self.period])[:, None]
-        back = torch.arange(index, -1, -1, device=frame.device) // self.period
-        bias = -self.slopes[:, None, None] * back
+        every = torch.arange(index + 1, device=frame.device)
+        x = (frame + self.positions[every[-1:] % self.period])[:, None]
+        bias = -self.slopes[:, None, None] * torch.div(index - every, self.period, rounding_mode="floor")
         for number, layer in enumerate(self.layers):
             x = self._layer(cast(Any, layer), number, x, heard, bias, past)
         return x[:, 0]

@@ -10,14 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from animcore.audio import RATE
 from animcore.errors import InputError
 from animcore.solvers import face_encoder, face_published
 from animcore.solvers.face_decoder import BiasedDecoder, Past
 from animcore.solvers.face_encoder import Ear
-from animcore.solvers.face_model import Asked, FaceModel, restored
+from animcore.solvers.face_model import Asked, FaceModel, Graph, restored
 from animcore.solvers.face_space import Space
 
 HEADS = 4
@@ -77,6 +79,34 @@ class FaceFormer(FaceModel):
         told = torch.cat([style[:, None], self.vertice_map(before) + style[:, None]], 1)
         return cast(Tensor, self.vertice_map_r(self.transformer_decoder(told, heard)))
 
+    def graphs(self) -> dict[str, Graph]:
+        """Return what hears a piece, and what makes one frame more: whoever runs them feeds each frame back.
+
+        Raises:
+            InputError: where it hears with a speech model, which has exporters of its own.
+        """
+        if isinstance(self.ear, face_encoder.SpeechEar):
+            raise InputError("A face that hears with a speech model is not exported to ONNX; train one with mel.")
+        size, heads, wide = self.sizes, HEADS, self.sizes.hidden // HEADS
+        sound = torch.from_numpy(self.ear.raw(np.zeros(2 * RATE, np.float32)))[None]
+        listen = Graph(
+            _Listen(self),
+            {"sound": sound, "speaker": torch.tensor([0])},
+            ("heard", "style"),
+            {"sound": {1: "rows"}, "heard": {1: "states"}},
+            self.facts(),
+        )
+        past = torch.zeros(size.blocks, 2, heads, 3, wide)
+        heard = torch.zeros(1, size.per_frame, size.hidden)
+        step = Graph(
+            _Step(self),
+            {"told": torch.zeros(1, size.hidden), "heard": heard, "style": torch.zeros(1, size.hidden), "past": past},
+            ("frame", "next_told", "next_past"),
+            {"past": {3: "frames"}, "next_past": {3: "frames_and_one"}},
+            self.facts(),
+        )
+        return {"listen.onnx": listen, "step.onnx": step}
+
     def piece(self, sound: Tensor, count: int, asked: Asked, generator: torch.Generator) -> Tensor:
         """See `FaceModel`; there is no chance in it."""
         heard = self.listen(sound, count)
@@ -87,6 +117,35 @@ class FaceFormer(FaceModel):
             frames.append(self.vertice_map_r(self.transformer_decoder.step(told, now, past)))
             told = self.vertice_map(frames[-1]) + style
         return torch.cat(frames)
+
+
+class _Listen(nn.Module):
+    """Sound and speaker -> what is heard at each frame, and the style, which is told before the first frame."""
+
+    def __init__(self, model: FaceFormer) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, sound: Tensor, speaker: Tensor) -> tuple[Tensor, Tensor]:
+        """See the class."""
+        model = self.model
+        return model.listen(sound, sound.shape[1] * model.space.fps // model.ear.rate), model.style(speaker)
+
+
+class _Step(nn.Module):
+    """One frame: (1, W), what is told next, and the past (blocks, keys and values, heads, frames, width) with it."""
+
+    def __init__(self, model: FaceFormer) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, told: Tensor, heard: Tensor, style: Tensor, past: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """See the class."""
+        model = self.model
+        layers = Past([part[:1] for part in past], [part[1:] for part in past])
+        frame = model.vertice_map_r(model.transformer_decoder.step(told, heard, layers))
+        both = [torch.cat(pair) for pair in zip(layers.keys, layers.values, strict=True)]
+        return frame * model.spread + model.mean, model.vertice_map(frame) + style, torch.stack(both)
 
 
 def load(folder: Path, values: dict[str, Any]) -> FaceFormer:
