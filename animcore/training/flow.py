@@ -31,14 +31,14 @@ class Config(FaceConfig):
 
     Attributes:
         steps: of the flow when it performs, 1 to 8, each of two looks at the field.
-        chance: per cent of the noise that a take begins with, 1 to 100.
+        chance: per cent of what the flow adds to the guess, 1 to 100.
     """
 
     speech: str = VOICE
     hidden: int = 192
     selftalk: float = 0.02
     steps: int = 2
-    chance: int = 60
+    chance: int = 30
 
     def __post_init__(self) -> None:
         """Check what is special here.
