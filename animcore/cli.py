@@ -24,6 +24,7 @@ from animcore.judge.gesture_command import register as register_judge_body
 from animcore.names import EMOTIONS, REGIONS, STYLES, VARIANTS
 from animcore.rates import exact_rate
 from animcore.training.command import register as register_train
+from animcore.training.command import register_export as register_export_face
 
 _EXAMPLES = """examples:
   animcore generate line.wav --out takes
@@ -126,6 +127,7 @@ def _parser() -> argparse.ArgumentParser:
     register_judge(commands)
     register_judge_body(commands)
     register_train(commands)
+    register_export_face(commands)
 
     inspect = commands.add_parser("inspect", help="say what is to be known about a recording")
     inspect.add_argument("file", nargs="+", type=Path)

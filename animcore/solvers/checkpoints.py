@@ -172,6 +172,12 @@ def library() -> Any:
     return safetensors
 
 
+def memory_ran_out(error: BaseException) -> bool:
+    """Whether an error of PyTorch or Python says that there is no more memory."""
+    words = ("out of memory", "can't allocate memory", "not enough memory")
+    return isinstance(error, MemoryError) or any(said in str(error) for said in words)
+
+
 def _few(names: list[str]) -> str:
     rest = len(names) - _NAMED
     return ", ".join(names[:_NAMED]) + (f" and {rest} more" if rest > 0 else "")

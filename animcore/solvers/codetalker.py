@@ -20,7 +20,7 @@ from animcore.errors import InputError
 from animcore.solvers import face_encoder, face_published
 from animcore.solvers.face_decoder import BiasedDecoder, Past
 from animcore.solvers.face_encoder import Ear
-from animcore.solvers.face_model import Asked, FaceModel, Graph, restored
+from animcore.solvers.face_model import Asked, FaceModel, restored
 from animcore.solvers.face_space import Space
 
 HEADS = 4
@@ -275,14 +275,6 @@ class CodeTalker(FaceModel):
         told = torch.cat([style, self.vertice_map(before) + style], 1)
         features = self.feat_map(self.transformer_decoder(told, heard))
         return self.autoencoder.decoder(self.autoencoder.quantize(features)[0]), features
-
-    def graphs(self) -> dict[str, Graph]:
-        """Refuse: at each frame the autoencoder sees all frames of the piece anew.
-
-        Raises:
-            InputError: always.
-        """
-        raise InputError("CodeTalker decodes the whole piece anew for each frame, which is no graph for ONNX.")
 
     def piece(self, sound: Tensor, count: int, asked: Asked, generator: torch.Generator) -> Tensor:
         """See `FaceModel`; there is no chance in it."""

@@ -19,7 +19,7 @@ from torch.nn import functional
 from animcore.errors import InputError
 from animcore.names import EMOTIONS
 from animcore.solvers.face_encoder import Ear
-from animcore.solvers.face_model import Asked, FaceModel, Graph, restored
+from animcore.solvers.face_model import Asked, FaceModel, restored
 from animcore.solvers.face_space import Space
 
 FOLD = 8  # frames that share a latent
@@ -153,10 +153,6 @@ class Emote(FaceModel):
             emotions: (B, T, 8), 0 where none is asked for.
         """
         return self.prior.decoded(self.talk(states, speaker, emotions))
-
-    def graphs(self) -> dict[str, Graph]:
-        """Return the whole face; the frames, which the emotions tell, must be a multiple of 8."""
-        return {"face.onnx": self.at_once(STATES, 8 * FOLD)}
 
     def piece(self, sound: Tensor, count: int, asked: Asked, generator: torch.Generator) -> Tensor:
         """See `FaceModel`; there is no chance in it."""

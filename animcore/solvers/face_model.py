@@ -45,45 +45,6 @@ class Asked:
     emotions: FloatArray | None = None
 
 
-@dataclass(frozen=True)
-class Graph:
-    """A part of a model that can stand alone, in ONNX for one.
-
-    Attributes:
-        module: what is exported; a clip at a time.
-        inputs: an example of each input, by name.
-        outputs: names of what it gives.
-        dynamic: which axes of an input or an output may have any length, by its name.
-        metadata: what a user of the file must know.
-    """
-
-    module: nn.Module
-    inputs: dict[str, Tensor]
-    outputs: tuple[str, ...]
-    dynamic: dict[str, dict[int, str]]
-    metadata: dict[str, str]
-
-
-class Whole(nn.Module):
-    """Ear, network and the way back to the data's own numbers, of a model that makes all frames at once."""
-
-    def __init__(self, model: FaceModel, states: int) -> None:
-        """Build.
-
-        Args:
-            model: called with states of its ear, speakers, emotions and what else there is.
-            states: of the ear to each frame.
-        """
-        super().__init__()
-        self.model, self.states = model, states
-
-    def forward(self, sound: Tensor, speaker: Tensor, emotions: Tensor, *more: Tensor) -> tuple[Tensor]:
-        """Sound (1, M, D) or (1, N), (1,), (1, T, 8) -> (1, T, W)."""
-        model = self.model
-        heard = model.ear(sound, self.states * emotions.shape[1])
-        return (model(heard, speaker, emotions, *more) * model.spread + model.mean,)
-
-
 class FaceModel(nn.Module):
     """A learned face. Frames inside are in spreads from the mean; what goes in and comes out is not.
 
@@ -135,48 +96,6 @@ class FaceModel(nn.Module):
             generator: all chance comes from it.
         """
         raise NotImplementedError
-
-    def facts(self) -> dict[str, str]:
-        """Return what a user of a graph must know."""
-        return {
-            "fps": str(self.space.fps),
-            "rate": str(self.ear.rate),
-            "ear": str(self.ear.values()["kind"]),
-            "loudness": str(face_encoder.LEVEL),
-            "space": self.space.kind,
-            "speakers": ",".join(self.speakers),
-        }
-
-    def graphs(self) -> dict[str, Graph]:
-        """Return the parts that a face can be made of without PyTorch, by the names of their files.
-
-        Raises:
-            InputError: where the model's form does not allow it.
-        """
-        raise InputError(f"{self.MODEL_TYPE} has no form that ONNX could hold; use it with PyTorch.")
-
-    def at_once(self, states: int, frames: int, **more: Tensor) -> Graph:
-        """Return the graph of a model that makes all frames at once.
-
-        Args:
-            states: of the ear to each frame.
-            frames: of the example.
-            more: further inputs, a frame a row.
-
-        Raises:
-            InputError: where it hears with a speech model, which has exporters of its own.
-        """
-        if isinstance(self.ear, face_encoder.SpeechEar):
-            raise InputError("A face that hears with a speech model is not exported to ONNX; train one with mel.")
-        sound = torch.from_numpy(self.ear.raw(np.zeros(frames * RATE // self.space.fps, np.float32)))[None]
-        emotions = torch.zeros(1, frames, len(EMOTIONS))
-        return Graph(
-            Whole(self, states),
-            {"sound": sound, "speaker": torch.tensor([0]), "emotions": emotions, **more},
-            ("frames",),
-            {"sound": {1: "rows"}} | {name: {1: "frames"} for name in ("emotions", *more, "frames")},
-            self.facts() | {"emotions": ",".join(EMOTIONS)},
-        )
 
     def normal(self, frames: Tensor) -> Tensor:
         """Frames (..., W) in spreads from the mean."""

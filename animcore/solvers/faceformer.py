@@ -19,7 +19,7 @@ from animcore.errors import InputError
 from animcore.solvers import face_encoder, face_published
 from animcore.solvers.face_decoder import BiasedDecoder, Past
 from animcore.solvers.face_encoder import Ear
-from animcore.solvers.face_model import Asked, FaceModel, Graph, restored
+from animcore.solvers.face_model import Asked, FaceModel, restored
 from animcore.solvers.face_space import Space
 
 HEADS = 4
@@ -40,6 +40,25 @@ class Sizes:
     blocks: int = 1
     period: int = 30
     per_frame: int = 1
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A part of the model that can stand alone, in ONNX for one.
+
+    Attributes:
+        module: what is exported; a clip at a time.
+        inputs: an example of each input, by name.
+        outputs: names of what it gives.
+        dynamic: which axes of an input or an output may have any length, by its name.
+        metadata: what a user of the file must know.
+    """
+
+    module: nn.Module
+    inputs: dict[str, Tensor]
+    outputs: tuple[str, ...]
+    dynamic: dict[str, dict[int, str]]
+    metadata: dict[str, str]
 
 
 class FaceFormer(FaceModel):
@@ -88,13 +107,21 @@ class FaceFormer(FaceModel):
         if isinstance(self.ear, face_encoder.SpeechEar):
             raise InputError("A face that hears with a speech model is not exported to ONNX; train one with mel.")
         size, heads, wide = self.sizes, HEADS, self.sizes.hidden // HEADS
+        facts = {
+            "fps": str(self.space.fps),
+            "rate": str(self.ear.rate),
+            "ear": str(self.ear.values()["kind"]),
+            "loudness": str(face_encoder.LEVEL),
+            "space": self.space.kind,
+            "speakers": ",".join(self.speakers),
+        }
         sound = torch.from_numpy(self.ear.raw(np.zeros(2 * RATE, np.float32)))[None]
         listen = Graph(
             _Listen(self),
             {"sound": sound, "speaker": torch.tensor([0])},
             ("heard", "style"),
             {"sound": {1: "rows"}, "heard": {1: "states"}},
-            self.facts(),
+            facts,
         )
         past = torch.zeros(size.blocks, 2, heads, 3, wide)
         heard = torch.zeros(1, size.per_frame, size.hidden)
@@ -103,7 +130,7 @@ class FaceFormer(FaceModel):
             {"told": torch.zeros(1, size.hidden), "heard": heard, "style": torch.zeros(1, size.hidden), "past": past},
             ("frame", "next_told", "next_past"),
             {"past": {3: "frames"}, "next_past": {3: "frames_and_one"}},
-            self.facts(),
+            facts,
         )
         return {"listen.onnx": listen, "step.onnx": step}
 

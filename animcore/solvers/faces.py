@@ -28,7 +28,7 @@ from animcore.solvers.face_space import JAW, Space, Topology
 from animcore.speech import prosody
 
 if TYPE_CHECKING:
-    from animcore.solvers.face_model import FaceModel
+    from animcore.solvers.face_model import Asked, FaceModel
 
 FloatArray = NDArray[np.float32]
 LOG = logging.getLogger(__name__)
@@ -98,7 +98,7 @@ class Face:
             direction.seed,
             feelings(direction, count, space.fps),
         )
-        frames = self.model.predict(clip.samples, asked, part(progress, 0.0, 1.0 - _LISTENING))
+        frames = self._frames(clip, asked, part(progress, 0.0, 1.0 - _LISTENING))
         weights, residual = to_arkit(space, frames, self.model.topology, self.flame)
         if residual is not None:
             LOG.info(
@@ -111,6 +111,20 @@ class Face:
         strength = direction.strength("tongue") * direction.intensity
         moved = _resampled(tongue.move(heard.probabilities, heard.fps, strength), heard.fps, space.fps, count)
         return articulation.as_motion(clip, rate, weights, moved)
+
+    def _frames(self, clip: AudioClip, asked: Asked, progress: Progress) -> FloatArray:
+        """What the model does, (T, W)."""
+        from animcore.solvers.checkpoints import memory_ran_out
+
+        try:
+            return self.model.predict(clip.samples, asked, progress)
+        except (MemoryError, RuntimeError) as error:
+            if memory_ran_out(error):
+                raise InputError(
+                    f"Memory ran out while the learned face spoke {clip.name}; close other programs, or use a smaller "
+                    "model."
+                ) from error
+            raise
 
 
 def load(folder: Path, flame: Path | None = None) -> Face:

@@ -25,7 +25,7 @@ from animcore.audio import RATE
 from animcore.names import EMOTIONS
 from animcore.progress import Progress, silent
 from animcore.solvers.face_encoder import Ear
-from animcore.solvers.face_model import Asked, FaceModel, Graph, restored
+from animcore.solvers.face_model import Asked, FaceModel, restored
 from animcore.solvers.face_space import FloatArray, Space
 
 MOST_STEPS = 8
@@ -131,17 +131,17 @@ class Flow(FaceModel):
             x = block(x, clock)
         return cast(Tensor, self.out(x))
 
-    def forward(self, states: Tensor, speaker: Tensor, emotions: Tensor, noise: Tensor) -> Tensor:
+    def forward(self, states: Tensor, speaker: Tensor, emotions: Tensor, white: Tensor) -> Tensor:
         """Return (B, T, W) frames in spreads from the mean.
 
         Args:
             states: (B, 2 T, ear.width) of the ear.
             speaker: (B,).
             emotions: (B, T, 8), 0 where none is asked for.
-            noise: (B, T, W) of spread 1, as `smooth` makes it; 0 gives the middle of all takes.
+            white: (B, T + 12, W) noise of spread 1.
         """
         told = self.listen(states, speaker, emotions)
-        state = noise
+        state = smooth(white)
         length = 1 / self.sizes.steps
         for step in range(self.sizes.steps):
             # from the middle of the step: going on as at its beginning would leave takes that are too much alike
@@ -154,10 +154,6 @@ class Flow(FaceModel):
     def reach(self) -> int:
         """How many frames of what is heard, to each side, a frame depends on."""
         return 1 + _HALF * (sum(EAR) + 2 * self.sizes.steps * sum(FIELD))
-
-    def graphs(self) -> dict[str, Graph]:
-        """Return the whole face; `noise` is as `smooth` makes it, or 0."""
-        return {"face.onnx": self.at_once(STATES, 64, noise=torch.zeros(1, 64, self.space.width))}
 
     def piece(self, sound: Tensor, count: int, asked: Asked, generator: torch.Generator) -> Tensor:
         """See `FaceModel`."""
@@ -198,7 +194,7 @@ class Flow(FaceModel):
         if asked.emotions is not None:
             emotions[0] = torch.from_numpy(asked.emotions).to(sound.device)
         speaker = torch.tensor([asked.speaker], device=sound.device)
-        return cast(Tensor, self(self.ear(sound, STATES * count), speaker, emotions, smooth(white))[0])
+        return cast(Tensor, self(self.ear(sound, STATES * count), speaker, emotions, white)[0])
 
 
 def _cut(values: FloatArray, first: int, count: int) -> FloatArray:

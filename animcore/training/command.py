@@ -57,9 +57,41 @@ def register(commands: Any) -> None:
         "--config", type=Path, metavar="FILE", help="TOML file of settings (default: the paper's sizes)"
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the run; made if missing")
-    parser.add_argument("--onnx", action="store_true", help="also write a face as ONNX, where its form allows")
     parser.add_argument("--threads", type=int, help="of the CPU (default: all)")
     parser.set_defaults(command=run)
+
+
+def register_export(commands: Any) -> None:
+    """Add the command that writes a trained face as ONNX."""
+    parser = commands.add_parser(
+        "export-face",
+        help="write a trained emote, flow or faceformer as ONNX",
+        description="Write a face that `animcore train` made as ONNX, and check it: emote and flow as a file, "
+        "faceformer as a folder of two, of which one is run for each frame. Other faces have no such form.",
+    )
+    parser.add_argument("face", type=Path, metavar="DIR", help="the folder OUT/model of the run")
+    parser.add_argument("onnx", type=Path, metavar="OUT", help="file, or of faceformer folder, to write")
+    parser.set_defaults(command=export)
+
+
+def export(options: argparse.Namespace) -> int:
+    """Write a trained face as ONNX, and say how far the file is from PyTorch.
+
+    Raises:
+        InputError: without PyTorch or onnx, where the folder holds no face, or one that has no such form.
+    """
+    from animcore.solvers import faces
+
+    model = faces.load(options.face).model
+    from animcore.solvers.faceformer import FaceFormer
+    from animcore.training import face_export, face_steps
+
+    if isinstance(model, FaceFormer):
+        print(f"written: {', '.join(map(str, face_steps.write(model, options.onnx)))}")
+        return 0
+    worst = face_export.write(model, options.onnx)
+    print(f"written: {options.onnx} (within {worst:.1g} spreads of PyTorch)")
+    return 0
 
 
 def run(options: argparse.Namespace) -> int:
@@ -94,10 +126,6 @@ def run(options: argparse.Namespace) -> int:
         loop.Run(job.model, job.stages, job.windows, options.out, facts, config.seed, progress).train()
     job.model.save(options.out / MODEL, list(data.speakers))
     print(f"written: {options.out / MODEL}")
-    if options.onnx:
-        from animcore.training import face_export
-
-        print(f"written: {', '.join(map(str, face_export.write(job.model, options.out / MODEL)))}")
     return 0
 
 

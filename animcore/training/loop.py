@@ -95,7 +95,7 @@ class Run:
         try:
             self._train()
         except (MemoryError, RuntimeError) as error:
-            if isinstance(error, MemoryError) or "out of memory" in str(error) or "can't allocate memory" in str(error):
+            if checkpoints.memory_ran_out(error):
                 raise InputError(
                     "Memory ran out; lower `batch` in the configuration and start the same command again: it goes on "
                     "from the last whole epoch."

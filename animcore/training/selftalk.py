@@ -19,7 +19,7 @@ from torch.func import functional_call
 from torch.nn import functional
 
 from animcore.solvers.face_encoder import PhonemeEar
-from animcore.solvers.face_model import FaceModel, Graph
+from animcore.solvers.face_model import FaceModel
 from animcore.solvers.face_space import FloatArray
 from animcore.speech.pronunciation import PHONEMES
 from animcore.training.face_data import Clip
@@ -107,14 +107,6 @@ class Taught(nn.Module):
             InputError: where it cannot be written.
         """
         self.model.save(folder, speakers)
-
-    def graphs(self) -> dict[str, Graph]:
-        """Return those of the model.
-
-        Raises:
-            InputError: where its form does not allow it.
-        """
-        return self.model.graphs()
 
 
 def taught(model: FaceModel, *teachers: nn.Module) -> nn.Module:

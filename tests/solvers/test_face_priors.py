@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("safetensors")
 torch = pytest.importorskip("torch", reason="learned faces need the extra animcore[train]")
 
-from animcore import audio  # noqa: E402 (torch first)
+from animcore import audio, cli  # noqa: E402 (torch first)
 from animcore.direction import Direction, EmotionSpan  # noqa: E402
 from animcore.errors import Cancelled, InputError  # noqa: E402
 from animcore.names import EMOTIONS  # noqa: E402
@@ -103,8 +103,8 @@ def test_a_flow_draws_faces_as_wide_as_they_are(monkeypatch, steps, within):
 
     monkeypatch.setattr(model, "velocity", best)
     with torch.inference_mode():
-        noise = flow.smooth(torch.randn(1, flow.noise_frames(400), 52))
-        frames = model(torch.zeros(1, 800, 2), torch.tensor([0]), torch.zeros(1, 400, 8), noise)
+        white = torch.randn(1, flow.noise_frames(400), 52)
+        frames = model(torch.zeros(1, 800, 2), torch.tensor([0]), torch.zeros(1, 400, 8), white)
         left = frames[0] - model.guess(model.listen(torch.zeros(1, 800, 2), torch.tensor([0]), torch.zeros(1, 400, 8)))
     assert float(left.std()) == pytest.approx(0.4, rel=within)
 
@@ -145,11 +145,11 @@ def test_a_flow_made_in_pieces_is_as_made_at_once(monkeypatch, seconds):
 def test_no_frame_of_a_flow_depends_on_more_than_its_reach():
     model = small("flow", ear=Sound())
     count, at = 2 * model.reach + 41, model.reach + 20
-    sound, noise = torch.zeros(1, 2 * count, 2), torch.zeros(1, count, 52)
+    sound, white = torch.zeros(1, 2 * count, 2), torch.zeros(1, flow.noise_frames(count), 52)
     louder = sound.clone()
     louder[:, 2 * at] = 5.0
     with torch.no_grad():
-        told = [torch.tensor([0]), torch.zeros(1, count, 8), noise]
+        told = [torch.tensor([0]), torch.zeros(1, count, 8), white]
         change = (model(louder, *told) - model(sound, *told)).abs().amax((0, 2))
     moved = (change > 0).nonzero().flatten()
     assert at - model.reach <= moved.min() < at < moved.max() <= at + model.reach
@@ -262,33 +262,32 @@ def test_the_voice_ear_hears_phonemes_and_how_they_sound(spoken_line):
 
 
 @pytest.mark.parametrize("kind", ["emote", "flow"])
-def test_as_onnx_it_is_the_same_face(tmp_path, kind):
+def test_as_onnx_it_is_the_same_face(tmp_path, kind, capsys):
     pytest.importorskip("onnx")
     onnxruntime = pytest.importorskip("onnxruntime")
-    from animcore.training import face_export
-
     model = small(kind)
-    assert face_export.write(model, tmp_path) == [tmp_path / "face.onnx"]
+    model.save(tmp_path / "model")
+    assert cli.main(["export-face", str(tmp_path / "model"), str(tmp_path / "face.onnx")]) == 0
+    assert "of PyTorch" in capsys.readouterr().out
     session = onnxruntime.InferenceSession(str(tmp_path / "face.onnx"), providers=["CPUExecutionProvider"])
     facts = session.get_modelmeta().custom_metadata_map
-    assert (facts["ear"], facts["fps"], facts["space"]) == ("mel", "30", "arkit")
-    assert facts["emotions"].split(",") == list(EMOTIONS)
+    assert json.loads(facts["names"])[0] == "eyeBlinkLeft"
+    assert json.loads(facts["ear"])["kind"] == "mel"
     count = 56  # neither of the lengths that it was made and checked with
     sound = model.ear.raw(voice(count / 30))
     given = {"sound": sound[None], "speaker": np.array([1]), "emotions": np.zeros((1, count, 8), np.float32)}
+    generator = torch.Generator().manual_seed(0)
     if kind == "flow":
-        white = torch.randn(1, flow.noise_frames(count), 52, generator=torch.Generator().manual_seed(0))
-        given["noise"] = flow.smooth(white).numpy()
+        given["white"] = torch.randn(1, flow.noise_frames(count), 52, generator=generator).numpy()
     with torch.inference_mode():
         wanted = model.piece(torch.from_numpy(sound)[None], count, Asked(1), torch.Generator().manual_seed(0))
     (found,) = session.run(None, given)
     assert found[0] == pytest.approx(wanted.numpy(), abs=1e-3)
 
 
-def test_what_takes_noise_off_in_a_loop_has_no_onnx(tmp_path):
+def test_what_makes_frames_in_a_loop_has_no_onnx(tmp_path, capsys):
     pytest.importorskip("onnx")
-    from animcore.training import face_export
-
-    with pytest.raises(InputError, match="animcore_facediffuser has no form that ONNX could hold"):
-        face_export.write(small("facediffuser"), tmp_path)
-    assert not list(tmp_path.iterdir())
+    small("facediffuser").save(tmp_path / "model")
+    assert cli.main(["export-face", str(tmp_path / "model"), str(tmp_path / "face.onnx")]) == 1
+    assert "animcore_facediffuser makes its frames in a loop" in capsys.readouterr().err
+    assert not (tmp_path / "face.onnx").exists()

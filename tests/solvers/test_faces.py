@@ -485,6 +485,18 @@ def test_a_silent_clip_gives_a_still_face(face, sound):
     assert not motion.tongue.any()
 
 
+@pytest.mark.parametrize(
+    "error", [MemoryError(), RuntimeError("[enforce fail] DefaultCPUAllocator: not enough memory")]
+)
+def test_running_out_of_memory_is_a_clear_sentence(face, spoken_line, monkeypatch, error):
+    def full(*_arguments):
+        raise error
+
+    monkeypatch.setattr(face.model, "piece", full)
+    with pytest.raises(InputError, match=r"Memory ran out while the learned face spoke line\.flac"):
+        face.solve(audio.load(spoken_line), Direction())
+
+
 def test_generate_uses_a_learned_face(face, spoken_line, tmp_path, capsys):
     face.model.save(tmp_path / "face")
     assert (

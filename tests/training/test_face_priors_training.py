@@ -307,9 +307,9 @@ def test_a_flow_learns_that_there_are_two_ways():
         optimizer.step()
     model.eval()
     with torch.inference_mode():
-        noise = flow_solver.noise_like(torch.zeros(64, 12, 4))
+        white = torch.randn(64, flow_solver.noise_frames(12), 4)
         states = torch.zeros(64, 24, 1)
-        drawn = model(states, torch.zeros(64, dtype=torch.long), torch.zeros(64, 12, 8), noise)
+        drawn = model(states, torch.zeros(64, dtype=torch.long), torch.zeros(64, 12, 8), white)
         guess = model.guess(model.listen(states[:1], torch.zeros(1, dtype=torch.long), torch.zeros(1, 12, 8)))
     middle = drawn[:, 3:9, 0]
     assert guess.abs().max() < 0.4

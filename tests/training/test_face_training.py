@@ -435,7 +435,7 @@ def test_an_exported_faceformer_speaks_without_pytorch(speech, tmp_path, noise):
     from animcore.solvers.face_model import Asked
     from animcore.solvers.face_space import Space
     from animcore.solvers.faceformer import FaceFormer, Sizes
-    from animcore.training import face_export
+    from animcore.training import face_steps
 
     torch.manual_seed(0)
     ear = face_encoder.wanted(speech, 8, 1)
@@ -444,7 +444,7 @@ def test_an_exported_faceformer_speaks_without_pytorch(speech, tmp_path, noise):
         for parameter in model.parameters():
             parameter.add_(torch.randn_like(parameter) * 0.1)
         model.mean.fill_(0.2)
-    listen, step = (onnxruntime.InferenceSession(str(path)) for path in face_export.write(model, tmp_path))
+    listen, step = (onnxruntime.InferenceSession(str(path)) for path in face_steps.write(model, tmp_path))
     assert listen.get_modelmeta().custom_metadata_map["speakers"] == "calm,lively"
     samples = noise[:RATE]
     sound = model.ear.raw(samples)[: model.ear.rate]
@@ -459,10 +459,12 @@ def test_an_exported_faceformer_speaks_without_pytorch(speech, tmp_path, noise):
     assert np.stack(frames) == pytest.approx((wanted * model.spread + model.mean).numpy(), abs=1e-4)
 
 
-def test_what_cannot_be_exported_says_why(folder, tmp_path, capsys):
-    (tmp_path / "config.toml").write_text(TINY["codetalker"])
-    options = ["--config", str(tmp_path / "config.toml"), "--out", str(tmp_path / "run"), "--onnx"]
+def test_faces_are_exported_on_the_command_line_where_they_can_be(folder, tmp_path, capsys):
     pytest.importorskip("onnx")
-    assert cli.main(["train", "codetalker", "--data", str(folder), *options]) == 1
-    assert "CodeTalker decodes the whole piece anew for each frame" in capsys.readouterr().err
-    assert (tmp_path / "run" / "model" / "model.safetensors").exists()
+    for solver, code in (("faceformer", 0), ("codetalker", 1)):
+        (tmp_path / solver).mkdir()
+        assert train(solver, tmp_path / solver, folder) == 0
+        model, out = tmp_path / solver / "run" / "model", tmp_path / solver / "onnx"
+        assert cli.main(["export-face", str(model), str(out)]) == code
+    assert "makes its frames in a loop and has no ONNX form" in capsys.readouterr().err
+    assert sorted(path.name for path in (tmp_path / "faceformer" / "onnx").iterdir()) == ["listen.onnx", "step.onnx"]
