@@ -12,7 +12,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, TextIO
@@ -35,6 +35,7 @@ class Service:
         self._job: threading.Thread | None = None
         self._job_id = ""  # of the job under way; empty where there is none
         self._cancel = threading.Event()
+        self._stop = threading.Event()
 
     def run(self, requests: TextIO) -> None:
         """Answer until `requests` ends."""
@@ -61,9 +62,9 @@ class Service:
         except (ValueError, KeyError, TypeError) as error:
             self._say(_failure("", InputError(f"The engine got a message that it cannot read ({error!r}).")))
             return
-        if wish == "cancel":
+        if wish in ("cancel", "stop"):
             if number == self._job_id:
-                self._cancel.set()
+                (self._cancel if wish == "cancel" else self._stop).set()
             return
         work = WORK.get(wish)
         if work is None:
@@ -75,24 +76,53 @@ class Service:
             self._say(_failure(number, busy))
         else:
             self._cancel.clear()
+            self._stop.clear()
             self._job_id = number
             self._job = threading.Thread(target=self._do, args=(number, work, request), daemon=True)
             self._job.start()
 
     def _do(self, number: str, work: Work, request: dict[str, Any]) -> None:
-        def progress(fraction: float, stage: str) -> None:
-            if self._cancel.is_set():
-                raise Cancelled
-            self._say({"id": number, "event": "progress", "fraction": round(fraction, 4), "stage": stage})
-
         try:
-            ending = {"id": number, "event": "done", **work(request, progress)}
+            ending = {"id": number, "event": "done", **work(request, Wire(number, self._say, self._cancel, self._stop))}
         except Cancelled:
             ending = {"id": number, "event": "cancelled"}
         except Exception as error:
             ending = _failure(number, error)
         self._job_id = ""  # before the parent hears of the end and asks for more
         self._say(ending)
+
+
+@dataclass(frozen=True)
+class Wire:
+    """What a job under way says to the parent and hears from it; called, it tells of progress."""
+
+    number: str
+    say: Callable[[dict[str, Any]], None]
+    cancel: threading.Event
+    stop: threading.Event
+
+    def __call__(self, fraction: float, stage: str) -> None:
+        """Tell how far the work is (0..1) and what is being done.
+
+        Raises:
+            Cancelled: where the parent wants no answer any more.
+        """
+        self.stopped()
+        self.send(event="progress", fraction=round(fraction, 4), stage=stage)
+
+    def send(self, **event: Any) -> None:
+        """Say something of the job."""
+        self.say({"id": self.number, **event})
+
+    def stopped(self) -> bool:
+        """Return whether the parent has heard enough and waits for the answer.
+
+        Raises:
+            Cancelled: where it wants none.
+        """
+        if self.cancel.is_set():
+            raise Cancelled
+        return self.stop.is_set()
 
 
 def _failure(number: str, error: Exception) -> dict[str, Any]:
@@ -103,7 +133,7 @@ def _failure(number: str, error: Exception) -> dict[str, Any]:
     return {"id": number, "event": "error", "message": message, "report": report}
 
 
-Work = Callable[[dict[str, Any], Callable[[float, str], None]], dict[str, Any]]
+Work = Callable[[dict[str, Any], Wire], dict[str, Any]]
 
 
 def _wanted(request: dict[str, Any], name: str) -> Any:
@@ -280,6 +310,25 @@ def _facts(facts: Any) -> dict[str, Any]:
     return {"warnings": values.pop("warnings"), "duration": values["duration"], "facts": values}
 
 
+def _listen(request: dict[str, Any], wire: Wire) -> dict[str, Any]:
+    """Show the face of a voice from the microphone until the parent says stop, and write what was heard."""
+    from animcore import listening
+    from animcore.direction import Direction
+    from animcore.solvers.articulation import jaw_pose
+
+    out = Path(_wanted(request, "out"))
+
+    def show(weights: Any, tongue: Any, level: float) -> None:
+        tracks = {"arkit": weights, "tongue": tongue, "jaw_pose": jaw_pose(weights)}
+        values = {name: track.round(4).tolist() for name, track in tracks.items()}
+        wire.send(event="news", level=round(level, 4), **values)
+
+    direction = Direction.from_dict(request.get("direction", {}))
+    wire(0.0, "Listening")
+    seconds = listening.listen(str(request.get("microphone", "")), out, direction, show, wire.stopped)
+    return {"audio": str(out), "seconds": seconds}
+
+
 def _about(_request: dict[str, Any], progress: Callable[[float, str], None]) -> dict[str, Any]:
     """Say what this Python has: versions, PyTorch and a graphics card where there are any, the models."""
     from animcore.solvers import articulation
@@ -301,6 +350,7 @@ WORK: dict[str, Work] = {
     "inspect": _inspect,
     "export": _export,
     "fit": _fit,
+    "listen": _listen,
     "about": _about,
 }
 

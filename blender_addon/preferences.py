@@ -18,6 +18,10 @@ class AnimcorePreferences(bpy.types.AddonPreferences):
         ),
         subtype="FILE_PATH",
     )
+    microphone: bpy.props.StringProperty(
+        name="Microphone",
+        description="The microphone of Speak Live. Empty: the one that this computer uses",
+    )
 
     def draw(self, _context: bpy.types.Context) -> None:
         """Draw the preferences."""
@@ -25,6 +29,7 @@ class AnimcorePreferences(bpy.types.AddonPreferences):
 
         column = self.layout.column()
         column.prop(self, "python")
+        column.prop(self, "microphone")
         row = column.row()
         row.operator("animcore.check_engine", icon="CHECKMARK")
         row.operator("animcore.copy_report", text="Copy Log", icon="COPYDOWN")
@@ -39,6 +44,15 @@ def launch() -> engine.Launch:
     Raises:
         AddonError: where it is not installed.
     """
-    addon = bpy.context.preferences.addons.get(__package__)
-    python = bpy.path.abspath(addon.preferences.python) if addon is not None else ""
+    python = bpy.path.abspath(_own("python"))
     return engine.of_python(python) if python else engine.carried()
+
+
+def microphone() -> str:
+    """Return the name of the microphone; empty for the computer's own choice."""
+    return _own("microphone")
+
+
+def _own(name: str) -> str:
+    addon = bpy.context.preferences.addons.get(__package__)
+    return getattr(addon.preferences, name) if addon is not None else ""

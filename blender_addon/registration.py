@@ -6,7 +6,19 @@ import atexit
 
 import bpy
 
-from . import filming, operators, panels, preferences, properties, resources, runner, translations, waveform
+from . import (
+    emotion_sheet,
+    filming,
+    live,
+    operators,
+    panels,
+    preferences,
+    properties,
+    resources,
+    runner,
+    translations,
+    waveform,
+)
 
 CLASSES = (
     properties.AnimcoreTrack,
@@ -28,6 +40,7 @@ def register() -> None:
     bpy.types.WindowManager.animcore_track_index = bpy.props.IntProperty(name="Track", options=set())
     resources.tell_user_folder()
     runner.start()
+    live.start()
     waveform.start()
     translations.register()
     # Blender does this itself when it quits; a script that uses Blender as a module would crash at its end without it
@@ -41,7 +54,9 @@ def unregister() -> None:
     atexit.unregister(unregister)
     translations.unregister()
     waveform.stop()
+    emotion_sheet.stop()
     filming.stop()
+    live.stop()
     runner.stop()
     del bpy.types.WindowManager.animcore_track_index, bpy.types.WindowManager.animcore_tracks
     del bpy.types.Scene.animcore

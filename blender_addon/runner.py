@@ -153,7 +153,7 @@ def _look_again() -> None:
     before = session.character
     after = _look_at(properties.root(properties.of(bpy.context.scene)))
     if before is None or (before.found, before.problem) != (after.found, after.problem):
-        _redraw()
+        redraw()
 
 
 def examine(scene: bpy.types.Scene) -> tuple[doctor.Finding, ...]:
@@ -164,8 +164,13 @@ def examine(scene: bpy.types.Scene) -> tuple[doctor.Finding, ...]:
     return session.findings
 
 
-def order_take(scene: bpy.types.Scene, *, name: str = "") -> Job:
+def order_take(scene: bpy.types.Scene, *, name: str = "", variant: str = "") -> Job:
     """Check everything that can be checked now, and ask the engine for a performance.
+
+    Args:
+        scene: with the settings of what is wanted.
+        name: of the take; that of its voice where not given.
+        variant: of the solver, in the place of the scene's.
 
     Raises:
         AddonError: where it cannot be made: what is wrong and what to do.
@@ -174,6 +179,8 @@ def order_take(scene: bpy.types.Scene, *, name: str = "") -> Job:
     said = voice.read(scene)
     tracks.end_preview()
     asked = voice.asked(scene, said)
+    if variant:
+        asked["direction"]["variant"] = variant
     if settings.look_at is not None:
         asked["direction"]["target"] = look.point(rigs.read(properties.root(settings)), settings.look_at)
     placement = takes.Placement(said.start_frame, name or said.name, said.audio, asked, "span" in asked)
@@ -315,9 +322,9 @@ def _tick() -> float | None:
     session.jobs.tick()
     if job.state.over and not _interface_busy():
         _close_job(job)
-        _redraw()
+        redraw()
         return _INTERVAL if session.jobs.busy else None
-    _redraw()
+    redraw()
     return _INTERVAL
 
 
@@ -429,7 +436,7 @@ def _interface_busy() -> bool:
     return any(one.bl_idname.startswith(_BUSY_OPERATORS) for window in windows for one in window.modal_operators)
 
 
-def _redraw() -> None:
+def redraw() -> None:
     """Draw the sidebars and the preferences anew: not the view itself, which may be heavy."""
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:

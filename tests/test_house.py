@@ -19,6 +19,7 @@ ROOMS = [
     {"errors", "progress", "names"},
     {"atomic", "rates", "loudness"},
     {"audio", "motion", "direction"},
+    {"microphone"},
     {"bodies"},
     {"speech"},
     {"solvers"},
@@ -28,7 +29,7 @@ ROOMS = [
     {"files"},
     {"training"},
     {"judge"},
-    {"batch"},
+    {"batch", "listening"},
     {"service"},
     {"cli"},
 ]

@@ -118,16 +118,20 @@ def solve(clip: AudioClip, direction: Direction, progress: Progress = silent, sp
 
 def as_motion(clip: AudioClip, rate: Fraction, weights: FloatArray, moved: FloatArray) -> Motion:
     """Return the motion of weights (T, 52) and tongue (T, 16); the jaw turns as far as it is open."""
-    jaw_pose = np.zeros((len(weights), 3), np.float32)
-    jaw_pose[:, 0] = JAW_ANGLE * weights[:, ARKIT_INDEX["jawOpen"]]
     return Motion(
         rate=rate,
         arkit=weights,
         tongue=moved,
-        jaw_pose=jaw_pose,
+        jaw_pose=jaw_pose(weights),
         audio_name=clip.name,
         audio_sha256=clip.sha256,
     )
+
+
+def jaw_pose(weights: FloatArray) -> FloatArray:
+    """Return the rotation (..., 3) of the jaw for weights (..., 52), axis-angle in radians."""
+    opened = JAW_ANGLE * weights[..., ARKIT_INDEX["jawOpen"]]
+    return np.stack([opened, np.zeros_like(opened), np.zeros_like(opened)], -1)
 
 
 def _silence(count: int) -> FloatArray:

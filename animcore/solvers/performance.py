@@ -67,8 +67,7 @@ def perform(
     if mood is not None:
         emotion.wear(face, mood, heard, direction)
         events += emotion.events(mood)
-        assert speech.jaw_pose is not None
-        speech.jaw_pose[:, 0] = articulation.JAW_ANGLE * face[:, ARKIT_INDEX["jawOpen"]]
+        speech = replace(speech, jaw_pose=articulation.jaw_pose(face))
     progress(1.0, "Moving head, eyes and body")
     return replace(
         speech,

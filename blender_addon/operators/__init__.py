@@ -5,6 +5,7 @@ from __future__ import annotations
 from .character import ANIMCORE_OT_add_character, ANIMCORE_OT_use_selected
 from .deliver import ANIMCORE_OT_deliver, ANIMCORE_OT_pick_folder
 from .doctor import ANIMCORE_OT_examine, ANIMCORE_OT_mend, ANIMCORE_OT_mend_all
+from .emotion_sheet import ANIMCORE_OT_emotion_sheet
 from .filming import ANIMCORE_OT_film_take
 from .generate import ANIMCORE_OT_cancel, ANIMCORE_OT_generate
 from .help import (
@@ -13,6 +14,7 @@ from .help import (
     ANIMCORE_OT_dismiss,
     ANIMCORE_OT_open_log,
 )
+from .live import ANIMCORE_OT_listen, ANIMCORE_OT_stop_listening
 from .mapping import (
     ANIMCORE_OT_assign_track,
     ANIMCORE_OT_forget_corrections,
@@ -60,6 +62,9 @@ CLASSES = (
     ANIMCORE_OT_mend_all,
     ANIMCORE_OT_generate,
     ANIMCORE_OT_cancel,
+    ANIMCORE_OT_listen,
+    ANIMCORE_OT_stop_listening,
+    ANIMCORE_OT_emotion_sheet,
     ANIMCORE_OT_show_take,
     ANIMCORE_OT_compare_takes,
     ANIMCORE_OT_rename_take,
