@@ -10,6 +10,7 @@ Numbers are float32 throughout; a constant of another type would widen every loo
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -45,7 +46,19 @@ _E3, _E4, _E5 = _F(0.165973976), _F(0.0397725621), _F(0.00584676)
 
 # Reassociation lets loops be cut into vectors; NaN and infinity keep their meaning
 _FAST = {"reassoc", "contract", "arcp", "nsz", "afn"}
-loop = njit(nogil=True, cache=True, fastmath=_FAST, error_model="numpy")
+
+
+def compiled(function: Callable[..., Any], fast: Any = False) -> Callable[..., Any]:
+    """Compile a loop when it is first called, and keep what came of it beside this file or in the user's cache."""
+    try:
+        return njit(nogil=True, cache=True, fastmath=fast, error_model="numpy")(function)
+    except RuntimeError:  # neither can be written: it is compiled in each process
+        return njit(nogil=True, fastmath=fast, error_model="numpy")(function)
+
+
+def loop(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a loop that may be cut into vectors."""
+    return compiled(function, _FAST)
 
 
 @loop

@@ -105,9 +105,10 @@ def laid_out(
     view = viewed(camera)
 
     def project(first: int, last: int) -> Array:
-        return kernels.project(
+        counts: Array = kernels.project(
             first, last, means, rotations, scales, opacities, shades, plain, moved, view, records, keys
         )
+        return counts
 
     counts = np.sum(crew.share(project, count), axis=0)
     return Sheet(records, kernels.nearest_first(keys), counts, size)

@@ -79,7 +79,7 @@ def draw(
     splats = _drawable(splats)
     size = _size(camera)
     limit = None if limit is None else _limit(limit, size)
-    name = chosen(backend, on_cuda=False)
+    name = chosen(backend)
     module = module_of(name)
     values = splats.means, splats.rotations, splats.scales, splats.opacities, splats.harmonics
     if name in ("numpy", "numba"):
@@ -126,7 +126,7 @@ def rasterize_torch(
 
     size = _size(camera)
     _fits(means, rotations, scales, opacities, colours)
-    name = chosen(backend, on_cuda=means.is_cuda, gradients=True)
+    name = chosen(backend, on_cuda=means.is_cuda, hidden=limit is not None, gradients=True)
     if limit is not None:
         limit = torch.as_tensor(limit, dtype=means.dtype, device=means.device).detach()
         _same(tuple(limit.shape), size, "The limit")
@@ -140,15 +140,21 @@ def rasterize_torch(
     return colour, depth, alpha
 
 
-def chosen(backend: str, *, on_cuda: bool, gradients: bool = False) -> str:
+def chosen(backend: str, *, on_cuda: bool = False, hidden: bool = False, gradients: bool = False) -> str:
     """Return the name of the backend that draws; auto is the fastest that is installed.
+
+    Args:
+        backend: its name, or auto.
+        on_cuda: whether the Gaussians are on an NVIDIA card.
+        hidden: whether a mesh hides some, which gsplat cannot draw: numba then carries them to the processor and back.
+        gradients: whether they are asked for.
 
     Raises:
         InputError: where there is none of that name, or it has no gradients.
     """
     if backend == "auto":
-        if on_cuda:
-            return "gsplat" if _installed("gsplat") else "reference"
+        if on_cuda and _installed("gsplat") and not hidden:
+            return "gsplat"
         return "numba" if _installed("numba") else "reference" if gradients else "numpy"
     if backend not in MODULES:
         raise InputError(f"There is no rasterizer {backend!r}; there are auto, {', '.join(MODULES)}.")
@@ -178,6 +184,8 @@ def _by_torch(name: str, values: tuple[Array, ...], camera: Camera, limit: Array
     import torch
 
     device = "cuda" if name == "gsplat" else "cpu"
+    if device == "cuda" and not torch.cuda.is_available():
+        raise InputError("The rasterizer gsplat needs an NVIDIA card with CUDA, and PyTorch finds none; take numba.")
     tensors = [torch.as_tensor(value, device=device) for value in values]
     render = module_of(name, _FOR_TENSORS).render
     with torch.no_grad():
