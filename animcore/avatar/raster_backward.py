@@ -215,7 +215,8 @@ def _through_axes(
     db0, db1, db2 = db0 * scales[one, 0], db1 * scales[one, 1], db2 * scales[one, 2]
     _to_quaternion(
         rotations, one, to_rotations, da0 * j0 + db0 * k0, da1 * j0 + db1 * k0, da2 * j0 + db2 * k0,
-        da0 * j1 + db0 * k1, da1 * j1 + db1 * k1, da2 * j1 + db2 * k1, da0 * j2 + db0 * k2, da1 * j2 + db1 * k2, da2 * j2 + db2 * k2,
+        da0 * j1 + db0 * k1, da1 * j1 + db1 * k1, da2 * j1 + db2 * k1,
+        da0 * j2 + db0 * k2, da1 * j2 + db1 * k2, da2 * j2 + db2 * k2,
     )  # fmt: skip
     return (
         da0 * r00 + da1 * r01 + da2 * r02, da0 * r10 + da1 * r11 + da2 * r12, da0 * r20 + da1 * r21 + da2 * r22,
