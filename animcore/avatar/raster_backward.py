@@ -64,7 +64,7 @@ def trace(
         for place in range(first, last):
             rank = pairs[place]
             upper, lower = rows(sheet[rank], _F(left), _F(height))
-            upper, lower = max(upper - top, 0) * WIDE, min(lower - top + 1, HIGH) * WIDE
+            upper, lower = min(max(upper - top, 0), HIGH) * WIDE, max(min(lower - top + 1, HIGH), 0) * WIDE
             _uncover(tile, sheet[rank], np.uint64(upper), np.uint64(lower), sums[rank])
             if (place - first) % _CHECK == _CHECK - 1 and not _lit(tile):
                 break

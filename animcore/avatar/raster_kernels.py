@@ -252,8 +252,9 @@ def fill(
             if top <= bottom:
                 upper, lower = column * down + top // HIGH, column * down + bottom // HIGH + 1
                 for tile in range(max(upper, begin), min(lower, end)):
-                    pairs[cursor[tile - begin]] = rank
-                    cursor[tile - begin] += 1
+                    if cursor[tile - begin] < starts[tile - base + 1]:
+                        pairs[cursor[tile - begin]] = rank
+                        cursor[tile - begin] += 1
 
 
 # A tile's numbers stand one after the other in one array: LLVM sees that its parts never overlap
@@ -278,7 +279,9 @@ def blend(
         for place in range(first, last):
             record = sheet[pairs[place]]
             upper, lower = rows(record, _F(left), _F(height))
-            cover(tile, record, np.uint64((max(upper - top, 0)) * WIDE), np.uint64(min(lower - top + 1, HIGH) * WIDE))
+            # rows may round otherwise here than where the lists were made: they stay within the tile all the same
+            begin_row, end_row = min(max(upper - top, 0), HIGH), max(min(lower - top + 1, HIGH), 0)
+            cover(tile, record, np.uint64(begin_row * WIDE), np.uint64(end_row * WIDE))
             if (place - first) % _CHECK == _CHECK - 1 and not lit(tile):
                 break
         close_tile(tile, left, top, drawn)
