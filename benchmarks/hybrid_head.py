@@ -1,4 +1,4 @@
-"""What the mesh, the Gaussians and both together are worth: one capture, one number of Gaussians, three fits, one table.
+"""What the mesh, the Gaussians and both together are worth: one capture, one number of Gaussians, three fits.
 
     PYTHONPATH=. python benchmarks/hybrid_head.py CAPTURE [--work DIR] [--gaussians 12000] [--steps 1600]
 

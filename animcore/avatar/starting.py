@@ -147,9 +147,7 @@ def _looked(points: NDArray[Any], picture: Picture) -> tuple[NDArray[np.bool_], 
     return inside, np.asarray(picture.mask)[row, column] > 0.5
 
 
-def _pixels(
-    points: NDArray[Any], picture: Picture
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+def _pixels(points: NDArray[Any], picture: Picture) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
     camera = picture.camera
     there = points @ camera.world_to_camera[:3, :3].T + camera.world_to_camera[:3, 3]
     flat = there[:, :2] / np.maximum(there[:, 2:], 1e-6) * camera.focal + camera.centre
