@@ -86,7 +86,7 @@ def draw(
         drawn = module.render(*values, camera, limit)
     else:
         drawn = _by_torch(name, values, camera, limit)
-    colour, depth, alpha = drawn[..., :3], drawn[..., 3], drawn[..., 4]
+    colour, depth, alpha = np.moveaxis(drawn[:3], 0, -1), drawn[3], drawn[4]
     behind = _background(background, size)
     with np.errstate(divide="ignore", invalid="ignore"):
         depth = np.where(alpha > 0, depth / alpha, np.float32(np.inf))
@@ -132,7 +132,7 @@ def rasterize_torch(
         _same(tuple(limit.shape), size, "The limit")
     render = module_of(name, _FOR_TENSORS).render
     drawn = render(means, rotations, scales, opacities, colours, camera, limit, shifts)
-    colour, depth, alpha = drawn[..., :3], drawn[..., 3], drawn[..., 4]
+    colour, depth, alpha = drawn[:3].permute(1, 2, 0), drawn[3], drawn[4]
     depth = depth / torch.where(alpha > 0, alpha, torch.ones_like(alpha))
     if background is not None:
         behind = torch.as_tensor(background, dtype=means.dtype, device=means.device)
