@@ -6,10 +6,24 @@ import atexit
 
 import bpy
 
-from . import filming, operators, panels, preferences, properties, resources, runner, splats, translations, waveform
+from . import (
+    emotion_sheet,
+    filming,
+    live,
+    operators,
+    panels,
+    preferences,
+    properties,
+    resources,
+    runner,
+    splats,
+    translations,
+    waveform,
+)
 
 CLASSES = (
     properties.AnimcoreTrack,
+    properties.AnimcorePart,
     properties.AnimcoreSettings,
     properties.AnimcorePolish,
     preferences.AnimcorePreferences,
@@ -30,6 +44,7 @@ def register() -> None:
     splats.start()
     resources.tell_user_folder()
     runner.start()
+    live.start()
     waveform.start()
     translations.register()
     # Blender does this itself when it quits; a script that uses Blender as a module would crash at its end without it
@@ -43,7 +58,9 @@ def unregister() -> None:
     atexit.unregister(unregister)
     translations.unregister()
     waveform.stop()
+    emotion_sheet.stop()
     filming.stop()
+    live.stop()
     runner.stop()
     splats.stop()
     del bpy.types.WindowManager.animcore_track_index, bpy.types.WindowManager.animcore_tracks

@@ -19,6 +19,7 @@ ROOMS = [
     {"errors", "progress", "names"},
     {"atomic", "rates", "loudness"},
     {"audio", "motion", "direction"},
+    {"microphone"},
     {"bodies"},
     {"speech"},
     {"solvers"},
@@ -29,7 +30,7 @@ ROOMS = [
     {"training"},
     {"judge"},
     {"avatars"},
-    {"batch"},
+    {"batch", "listening"},
     {"service"},
     {"cli"},
 ]

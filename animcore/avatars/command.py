@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from animcore.avatar.splats import Splats
-from animcore.avatars import edit_command
+from animcore.avatars import edit_command, fit_command
+from animcore.bodies.model import load_model
 from animcore.errors import InputError
-from animcore.files import avatar_folder, splat_files
+from animcore.files import avatar_folder, gaussian_avatars, hybrid_head, splat_files
 
 _EXAMPLES = """examples:
   animcore avatar info head.ply
@@ -22,6 +23,7 @@ _EXAMPLES = """examples:
   animcore avatar edit cut head.ply clean.ply --sphere 0 1.6 0 0.05
   animcore avatar edit swap-hair mine hers mine_with_her_hair
   animcore avatar edit paint head painted.png head_painted
+  animcore avatar fit capture --out runs/me              (cameras all around; see docs/hybrid_head.md)
 
 A folder without a suffix is an avatar of our own; see docs/splats.md."""
 
@@ -36,7 +38,7 @@ def register(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     actions = parser.add_subparsers(title="actions", required=True, metavar="ACTION")
-    for add in (_add_convert, _add_info, edit_command.register):
+    for add in (_add_convert, _add_info, edit_command.register, fit_command.register):
         add(actions)
 
 
@@ -59,6 +61,9 @@ def _add_convert(actions: Any) -> None:
     parser.add_argument("source", type=Path, metavar="IN", help="file or avatar folder")
     parser.add_argument("target", type=Path, metavar="OUT", help="its suffix says the format; none is a folder")
     add_y_down(parser)
+    parser.add_argument(
+        "--model", metavar="FILE", help="FLAME file that carries an avatar of GaussianAvatars: OUT is a head to animate"
+    )
     parser.set_defaults(command=_convert)
 
 
@@ -72,7 +77,12 @@ def _add_info(actions: Any) -> None:
 def _convert(options: argparse.Namespace) -> int:
     if options.source.resolve() == options.target.resolve():
         raise InputError(f"{options.target} is the file that is read; give another name.")
-    splat_files.format_of(options.target)
+    if splat_files.format_of(options.target) == "avatar" and options.model:
+        head, said = gaussian_avatars.load(options.source).head(load_model(options.model))
+        hybrid_head.save(head, options.target)
+        say(said)
+        print(f"{options.target}: a head of {head.count:,} Gaussians on {head.model.name}")
+        return 0
     found = splat_files.load(options.source, options.y_down)
     notes = splat_files.save(found.splats, options.target, options.y_down)
     say([*found.notes, *notes])

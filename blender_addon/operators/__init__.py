@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from .character import ANIMCORE_OT_add_character, ANIMCORE_OT_use_selected
 from .deliver import ANIMCORE_OT_deliver, ANIMCORE_OT_pick_folder
+from .dialogue import ANIMCORE_OT_add_part, ANIMCORE_OT_generate_dialogue, ANIMCORE_OT_remove_part
 from .doctor import ANIMCORE_OT_examine, ANIMCORE_OT_mend, ANIMCORE_OT_mend_all
+from .emotion_sheet import ANIMCORE_OT_emotion_sheet
 from .filming import ANIMCORE_OT_film_take
 from .generate import ANIMCORE_OT_cancel, ANIMCORE_OT_generate
 from .help import (
     ANIMCORE_OT_check_engine,
+    ANIMCORE_OT_clear_cache,
     ANIMCORE_OT_copy_report,
     ANIMCORE_OT_dismiss,
     ANIMCORE_OT_open_log,
 )
+from .live import ANIMCORE_OT_listen, ANIMCORE_OT_stop_listening
 from .mapping import (
     ANIMCORE_OT_assign_track,
     ANIMCORE_OT_forget_corrections,
@@ -66,6 +70,12 @@ CLASSES = (
     ANIMCORE_OT_mend_all,
     ANIMCORE_OT_generate,
     ANIMCORE_OT_cancel,
+    ANIMCORE_OT_add_part,
+    ANIMCORE_OT_remove_part,
+    ANIMCORE_OT_generate_dialogue,
+    ANIMCORE_OT_listen,
+    ANIMCORE_OT_stop_listening,
+    ANIMCORE_OT_emotion_sheet,
     ANIMCORE_OT_show_take,
     ANIMCORE_OT_compare_takes,
     ANIMCORE_OT_rename_take,
@@ -90,4 +100,5 @@ CLASSES = (
     ANIMCORE_OT_open_log,
     ANIMCORE_OT_dismiss,
     ANIMCORE_OT_check_engine,
+    ANIMCORE_OT_clear_cache,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .character import ANIMCORE_PT_character, ANIMCORE_UL_tracks
 from .deliver import ANIMCORE_PT_deliver
+from .dialogue import ANIMCORE_PT_dialogue, ANIMCORE_UL_cast
 from .direction import ANIMCORE_PT_direction
 from .doctor import ANIMCORE_PT_doctor
 from .main import ANIMCORE_PT_main
@@ -15,9 +16,11 @@ from .voice import ANIMCORE_PT_voice
 CLASSES = (
     ANIMCORE_UL_tracks,
     ANIMCORE_UL_takes,
+    ANIMCORE_UL_cast,
     ANIMCORE_PT_main,
     ANIMCORE_PT_character,
     ANIMCORE_PT_voice,
+    ANIMCORE_PT_dialogue,
     ANIMCORE_PT_direction,
     ANIMCORE_PT_doctor,
     ANIMCORE_PT_takes,
