@@ -31,12 +31,14 @@ class Config(FaceConfig):
 
     Attributes:
         steps: of the flow when it performs, 1 to 8, each of two looks at the field.
+        chance: per cent of what the flow adds to the guess, 1 to 100.
     """
 
     speech: str = VOICE
     hidden: int = 192
     selftalk: float = 0.02
     steps: int = 2
+    chance: int = 30
 
     def __post_init__(self) -> None:
         """Check what is special here.
@@ -47,6 +49,8 @@ class Config(FaceConfig):
         super().__post_init__()
         if self.steps > MOST_STEPS:
             raise InputError(f"steps must be a whole number from 1 to {MOST_STEPS}, not {self.steps}.")
+        if self.chance > 100:
+            raise InputError(f"chance must be a whole number from 1 to 100, not {self.chance}.")
 
 
 class Learn(Stage):
@@ -97,7 +101,7 @@ def job(config: Config, data: Data) -> Job:
     Raises:
         InputError: where the speech model cannot be used.
     """
-    model = prepared(Flow, Sizes(config.hidden, config.steps), config, data)
+    model = prepared(Flow, Sizes(config.hidden, config.steps, config.chance), config, data)
     talk = SelfTalk(data.space.width, config.selftalk)
     stage = Learn(model, talk, config.epochs, config.learning_rate)
     return Job(taught(model, talk), [stage], windows(config, data, model))

@@ -95,7 +95,7 @@ def test_a_diffusion_draws_faces_as_wide_as_they_are(monkeypatch):
 @pytest.mark.parametrize(("steps", "within"), [(1, 0.35), (2, 0.06), (8, 0.03)])
 def test_a_flow_draws_faces_as_wide_as_they_are(monkeypatch, steps, within):
     """The same with the velocity between noise and faces of spread 0.4 around a guess; two steps are enough."""
-    model = flow.Flow(flow.Sizes(8, steps), SPACES["arkit"], Sound(), ("calm",)).eval()
+    model = flow.Flow(flow.Sizes(8, steps, 100), SPACES["arkit"], Sound(), ("calm",)).eval()
 
     def best(state, time, told):
         t = time[:, None, None]

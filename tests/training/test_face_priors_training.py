@@ -143,6 +143,7 @@ def test_a_run_that_is_stopped_ends_as_one_that_was_not(folder, tmp_path, kind):
     ("kind", "text", "words"),
     [
         ("flow", "steps = 9", "steps must be a whole number from 1 to 8, not 9"),
+        ("flow", "chance = 101", "chance must be a whole number from 1 to 100, not 101"),
         ("emote", "window = 30", "window must be a multiple of 8, not 30"),
         ("emote", "hidden = 18", "hidden must be a multiple of 4, not 18"),
         ("flow", "selftalk = -0.1", "selftalk must be a number between 0 and 1"),
@@ -293,7 +294,7 @@ def test_feelings_are_read_from_real_faces_alone():
 def test_a_flow_learns_that_there_are_two_ways():
     """The same sound goes with a smile to the left or to the right: the mean of both is neither."""
     torch.manual_seed(0)
-    model = flow_solver.Flow(flow_solver.Sizes(16, 4), Space("flame", 4, 30, "open-head"), Sound(), ("calm",), 0.0)
+    model = flow_solver.Flow(flow_solver.Sizes(16, 4, 100), Space("flame", 4, 30, "open-head"), Sound(), ("calm",), 0.0)
     stage = flow.Learn(model, SelfTalk(4, 0.0), 1, 1e-3)
     optimizer = torch.optim.Adam(stage.parameters(), 4e-3)
     for _ in range(150):
