@@ -218,7 +218,8 @@ def nearest_first(keys: Array) -> Array:
     return order
 
 
-@loop
+# Without fast mathematics: where tiles are counted and where their lists are filled, it must round alike
+@compiled
 def rows(records: Array, one: Number, left: Number, height: Number) -> tuple[int, int]:
     """First and last row (none where last < first) that an ellipse covers in the column of tiles at a pixel left."""
     wide = records[one, 10]
@@ -240,7 +241,7 @@ def rows(records: Array, one: Number, left: Number, height: Number) -> tuple[int
     return first + (first < low), last
 
 
-@loop
+@compiled
 def _columns(records: Array, one: Number, width: Number) -> tuple[int, int]:
     """First and last column of tiles that an ellipse may touch."""
     first = int(max(records[one, 0] - records[one, 10], _0)) // WIDE
@@ -283,7 +284,7 @@ def fill(
                 continue
             for line in range(max(top // HIGH, upmost), min(bottom // HIGH, lowest) + 1):
                 place = line * across + column - begin
-                if 0 <= place < len(cursor):
+                if 0 <= place < len(cursor) and cursor[place] < starts[begin - base + place + 1]:
                     pairs[cursor[place]] = packed(order[rank], top, bottom, line * HIGH)
                     cursor[place] += 1
 

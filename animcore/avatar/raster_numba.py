@@ -148,7 +148,7 @@ def crowds(sheet: Sheet, crew: Crew) -> Iterator[tuple[int, int, Array, Array]]:
         done = ends[first - 1] if first else 0
         last = max(first + 1, int(np.searchsorted(ends, done + _CROWD, side="right")))
         starts = np.concatenate(([0], ends[first:last] - done))
-        pairs = np.empty(starts[-1], np.int64)
+        pairs = np.zeros(starts[-1], np.int64)
 
         def fill(begin: int, end: int, first: int = first, starts: Array = starts, pairs: Array = pairs) -> None:
             kernels.fill(first + begin, first + end, first, starts, pairs, sheet.records, sheet.order, *sheet.size)
