@@ -19,6 +19,7 @@ ROOMS = [
     {"errors", "progress", "names"},
     {"atomic", "rates", "loudness"},
     {"audio", "motion", "direction"},
+    {"microphone"},
     {"bodies"},
     {"speech"},
     {"solvers"},
@@ -28,7 +29,8 @@ ROOMS = [
     {"files"},
     {"training"},
     {"judge"},
-    {"batch"},
+    {"avatars"},
+    {"batch", "listening"},
     {"service"},
     {"cli"},
 ]
@@ -132,6 +134,7 @@ def test_every_room_is_packaged():
         "animcore.blender_addon",
         "animcore.blender_addon.operators",
         "animcore.blender_addon.panels",
+        "animcore.blender_addon.splats",
     }
 
 
