@@ -126,9 +126,7 @@ def project(
         piece = slice(first, first + _AT_A_TIME)
         moved = None if shifts is None else shifts[piece]
         pieces.append(
-            _projected(
-                means[piece], rotations[piece], scales[piece], opacities[piece], colours[piece], camera, moved
-            )  # fmt: skip
+            _projected(means[piece], rotations[piece], scales[piece], opacities[piece], colours[piece], camera, moved)
         )
     found = Ellipses(*(xp.concatenate(values, 0) for values in zip(*pieces, strict=True)))
     order = _nearest_first(found.depths)
