@@ -146,11 +146,11 @@ def fetch(name: str, digest: str) -> Path:
     if not path.is_file():
         CACHE.mkdir(parents=True, exist_ok=True)
         print(f"Fetching {name} ...", flush=True)
-        package, number, python, _abi, platform = name.removesuffix(".whl").split("-")
+        package, number, python, _abi, platforms = name.removesuffix(".whl").split("-")
         command = [
             *(sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"),
             *("--only-binary=:all:", "--implementation", "cp", "--python-version", python.removeprefix("cp")),
-            *("--platform", platform, "--dest", str(CACHE), f"{package}=={number}"),
+            *("--platform", platforms.split(".")[0], "--dest", str(CACHE), f"{package}=={number}"),
         ]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode or not path.is_file():

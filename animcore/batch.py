@@ -20,7 +20,8 @@ from animcore.finish import body, collisions, feet, joins
 from animcore.finish.placing import WHOLE, Place, placed
 from animcore.motion import Event, Motion
 from animcore.progress import Progress, part, silent
-from animcore.solvers import learned, script
+from animcore.solvers import faces, learned, script
+from animcore.solvers.faces import Face
 from animcore.solvers.learned import Gestures
 from animcore.solvers.performance import perform
 from animcore.speech.transcript import Transcript
@@ -80,6 +81,7 @@ class Order:
         gestures: folder of a learned solver of the body, in the place of the shipped one.
         listening_to: who is talked with: a recording for one, or a folder of recordings named as those that are
             performed; one that has no such name listens to nobody.
+        face: folder of a learned solver of speech, in the place of the shipped one.
     """
 
     folder: Path
@@ -91,6 +93,7 @@ class Order:
     finish: Sequence[str] = ()
     gestures: Path | None = None
     listening_to: Path | None = None
+    face: Path | None = None
 
     def __post_init__(self) -> None:
         """Check the formats and the finishes.
@@ -134,6 +137,7 @@ def generate(
     place: Place = WHOLE,
     gestures: Gestures | None = None,
     listening_to: Source = (),
+    face: Face | None = None,
 ) -> tuple[Motion, audio.AudioFacts]:
     """Perform a voice at a frame rate; the facts hold what the user should be warned of.
 
@@ -148,6 +152,7 @@ def generate(
         gestures: a learned solver of the body, in the place of the shipped one.
         listening_to: the voice of somebody who is talked with, on the same clock: while it speaks, this face listens.
             The motion lasts as long as the longer of the two.
+        face: a learned solver of speech, in the place of the shipped one.
 
     Raises:
         InputError: when a recording cannot be used.
@@ -161,7 +166,7 @@ def generate(
         spoken, direction = followed.spoken, followed.direction
         facts = replace(facts, warnings=(*facts.warnings, *followed.notes))
         rest = part(rest, _FOLLOWING, 1.0)
-    motion = _possible(perform(clip, direction, rest, spoken, gestures, other), is_learned=gestures is not None)
+    motion = _possible(perform(clip, direction, rest, spoken, gestures, other, face), is_learned=gestures is not None)
     del clip  # two hours of samples are 460 MB, which resampling does not need
     return placed(motion, rate, place), facts
 
@@ -198,18 +203,19 @@ def run(sources: Sequence[Path], order: Order, progress: Progress = silent) -> l
 
     Raises:
         InputError: before any work, when two recordings would write the same file, the folder cannot be made, or the
-            learned gestures cannot be read.
+            learned gestures or the learned face cannot be read.
         Cancelled: when the progress callback raises it; what was finished stays.
     """
     for given, what in ((order.transcript, "transcript"), (order.listening_to, "other voice")):
         if given is not None and len(sources) > 1 and not given.is_dir():
             raise InputError(f"{given} is one {what} for {len(sources)} recordings; give a folder of them.")
     gestures = learned.load(order.gestures) if order.gestures is not None else None
+    face = faces.load(order.face) if order.face is not None else None
     _prepare(sources, order)
     takes = []
     for index, source in enumerate(sources):
         share = part(progress, index / len(sources), (index + 1) / len(sources))
-        takes.append(_take(source, order, share, gestures))
+        takes.append(_take(source, order, share, gestures, face))
     return takes
 
 
@@ -222,7 +228,7 @@ def _prepare(sources: Sequence[Path], order: Order) -> None:
         raise InputError(f"The folder {order.folder} cannot be made ({error.strerror}); choose another.") from error
 
 
-def _take(source: Path, order: Order, progress: Progress, gestures: Gestures | None) -> Take:
+def _take(source: Path, order: Order, progress: Progress, gestures: Gestures | None, face: Face | None) -> Take:
     try:
         motion, facts = generate(
             source,
@@ -232,6 +238,7 @@ def _take(source: Path, order: Order, progress: Progress, gestures: Gestures | N
             _transcript(source, order.transcript),
             gestures=gestures,
             listening_to=_other(source, order.listening_to),
+            face=face,
         )
         reports = _deliver(motion, source, order)
     except Cancelled:

@@ -1,4 +1,4 @@
-"""The commands: `animcore generate`, `export`, `formats`, `judge`, `train` and `inspect`."""
+"""The commands: `animcore generate`, `export`, `formats`, `judge`, `train`, `avatar` and `inspect`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from tqdm import tqdm
 import animcore
 from animcore import audio, batch, files
 from animcore.atomic import whole_file
+from animcore.avatars.command import register as register_avatar
 from animcore.direction import Direction, EmotionSpan
 from animcore.errors import AnimcoreError, InputError
 from animcore.files.delivery import Report
@@ -24,6 +25,7 @@ from animcore.judge.gesture_command import register as register_judge_body
 from animcore.names import EMOTIONS, REGIONS, STYLES, TRANSITIONS, VARIANTS
 from animcore.rates import exact_rate
 from animcore.training.command import register as register_train
+from animcore.training.command import register_export as register_export_face
 
 _EXAMPLES = """examples:
   animcore generate line.wav --out takes
@@ -116,6 +118,12 @@ def _parser() -> argparse.ArgumentParser:
         help="a learned solver of the body: what `animcore train` leaves in OUT/model, or EMAGE's weights",
     )
     generate.add_argument(
+        "--face",
+        type=Path,
+        metavar="DIR",
+        help="a learned solver of speech: what `animcore train` leaves in OUT/model, or published weights",
+    )
+    generate.add_argument(
         "--variant",
         choices=VARIANTS,
         default=VARIANTS[0],
@@ -139,6 +147,8 @@ def _parser() -> argparse.ArgumentParser:
     register_judge(commands)
     register_judge_body(commands)
     register_train(commands)
+    register_avatar(commands)
+    register_export_face(commands)
 
     inspect = commands.add_parser("inspect", help="say what is to be known about a recording")
     inspect.add_argument("file", nargs="+", type=Path)
@@ -202,11 +212,9 @@ def _generate(options: argparse.Namespace) -> int:
         options.seed, options.intensity, strengths, emotions, options.style, options.variant,
         _point(options.look_at), options.transition,
     )  # fmt: skip
+    learned = {"gestures": options.gestures, "face": options.face}
     order = replace(
-        _order(options, asked),
-        transcript=options.transcript,
-        gestures=options.gestures,
-        listening_to=options.listening_to,
+        _order(options, asked), transcript=options.transcript, listening_to=options.listening_to, **learned
     )
     return _run(batch.run, options, order)
 

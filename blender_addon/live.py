@@ -23,6 +23,7 @@ from .jobs import Job, State
 
 FOLDER = "Animcore recordings"
 _INTERVAL = 1 / 30  # seconds between looks at the engine
+_LEVEL_EVERY = 5  # looks after which the level is drawn anew: a panel that is drawn at every one takes no clicks
 _FPS = 50  # of the live solver
 
 
@@ -34,6 +35,7 @@ class Stage:
         self.root = properties.root(properties.of(scene)).session_uid
         self.character: rigs.Character | None = None  # as last read; None where it has to be read again
         self.level = 0.0
+        self.looks = 0
         self._shown = places.Shown()
 
     def show(self, frame: Mapping[str, Any]) -> None:
@@ -119,7 +121,9 @@ def tick() -> float | None:
         end()
         raise
     if not job.state.over:
-        runner.redraw()
+        moved.looks += 1
+        if moved.looks % _LEVEL_EVERY == 0:
+            runner.redraw()
         return _INTERVAL
     end()
     runner.watch()  # closes the job, and sees to the take

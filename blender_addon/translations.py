@@ -311,7 +311,25 @@ _FINDINGS = (
     ),
 )
 
-TABLE = (*_BUTTONS, *_LABELS, *_REASONS, *_FINDINGS, *words.ROWS)
+_SPLATS = (
+    ("Splats", "高斯泼溅", "スプラット"),
+    ("Add Splats", "添加高斯泼溅", "スプラットを追加"),
+    ("Attach to Mesh", "附着到网格", "メッシュに付ける"),
+    ("Show or Hide Mesh", "显示或隐藏网格", "メッシュの表示切替"),
+    ("Show Mesh", "显示网格", "メッシュを表示"),
+    ("Hide Mesh", "隐藏网格", "メッシュを隠す"),
+    ("Side by Side", "并排比较", "並べて比較"),
+    ("Rides On", "所附网格", "載せるメッシュ"),
+    ("Splats in Viewport", "在视图中显示泼溅", "ビューポートに表示"),
+    ("Gaussian Preview", "高斯预览", "ガウシアンプレビュー"),
+    (
+        "Select the splats and the mesh that carries them",
+        "请选择泼溅及承载它的网格",
+        "スプラットと、それを載せるメッシュを選択してください",
+    ),
+)
+
+TABLE = (*_SPLATS, *_BUTTONS, *_LABELS, *_REASONS, *_FINDINGS, *words.ROWS)
 _CONTEXTS = ("*", "Operator")  # Blender looks the text of buttons up in a context of its own
 
 

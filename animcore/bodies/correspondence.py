@@ -223,7 +223,7 @@ def _fit(
         distance = np.linalg.norm(mine - theirs, axis=1)
         kept = np.concatenate([np.arange(a, b)[_smallest(distance[a:b])] for a, b in pairs])
         left = float(np.sqrt((distance[kept] ** 2).mean())) / size
-        similarity = similarity.then(_similarity(theirs[kept], mine[kept]))
+        similarity = similarity.then(similarity_between(theirs[kept], mine[kept]))
     return left, similarity
 
 
@@ -232,7 +232,7 @@ def _smallest(distance: FloatArray) -> NDArray[np.bool_]:
     return kept
 
 
-def _similarity(source: FloatArray, target: FloatArray) -> Similarity:
+def similarity_between(source: FloatArray, target: FloatArray) -> Similarity:
     """The similarity that brings points onto others best (Umeyama 1991)."""
     middle, wanted = source.mean(0), target.mean(0)
     a, b = source - middle, target - wanted

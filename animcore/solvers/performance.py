@@ -15,6 +15,7 @@ from animcore.motion import Event, Motion
 from animcore.names import ARKIT, ARKIT_INDEX
 from animcore.progress import Progress, part, silent
 from animcore.solvers import articulation, brows, emotion, gaze, gesture, head, listening, live
+from animcore.solvers.faces import Face
 from animcore.solvers.learned import Gestures
 from animcore.speech import prosody
 
@@ -32,6 +33,7 @@ def perform(
     spoken: Sequence[Event] = (),
     gestures: Gestures | None = None,
     other: AudioClip | None = None,
+    learned_face: Face | None = None,
 ) -> Motion:
     """Return the performance of a voice at 50 frames a second; equal clips and directions give equal motions.
 
@@ -44,11 +46,12 @@ def perform(
         spoken: words and phonemes with their times, where a transcript is known; they travel with the motion.
         gestures: a learned solver that moves the body in the place of the shipped one.
         other: the voice of somebody who is talked with, on the same clock: while it speaks, this face listens.
+        learned_face: a learned solver that speaks in the place of the shipped one; it knows no transcript.
 
     Raises:
         AnimcoreError: when a solver's file is missing or broken.
     """
-    speech = _speech(clip, direction, part(progress, 0.0, _ARTICULATION), spoken)
+    speech = _speech(clip, direction, part(progress, 0.0, _ARTICULATION), spoken, learned_face)
     if speech.rate != Fraction(prosody.FPS):
         speech = speech.resampled(Fraction(prosody.FPS))
     progress(_ARTICULATION, "Moving head, eyes and body")
@@ -76,7 +79,8 @@ def perform(
         np.maximum(face, listening.face(attention, direction, may_smile=glad), out=face)
         events += attention.events()
     if mood is not None:
-        emotion.wear(face, mood, heard, direction)
+        if learned_face is None or not learned_face.feels:
+            emotion.wear(face, mood, heard, direction)
         events += emotion.events(mood)
         speech = replace(speech, jaw_pose=articulation.jaw_pose(face))
     progress(1.0, "Moving head, eyes and body")
@@ -92,8 +96,12 @@ def perform(
     )
 
 
-def _speech(clip: AudioClip, direction: Direction, progress: Progress, spoken: Sequence[Event]) -> Motion:
-    """The face that speaks, by the variant of the solver that was asked for; the live one knows no transcript."""
+def _speech(
+    clip: AudioClip, direction: Direction, progress: Progress, spoken: Sequence[Event], learned_face: Face | None
+) -> Motion:
+    """The face that speaks, by the solver or the variant that was asked for; only the full one knows a transcript."""
+    if learned_face is not None:
+        return learned_face.solve(clip, direction, progress)
     if direction.variant == "live":
         return live.solve(clip, direction, progress)
     return articulation.solve(clip, direction, progress, spoken)

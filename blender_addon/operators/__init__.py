@@ -34,6 +34,12 @@ from .polish import (
     ANIMCORE_OT_reset_polish,
     ANIMCORE_OT_show_curves,
 )
+from .splats import (
+    ANIMCORE_OT_add_splats,
+    ANIMCORE_OT_attach_splats,
+    ANIMCORE_OT_render_side_by_side,
+    ANIMCORE_OT_toggle_carrier,
+)
 from .takes import (
     ANIMCORE_OT_bake_take,
     ANIMCORE_OT_compare_takes,
@@ -84,6 +90,10 @@ CLASSES = (
     ANIMCORE_OT_mirror_take,
     ANIMCORE_OT_key_viseme,
     ANIMCORE_OT_show_curves,
+    ANIMCORE_OT_add_splats,
+    ANIMCORE_OT_attach_splats,
+    ANIMCORE_OT_toggle_carrier,
+    ANIMCORE_OT_render_side_by_side,
     ANIMCORE_OT_pick_folder,
     ANIMCORE_OT_deliver,
     ANIMCORE_OT_copy_report,

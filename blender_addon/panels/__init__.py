@@ -9,6 +9,7 @@ from .direction import ANIMCORE_PT_direction
 from .doctor import ANIMCORE_PT_doctor
 from .main import ANIMCORE_PT_main
 from .polish import ANIMCORE_PT_polish
+from .splats import ANIMCORE_PT_splats
 from .takes import ANIMCORE_PT_takes, ANIMCORE_UL_takes
 from .voice import ANIMCORE_PT_voice
 
@@ -24,5 +25,6 @@ CLASSES = (
     ANIMCORE_PT_doctor,
     ANIMCORE_PT_takes,
     ANIMCORE_PT_polish,
+    ANIMCORE_PT_splats,
     ANIMCORE_PT_deliver,
 )

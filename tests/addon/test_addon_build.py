@@ -49,6 +49,7 @@ def test_every_platform_has_wheels_for_every_python_of_blender(platform):
     for python in ("cp311", "cp313"):
         assert sum(name.startswith("onnxruntime-") and f"-{python}-" in name for name in names) == 1
     assert sum(name.startswith("av-") and "-cp311-abi3-" in name for name in names) == 1, "abi3 serves all later ones"
+    assert sum(name.startswith("safetensors-") and "-cp310-abi3-" in name for name in names) == 1
     assert all(len(digest) == 64 for digest in PINS[platform].values())
 
 

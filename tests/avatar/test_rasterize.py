@@ -1,0 +1,258 @@
+"""The rasterizers draw one picture, and the oracle among them draws the right one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from animcore.avatar.camera import Camera
+from animcore.avatar.rasterize import draw, rasterize_torch
+from animcore.avatar.splats import HARMONIC_0, Splats
+from animcore.errors import InputError
+
+STEP = 1 / 255
+
+
+def clouds(seed: int, count: int, degree: int, spread: float) -> Splats:
+    """Gaussians of all sizes and shapes around the origin."""
+    dice = np.random.default_rng(seed)
+    scales = spread * np.exp(dice.normal(-2.5, 1.0, (count, 3)))
+    shades = np.concatenate(
+        [dice.normal(0.5, 1, (count, 1, 3)), dice.normal(0, 0.3, (count, (degree + 1) ** 2 - 1, 3))], 1
+    )
+    values = (
+        dice.normal(0, spread, (count, 3)), dice.normal(0, 1, (count, 4)), scales, dice.uniform(0, 1, count) ** 0.5,
+        shades,
+    )  # fmt: skip
+    return Splats(*(value.astype(np.float32) for value in values))
+
+
+def camera(width: int = 45, height: int = 37, away: float = 3.0, focal: float = 60.0) -> Camera:
+    """A camera that looks at the origin from Z, turned a little."""
+    angle = 0.3
+    pose = np.eye(4)
+    pose[:3, :3] = [[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]]
+    pose[:3, 3] = pose[:3, :3] @ (0.1, 0.05, away)
+    return Camera.from_opengl(pose, (width, height), (focal, focal * 1.1), (width / 2 + 1.3, height / 2 - 0.7))
+
+
+def one(**changes: object) -> Splats:
+    """A grey round Gaussian at the origin."""
+    values = {
+        "means": np.zeros((1, 3)), "rotations": np.array([[1.0, 0, 0, 0]]), "scales": np.full((1, 3), 0.1),
+        "opacities": np.array([0.8]), "harmonics": np.zeros((1, 1, 3)),
+    }  # fmt: skip
+    return Splats(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def straight(size: int = 33, away: float = 2.0, focal: float = 100.0) -> Camera:
+    """A camera that looks at the origin, which lies in the middle of its middle pixel."""
+    pose = np.eye(4)
+    pose[2, 3] = away
+    return Camera.from_opengl(pose, (size, size), (focal, focal))
+
+
+@pytest.mark.parametrize("backend", ["numpy", "reference", "numba"])
+def test_a_gaussian_is_a_bell_of_the_known_width(backend):
+    pytest.importorskip("torch" if backend == "reference" else backend)
+    picture = draw(one(), straight(), backend=backend)
+    square = (0.1 * 100 / 2) ** 2 + 0.3  # square pixels: 5 pixels of it, and the blur
+    y, x = np.mgrid[:33, :33] - 16
+    bell = 0.8 * np.exp(-0.5 * (x * x + y * y) / square)
+    np.testing.assert_allclose(picture.alpha, np.where(bell >= STEP, bell, 0), atol=2e-6)
+    np.testing.assert_allclose(picture.colour[..., 1], 0.5 * picture.alpha, atol=2e-6)
+    assert np.all(picture.depth[picture.alpha > 0] == pytest.approx(2.0))
+    assert np.all(np.isinf(picture.depth[picture.alpha == 0]))
+    assert picture.alpha[0, 0] == 0
+
+
+@given(
+    seed=st.integers(0, 10**6), count=st.integers(1, 300), degree=st.integers(0, 3),
+    spread=st.sampled_from([0.1, 0.5, 2]), hidden=st.booleans(), width=st.integers(1, 70), height=st.integers(1, 50),
+)  # fmt: skip
+@settings(max_examples=40, deadline=None)
+def test_all_backends_draw_the_picture_of_the_oracle(seed, count, degree, spread, hidden, width, height):
+    """Clouds before, around and behind the camera, with and without a mesh in them."""
+    pytest.importorskip("numba")
+    pytest.importorskip("torch")
+    cloud = clouds(seed, count, degree, spread)
+    view = camera(width, height)
+    limit = np.random.default_rng(seed).uniform(2, 4, (height, width)) if hidden else None
+    if hidden:
+        limit[::3] = np.inf
+    truth = draw(cloud, view, limit=limit, background=(0.2, 0.4, 1.0), backend="reference")
+    for backend in ("numpy", "numba"):
+        picture = draw(cloud, view, limit=limit, background=(0.2, 0.4, 1.0), backend=backend)
+        assert np.abs(picture.colour - truth.colour).max() <= STEP * max(1, truth.colour.max())
+        assert np.abs(picture.alpha - truth.alpha).max() <= STEP
+        solid = (truth.alpha > 0.1) & (picture.alpha > 0.1)
+        np.testing.assert_allclose(picture.depth[solid], truth.depth[solid], rtol=0.02)
+
+
+def test_harmonics_are_those_of_the_files():
+    """Signs and order of 3DGS: seen from +Z, along -Z, the third coefficient darkens, and so on."""
+    view = straight()
+    flat = draw(one(), view).colour[16, 16, 0]
+    for term, sign in ((1, 0), (2, -1), (3, 0), (6, 1), (12, -1)):
+        shades = np.zeros((1, 16, 3))
+        shades[0, term] = 0.2
+        seen = draw(one(harmonics=shades), view).colour[16, 16, 0]
+        assert np.sign(round(float(seen - flat), 5)) == sign
+    assert flat == pytest.approx(0.8 * 0.5, abs=1e-4)
+    white = draw(one(harmonics=np.full((1, 1, 3), 0.5 / HARMONIC_0)), view)
+    assert white.colour[16, 16, 0] == pytest.approx(0.8, abs=1e-4)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_a_mesh_hides_what_is_behind_it_in_its_pixels_alone(backend):
+    pytest.importorskip(backend)
+    limit = np.full((33, 33), np.inf)
+    limit[:, :16] = 1.9
+    limit[:, 20:] = 2.1
+    picture = draw(one(), straight(), limit=limit, backend=backend)
+    free = draw(one(), straight(), backend=backend)
+    assert picture.alpha[:, :16].max() == 0
+    np.testing.assert_array_equal(picture.alpha[:, 16:], free.alpha[:, 16:])
+
+
+def test_the_nearer_of_two_covers_the_other():
+    two = Splats(
+        np.array([[0, 0, 0], [0, 0, 0.5]]), np.array([[1.0, 0, 0, 0]] * 2), np.full((2, 3), 0.1), np.array([0.9, 0.6]),
+        np.array([[[1.0, -2, -2]], [[-2, -2, 1.0]]]),
+    )  # fmt: skip
+    colour = draw(two, straight(), backend="numpy").colour[16, 16]
+    full = 0.5 + HARMONIC_0
+    assert colour == pytest.approx([0.9 * 0.4 * full, 0, 0.6 * full], abs=1e-3)
+
+
+def test_a_background_may_be_a_picture():
+    behind = np.random.default_rng(0).uniform(0, 1, (33, 33, 3)).astype(np.float32)
+    free, placed = draw(one(), straight()), draw(one(), straight(), background=behind)
+    np.testing.assert_allclose(placed.colour, free.colour + (1 - free.alpha)[..., None] * behind, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"means": np.full((1, 3), np.nan)}, "no numbers"),
+        ({"harmonics": np.zeros((1, 5, 3))}, "5 spherical harmonics"),
+        ({"binding": np.zeros(1, np.int64)}, "bound to triangles"),
+        ({"rotations": np.zeros((1, 4))}, "length zero"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_drawn_is_told(changes, sentence):
+    with pytest.raises(InputError, match=sentence):
+        draw(one(**changes), straight())
+
+
+def test_pictures_and_limits_that_cannot_be_are_told():
+    with pytest.raises(InputError, match="100000 x 100000 pixels"):
+        draw(one(), straight(100000))
+    with pytest.raises(InputError, match="The limit is"):
+        draw(one(), straight(), limit=np.zeros((3, 3)))
+    with pytest.raises(InputError, match="no numbers"):
+        draw(one(), straight(), limit=np.full((33, 33), np.nan))
+    with pytest.raises(InputError, match="A background is"):
+        draw(one(), straight(), background=(1, 2))
+    with pytest.raises(InputError, match="no rasterizer 'vulkan'"):
+        draw(one(), straight(), backend="vulkan")
+    with pytest.raises(InputError, match="holds no Gaussians"):
+        draw(clouds(0, 1, 0, 1).part(np.zeros(0, np.int64)), straight())
+
+
+def test_tensors_of_other_shapes_are_told():
+    torch = pytest.importorskip("torch")
+    values = [torch.zeros(2, 3), torch.ones(2, 4), torch.ones(2, 3), torch.ones(2), torch.zeros(2, 5, 3)]
+    with pytest.raises(InputError, match="The colours are"):
+        rasterize_torch(*values, straight())
+    with pytest.raises(InputError, match="The tensor opacities"):
+        rasterize_torch(*values[:3], torch.ones(2, 1), torch.zeros(2, 3), straight())
+
+
+def test_a_camera_inside_the_cloud_sees_what_is_before_it():
+    picture = draw(clouds(1, 500, 3, 1.0), camera(away=0.0), backend="numpy")
+    assert np.isfinite(picture.colour).all()
+    assert picture.alpha.max() > 0.5
+
+
+def gradients(cloud: Splats, view: Camera, backend: str, limit: np.ndarray | None, plain: bool, dtype: object) -> list:
+    """Of a picture with random weights on colour, depth and alpha, to all that was drawn, background and shifts."""
+    import torch
+
+    shades = np.abs(cloud.harmonics[:, 0]) if plain else cloud.harmonics
+    values = [
+        cloud.means,
+        cloud.rotations,
+        cloud.scales,
+        cloud.opacities,
+        shades,
+        np.zeros((cloud.count, 2)),
+        (0.2, 0.4, 1),
+    ]
+    tensors = [torch.tensor(np.asarray(value), dtype=dtype, requires_grad=True) for value in values]
+    *given, shifts, background = tensors
+    colour, depth, alpha = rasterize_torch(
+        *given, view, limit=limit, background=background, shifts=shifts, backend=backend
+    )
+    torch.manual_seed(3)
+    weights = [torch.randn(part.shape, dtype=torch.float64).to(dtype) for part in (colour, depth, alpha)]
+    # the mean of next to nothing jumps where a pixel falls below 1 / 255
+    weights[1] = weights[1] * (alpha > 0.5)
+    sum((weight * part).sum() for weight, part in zip(weights, (colour, depth, alpha), strict=True)).backward()
+    return [np.zeros(tensor.shape) if tensor.grad is None else tensor.grad.double().numpy() for tensor in tensors]
+
+
+@given(
+    seed=st.integers(0, 10**6), count=st.integers(1, 100), degree=st.integers(0, 3), hidden=st.booleans(),
+    plain=st.booleans(), spread=st.sampled_from([0.3, 2]),
+)  # fmt: skip
+@settings(max_examples=15, deadline=None)
+def test_gradients_are_those_of_the_oracle(seed, count, degree, hidden, plain, spread):
+    pytest.importorskip("numba")
+    torch = pytest.importorskip("torch")
+    cloud, view = clouds(seed, count, degree, spread), camera(33, 29)
+    limit = np.random.default_rng(seed).uniform(2, 4, (29, 33)) if hidden else None
+    truth = gradients(cloud, view, "reference", limit, plain, torch.float64)
+    found = gradients(cloud, view, "numba", limit, plain, torch.float32)
+    for wanted, got in zip(truth, found, strict=True):
+        assert np.abs(got - wanted).max() <= 1e-3 * max(1.0, np.abs(wanted).max())
+
+
+def test_gradients_of_the_oracle_are_differences_of_its_pictures():
+    torch = pytest.importorskip("torch")
+    cloud, view = clouds(5, 6, 3, 0.3), camera(12, 10, focal=20)
+    tensors = [
+        torch.tensor(value, dtype=torch.float64, requires_grad=True)
+        for value in (cloud.means, cloud.rotations, cloud.scales, cloud.opacities * 0.9, cloud.harmonics)
+    ]
+    assert torch.autograd.gradcheck(
+        lambda *given: rasterize_torch(*given, view, backend="reference")[0],
+        tensors,
+        eps=1e-7,
+        atol=1e-4,
+        fast_mode=True,
+    )
+
+
+def test_gsplat_draws_the_picture_of_the_oracle():
+    pytest.importorskip("gsplat")
+    torch = pytest.importorskip("torch")
+    if not torch.cuda.is_available():
+        pytest.skip("needs CUDA")
+    cloud = clouds(2, 300, 3, 0.5)
+    truth, picture = (draw(cloud, camera(), backend=name) for name in ("reference", "gsplat"))
+    assert np.abs(picture.alpha - truth.alpha).max() <= 0.01
+    assert np.abs(picture.colour - truth.colour).max() <= 0.01 * truth.colour.max()
+
+
+def test_backends_that_are_not_at_hand_are_told(monkeypatch):
+    from animcore.avatar import rasterize
+
+    monkeypatch.setattr(rasterize, "_installed", lambda package: False)
+    with pytest.raises(InputError, match="needs the package numba"):
+        draw(one(), straight(), backend="numba")
+    with pytest.raises(InputError, match="pip install gsplat"):
+        draw(one(), straight(), backend="gsplat")
+    assert draw(one(), straight()).alpha.max() > 0.7  # with NumPy alone
