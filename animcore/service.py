@@ -155,7 +155,8 @@ def _generate(request: dict[str, Any], progress: Callable[[float, str], None]) -
     said = transcripts.of_wish(request["transcript"]) if request.get("transcript", "").strip() else None
     finishes = request.get("finish", [])
     batch.check_finishes(finishes)
-    motion, facts = batch.generate(_voice(request), rate, direction, progress, said, _place(request))
+    voice, other = _voice(request), _parts(request, "listening_to")
+    motion, facts = batch.generate(voice, rate, direction, progress, said, _place(request), listening_to=other)
     motion = batch.finished(motion, finishes)
     motion.save(out)
     if "map" in request:
@@ -163,12 +164,23 @@ def _generate(request: dict[str, Any], progress: Callable[[float, str], None]) -
     return {"motion": str(out), "frames": motion.frame_count, **_facts(facts)}
 
 
+def _dialogue(request: dict[str, Any], progress: Callable[[float, str], None]) -> dict[str, Any]:
+    """Perform everybody who talks with the others: `cast` holds a request to generate for each."""
+    cast = [{"do": "generate", **one} for one in _wanted(request, "cast")]
+    share = 1 / max(len(cast), 1)
+    answers = [_generate(one, part(progress, place * share, (place + 1) * share)) for place, one in enumerate(cast)]
+    return {"cast": answers}
+
+
 def _voice(request: dict[str, Any]) -> Any:
     """The recording that a request names, or the parts that a voice is to be put together from."""
+    return _parts(request, "parts") if "parts" in request else Path(_wanted(request, "audio"))
+
+
+def _parts(request: dict[str, Any], name: str) -> Any:
+    """The recordings that a voice is put together from; none where they are not named."""
     from animcore import audio
 
-    if "parts" not in request:
-        return Path(_wanted(request, "audio"))
     return [
         audio.Part(
             Path(_wanted({"do": request["do"], **values}, "audio")),
@@ -177,7 +189,7 @@ def _voice(request: dict[str, Any]) -> Any:
             None if values.get("length") is None else _seconds(values["length"]),
             float(values.get("gain", 1.0)),
         )
-        for values in request["parts"]
+        for values in request.get(name, ())
     ]
 
 
@@ -289,7 +301,20 @@ def _inspect(request: dict[str, Any], progress: Callable[[float, str], None]) ->
     clip = audio.load(source, progress) if isinstance(source, Path) else audio.joined(source, progress)
     if "envelope" in request:
         _write_envelope(clip, Path(request["envelope"]))
-    return _facts(clip.facts)
+    answer = _facts(clip.facts)
+    answer["facts"] |= _company(clip)
+    return answer
+
+
+def _company(clip: Any) -> dict[str, Any]:
+    """What is heard beside one voice: spans of `music`, and the turns of two `speakers` with the number of each."""
+    from animcore.speech import company, prosody
+
+    if clip.facts.silent:
+        return {"music": [], "speakers": []}
+    heard = prosody.analyse(clip, int(clip.duration * prosody.FPS))
+    turns = [(turn.start, turn.end, turn.speaker) for turn in company.speakers(clip, heard)]
+    return {"music": company.music(clip), "speakers": turns}
 
 
 def _write_envelope(clip: Any, out: Path) -> None:
@@ -347,6 +372,7 @@ def _about(_request: dict[str, Any], progress: Callable[[float, str], None]) -> 
 
 WORK: dict[str, Work] = {
     "generate": _generate,
+    "dialogue": _dialogue,
     "inspect": _inspect,
     "export": _export,
     "fit": _fit,

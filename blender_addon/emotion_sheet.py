@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from animcore.errors import AnimcoreError
 from animcore.motion import Motion
 
-from . import keys, places, preferences, properties, rigs, runner, takes, voice
+from . import keys, orders, places, preferences, properties, rigs, runner, takes, voice
 from .errors import AddonError
 from .jobs import Job, State
 from .swapped import Setting, Swapped
@@ -166,7 +166,7 @@ def _end(outcome: runner.Outcome) -> None:
 def _picture(sheet: Sheet, number: int) -> NDArray[np.float32]:
     """Render one of the pictures, (height, width, 4)."""
     scene = next((one for one in bpy.data.scenes if one.session_uid == sheet.scene), None)
-    root = runner.root_by_uid(sheet.root)
+    root = orders.root_by_uid(sheet.root)
     if scene is None or root is None or scene.camera is None:
         raise AddonError("The character, its scene or the camera was deleted; there is no sheet.")
     emotion, column = divmod(number, TIMES)

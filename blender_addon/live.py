@@ -17,12 +17,13 @@ import numpy as np
 
 from animcore.motion import Motion
 
-from . import places, preferences, properties, rigs, runner, takes, tracks
+from . import orders, places, preferences, properties, rigs, runner, takes, tracks
 from .errors import AddonError
 from .jobs import Job, State
 
 FOLDER = "Animcore recordings"
 _INTERVAL = 1 / 30  # seconds between looks at the engine
+_LEVEL_EVERY = 5  # looks after which the level is drawn anew: a panel that is drawn at every one takes no clicks
 _FPS = 50  # of the live solver
 
 
@@ -34,11 +35,12 @@ class Stage:
         self.root = properties.root(properties.of(scene)).session_uid
         self.character: rigs.Character | None = None  # as last read; None where it has to be read again
         self.level = 0.0
+        self.looks = 0
         self._shown = places.Shown()
 
     def show(self, frame: Mapping[str, Any]) -> None:
         """Put a frame onto the character, as the engine's news have it."""
-        root = runner.root_by_uid(self.root)
+        root = orders.root_by_uid(self.root)
         if root is None:
             return  # it was deleted while somebody spoke: the recording goes on
         if self.character is None:
@@ -119,7 +121,9 @@ def tick() -> float | None:
         end()
         raise
     if not job.state.over:
-        runner.redraw()
+        moved.looks += 1
+        if moved.looks % _LEVEL_EVERY == 0:
+            runner.redraw()
         return _INTERVAL
     end()
     runner.watch()  # closes the job, and sees to the take

@@ -1,8 +1,17 @@
 """Preferences: which Python runs the engine. Blender reads the annotations as values, so they are not postponed."""
 
+import time
+from dataclasses import replace
+from pathlib import Path
+
 import bpy
 
-from . import engine
+from animcore.names import CACHE_FOLDER
+
+from . import engine, resources
+from .translations import spoken
+
+_GLANCE = 3.0  # seconds that the size of the cache stays true enough for drawing
 
 
 class AnimcorePreferences(bpy.types.AddonPreferences):
@@ -23,6 +32,15 @@ class AnimcorePreferences(bpy.types.AddonPreferences):
         description="The microphone of Speak Live. Empty: the one that this computer uses",
     )
 
+    cache: bpy.props.StringProperty(
+        name="Cache Folder",
+        description=(
+            "Where the engine keeps what it heard in voices, so that another take of one need not listen again. "
+            "Empty: a folder of the extension's own. It never grows beyond 512 MB"
+        ),
+        subtype="DIR_PATH",
+    )
+
     def draw(self, _context: bpy.types.Context) -> None:
         """Draw the preferences."""
         from .runner import session
@@ -30,6 +48,9 @@ class AnimcorePreferences(bpy.types.AddonPreferences):
         column = self.layout.column()
         column.prop(self, "python")
         column.prop(self, "microphone")
+        row = column.row(align=True)
+        row.prop(self, "cache")
+        row.operator("animcore.clear_cache", text=f"{spoken('Clear Cache')} ({_size()})", icon="TRASH", translate=False)
         row = column.row()
         row.operator("animcore.check_engine", icon="CHECKMARK")
         row.operator("animcore.copy_report", text="Copy Log", icon="COPYDOWN")
@@ -38,21 +59,40 @@ class AnimcorePreferences(bpy.types.AddonPreferences):
             column.label(text=session.engine_note, translate=False)
 
 
+_sizes: list[tuple[float, str]] = []  # when the cache was looked at last, and what it takes
+
+
+def _size() -> str:
+    """What the cache takes, looked up every few seconds at most: drawing must cost nothing."""
+    now = time.monotonic()
+    if not _sizes or now - _sizes[0][0] > _GLANCE:
+        taken = sum(path.stat().st_size for path in resources.cached(cache()))
+        _sizes[:] = [(now, f"{taken / 2**20:.1f} MB")]
+    return _sizes[0][1]
+
+
+def clear() -> int:
+    """Remove what the engine keeps; returns how many files that were."""
+    _sizes.clear()
+    files = resources.cached(cache())
+    for path in files:
+        path.unlink(missing_ok=True)
+    return len(files)
+
+
+def cache() -> Path:
+    """Return the folder in which the engine keeps what it heard."""
+    addon = bpy.context.preferences.addons.get(__package__)
+    return resources.cache_folder(addon.preferences.cache if addon is not None else "")
+
+
 def launch() -> engine.Launch:
     """Return how the engine is to be started.
 
     Raises:
         AddonError: where it is not installed.
     """
-    python = bpy.path.abspath(_own("python"))
-    return engine.of_python(python) if python else engine.carried()
-
-
-def microphone() -> str:
-    """Return the name of the microphone; empty for the computer's own choice."""
-    return _own("microphone")
-
-
-def _own(name: str) -> str:
     addon = bpy.context.preferences.addons.get(__package__)
-    return getattr(addon.preferences, name) if addon is not None else ""
+    python = bpy.path.abspath(addon.preferences.python) if addon is not None else ""
+    made = engine.of_python(python) if python else engine.carried()
+    return replace(made, environment={**made.environment, CACHE_FOLDER: str(cache())})

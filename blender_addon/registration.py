@@ -16,15 +16,18 @@ from . import (
     properties,
     resources,
     runner,
+    splats,
     translations,
     waveform,
 )
 
 CLASSES = (
     properties.AnimcoreTrack,
+    properties.AnimcorePart,
     properties.AnimcoreSettings,
     properties.AnimcorePolish,
     preferences.AnimcorePreferences,
+    *splats.CLASSES,
     *operators.CLASSES,
     *panels.CLASSES,
 )
@@ -38,6 +41,7 @@ def register() -> None:
     bpy.types.Action.animcore = bpy.props.PointerProperty(type=properties.AnimcorePolish)
     bpy.types.WindowManager.animcore_tracks = bpy.props.CollectionProperty(type=properties.AnimcoreTrack)
     bpy.types.WindowManager.animcore_track_index = bpy.props.IntProperty(name="Track", options=set())
+    splats.start()
     resources.tell_user_folder()
     runner.start()
     live.start()
@@ -58,6 +62,7 @@ def unregister() -> None:
     filming.stop()
     live.stop()
     runner.stop()
+    splats.stop()
     del bpy.types.WindowManager.animcore_track_index, bpy.types.WindowManager.animcore_tracks
     del bpy.types.Scene.animcore
     del bpy.types.Action.animcore

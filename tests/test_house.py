@@ -29,6 +29,7 @@ ROOMS = [
     {"files"},
     {"training"},
     {"judge"},
+    {"avatars"},
     {"batch", "listening"},
     {"service"},
     {"cli"},
@@ -133,6 +134,7 @@ def test_every_room_is_packaged():
         "animcore.blender_addon",
         "animcore.blender_addon.operators",
         "animcore.blender_addon.panels",
+        "animcore.blender_addon.splats",
     }
 
 

@@ -48,6 +48,10 @@ class Camera:
         matrix = np.linalg.inv(np.asarray(camera_to_world, float) @ _FLIP)
         return cls(*size, focal, centre or (size[0] / 2, size[1] / 2), matrix)
 
+    def to_opengl(self) -> NDArray[Any]:
+        """(4, 4) camera to world as OpenGL, Blender and NeRF's `transforms.json` have it."""
+        return np.asarray(np.linalg.inv(self.world_to_camera) @ _FLIP)
+
     @property
     def position(self) -> NDArray[Any]:
         """(3,) of the camera in the world, in metres."""

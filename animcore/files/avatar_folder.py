@@ -18,6 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animcore.atomic import whole_file
+from animcore.avatar import binding
+from animcore.avatar.moving import joined
 from animcore.avatar.splats import Splats, checked
 from animcore.errors import InputError
 from animcore.files import pictures
@@ -31,6 +33,7 @@ GROUP = "splats"  # of Gaussians that came alone, out of a file of another kind
 _KIND = "animcore avatar"
 _PARTS = ("means", "rotations", "scales", "opacities", "harmonics")
 _BINDING = "binding"
+MESH = ("mesh.vertices", "mesh.faces", "mesh.uv", "mesh.uv_faces")  # (V, 3) at rest, (F, 3), (U, 2), (F, 3)
 _LARGEST_FACTS = 1 << 24  # bytes
 _KINDS = "fiub"  # of numbers that are kept
 
@@ -191,17 +194,36 @@ def _arrays(path: Path) -> Arrays:
 
 
 def read(path: Path) -> tuple[Splats, Notes]:
-    """Read all Gaussians of an avatar that are in one space: those of the world, or those bound to its mesh.
+    """Read all Gaussians of an avatar; those that ride on its mesh stand where it is at rest.
 
     Raises:
-        InputError: where it has none, or they are in both.
+        InputError: where it has none, or some are bound to a mesh that is not there.
     """
-    from animcore.avatar.moving import joined
-
     avatar = load(path)
     if not avatar.groups:
         raise InputError(f"{path.name} has no Gaussians: it is a mesh alone.")
-    return joined([avatar.splats(group) for group in avatar.groups]), ()
+    whole = joined([at_rest(avatar, group) for group in avatar.groups])
+    if MESH[0] not in avatar.arrays:
+        return whole, ()
+    return whole, (f"{path.name} is a head at rest: its mesh and what moves it are not among its Gaussians.",)
+
+
+def at_rest(avatar: Avatar, group: str) -> Splats:
+    """Return the Gaussians of a group in the world; bound ones only where the avatar has the mesh that carries them.
+
+    Raises:
+        InputError: where the mesh is broken, or of another avatar.
+    """
+    splats = avatar.splats(group)
+    if splats.binding is None or not {*MESH[:2]} <= avatar.arrays.keys():
+        return splats
+    vertices, faces = (avatar.arrays[name] for name in MESH[:2])
+    shapes = [values.ndim == 2 and values.shape[1] == 3 for values in (vertices, faces)]
+    if not all(shapes) or faces.dtype.kind not in "iu" or not 0 <= faces.min() <= faces.max() < len(vertices):
+        raise InputError("The avatar's mesh is broken: its faces do not fit its vertices; save it again.")
+    if not 0 <= splats.binding.min() <= splats.binding.max() < len(faces):
+        raise InputError(f"The avatar's Gaussians {group!r} are bound to triangles that its mesh does not have.")
+    return binding.placed(splats, binding.frames(vertices, faces))
 
 
 def write(splats: Splats, path: Path) -> None:

@@ -61,7 +61,7 @@ def _draw_generate(layout: bpy.types.UILayout, scene: bpy.types.Scene, width: in
     elif (sheet := emotion_sheet.under_way()) is not None and sheet.pictures:
         column.box().progress(factor=sheet.fraction, text="Rendering the sheet", type="BAR")
         column.operator("animcore.cancel", icon="X")
-    elif (job := running("generate") or running("export") or running("fit")) is not None:
+    elif (job := running("generate") or running("dialogue") or running("export") or running("fit")) is not None:
         _draw_progress(column.box().column(), job)
     else:
         row = column.row(align=True)

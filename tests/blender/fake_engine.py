@@ -95,6 +95,17 @@ def generate(request: dict, cancelled: threading.Event) -> None:
     say(id=number, event="done", motion=request["out"], frames=frames, duration=seconds, warnings=warnings)
 
 
+def dialogue(request: dict) -> None:
+    """Perform everybody at once; a voice of the name ``full`` fails as on a full disk."""
+    heard = [one["audio"] for part in request["cast"] for one in part["parts"]]
+    if any("full" in Path(path).stem for path in heard):
+        say(id=request["id"], event="error", message="The disk is full: free some space and generate again.", report="")
+        return
+    seconds = float(os.environ["FAKE_ENGINE_SECONDS"])
+    cast = [{"motion": part["out"], "frames": write_take(part, seconds), "warnings": []} for part in request["cast"]]
+    say(id=request["id"], event="done", cast=cast)
+
+
 def listen(request: dict, cancelled: threading.Event, stopped: threading.Event) -> None:
     """Show jawOpen ever wider until told to stop, and write what was heard: a second of silence."""
     number, frame = request["id"], [0.0] * 52
@@ -121,6 +132,8 @@ def main() -> None:
         request = json.loads(line)
         if request["do"] == "cancel":
             cancelled.set()
+        elif request["do"] == "dialogue":
+            dialogue(request)
         elif request["do"] == "stop":
             stopped.set()
         elif request["do"] == "listen":
@@ -134,6 +147,8 @@ def main() -> None:
             facts |= json.loads(os.environ.get("FAKE_ENGINE_FACTS", "{}"))
             np.savez(request["envelope"], peaks=np.linspace(0, 1, 200, dtype=np.float32), rate=100)
             say(id=request["id"], event="done", facts=facts, warnings=["The voice is quiet."])
+        elif request["do"] != "generate":
+            say(id=request["id"], event="error", message="The engine of the tests cannot do that.", report="")
         else:
             cancelled.clear()
             threading.Thread(target=generate, args=(request, cancelled), daemon=True).start()

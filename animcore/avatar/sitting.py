@@ -1,0 +1,55 @@
+"""What a capture asks of a head: where the cameras stand, and which faces it pulls. Data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+# degrees around the head towards its left, and up; metres away come from the picture's size
+CAMERAS = (
+    (0, 4), (-24, -8), (24, 16), (-48, 14), (50, -6), (-75, 0), (78, 10), (8, -22), (-12, 30),
+    (115, 8), (-112, 5), (158, 12), (-150, 20), (180, -5),
+)  # fmt: skip
+BEHIND = 100  # degrees from which the face is not seen: such cameras take one moment alone
+HELD_OUT_CAMERAS = ((-14, 9), (36, 4), (-62, 6))
+
+
+@dataclass(frozen=True)
+class Face:
+    """ARKit weights (both sides where a name ends in `*`), and where the eyes look, in degrees left and up."""
+
+    name: str
+    weights: dict[str, float] = field(default_factory=dict)
+    look: tuple[float, float] = (0.0, 0.0)
+
+    def arkit(self) -> dict[str, float]:
+        """The weights by ARKit's names."""
+        named = {}
+        for name, weight in self.weights.items():
+            for side in ("Left", "Right") if name.endswith("*") else ("",):
+                named[name.removesuffix("*") + side] = weight
+        return named
+
+
+FACES = (
+    Face("rest"),
+    Face("jaw wide", {"jawOpen": 0.8, "mouthLowerDown*": 0.2}),
+    Face("smile", {"mouthSmile*": 0.9, "cheekSquint*": 0.5, "eyeSquint*": 0.2}),
+    Face("oo", {"mouthPucker": 0.9, "mouthFunnel": 0.2, "jawOpen": 0.08}),
+    Face("ee", {"jawOpen": 0.15, "mouthStretch*": 0.6, "mouthLowerDown*": 0.5, "mouthUpperUp*": 0.4}),
+    Face("closed eyes", {"eyeBlink*": 1.0, "mouthPress*": 0.6}),
+    Face("surprise", {"browInnerUp": 1.0, "browOuterUp*": 0.9, "eyeWide*": 0.8, "jawOpen": 0.3}, (12, 0)),
+    Face("anger", {"browDown*": 1.0, "noseSneer*": 0.6, "mouthFrown*": 0.6, "eyeSquint*": 0.4}),
+    Face("ff", {"mouthRollLower": 0.6, "mouthUpperUp*": 0.35, "jawOpen": 0.1, "eyeBlink*": 0.45}, (0, -14)),
+    Face("th", {"jawOpen": 0.28, "tongueOut": 0.6, "mouthUpperUp*": 0.2, "mouthLowerDown*": 0.2}, (-14, 6)),
+    Face("left", {"mouthLeft": 0.7, "jawLeft": 0.3, "mouthSmileLeft": 0.5, "jawOpen": 0.15}, (16, 4)),
+    Face("right", {"mouthRight": 0.7, "mouthDimpleRight": 0.6, "cheekPuff": 0.4, "browOuterUpRight": 0.7}, (-10, -8)),
+    Face("oh", {"mouthFunnel": 0.8, "jawOpen": 0.35, "mouthShrugUpper": 0.2}),
+    Face("rolled", {"mouthRollUpper": 0.5, "mouthRollLower": 0.5, "mouthShrugLower": 0.4, "browInnerUp": 0.5}),
+)
+HELD_OUT_FACES = (
+    Face("ah", {"jawOpen": 0.5, "mouthLowerDown*": 0.3, "mouthUpperUp*": 0.2, "browOuterUp*": 0.3}),
+    Face("laugh", {"jawOpen": 0.35, "mouthSmile*": 0.7, "cheekSquint*": 0.6, "eyeSquint*": 0.3, "mouthUpperUp*": 0.3}),
+    Face("wuh", {"mouthPucker": 0.5, "mouthFunnel": 0.4, "jawOpen": 0.2, "browInnerUp": 0.3}, (6, 3)),
+    Face("wink", {"eyeBlinkLeft": 1.0, "mouthSmileLeft": 0.6, "cheekSquintLeft": 0.6, "browDownLeft": 0.4}),
+    Face("doubt", {"browInnerUp": 0.6, "mouthFrown*": 0.5, "mouthPress*": 0.4, "eyeBlink*": 0.25}, (-8, -6)),
+)

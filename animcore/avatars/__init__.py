@@ -1,0 +1,1 @@
+"""`animcore avatar`: heads of mesh and Gaussians, on the command line."""

@@ -1,0 +1,57 @@
+"""The pictures of a capture as numbers, and their masks as files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from animcore.atomic import whole_file
+from animcore.avatar.capture import View
+from animcore.errors import InputError
+from animcore.files import pictures
+
+
+def read(view: View) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return colours (H, W, 3) times the mask, and the mask (H, W), 0..1.
+
+    The mask is the picture's own alpha or, where that is 1 everywhere, the file of the mask.
+
+    Raises:
+        InputError: where a picture is broken, or not as large as its camera says.
+    """
+    pixels = _pixels(view.image, view)
+    mask = pixels[..., 3]
+    if view.mask is not None and (mask == 1).all():
+        mask = _pixels(view.mask, view)[..., 0]
+    return np.ascontiguousarray(pixels[..., :3] * mask[..., None]), mask
+
+
+def write_masks(folder: Path) -> None:
+    """Write the alpha of every picture in `images` into `fg_masks`, for programs that read it there.
+
+    Raises:
+        InputError: where it cannot be written.
+    """
+    (folder / "fg_masks").mkdir(exist_ok=True)
+    for image in sorted((folder / "images").glob("*.png")):
+        pixels = pictures.decoded(image.read_bytes(), image.name)
+        grey = np.repeat(pixels[..., 3:], 4, -1)
+        grey[..., 3] = 255
+        with whole_file(folder / "fg_masks" / image.name) as temporary:
+            temporary.write_bytes(pictures.encoded(grey, "png"))
+
+
+def _pixels(path: Path, view: View) -> NDArray[np.float32]:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}); copy the whole capture.") from error
+    pixels = pictures.decoded(data, path.name)
+    if pixels.shape[:2] != (view.camera.height, view.camera.width):
+        raise InputError(
+            f"{path} is {pixels.shape[1]} x {pixels.shape[0]} pixels, its camera {view.camera.width} x "
+            f"{view.camera.height}; export the capture again."
+        )
+    return (pixels / np.float32(255)).astype(np.float32)

@@ -1,0 +1,79 @@
+"""What the mesh, the Gaussians and both together are worth: one capture, one number of Gaussians, three fits.
+
+    PYTHONPATH=. python benchmarks/hybrid_head.py CAPTURE [--work DIR] [--gaussians 12000] [--steps 1600]
+
+CAPTURE is what tools/capture_head.py renders (or any folder in that layout). Figures are means over pictures, on white,
+of cameras that were not learned from: of faces that were (views), and of faces that were not (faces). A run that was
+stopped goes on; fits that are there are not made again. The three fits take some 7 minutes of one free core.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from animcore.avatar import capture, losses
+from animcore.avatar.fitting import Fit, Moment, Picture, Settings
+from animcore.avatar.head import MODES, HybridHead, Mode, render
+from animcore.errors import InputError
+from animcore.files import capture_folder, hybrid_head
+
+SPLITS = {"views": capture.VIEWS, "faces": capture.MOMENTS}
+
+
+def main() -> None:
+    """Fit what is missing, and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("capture", type=Path)
+    parser.add_argument("--work", type=Path, default=Path("runs/hybrid_head"))
+    parser.add_argument("--gaussians", type=int, default=12_000)
+    parser.add_argument("--steps", type=int, default=1_600)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    try:
+        perceptual = losses.perceptual()
+    except InputError as error:
+        perceptual = None
+        print(f"LPIPS is not measured: {error}")
+    pictures, moments = capture_folder.read(options.capture, capture.TRAIN)
+    person = capture_folder.person(options.capture)
+    print(f"fitted from {len(pictures)} pictures of {len(moments)} faces; {options.steps} steps")
+    print("| layers | on | Gaussians | PSNR | SSIM | LPIPS | ms a picture | MB |")
+    print("|---|---|---:|---:|---:|---:|---:|---:|")
+    for mode in MODES:
+        settings = Settings(mode, options.gaussians, options.steps)
+        folder = options.work / mode
+        head = Fit(person, moments, pictures, settings, folder).run()
+        hybrid_head.save(head, folder / "head")
+        size = sum(path.stat().st_size for path in (folder / "head").iterdir()) / 1e6
+        head = hybrid_head.load(folder / "head", person.model)
+        for name, split in SPLITS.items():
+            values = measured(head, mode, *capture_folder.read(options.capture, split), perceptual)
+            lpips = "-" if perceptual is None else f"{values[2]:.4f}"
+            print(f"| {mode} | {name} | {head.count} | {values[0]:.2f} | {values[1]:.4f} | {lpips} | "
+                  f"{1000 * values[3]:.0f} | {size:.2f} |", flush=True)  # fmt: skip
+
+
+def measured(
+    head: HybridHead, mode: Mode, pictures: list[Picture], moments: dict[int, Moment], perceptual: object
+) -> np.ndarray:
+    """PSNR, SSIM, LPIPS (0 where it is absent) and seconds a picture, as means."""
+    rows = []
+    for picture in pictures:
+        moment = moments[picture.moment]
+        start = time.perf_counter()
+        posed = head.at(moment.expression, moment.joints, moment.translation)
+        drawn = torch.as_tensor(render(head, posed, picture.camera, mode, (1.0, 1.0, 1.0)).colour)
+        seconds = time.perf_counter() - start
+        wanted = picture.colour + (1 - picture.mask)[..., None]
+        lpips = float(perceptual(drawn, wanted)) if callable(perceptual) else 0.0
+        rows.append((losses.psnr(drawn, wanted), float(losses.ssim(drawn, wanted)), lpips, seconds))
+    return np.mean(rows, 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,139 @@
+"""A fit: from pictures of a head that is known, it comes nearer to it, grows to its number and goes on when stopped."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from small_heads import dots, looking
+
+torch = pytest.importorskip("torch")
+
+from animcore.avatar import fitting, losses, surface  # noqa: E402
+from animcore.avatar.clouds import Cloud  # noqa: E402
+from animcore.avatar.head import HybridHead, render  # noqa: E402
+from animcore.bodies.model import load_model  # noqa: E402
+from animcore.errors import Cancelled, InputError  # noqa: E402
+
+JAW = np.zeros((5, 3), np.float32)
+JAW[2, 0] = 0.25
+STILL = np.zeros(3, np.float32)
+
+
+@pytest.fixture(scope="module")
+def person():
+    model = load_model("open-head")
+    # the camera of the tests looks at the origin
+    model = replace(model, template=model.template - np.float32([0, 0.13, 0.05]))
+    uv, faces = surface.layout(model)
+    return HybridHead(model, np.zeros(0, np.float32), np.zeros_like(model.template), uv, faces)
+
+
+@pytest.fixture(scope="module")
+def sitting(person):
+    """Twelve small pictures of a head with a chequered face and red hair, mouth closed and open."""
+    random = np.random.default_rng(0)
+    cells = np.kron(random.uniform(0.2, 0.9, (8, 8, 3)), np.ones((8, 8, 1))).astype(np.float32)
+    shell = random.normal(size=(400, 3))
+    shell *= (random.uniform(0.11, 0.13, (400, 1))) / np.linalg.norm(shell, axis=1, keepdims=True)
+    shell = shell[shell[:, 1] > 0.03] - [0, 0, 0.03]
+    truth = replace(person, texture=cells, hair=dots(shell, 0.006, (0.8, 0.2, 0.1)))
+    moments = {0: fitting.Moment(STILL[:0], JAW * 0, STILL), 1: fitting.Moment(STILL[:0], JAW, STILL)}
+    pictures = []
+    for angle in np.linspace(-2.5, 2.5, 6):
+        camera = looking(angle)
+        camera = replace(camera, width=64, height=64, focal=(140.0, 140.0), centre=(32.0, 32.0))
+        for number, moment in moments.items():
+            drawn = render(truth, truth.at(moment.expression, moment.joints, moment.translation), camera)
+            pictures.append(
+                fitting.Picture(camera, number, torch.as_tensor(drawn.colour), torch.as_tensor(drawn.alpha).float())
+            )
+    return moments, pictures
+
+
+def fit(person, sitting, folder, progress=None, **settings):
+    moments, pictures = sitting
+    chosen = fitting.Settings(**{"gaussians": 600, "steps": 40, "texture": 64, "changes": 1, **settings})
+    return fitting.Fit(person, moments, pictures, chosen, folder, progress or (lambda *_: None))
+
+
+def nearness(head, sitting, mode):
+    moments, pictures = sitting
+    values = []
+    for picture in pictures:
+        moment = moments[picture.moment]
+        posed = head.at(moment.expression, moment.joints, moment.translation)
+        values.append(losses.psnr(torch.as_tensor(render(head, posed, picture.camera, mode).colour), picture.colour))
+    return np.mean(values)
+
+
+def test_a_hybrid_comes_near_to_what_it_sees_and_nearer_than_its_mesh(person, sitting, tmp_path):
+    run = fit(person, sitting, tmp_path)
+    head = run.run()
+    assert head.count == 600
+    assert nearness(head, sitting, "hybrid") > 20
+    assert nearness(head, sitting, "hybrid") > nearness(head, sitting, "mesh") + 3
+    assert (tmp_path / fitting.PICTURE).stat().st_size > 1000
+
+
+def test_gaussians_alone_fill_up_to_the_same_number(person, sitting, tmp_path):
+    head = fit(person, sitting, tmp_path, mode="gaussians", steps=30).run()
+    assert head.texture is None
+    assert head.count == 600
+    assert nearness(head, sitting, "gaussians") > 15
+
+
+def test_a_run_that_was_stopped_ends_where_one_in_one_go_does(person, sitting, tmp_path, monkeypatch):
+    monkeypatch.setattr(fitting, "_KEPT", 10)
+    whole = fit(person, sitting, tmp_path / "whole", steps=30).run()
+
+    def stop(fraction, _stage):
+        if fraction > 0.6:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        fit(person, sitting, tmp_path / "cut", stop, steps=30).run()
+    again = fit(person, sitting, tmp_path / "cut", steps=30).run()
+    np.testing.assert_allclose(again.texture, whole.texture, atol=1e-4)
+    np.testing.assert_allclose(again.hair.means, whole.hair.means, atol=1e-5)
+
+
+def test_the_checkpoint_of_another_fit_is_not_taken(person, sitting, tmp_path):
+    fit(person, sitting, tmp_path, mode="mesh", steps=2).run()
+    with pytest.raises(InputError, match="another fit"):
+        fit(person, sitting, tmp_path, mode="mesh", steps=3).run()
+    (tmp_path / fitting.CHECKPOINT).write_bytes(b"cut")
+    with pytest.raises(InputError, match=r"checkpoint\.pt"):
+        fit(person, sitting, tmp_path, mode="mesh", steps=2).run()
+
+
+def test_growth_drops_the_faint_and_splits_what_the_picture_pulls_at():
+    cloud = Cloud.started(np.zeros((4, 3)), 1.0, np.full((4, 3), 0.5), np.arange(4), 1e-3)
+    with torch.no_grad():
+        cloud.values["opacities"][0] = -9.0
+    cloud.felt(torch.tensor([9.0, 0.0, 5.0, 1.0]))
+    torch.manual_seed(0)
+    cloud.grow(4, large=0.5)
+    assert cloud.binding.tolist() == [1, 2, 3, 2]
+    sizes = cloud.splats().scales[:, 0].tolist()
+    assert sizes == pytest.approx([1, 1 / 1.6, 1, 1 / 1.6], rel=1e-5)
+
+
+def test_structural_similarity_is_that_of_the_paper():
+    """Against the sums of the definition, pixel by pixel."""
+    random = np.random.default_rng(0)
+    a, b = random.uniform(size=(2, 24, 20, 3))
+    bell = np.exp(-(np.arange(-5, 6) ** 2) / 4.5)
+    window = np.outer(bell, bell) / np.outer(bell, bell).sum()
+
+    def blurred(picture):
+        padded = np.pad(picture, ((5, 5), (5, 5), (0, 0)))
+        views = np.lib.stride_tricks.sliding_window_view(padded, (11, 11), (0, 1))
+        return np.einsum("hwcij,ij->hwc", views, window)
+
+    ma, mb = blurred(a), blurred(b)
+    va, vb, ab = blurred(a * a) - ma**2, blurred(b * b) - mb**2, blurred(a * b) - ma * mb
+    wanted = ((2 * ma * mb + 1e-4) * (2 * ab + 9e-4) / ((ma**2 + mb**2 + 1e-4) * (va + vb + 9e-4))).mean()
+    assert float(losses.ssim(torch.as_tensor(a), torch.as_tensor(b))) == pytest.approx(wanted, abs=1e-6)
+    assert float(losses.ssim(torch.as_tensor(a), torch.as_tensor(a))) == pytest.approx(1)

@@ -1,0 +1,194 @@
+"""Take the pictures that the shipped hybrid head is fitted from: the default character with curled hair.
+
+    PYTHONPATH=. python tools/capture_head.py OUT [--size 320] [--samples 5]
+
+Needs bpy. Some 115 pictures through Cycles; what is there already is kept, so a run that was stopped goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import bpy
+import numpy as np
+from mathutils import Vector
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "assets" / "avatar" / "recipe")]
+
+import curls  # noqa: E402
+
+from animcore.avatar import capture, sitting  # noqa: E402
+from animcore.bodies import expression  # noqa: E402
+from animcore.bodies.model import ParametricModel, load_model  # noqa: E402
+from animcore.bodies.poses import flame_pose  # noqa: E402
+from animcore.files import capture_pictures  # noqa: E402
+from animcore.motion import Motion  # noqa: E402
+from animcore.names import ARKIT  # noqa: E402
+from blender_addon import capture as rig_capture  # noqa: E402
+from blender_addon import stage  # noqa: E402
+
+CHARACTER = ROOT / "assets" / "character" / "character.blend"
+HIDDEN = ("Hair", "Sweater", "Trousers", "Shoes")
+SPAN = 0.38  # metres that a picture shows
+OFTEN = 8  # faces that two cameras of three see, the others one of three: two cores render it all
+SEEN_AGAIN = 6  # faces of the fit that the held-out cameras see too
+PARTS = {"skin": "Skin", "teeth": "Teeth", "tongue": "Tongue", "left_eye": "Eyes", "right_eye": "Eyes"}
+
+
+def main() -> None:
+    """Take everything that is not there yet."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--size", type=int, default=320)
+    parser.add_argument("--samples", type=int, default=5)
+    options = parser.parse_args()
+    (options.out / "flame_param").mkdir(parents=True, exist_ok=True)
+    scene, sitter = studio(options.samples)
+    model = load_model("open-head")
+    cut_below(model)
+    write_poses(model, sitter, options.out)
+    front, held = sitting.CAMERAS, sitting.HELD_OUT_CAMERAS
+    later = len(sitting.FACES)
+    plan = {
+        capture.TRAIN: [
+            *rig_capture.shots(front, sitting.FACES[:OFTEN], thirds=2),
+            *rig_capture.shots(front, sitting.FACES[OFTEN:], first_moment=OFTEN, thirds=1),
+        ],
+        capture.VIEWS: rig_capture.shots(held, sitting.FACES[:SEEN_AGAIN], len(front)),
+        capture.MOMENTS: rig_capture.shots(held, sitting.HELD_OUT_FACES, len(front), later),
+    }
+    print(sum(map(len, plan.values())), "pictures", flush=True)
+    for split, wanted in plan.items():
+        capture.write_views(options.out, split, rig_capture.views(scene, sitter, wanted, options.out, options.size))
+    for wanted in plan.values():
+        for view in rig_capture.take(scene, sitter, wanted, options.out, options.size):
+            print(view.image.name, flush=True)
+    capture_pictures.write_masks(options.out)
+
+
+def studio(samples: int) -> tuple[bpy.types.Scene, rig_capture.Sitter]:
+    """The character with curls and three fixed lights, nothing behind it."""
+    bpy.ops.wm.open_mainfile(filepath=str(CHARACTER))
+    scene, rig = bpy.context.scene, bpy.data.objects["Animcore Rig"]
+    for bone in rig.pose.bones:  # the rest pose: that of the parametric head
+        bone.matrix_basis.identity()
+    heads = [rig.data.bones[name].head_local for name in ("left_eye_smplhf", "right_eye_smplhf", "neck")]
+    skin = bpy.data.objects["Animcore Skin"]
+    curls.add_curls(skin, rig, np.array((heads[0] + heads[1]) / 2))
+    for name in HIDDEN:
+        bpy.data.objects[f"Animcore {name}"].hide_render = True
+    objects = list(bpy.data.collections["Animcore Character"].all_objects)
+    stage.set_stage(scene, objects, samples=samples)
+    bpy.data.objects["Animcore Backdrop"].hide_render = True
+    cycles = scene.cycles
+    cycles.max_bounces, cycles.diffuse_bounces, cycles.glossy_bounces, cycles.transmission_bounces = 3, 1, 1, 1
+    cycles.use_light_tree = False
+    cycles.denoising_quality = "FAST"
+    origin = heads[2] - Vector((0, 0, 0))
+    aim = Vector((0, -0.02, heads[2].z + 0.145))
+    return scene, rig_capture.Sitter(objects, rig, origin, aim, SPAN)
+
+
+def cut_below(model: ParametricModel) -> None:
+    """Hide the skin that the parametric head does not have: shoulders, arms, hands."""
+    skin = bpy.data.objects["Animcore Skin"]
+    skin.vertex_groups.new(name="head only").add(skin_pairs(model)[0].tolist(), 1.0, "REPLACE")
+    mask = skin.modifiers.new("Head only", "MASK")
+    mask.vertex_group = "head only"
+    skin.modifiers.move(len(skin.modifiers) - 1, 0)
+
+
+def skin_pairs(model: ParametricModel) -> tuple[np.ndarray, np.ndarray]:
+    """Vertices of the character's skin and the same ones of the model: both have MakeHuman's texture layout."""
+    mesh = bpy.data.objects["Animcore Skin"].data
+    uv = np.empty(2 * len(mesh.loops), np.float32)
+    corner = np.empty(len(mesh.loops), np.int32)
+    mesh.uv_layers[0].data.foreach_get("uv", uv)
+    mesh.loops.foreach_get("vertex_index", corner)
+    own = part(model, "skin")
+    faces = own[model.faces].all(1)
+    places = np.round(model.extras["vt"][model.extras["ft"][faces]].reshape(-1, 2), 4)
+    known = dict(zip(map(tuple, places), model.faces[faces].ravel(), strict=True))
+    pairs = {
+        int(vertex): known[place]
+        for vertex, place in zip(corner, map(tuple, np.round(uv.reshape(-1, 2), 4)), strict=True)
+        if place in known
+    }
+    return np.array(list(pairs)), np.array(list(pairs.values()))
+
+
+def part(model: ParametricModel, name: str) -> np.ndarray:
+    """(V,) whether a vertex of the open head belongs to a part."""
+    with np.load(ROOT / "assets" / "bodies" / "open_head.npz", allow_pickle=False) as data:
+        return model.extras["part_of_vertex"] == [str(one) for one in data["part_names"]].index(name)
+
+
+def y_up(points: np.ndarray, sitter: rig_capture.Sitter) -> np.ndarray:
+    """Points (N, 3) of the scene in the axes of the capture."""
+    return (points - np.array(sitter.origin))[:, [0, 2, 1]] * (1, 1, -1)
+
+
+def write_poses(model: ParametricModel, sitter: rig_capture.Sitter, out: Path) -> None:
+    """Write what the face does at each moment as parameters of the open head, and say how near they come."""
+    faces = (*sitting.FACES, *sitting.HELD_OUT_FACES)
+    arkit = np.zeros((len(faces), len(ARKIT)), np.float32)
+    for row, face in zip(arkit, faces, strict=True):
+        for name, weight in rig_capture.looking(face).items():
+            row[ARKIT.index(name)] = weight
+    looks = np.radians([[(-face.look[1], face.look[0], 0)] * 2 for face in faces]).astype(np.float32)
+    motion, residual = expression.to_flame(Motion(Fraction(24), arkit=arkit, eye_pose=looks), model)
+    print(f"parameters meet the shapes within {residual.max():.2f} mm", flush=True)
+    offset = offsets(model, sitter)
+    print(f"the skin lies up to {1000 * np.linalg.norm(offset, axis=1).max():.2f} mm beside the model", flush=True)
+    joints, still = flame_pose(motion), np.zeros(3, np.float32)
+    for moment, row in enumerate(arkit):
+        pose = capture.Pose(
+            motion.expression[moment], joints[moment], still, np.zeros(0, np.float32), offset, model.name
+        )
+        capture.write_pose(pose, out / "flame_param" / f"{moment:05d}.npz", row)
+
+
+def offsets(model: ParametricModel, sitter: rig_capture.Sitter) -> np.ndarray:
+    """(V, 3) from the model's vertices to the same ones of the character as it is rendered, subdivided."""
+    rig_capture.pull(sitter, sitting.FACES[0])
+    for thing in sitter.objects:
+        for modifier in thing.modifiers:
+            if modifier.type == "SUBSURF":
+                modifier.levels = modifier.render_levels
+    bpy.context.view_layer.update()
+    offset = np.zeros(model.template.shape, np.float32)
+    for name, of in PARTS.items():
+        thing = bpy.data.objects[f"Animcore {of}"]
+        for modifier in thing.modifiers:
+            modifier.show_viewport = modifier.type != "MASK"
+        rest = y_up(_points(thing.data), sitter)
+        mesh = thing.evaluated_get(bpy.context.evaluated_depsgraph_get()).to_mesh()
+        shown = y_up(_points(mesh)[: len(rest)], sitter)
+        if name == "skin":
+            theirs, ours = skin_pairs(model)
+        else:
+            ours = np.flatnonzero(part(model, name))
+            theirs = np.concatenate([
+                np.linalg.norm(model.template[few][:, None] - rest[None], axis=2).argmin(1)
+                for few in np.array_split(ours, max(1, len(ours) // 200))
+            ])  # fmt: skip
+        print(name, len(ours), f"{1000 * np.linalg.norm(rest[theirs] - model.template[ours], axis=1).max():.2f} mm")
+        offset[ours] = shown[theirs] - model.template[ours]
+    return offset
+
+
+def _points(mesh: bpy.types.Mesh) -> np.ndarray:
+    points = np.empty(len(mesh.vertices) * 3, np.float32)
+    mesh.vertices.foreach_get("co", points)
+    return points.reshape(-1, 3)
+
+
+if __name__ == "__main__":
+    main()
+    sys.stdout.flush()
+    os._exit(0)  # bpy as a module may crash on the way out
