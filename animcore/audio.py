@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -147,6 +147,22 @@ def joined(parts: Sequence[Part], progress: Progress = silent) -> AudioClip:
         raise InputError(f"Nothing is left of {parts[0].path.name} where it is trimmed so; trim it less.")
     name = parts[0].path.name if len(parts) == 1 else f"{parts[0].path.name} +{len(parts) - 1}"
     return AudioClip(samples, name, hashlib.sha256("\n".join(digests).encode()).hexdigest(), _together(samples, facts))
+
+
+def lasting(clip: AudioClip, count: int) -> AudioClip:
+    """Return a clip with silence behind it until it has `count` samples; a longer one stays as it is."""
+    if len(clip.samples) >= count:
+        return clip
+    samples = np.zeros(count, np.float32)
+    samples[: len(clip.samples)] = clip.samples
+    return replace(clip, samples=samples, facts=replace(clip.facts, duration=count / clip.rate))
+
+
+def hush(count: int) -> AudioClip:
+    """Return a clip of `count` samples of silence: the voice of somebody who only listens."""
+    seconds = count / RATE
+    facts = AudioFacts(seconds, RATE, 1, 0.0, None, 0.0, ((0.0, seconds),), ())
+    return AudioClip(np.zeros(count, np.float32), "", hashlib.sha256(b"%d" % count).hexdigest(), facts)
 
 
 def _together(samples: FloatArray, facts: Sequence[AudioFacts]) -> AudioFacts:

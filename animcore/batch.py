@@ -20,10 +20,13 @@ from animcore.finish import body, collisions, feet, joins
 from animcore.finish.placing import WHOLE, Place, placed
 from animcore.motion import Event, Motion
 from animcore.progress import Progress, part, silent
-from animcore.solvers import learned, script
+from animcore.solvers import faces, learned, script
+from animcore.solvers.faces import Face
 from animcore.solvers.learned import Gestures
 from animcore.solvers.performance import perform
 from animcore.speech.transcript import Transcript
+
+Source = Path | Sequence[audio.Part]  # a recording, or several that are put together
 
 _USUAL_RATE = Fraction(30)
 _LISTENING = 0.3  # share of the work of one recording that reading it takes
@@ -76,6 +79,9 @@ class Order:
         transcript: what is said: a file for one recording, or a folder of files named as the recordings.
         finish: names of `FINISHES` that are done to each motion, in their order.
         gestures: folder of a learned solver of the body, in the place of the shipped one.
+        listening_to: who is talked with: a recording for one, or a folder of recordings named as those that are
+            performed; one that has no such name listens to nobody.
+        face: folder of a learned solver of speech, in the place of the shipped one.
     """
 
     folder: Path
@@ -86,6 +92,8 @@ class Order:
     transcript: Path | None = None
     finish: Sequence[str] = ()
     gestures: Path | None = None
+    listening_to: Path | None = None
+    face: Path | None = None
 
     def __post_init__(self) -> None:
         """Check the formats and the finishes.
@@ -121,18 +129,20 @@ def finished(motion: Motion, names: Sequence[str]) -> Motion:
 
 
 def generate(
-    source: Path | Sequence[audio.Part],
+    source: Source,
     rate: Fraction,
     direction: Direction,
     progress: Progress = silent,
     transcript: Transcript | None = None,
     place: Place = WHOLE,
     gestures: Gestures | None = None,
+    listening_to: Source = (),
+    face: Face | None = None,
 ) -> tuple[Motion, audio.AudioFacts]:
     """Perform a voice at a frame rate; the facts hold what the user should be warned of.
 
     Args:
-        source: a recording, or several that are put together.
+        source: a recording, or several that are put together; none for somebody who only listens.
         rate: frames a second of the result.
         direction: how it is performed.
         progress: told the fraction done.
@@ -140,12 +150,14 @@ def generate(
             tags join the emotions of the direction.
         place: how much later than the sound the face is, and which part of the performance is wanted.
         gestures: a learned solver of the body, in the place of the shipped one.
+        listening_to: the voice of somebody who is talked with, on the same clock: while it speaks, this face listens.
+            The motion lasts as long as the longer of the two.
+        face: a learned solver of speech, in the place of the shipped one.
 
     Raises:
         InputError: when a recording cannot be used.
     """
-    listening = part(progress, 0.0, _LISTENING)
-    clip = audio.load(source, listening) if isinstance(source, Path) else audio.joined(source, listening)
+    clip, other = _heard(source, listening_to, part(progress, 0.0, _LISTENING))
     facts = clip.facts
     rest = part(progress, _LISTENING, 1.0)
     spoken: tuple[Event, ...] = ()
@@ -154,9 +166,27 @@ def generate(
         spoken, direction = followed.spoken, followed.direction
         facts = replace(facts, warnings=(*facts.warnings, *followed.notes))
         rest = part(rest, _FOLLOWING, 1.0)
-    motion = _possible(perform(clip, direction, rest, spoken, gestures), is_learned=gestures is not None)
+    motion = _possible(perform(clip, direction, rest, spoken, gestures, other, face), is_learned=gestures is not None)
     del clip  # two hours of samples are 460 MB, which resampling does not need
     return placed(motion, rate, place), facts
+
+
+def _heard(source: Source, listening_to: Source, progress: Progress) -> tuple[audio.AudioClip, audio.AudioClip | None]:
+    """One's own voice and that of the other, where there is one, equally long."""
+    if not _is_there(listening_to):
+        return _load(source, progress), None
+    other = _load(listening_to, part(progress, 0.0, 0.5))
+    own = _load(source, part(progress, 0.5, 1.0)) if _is_there(source) else audio.hush(len(other.samples))
+    count = max(len(own.samples), len(other.samples))
+    return audio.lasting(own, count), audio.lasting(other, count)
+
+
+def _is_there(source: Source) -> bool:
+    return isinstance(source, Path) or len(source) > 0
+
+
+def _load(source: Source, progress: Progress) -> audio.AudioClip:
+    return audio.load(source, progress) if isinstance(source, Path) else audio.joined(source, progress)
 
 
 def _possible(motion: Motion, *, is_learned: bool) -> Motion:
@@ -173,17 +203,19 @@ def run(sources: Sequence[Path], order: Order, progress: Progress = silent) -> l
 
     Raises:
         InputError: before any work, when two recordings would write the same file, the folder cannot be made, or the
-            learned gestures cannot be read.
+            learned gestures or the learned face cannot be read.
         Cancelled: when the progress callback raises it; what was finished stays.
     """
-    if order.transcript is not None and len(sources) > 1 and not order.transcript.is_dir():
-        raise InputError(f"{order.transcript} is one transcript for {len(sources)} recordings; give a folder of them.")
+    for given, what in ((order.transcript, "transcript"), (order.listening_to, "other voice")):
+        if given is not None and len(sources) > 1 and not given.is_dir():
+            raise InputError(f"{given} is one {what} for {len(sources)} recordings; give a folder of them.")
     gestures = learned.load(order.gestures) if order.gestures is not None else None
+    face = faces.load(order.face) if order.face is not None else None
     _prepare(sources, order)
     takes = []
     for index, source in enumerate(sources):
         share = part(progress, index / len(sources), (index + 1) / len(sources))
-        takes.append(_take(source, order, share, gestures))
+        takes.append(_take(source, order, share, gestures, face))
     return takes
 
 
@@ -196,7 +228,7 @@ def _prepare(sources: Sequence[Path], order: Order) -> None:
         raise InputError(f"The folder {order.folder} cannot be made ({error.strerror}); choose another.") from error
 
 
-def _take(source: Path, order: Order, progress: Progress, gestures: Gestures | None) -> Take:
+def _take(source: Path, order: Order, progress: Progress, gestures: Gestures | None, face: Face | None) -> Take:
     try:
         motion, facts = generate(
             source,
@@ -205,6 +237,8 @@ def _take(source: Path, order: Order, progress: Progress, gestures: Gestures | N
             lambda done, _: progress(done, source.name),
             _transcript(source, order.transcript),
             gestures=gestures,
+            listening_to=_other(source, order.listening_to),
+            face=face,
         )
         reports = _deliver(motion, source, order)
     except Cancelled:
@@ -219,6 +253,18 @@ def _transcript(source: Path, given: Path | None) -> Transcript | None:
     if given is None:
         return None
     return transcripts.load(transcripts.beside(source, given) if given.is_dir() else given)
+
+
+def _other(source: Path, given: Path | None) -> Source:
+    """The voice that one recording listens to, out of the file or the folder that was given; () for none."""
+    if given is None or not given.is_dir():
+        return given or ()
+    name = files.stem(source).casefold()
+    named = (path for path in given.iterdir() if path.is_file() and files.stem(path).casefold() == name)
+    found = sorted(path for path in named if path.suffix.lower() not in transcripts.SUFFIXES)
+    if len(found) > 1:
+        raise InputError(f"{found[0]} and {found[1]} are both named as {source.name}; keep one of them in that folder.")
+    return found[0] if found else ()
 
 
 def convert(sources: Sequence[Path], order: Order, progress: Progress = silent) -> list[Take]:

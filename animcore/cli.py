@@ -22,9 +22,10 @@ from animcore.files.delivery import Report
 from animcore.files.sheet import Setup
 from animcore.judge.command import register as register_judge
 from animcore.judge.gesture_command import register as register_judge_body
-from animcore.names import EMOTIONS, REGIONS, STYLES, VARIANTS
+from animcore.names import EMOTIONS, REGIONS, STYLES, TRANSITIONS, VARIANTS
 from animcore.rates import exact_rate
 from animcore.training.command import register as register_train
+from animcore.training.command import register_export as register_export_face
 
 _EXAMPLES = """examples:
   animcore generate line.wav --out takes
@@ -32,6 +33,7 @@ _EXAMPLES = """examples:
   animcore generate line.wav --out takes --seed 3 --intensity 1.2 --strength brows=1.5 --strength head=0
   animcore generate line.wav --out takes --emotion joy=0.7 --emotion 1.2-3.0:surprise=0.6
   animcore generate line.wav --out takes --transcript line.txt --format livelink,srt
+  animcore generate anna.wav --out takes --listening-to ben.wav --look-at 0.4,0,1.2
   animcore export takes/line.npz --out files --format unity,vrma,fbx
   animcore export capture.csv --out files --format csv --profile "Character Creator"
   animcore inspect line.wav"""
@@ -90,12 +92,36 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="what is said: .txt, .srt, .vtt or .TextGrid, or a folder of such files named as the recordings",
     )
+    generate.add_argument(
+        "--transition",
+        choices=TRANSITIONS,
+        default=TRANSITIONS[0],
+        help="whether the emotion of a transcript's tag holds until the next one or blends into it (default: hold)",
+    )
+    generate.add_argument(
+        "--listening-to",
+        type=Path,
+        metavar="FILE",
+        help="the voice of the other in a dialogue, from the same start, or a folder of such files named as the "
+        "recordings: while it speaks, the face listens",
+    )
+    generate.add_argument(
+        "--look-at",
+        metavar="LEFT,UP,FORWARD",
+        help="what the eyes are on, in metres from between them (default: a viewer far ahead)",
+    )
     generate.add_argument("--style", choices=STYLES, default=STYLES[0], help="the kind of speaker that the body is")
     generate.add_argument(
         "--gestures",
         type=Path,
         metavar="DIR",
         help="a learned solver of the body: what `animcore train` leaves in OUT/model, or EMAGE's weights",
+    )
+    generate.add_argument(
+        "--face",
+        type=Path,
+        metavar="DIR",
+        help="a learned solver of speech: what `animcore train` leaves in OUT/model, or published weights",
     )
     generate.add_argument(
         "--variant",
@@ -122,6 +148,7 @@ def _parser() -> argparse.ArgumentParser:
     register_judge_body(commands)
     register_train(commands)
     register_avatar(commands)
+    register_export_face(commands)
 
     inspect = commands.add_parser("inspect", help="say what is to be known about a recording")
     inspect.add_argument("file", nargs="+", type=Path)
@@ -170,11 +197,25 @@ def _strengths(pairs: Sequence[str]) -> dict[str, float]:
     return strengths
 
 
+def _point(text: str | None) -> tuple[float, float, float] | None:
+    try:
+        left, up, forward = map(float, text.split(",")) if text is not None else (0.0, 0.0, 0.0)
+    except ValueError as error:
+        raise InputError(f"--look-at wants LEFT,UP,FORWARD in metres, such as 0.4,0,1.2, not {text!r}.") from error
+    return None if text is None else (left, up, forward)
+
+
 def _generate(options: argparse.Namespace) -> int:
     emotions = [EmotionSpan.from_text(text) for text in options.emotion]
     strengths = _strengths(options.strength)
-    asked = Direction(options.seed, options.intensity, strengths, emotions, options.style, options.variant)
-    order = replace(_order(options, asked), transcript=options.transcript, gestures=options.gestures)
+    asked = Direction(
+        options.seed, options.intensity, strengths, emotions, options.style, options.variant,
+        _point(options.look_at), options.transition,
+    )  # fmt: skip
+    learned = {"gestures": options.gestures, "face": options.face}
+    order = replace(
+        _order(options, asked), transcript=options.transcript, listening_to=options.listening_to, **learned
+    )
     return _run(batch.run, options, order)
 
 

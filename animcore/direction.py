@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Any
 
 from animcore.errors import InputError
-from animcore.names import EMOTIONS, REGIONS, STYLES, VARIANTS
+from animcore.names import EMOTIONS, REGIONS, STYLES, TRANSITIONS, VARIANTS
 
 STRENGTH_MAX = 2.0
 NEAREST_TARGET = 0.1  # metres in front of the eyes, which would cross for what is nearer
@@ -101,6 +101,7 @@ class Direction:
         variant: how the speech solver hears, of `names.VARIANTS`: all of the recording, or as a live listener does.
         target: what the eyes are on, metres in the axes of a motion (X to the character's left, Y up, Z forward) from
             the middle between the eyes of the head at rest; None is a viewer far ahead.
+        transition: what an emotion of a tag in the transcript does until the next tag, of `names.TRANSITIONS`.
     """
 
     seed: int = 0
@@ -110,6 +111,7 @@ class Direction:
     style: str = STYLES[0]
     variant: str = VARIANTS[0]
     target: tuple[float, float, float] | None = None
+    transition: str = TRANSITIONS[0]
 
     def __post_init__(self) -> None:
         """Check every value, so that no solver needs to.
@@ -126,6 +128,8 @@ class Direction:
             raise InputError(f"There is no style {self.style!r}; the styles are {', '.join(STYLES)}.")
         if self.variant not in VARIANTS:
             raise InputError(f"There is no variant {self.variant!r}; the variants are {', '.join(VARIANTS)}.")
+        if self.transition not in TRANSITIONS:
+            raise InputError(f"There is no transition {self.transition!r}; there are {', '.join(TRANSITIONS)}.")
         for name, value in {"intensity": self.intensity, **self.strengths}.items():
             if not isinstance(value, int | float) or not 0.0 <= value <= STRENGTH_MAX:
                 raise InputError(f"The strength of {name} must lie between 0 and {STRENGTH_MAX:g}, not {value!r}.")
@@ -149,6 +153,7 @@ class Direction:
             "style": self.style,
             "variant": self.variant,
             "target": self.target,
+            "transition": self.transition,
         }
 
     @classmethod
@@ -164,6 +169,32 @@ class Direction:
                 f"A direction has no setting {unknown[0]!r}; it has {', '.join(part.name for part in fields(cls))}."
             )
         return cls(**{**values, "emotions": [_emotion(part) for part in values.get("emotions", ())]})
+
+
+def directed(
+    base: Sequence[EmotionSpan], cues: Mapping[float, Mapping[str, float]], transition: str
+) -> list[EmotionSpan | EmotionKey]:
+    """Return the emotions of a line whose feeling changes at some moments.
+
+    Args:
+        base: what is felt over the whole line, until the first of those moments.
+        cues: seconds -> all that is felt there, emotion -> intensity; what is not named is felt no more.
+        transition: `hold`: what is felt at a moment holds until the next one, which then comes as it comes in people;
+            `blend`: it goes evenly over into that of the next one. Before the first moment it is as at the first one,
+            or goes over from the base, where there is one.
+    """
+    if not cues:
+        return list(base)
+    times = sorted(cues)
+    if transition == "hold":
+        ends = [*times[1:], None]
+        held = (replace(one, end=times[0]) for one in base if one.start < times[0])
+        spans = zip(times, ends, strict=True)
+        return [*held, *(EmotionSpan(name, much, *span) for span in spans for name, much in cues[span[0]].items())]
+    moments = {0.0: {one.emotion: one.intensity for one in base}} if base and times[0] > 0 else {}
+    moments |= {time: dict(cues[time]) for time in times}
+    names = dict.fromkeys(name for felt in moments.values() for name in felt)
+    return [EmotionKey(name, felt.get(name, 0.0), time) for name in names for time, felt in moments.items()]
 
 
 def _emotion(values: Mapping[str, Any]) -> EmotionSpan | EmotionKey:

@@ -63,3 +63,9 @@ VARIANTS: tuple[str, ...] = ("full", "live")
 
 # Kinds of speakers, told apart by how much, how wide and how often they gesture.
 STYLES: tuple[str, ...] = ("calm", "lively", "shy", "presenter")
+
+# What an emotion does until the next one: it holds and gives way to it, or goes evenly over into it.
+TRANSITIONS: tuple[str, ...] = ("hold", "blend")
+
+# The variable of the environment that names the folder in which the engine keeps what it heard in recordings.
+CACHE_FOLDER = "ANIMCORE_CACHE"

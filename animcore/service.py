@@ -12,7 +12,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, TextIO
@@ -35,6 +35,7 @@ class Service:
         self._job: threading.Thread | None = None
         self._job_id = ""  # of the job under way; empty where there is none
         self._cancel = threading.Event()
+        self._stop = threading.Event()
 
     def run(self, requests: TextIO) -> None:
         """Answer until `requests` ends."""
@@ -61,9 +62,9 @@ class Service:
         except (ValueError, KeyError, TypeError) as error:
             self._say(_failure("", InputError(f"The engine got a message that it cannot read ({error!r}).")))
             return
-        if wish == "cancel":
+        if wish in ("cancel", "stop"):
             if number == self._job_id:
-                self._cancel.set()
+                (self._cancel if wish == "cancel" else self._stop).set()
             return
         work = WORK.get(wish)
         if work is None:
@@ -75,24 +76,53 @@ class Service:
             self._say(_failure(number, busy))
         else:
             self._cancel.clear()
+            self._stop.clear()
             self._job_id = number
             self._job = threading.Thread(target=self._do, args=(number, work, request), daemon=True)
             self._job.start()
 
     def _do(self, number: str, work: Work, request: dict[str, Any]) -> None:
-        def progress(fraction: float, stage: str) -> None:
-            if self._cancel.is_set():
-                raise Cancelled
-            self._say({"id": number, "event": "progress", "fraction": round(fraction, 4), "stage": stage})
-
         try:
-            ending = {"id": number, "event": "done", **work(request, progress)}
+            ending = {"id": number, "event": "done", **work(request, Wire(number, self._say, self._cancel, self._stop))}
         except Cancelled:
             ending = {"id": number, "event": "cancelled"}
         except Exception as error:
             ending = _failure(number, error)
         self._job_id = ""  # before the parent hears of the end and asks for more
         self._say(ending)
+
+
+@dataclass(frozen=True)
+class Wire:
+    """What a job under way says to the parent and hears from it; called, it tells of progress."""
+
+    number: str
+    say: Callable[[dict[str, Any]], None]
+    cancel: threading.Event
+    stop: threading.Event
+
+    def __call__(self, fraction: float, stage: str) -> None:
+        """Tell how far the work is (0..1) and what is being done.
+
+        Raises:
+            Cancelled: where the parent wants no answer any more.
+        """
+        self.stopped()
+        self.send(event="progress", fraction=round(fraction, 4), stage=stage)
+
+    def send(self, **event: Any) -> None:
+        """Say something of the job."""
+        self.say({"id": self.number, **event})
+
+    def stopped(self) -> bool:
+        """Return whether the parent has heard enough and waits for the answer.
+
+        Raises:
+            Cancelled: where it wants none.
+        """
+        if self.cancel.is_set():
+            raise Cancelled
+        return self.stop.is_set()
 
 
 def _failure(number: str, error: Exception) -> dict[str, Any]:
@@ -103,7 +133,7 @@ def _failure(number: str, error: Exception) -> dict[str, Any]:
     return {"id": number, "event": "error", "message": message, "report": report}
 
 
-Work = Callable[[dict[str, Any], Callable[[float, str], None]], dict[str, Any]]
+Work = Callable[[dict[str, Any], Wire], dict[str, Any]]
 
 
 def _wanted(request: dict[str, Any], name: str) -> Any:
@@ -125,7 +155,8 @@ def _generate(request: dict[str, Any], progress: Callable[[float, str], None]) -
     said = transcripts.of_wish(request["transcript"]) if request.get("transcript", "").strip() else None
     finishes = request.get("finish", [])
     batch.check_finishes(finishes)
-    motion, facts = batch.generate(_voice(request), rate, direction, progress, said, _place(request))
+    voice, other = _voice(request), _parts(request, "listening_to")
+    motion, facts = batch.generate(voice, rate, direction, progress, said, _place(request), listening_to=other)
     motion = batch.finished(motion, finishes)
     motion.save(out)
     if "map" in request:
@@ -133,12 +164,23 @@ def _generate(request: dict[str, Any], progress: Callable[[float, str], None]) -
     return {"motion": str(out), "frames": motion.frame_count, **_facts(facts)}
 
 
+def _dialogue(request: dict[str, Any], progress: Callable[[float, str], None]) -> dict[str, Any]:
+    """Perform everybody who talks with the others: `cast` holds a request to generate for each."""
+    cast = [{"do": "generate", **one} for one in _wanted(request, "cast")]
+    share = 1 / max(len(cast), 1)
+    answers = [_generate(one, part(progress, place * share, (place + 1) * share)) for place, one in enumerate(cast)]
+    return {"cast": answers}
+
+
 def _voice(request: dict[str, Any]) -> Any:
     """The recording that a request names, or the parts that a voice is to be put together from."""
+    return _parts(request, "parts") if "parts" in request else Path(_wanted(request, "audio"))
+
+
+def _parts(request: dict[str, Any], name: str) -> Any:
+    """The recordings that a voice is put together from; none where they are not named."""
     from animcore import audio
 
-    if "parts" not in request:
-        return Path(_wanted(request, "audio"))
     return [
         audio.Part(
             Path(_wanted({"do": request["do"], **values}, "audio")),
@@ -147,7 +189,7 @@ def _voice(request: dict[str, Any]) -> Any:
             None if values.get("length") is None else _seconds(values["length"]),
             float(values.get("gain", 1.0)),
         )
-        for values in request["parts"]
+        for values in request.get(name, ())
     ]
 
 
@@ -259,7 +301,20 @@ def _inspect(request: dict[str, Any], progress: Callable[[float, str], None]) ->
     clip = audio.load(source, progress) if isinstance(source, Path) else audio.joined(source, progress)
     if "envelope" in request:
         _write_envelope(clip, Path(request["envelope"]))
-    return _facts(clip.facts)
+    answer = _facts(clip.facts)
+    answer["facts"] |= _company(clip)
+    return answer
+
+
+def _company(clip: Any) -> dict[str, Any]:
+    """What is heard beside one voice: spans of `music`, and the turns of two `speakers` with the number of each."""
+    from animcore.speech import company, prosody
+
+    if clip.facts.silent:
+        return {"music": [], "speakers": []}
+    heard = prosody.analyse(clip, int(clip.duration * prosody.FPS))
+    turns = [(turn.start, turn.end, turn.speaker) for turn in company.speakers(clip, heard)]
+    return {"music": company.music(clip), "speakers": turns}
 
 
 def _write_envelope(clip: Any, out: Path) -> None:
@@ -280,6 +335,25 @@ def _facts(facts: Any) -> dict[str, Any]:
     return {"warnings": values.pop("warnings"), "duration": values["duration"], "facts": values}
 
 
+def _listen(request: dict[str, Any], wire: Wire) -> dict[str, Any]:
+    """Show the face of a voice from the microphone until the parent says stop, and write what was heard."""
+    from animcore import listening
+    from animcore.direction import Direction
+    from animcore.solvers.articulation import jaw_pose
+
+    out = Path(_wanted(request, "out"))
+
+    def show(weights: Any, tongue: Any, level: float) -> None:
+        tracks = {"arkit": weights, "tongue": tongue, "jaw_pose": jaw_pose(weights)}
+        values = {name: track.round(4).tolist() for name, track in tracks.items()}
+        wire.send(event="news", level=round(level, 4), **values)
+
+    direction = Direction.from_dict(request.get("direction", {}))
+    wire(0.0, "Listening")
+    seconds = listening.listen(str(request.get("microphone", "")), out, direction, show, wire.stopped)
+    return {"audio": str(out), "seconds": seconds}
+
+
 def _about(_request: dict[str, Any], progress: Callable[[float, str], None]) -> dict[str, Any]:
     """Say what this Python has: versions, PyTorch and a graphics card where there are any, the models."""
     from animcore.solvers import articulation
@@ -298,9 +372,11 @@ def _about(_request: dict[str, Any], progress: Callable[[float, str], None]) -> 
 
 WORK: dict[str, Work] = {
     "generate": _generate,
+    "dialogue": _dialogue,
     "inspect": _inspect,
     "export": _export,
     "fit": _fit,
+    "listen": _listen,
     "about": _about,
 }
 

@@ -7,6 +7,7 @@ so that the figures without a transcript are good ones, and what the transcript 
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,10 +21,15 @@ from animcore.direction import Direction
 from animcore.judge import face, takes
 from animcore.judge.judging import judge
 from animcore.motion import Event
+from animcore.names import ARKIT_INDEX
 from animcore.solvers import articulation
 from animcore.speech import alignment, transcript
 
 MARKS = ("r_open", "r_open0", "r_width", "closure_f1", "dynamics")
+VOICES = Path(__file__).resolve().parents[1] / "tests" / "golden" / "voices"
+NEAR = 0.04  # seconds around a phoneme in which it must be made
+SHUT = 0.5 / 89.3  # half a millimetre on the default head, over its eyes
+ROLLED = 0.35  # of mouthRollLower from which the lip is at the teeth
 EVERY = 8  # of the 989 sentences one is taken
 Boundaries = list[tuple[float, float]]
 
@@ -105,13 +111,40 @@ def lips(paths: Sequence[Path], basis: face.Face) -> None:
             )
 
 
+def closures(basis: face.Face) -> None:
+    """Print how many p, b and m of synthetic voices, whose times are exact, close the lips, and how many f and v."""
+    told = [(path, json.loads(path.read_text())) for path in sorted(VOICES.glob("*.json"))]
+    count = {kind: sum(phone in kind for _, one in told for phone, _, _ in one["phones"]) for kind in ("pbm", "fv")}
+    print(f"\n{count['pbm']} p, b, m and {count['fv']} f, v of the synthetic voices of tests/golden\n")
+    print("| | lips closed, without | with | lip at the teeth, without | with |\n|---|---|---|---|---|")
+    for level in (None, 10, 5, 0):
+        found = dict.fromkeys(((kind, way) for kind in count for way in ("without", "with")), 0)
+        for path, one in told:
+            clip = audio.load(path.with_suffix(".flac"))
+            if level is not None:
+                clip = sounds.heard(clip, sounds.noisy(clip.samples.astype(np.float64), level))
+            for way, spoken in (("without", ()), ("with", ours(clip, one["text"].split()))):
+                motion = articulation.solve(clip, Direction(), spoken=spoken)
+                assert motion.arkit is not None
+                gap = basis.opening(motion.arkit.astype(np.float64))
+                rolled = motion.arkit[:, ARKIT_INDEX["mouthRollLower"]]
+                for phone, start, end in one["phones"]:
+                    near = (motion.times >= start - NEAR) & (motion.times <= end + NEAR)
+                    found["pbm", way] += phone in "pbm" and bool(gap[near].min() < SHUT)
+                    found["fv", way] += phone in "fv" and bool(rolled[near].max() > ROLLED)
+        sound = "clean" if level is None else f"noise {level} dB below"
+        print(f"| {sound} | " + " | ".join(str(value) for value in found.values()) + " |", flush=True)
+
+
 def main() -> None:
-    """Print both tables."""
+    """Print all tables."""
     shared = Path(sys.argv[1] if len(sys.argv) > 1 else "../shared")
     print(f"machine: {describe()}\ncommand: python {' '.join(sys.argv)}")
     paths = sorted((shared / "data" / "lips_grid").glob("*.flac"))[::EVERY]
+    basis = face.load(shared / "tools" / "lip_basis.npz", up=2)
+    closures(face.default())
     boundaries(paths)
-    lips(paths, face.load(shared / "tools" / "lip_basis.npz", up=2))
+    lips(paths, basis)
 
 
 if __name__ == "__main__":

@@ -1,22 +1,33 @@
-"""Ways in which a voice may reach a solver: in noise, by phone, whispered, shouted, sung, from a child, late."""
+"""Ways in which a voice may reach a solver: in noise, over music, by phone, whispered, shouted, sung, by a child, late.
+
+And what is no voice: music, breath, noise.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from fractions import Fraction
+from io import BytesIO
 
+import av
 import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg, signal
 
 from animcore import loudness
 from animcore.audio import RATE, AudioClip
+from animcore.training import nonspeech
 
 FloatArray = NDArray[np.float64]
 _ORDER = 18  # of the linear prediction that parts a voice into throat and mouth
 _HOP = 160
 CHILD = 1.25  # by which a child's voice and formants stand higher
 LATE = 0.025  # seconds
+NEVER_TRAINED = 99  # seed of sounds that are no voice
+_WANDERS = 2.0  # times a second that the clock of a bad line turns
+_NARROW = 8000  # samples a second of a mobile phone
+_BITS = 8000  # a second, of its codec
 
 
 def heard(clip: AudioClip, samples: FloatArray) -> AudioClip:
@@ -71,11 +82,56 @@ def late(samples: FloatArray) -> FloatArray:
     return np.concatenate([np.zeros(round(LATE * RATE)), samples])
 
 
+def jittered(samples: FloatArray) -> FloatArray:
+    """The sound comes now earlier, now later, by up to 25 ms."""
+    turns = int(len(samples) / RATE * _WANDERS) + 2
+    offsets = np.random.default_rng(0).uniform(-LATE, LATE, turns)
+    places = np.arange(len(samples)) / RATE
+    wander = np.interp(places, np.arange(turns) / _WANDERS, offsets)
+    return np.interp(places + wander, places, samples)
+
+
+def over_music(samples: FloatArray) -> FloatArray:
+    """Plucked and held notes, 10 dB below the voice."""
+    music = next(sound for sound in kinds("music", 1)).astype(np.float64)
+    music = np.resize(music, len(samples))
+    return samples + music * np.sqrt(np.square(samples).mean() / np.square(music).mean() / 10)
+
+
+def by_mobile(samples: FloatArray) -> FloatArray:
+    """Through Opus at 8 kbit/s and 8 kHz, as speech is sent over a bad connection."""
+    narrow = signal.resample_poly(samples, _NARROW, RATE)
+    peak = np.abs(narrow).max() + 1e-9
+    stored = BytesIO()
+    with av.open(stored, "w", "ogg") as container:
+        stream = container.add_stream("libopus", rate=_NARROW, layout="mono", options={"b": str(_BITS)})
+        frame = av.AudioFrame.from_ndarray((narrow / peak * 20000).astype(np.int16)[None], "s16", "mono")
+        frame.sample_rate, frame.time_base, frame.pts = _NARROW, Fraction(1, _NARROW), 0
+        container.mux([*stream.encode(frame), *stream.encode(None)])
+    stored.seek(0)
+    resampler = av.AudioResampler("flt", "mono", RATE)
+    with av.open(stored) as container:
+        found = [part for one in container.decode(audio=0) for part in resampler.resample(one)]
+        found += resampler.resample(None)
+    heard = np.concatenate([part.to_ndarray()[0] for part in found]).astype(np.float64)
+    return np.pad(heard, (0, max(0, len(samples) - len(heard))))[: len(samples)] * peak
+
+
+def kinds(kind: str, count: int) -> list[NDArray[np.float32]]:
+    """So many sounds that are no voice and that never trained, of 7 s: `music`, `breath`, `noise`, `drums` or `hum`."""
+    order = ("noise", "breath", "music", "drums", "hum", "music", "breath")  # as nonspeech makes them in turn
+    made = enumerate(nonspeech.sounds(len(order) * count, seed=NEVER_TRAINED))
+    return [sound for index, sound in made if order[index % len(order)] == kind][:count]
+
+
 WAYS: dict[str, Callable[[FloatArray], FloatArray]] = {
     "25 ms late": late,
+    "25 ms of jitter": jittered,
     "noise 20 dB below": lambda samples: noisy(samples, 20),
     "noise 10 dB below": lambda samples: noisy(samples, 10),
+    "music 10 dB below": over_music,
     "telephone": by_phone,
+    "mobile phone": by_mobile,
     "whispered": whispered,
     "shouted": shouted,
     "sung": sung,

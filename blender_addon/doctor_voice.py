@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from . import voice
+from . import rates, voice
 from .doctor import Check, Patient, Values
 from .errors import AddonError
+
+Moments = list[tuple[float, str]]  # seconds of the voice, and what a marker there is called
 
 _TELEPHONE = 12_000  # Hz; below it s, f and th lose what tells them apart
 _CLIPPED = 1e-3  # share of samples
 _QUIET = -36.0  # LUFS
 _WAIT = 5.0  # seconds of silence worth saying
+_MUSIC, _VOICE = ("music", "no music"), "voice {}"  # names of the markers
 _PACKED = 40_000  # bits a second of a lossy codec for a voice alone; below it consonants smear
 
 
@@ -56,6 +59,39 @@ def _waits(who: Patient) -> Values | None:
     return {"seconds": f"{begin:.1f}"} if begin > _WAIT else None
 
 
+def _music(who: Patient) -> Values | None:
+    spans = who.heard.get("music", ())
+    seconds = sum(end - start for start, end in spans)
+    said = {"seconds": f"{seconds:.1f}", "start": f"{spans[0][0]:.1f}"} if spans else None
+    return said if _unmarked(who, _music_moments(who)) else None
+
+
+def _music_moments(who: Patient) -> Moments:
+    return [(time, name) for span in who.heard.get("music", ()) for time, name in zip(span, _MUSIC, strict=True)]
+
+
+def _speakers(who: Patient) -> Values | None:
+    return {"count": len(who.heard["speakers"])} if _unmarked(who, _speaker_moments(who)) else None
+
+
+def _speaker_moments(who: Patient) -> Moments:
+    return [(start, _VOICE.format(number)) for start, _, number in who.heard.get("speakers", ())]
+
+
+def _unmarked(who: Patient, moments: Moments) -> list[tuple[int, str]]:
+    """Frame and name of the timeline markers that these seconds of the voice do not have yet."""
+    rate = float(rates.exact_rate(who.scene.render.fps, who.scene.render.fps_base))
+    begin = voice.start_frame(who.scene)
+    stand = {(marker.frame, marker.name) for marker in who.scene.timeline_markers}
+    wanted = [(begin + round(seconds * rate), name) for seconds, name in moments]
+    return [one for one in wanted if one not in stand]
+
+
+def _mark(who: Patient, moments: Moments) -> None:
+    for frame, name in _unmarked(who, moments):
+        who.scene.timeline_markers.new(name, frame=frame)
+
+
 CHECKS = (
     Check("no_voice", "voice", "stop", "{message}", _unusable),
     Check("unreadable_voice", "voice", "stop", "{message}", _engine_says),
@@ -77,4 +113,14 @@ CHECKS = (
     ),
     Check("quiet_voice", "voice", "note", "The voice is very quiet ({level} LUFS): noise may be taken for it.", _quiet),
     Check("late_voice", "voice", "note", "The voice begins only after {seconds} seconds of silence.", _waits),
+    Check(
+        "music", "voice", "note",
+        "Music or a steady tone is heard beside the voice ({seconds} s of it, from {start} s): the lips may follow it.",
+        _music, lambda who: _mark(who, _music_moments(who)), "Mark",
+    ),
+    Check(
+        "two_speakers", "voice", "note",
+        "It sounds as if two people speak in turns ({count} turns): one face would say it all.",
+        _speakers, lambda who: _mark(who, _speaker_moments(who)), "Mark",
+    ),
 )  # fmt: skip

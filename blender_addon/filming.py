@@ -11,24 +11,23 @@ import bpy
 
 from . import runner, take_list
 from .errors import AddonError
+from .swapped import Setting, Swapped
 
 SUFFIX = ".mp4"
 _PART = ".part" + SUFFIX  # the name until the film is whole
-
-Setting = tuple[Any, str, Any]  # whose, which, and what
 
 
 @dataclass
 class Shooting:
     """A film that is being rendered: the scene's settings as they were, and where it goes."""
 
-    before: list[Setting]
+    settings: Swapped
     path: Path
 
     @property
     def part(self) -> Path:
         """The file that is written until the film is whole."""
-        return self.path.with_name(self.path.stem + _PART)
+        return _part(self.path)
 
     def end(self, *, whole: bool) -> None:
         """Put the settings back, and the film into its place where it is whole.
@@ -36,8 +35,7 @@ class Shooting:
         Raises:
             AddonError: where there is no film.
         """
-        for owner, name, value in self.before:  # in the same order: a kind of file resets what belongs to films
-            setattr(owner, name, value)
+        self.settings.back()
         if not whole:
             self.part.unlink(missing_ok=True)
         elif not self.part.is_file():
@@ -71,12 +69,8 @@ def begin(scene: bpy.types.Scene, take: take_list.Listed, path: Path) -> Shootin
         raise AddonError(f"A film must be an even number of pixels wide and high, not {size[0]} x {size[1]}.")
     if not path.parent.is_dir():
         raise AddonError(f"There is no folder {path.parent}; choose another place for the film.")
-    shooting = Shooting([], path.with_suffix(SUFFIX))
-    wanted = list(_wanted(scene, take, shooting.part))
-    shooting.before.extend((owner, name, getattr(owner, name)) for owner, name, _value in wanted)
-    for owner, name, value in wanted:
-        setattr(owner, name, value)
-    return shooting
+    path = path.with_suffix(SUFFIX)
+    return Shooting(Swapped(_wanted(scene, take, _part(path))), path)
 
 
 def shoot(scene: bpy.types.Scene, take: take_list.Listed, path: Path) -> None:
@@ -104,6 +98,10 @@ def stop() -> None:
     """Forget a film under way; its settings come back."""
     if _running:
         _finish(whole=False)
+
+
+def _part(path: Path) -> Path:
+    return path.with_name(path.stem + _PART)
 
 
 def _wanted(scene: bpy.types.Scene, take: take_list.Listed, path: Path) -> Iterator[Setting]:

@@ -68,10 +68,11 @@ def facts(settings: properties.AnimcoreSettings) -> dict[str, Any]:
 
 def keep(what: Choice, answer: Mapping[str, Any], envelope: Path | None = None) -> None:
     """Remember what the engine answered; without an envelope the one that is known stays."""
-    known = _last[0].peaks if _last and _last[0].choice == what else None
-    peaks = known if envelope is None else _peaks(envelope)
+    known = _last[0] if _last and _last[0].choice == what else Heard(what)
+    peaks = known.peaks if envelope is None else _peaks(envelope)
     warnings = " ".join(map(str, answer.get("warnings", ())))
-    _last[:] = [Heard(what, dict(answer.get("facts", {})), warnings, peaks)]
+    facts = {**known.facts, **answer.get("facts", {})}  # a performance says nothing of music and speakers
+    _last[:] = [Heard(what, facts, warnings, peaks)]
 
 
 def refuse(what: Choice, message: str) -> None:

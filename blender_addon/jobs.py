@@ -34,7 +34,7 @@ class State(Enum):
 
 @dataclass
 class Job:
-    """A request that was sent, its progress (0..1) and, once it is over, its answer or its error."""
+    """A request that was sent, its progress (0..1), its news, and, once it is over, its answer or its error."""
 
     number: str
     request: Mapping[str, Any]
@@ -47,6 +47,7 @@ class Job:
     message: str = ""
     report: str = ""
     answer: dict[str, Any] = field(default_factory=dict)
+    news: list[dict[str, Any]] = field(default_factory=list)
 
     def fail(self, message: str, report: str) -> None:
         """End with an error: one sentence for the user, and a report for those who mend it."""
@@ -118,6 +119,11 @@ class Jobs:
             return
         self._engine.send({"id": job.number, "do": "cancel"})
 
+    def stop(self) -> None:
+        """Tell a job that listens that it has heard enough: it ends with its answer."""
+        if self.current is not None and self.current.state is State.WORKING and self._engine is not None:
+            self._engine.send({"id": self.current.number, "do": "stop"})
+
     def close(self) -> None:
         """End the process; a job that runs is cancelled."""
         engine, self._engine, self._ready = self._engine, None, False
@@ -145,6 +151,8 @@ class Jobs:
         elif kind == "progress" and job.state is State.WORKING:
             job.fraction = min(1.0, max(job.fraction, float(event.get("fraction", 0.0))))
             job.stage = str(event.get("stage", job.stage))
+        elif kind == "news":
+            job.news.append(dict(event))
         elif kind == "done":
             job.state = State.CANCELLED if job.state is State.CANCELLING else State.DONE
             job.answer = dict(event)

@@ -11,7 +11,7 @@ import bpy
 from animcore.errors import AnimcoreError
 from animcore.retarget.face import FaceMap
 
-from . import maps, preferences, probe, properties, runner
+from . import maps, orders, preferences, probe, properties, runner
 from .errors import AddonError
 from .jobs import Job, State
 
@@ -66,7 +66,7 @@ def _finish(job: Job, folder: Path, uid: int, name: str) -> None:
         if job.state is State.FAILED:
             runner.session.outcome = runner.Outcome(True, job.message, report=job.report)
             return
-        root = runner.root_by_uid(uid)
+        root = orders.root_by_uid(uid)
         if root is None:
             raise AddonError(f"The character {name!r} is no longer in this file; nothing was kept.")
         maps.store(root, FaceMap.load(Path(job.answer["map"])))

@@ -1,8 +1,17 @@
 """Preferences: which Python runs the engine. Blender reads the annotations as values, so they are not postponed."""
 
+import time
+from dataclasses import replace
+from pathlib import Path
+
 import bpy
 
-from . import engine
+from animcore.names import CACHE_FOLDER
+
+from . import engine, resources
+from .translations import spoken
+
+_GLANCE = 3.0  # seconds that the size of the cache stays true enough for drawing
 
 
 class AnimcorePreferences(bpy.types.AddonPreferences):
@@ -18,6 +27,19 @@ class AnimcorePreferences(bpy.types.AddonPreferences):
         ),
         subtype="FILE_PATH",
     )
+    microphone: bpy.props.StringProperty(
+        name="Microphone",
+        description="The microphone of Speak Live. Empty: the one that this computer uses",
+    )
+
+    cache: bpy.props.StringProperty(
+        name="Cache Folder",
+        description=(
+            "Where the engine keeps what it heard in voices, so that another take of one need not listen again. "
+            "Empty: a folder of the extension's own. It never grows beyond 512 MB"
+        ),
+        subtype="DIR_PATH",
+    )
 
     def draw(self, _context: bpy.types.Context) -> None:
         """Draw the preferences."""
@@ -25,12 +47,43 @@ class AnimcorePreferences(bpy.types.AddonPreferences):
 
         column = self.layout.column()
         column.prop(self, "python")
+        column.prop(self, "microphone")
+        row = column.row(align=True)
+        row.prop(self, "cache")
+        row.operator("animcore.clear_cache", text=f"{spoken('Clear Cache')} ({_size()})", icon="TRASH", translate=False)
         row = column.row()
         row.operator("animcore.check_engine", icon="CHECKMARK")
         row.operator("animcore.copy_report", text="Copy Log", icon="COPYDOWN")
         row.operator("animcore.open_log", icon="TEXT")
         if session.engine_note:
             column.label(text=session.engine_note, translate=False)
+
+
+_sizes: list[tuple[float, str]] = []  # when the cache was looked at last, and what it takes
+
+
+def _size() -> str:
+    """What the cache takes, looked up every few seconds at most: drawing must cost nothing."""
+    now = time.monotonic()
+    if not _sizes or now - _sizes[0][0] > _GLANCE:
+        taken = sum(path.stat().st_size for path in resources.cached(cache()))
+        _sizes[:] = [(now, f"{taken / 2**20:.1f} MB")]
+    return _sizes[0][1]
+
+
+def clear() -> int:
+    """Remove what the engine keeps; returns how many files that were."""
+    _sizes.clear()
+    files = resources.cached(cache())
+    for path in files:
+        path.unlink(missing_ok=True)
+    return len(files)
+
+
+def cache() -> Path:
+    """Return the folder in which the engine keeps what it heard."""
+    addon = bpy.context.preferences.addons.get(__package__)
+    return resources.cache_folder(addon.preferences.cache if addon is not None else "")
 
 
 def launch() -> engine.Launch:
@@ -41,4 +94,5 @@ def launch() -> engine.Launch:
     """
     addon = bpy.context.preferences.addons.get(__package__)
     python = bpy.path.abspath(addon.preferences.python) if addon is not None else ""
-    return engine.of_python(python) if python else engine.carried()
+    made = engine.of_python(python) if python else engine.carried()
+    return replace(made, environment={**made.environment, CACHE_FOLDER: str(cache())})

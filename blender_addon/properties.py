@@ -103,6 +103,95 @@ def _touches() -> dict[str, Any]:
     return made
 
 
+_EMOTION_ITEMS = [(name, name.capitalize(), "", number) for number, name in enumerate(EMOTIONS)]
+_STYLE_ITEMS = [(name, name.capitalize(), "", number) for number, name in enumerate(STYLES)]
+_SOURCES = (
+    ("OBJECT", "Object", "A mesh or an armature; everything that belongs to it is found", "OBJECT_DATA", 0),
+    ("COLLECTION", "Collection", "All meshes of a collection", "OUTLINER_COLLECTION", 1),
+)
+_VOICES = (
+    ("FILE", "File", "A sound or film file", "FILE_SOUND", 0),
+    ("STRIPS", "Strips", "Sound strips of the sequencer: several make one performance", "SEQ_SEQUENCER", 1),
+    ("SPEAKER", "Speaker", "The sound of a speaker in the scene", "SPEAKER", 2),
+)
+
+
+class AnimcorePart(bpy.types.PropertyGroup):
+    """A part of a dialogue: a character with its voice. None of it is animatable: it is an order, not motion."""
+
+    source: bpy.props.EnumProperty(
+        name="Character from", description="What to choose the character by", items=_SOURCES, options=set()
+    )
+    character: bpy.props.PointerProperty(
+        name="Character",
+        description="The head, the armature or the empty that the character hangs on",
+        type=bpy.types.Object,
+        **_NARROWED,
+    )
+    collection: bpy.props.PointerProperty(
+        name="Collection",
+        description="The collection that holds the character's meshes and its armature",
+        type=bpy.types.Collection,
+    )
+    voice_from: bpy.props.EnumProperty(
+        name="Voice from",
+        description="Where the voice of this character comes from",
+        items=(
+            *_VOICES,
+            ("CHANNEL", "Channel", "All sound strips of one channel of the sequencer", "ALIGN_JUSTIFY", 3),
+            ("NONE", "None", "The character only listens", "MUTE_IPO_ON", 4),
+        ),
+        options=set(),
+    )
+    audio: bpy.props.StringProperty(
+        name="Voice", description="The sound or film file with the voice", subtype="FILE_PATH", options=set()
+    )
+    start_frame: bpy.props.IntProperty(
+        name="Start Frame", description="The frame at which the voice begins", default=1, options=set()
+    )
+    strips: bpy.props.StringProperty(
+        name="Strips", description="The names of the sound strips, one a line", options=set()
+    )
+    channel: bpy.props.IntProperty(
+        name="Channel", description="The channel of the sequencer", default=1, min=1, max=128, options=set()
+    )
+    speaker: bpy.props.PointerProperty(
+        name="Speaker",
+        description="The speaker that the voice comes from",
+        type=bpy.types.Object,
+        **_SPEAKERS,
+    )
+    transcript_text: bpy.props.PointerProperty(
+        name="Transcript",
+        description="A text block with the words that are said; [joy 0.7] in it sets an emotion from there on",
+        type=bpy.types.Text,
+    )
+    transcript_file: bpy.props.StringProperty(
+        name="Transcript File",
+        description="A file with the words that are said: .txt, .srt, .vtt or .TextGrid",
+        subtype="FILE_PATH",
+        options=set(),
+    )
+    emotion: bpy.props.EnumProperty(
+        name="Emotion",
+        description="The feeling of this character in the dialogue",
+        items=_EMOTION_ITEMS,
+        options=set(),
+    )
+    emotion_intensity: bpy.props.FloatProperty(
+        name="Emotion Intensity",
+        description="How strongly the emotion is felt",
+        default=0.6,
+        min=0.0,
+        max=1.0,
+        subtype="FACTOR",
+        options=set(),
+    )
+    style: bpy.props.EnumProperty(
+        name="Style", description="The kind of speaker that the body is", items=_STYLE_ITEMS, options=set()
+    )
+
+
 class AnimcorePolish(bpy.types.PropertyGroup):
     """The polish of a take, kept with its first action. None of it is animatable: the curves are what is animated."""
 
@@ -114,6 +203,7 @@ class AnimcorePolish(bpy.types.PropertyGroup):
         ),
         "key_kind": bpy.props.EnumProperty(
             name="Keys",
+            description="What lies between two keys of a curve that is thinned out",
             items=(("BEZIER", "Bezier", "Smooth keys with handles"), ("LINEAR", "Linear", "Straight lines")),
             options=set(), **_LIVE,
         ),
@@ -124,6 +214,7 @@ class AnimcorePolish(bpy.types.PropertyGroup):
         ),
         "edits_mode": bpy.props.EnumProperty(
             name="On a New Take",
+            description="What becomes of what was changed by hand when a new take is made",
             items=(
                 ("ADD", "Add", "My edits are as far from the new take as they were from this one"),
                 ("REPLACE", "Replace", "The new take goes where I put the curves, with soft ends"),
@@ -140,10 +231,7 @@ class AnimcoreSettings(bpy.types.PropertyGroup):
     source: bpy.props.EnumProperty(
         name="Character from",
         description="What to choose the character by",
-        items=(
-            ("OBJECT", "Object", "A mesh or an armature; everything that belongs to it is found", "OBJECT_DATA", 0),
-            ("COLLECTION", "Collection", "All meshes of a collection", "OUTLINER_COLLECTION", 1),
-        ),
+        items=_SOURCES,
         options=set(),
     )
     character: bpy.props.PointerProperty(
@@ -168,11 +256,7 @@ class AnimcoreSettings(bpy.types.PropertyGroup):
     voice_from: bpy.props.EnumProperty(
         name="Voice from",
         description="Where the voice comes from",
-        items=(
-            ("FILE", "File", "A sound or film file", "FILE_SOUND", 0),
-            ("STRIPS", "Strips", "Sound strips of the sequencer: several make one performance", "SEQ_SEQUENCER", 1),
-            ("SPEAKER", "Speaker", "The sound of a speaker in the scene", "SPEAKER", 2),
-        ),
+        items=_VOICES,
         options=set(),
     )
     strips: bpy.props.StringProperty(
@@ -215,10 +299,22 @@ class AnimcoreSettings(bpy.types.PropertyGroup):
     )
     use_markers: bpy.props.BoolProperty(
         name="Emotion Markers",
-        description="Timeline markers named like joy 0.7 key emotions, which blend from one to the next",
+        description="Timeline markers named like joy 0.7, or Anna: joy 0.7, key emotions",
         default=True,
         options=set(),
     )
+    transition: bpy.props.EnumProperty(
+        name="Emotions",
+        description="What an emotion of a marker or of a tag in the transcript does until the next one",
+        items=(
+            ("hold", "Hold", "It holds, and the next one takes its place in the time that it takes in people", 0),
+            ("blend", "Blend", "It goes evenly over into the next one", 1),
+        ),
+        options=set(),
+    )
+
+    cast: bpy.props.CollectionProperty(type=AnimcorePart)
+    cast_row: bpy.props.IntProperty(name="Part", description="The part of the dialogue that is shown", options=set())
 
     show_waveform: bpy.props.BoolProperty(
         name="Waveform",
@@ -283,7 +379,7 @@ class AnimcoreSettings(bpy.types.PropertyGroup):
     emotion: bpy.props.EnumProperty(
         name="Emotion",
         description="The feeling that the whole line is said in; lips still close on p, b and m",
-        items=[(name, name.capitalize(), "", number) for number, name in enumerate(EMOTIONS)],
+        items=_EMOTION_ITEMS,
         options=set(),
     )
     emotion_intensity: bpy.props.FloatProperty(
@@ -328,7 +424,7 @@ class AnimcoreSettings(bpy.types.PropertyGroup):
     style: bpy.props.EnumProperty(
         name="Style",
         description="The kind of speaker that the body is",
-        items=[(name, name.capitalize(), "", number) for number, name in enumerate(STYLES)],
+        items=_STYLE_ITEMS,
         options=set(),
     )
 
@@ -348,20 +444,25 @@ def set_polish(action: bpy.types.Action, source: bpy.types.Action | None) -> Non
                 setattr(action.animcore, name, getattr(source.animcore, name))
 
 
-def root(settings: AnimcoreSettings) -> bpy.types.Object | bpy.types.Collection | None:
+Asker = AnimcoreSettings | AnimcorePart  # what has a character and a voice
+
+
+def root(settings: Asker) -> bpy.types.Object | bpy.types.Collection | None:
     """Return what the user chose the character by."""
     return settings.collection if settings.source == "COLLECTION" else settings.character
 
 
-def direction(settings: AnimcoreSettings) -> dict[str, Any]:
-    """Return the settings that the engine is asked with."""
+def direction(settings: AnimcoreSettings, part: AnimcorePart | None = None) -> dict[str, Any]:
+    """Return the settings that the engine is asked with; emotion and style are those of a part where there is one."""
+    own = part or settings
     strengths = {region: round(getattr(settings, region), 4) for region in REGIONS}
-    felt = {"emotion": settings.emotion, "intensity": round(settings.emotion_intensity, 4)}
+    felt = {"emotion": own.emotion, "intensity": round(own.emotion_intensity, 4)}
     return {
         "seed": settings.seed,
         "intensity": round(settings.intensity, 4),
         "strengths": strengths,
-        "emotions": [felt] if settings.emotion != EMOTIONS[0] else [],
-        "style": settings.style,
+        "emotions": [felt] if own.emotion != EMOTIONS[0] else [],
+        "style": own.style,
         "variant": settings.variant,
+        "transition": settings.transition,
     }

@@ -6,13 +6,28 @@ import atexit
 
 import bpy
 
-from . import filming, operators, panels, preferences, properties, resources, runner, translations, waveform
+from . import (
+    emotion_sheet,
+    filming,
+    live,
+    operators,
+    panels,
+    preferences,
+    properties,
+    resources,
+    runner,
+    splats,
+    translations,
+    waveform,
+)
 
 CLASSES = (
     properties.AnimcoreTrack,
+    properties.AnimcorePart,
     properties.AnimcoreSettings,
     properties.AnimcorePolish,
     preferences.AnimcorePreferences,
+    *splats.CLASSES,
     *operators.CLASSES,
     *panels.CLASSES,
 )
@@ -26,8 +41,10 @@ def register() -> None:
     bpy.types.Action.animcore = bpy.props.PointerProperty(type=properties.AnimcorePolish)
     bpy.types.WindowManager.animcore_tracks = bpy.props.CollectionProperty(type=properties.AnimcoreTrack)
     bpy.types.WindowManager.animcore_track_index = bpy.props.IntProperty(name="Track", options=set())
+    splats.start()
     resources.tell_user_folder()
     runner.start()
+    live.start()
     waveform.start()
     translations.register()
     # Blender does this itself when it quits; a script that uses Blender as a module would crash at its end without it
@@ -41,8 +58,11 @@ def unregister() -> None:
     atexit.unregister(unregister)
     translations.unregister()
     waveform.stop()
+    emotion_sheet.stop()
     filming.stop()
+    live.stop()
     runner.stop()
+    splats.stop()
     del bpy.types.WindowManager.animcore_track_index, bpy.types.WindowManager.animcore_tracks
     del bpy.types.Scene.animcore
     del bpy.types.Action.animcore

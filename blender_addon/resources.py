@@ -7,10 +7,12 @@ from pathlib import Path
 
 import bpy
 
+from animcore.names import CACHE_FOLDER
 from animcore.retarget import profiles
 
 from .errors import AddonError
 
+_CACHED = ".heard.npz"  # the ending of what the engine keeps (animcore/solvers/memory.py)
 _HERE = Path(__file__).resolve().parent
 
 
@@ -49,3 +51,14 @@ def tell_user_folder() -> None:
     """Let the rig reader here and in the engine's process find the user's own profiles."""
     os.environ.setdefault(profiles.USER_FOLDER, str(user_folder("rigs")))
     profiles.read_again()
+
+
+def cache_folder(chosen: str) -> Path:
+    """Return the folder in which the engine keeps what it heard: the chosen one, the environment's, or one of ours."""
+    named = chosen or os.environ.get(CACHE_FOLDER)
+    return Path(bpy.path.abspath(named)) if named else user_folder("cache")
+
+
+def cached(folder: Path) -> list[Path]:
+    """Return the files that the engine keeps in a folder."""
+    return [path for path in folder.glob("*" + _CACHED) if path.is_file()]

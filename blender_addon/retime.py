@@ -74,8 +74,10 @@ def retime(scene: bpy.types.Scene) -> str:
         keys.store_rate(action, rate)
     starts = {move.origin: move for move in moves.values()}
     for strip in sound.own_strips(scene):
-        if (moved := starts.get(round(sound.content_start(strip)))) is not None:
-            sound.move(strip, moved.to)
+        frame = sound.content_start(strip)
+        within = (move for move, span in spans.items() if span[0] <= frame <= span[1])  # a later voice of a dialogue
+        if (move := starts.get(round(frame), next(within, None))) is not None:
+            sound.move(strip, round(move(frame)))
     if settings.start_frame in starts:
         settings.start_frame = starts[settings.start_frame].to
     _move_markers(scene, spans)

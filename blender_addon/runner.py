@@ -12,50 +12,25 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import bpy
-import numpy as np
-from numpy.typing import NDArray
 
-from animcore.errors import AnimcoreError, InputError
-from animcore.motion import Motion
+from animcore.errors import AnimcoreError
 
-from . import doctor, hearing, look, preferences, properties, rigs, takes, tracks, voice
+from . import doctor, hearing, look, orders, preferences, properties, rigs, takes, tracks, voice
 from .errors import AddonError
 from .jobs import Job, Jobs, State
 from .rates import exact_rate
 
-VALUES = "values.npz"  # beside the engine's motion: what it solved for the rig
 _INTERVAL = 0.15  # seconds between looks at the engine
 _GLANCE = 2.0  # seconds that what the panel says of a character stays true enough
 _BUSY_OPERATORS = ("TRANSFORM_OT_", "SCULPT_OT_", "PAINT_OT_", "RENDER_OT_")  # an answer waits for their end
 
 Progress = Callable[[float, str], None]
-
-
-@dataclass(frozen=True)
-class Order:
-    """What was asked for, as it was when the user asked.
-
-    Attributes:
-        scene: session number of the scene.
-        root: session number of the object or collection that the character was chosen by.
-        root_name: its name, for messages.
-        voice: what the voice was chosen by.
-        placement: where the take goes.
-        folder: temporary folder for the engine's answer.
-    """
-
-    scene: int
-    root: int
-    root_name: str
-    voice: tuple[str, ...]
-    placement: takes.Placement
-    folder: Path
 
 
 @dataclass
@@ -85,7 +60,7 @@ class Session:
     """What lives as long as the extension is registered: the engine, and the order that it works on."""
 
     jobs: Jobs = field(default_factory=Jobs)
-    order: Order | None = None
+    order: orders.Order | None = None
     outcome: Outcome | None = None
     character: Seen | None = None
     findings: tuple[doctor.Finding, ...] | None = None
@@ -95,7 +70,7 @@ class Session:
     def reset(self) -> None:
         """End the engine and forget everything."""
         self.jobs.close()
-        _drop_folder(self.order)
+        drop(self.order)
         self.order, self.outcome, self.finish, self.engine_note = None, None, None, ""
         self.character, self.findings = None, None
         hearing.forget()
@@ -153,7 +128,7 @@ def _look_again() -> None:
     before = session.character
     after = _look_at(properties.root(properties.of(bpy.context.scene)))
     if before is None or (before.found, before.problem) != (after.found, after.problem):
-        _redraw()
+        redraw()
 
 
 def examine(scene: bpy.types.Scene) -> tuple[doctor.Finding, ...]:
@@ -164,8 +139,13 @@ def examine(scene: bpy.types.Scene) -> tuple[doctor.Finding, ...]:
     return session.findings
 
 
-def order_take(scene: bpy.types.Scene, *, name: str = "") -> Job:
+def order_take(scene: bpy.types.Scene, *, name: str = "", variant: str = "") -> Job:
     """Check everything that can be checked now, and ask the engine for a performance.
+
+    Args:
+        scene: with the settings of what is wanted.
+        name: of the take; that of its voice where not given.
+        variant: of the solver, in the place of the scene's.
 
     Raises:
         AddonError: where it cannot be made: what is wrong and what to do.
@@ -174,6 +154,8 @@ def order_take(scene: bpy.types.Scene, *, name: str = "") -> Job:
     said = voice.read(scene)
     tracks.end_preview()
     asked = voice.asked(scene, said)
+    if variant:
+        asked["direction"]["variant"] = variant
     if settings.look_at is not None:
         asked["direction"]["target"] = look.point(rigs.read(properties.root(settings)), settings.look_at)
     placement = takes.Placement(said.start_frame, name or said.name, said.audio, asked, "span" in asked)
@@ -192,7 +174,8 @@ def order_again(scene: bpy.types.Scene, wish: dict[str, Any], name: str, start_f
     Raises:
         AddonError: where it cannot be made: what is wrong and what to do.
     """
-    for path in [wish["audio"]] if "audio" in wish else [part["audio"] for part in wish["parts"]]:
+    recordings = [*wish.get("parts", ()), *wish.get("listening_to", ())]
+    for path in [wish["audio"]] if "audio" in wish else [part["audio"] for part in recordings]:
         if not Path(path).is_file():
             raise AddonError(f"There is no file {path}; pick the sound again.")
     rate = exact_rate(scene.render.fps, scene.render.fps_base)
@@ -202,29 +185,39 @@ def order_again(scene: bpy.types.Scene, wish: dict[str, Any], name: str, start_f
 
 
 def _order(scene: bpy.types.Scene, placement: takes.Placement, choice: hearing.Choice) -> Job:
-    """Check character and scene, and ask the engine for what the placement's settings say."""
+    """Ask the engine for what the placement's settings say, for the chosen character."""
+    return begin(scene, [(properties.root(properties.of(scene)), placement)], choice)
+
+
+def begin(
+    scene: bpy.types.Scene, wanted: Sequence[tuple[orders.Root | None, takes.Placement]], choice: hearing.Choice
+) -> Job:
+    """Check characters and scene, and ask the engine for a take of each.
+
+    Raises:
+        AddonError: where one cannot be made: what is wrong and what to do.
+    """
     if session.jobs.busy:
         raise AddonError("A performance is being made already; wait for it or cancel it first.")
-    settings = properties.of(scene)
-    _check_scene(scene)
-    character = rigs.read(properties.root(settings))  # its error is better heard before the work than after it
+    orders.check_scene(scene)
+    characters = [rigs.read(root) for root, _ in wanted]  # their errors are better heard before the work than after it
     launch = preferences.launch()
     examine(scene)
-    folder = Path(tempfile.mkdtemp(prefix="animcore-"))
-    root, asked = properties.root(settings), placement.settings
-    session.order = Order(scene.session_uid, root.session_uid, root.name, choice, placement, folder)
+    session.order = orders.made(scene, [(root, placement) for root, placement in wanted if root is not None], choice)
     session.outcome = None
     session.finish = _finish_take
-    request = {"do": "generate", **asked, "out": str(folder / "take.npz")}
     try:
-        if character.solved:
-            character.map.save(folder / "map.npz")
-            request |= {"map": str(folder / "map.npz"), "values": str(folder / VALUES)}
-        return session.jobs.begin(launch, request)
+        return session.jobs.begin(launch, orders.request(session.order, characters))
     except BaseException:
-        _drop_folder(session.order)
+        drop(session.order)
         session.order = None
         raise
+
+
+def drop(order: orders.Order | None) -> None:
+    """Remove what an order has on the disk, where there is one."""
+    if order is not None:
+        order.drop()
 
 
 def order_inspection(scene: bpy.types.Scene, then: Callable[[], None] | None = None) -> Job:
@@ -315,9 +308,9 @@ def _tick() -> float | None:
     session.jobs.tick()
     if job.state.over and not _interface_busy():
         _close_job(job)
-        _redraw()
+        redraw()
         return _INTERVAL if session.jobs.busy else None
-    _redraw()
+    redraw()
     return _INTERVAL
 
 
@@ -350,38 +343,21 @@ def _finish_take(job: Job) -> None:
             return
         if "facts" in job.answer:
             hearing.keep(order.voice, job.answer)
-        take = _write(order, Path(job.answer["motion"]))
-        notes = (*map(str, job.answer.get("warnings", ())), *take.notes)
-        session.outcome = Outcome(False, take.message, notes, take=take)
+        made = orders.write(order, job.answer)
+        push_undo("Animcore: Generate")
+        session.outcome = _told(made, job.answer)
     finally:
-        _drop_folder(order)
+        drop(order)
 
 
-def _write(order: Order, path: Path) -> takes.Take:
-    """Put the engine's answer onto the character, as one step of undo."""
-    scene = _by_uid(bpy.data.scenes, order.scene)
-    root = root_by_uid(order.root)
-    if scene is None or root is None:
-        gone = "The scene" if scene is None else f"The character {order.root_name!r}"
-        raise AddonError(f"{gone} is no longer in this file; nothing was written.")
-    _check_scene(scene)
-    try:
-        motion = Motion.load(path)
-        values = _values(path.with_name(VALUES))
-    except InputError as error:
-        raise AddonError(f"The engine's result cannot be read ({error}); generate again.") from error
-    take = takes.apply(scene, rigs.read(root), motion, order.placement, values)
-    push_undo("Animcore: Generate")
-    return take
-
-
-def _values(path: Path) -> NDArray[np.float64] | None:
-    """(T, K) what the engine solved for the channels of the character; None where there was nothing to solve."""
-    if not path.is_file():
-        return None
-    with np.load(path, allow_pickle=False) as data:
-        found: NDArray[np.float64] = data["values"]
-    return found
+def _told(made: Sequence[takes.Take], answer: Mapping[str, Any]) -> Outcome:
+    """What the panel says of takes that were made; of several, whose each sentence is."""
+    notes: list[str] = []
+    for take, one in zip(made, answer.get("cast", [answer]), strict=True):
+        said = [*map(str, one.get("warnings", ())), *take.notes]
+        notes += said if len(made) == 1 else [f"{take.character}: {sentence}" for sentence in said]
+    message = " ".join(take.message if len(made) == 1 else f"{take.character}: {take.message}" for take in made)
+    return Outcome(False, message, tuple(dict.fromkeys(notes)), take=made[0])
 
 
 def _finish_inspection(job: Job, what: tuple[str, ...], envelope: Path) -> None:
@@ -400,27 +376,6 @@ def push_undo(message: str) -> None:
             bpy.ops.ed.undo_push(message=message)
 
 
-def _check_scene(scene: bpy.types.Scene) -> None:
-    if not scene.is_editable:
-        raise AddonError(
-            f"The scene {scene.name!r} is linked from another file and cannot be changed here; use your own."
-        )
-
-
-def root_by_uid(uid: int) -> bpy.types.Object | bpy.types.Collection | None:
-    """Return the object or collection of a session number; None where it is gone."""
-    return _by_uid(bpy.data.objects, uid) or _by_uid(bpy.data.collections, uid)
-
-
-def _by_uid(collection: Any, uid: int) -> Any:
-    return next((block for block in collection if block.session_uid == uid), None)
-
-
-def _drop_folder(order: Order | None) -> None:
-    if order is not None:
-        shutil.rmtree(order.folder, ignore_errors=True)
-
-
 def _interface_busy() -> bool:
     """Whether the user is in the middle of something that a change of the scene would disturb."""
     if bpy.app.is_job_running("RENDER"):
@@ -429,7 +384,7 @@ def _interface_busy() -> bool:
     return any(one.bl_idname.startswith(_BUSY_OPERATORS) for window in windows for one in window.modal_operators)
 
 
-def _redraw() -> None:
+def redraw() -> None:
     """Draw the sidebars and the preferences anew: not the view itself, which may be heavy."""
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import bpy
@@ -51,12 +52,16 @@ def place(scene: bpy.types.Scene, path: str, frame: int, length: int) -> tuple[b
     return added, True
 
 
-def only(scene: bpy.types.Scene, path: str) -> None:
-    """Of the strips that Animcore added, let only those with this file sound; a take without a strip silences none."""
+def only(scene: bpy.types.Scene, path: str, others: Iterable[str]) -> None:
+    """Of the strips that Animcore added, let those with this file sound, and not those with the others.
+
+    Strips of other characters' takes go on as they are, and a take without a strip silences none.
+    """
     own = own_strips(scene)
     if any(_same_file(strip, path) for strip in own):
         for strip in own:
-            strip.mute = not _same_file(strip, path)
+            if _same_file(strip, path) or any(_same_file(strip, other) for other in others):
+                strip.mute = not _same_file(strip, path)
 
 
 def own_strips(scene: bpy.types.Scene) -> list[Any]:

@@ -107,7 +107,7 @@ def show(scene: bpy.types.Scene, take: Listed) -> None:
         elif action is None and now is not None and keys.TAKE in now:
             keys.assign(owner, None)
     if (audio := settings_of(take).get("audio")) is not None:
-        sound.only(scene, str(audio))
+        sound.only(scene, str(audio), [str(settings_of(one).get("audio")) for one in all_takes(scene)])
     _look(scene)
 
 

@@ -7,9 +7,9 @@ what was changed is put back.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,7 @@ class Placement:
         start_frame: the frame of the start of the sound.
         name: what the take is called, usually after its sound file.
         audio: the sound file as Blender should keep it, or empty for a take without a strip.
+        sound_frame: the frame at which that file begins, where that is not `start_frame`.
         settings: what was asked of the engine; it is stored with the take.
         within: only a marked range is new; the take that plays goes on around it.
     """
@@ -49,6 +50,7 @@ class Placement:
     audio: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
     within: bool = False
+    sound_frame: int | None = None
 
     @property
     def has_hands(self) -> bool:
@@ -58,9 +60,10 @@ class Placement:
 
 @dataclass(frozen=True)
 class Take:
-    """What was written: the actions' names, the first and last frame, how many keys, and what the user should know."""
+    """What was written: on whom, the actions' names, the first and last frame, how many keys, and what to know."""
 
     name: str
+    character: str
     actions: tuple[str, ...]
     first_frame: int
     last_frame: int
@@ -76,6 +79,23 @@ class Take:
         return f"{self.shape_count} shapes{bones} keyed on frames {self.first_frame} to {self.last_frame}."
 
 
+@dataclass(frozen=True)
+class Performance:
+    """What is written onto one character.
+
+    Attributes:
+        character: as `rigs.read` found it.
+        motion: the performance, at the scene's frame rate.
+        placement: where it goes.
+        values: (T, K) of the channels of the character's map; solved for here where they are not given.
+    """
+
+    character: rigs.Character
+    motion: Motion
+    placement: Placement
+    values: np.ndarray | None = None
+
+
 def apply(
     scene: bpy.types.Scene,
     character: rigs.Character,
@@ -83,18 +103,36 @@ def apply(
     placement: Placement,
     values: np.ndarray | None = None,
 ) -> Take:
-    """Write a performance onto a character as a take of its own that plays at once.
+    """Write a performance onto a character as a take of its own that plays at once; see `apply_all`."""
+    return apply_all(scene, [Performance(character, motion, placement, values)])[0]
 
-    Args:
-        scene: the character's scene.
-        character: as `rigs.read` found it.
-        motion: the performance, at the scene's frame rate.
-        placement: where it goes.
-        values: (T, K) of the channels of the character's map; solved for here where they are not given.
+
+def apply_all(scene: bpy.types.Scene, performances: Sequence[Performance]) -> list[Take]:
+    """Write performances onto their characters, each as a take of its own that plays at once: all of them, or none.
 
     Raises:
-        AddonError: where it cannot be done; the scene is then as it was.
+        AddonError: where one cannot be written; the scene is then as it was.
     """
+    with ExitStack() as undo:
+        written = [_applied(scene, one, undo) for one in performances]
+        undo.pop_all()  # nothing failed: nothing is taken back
+    made = []
+    for (take, actions), one in zip(written, performances, strict=True):
+        notes = [*take.notes, *_show(one.character)]
+        for owner, action in actions:
+            keys.mark(owner, action)
+        if one.placement.audio:
+            notes += _add_sound(scene, one.placement, one.motion)
+        made.append(replace(take, notes=tuple(dict.fromkeys(notes))))
+    scene.frame_set(scene.frame_current)  # an action assigned from outside shows at the next evaluation alone
+    return made
+
+
+def _applied(
+    scene: bpy.types.Scene, performance: Performance, undo: ExitStack
+) -> tuple[Take, list[tuple[bpy.types.ID, bpy.types.Action]]]:
+    """Write one performance, and return the actions with their owners; what takes it back is put onto `undo`."""
+    character, motion, placement = performance.character, performance.motion, performance.placement
     rate = exact_rate(scene.render.fps, scene.render.fps_base)
     if motion.rate != rate:
         raise AddonError(
@@ -104,39 +142,32 @@ def apply(
     first = placement.start_frame + round(motion.start * rate)
     last = first + motion.frame_count - 1
     notes = list(character.notes)
-    with ExitStack() as undo:
-        notes += _own_shapes(character, undo)
-        body = _body(character, motion, placement, notes)
-        work = list(channels_of(character, motion, values, body))
-        if not work:
-            raise AddonError(f"Nothing of {character.name!r} could be keyed; choose another character.")
-        for owner, _ in work:
-            if owner.animation_data is not None and owner.animation_data.use_tweak_mode:
-                raise AddonError(
-                    f"A strip of {owner.name!r} is being tweaked in the NLA editor; press Tab there and generate again."
-                )
-        if placement.within:
-            work, first, last = ranges.joined(work, first, last, rate)
-        actions, ident, kept = [], keys.new_take_id(), []
-        for owner, channels in work:
-            name = action_name(placement.name, owner, len(work))
-            action = keys.make_action(owner, name, first, channels)
-            undo.callback(bpy.data.actions.remove, action)
-            _describe(action, placement, motion, ident)
-            kept += _layers(scene, character, owner, action, channels, motion, placement, first, notes)
-            actions.append(action)
-        if kept:
-            notes.append(f"Your edits were kept: {', '.join(dict.fromkeys(kept))}.")
-        _put_into_scene(scene, work, actions, (first, last), notes, undo)
-        notes += _show(character)
-        for (owner, _), action in zip(work, actions, strict=True):
-            keys.mark(owner, action)
-        undo.pop_all()  # nothing failed: nothing is taken back
-    if placement.audio:
-        notes += _add_sound(scene, placement, motion)
-    scene.frame_set(scene.frame_current)  # an action assigned from outside shows at the next evaluation alone
-    return Take(
+    notes += _own_shapes(character, undo)
+    body = _body(character, motion, placement, notes)
+    work = list(channels_of(character, motion, performance.values, body))
+    if not work:
+        raise AddonError(f"Nothing of {character.name!r} could be keyed; choose another character.")
+    for owner, _ in work:
+        if owner.animation_data is not None and owner.animation_data.use_tweak_mode:
+            raise AddonError(
+                f"A strip of {owner.name!r} is being tweaked in the NLA editor; press Tab there and generate again."
+            )
+    if placement.within:
+        work, first, last = ranges.joined(work, first, last, rate)
+    actions, ident, kept = [], keys.new_take_id(), []
+    for owner, channels in work:
+        name = action_name(placement.name, owner, len(work))
+        action = keys.make_action(owner, name, first, channels)
+        undo.callback(bpy.data.actions.remove, action)
+        _describe(action, placement, motion, ident)
+        kept += _layers(scene, character, owner, action, channels, motion, placement, first, notes)
+        actions.append(action)
+    if kept:
+        notes.append(f"Your edits were kept: {', '.join(dict.fromkeys(kept))}.")
+    _put_into_scene(scene, work, actions, (first, last), notes, undo)
+    take = Take(
         name=placement.name,
+        character=character.name,
         actions=tuple(action.name for action in actions),
         first_frame=first,
         last_frame=last,
@@ -145,8 +176,9 @@ def apply(
             {name for face in character.faces for _, name in maps.shapes_of(character.map, face.mesh.name)}
         ),
         bones=_keyed_bones(character, work),
-        notes=tuple(dict.fromkeys(notes)),
+        notes=tuple(notes),
     )
+    return take, [(owner, action) for (owner, _), action in zip(work, actions, strict=True)]
 
 
 def _body(character: rigs.Character, motion: Motion, placement: Placement, notes: list[str]) -> bodies.Body | None:
@@ -386,7 +418,8 @@ def _show(character: rigs.Character) -> list[str]:
 def _add_sound(scene: bpy.types.Scene, placement: Placement, motion: Motion) -> list[str]:
     """Put the voice on the sequencer, and let playback follow it; a Blender without sound only says so."""
     try:
-        _, added = sound.place(scene, placement.audio, placement.start_frame, motion.frame_count)
+        frame = placement.start_frame if placement.sound_frame is None else placement.sound_frame
+        _, added = sound.place(scene, placement.audio, frame, motion.frame_count)
     except AnimcoreError as error:
         return [str(error)]
     if not added:

@@ -11,6 +11,8 @@ from typing import Any
 
 import bpy
 
+from . import words
+
 LOCALES = ("zh_HANS", "ja_JP")
 
 _BUTTONS = (
@@ -33,6 +35,13 @@ _BUTTONS = (
     ("Mend All", "全部修复", "すべて直す"),
     ("Generate", "生成", "生成"),
     ("Cancel", "取消", "キャンセル"),
+    ("Speak Live", "实时说话", "ライブで話す"),
+    ("Stop", "停止", "停止"),
+    ("Speak: the face follows", "请说话：面部会跟随", "話してください：顔が動きます"),
+    ("Microphone", "麦克风", "マイク"),
+    ("Film", "影片", "動画"),
+    ("Emotion Sheet", "情绪总览图", "感情一覧"),
+    ("Rendering the sheet", "正在渲染总览图", "一覧をレンダリング中"),
     ("Choose Folder", "选择文件夹", "フォルダーを選ぶ"),
     ("Export Take", "导出表演", "テイクを書き出す"),
     ("Copy Report", "复制报告", "報告をコピー"),
@@ -302,7 +311,25 @@ _FINDINGS = (
     ),
 )
 
-TABLE = (*_BUTTONS, *_LABELS, *_REASONS, *_FINDINGS)
+_SPLATS = (
+    ("Splats", "高斯泼溅", "スプラット"),
+    ("Add Splats", "添加高斯泼溅", "スプラットを追加"),
+    ("Attach to Mesh", "附着到网格", "メッシュに付ける"),
+    ("Show or Hide Mesh", "显示或隐藏网格", "メッシュの表示切替"),
+    ("Show Mesh", "显示网格", "メッシュを表示"),
+    ("Hide Mesh", "隐藏网格", "メッシュを隠す"),
+    ("Side by Side", "并排比较", "並べて比較"),
+    ("Rides On", "所附网格", "載せるメッシュ"),
+    ("Splats in Viewport", "在视图中显示泼溅", "ビューポートに表示"),
+    ("Gaussian Preview", "高斯预览", "ガウシアンプレビュー"),
+    (
+        "Select the splats and the mesh that carries them",
+        "请选择泼溅及承载它的网格",
+        "スプラットと、それを載せるメッシュを選択してください",
+    ),
+)
+
+TABLE = (*_SPLATS, *_BUTTONS, *_LABELS, *_REASONS, *_FINDINGS, *words.ROWS)
 _CONTEXTS = ("*", "Operator")  # Blender looks the text of buttons up in a context of its own
 
 
@@ -312,13 +339,22 @@ def told(sentence: str, values: Mapping[str, Any]) -> str:
     return str(translated).format(**values)
 
 
+def spoken(sentence: str) -> str:
+    """Return a sentence of the panels in the user's language; one that the table does not have stays as it is."""
+    found = str(bpy.app.translations.pgettext_iface(sentence))
+    if found != sentence or not sentence.endswith("."):
+        return found
+    reason = str(bpy.app.translations.pgettext_iface(sentence[:-1]))
+    return sentence if reason == sentence[:-1] else reason + "。"
+
+
 def register() -> None:
     """Give Blender the table."""
-    words = {
+    tables = {
         locale: {(context, row[0]): row[number] for row in TABLE for context in _CONTEXTS}
         for number, locale in enumerate(LOCALES, 1)
     }
-    bpy.app.translations.register(__package__, words)
+    bpy.app.translations.register(__package__, tables)
 
 
 def unregister() -> None:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import bpy
 
+from animcore.direction import EmotionSpan, directed
 from animcore.names import EMOTIONS
 
 from . import properties, rates, sound
 from .errors import AddonError
 
-_EMOTION = re.compile(rf"\s*({'|'.join(EMOTIONS)})\s*[:= ]?\s*([01]?\.?\d*)\s*", re.IGNORECASE)
+_EMOTION = re.compile(
+    rf"(?:(?P<who>[^:]+?)\s*:)?\s*(?P<emotion>{'|'.join(EMOTIONS)})\s*[:= ]?\s*(?P<felt>[01]?\.?\d*)\s*", re.IGNORECASE
+)
 _FELT = 0.6  # how strongly an emotion is felt whose marker says no number
 _BILLION = 10**9  # parts of a second that times of strips are told the engine in
 
@@ -38,6 +41,10 @@ class Part:
     skip: Fraction = Fraction(0)
     length: Fraction | None = None
     gain: float = 1.0
+
+    def later(self, seconds: Fraction) -> Part:
+        """Return the recording so many seconds later."""
+        return replace(self, at=self.at + seconds)
 
     def asked(self) -> dict[str, Any]:
         """Return what the engine is told of it."""
@@ -69,35 +76,46 @@ class Voice:
     @property
     def asked(self) -> dict[str, Any]:
         """What the engine is told: a file, or the parts that are to be put together."""
-        whole = self.parts == (Part(self.parts[0].path),)
+        whole = len(self.parts) == 1 and self.parts[0] == Part(self.parts[0].path)
         return {"audio": self.parts[0].path} if whole else {"parts": [part.asked() for part in self.parts]}
 
 
-def asked(scene: bpy.types.Scene, said: Voice) -> dict[str, Any]:
+def asked(scene: bpy.types.Scene, said: Voice, part: properties.AnimcorePart | None = None) -> dict[str, Any]:
     """Return what the engine is asked for, which is also kept with the take.
+
+    Args:
+        scene: whose settings ask for it.
+        said: the voice.
+        part: of a dialogue, whose transcript, emotion and style it is then; else those of the scene.
 
     Raises:
         AddonError: where the transcript or the marked range is not there.
     """
     settings = properties.of(scene)
     rate = rates.exact_rate(scene.render.fps, scene.render.fps_base)
-    direction = properties.direction(settings)
+    direction = properties.direction(settings, part)
     if settings.use_markers:
-        direction["emotions"] += marked_emotions(scene)
+        direction["emotions"] = felt(scene, direction["emotions"], said.start_frame, _name_of(settings, part))
     wish = {**said.asked, "fps": [rate.numerator, rate.denominator], "direction": direction}
-    if words := transcript(settings):
+    if words := transcript(part or settings):
         wish["transcript"] = words
     if settings.still_legs:
         wish["finish"] = ["still"]
     if settings.offset:
         wish["offset"] = [settings.offset, 1000]
-    if (wanted := span(scene)) is not None:
+    if (wanted := span(scene, said.start_frame)) is not None:
         wish["span"] = list(wanted)
     return wish
 
 
 def _pair(seconds: Fraction) -> list[int]:
     return [seconds.numerator, seconds.denominator]
+
+
+def _name_of(settings: properties.AnimcoreSettings, part: properties.AnimcorePart | None) -> str:
+    """What markers call the character by."""
+    root = properties.root(part or settings)
+    return root.name if root is not None else ""
 
 
 def chosen(scene: bpy.types.Scene) -> bool:
@@ -107,14 +125,15 @@ def chosen(scene: bpy.types.Scene) -> bool:
     return bool(has[settings.voice_from])
 
 
-def read(scene: bpy.types.Scene) -> Voice:
-    """Return the voice as it is chosen now.
+def read(scene: bpy.types.Scene, part: properties.AnimcorePart | None = None) -> Voice:
+    """Return the voice as it is chosen now, by the scene or by a part of a dialogue.
 
     Raises:
         AddonError: where there is none, or it cannot be found.
     """
-    settings = properties.of(scene)
-    return {"FILE": _of_file, "STRIPS": _of_strips, "SPEAKER": _of_speaker}[settings.voice_from](scene, settings)
+    settings = part or properties.of(scene)
+    kinds = {"FILE": _of_file, "STRIPS": _of_strips, "CHANNEL": _of_channel, "SPEAKER": _of_speaker}
+    return kinds[settings.voice_from](scene, settings)
 
 
 def start_frame(scene: bpy.types.Scene) -> int:
@@ -128,30 +147,52 @@ def start_frame(scene: bpy.types.Scene) -> int:
 def strips(scene: bpy.types.Scene) -> list[Any]:
     """Return the sound strips through which the voice is heard in the scene."""
     settings = properties.of(scene)
-    if scene.sequence_editor is None or settings.voice_from == "SPEAKER":
+    if settings.voice_from == "SPEAKER":
         return []
-    sounds = [strip for strip in sound.strips_of(scene) if strip.type == "SOUND" and strip.sound is not None]
     if settings.voice_from == "FILE":
         path = bpy.path.abspath(settings.audio)
-        return [strip for strip in sounds if bpy.path.abspath(strip.sound.filepath) == path]
+        return [strip for strip in _sounds(scene) if bpy.path.abspath(strip.sound.filepath) == path]
+    return _named(scene, settings)
+
+
+def _sounds(scene: bpy.types.Scene) -> list[Any]:
+    if scene.sequence_editor is None:
+        return []
+    return [strip for strip in sound.strips_of(scene) if strip.type == "SOUND" and strip.sound is not None]
+
+
+def _named(scene: bpy.types.Scene, settings: properties.Asker) -> list[Any]:
     names = settings.strips.split("\n")
-    return [strip for strip in sounds if strip.name in names]
+    return [strip for strip in _sounds(scene) if strip.name in names]
 
 
-def _of_file(_scene: bpy.types.Scene, settings: properties.AnimcoreSettings) -> Voice:
+def _of_file(scene: bpy.types.Scene, settings: properties.Asker) -> Voice:
     if not settings.audio:
         raise AddonError("No sound file is chosen; pick one under Voice.")
     path = _existing(settings.audio)
-    return Voice((Part(str(path)),), settings.start_frame, path.stem, settings.audio if settings.add_sound else "")
+    kept = settings.audio if properties.of(scene).add_sound else ""
+    return Voice((Part(str(path)),), settings.start_frame, path.stem, kept)
 
 
-def _of_strips(scene: bpy.types.Scene, settings: properties.AnimcoreSettings) -> Voice:
+def _of_strips(scene: bpy.types.Scene, settings: properties.Asker) -> Voice:
     if not settings.strips:
         raise AddonError("No strips are chosen; select sound strips in the sequencer and press Use Selected Strips.")
-    found = strips(scene)
+    found = _named(scene, settings)
     lost = [name for name in settings.strips.split("\n") if name not in {strip.name for strip in found}]
     if lost:
         raise AddonError(f"There is no sound strip {lost[0]!r} on the sequencer; press Use Selected Strips again.")
+    return _joined(scene, found)
+
+
+def _of_channel(scene: bpy.types.Scene, settings: properties.Asker) -> Voice:
+    found = [strip for strip in _sounds(scene) if strip.channel == settings.channel]
+    if not found:
+        raise AddonError(f"There is no sound strip on channel {settings.channel} of the sequencer; choose another.")
+    return _joined(scene, found)
+
+
+def _joined(scene: bpy.types.Scene, found: list[Any]) -> Voice:
+    """The voice of strips, where they lie."""
     rate = rates.exact_rate(scene.render.fps, scene.render.fps_base)
     heard = sorted(found, key=lambda strip: sound.span(strip))
     first = sound.span(heard[0])[0]
@@ -179,7 +220,7 @@ def _exact(seconds: float) -> Fraction:
     return Fraction(round(seconds * _BILLION), _BILLION)
 
 
-def _of_speaker(scene: bpy.types.Scene, settings: properties.AnimcoreSettings) -> Voice:
+def _of_speaker(scene: bpy.types.Scene, settings: properties.Asker) -> Voice:
     speaker = settings.speaker
     if speaker is None:
         raise AddonError("No speaker is chosen; pick one under Voice.")
@@ -202,7 +243,7 @@ def _existing(kept: str) -> Path:
     return path
 
 
-def transcript(settings: properties.AnimcoreSettings) -> str:
+def transcript(settings: properties.Asker) -> str:
     """Return what is said: the text block, else the words of the file's path; empty where neither is given.
 
     Raises:
@@ -221,22 +262,36 @@ def transcript(settings: properties.AnimcoreSettings) -> str:
         raise AddonError(f"There is no transcript {path}; pick it again, or clear it.") from error
 
 
-def marked_emotions(scene: bpy.types.Scene) -> list[dict[str, Any]]:
-    """Return the emotions that timeline markers key: `joy 0.7`, or `joy` alone; times in seconds of the voice."""
+def felt(scene: bpy.types.Scene, base: list[dict[str, Any]], first: int, name: str = "") -> list[dict[str, Any]]:
+    """Return the emotions of a voice: the one chosen for the line, and those that timeline markers key from there on.
+
+    A marker is called `joy 0.7`, or `joy` alone; `Anna: joy 0.7` is for the character of that name only. Each holds
+    until the next one or goes over into it, as the scene's settings say; several on one frame are felt together.
+
+    Args:
+        scene: whose markers they are.
+        base: what is felt apart from markers: spans as the engine is told them.
+        first: the frame that the voice begins at.
+        name: the character's.
+    """
     rate = float(rates.exact_rate(scene.render.fps, scene.render.fps_base))
-    first = start_frame(scene)
-    return [
-        {"emotion": emotion, "intensity": felt, "time": max(0.0, (frame - first) / rate)}
-        for frame, emotion, felt in sorted(_emotional(scene))
-    ]
+    frames: dict[int, dict[str, float]] = {}
+    for frame, emotion, intensity in sorted(_emotional(scene, name)):
+        frames.setdefault(frame, {})[emotion] = intensity
+    if not frames:
+        return base
+    cues = {max(0.0, (frame - first) / rate): found for frame, found in frames.items()}  # of those before, the last
+    spans = [EmotionSpan(**one) for one in base]
+    return [asdict(one) for one in directed(spans, cues, properties.of(scene).transition)]
 
 
-def _emotional(scene: bpy.types.Scene) -> Iterator[tuple[int, str, float]]:
+def _emotional(scene: bpy.types.Scene, name: str) -> Iterator[tuple[int, str, float]]:
     for marker in scene.timeline_markers:
         found = _EMOTION.fullmatch(marker.name)
-        if found is not None:
-            felt = float(found[2]) if found[2] not in ("", ".") else _FELT
-            yield marker.frame, found[1].lower(), min(felt, 1.0)
+        if found is not None and found["who"] in (None, name):
+            number = found["felt"]
+            intensity = float(number) if number not in ("", ".") else _FELT
+            yield marker.frame, found["emotion"].lower(), min(intensity, 1.0)
 
 
 def marked_frames(scene: bpy.types.Scene) -> tuple[int, int]:
@@ -253,8 +308,8 @@ def marked_frames(scene: bpy.types.Scene) -> tuple[int, int]:
     return selected[0], selected[-1]
 
 
-def span(scene: bpy.types.Scene) -> tuple[float, float] | None:
-    """Return the seconds of the voice that are to be performed; None for all of it.
+def span(scene: bpy.types.Scene, begin: int) -> tuple[float, float] | None:
+    """Return the seconds of a voice that begins at a frame that are to be performed; None for all of it.
 
     Raises:
         AddonError: where nothing is marked, or the voice is not heard there.
@@ -263,7 +318,6 @@ def span(scene: bpy.types.Scene) -> tuple[float, float] | None:
         return None
     rate = float(rates.exact_rate(scene.render.fps, scene.render.fps_base))
     first, last = marked_frames(scene)
-    begin = start_frame(scene)
     if last <= begin:
         raise AddonError(f"The marked range ends at frame {last}, before the voice begins at frame {begin}; move it.")
     return max(0.0, (first - begin) / rate), (last - begin) / rate

@@ -19,6 +19,7 @@ ROOMS = [
     {"errors", "progress", "names"},
     {"atomic", "rates", "loudness"},
     {"audio", "motion", "direction"},
+    {"microphone"},
     {"bodies"},
     {"speech"},
     {"solvers"},
@@ -29,7 +30,7 @@ ROOMS = [
     {"training"},
     {"judge"},
     {"avatars"},
-    {"batch"},
+    {"batch", "listening"},
     {"service"},
     {"cli"},
 ]
@@ -134,6 +135,7 @@ def test_every_room_is_packaged():
         "animcore.blender_addon",
         "animcore.blender_addon.operators",
         "animcore.blender_addon.panels",
+        "animcore.blender_addon.splats",
     }
 
 

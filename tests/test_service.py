@@ -75,6 +75,22 @@ def test_inspect_tells_the_facts(engine, spoken_line):
     answer = engine.end_of("1")
     assert answer["event"] == "done"
     assert answer["facts"]["channels"] == 1
+    assert answer["facts"]["music"] == answer["facts"]["speakers"] == []
+
+
+def test_a_dialogue_is_performed_for_everybody(engine, tmp_path):
+    voices = Path(__file__).parent / "golden" / "voices"
+    one, two = ([{"audio": str(voices / f"{name}.flac"), "at": at}] for name, at in (("kal", 0), ("rms", [9, 2])))
+    cast = [{"parts": own, "listening_to": other, "fps": [24, 1], "out": str(tmp_path / f"{number}.npz")}
+            for number, (own, other) in enumerate(((one, two), (two, one), ([], one)))]  # fmt: skip
+    engine.say(id="1", do="dialogue", cast=cast)
+    answer = engine.end_of("1")
+    assert answer["event"] == "done"
+    motions = [Motion.load(Path(part["motion"])) for part in answer["cast"]]
+    assert motions[0].frame_count == motions[1].frame_count > motions[2].frame_count
+    assert any(event.label == "nod" for motion in motions for event in motion.events)
+    engine.say(id="2", do="dialogue", cast=[{"parts": [], "fps": [24, 1], "out": str(tmp_path / "none.npz")}])
+    assert "no recording" in engine.end_of("2")["message"]
 
 
 def test_a_cancelled_job_leaves_nothing_and_the_engine_lives(engine, sound, noise, spoken_line, tmp_path):

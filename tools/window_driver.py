@@ -40,10 +40,12 @@ def _tell(answer: str) -> None:
     from importlib import import_module
 
     session = import_module(f"{EXTENSION}.runner").session
+    moved = import_module(f"{EXTENSION}.live").stage()
     outcome = session.outcome
     character = bpy.context.scene.animcore.character
     state = {
         "answer": answer,
+        "level": moved.level if moved else 0.0,
         "busy": session.jobs.busy,
         "fraction": session.jobs.current.fraction if session.jobs.current else 0.0,
         "failed": outcome.failed if outcome else None,
@@ -100,11 +102,16 @@ def _voice(path: str) -> str:
     return path
 
 
+def _save(_argument: str) -> str:
+    bpy.ops.wm.save_as_mainfile(filepath=str(FOLDER / "shot.blend"))
+    return "saved"
+
+
 def _frame(number: str) -> str:
     bpy.context.scene.frame_set(int(number))
     return number
 
 
-ORDERS = {"open": _open_sidebar, "look": _look_at_face, "voice": _voice, "frame": _frame}
+ORDERS = {"open": _open_sidebar, "look": _look_at_face, "voice": _voice, "frame": _frame, "save": _save}
 
 main()

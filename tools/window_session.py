@@ -1,10 +1,11 @@
-"""A session in a real window: install the zip, add the character, press Generate, cancel, press again, see the keys.
+"""A session in a real window: install the zip, add the character, Generate, cancel, Generate, see the keys, speak live.
 
-    python tools/window_session.py [--out FOLDER]
+    python tools/window_session.py [--out FOLDER] [--expect]
 
 Drives a real Blender 5.2 on a virtual screen through ../shared/tools/blender_window (or BLENDER_WINDOW), with real
-clicks, keeps a picture of every step, and fails where a step does not come to what it should. Linux alone; `make
-test-window`.
+clicks, keeps a picture of every step, and fails where a step does not come to what it should, or where the keyed face
+does not look like tests/golden/window/face.png (`--expect` writes that picture anew). The microphone is a device of
+ALSA's that plays the demo's line. Linux alone; `make test-window`.
 """
 
 from __future__ import annotations
@@ -20,17 +21,27 @@ import tempfile
 import time
 import wave
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 TOOL = Path(os.environ.get("BLENDER_WINDOW", ROOT.parent / "shared" / "tools" / "blender_window"))
 SIZE = "1600x900"
-LIMIT = 240  # seconds for the whole session
+LIMIT = 400  # seconds for the whole session
 
 # places in a window of that size, with the panel at the top of the sidebar and nothing above it changed
 ADD_CHARACTER = (1165, 178)
 GENERATE = (1165, 310)
 CANCEL = (1220, 330)
 DELIVER = (1085, 502)
+SPEAK = (1264, 326)
+STOP = (1100, 348)
+VIEW = (560, 350, 820, 680)  # of the picture: the face
+
+EXPECTED = ROOT / "tests" / "golden" / "window" / "face.png"
+ALIKE = (
+    0.96  # least SSIM with the expected picture: two runs are alike by 0.98, the same face with the mouth open by 0.94
+)
+_PATCH = 8  # pixels along the side of the patches that SSIM compares
 
 
 class SessionError(Exception):
@@ -41,16 +52,17 @@ def main() -> None:
     """Run the session, from either side: the caller's, or as the steps beside the running Blender."""
     parser = argparse.ArgumentParser(description="Use the extension in a real window and keep pictures.")
     parser.add_argument("--out", type=Path, default=ROOT / "out" / "window", help="folder of the pictures")
+    parser.add_argument("--expect", action="store_true", help="keep the face seen now as the expected one")
     parser.add_argument("--steps", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     try:
-        steps(options.steps, options.out) if options.steps else session(options.out)
+        steps(options.steps, options.out) if options.steps else session(options.out, options.expect)
     except SessionError as error:
         sys.exit(f"window_session: {error}")
 
 
-def session(out: Path) -> None:
-    """Install the zip into a Blender home of its own, and run the steps beside its window.
+def session(out: Path, expect: bool) -> None:
+    """Install the zip into a Blender home of its own, run the steps beside its window, and compare the face.
 
     Raises:
         SessionError: where one of them fails.
@@ -59,7 +71,7 @@ def session(out: Path) -> None:
         raise SessionError(f"there is no {TOOL}; set BLENDER_WINDOW to the tool that runs Blender in a window.")
     out.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="animcore-window-"))
-    surroundings = {**os.environ, "BLENDER_USER_RESOURCES": str(folder / "home")}
+    surroundings = {**os.environ, "BLENDER_USER_RESOURCES": str(folder / "home"), **_microphone(folder)}
     try:
         subprocess.run([sys.executable, "build_addon.py", "--platform", "linux-x64"], cwd=ROOT, check=True)
         zip_path = next((ROOT / "dist").glob("animcore-*-linux_x64.zip"))
@@ -74,6 +86,7 @@ def session(out: Path) -> None:
         print(log, end="")
         if "The session is complete." not in log:
             raise SessionError(f"it did not come to its end; the pictures are in {out}.")
+        _compare(out / "4_keyed.png", expect)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -111,12 +124,65 @@ def steps(folder: Path, out: Path) -> None:
     _expect(not state["failed"] and state["keyed"] > 0 and state["strips"] == 1, "there are no keys or no strip", state)
     _order(folder, "frame 30")
     _picture(out, "4_keyed", seconds=5)
+    _order(folder, "save")
+    _click(SPEAK)
+    _until(folder, lambda state: state["level"] > 0.05, "nobody is heard")
+    _picture(out, "5_live", seconds=1)
+    _click(STOP, seconds=5)  # a face that moves keeps a computer without a graphics card busy
+    state = _until(folder, lambda state: not state["busy"] and state["message"], "the recording brought no take")
+    _expect(not state["failed"] and state["strips"] == 2 and state["level"] == 0.0, "there is no second take", state)
     _order(folder, f"voice {ROOT / 'README.md'}")
     _click(GENERATE)
     state = _until(folder, lambda state: state["failed"], "a text file as voice brought no error")
     _expect(state["keyed"] > 0, "the earlier take is gone", state)
-    _picture(out, "5_bad_file")
+    _picture(out, "6_bad_file")
     print("The session is complete.")
+
+
+def _microphone(folder: Path) -> dict[str, str]:
+    """A microphone that hears the demo's line at 48 kHz from both sides, as what the system's libraries are told."""
+    import av
+
+    resampler, pieces = av.AudioResampler("s16", "stereo", 48_000), []
+    with av.open(str(ROOT / "assets" / "voices" / "line.flac")) as container:
+        for frame in (*container.decode(audio=0), None):
+            pieces += [piece.to_ndarray().tobytes() for piece in resampler.resample(frame)]
+    (folder / "voice.raw").write_bytes(b"".join(pieces))
+    config = folder / "asound.conf"
+    device = f'type file slave.pcm "null" file "/dev/null" infile "{folder / "voice.raw"}" format "raw"'
+    config.write_text(f"</usr/share/alsa/alsa.conf>\npcm.!default {{ {device} }}\n", encoding="utf-8")
+    return {"ALSA_CONFIG_PATH": str(config)}
+
+
+def _compare(picture: Path, expect: bool) -> None:
+    """Hold the face in a picture against the expected one."""
+    from PIL import Image
+
+    seen = Image.open(picture).convert("L").crop(VIEW)
+    if expect:
+        EXPECTED.parent.mkdir(parents=True, exist_ok=True)
+        seen.save(EXPECTED)
+    alike = _ssim(seen, Image.open(EXPECTED))
+    print(f"The face is like the expected one: SSIM {alike:.3f}.")
+    if alike < ALIKE:
+        raise SessionError(f"the keyed face is like the expected one by {alike:.3f} alone (SSIM); see {picture}.")
+
+
+def _ssim(one: Any, other: Any) -> float:
+    """Structural similarity of two grey pictures (Wang et al., 2004), over square patches."""
+    import numpy as np
+
+    def patches(picture: Any) -> Any:
+        values = np.asarray(picture, np.float64) / 255
+        rows, columns = (size // _PATCH * _PATCH for size in values.shape)
+        cut = values[:rows, :columns].reshape(rows // _PATCH, _PATCH, columns // _PATCH, _PATCH)
+        return cut.swapaxes(1, 2).reshape(-1, _PATCH**2)
+
+    first, second = patches(one), patches(other)
+    means = first.mean(1), second.mean(1)
+    covariance = ((first - means[0][:, None]) * (second - means[1][:, None])).mean(1)
+    light = (2 * means[0] * means[1] + 1e-4) / (means[0] ** 2 + means[1] ** 2 + 1e-4)
+    return float((light * (2 * covariance + 9e-4) / (first.var(1) + second.var(1) + 9e-4)).mean())
 
 
 def _long_voice(folder: Path, minutes: int = 20) -> Path:
@@ -159,11 +225,11 @@ def _order(folder: Path, order: str) -> str:
     return done["answer"]
 
 
-def _click(place: tuple[int, int]) -> None:
+def _click(place: tuple[int, int], seconds: float = 0.8) -> None:
     x, y = map(str, place)
     # slowly, as a hand does: without a graphics card Blender needs a moment to see where the pointer is
     press = ["mousedown", "1", "sleep", "0.15", "mouseup", "1", "sleep", "0.3"]
-    subprocess.run(["xdotool", "mousemove", x, y, "sleep", "0.8", *press], check=True)
+    subprocess.run(["xdotool", "mousemove", x, y, "sleep", str(seconds), *press], check=True)
 
 
 def _picture(out: Path, name: str, seconds: float = 1.5) -> None:

@@ -121,7 +121,7 @@ def scalp(hair: Splats, vertices: Array) -> NDArray[np.int64]:
     points = np.asarray(hair.means, np.float32)
     nearest = _nearest(points, np.asarray(vertices, np.float32))
     close = np.linalg.norm(points - np.asarray(vertices)[nearest], axis=1) < _REACH
-    found = np.unique(nearest[close])
+    found: NDArray[np.int64] = np.unique(nearest[close])
     if len(found) < _FEWEST:
         raise InputError(
             f"Only {len(found)} places of the head have hair near them, too few to move it to another head."
@@ -164,4 +164,5 @@ def _nearest(points: NDArray[np.float32], places: NDArray[np.float32]) -> NDArra
     squares = (places**2).sum(1)
     step = max(1, _BLOCK // len(places))
     parts = [(squares - 2 * points[k : k + step] @ places.T).argmin(1) for k in range(0, len(points), step)]
-    return np.asarray(np.concatenate(parts) if parts else np.zeros(0), np.int64)
+    found: NDArray[np.int64] = np.concatenate(parts) if parts else np.zeros(0, np.int64)
+    return found

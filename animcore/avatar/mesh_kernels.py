@@ -1,42 +1,62 @@
-"""The compiled loop of the mesh rasterizer."""
+"""The compiled loop of the mesh rasterizer: a depth buffer, a band of the picture each thread."""
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from animcore.avatar.projection import NEAR
+from animcore.avatar.raster_kernels import compiled
+from animcore.avatar.raster_numba import workers
+
 Array = NDArray[Any]
+Number = Any  # a float64 or an integer of the compiled loop
 
-_LEAST = 1e-12
+
+def drawn(corners: Array, boxes: Array, size: tuple[int, int]) -> tuple[Array, Array]:
+    """Return triangles (H, W) and barycentrics over depth (H, W, 3); see `mesh_raster` for the arguments."""
+    triangle, weights = np.full(size, -1, np.int32), np.zeros((*size, 3))
+    nearest = np.zeros(size)
+
+    def band(first: int, last: int) -> None:
+        _band(first, last, corners, boxes, nearest, triangle, weights)
+
+    with workers(len(corners)) as crew:
+        crew.share(band, size[0])
+    return triangle, weights
 
 
-@njit(nogil=True, cache=True)
-def fill(corners: Array, depths: Array, names: Array, triangle: Array, barycentric: Array, depth: Array) -> None:
-    """Draw triangles with corners (F, 3, 2) in pixels and depths (F, 3) into a picture; see `mesh_raster.Fragments`."""
-    height, width = triangle.shape
-    for one in range(len(corners)):
-        ax, ay = corners[one, 0, 0], corners[one, 0, 1]
-        bx, by = corners[one, 1, 0] - ax, corners[one, 1, 1] - ay
-        cx, cy = corners[one, 2, 0] - ax, corners[one, 2, 1] - ay
-        area = bx * cy - by * cx
-        if abs(area) <= _LEAST:
+# Without fast mathematics: neighbours must round their common edge alike
+@compiled
+def _band(
+    first: Number, last: Number, corners: Array, boxes: Array, nearest: Array, triangle: Array, weights: Array
+) -> None:
+    """Draw the rows first .. last - 1."""
+    for face in range(len(corners)):
+        left, right = boxes[face, 0], boxes[face, 2]
+        top, bottom = max(boxes[face, 1], first), min(boxes[face, 3], last - 1)
+        if right < left or bottom < top:
             continue
-        left, right = ax + min(0.0, bx, cx), ax + max(0.0, bx, cx)
-        top, bottom = ay + min(0.0, by, cy), ay + max(0.0, by, cy)
-        for y in range(math.ceil(max(top - 0.5, 0.0)), math.floor(min(bottom - 0.5, height - 1.0)) + 1):
-            for x in range(math.ceil(max(left - 0.5, 0.0)), math.floor(min(right - 0.5, width - 1.0)) + 1):
-                aside, below = x + 0.5 - ax, y + 0.5 - ay
-                second, third = (aside * cy - below * cx) / area, (bx * below - by * aside) / area
-                first = 1 - second - third
-                if first < 0 or second < 0 or third < 0:
-                    continue
-                u, v, w = first / depths[one, 0], second / depths[one, 1], third / depths[one, 2]
-                far = np.float32(1 / (u + v + w))
-                if far < depth[y, x]:
-                    depth[y, x], triangle[y, x] = far, names[one]
-                    total = u + v + w
-                    barycentric[y, x, 0], barycentric[y, x, 1], barycentric[y, x, 2] = u / total, v / total, w / total
+        ax, ay, az = corners[face, 0, 0], corners[face, 0, 1], corners[face, 0, 2]
+        bx, by, bz = corners[face, 1, 0], corners[face, 1, 1], corners[face, 1, 2]
+        cx, cy, cz = corners[face, 2, 0], corners[face, 2, 1], corners[face, 2, 2]
+        a0, a1, a2 = by * cz - bz * cy, bz * cx - bx * cz, bx * cy - by * cx
+        b0, b1, b2 = cy * az - cz * ay, cz * ax - cx * az, cx * ay - cy * ax
+        c0, c1, c2 = ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx
+        volume = ax * a0 + ay * a1 + az * a2
+        if volume == 0.0:
+            continue
+        for row in range(top, bottom + 1):
+            y = row + 0.5
+            for column in range(left, right + 1):
+                x = column + 0.5
+                a = (a0 * x + a1 * y + a2) / volume
+                b = (b0 * x + b1 * y + b2) / volume
+                c = (c0 * x + c1 * y + c2) / volume
+                closeness = a + b + c
+                if a >= 0.0 and b >= 0.0 and c >= 0.0 and nearest[row, column] < closeness < 1 / NEAR:
+                    nearest[row, column] = closeness
+                    triangle[row, column] = face
+                    weights[row, column, 0], weights[row, column, 1], weights[row, column, 2] = a, b, c

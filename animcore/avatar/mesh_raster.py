@@ -1,35 +1,36 @@
-"""Which triangle of a mesh each pixel shows: with compiled loops where numba is installed, else with numpy alone.
+"""Which triangle of a mesh each pixel sees, where on it, and how far: compiled where numba is, else with NumPy alone.
 
-Textures, displacement and coverage are looked up from the fragments (`avatar.head`), in numpy or in torch, where the
-look-up has gradients; the fragments themselves have none.
+Triangles are drawn in homogeneous coordinates (Olano and Greer, Triangle Scan Conversion Using 2D Homogeneous
+Coordinates, 1997): none needs to be clipped, also where the mesh reaches behind the camera. Two triangles with an edge
+in common evaluate the same three products there, so that no crack opens between them. Both sides are drawn.
 """
 
 from __future__ import annotations
 
-import functools
 import importlib.util
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from animcore.avatar.camera import Camera
+from animcore.avatar.projection import NEAR
+from animcore.errors import InputError
 
 Array = NDArray[Any]
 
-NEAR = 0.01  # metres before the camera; triangles that reach nearer are not drawn
-_LEAST = 1e-12  # square pixels: thinner triangles are edges
-_WORK = 1 << 21  # pixels of triangles at a time
+_AT_A_TIME = 1 << 20  # pixels of triangles looked at together, with NumPy
 
 
-class Fragments(NamedTuple):
-    """What a camera sees of a mesh.
+@dataclass(frozen=True)
+class Fragments:
+    """What each pixel sees of a mesh.
 
     Attributes:
-        triangle: (H, W) int32 the nearest one, -1 where there is none.
-        barycentric: (H, W, 3) float32 the place in it, in space: 1 in sum; 0 where there is none.
-        depth: (H, W) float32 metres along the camera's axis, infinite where there is none.
+        triangle: (H, W) int32 row of the faces, -1 where there is none.
+        barycentric: (H, W, 3) float32 weights of its corners, in perspective; 0 where there is none.
+        depth: (H, W) float32 metres along the camera's axis, infinite where there is none: the `limit` of `draw`.
     """
 
     triangle: Array
@@ -37,87 +38,104 @@ class Fragments(NamedTuple):
     depth: Array
 
 
-def draw_mesh(vertices: Array, faces: Array, camera: Camera, backend: str = "auto") -> Fragments:
-    """Draw the triangles (F, 3) of a mesh with vertices (V, 3) metres, both sides of them.
+def draw_mesh(vertices: Array, faces: Array, camera: Camera, *, backend: str = "auto") -> Fragments:
+    """Draw a mesh.
 
     Args:
-        vertices: in the world.
-        faces: of vertices.
-        camera: of the picture.
-        backend: `numba`, `numpy`, or `auto` for the faster one that is installed.
+        vertices: (V, 3) metres, in the world.
+        faces: (F, 3) corners of triangles.
+        camera: the picture's.
+        backend: auto, numba or numpy.
+
+    Raises:
+        InputError: where vertices are no numbers, faces name others than there are, or the backend is not at hand.
     """
-    turn, shift = camera.world_to_camera[:3, :3], camera.world_to_camera[:3, 3]
-    there = np.asarray(vertices, np.float64) @ turn.T + shift
-    with np.errstate(divide="ignore", invalid="ignore"):
-        flat = there[:, :2] / there[:, 2:] * camera.focal + camera.centre
-    corners, depths = flat[faces], there[:, 2][faces]
-    kept = np.flatnonzero((depths > NEAR).all(1) & np.isfinite(corners).all((1, 2)))
+    if backend not in ("auto", "numba", "numpy"):
+        raise InputError(f"There is no mesh rasterizer {backend!r}; there are auto, numba and numpy.")
+    compiled = importlib.util.find_spec("numba") is not None
+    if backend == "numba" and not compiled:
+        raise InputError('The mesh rasterizer numba needs the package numba: pip install "animcore[avatar]".')
+    corners = _corners(vertices, faces, camera)
     size = camera.height, camera.width
-    drawn = Fragments(np.full(size, -1, np.int32), np.zeros((*size, 3), np.float32), np.full(size, np.inf, np.float32))
-    fill = _compiled() if backend == "numba" or (backend == "auto" and _has_numba()) else _filled
-    fill(corners[kept], depths[kept], kept.astype(np.int32), *drawn)
-    return drawn
+    boxes = _boxes(corners, size)
+    if backend != "numpy" and compiled:
+        from animcore.avatar import mesh_kernels
+
+        triangle, weights = mesh_kernels.drawn(corners, boxes, size)
+    else:
+        triangle, weights = _drawn(corners, boxes, size)
+    with np.errstate(divide="ignore"):
+        depth = 1 / weights.sum(-1)
+    seen = triangle >= 0
+    barycentric = np.where(seen[..., None], weights * np.where(seen, depth, 0)[..., None], 0)
+    return Fragments(triangle, barycentric.astype(np.float32), depth.astype(np.float32))
 
 
-@functools.cache
-def _has_numba() -> bool:
-    return importlib.util.find_spec("numba") is not None
+def _corners(vertices: Array, faces: Array, camera: Camera) -> Array:
+    """The corners (F, 3, 3) in homogeneous pixels: x times depth, y times depth, depth."""
+    vertices, faces = np.asarray(vertices, np.float64), np.asarray(faces)
+    if vertices.ndim != 2 or vertices.shape[1] != 3 or faces.ndim != 2 or faces.shape[1] != 3:
+        raise InputError(f"A mesh is vertices (V, 3) and triangles (F, 3), not {vertices.shape} and {faces.shape}.")
+    if not np.isfinite(vertices).all():
+        raise InputError("The mesh to draw has vertices that are no numbers (NaN or infinite).")
+    if faces.size and (faces.min() < 0 or faces.max() >= len(vertices)):
+        raise InputError(f"The mesh to draw has {len(vertices)} vertices; a triangle names another.")
+    pose = np.asarray(camera.world_to_camera, np.float64)
+    points = vertices @ pose[:3, :3].T + pose[:3, 3]
+    points[:, :2] = points[:, :2] * camera.focal + points[:, 2:] * camera.centre
+    return np.ascontiguousarray(points[faces])
 
 
-@functools.cache
-def _compiled() -> Callable[..., None]:
-    from animcore.avatar.mesh_kernels import fill
-
-    return fill
-
-
-def _filled(corners: Array, depths: Array, names: Array, triangle: Array, barycentric: Array, depth: Array) -> None:
-    """Draw with numpy: triangles of about one size together, each over all pixels of a square around it."""
-    size = np.array(triangle.shape[::-1])
-    low = np.maximum(np.ceil(corners.min(1) - 0.5), 0).astype(np.int64)
-    high = np.minimum(np.floor(corners.max(1) - 0.5), size - 1).astype(np.int64)
-    side = (high - low).max(1) + 1
-    found: list[tuple[Array, ...]] = []
-    for chosen, across in _alike(side, (high >= low).all(1)):
-        found.append(_inside(corners[chosen], depths[chosen], names[chosen], low[chosen], high[chosen], across, size))
-    if not found:
-        return
-    pixel, far, share, name = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    order = np.lexsort((-name, -far))  # the nearest is written last, of equal ones the first triangle
-    pixel, far, share, name = pixel[order], far[order], share[order], name[order]
-    triangle.reshape(-1)[pixel] = name
-    depth.reshape(-1)[pixel] = far
-    barycentric.reshape(-1, 3)[pixel] = share
+def _boxes(corners: Array, size: tuple[int, int]) -> Array:
+    """First and last pixel (F, 4) that a triangle can cover: left, top, right, bottom; right < left where none."""
+    depths = corners[..., 2]
+    ahead = (depths > NEAR).all(1)
+    places = corners[..., :2] / np.where(ahead[:, None], depths, 1.0)[..., None]
+    most = np.array(size[::-1], float) - 1
+    first = np.where(ahead[:, None], np.ceil(np.clip(places.min(1) - 0.5, 0, most + 1)), 0)
+    last = np.where(ahead[:, None], np.floor(np.clip(places.max(1) - 0.5, -1, most)), most)
+    boxes: Array = np.concatenate((first, last), 1).astype(np.int64)
+    boxes[(depths <= NEAR).all(1), 2:] = -1
+    boxes[(boxes[:, 2:] < boxes[:, :2]).any(1), 2:] = -1
+    return boxes
 
 
-def _alike(side: Array, seen: Array) -> Iterator[tuple[Array, int]]:
-    """Yield triangles whose squares are about equally large, in pieces, with the side of the largest of them."""
-    step = 1
-    while (side[seen] > step // 2).any():
-        chosen = np.flatnonzero(seen & (side > step // 2) & (side <= step))
-        for piece in np.array_split(chosen, max(1, len(chosen) * step * step // _WORK)):
-            if len(piece):
-                yield piece, int(side[piece].max())
-        step *= 2
+def _drawn(corners: Array, boxes: Array, size: tuple[int, int]) -> tuple[Array, Array]:
+    """Triangles (H, W) and barycentrics over depth (H, W, 3), with NumPy."""
+    height, width = size
+    nearest, triangle = np.zeros(height * width), np.full(height * width, -1, np.int32)
+    weights = np.zeros((height * width, 3))
+    order = np.nonzero(boxes[:, 2] >= 0)[0]
+    wide = boxes[order, 2] - boxes[order, 0] + 1
+    ends = np.cumsum(wide * (boxes[order, 3] - boxes[order, 1] + 1))
+    first = 0
+    while first < len(order):
+        done = ends[first - 1] if first else 0
+        last = max(first + 1, int(np.searchsorted(ends, done + _AT_A_TIME, side="right")))
+        which = np.repeat(np.arange(first, last), np.diff(ends[first:last], prepend=done))
+        inner = np.arange(len(which)) - (ends[which] - np.diff(ends, prepend=0)[which] - done)
+        x, y = boxes[order[which], 0] + inner % wide[which], boxes[order[which], 1] + inner // wide[which]
+        found, inside = _over_depth(corners[order[which]], x + 0.5, y + 0.5)
+        pixel, faces, found = (y * width + x)[inside], order[which][inside], found[inside]
+        closeness = found.sum(1)
+        np.maximum.at(nearest, pixel, closeness)
+        won = np.nonzero((closeness == nearest[pixel]) & (closeness > 0))[0][::-1]  # of equals the first remains
+        triangle[pixel[won]], weights[pixel[won]] = faces[won], found[won]
+        first = last
+    return triangle.reshape(size), weights.reshape(height, width, 3)
 
 
-def _inside(
-    corners: Array, depths: Array, names: Array, low: Array, high: Array, across: int, size: Array
-) -> tuple[Array, ...]:
-    """Pixels (P,) in triangles, their depths (P,), barycentric places (P, 3) and triangles (P,)."""
-    steps = np.arange(across)
-    x, y = low[:, 0, None, None] + steps[None, None], low[:, 1, None, None] + steps[None, :, None]
-    a, b, c = (corners[:, corner, :, None, None] for corner in range(3))
-    area = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        right, below = x + 0.5 - a[:, 0], y + 0.5 - a[:, 1]
-        second = (right * (c[:, 1] - a[:, 1]) - below * (c[:, 0] - a[:, 0])) / area
-        third = ((b[:, 0] - a[:, 0]) * below - (b[:, 1] - a[:, 1]) * right) / area
-        first = 1 - second - third
-        hit = (np.abs(area) > _LEAST) & (first >= 0) & (second >= 0) & (third >= 0)
-    hit &= (x <= high[:, 0, None, None]) & (y <= high[:, 1, None, None])
-    one, row, column = np.nonzero(hit)
-    share = np.stack([first[hit], second[hit], third[hit]], 1) / depths[one]
-    total = share.sum(1)
-    pixel = (low[one, 1] + row) * size[0] + low[one, 0] + column
-    return pixel, (1 / total).astype(np.float32), (share / total[:, None]).astype(np.float32), names[one]
+def _over_depth(corners: Array, x: Array, y: Array) -> tuple[Array, Array]:
+    """Barycentrics over depth (P, 3) at pixels in triangles (P, 3, 3), and whether they lie inside (P,)."""
+    values = []
+    for one in range(3):
+        a, b = corners[:, (one + 1) % 3], corners[:, (one + 2) % 3]
+        values.append(
+            (a[:, 1] * b[:, 2] - a[:, 2] * b[:, 1]) * x + (a[:, 2] * b[:, 0] - a[:, 0] * b[:, 2]) * y
+            + (a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0])
+        )  # fmt: skip
+    a, b, c = corners[:, 0], corners[:, 1], corners[:, 2]
+    volume = a[:, 0] * (b[:, 1] * c[:, 2] - b[:, 2] * c[:, 1]) + a[:, 1] * (b[:, 2] * c[:, 0] - b[:, 0] * c[:, 2])
+    volume = volume + a[:, 2] * (b[:, 0] * c[:, 1] - b[:, 1] * c[:, 0])
+    found = np.stack(values, 1) / np.where(volume == 0, np.inf, volume)[:, None]
+    return found, (found >= 0).all(1) & (found.sum(1) > 0) & (found.sum(1) < 1 / NEAR)

@@ -24,7 +24,7 @@ def render(
     """Draw; see `rasterize.rasterize_torch` for the arguments.
 
     Returns:
-        (H, W, 5): colour over black, depth times alpha, alpha.
+        (5, H, W): colour over black, depth times alpha, alpha.
     """
     moved = torch.zeros_like(means[:, :2]) if shifts is None else shifts
     drawn: Tensor = _Drawing.apply(  # type: ignore[no-untyped-call]
@@ -61,8 +61,8 @@ def _array(tensor: Tensor) -> Array:
 
 
 def _traced(sheet: Sheet, covered: Array, drawn: Array, given: Array, crew: Crew) -> Array:
-    """Return the sums of each thread: (threads, M, 10)."""
-    sums = np.zeros((crew.count, len(sheet.order), kernels.SUMS), np.float32)
+    """Return the sums of each thread: (threads, N, 10)."""
+    sums = np.zeros((crew.count, len(sheet.records), kernels.SUMS), np.float32)
     free = list(sums)
     lock = threading.Lock()
     for first, last, starts, pairs in crowds(sheet, crew):
@@ -87,9 +87,9 @@ def _unprojected(sheet: Sheet, sums: Array, arrays: list[Array], camera: Camera,
 
     def unproject(first: int, last: int) -> None:
         kernels.unproject(
-            first, last, sheet.order, sheet.records, sums, means, rotations, scales, shades, plain, view, found[0],
+            first, last, sheet.records, sums, means, rotations, scales, shades, plain, view, found[0],
             found[1], found[2], found[3], to_shades, found[5],
         )  # fmt: skip
 
-    crew.share(unproject, len(sheet.order))
+    crew.share(unproject, len(means))
     return found

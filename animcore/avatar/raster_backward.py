@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from animcore.avatar.raster_kernels import (
     APART,
+    BATCH,
+    COLUMNS,
     DENSEST,
     DONE,
     FAINTEST,
@@ -25,11 +27,13 @@ from animcore.avatar.raster_kernels import (
     WIDE,
     axes_of,
     exp8,
+    fetch,
+    lit,
     loop,
-    rows,
     sh_basis,
     slopes_of,
     turned,
+    unpacked,
 )  # fmt: skip
 
 Array = NDArray[Any]
@@ -43,36 +47,36 @@ _0, _1, _2, _3, _4, _6, _8, _HALF = (_F(0), _F(1), _F(2), _F(3), _F(4), _F(6), _
 # The numbers of a tile, one part after the other. REST: what the pixel gets from here on, times its gradient
 _LIGHT, _REST, _RED, _GREEN, _BLUE, _DEPTH, _ALPHA, _LIMIT, _X, _Y = (np.uint64(TILE * part) for part in range(10))
 _PARTS = 10
-_CHECK = 16  # Gaussians between two looks whether a tile is done
 
 
 @loop
 def trace(
-    begin: Number, end: Number, base: Number, starts: Array, pairs: Array, sheet: Array, limit: Array, drawn: Array,
+    begin: Number, end: Number, base: Number, starts: Array, pairs: Array, records: Array, limit: Array, drawn: Array,
     given: Array, sums: Array,
 ) -> None:  # fmt: skip
-    """Add to sums (M, 10) what the gradients (H, W, 5) of the picture are to the ellipses of tiles begin .. end - 1."""
-    height = drawn.shape[0]
-    down = (height + HIGH - 1) // HIGH
-    tile = np.empty(_PARTS * TILE, np.float32)
+    """Add to sums (N, 10) what the gradients (5, H, W) of the picture are to the ellipses of tiles begin .. end - 1."""
+    across = (drawn.shape[2] + WIDE - 1) // WIDE
+    tile, near = np.empty(_PARTS * TILE, np.float32), np.empty((BATCH, COLUMNS), np.float32)
     for number in range(begin, end):
-        left, top = number // down * WIDE, number % down * HIGH
+        left, top = number % across * WIDE, number // across * HIGH
         first, last = starts[number - base], starts[number - base + 1]
         if first == last:
             continue
         _open_tile(tile, left, top, limit, drawn, given)
-        for place in range(first, last):
-            rank = pairs[place]
-            upper, lower = rows(sheet[rank], _F(left), _F(height))
-            upper, lower = min(max(upper - top, 0), HIGH) * WIDE, max(min(lower - top + 1, HIGH), 0) * WIDE
-            _uncover(tile, sheet[rank], np.uint64(upper), np.uint64(lower), sums[rank])
-            if (place - first) % _CHECK == _CHECK - 1 and not _lit(tile):
+        for batch in range(first, last, BATCH):
+            count = min(BATCH, last - batch)
+            for at in range(count):
+                fetch(near, at, records, pairs[batch + at] >> 16)
+            for at in range(count):
+                upper, lower = unpacked(pairs[batch + at])
+                _uncover(tile, near, at, upper, lower, sums, pairs[batch + at] >> 16)
+            if not lit(tile):
                 break
 
 
 @loop
 def _open_tile(tile: Array, left: Number, top: Number, limit: Array, drawn: Array, given: Array) -> None:
-    height, width = drawn.shape[0], drawn.shape[1]
+    height, width = drawn.shape[1], drawn.shape[2]
     hidden = len(limit) > 0
     tile[:] = _0
     for y in range(min(HIGH, height - top)):
@@ -81,8 +85,8 @@ def _open_tile(tile: Array, left: Number, top: Number, limit: Array, drawn: Arra
             tile[pixel] = _1
             rest = _0
             for part in range(5):
-                gradient = given[top + y, left + x, part]
-                rest += gradient * drawn[top + y, left + x, part]
+                gradient = given[part, top + y, left + x]
+                rest += gradient * drawn[part, top + y, left + x]
                 tile[(2 + part) * TILE + pixel] = gradient
             tile[TILE + pixel] = rest
             tile[7 * TILE + pixel] = limit[top + y, left + x] if hidden else _F(3e38)
@@ -91,18 +95,16 @@ def _open_tile(tile: Array, left: Number, top: Number, limit: Array, drawn: Arra
 
 
 @loop
-def _lit(tile: Array) -> bool:
-    light = _0
-    for pixel in range(TILE):
-        light += tile[pixel]
-    return bool(light > _0)
-
-
-@loop
-def _uncover(tile: Array, record: Array, first: Number, last: Number, sums: Array) -> None:
+def _uncover(tile: Array, near: Array, at: Number, first: Number, last: Number, sums: Array, one: Number) -> None:
     """Add the gradients of one Gaussian in the pixels first .. last - 1 of a tile."""
-    centre_x, centre_y, xx, xy, yy = record[0], record[1], record[2], record[3], record[4]
-    opacity, red, green, blue, depth = record[5], record[6], record[7], record[8], record[9]
+    centre_x, centre_y, xx, xy, yy = near[at, 0], near[at, 1], near[at, 2], near[at, 3], near[at, 4]
+    opacity, red, green, blue, depth = (
+        near[at, 5],
+        near[at, 6],
+        near[at, 7],
+        near[at, 8],
+        near[at, 9],
+    )
     power = power_x = power_y = power_xx = power_xy = power_yy = _0
     red_sum = green_sum = blue_sum = depth_sum = _0
     for pixel in range(first, last):
@@ -134,35 +136,36 @@ def _uncover(tile: Array, record: Array, first: Number, last: Number, sums: Arra
         green_sum += weight * gradient_green
         blue_sum += weight * gradient_blue
         depth_sum += weight * gradient_depth
-    sums[0] += power
-    sums[1] += power_x
-    sums[2] += power_y
-    sums[3] += power_xx
-    sums[4] += power_xy
-    sums[5] += power_yy
-    sums[6] += red_sum
-    sums[7] += green_sum
-    sums[8] += blue_sum
-    sums[9] += depth_sum
+    sums[one, 0] += power
+    sums[one, 1] += power_x
+    sums[one, 2] += power_y
+    sums[one, 3] += power_xx
+    sums[one, 4] += power_xy
+    sums[one, 5] += power_yy
+    sums[one, 6] += red_sum
+    sums[one, 7] += green_sum
+    sums[one, 8] += blue_sum
+    sums[one, 9] += depth_sum
 
 
 @loop
 def unproject(
-    first: Number, last: Number, order: Array, sheet: Array, sums: Array, means: Array, rotations: Array,
+    first: Number, last: Number, records: Array, sums: Array, means: Array, rotations: Array,
     scales: Array, shades: Array, plain: bool, view: Array, to_means: Array, to_rotations: Array, to_scales: Array,
     to_opacities: Array, to_shades: Array, to_shifts: Array,
 ) -> None:  # fmt: skip
-    """Carry sums (workers, M, 10) of the seen Gaussians first .. last - 1 on to what they were projected from."""
-    total = np.empty(SUMS, np.float32)
-    for rank in range(first, last):
-        one, record = order[rank], sheet[rank]
+    """Carry sums (workers, N, 10) of the seen Gaussians first .. last - 1 on to what they were projected from."""
+    total, pull = np.empty(SUMS, np.float32), np.zeros(16, np.float32)
+    for one in range(first, last):
+        if records[one, 15] == _0:
+            continue
         for column in range(SUMS):
             total[column] = _0
             for worker in range(len(sums)):
-                total[column] += sums[worker, rank, column]
-        to_opacities[one] = total[0] / record[5]
+                total[column] += sums[worker, one, column]
+        to_opacities[one] = total[0] / records[one, 5]
         # the conic: a record holds -1/16, -1/8 and -1/16 of xx, xy and yy
-        conic_xx, conic_xy, conic_yy = -_F(16) * record[2], -_8 * record[3], -_F(16) * record[4]
+        conic_xx, conic_xy, conic_yy = -_F(16) * records[one, 2], -_8 * records[one, 3], -_F(16) * records[one, 4]
         to_x = conic_xx * total[1] + conic_xy * total[2]
         to_y = conic_xy * total[1] + conic_yy * total[2]
         to_shifts[one, 0], to_shifts[one, 1] = to_x, to_y
@@ -173,14 +176,14 @@ def unproject(
             view[8] * x + view[9] * y + view[10] * z + view[11],
         )  # fmt: skip
         slopes = slopes_of(point[0], point[1], point[2], view)
-        to_slopes = _through_axes(slopes, spread, rotations[one], scales[one], to_rotations[one], to_scales[one])
-        _through_point(point, slopes, to_slopes, to_x, to_y, total[9], view, to_means[one])
+        to_slopes = _through_axes(slopes, spread, rotations, scales, one, to_rotations, to_scales)
+        _through_point(point, slopes, to_slopes, to_x, to_y, total[9], view, to_means, one)
         if plain:
             for part in range(3):
                 to_shades[one, 0, part] = total[6 + part]
         else:
             _through_shade(
-                shades[one], record, total, x - view[12], y - view[13], z - view[14], to_shades[one], to_means[one]
+                shades, one, records, total, pull, x - view[12], y - view[13], z - view[14], to_shades, to_means
             )
 
 
@@ -195,24 +198,25 @@ def _through_inverse(xx: Number, xy: Number, yy: Number, total: Array) -> tuple[
 
 @loop
 def _through_axes(
-    slopes: Any, spread: Any, rotation: Array, scale: Array, to_rotation: Array, to_scale: Array
+    slopes: Any, spread: Any, rotations: Array, scales: Array, one: Number, to_rotations: Array, to_scales: Array
 ) -> tuple[Number, ...]:
     """From the covariance to rotation and scale; returns the gradients of the slopes."""
     j0, j1, j2, k0, k1, k2 = slopes
     to_xx, to_xy, to_yy = spread
-    turn = turned(rotation)
+    turn = turned(rotations, one)
     r00, r01, r02, r10, r11, r12, r20, r21, r22 = turn
-    a0, a1, a2, b0, b1, b2 = axes_of(slopes, turn, scale)
+    a0, a1, a2, b0, b1, b2 = axes_of(slopes, turn, scales, one)
     da0, da1, da2 = _2 * to_xx * a0 + to_xy * b0, _2 * to_xx * a1 + to_xy * b1, _2 * to_xx * a2 + to_xy * b2
     db0, db1, db2 = _2 * to_yy * b0 + to_xy * a0, _2 * to_yy * b1 + to_xy * a1, _2 * to_yy * b2 + to_xy * a2
-    to_scale[0] = da0 * (j0 * r00 + j1 * r10 + j2 * r20) + db0 * (k0 * r00 + k1 * r10 + k2 * r20)
-    to_scale[1] = da1 * (j0 * r01 + j1 * r11 + j2 * r21) + db1 * (k0 * r01 + k1 * r11 + k2 * r21)
-    to_scale[2] = da2 * (j0 * r02 + j1 * r12 + j2 * r22) + db2 * (k0 * r02 + k1 * r12 + k2 * r22)
-    da0, da1, da2 = da0 * scale[0], da1 * scale[1], da2 * scale[2]
-    db0, db1, db2 = db0 * scale[0], db1 * scale[1], db2 * scale[2]
+    to_scales[one, 0] = da0 * (j0 * r00 + j1 * r10 + j2 * r20) + db0 * (k0 * r00 + k1 * r10 + k2 * r20)
+    to_scales[one, 1] = da1 * (j0 * r01 + j1 * r11 + j2 * r21) + db1 * (k0 * r01 + k1 * r11 + k2 * r21)
+    to_scales[one, 2] = da2 * (j0 * r02 + j1 * r12 + j2 * r22) + db2 * (k0 * r02 + k1 * r12 + k2 * r22)
+    da0, da1, da2 = da0 * scales[one, 0], da1 * scales[one, 1], da2 * scales[one, 2]
+    db0, db1, db2 = db0 * scales[one, 0], db1 * scales[one, 1], db2 * scales[one, 2]
     _to_quaternion(
-        rotation, to_rotation, da0 * j0 + db0 * k0, da1 * j0 + db1 * k0, da2 * j0 + db2 * k0, da0 * j1 + db0 * k1,
-        da1 * j1 + db1 * k1, da2 * j1 + db2 * k1, da0 * j2 + db0 * k2, da1 * j2 + db1 * k2, da2 * j2 + db2 * k2,
+        rotations, one, to_rotations, da0 * j0 + db0 * k0, da1 * j0 + db1 * k0, da2 * j0 + db2 * k0,
+        da0 * j1 + db0 * k1, da1 * j1 + db1 * k1, da2 * j1 + db2 * k1,
+        da0 * j2 + db0 * k2, da1 * j2 + db1 * k2, da2 * j2 + db2 * k2,
     )  # fmt: skip
     return (
         da0 * r00 + da1 * r01 + da2 * r02, da0 * r10 + da1 * r11 + da2 * r12, da0 * r20 + da1 * r21 + da2 * r22,
@@ -222,11 +226,11 @@ def _through_axes(
 
 @loop
 def _to_quaternion(
-    rotation: Array, to_rotation: Array, d00: Number, d01: Number, d02: Number, d10: Number, d11: Number, d12: Number,
-    d20: Number, d21: Number, d22: Number,
+    rotations: Array, one: Number, to_rotations: Array, d00: Number, d01: Number, d02: Number, d10: Number, d11: Number,
+    d12: Number, d20: Number, d21: Number, d22: Number,
 ) -> None:  # fmt: skip
     """From the gradient of a rotation matrix to that of its quaternion of any length."""
-    w, x, y, z = rotation[0], rotation[1], rotation[2], rotation[3]
+    w, x, y, z = rotations[one, 0], rotations[one, 1], rotations[one, 2], rotations[one, 3]
     n = _1 / math.sqrt(w * w + x * x + y * y + z * z)
     w, x, y, z = w * n, x * n, y * n, z * n
     dw = _2 * (x * (d21 - d12) + y * (d02 - d20) + z * (d10 - d01))
@@ -234,13 +238,21 @@ def _to_quaternion(
     dy = _2 * (x * (d01 + d10) + z * (d12 + d21) + w * (d02 - d20) - _2 * y * (d00 + d22))
     dz = _2 * (x * (d02 + d20) + y * (d12 + d21) + w * (d10 - d01) - _2 * z * (d00 + d11))
     along = w * dw + x * dx + y * dy + z * dz
-    to_rotation[0], to_rotation[1] = (dw - along * w) * n, (dx - along * x) * n
-    to_rotation[2], to_rotation[3] = (dy - along * y) * n, (dz - along * z) * n
+    to_rotations[one, 0], to_rotations[one, 1] = (dw - along * w) * n, (dx - along * x) * n
+    to_rotations[one, 2], to_rotations[one, 3] = (dy - along * y) * n, (dz - along * z) * n
 
 
 @loop
 def _through_point(
-    point: Any, slopes: Any, to_slopes: Any, to_x: Number, to_y: Number, to_depth: Number, view: Array, to_mean: Array
+    point: Any,
+    slopes: Any,
+    to_slopes: Any,
+    to_x: Number,
+    to_y: Number,
+    to_depth: Number,
+    view: Array,
+    to_means: Array,
+    one: Number,
 ) -> None:
     """From the centre, the slopes and the depth to the mean."""
     right, down, depth = point
@@ -260,34 +272,42 @@ def _through_point(
         dy += dv
         dz -= dv * v
     for axis in range(3):
-        to_mean[axis] = view[axis] * dx + view[4 + axis] * dy + view[8 + axis] * dz
+        to_means[one, axis] = view[axis] * dx + view[4 + axis] * dy + view[8 + axis] * dz
 
 
 @loop
 def _through_shade(
-    shades: Array, record: Array, total: Array, x: Number, y: Number, z: Number, to_shades: Array, to_mean: Array
+    shades: Array,
+    one: Number,
+    records: Array,
+    total: Array,
+    pull: Array,
+    x: Number,
+    y: Number,
+    z: Number,
+    to_shades: Array,
+    to_means: Array,
 ) -> None:
     """From the colour to the spherical harmonics and, as they are seen from elsewhere, to the mean."""
-    red = total[6] if record[6] > _0 else _0
-    green = total[7] if record[7] > _0 else _0
-    blue = total[8] if record[8] > _0 else _0
+    red = total[6] if records[one, 6] > _0 else _0
+    green = total[7] if records[one, 7] > _0 else _0
+    blue = total[8] if records[one, 8] > _0 else _0
     n = _1 / math.sqrt(max(x * x + y * y + z * z, APART))
     x, y, z = x * n, y * n, z * n
     basis = sh_basis(x, y, z)
-    for term in range(len(shades)):
-        to_shades[term, 0], to_shades[term, 1], to_shades[term, 2] = (
+    for term in range(shades.shape[1]):
+        to_shades[one, term, 0], to_shades[one, term, 1], to_shades[one, term, 2] = (
             basis[term] * red, basis[term] * green, basis[term] * blue,
         )  # fmt: skip
-    if len(shades) == 1:
+    if shades.shape[1] == 1:
         return
-    pull = np.zeros(16, np.float32)
-    for term in range(1, len(shades)):
-        pull[term] = red * shades[term, 0] + green * shades[term, 1] + blue * shades[term, 2]
+    for term in range(1, shades.shape[1]):
+        pull[term] = red * shades[one, term, 0] + green * shades[one, term, 1] + blue * shades[one, term, 2]
     dx, dy, dz = _sh_slope(pull, x, y, z)
     along = x * dx + y * dy + z * dz
-    to_mean[0] += (dx - along * x) * n
-    to_mean[1] += (dy - along * y) * n
-    to_mean[2] += (dz - along * z) * n
+    to_means[one, 0] += (dx - along * x) * n
+    to_means[one, 1] += (dy - along * y) * n
+    to_means[one, 2] += (dz - along * z) * n
 
 
 @loop

@@ -4,6 +4,9 @@ What makes it fast: an ellipse goes only to the tiles that it touches, and there
 Hanson et al., Speedy-Splat, CVPR 2025); a tile is 8 pixels wide, so that rows lie one after the other and a
 processor's vector takes one of them a time; a tile ends as soon as none of its pixels lets light through. Loops run
 without Python's lock in threads of our own: numba's threads end the process where two callers meet or one forks.
+
+Warp was tried: its processor code takes one pixel at a time in one thread, and blended the same lists of 50,000
+Gaussians at 512 x 512 in 290 ms of one core, where these loops take 20.
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ from animcore.avatar.projection import margins
 
 Array = NDArray[Any]
 
-_CROWD = 1 << 25  # pairs of a Gaussian and a tile that are kept at a time: 128 MB
+_CROWD = 1 << 24  # pairs of a Gaussian and a tile that are kept at a time: 128 MB
 _FEW = 4096  # Gaussians fewer than this are not worth a second thread
 TURNS = 8  # pieces of work a thread, so that one with an easy piece takes another
 
@@ -34,8 +37,8 @@ class Sheet:
     """The Gaussians of a picture put into its tiles.
 
     Attributes:
-        records: (M, 16) float32 of what can be seen, nearest first; `raster_kernels` names the columns.
-        order: (M,) int32 their numbers in the cloud.
+        records: (N, 16) float32 of what can be seen; `raster_kernels` names the columns.
+        order: (M,) int32 what can be seen, nearest first.
         counts: (tiles,) int64 Gaussians in each tile; tiles stand in columns.
         size: height and width of the picture.
     """
@@ -53,7 +56,7 @@ def render(
     """Draw; see `rasterize.rasterize_torch` for the arguments, here numpy arrays of float32.
 
     Returns:
-        (H, W, 5) float32: colour over black, depth times alpha, alpha.
+        (5, H, W) float32: colour over black, depth times alpha, alpha.
     """
     with workers(len(means)) as crew:
         sheet = laid_out(means, rotations, scales, opacities, colours, camera, None, crew)
@@ -104,18 +107,14 @@ def laid_out(
     moved = np.zeros((0, 2), np.float32) if shifts is None else shifts
     view = viewed(camera)
 
-    def project(first: int, last: int) -> None:
-        kernels.project(first, last, means, rotations, scales, opacities, shades, plain, moved, view, records, keys)
+    def project(first: int, last: int) -> Array:
+        counts: Array = kernels.project(
+            first, last, means, rotations, scales, opacities, shades, plain, moved, view, records, keys
+        )
+        return counts
 
-    crew.share(project, count)
-    order = kernels.nearest_first(keys)
-    sheet = np.empty((len(order), kernels.COLUMNS), np.float32)
-
-    def gather(first: int, last: int) -> Array:
-        return kernels.gather_and_count(first, last, order, records, sheet, *size)
-
-    counts = crew.share(gather, len(order))
-    return Sheet(sheet, order, np.sum(counts, axis=0), size)
+    counts = np.sum(crew.share(project, count), axis=0)
+    return Sheet(records, kernels.nearest_first(keys), counts, size)
 
 
 def viewed(camera: Camera) -> Array:
@@ -130,8 +129,8 @@ def hidden(limit: Array | None) -> Array:
 
 
 def blended(sheet: Sheet, covered: Array, crew: Crew) -> Array:
-    """Draw all tiles: (H, W, 5)."""
-    drawn = np.zeros((*sheet.size, 5), np.float32)
+    """Draw all tiles: (5, H, W)."""
+    drawn = np.zeros((5, *sheet.size), np.float32)
     for first, last, starts, pairs in crowds(sheet, crew):
 
         def blend(begin: int, end: int, first: int = first, starts: Array = starts, pairs: Array = pairs) -> None:
@@ -152,10 +151,10 @@ def crowds(sheet: Sheet, crew: Crew) -> Iterator[tuple[int, int, Array, Array]]:
         done = ends[first - 1] if first else 0
         last = max(first + 1, int(np.searchsorted(ends, done + _CROWD, side="right")))
         starts = np.concatenate(([0], ends[first:last] - done))
-        pairs = np.zeros(starts[-1], np.int32)
+        pairs = np.zeros(starts[-1], np.int64)
 
         def fill(begin: int, end: int, first: int = first, starts: Array = starts, pairs: Array = pairs) -> None:
-            kernels.fill(first + begin, first + end, first, starts, pairs, sheet.records, *sheet.size)
+            kernels.fill(first + begin, first + end, first, starts, pairs, sheet.records, sheet.order, *sheet.size)
 
         crew.share(fill, last - first)
         yield first, last, starts, pairs

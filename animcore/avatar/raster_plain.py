@@ -27,7 +27,7 @@ def render(
     """Draw; see `rasterize.rasterize_torch` for the arguments.
 
     Returns:
-        (H, W, 5): colour over black, depth times alpha, alpha.
+        (5, H, W): colour over black, depth times alpha, alpha.
     """
     xp = namespace(means)
     found = project(means, rotations, scales, opacities, colours, camera, shifts)
@@ -43,7 +43,7 @@ def render(
             corner = (left, top, right, bottom)
             tiles.append(_tile(_chosen(strip, 0, left, right), corner, covered).reshape(bottom - top, -1, 5))
         rows.append(xp.concatenate(tiles, 1))
-    return xp.concatenate(rows, 0)
+    return xp.moveaxis(xp.concatenate(rows, 0), -1, 0)
 
 
 def _chosen(found: Ellipses, axis: int, first: int, last: int) -> Ellipses:

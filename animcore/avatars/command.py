@@ -11,8 +11,9 @@ import numpy as np
 
 from animcore.avatar.splats import Splats
 from animcore.avatars import edit_command, fit_command
+from animcore.bodies.model import load_model
 from animcore.errors import InputError
-from animcore.files import avatar_folder, splat_files
+from animcore.files import avatar_folder, gaussian_avatars, hybrid_head, splat_files
 
 _EXAMPLES = """examples:
   animcore avatar info head.ply
@@ -60,6 +61,9 @@ def _add_convert(actions: Any) -> None:
     parser.add_argument("source", type=Path, metavar="IN", help="file or avatar folder")
     parser.add_argument("target", type=Path, metavar="OUT", help="its suffix says the format; none is a folder")
     add_y_down(parser)
+    parser.add_argument(
+        "--model", metavar="FILE", help="FLAME file that carries an avatar of GaussianAvatars: OUT is a head to animate"
+    )
     parser.set_defaults(command=_convert)
 
 
@@ -73,7 +77,12 @@ def _add_info(actions: Any) -> None:
 def _convert(options: argparse.Namespace) -> int:
     if options.source.resolve() == options.target.resolve():
         raise InputError(f"{options.target} is the file that is read; give another name.")
-    splat_files.format_of(options.target)
+    if splat_files.format_of(options.target) == "avatar" and options.model:
+        head, said = gaussian_avatars.load(options.source).head(load_model(options.model))
+        hybrid_head.save(head, options.target)
+        say(said)
+        print(f"{options.target}: a head of {head.count:,} Gaussians on {head.model.name}")
+        return 0
     found = splat_files.load(options.source, options.y_down)
     notes = splat_files.save(found.splats, options.target, options.y_down)
     say([*found.notes, *notes])

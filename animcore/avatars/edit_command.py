@@ -143,6 +143,10 @@ def _under(avatar: Avatar, group: str, splats: Splats, mask: Path) -> NDArray[np
 
 def _swap(options: argparse.Namespace) -> int:
     mine, hers = avatar_folder.with_textures(options.source), avatar_folder.load(options.donor)
+    models = {avatar.facts.get("basis") for avatar in (mine, hers)} - {None}
+    if len(models) > 1:
+        names = " and ".join(sorted(map(str, models)))
+        raise InputError(f"The heads are of {names}: hair goes between heads of one model alone.")
     hair = hers.splats(HAIR)
     if hair.binding is None:
         absent = [

@@ -8,7 +8,7 @@ equal frames give equal answers, and the bounded side is a projection, so nothin
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -114,22 +114,11 @@ class Bridge:
         expression = np.zeros((count, len(self.components)))
         expression[:, : motion.expression.shape[1]] = motion.expression
         jaw = np.zeros((count, 3)) if motion.jaw_pose is None else motion.jaw_pose.astype(np.float64)
-        shapes = self.shapes.copy()
-        shapes[_CLOSE] += shapes[_OPEN]
-        columns = self._rows(shapes)
-        gram = columns @ columns.T
-        seen = self.millimetres * np.sqrt(np.diag(gram)) > _UNSEEN  # a face without a tongue tells nothing of it
-        ridge = np.diag(RIDGE * np.diag(gram) + np.where(seen, 0.0, 1.0))
-        right = np.zeros((count, len(columns)))
-        for part in _pieces(count):
-            right[part] = self._rows(self._posed(expression[part], jaw[part]) - self.points) @ columns.T
-        right[:, ~seen] = 0.0
-        weights = bounded(gram + ridge, right, np.zeros(len(columns)), np.ones(len(columns)))
-        weights[:, _OPEN] = np.minimum(weights[:, _OPEN] + weights[:, _CLOSE], 1.0)
-        residual = np.zeros(count)
-        for part in _pieces(count):
-            there = self.points + np.einsum("ts,snx->tnx", weights[part], self.shapes, optimize=True)
-            residual[part] = self._distance(there, self._posed(expression[part], jaw[part]))
+
+        def moved(part: slice) -> FloatArray:
+            return self._posed(expression[part], jaw[part]) - self.points
+
+        weights, residual, seen = weights_for(self.shapes, self.weight, self.millimetres, moved, count)
         arkit, tongue = weights[:, : len(ARKIT)].astype(np.float32), weights[:, len(ARKIT) :].astype(np.float32)
         return replace(motion, arkit=arkit, tongue=tongue if seen[len(ARKIT) :].any() else motion.tongue), residual
 
@@ -169,6 +158,48 @@ class Bridge:
         return distance
 
 
+def weights_for(
+    shapes: FloatArray, weight: FloatArray, millimetres: float, moved: Callable[[slice], FloatArray], count: int
+) -> tuple[FloatArray, FloatArray, NDArray[np.bool_]]:
+    """Return the weights (T, 68) in 0..1 that come nearest to how points move, the residual (T,), and what can be seen.
+
+    mouthClose never exceeds jawOpen: the pair is solved for as an open mouth and a jaw that is open behind closed
+    lips, which is what the two mean together.
+
+    Args:
+        shapes: (68, N, 3) what the ARKit and tongue shapes at 1 move.
+        weight: (N,) how much a point counts; the sum is 1.
+        millimetres: of one unit of length of the points.
+        moved: gives (t, N, 3), how far the points of some frames are from rest.
+        count: frames.
+
+    Returns:
+        weights, residual (root mean square) in millimetres, and (68,) whether a shape moves the points at all.
+    """
+
+    def rows(fields: FloatArray) -> FloatArray:
+        scaled: FloatArray = (fields * np.sqrt(weight)[:, None]).reshape(len(fields), -1)
+        return scaled
+
+    paired = shapes.copy()
+    paired[_CLOSE] += paired[_OPEN]
+    columns = rows(paired)
+    gram = columns @ columns.T
+    seen = millimetres * np.sqrt(np.diag(gram)) > _UNSEEN  # a face without a tongue tells nothing of it
+    ridge = np.diag(RIDGE * np.diag(gram) + np.where(seen, 0.0, 1.0))
+    right = np.zeros((count, len(columns)))
+    for part in _pieces(count):
+        right[part] = rows(moved(part)) @ columns.T
+    right[:, ~seen] = 0.0
+    weights = bounded(gram + ridge, right, np.zeros(len(columns)), np.ones(len(columns)))
+    weights[:, _OPEN] = np.minimum(weights[:, _OPEN] + weights[:, _CLOSE], 1.0)
+    residual = np.zeros(count)
+    for part in _pieces(count):
+        there = np.einsum("ts,snx->tnx", weights[part], shapes, optimize=True)
+        residual[part] = millimetres * np.sqrt(((there - moved(part)) ** 2).sum(2) @ weight)
+    return weights, residual, seen
+
+
 def bridge(model: ParametricModel) -> Bridge:
     """Lay the open head over a FLAME model. Takes some seconds for other models than the open head itself.
 
@@ -177,7 +208,7 @@ def bridge(model: ParametricModel) -> Bridge:
     """
     if model.kind != "flame" or model.expression_count == 0:
         raise InputError(f"{model.name} is no FLAME model with expressions; choose a FLAME file or open-head.")
-    head = _OpenHead.read()
+    head = OpenHead.read()
     same = model.template.shape == head.template.shape and np.abs(model.template - head.template).max() < 1e-6
     chosen = head.chosen if same else head.skin
     components = np.moveaxis(np.asarray(model.expression_directions, np.float32), 2, 0)
@@ -186,7 +217,7 @@ def bridge(model: ParametricModel) -> Bridge:
         corners, share = np.repeat(chosen[:, None], 3, 1), np.full((len(chosen), 3), 1 / 3)
         similarity = Similarity(1.0, np.eye(3), np.zeros(3))
     else:
-        found = _overlay(head, model)
+        found = overlay(head, Surface(model.template.astype(np.float64), model.faces))
         moving = np.searchsorted(head.surface_vertices, chosen)
         corners, share, similarity = found.corners[moving], found.weights[moving], found.similarity
     back = similarity.rotation / similarity.scale
@@ -222,7 +253,7 @@ def to_arkit(motion: Motion, model: ParametricModel) -> tuple[Motion, FloatArray
 
 
 @dataclass(frozen=True)
-class _OpenHead:
+class OpenHead:
     """The open head with its ARKit and tongue shapes as fields.
 
     `skin` and `chosen` are vertices that any shape moves: of the skin, and of skin and tongue. `surface_vertices` is
@@ -239,7 +270,8 @@ class _OpenHead:
     surface: IntArray
 
     @classmethod
-    def read(cls) -> _OpenHead:
+    def read(cls) -> OpenHead:
+        """Read it from the assets."""
         with np.load(FOLDER / "open_head.npz", allow_pickle=False) as data:
             names = [str(name) for name in data["arkit_names"]]
             tongue_names = [str(name) for name in data["tongue_names"]]
@@ -289,11 +321,10 @@ def _importance(rest: FloatArray, faces: IntArray, marks: FloatArray) -> FloatAr
     return importance
 
 
-def _overlay(head: _OpenHead, model: ParametricModel) -> Correspondence:
+def overlay(head: OpenHead, other: Surface) -> Correspondence:
     """The open head's skin on another model, whose size and place may be anything like a head's."""
     points = head.template[head.surface_vertices].astype(np.float64)
     focus = np.isin(head.surface_vertices, head.skin) & (points[:, 2] > np.quantile(points[:, 2], 0.4))
-    other = Surface(model.template.astype(np.float64), model.faces)
     starts = []
     for axis in (0, 1):
         scale = float(np.ptp(points[:, axis]) / np.ptp(other.points[:, axis]))

@@ -1,13 +1,13 @@
 """Avatars of GaussianAvatars: Gaussians on the triangles of FLAME, and beside them the parameters that move it.
 
 A folder as their training leaves it: `point_cloud.ply` with `binding_0` (ply.py) and `flame_param.npz` (flame.py) with
-`shape` and `static_offset`, the person's own displacement (1, V, 3). Theirs is FLAME 2023 with teeth added by VHAP, so
-of 5,143 vertices where the plain one has 5,023: an avatar that was made with one cannot go onto the other.
+`shape` and `static_offset`, the person's own displacement (1, V, 3). Theirs is FLAME 2023 with teeth that VHAP adds at
+the end: 5,143 vertices where the plain one has 5,023. On the plain one such an avatar goes without its teeth.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from animcore.avatar.head import HybridHead
 from animcore.avatar.splats import Splats
+from animcore.bodies.model import ParametricModel
 from animcore.errors import InputError
 from animcore.files import arrays, flame, splat_files
 from animcore.files.delivery import deliver
@@ -24,6 +26,7 @@ from animcore.files.splat_format import Notes
 from animcore.motion import Motion
 
 PARAMETERS = "flame_param.npz"
+_PLAIN, _WITH_TEETH = 5023, 5143  # vertices of FLAME and of VHAP's
 _RATE = Fraction(25)  # of NeRSemble's films as GaussianAvatars takes them; the files do not say
 
 
@@ -68,6 +71,28 @@ class GaussianAvatar:
                 f"The avatar displaces {len(self.offset)} vertices, and {model} has {vertices}: it was made with "
                 "another FLAME (VHAP adds teeth); give that model."
             )
+
+    def head(self, model: ParametricModel) -> tuple[HybridHead, Notes]:
+        """Return a head of these Gaussians alone that a motion drives, and what of the avatar it lacks.
+
+        Args:
+            model: the FLAME that the avatar was made with, or the plain one where it was made with VHAP's.
+
+        Raises:
+            InputError: where it was made with another.
+        """
+        vertices, faces = len(model.template), len(model.faces)
+        person, notes = self, self.notes
+        if self.offset is not None and (len(self.offset), vertices) == (_WITH_TEETH, _PLAIN):
+            bound = np.asarray(self.splats.binding)
+            person = replace(self, splats=self.splats.part(bound < faces), offset=self.offset[:vertices])
+            lost = self.splats.count - person.splats.count
+            notes = (*notes, f"{model.name} has no teeth: {lost} Gaussians that VHAP put on teeth were left out.")
+        person.check(model.name, vertices, faces)
+        offset = np.zeros((vertices, 3), np.float32) if person.offset is None else person.offset
+        shape = person.shape[: model.shape_count]
+        nowhere = np.zeros((faces, 3), np.int64)  # in a texture that there is not
+        return HybridHead(model, shape, offset, np.zeros((1, 2), np.float32), nowhere, riding=person.splats), notes
 
 
 def load(path: Path, rate: Fraction | None = None) -> GaussianAvatar:

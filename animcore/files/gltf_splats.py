@@ -23,7 +23,7 @@ from animcore.files import gltf
 from animcore.files.splat_format import Notes, SplatFormat, allowed, exponential, harmonics
 
 _NAME = "KHR_gaussian_splatting"
-_POINTS = 0
+_POINTS, _VERTICES = 0, 34962  # what glTF calls a mode and a target
 _LOOKS = {
     "kernel": "ellipse",
     "colorSpace": "srgb_rec709_display",
@@ -81,6 +81,8 @@ def write(splats: Splats, path: Path) -> None:
     for degree in range(splats.degree + 1):
         for index in range(2 * degree + 1):
             attributes[_harmonic(degree, index)] = add(splats.harmonics[:, degree**2 + index])
+    for view in document.part("bufferViews"):
+        view["target"] = _VERTICES
     primitive = {"attributes": attributes, "mode": _POINTS, "extensions": {_NAME: _LOOKS}}
     document.document |= {
         "asset": {"version": "2.0", "generator": "Animcore"},

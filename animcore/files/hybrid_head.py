@@ -52,8 +52,9 @@ def load(folder: Path, model: str | Path | ParametricModel | None = None) -> Hyb
 
 def to_avatar(head: HybridHead, facts: dict[str, Any]) -> Avatar:
     """Arrange a head as an avatar's arrays and textures."""
+    rest = head.at(np.zeros(0, np.float32), np.zeros((5, 3), np.float32), np.zeros(3, np.float32))
     arrays: dict[str, NDArray[Any]] = {
-        "mesh.vertices": (head.model.template + head.offset).astype(np.float32),
+        "mesh.vertices": np.asarray(rest.vertices, np.float32),
         "mesh.faces": head.model.faces.astype(np.int32),
         "mesh.uv": head.uv,
         "mesh.uv_faces": head.uv_faces.astype(np.int32),

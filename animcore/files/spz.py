@@ -7,8 +7,8 @@ each of these. Positions are 24-bit fixed point (version 1: float16), scales six
 x y z w in 10 bits each (3, 4), harmonics bytes of -1..1 with the colours of each side by side. X is right, Y up, Z
 back, which are the engine's own axes. After the documents of github.com/nianticlabs/spz.
 
-How many of the 24 bits are a fraction is written so that the farthest Gaussian just fits: a head is kept to a
-micrometre where the usual twelve bits keep it to a quarter of a millimetre.
+How many of the 24 bits are a fraction is written so that the farthest Gaussian just fits: a head is kept to hundredths
+of a millimetre where the usual twelve bits keep it to a quarter of one.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ _REST = (0, 3, 8, 15, 24)  # harmonics above the constant one of the degrees 0 t
 _COLOUR = 0.15  # of the constant harmonic
 _DENSEST = 1100  # bytes out of one compressed byte, at most: the end of deflate
 _DENSEST_4 = 1 << 16
-_MOST_BITS = 20  # of a fraction: a micrometre
+_MOST_BITS = 16  # of a fraction: 15 micrometres; finer ones change no picture and are 4 % of the file
 _LARGEST = (1 << 23) - 1
 _LONGEST_END = 1 << 16  # bytes of extensions that are looked at
 _HALF = 0.70710678118654752

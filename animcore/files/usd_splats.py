@@ -79,9 +79,7 @@ def write(splats: Splats, path: Path) -> None:
         try:
             stage = pxr.Usd.Stage.CreateNew(str(temporary))
         except pxr.Tf.ErrorException as error:
-            raise InputError(
-                f"{path.name} was not written: choose a folder you may write to."
-            ) from error
+            raise InputError(f"{path.name} was not written: choose a folder you may write to.") from error
         pxr.UsdGeom.SetStageUpAxis(stage, "Y")
         pxr.UsdGeom.SetStageMetersPerUnit(stage, 1.0)
         prim = stage.DefinePrim("/Gaussians", _TYPE)

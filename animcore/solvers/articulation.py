@@ -6,6 +6,7 @@ side; recordings run in pieces with a margin that makes them seamless, so any le
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from animcore.errors import AnimcoreError
 from animcore.motion import Event, Motion
 from animcore.names import ARKIT, ARKIT_INDEX
 from animcore.progress import Progress, silent
-from animcore.solvers import said, tongue
+from animcore.solvers import memory, said, tongue
 from animcore.speech.pronunciation import PHONEMES
 
 FloatArray = NDArray[np.float32]
@@ -34,6 +35,7 @@ MODEL = _INSTALLED if _INSTALLED.exists() else _PACKAGE.parent / _INSTALLED.rela
 PIECE = 60  # seconds of result at a time
 MARGIN = 6  # seconds heard on each side of a piece: more than a frame depends on
 THREADS = 2
+_OUTPUTS = ["arkit", "places", "phonemes"]
 JAW_ANGLE = 0.41  # radians at jawOpen = 1: the rotation of the default character's lower teeth
 
 # What else the mouth does at a place of articulation: the factor that shapes are multiplied by, and the least that
@@ -61,6 +63,7 @@ class Network:
     loudness: float
     columns: list[int]
     places: tuple[str, ...]
+    digest: str = ""
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,7 @@ def listen(clip: AudioClip, progress: Progress = silent) -> Heard:
     network = load(MODEL)
     probabilities = _silence(len(clip.samples) // network.hop + 1)
     if not clip.facts.silent:
-        for first, (piece,) in _pieces(clip, network, progress, ["phonemes"]):
+        for first, (*_, piece) in _pieces(clip, network, progress):
             probabilities[first : first + len(piece)] = piece
     return Heard(probabilities, network.fps)
 
@@ -105,7 +108,7 @@ def solve(clip: AudioClip, direction: Direction, progress: Progress = silent, sp
     weights, places = np.zeros((count, len(ARKIT)), np.float32), np.zeros((count, len(network.places)), np.float32)
     phonemes = _silence(count)
     if not clip.facts.silent:
-        for first, found in _pieces(clip, network, progress, ["arkit", "places", "phonemes"]):
+        for first, found in _pieces(clip, network, progress):
             piece = slice(first, first + len(found[0]))
             weights[piece], places[piece], phonemes[piece] = found[0][:, network.columns], found[1], found[2]
     certain = {name: _held(certainty(places[:, index])) for index, name in enumerate(network.places)}
@@ -118,16 +121,20 @@ def solve(clip: AudioClip, direction: Direction, progress: Progress = silent, sp
 
 def as_motion(clip: AudioClip, rate: Fraction, weights: FloatArray, moved: FloatArray) -> Motion:
     """Return the motion of weights (T, 52) and tongue (T, 16); the jaw turns as far as it is open."""
-    jaw_pose = np.zeros((len(weights), 3), np.float32)
-    jaw_pose[:, 0] = JAW_ANGLE * weights[:, ARKIT_INDEX["jawOpen"]]
     return Motion(
         rate=rate,
         arkit=weights,
         tongue=moved,
-        jaw_pose=jaw_pose,
+        jaw_pose=jaw_pose(weights),
         audio_name=clip.name,
         audio_sha256=clip.sha256,
     )
+
+
+def jaw_pose(weights: FloatArray) -> FloatArray:
+    """Return the rotation (..., 3) of the jaw for weights (..., 52), axis-angle in radians."""
+    opened = JAW_ANGLE * weights[..., ARKIT_INDEX["jawOpen"]]
+    return np.stack([opened, np.zeros_like(opened), np.zeros_like(opened)], -1)
 
 
 def _silence(count: int) -> FloatArray:
@@ -157,6 +164,7 @@ def load(path: Path) -> Network:
             loudness=float(facts["loudness"]),
             columns=[names.index(name) for name in ARKIT],
             places=tuple(json.loads(facts["places"])),
+            digest=hashlib.sha256(path.read_bytes()).hexdigest(),
         )
     except Exception as error:  # onnxruntime raises classes of its own that it does not export
         raise AnimcoreError(
@@ -164,10 +172,8 @@ def load(path: Path) -> Network:
         ) from error
 
 
-def _pieces(
-    clip: AudioClip, network: Network, progress: Progress, outputs: Sequence[str]
-) -> Iterator[tuple[int, list[FloatArray]]]:
-    """First frame and outputs (T, K) of one piece after the other."""
+def _pieces(clip: AudioClip, network: Network, progress: Progress) -> Iterator[tuple[int, list[FloatArray]]]:
+    """First frame, and weights, places and phonemes (T, K) of one piece after the other."""
     assert clip.facts.loudness is not None
     gain = np.float32(10 ** ((network.loudness - clip.facts.loudness) / 20))
     count = len(clip.samples) // network.hop + 1
@@ -177,10 +183,20 @@ def _pieces(
         start, end = max(0, first - margin), min(count, first + piece + margin)
         samples = clip.samples[start * network.hop : end * network.hop if end < count else None] * gain
         samples = np.pad(samples, (0, max(0, network.hop * 2 - len(samples))))
-        found = network.session.run(outputs, {"samples": samples[None]})
+        found = _heard(network, samples)
         inner = slice(first - start, first - start + min(piece, count - first))
-        yield first, [values[0, inner] for values in found]
+        yield first, [values[inner] for values in found]
     progress(1.0, "Listening")
+
+
+def _heard(network: Network, samples: FloatArray) -> list[FloatArray]:
+    """What the network answers to samples, `_OUTPUTS` (T, K); from memory where it has heard them before."""
+    name = memory.key(network.digest, samples, _OUTPUTS)
+    found = memory.recall(name)
+    if found is None or len(found) != len(_OUTPUTS):
+        found = [values[0] for values in network.session.run(_OUTPUTS, {"samples": samples[None]})]
+        memory.keep(name, found)
+    return found
 
 
 def direct(weights: FloatArray, direction: Direction) -> None:

@@ -45,6 +45,7 @@ def times(
     generator: np.random.Generator,
     felt: FloatArray,
     shifts: Sequence[tuple[float, float]] = (),
+    heard: Sequence[float] = (),
 ) -> NDArray[np.float64]:
     """Return the seconds (B,) at which the lids begin to close.
 
@@ -54,6 +55,7 @@ def times(
         generator: chooses.
         felt: (T,) factor of an emotion on how often.
         shifts: time in seconds and size in degrees of the gaze shifts.
+        heard: seconds at which somebody who is listened to draws blinks.
     """
     count = len(prosody.level)
     last = count / FPS - _CLOSING - _SHUT - _LONGEST
@@ -63,7 +65,7 @@ def times(
     passed = np.cumsum(amount * felt * (_QUIET + (_SPEAKING - _QUIET) * talk)) / (60 * FPS)  # blinks due until then
     draws = [time - _BEFORE_SHIFT for time, size in shifts
              if generator.random() < min(amount, 1) * (size - _SHIFT_LEAST) / (_SHIFT_SURE - _SHIFT_LEAST)]  # fmt: skip
-    ends = np.array([end for _, end in prosody.phrases], np.float64)
+    ends = np.sort(np.array([*(end for _, end in prosody.phrases), *heard], np.float64))
     found: list[float] = []
     due = generator.uniform(0.2, 1.0)
     while due < passed[-1] or draws:

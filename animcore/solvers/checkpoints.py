@@ -103,25 +103,41 @@ def fill(network: nn.Module, folder: Path, unused: tuple[str, ...] = ()) -> None
     Raises:
         InputError: where weights are missing, too many, of other shapes, or no numbers.
     """
-    found, wanted = weights(folder), network.state_dict()
+    found = {name: values for name, values in weights(folder).items() if not name.startswith(unused)}
+    put(network, found, str(folder), CONFIG)
+
+
+def put(network: nn.Module, found: Mapping[str, Any], where: str, said: str) -> None:
+    """Put weights into a network.
+
+    Args:
+        network: built as they ask for.
+        found: tensors by name.
+        where: the file or folder that they are from.
+        said: what the network was built by.
+
+    Raises:
+        InputError: where weights are missing, too many, of other shapes, or no numbers.
+    """
+    wanted = network.state_dict()
     missing = [name for name in wanted if name not in found]
-    extra = [name for name in found if name not in wanted and not name.startswith(unused)]
+    extra = [name for name in found if name not in wanted]
     if missing and len(missing) == len(wanted):
-        raise InputError(f"The weights in {folder} are those of another model: none of their names is known here.")
+        raise InputError(f"The weights in {where} are those of another model: none of their names is known here.")
     if missing:
-        raise InputError(f"The weights in {folder} lack {_few(missing)}; download them again.")
+        raise InputError(f"The weights in {where} lack {_few(missing)}; download them again.")
     if extra:
-        raise InputError(f"The weights in {folder} hold {_few(extra)} too many: they are another version's.")
+        raise InputError(f"The weights in {where} hold {_few(extra)} too many: they are another version's.")
     for name, values in wanted.items():
         given = found[name]
         if not isinstance(given, Tensor) or given.shape != values.shape:
             shape = tuple(given.shape) if isinstance(given, Tensor) else type(given).__name__
             raise InputError(
-                f"{name} in {folder} is {shape} where {CONFIG} asks for {tuple(values.shape)}: weights and "
+                f"{name} in {where} is {shape} where {said} asks for {tuple(values.shape)}: weights and "
                 "configuration are of two models."
             )
         if given.is_floating_point() and not bool(torch.isfinite(given).all()):
-            raise InputError(f"{name} in {folder} holds values that are not numbers; download it again.")
+            raise InputError(f"{name} in {where} holds values that are not numbers; download it again.")
     network.load_state_dict({name: found[name] for name in wanted})
 
 
@@ -154,6 +170,12 @@ def library() -> Any:
     except ImportError as error:
         raise InputError("Weights are kept as safetensors: pip install safetensors.") from error
     return safetensors
+
+
+def memory_ran_out(error: BaseException) -> bool:
+    """Whether an error of PyTorch or Python says that there is no more memory."""
+    words = ("out of memory", "can't allocate memory", "not enough memory")
+    return isinstance(error, MemoryError) or any(said in str(error) for said in words)
 
 
 def _few(names: list[str]) -> str:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from animcore.direction import Direction, EmotionKey
 from animcore.motion import Event
-from animcore.names import ARKIT, ARKIT_INDEX
+from animcore.names import ARKIT, ARKIT_INDEX, EMOTIONS
 from animcore.solvers.action_units import EXPRESSIONS, UNITS
 from animcore.speech.prosody import FPS, Prosody, smooth
 
@@ -161,6 +161,11 @@ def mood(prosody: Prosody, direction: Direction) -> Mood | None:
         head=head,
         gaze=amount(lambda it: it.gaze),
     )
+
+
+def directed(direction: Direction, count: int) -> FloatArray:
+    """Return (count, 8) how strong each of `names.EMOTIONS` is directed to be, at 50 frames a second."""
+    return np.stack([_wanted(name, direction, count) for name in EMOTIONS], 1)
 
 
 def events(felt: Mood) -> list[Event]:

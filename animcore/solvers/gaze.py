@@ -23,6 +23,7 @@ from animcore.direction import Direction
 from animcore.names import ARKIT, ARKIT_INDEX
 from animcore.solvers import blinks
 from animcore.solvers.emotion import Mood
+from animcore.solvers.listening import Listening
 from animcore.speech.prosody import FPS, Prosody, smooth
 
 FloatArray = NDArray[np.float32]
@@ -95,7 +96,13 @@ class Fixation:
     left: float
 
 
-def look(prosody: Prosody, head: FloatArray, direction: Direction, mood: Mood | None = None) -> Eyes:
+def look(
+    prosody: Prosody,
+    head: FloatArray,
+    direction: Direction,
+    mood: Mood | None = None,
+    listening: Listening | None = None,
+) -> Eyes:
     """Return the eyes for a voice.
 
     Args:
@@ -104,16 +111,18 @@ def look(prosody: Prosody, head: FloatArray, direction: Direction, mood: Mood | 
         direction: `gaze` scales glances, `blinks` how often the eyes blink; 0 switches either off. `target` is what is
             looked at; without one it is the viewer, far ahead.
         mood: an emotion changes how often the eyes blink and lets them sink.
+        listening: to somebody who is what the eyes are on: they stay there while they reply, and blink with them.
     """
     count = len(prosody.level)
     generator = np.random.default_rng([direction.seed, STREAM])
-    fixations = list(plan(prosody, direction.style, generator))
+    fixations = list(plan(prosody, direction.style, generator, listening))
     felt = np.ones(count, np.float32) if mood is None else mood.blink_rate
     strength = direction.strength("gaze") * direction.intensity
     keep = min(strength, 1.0)
     starts = blinks.times(
         prosody, direction.strength("blinks") * min(direction.intensity, 1.0), generator, felt,
         [(time, strength * size) for time, size in _shifts(fixations)],
+        () if listening is None else listening.blinks,
     )  # fmt: skip
     closure = blinks.lids(starts, count, generator)
     angles = np.deg2rad(np.clip(strength * follow(fixations, prosody.times), -_WIDEST, _WIDEST))
@@ -125,9 +134,11 @@ def look(prosody: Prosody, head: FloatArray, direction: Direction, mood: Mood | 
     return Eyes(pose.astype(np.float32), _weights(pose, closure), starts, added.astype(np.float32))
 
 
-def plan(prosody: Prosody, style: str, generator: np.random.Generator) -> Iterator[Fixation]:
+def plan(
+    prosody: Prosody, style: str, generator: np.random.Generator, listening: Listening | None = None
+) -> Iterator[Fixation]:
     """Yield the fixations of a take in the order of time, the first one at 0."""
-    away = _away(prosody, _CONTACT[style], generator)
+    away = _away(prosody, _CONTACT[style], generator, listening)
     bounds = [0, *(np.flatnonzero(np.diff(away)) + 1).tolist(), len(away)] if len(away) else []
     for first, last in pairwise(bounds):
         middle, spread = np.zeros(2), np.array(_FACE)
@@ -172,7 +183,9 @@ def _shifts(fixations: list[Fixation]) -> list[tuple[float, float]]:
     ]
 
 
-def _away(prosody: Prosody, contact: float, generator: np.random.Generator) -> NDArray[np.bool_]:
+def _away(
+    prosody: Prosody, contact: float, generator: np.random.Generator, listening: Listening | None
+) -> NDArray[np.bool_]:
     """(T,) whether the eyes are off the one who is talked to."""
     count = len(prosody.level)
     away = np.zeros(count, bool)
@@ -187,6 +200,8 @@ def _away(prosody: Prosody, contact: float, generator: np.random.Generator) -> N
         lasts = generator.gamma(_EVEN, _GLANCE[speaking] / _EVEN)
         away[round(time * FPS) : round((time + lasts) * FPS)] = True
         time += lasts
+    for start, end in () if listening is None else listening.looks():
+        away[max(0, round(start * FPS)) : max(0, round(end * FPS))] = False
     for start, end in _thoughts(prosody, turns, min(1.0, 1 / contact), generator):
         away[max(0, round(start * FPS)) : round(end * FPS)] = True
     for _, end in turns:

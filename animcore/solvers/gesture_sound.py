@@ -24,15 +24,16 @@ _PIECE = 30 * RATE  # samples that a speech model hears at once
 _STATES_FPS = 50.0  # of wav2vec 2.0, HuBERT and WavLM
 
 
-def mel(samples: FloatArray, count: int) -> FloatArray:
-    """Return (count, 40) logarithms of mel power, frame i at i / 60 s, in about -2..0.5 whatever the gain.
+def mel(samples: FloatArray, count: int, fps: float = FPS) -> FloatArray:
+    """Return (count, 40) logarithms of mel power, frame i at i / fps seconds, in about -2..0.5 whatever the gain.
 
     Args:
         samples: (N,) at 16 kHz.
         count: frames wanted.
+        fps: frames a second.
     """
     half = _WINDOW // 2
-    starts = np.round(np.arange(count) * RATE / FPS).astype(np.int64)
+    starts = np.round(np.arange(count) * RATE / fps).astype(np.int64)
     padded = np.pad(samples, (half, max(0, int(starts[-1:].sum()) + half - len(samples)) + half))
     views = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)
     window, bank = np.hanning(_WINDOW).astype(np.float32), _bank()

@@ -48,6 +48,10 @@ class HeadMotion:
         """(T, 3) of both together, exact to first order for angles as small as these."""
         return self.neck + self.head
 
+    def nodding(self, added: FloatArray) -> HeadMotion:
+        """Return the movement with (T, 3) radians more, which neck and head share as they share all of it."""
+        return HeadMotion(self.neck + np.float32(NECK_SHARE) * added, self.head + np.float32(1 - NECK_SHARE) * added)
+
 
 def move(prosody: Prosody, direction: Direction, mood: Mood | None = None, model: Model | None = None) -> HeadMotion:
     """Return the movement of neck and head for a voice, in a mood.

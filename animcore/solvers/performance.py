@@ -14,13 +14,15 @@ from animcore.direction import Direction
 from animcore.motion import Event, Motion
 from animcore.names import ARKIT, ARKIT_INDEX
 from animcore.progress import Progress, part, silent
-from animcore.solvers import articulation, brows, emotion, gaze, gesture, head, live
+from animcore.solvers import articulation, brows, emotion, gaze, gesture, head, listening, live
+from animcore.solvers.faces import Face
 from animcore.solvers.learned import Gestures
 from animcore.speech import prosody
 
 FloatArray = NDArray[np.float32]
 
 _ARTICULATION = 0.9  # share of the work that articulation is
+_GLAD = {"joy", "surprise"}  # emotions that a listener still smiles in
 _EYES = [ARKIT_INDEX[name] for name in ARKIT if name.startswith(("eyeBlink", "eyeLook"))]
 
 
@@ -30,10 +32,12 @@ def perform(
     progress: Progress = silent,
     spoken: Sequence[Event] = (),
     gestures: Gestures | None = None,
+    other: AudioClip | None = None,
+    learned_face: Face | None = None,
 ) -> Motion:
     """Return the performance of a voice at 50 frames a second; equal clips and directions give equal motions.
 
-    A silent clip gives a face that breathes and blinks.
+    A silent clip gives a face that breathes and blinks, and listens where there is another voice.
 
     Args:
         clip: the voice.
@@ -41,11 +45,13 @@ def perform(
         progress: told the fraction done; whatever it raises ends the work.
         spoken: words and phonemes with their times, where a transcript is known; they travel with the motion.
         gestures: a learned solver that moves the body in the place of the shipped one.
+        other: the voice of somebody who is talked with, on the same clock: while it speaks, this face listens.
+        learned_face: a learned solver that speaks in the place of the shipped one; it knows no transcript.
 
     Raises:
         AnimcoreError: when a solver's file is missing or broken.
     """
-    speech = _speech(clip, direction, part(progress, 0.0, _ARTICULATION), spoken)
+    speech = _speech(clip, direction, part(progress, 0.0, _ARTICULATION), spoken, learned_face)
     if speech.rate != Fraction(prosody.FPS):
         speech = speech.resampled(Fraction(prosody.FPS))
     progress(_ARTICULATION, "Moving head, eyes and body")
@@ -57,18 +63,26 @@ def perform(
         body = gesture.move(heard, direction, mood, spoken)
     else:
         body = gestures.move(clip, heard, direction, mood, spoken)
-    eyes = gaze.look(heard, movement.total, direction, mood)
+    attention = None
+    if other is not None:
+        attention = listening.attend(heard, prosody.analyse(other, speech.frame_count), direction)
+        movement = movement.nodding(listening.head(attention, direction))
+    eyes = gaze.look(heard, movement.total, direction, mood, attention)
     face = speech.arkit  # nobody else holds it: changed in place, since long talks are large
     assert face is not None
     face[:, _EYES] = 0.0
     np.maximum(face, eyes.weights, out=face)
     np.maximum(face, brows.raise_on_accents(heard, direction), out=face)
     events = [*spoken, *(Event("beat", "accent", time, time) for time, _ in heard.accents)]
+    if attention is not None:
+        glad = mood is None or not set(mood.wanted) - _GLAD
+        np.maximum(face, listening.face(attention, direction, may_smile=glad), out=face)
+        events += attention.events()
     if mood is not None:
-        emotion.wear(face, mood, heard, direction)
+        if learned_face is None or not learned_face.feels:
+            emotion.wear(face, mood, heard, direction)
         events += emotion.events(mood)
-        assert speech.jaw_pose is not None
-        speech.jaw_pose[:, 0] = articulation.JAW_ANGLE * face[:, ARKIT_INDEX["jawOpen"]]
+        speech = replace(speech, jaw_pose=articulation.jaw_pose(face))
     progress(1.0, "Moving head, eyes and body")
     return replace(
         speech,
@@ -82,8 +96,12 @@ def perform(
     )
 
 
-def _speech(clip: AudioClip, direction: Direction, progress: Progress, spoken: Sequence[Event]) -> Motion:
-    """The face that speaks, by the variant of the solver that was asked for; the live one knows no transcript."""
+def _speech(
+    clip: AudioClip, direction: Direction, progress: Progress, spoken: Sequence[Event], learned_face: Face | None
+) -> Motion:
+    """The face that speaks, by the solver or the variant that was asked for; only the full one knows a transcript."""
+    if learned_face is not None:
+        return learned_face.solve(clip, direction, progress)
     if direction.variant == "live":
         return live.solve(clip, direction, progress)
     return articulation.solve(clip, direction, progress, spoken)

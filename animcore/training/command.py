@@ -15,15 +15,22 @@ from typing import Any
 from tqdm import tqdm
 
 from animcore.errors import InputError
+from animcore.progress import Progress
 
 # Each solver's module in this room, with `Config` and `job(config, data)`, and what it is.
 SOLVERS: dict[str, tuple[str, str]] = {
     "talkshow": ("animcore.training.talkshow", "gestures: codes of body and hands, drawn one after the other"),
     "emage": ("animcore.training.emage", "gestures: a masked transformer over sound and gesture"),
+    "faceformer": ("animcore.training.faceformer", "faces: a transformer that makes frame after frame"),
+    "codetalker": ("animcore.training.codetalker", "faces: codes of movement, then a transformer that chooses them"),
+    "emote": ("animcore.training.emote", "faces: a motion prior, then speech and emotion through it"),
+    "facediffuser": ("animcore.training.facediffuser", "faces: diffusion, the whole face at each step"),
+    "flow": ("animcore.training.flow", "faces: flow matching in a few steps; our own design"),
     "fgd": ("animcore.training.fgd", "no solver: the encoder with which `animcore judge` measures FGD"),
 }
 MODEL = "model"  # folder of the trained network in that of the run
 _NOTES = 10  # sentences on data that are told
+_MAY_BE_0 = ("seed", "selftalk", "feelings")
 
 _EXAMPLES = """examples:
   animcore train talkshow --data BEAT2/beat_english_v2.0.0 --out runs/talkshow
@@ -43,13 +50,48 @@ def register(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("solver", choices=SOLVERS)
-    parser.add_argument("--data", nargs="+", type=Path, required=True, metavar="DIR", help="in BEAT2's layout or ours")
+    parser.add_argument(
+        "--data", nargs="+", type=Path, required=True, metavar="DIR", help="data sets, or motions beside sounds"
+    )
     parser.add_argument(
         "--config", type=Path, metavar="FILE", help="TOML file of settings (default: the paper's sizes)"
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the run; made if missing")
     parser.add_argument("--threads", type=int, help="of the CPU (default: all)")
     parser.set_defaults(command=run)
+
+
+def register_export(commands: Any) -> None:
+    """Add the command that writes a trained face as ONNX."""
+    parser = commands.add_parser(
+        "export-face",
+        help="write a trained emote, flow or faceformer as ONNX",
+        description="Write a face that `animcore train` made as ONNX, and check it: emote and flow as a file, "
+        "faceformer as a folder of two, of which one is run for each frame. Other faces have no such form.",
+    )
+    parser.add_argument("face", type=Path, metavar="DIR", help="the folder OUT/model of the run")
+    parser.add_argument("onnx", type=Path, metavar="OUT", help="file, or of faceformer folder, to write")
+    parser.set_defaults(command=export)
+
+
+def export(options: argparse.Namespace) -> int:
+    """Write a trained face as ONNX, and say how far the file is from PyTorch.
+
+    Raises:
+        InputError: without PyTorch or onnx, where the folder holds no face, or one that has no such form.
+    """
+    from animcore.solvers import faces
+
+    model = faces.load(options.face).model
+    from animcore.solvers.faceformer import FaceFormer
+    from animcore.training import face_export, face_steps
+
+    if isinstance(model, FaceFormer):
+        print(f"written: {', '.join(map(str, face_steps.write(model, options.onnx)))}")
+        return 0
+    worst = face_export.write(model, options.onnx)
+    print(f"written: {options.onnx} (within {worst:.1g} spreads of PyTorch)")
+    return 0
 
 
 def run(options: argparse.Namespace) -> int:
@@ -61,7 +103,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         import torch
 
-        from animcore.training import gesture_data, loop
+        from animcore.training import loop
     except ImportError as error:
         raise InputError("Training needs PyTorch: pip install 'animcore[train]'.") from error
     logging.basicConfig(level=logging.INFO, format="%(message)s")
@@ -74,7 +116,7 @@ def run(options: argparse.Namespace) -> int:
     except OSError as error:
         raise InputError(f"The folder {options.out} cannot be made ({error.strerror}); choose another.") from error
     with _bar() as progress:
-        data = gesture_data.load(options.data, options.out / "cache", config.least, progress)
+        data = _data(config, options.data, options.out / "cache", progress)
         _say(data.notes)
         print(f"{len(data.clips)} clip(s), {data.seconds / 60:.1f} minutes, speakers: {', '.join(data.speakers)}")
         torch.manual_seed(config.seed)
@@ -85,6 +127,16 @@ def run(options: argparse.Namespace) -> int:
     job.model.save(options.out / MODEL, list(data.speakers))
     print(f"written: {options.out / MODEL}")
     return 0
+
+
+def _data(config: Any, folders: Sequence[Path], cache: Path, progress: Progress) -> Any:
+    """The clips that a solver learns from: faces or gestures."""
+    from animcore.training import face_data, gesture_data
+    from animcore.training.face_stages import FaceConfig
+
+    if isinstance(config, FaceConfig):
+        return face_data.load(folders, cache, config.wanted, progress)
+    return gesture_data.load(folders, cache, config.least, progress)
 
 
 def settings(path: Path | None, kind: type[Any]) -> Any:
@@ -120,12 +172,12 @@ def _check(path: Path, name: str, value: Any, usual: Any) -> None:
         str: (str, "a text"),
     }
     kind, words = wanted[type(usual)]
-    least = 0 if name == "seed" else 1
+    least = 0 if name in _MAY_BE_0 else 1
     fits = isinstance(value, kind) and not isinstance(value, bool)
     if fits and isinstance(usual, int):
         fits, words = value >= least, f"a whole number from {least} up"
     elif fits and isinstance(usual, float):
-        fits = 0.0 < value < 1.0
+        fits = 0.0 < value < 1.0 or (value == 0.0 and not least)
         words = "a number between 0 and 1"
     if not fits:
         raise InputError(f"{path.name}: {name} must be {words}, such as {usual!r}, not {value!r}.")

@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from animcore import audio
 from animcore.atomic import whole_file
 from animcore.bodies.poses import smplx_pose
 from animcore.errors import InputError
@@ -25,15 +24,12 @@ from animcore.motion import Motion
 from animcore.progress import Progress, silent
 from animcore.solvers import gesture_features
 from animcore.solvers.talkshow import hear
+from animcore.training.kept import hash_of, kept, sound_of, together
 
 FloatArray = NDArray[np.float32]
 LOG = logging.getLogger(__name__)
 
-SOUNDS = (".wav", ".flac", ".mp3", ".ogg", ".m4a")
 _BEAT2 = ("wave16k", "smplxflame_30")
-_APART = 0.5  # seconds by which sound and motion may differ in length without a word
-_KEPT = ("frames.npy", "samples.npy")
-_SHARE = 0.5  # of the longer one that both must last: with less they do not belong together
 
 
 @dataclass(frozen=True)
@@ -104,16 +100,15 @@ def load(folders: Sequence[Path], cache: Path, least: int, progress: Progress = 
     for index, (motion, sound, speaker) in enumerate(sorted(found)):
         progress(index / len(found), f"Reading {motion.stem}")
         try:
-            place, note = _cached(motion, sound, cache)
-            frames, samples = (np.load(_file(place, part), mmap_mode="r", allow_pickle=False) for part in _KEPT)
-            if len(frames) < least:
+            place, arrays, note = _cached(motion, sound, cache)
+            if len(arrays["frames"]) < least:
                 seconds = least / gesture_features.FPS
                 raise InputError(f"{motion.name} is shorter than the {seconds:.1f} s that are learned at a time.")
         except InputError as error:
             notes.append(f"left out: {error}")
             continue
         notes += [note] if note else []
-        clips.append(Clip(motion.stem, speakers.index(speaker), frames, samples, place))
+        clips.append(Clip(motion.stem, speakers.index(speaker), place=place, **arrays))
     if not clips:
         why = f" The first was {notes[0]}" if notes else ""
         raise InputError(f"There is no clip with sound and motion in {', '.join(map(str, folders))}.{why}")
@@ -131,40 +126,18 @@ def _pairs(folder: Path) -> Iterator[tuple[Path, Path | None, str]]:
             yield path, sound if sound.is_file() else None, "_".join(path.stem.split("_")[:2])
         return
     for path in sorted(folder.glob("*.npz")):
-        beside = (path.with_suffix(suffix) for suffix in SOUNDS)
-        yield path, next((sound for sound in beside if sound.is_file()), None), folder.resolve().name
+        yield path, sound_of(path), folder.resolve().name
 
 
-def _cached(motion: Path, sound: Path | None, cache: Path) -> tuple[Path, str]:
-    """Where a clip is in the cache, which is filled where it is empty or old, and a note on it."""
+def _cached(motion: Path, sound: Path | None, cache: Path) -> tuple[Path, dict[str, FloatArray], str]:
+    """Where a clip is kept, its frames and samples, and a note on it."""
     if sound is None:
         raise InputError(f"{motion.name} has no sound of its name; put it beside the motion.")
     place = cache / f"{motion.stem}-{hash_of(motion, sound):016x}"
-    said = _file(place, "txt")
-    if not said.exists():
-        frames, samples, note = _read(motion, sound)
-        for part, values in zip(_KEPT, (frames, samples), strict=True):
-            with whole_file(_file(place, part)) as temporary:
-                np.save(temporary, values)
-        said.write_text(note, encoding="utf-8")  # the last: where it is, the others are whole
-    return place, said.read_text(encoding="utf-8")
+    return place, *kept(place, lambda: _read(motion, sound))
 
 
-def _file(place: Path, part: str) -> Path:
-    return place.with_name(f"{place.name}.{part}")
-
-
-def hash_of(*paths: Path) -> int:
-    """A number that changes where one of the files does, by place, size and time."""
-    result = 0
-    for path in paths:
-        facts = path.stat()
-        for value in (*str(path.resolve()).encode(), facts.st_size, facts.st_mtime_ns):
-            result = (result * 1_000_003 + value) % 2**63
-    return result
-
-
-def _read(motion: Path, sound: Path) -> tuple[FloatArray, FloatArray, str]:
+def _read(motion: Path, sound: Path) -> tuple[dict[str, FloatArray], str]:
     """Frames and samples of equal length, and a note where one was cut."""
     body = _motion(motion)
     if not body.frame_count:
@@ -174,15 +147,8 @@ def _read(motion: Path, sound: Path) -> tuple[FloatArray, FloatArray, str]:
     way = np.zeros((body.frame_count, 3), np.float32) if body.translation is None else body.translation
     pose, way = gesture_features.resampled(smplx_pose(body), way, body.fps, gesture_features.FPS)
     frames = gesture_features.encode(pose, way)
-    clip = audio.load(sound)
-    lasts, heard = len(frames) / gesture_features.FPS, clip.duration
-    if min(lasts, heard) < _SHARE * max(lasts, heard):
-        raise InputError(f"{motion.name} lasts {lasts:.1f} s and {sound.name} {heard:.1f} s: not of the same clip.")
-    note = ""
-    if abs(lasts - heard) > _APART:
-        note = f"{motion.name} lasts {lasts:.1f} s and {sound.name} {heard:.1f} s; both were cut to the shorter."
-    count = int(min(lasts, heard) * gesture_features.FPS)
-    return frames[:count], clip.samples[: round(count / gesture_features.FPS * audio.RATE)], note
+    count, samples, note = together(len(frames), gesture_features.FPS, motion.name, sound)
+    return {"frames": frames[:count], "samples": samples}, note
 
 
 def _motion(path: Path) -> Motion:

@@ -95,7 +95,7 @@ class Run:
         try:
             self._train()
         except (MemoryError, RuntimeError) as error:
-            if isinstance(error, MemoryError) or "out of memory" in str(error) or "can't allocate memory" in str(error):
+            if checkpoints.memory_ran_out(error):
                 raise InputError(
                     "Memory ran out; lower `batch` in the configuration and start the same command again: it goes on "
                     "from the last whole epoch."
@@ -120,6 +120,7 @@ class Run:
     def _stage(self, number: int, before: int, saved: dict[str, Any] | None, machine: Machine, log: Log | None) -> None:
         """Train one stage, from where a checkpoint left it; `before` epochs of others went before."""
         stage, total = self.stages[number], sum(stage.epochs for stage in self.stages)
+        stage.to(machine.device)  # what it measures with, beside the model
         optimizer: Any = torch.optim.AdamW(stage.parameters(), stage.rate, weight_decay=0.01)
         first = 0
         if saved is not None and saved["stage"] == number:
@@ -192,7 +193,12 @@ class Run:
                 f"{self.folder} holds a run with another solver, configuration or speakers; choose another --out, or "
                 f"delete {path}."
             )
-        self.model.load_state_dict(saved["model"])
+        try:
+            self.model.load_state_dict(saved["model"])
+        except RuntimeError as error:
+            raise InputError(
+                f"{path} is of another version of Animcore; delete it, or choose another --out."
+            ) from error
         torch.set_rng_state(saved["random"]["cpu"])
         if "cuda" in saved["random"] and machine.device.type == "cuda":
             torch.cuda.set_rng_state(saved["random"]["cuda"])

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -12,11 +13,20 @@ from torch import Tensor
 
 from animcore.audio import RATE
 from animcore.solvers.gesture_features import FPS
-from animcore.training.gesture_data import Clip, Data
+from animcore.training.gesture_data import Clip
 
 FloatArray = NDArray[np.float32]
 Batch = dict[str, Tensor]
 Hear = Callable[[Clip], FloatArray]
+
+
+class Material(Protocol):
+    """A data set whose clips have `frames`, `samples` and `speaker`."""
+
+    @property
+    def clips(self) -> Sequence[Any]:
+        """Return the clips."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -32,7 +42,7 @@ class Windows:
         seed: of the order.
     """
 
-    data: Data
+    data: Material
     length: int
     stride: int
     batch: int
@@ -71,18 +81,18 @@ class Windows:
         clips = [self.data.clips[index] for index, _ in chosen]
         sound = self.length * RATE // FPS
         batch = {
-            "frames": _stacked([clip.frames for clip in clips], [first for _, first in chosen], self.length),
-            "samples": _stacked([clip.samples for clip in clips], [first * RATE // FPS for _, first in chosen], sound),
+            "frames": stacked([clip.frames for clip in clips], [first for _, first in chosen], self.length),
+            "samples": stacked([clip.samples for clip in clips], [first * RATE // FPS for _, first in chosen], sound),
             "speaker": torch.tensor([clip.speaker for clip in clips]),
         }
         if self.hear is not None:
             firsts = [2 * first for _, first in chosen]
-            batch["heard"] = _stacked([self.hear(clip) for clip in clips], firsts, 2 * self.length)
+            batch["heard"] = stacked([self.hear(clip) for clip in clips], firsts, 2 * self.length)
         return batch
 
 
-def _stacked(values: list[FloatArray], firsts: list[int], count: int) -> Tensor:
-    """Pieces of `count` rows from each, zeros behind the end."""
+def stacked(values: list[FloatArray], firsts: list[int], count: int) -> Tensor:
+    """Return pieces of `count` rows, of each from its own first row on; zeros behind the end."""
     result = np.zeros((len(values), count, *values[0].shape[1:]), np.float32)
     for row, (value, first) in enumerate(zip(values, firsts, strict=True)):
         piece = value[first : first + count]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from .. import runner
+from .. import emotion_sheet, runner
 from .base import AnimcoreOperator
 
 
@@ -40,10 +40,12 @@ class ANIMCORE_OT_cancel(AnimcoreOperator):  # noqa: N801 (Blender's own naming)
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
         """Whether something runs."""
-        if not runner.session.jobs.busy:
+        busy = runner.session.jobs.busy or emotion_sheet.under_way() is not None
+        if not busy:
             cls.poll_message_set("Nothing is being made")
-        return runner.session.jobs.busy
+        return busy
 
     def work(self, _context: bpy.types.Context) -> None:
         """Ask the engine to stop; the timer sees to the rest."""
         runner.cancel()
+        emotion_sheet.cancel()

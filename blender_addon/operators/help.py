@@ -43,6 +43,19 @@ class ANIMCORE_OT_open_log(AnimcoreOperator):  # noqa: N801 (Blender's own namin
         self.report({"INFO"}, f"The log is the text {text.name!r} in the Text Editor")
 
 
+class ANIMCORE_OT_clear_cache(AnimcoreOperator):  # noqa: N801 (Blender's own naming)
+    """Remove what the engine keeps of voices that it heard; takes stay."""
+
+    bl_idname = "animcore.clear_cache"
+    bl_label = "Clear Cache"
+    bl_description = "Remove what the engine keeps of voices that it heard; takes stay, the next one listens anew"
+
+    def work(self, _context: bpy.types.Context) -> None:
+        """Remove the files, and nothing else that lies in the folder."""
+        count = preferences.clear()
+        self.report({"INFO"}, f"{count} file{'s' * (count != 1)} removed")
+
+
 class ANIMCORE_OT_dismiss(AnimcoreOperator):  # noqa: N801 (Blender's own naming)
     """Remove this message."""
 

@@ -27,6 +27,8 @@ class ANIMCORE_PT_direction(Sidebar, bpy.types.Panel):  # noqa: N801 (Blender's 
         row = column.row()
         row.prop(settings, "emotion_intensity", text="Felt")
         row.active = settings.emotion != EMOTIONS[0]
+        column.row().prop(settings, "transition", expand=True)
+        column.operator("animcore.emotion_sheet", icon="IMAGE_REFERENCE")
         self.layout.prop(settings, "intensity")
         column = self.layout.column(align=True)
         for region in REGIONS:

@@ -6,7 +6,7 @@ import time
 
 import bpy
 
-from .. import maps, properties, runner
+from .. import emotion_sheet, live, maps, properties, runner
 from ..jobs import Job, State
 from .voice import draw_choice
 from .widgets import Sidebar, characters, duration, running, text
@@ -56,18 +56,31 @@ def _draw_character(column: bpy.types.UILayout, settings: properties.AnimcoreSet
 
 def _draw_generate(layout: bpy.types.UILayout, scene: bpy.types.Scene, width: int) -> None:
     column = layout.column()
-    if (job := running("generate") or running("export") or running("fit")) is not None:
+    if (moved := live.stage()) is not None:
+        _draw_live(column.box().column(), moved)
+    elif (sheet := emotion_sheet.under_way()) is not None and sheet.pictures:
+        column.box().progress(factor=sheet.fraction, text="Rendering the sheet", type="BAR")
+        column.operator("animcore.cancel", icon="X")
+    elif (job := running("generate") or running("dialogue") or running("export") or running("fit")) is not None:
         _draw_progress(column.box().column(), job)
     else:
-        button = column.column()
-        button.scale_y = 1.6
-        button.operator("animcore.generate", icon="PLAY")
+        row = column.row(align=True)
+        row.scale_y = 1.6
+        row.operator("animcore.generate", icon="PLAY")
+        row.operator("animcore.listen", text="", icon="REC")
         reason = runner.disabled_reason(scene)
         # a sentence about the character, and what is under way, stand above already
         if reason and not reason.endswith(".") and not runner.session.jobs.busy:
             text(column, reason + ".", width, "INFO")
     if runner.session.outcome is not None:
         _draw_outcome(column.box().column(), runner.session.outcome, width)
+
+
+def _draw_live(column: bpy.types.UILayout, moved: live.Stage) -> None:
+    column.progress(factor=moved.level, text="Speak: the face follows", type="BAR")
+    row = column.row()
+    row.operator("animcore.stop_listening", icon="KEYTYPE_EXTREME_VEC")
+    row.operator("animcore.cancel", icon="X")
 
 
 def _draw_progress(column: bpy.types.UILayout, job: Job) -> None:

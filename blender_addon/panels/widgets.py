@@ -10,6 +10,7 @@ import bpy
 
 from .. import runner
 from ..jobs import Job
+from ..translations import spoken
 
 _TOKENS = re.compile(r"[\x21-\x7e]+|\s+|.")  # what stays on one line: a word, or a single wide letter
 _NEVER_FIRST = "。，、；：）」！？"  # what no line begins with
@@ -36,7 +37,7 @@ def text(column: bpy.types.UILayout, sentence: str, width: int, icon: str, *, al
     lines = column.column(align=True)
     lines.alert = alert
     lines.scale_y = 0.8
-    for number, line in enumerate(_wrapped(sentence, width)):
+    for number, line in enumerate(_wrapped(spoken(sentence), width)):
         lines.label(text=line, icon="BLANK1" if number else icon, translate=False)
 
 

@@ -15,7 +15,7 @@ from animcore.avatar.head import HybridHead, enlarged, looked_up, mesh_layer, re
 from animcore.bodies.model import load_model
 from animcore.bodies.rotations import to_matrix
 from animcore.errors import InputError
-from animcore.files import hybrid_head
+from animcore.files import hybrid_head, splat_files
 from animcore.motion import Motion
 from animcore.names import ARKIT_INDEX
 
@@ -117,6 +117,18 @@ def test_a_head_comes_back_from_its_folder(head, tmp_path):
     difference = render(worn, posed, CAMERA).colour - render(read, again, CAMERA).colour
     assert np.abs(difference).max() < 2 / 255
     np.testing.assert_array_equal(read.drawn, worn.drawn)
+
+
+def test_the_folder_is_a_cloud_of_the_head_at_rest_too(head, tmp_path):
+    """Readers that know no heads take the Gaussians of both layers, on the mesh of the person with its shape."""
+    points = [head.model.template[head.model.template[:, 1].argmax()]] * 3
+    shape = np.array([0.4, -0.3, 0.2], np.float32)
+    worn = replace(head, shape=shape, hair=dots(points), riding=dots([[0.1, 0, 0]] * 2, binding=np.array([7, 9000])))
+    hybrid_head.save(worn, tmp_path / "head")
+    rest = worn.at(np.zeros(4, np.float32), np.zeros((5, 3), np.float32), np.zeros(3, np.float32))
+    found = splat_files.load(tmp_path / "head").splats
+    order = [2, 3, 4, 0, 1]  # groups by their names: hair, then riding
+    np.testing.assert_allclose(found.means[np.argsort(order)], worn.splats(rest).means, atol=1e-6)
 
 
 def test_the_texture_that_was_painted_over_is_the_one_that_is_shown(head, tmp_path):

@@ -1,4 +1,4 @@
-"""Which triangle a pixel shows: compiled loops against numpy, and both against rays."""
+"""Meshes drawn: the nearest triangle wins, nothing cracks, and gradients point where pictures change."""
 
 from __future__ import annotations
 
@@ -9,65 +9,120 @@ from hypothesis import strategies as st
 
 from animcore.avatar.camera import Camera
 from animcore.avatar.mesh_raster import draw_mesh
-
-CAMERA = Camera(23, 17, (20.0, 22.0), (11.0, 9.0), np.eye(4))
-
-
-def soup(seed, count=12):
-    random = np.random.default_rng(seed)
-    vertices = random.uniform((-1, -1, -0.2), (1, 1, 3), (3 * count, 3))
-    return vertices, np.arange(3 * count).reshape(-1, 3)
+from animcore.errors import InputError
 
 
-def by_rays(vertices, faces, camera):
-    """For each pixel the nearest triangle that its ray goes through, by solving for the place."""
-    depth, name = np.full((camera.height, camera.width), np.inf), np.full((camera.height, camera.width), -1)
-    for y in range(camera.height):
-        for x in range(camera.width):
-            aside, below = (np.array([x, y]) + 0.5 - camera.centre) / camera.focal
-            ray = np.array([aside, below, 1])
-            for number, face in enumerate(faces):
-                corners = vertices[face]
-                if (corners[:, 2] <= 0.01).any():
-                    continue
-                share = np.linalg.solve(corners.T, ray)
-                if (share >= 0).all() and 1 / share.sum() < depth[y, x]:
-                    depth[y, x], name[y, x] = 1 / share.sum(), number
-    return depth, name
+def looking(size: tuple[int, int] = (48, 40), away: float = 3.0, focal: float = 60.0) -> Camera:
+    pose = np.eye(4)
+    pose[2, 3] = away
+    return Camera.from_opengl(pose, size, (focal, focal))
+
+
+def ball(rings: int = 10) -> tuple[np.ndarray, np.ndarray]:
+    """A closed sphere of radius 1."""
+    polar, around = np.meshgrid(np.linspace(0, np.pi, rings + 1), np.arange(2 * rings) * np.pi / rings, indexing="ij")
+    vertices = np.stack((np.sin(polar) * np.cos(around), np.cos(polar), np.sin(polar) * np.sin(around)), -1)
+    index = np.arange(vertices[..., 0].size).reshape(polar.shape)
+    right, below = np.roll(index, -1, 1), np.roll(index, -1, 0)
+    corner = np.roll(right, -1, 0)
+    faces = np.concatenate([np.stack((index, below, corner), -1)[:-1], np.stack((index, corner, right), -1)[:-1]])
+    return vertices.reshape(-1, 3), faces.reshape(-1, 3)
 
 
 @pytest.mark.parametrize("backend", ["numpy", "numba"])
-@settings(max_examples=8, deadline=None)
-@given(st.integers(0, 1000))
-def test_the_nearest_triangle_is_the_one_that_a_ray_meets_first(backend, seed):
-    if backend == "numba":
-        pytest.importorskip("numba")
-    vertices, faces = soup(seed)
-    drawn = draw_mesh(vertices, faces, CAMERA, backend)
-    depth, name = by_rays(vertices, faces, CAMERA)
-    assert (drawn.triangle == name).mean() > 0.99  # a ray along an edge may fall on either side
-    same = drawn.triangle == name
-    np.testing.assert_allclose(drawn.depth[same], depth[same], rtol=1e-5)
-    hit = drawn.triangle >= 0
-    corners = vertices[faces[drawn.triangle[hit]]]
-    places = np.einsum("pc,pcx->px", drawn.barycentric[hit], corners)
-    np.testing.assert_allclose(places[:, 2], drawn.depth[hit], rtol=1e-4)
-    rows, columns = np.nonzero(hit)
-    np.testing.assert_allclose(places[:, 0] / places[:, 2] * 20 + 11, columns + 0.5, atol=2e-3)
-    np.testing.assert_allclose(places[:, 1] / places[:, 2] * 22 + 9, rows + 0.5, atol=2e-3)
+def test_a_ball_is_a_disc_without_cracks_at_the_right_depth(backend):
+    pytest.importorskip(backend)
+    vertices, faces = ball(40)
+    camera = looking((120, 100))
+    found = draw_mesh(vertices, faces, camera, backend=backend)
+    y, x = (np.mgrid[:100, :120] + 0.5 - np.array([50, 60])[:, None, None]) / 60
+    # rays meet the unit sphere three metres away
+    square = 9 - 8 * (1 + x * x + y * y)
+    depth = (3 - np.sqrt(np.maximum(square, 0))) / (1 + x * x + y * y)
+    inside, outside = square > 0.2, square < 0
+    assert (found.triangle[inside] >= 0).all()
+    assert (found.triangle[outside] == -1).all()
+    assert np.isinf(found.depth[outside]).all()
+    np.testing.assert_allclose(found.depth[inside], depth[inside], atol=0.02)
+    np.testing.assert_allclose(found.barycentric.sum(-1), found.triangle >= 0, atol=1e-5)
 
 
-@settings(max_examples=10, deadline=None)
-@given(st.integers(0, 1000))
-def test_both_backends_draw_the_same(seed):
+@given(seed=st.integers(0, 10**6), count=st.integers(1, 40), away=st.sampled_from([0.0, 1.0, 3.0]))
+@settings(max_examples=40, deadline=None)
+def test_compiled_and_plain_draw_the_same(seed, count, away):
+    """Triangles of all sizes, some of them around and behind the camera."""
     pytest.importorskip("numba")
-    first, second = (draw_mesh(*soup(seed, 60), CAMERA, backend) for backend in ("numpy", "numba"))
-    assert (first.triangle != second.triangle).mean() < 0.01
-    np.testing.assert_allclose(first.depth, second.depth, rtol=1e-5)
+    vertices = np.random.default_rng(seed).normal(0, 1, (3 * count, 3))
+    faces = np.arange(3 * count).reshape(-1, 3)
+    one, other = (draw_mesh(vertices, faces, looking(away=away), backend=name) for name in ("numpy", "numba"))
+    assert (one.triangle != other.triangle).mean() < 1e-3
+    same = one.triangle == other.triangle
+    np.testing.assert_allclose(one.barycentric[same], other.barycentric[same], atol=1e-5)
+    # what a pixel sees lies on its ray
+    camera = looking(away=away)
+    row, column = np.nonzero(one.triangle >= 0)
+    points = (vertices[faces[one.triangle[row, column]]] * one.barycentric[row, column][..., None]).sum(1)
+    points = points @ camera.world_to_camera[:3, :3].T + camera.world_to_camera[:3, 3]
+    np.testing.assert_allclose(points[:, 2], one.depth[row, column], rtol=1e-3, atol=1e-3)
+    slopes = (np.stack((column, row), 1) + 0.5 - camera.centre) / camera.focal
+    np.testing.assert_allclose(points[:, :2], slopes * points[:, 2:], atol=1e-3)
 
 
-def test_nothing_before_the_camera_is_an_empty_picture():
-    vertices, faces = soup(0)
-    drawn = draw_mesh(vertices - [0, 0, 10], faces, CAMERA, "numpy")
-    assert (drawn.triangle == -1).all()
-    assert np.isinf(drawn.depth).all()
+def test_what_is_no_mesh_is_told():
+    vertices, faces = ball(4)
+    with pytest.raises(InputError, match="names another"):
+        draw_mesh(vertices, faces + 100, looking())
+    with pytest.raises(InputError, match="no numbers"):
+        draw_mesh(vertices * np.nan, faces, looking())
+    with pytest.raises(InputError, match="no mesh rasterizer"):
+        draw_mesh(vertices, faces, looking(), backend="gpu")
+    with pytest.raises(InputError, match="A mesh is"):
+        draw_mesh(vertices, faces[:, :2], looking())
+    assert (draw_mesh(vertices, faces[:0], looking()).triangle == -1).all()
+
+
+def test_attributes_and_texture_have_gradients():
+    torch = pytest.importorskip("torch")
+    from animcore.avatar import mesh_torch
+
+    vertices, faces = ball(8)
+    camera = looking()
+    found = draw_mesh(vertices, faces, camera)
+    corners = torch.tensor(faces)
+    places = torch.tensor(vertices, requires_grad=True)
+    weights, depths = mesh_torch.barycentrics(places, corners, found, camera)
+    seen = found.triangle >= 0
+    np.testing.assert_allclose(weights.detach().numpy(), found.barycentric[seen], atol=1e-5)
+    np.testing.assert_allclose(depths.detach().numpy(), found.depth[seen], atol=1e-5)
+    # the world's places, interpolated, are where the rays hit; half of them lie left
+    picture = mesh_torch.interpolated(places, corners, found, weights)
+    assert picture.shape == (40, 48, 3)
+    texture = torch.zeros(8, 8, 1, dtype=torch.float64, requires_grad=True)
+    colour = mesh_torch.sampled(texture, picture[..., :2] * 0.4 + 0.5)
+    (colour[..., 0] * torch.tensor(seen)).sum().backward()
+    assert float(texture.grad.sum()) == pytest.approx(seen.sum())
+    upper = torch.arange(8.0)[:, None, None].expand(8, 8, 1)
+    assert float(mesh_torch.sampled(upper, torch.tensor([0.5, 1.0]))) == 0
+
+
+def test_a_silhouette_moves_towards_what_it_should_cover():
+    """The mask of a ball, antialiased, has the gradient that finite differences of its area have."""
+    torch = pytest.importorskip("torch")
+    from animcore.avatar import mesh_torch
+
+    vertices, faces = ball(8)
+    camera = looking((60, 60), focal=50)
+    corners, beyond = torch.tensor(faces), torch.tensor(mesh_torch.neighbours(faces))
+
+    def area(scale: torch.Tensor) -> torch.Tensor:
+        places = torch.tensor(vertices) * scale
+        found = draw_mesh(places.detach().numpy(), faces, camera)
+        mask = torch.tensor(found.triangle >= 0, dtype=torch.float64)[..., None]
+        return mesh_torch.antialiased(mask, places, corners, beyond, found, camera).sum()
+
+    scale = torch.tensor(1.0, dtype=torch.float64, requires_grad=True)
+    slope = torch.autograd.grad(area(scale), scale)[0]
+    truth = (area(torch.tensor(1.1)) - area(torch.tensor(0.9))) / 0.2
+    assert float(slope) == pytest.approx(float(truth), rel=0.15)
+    jagged = [float(area(torch.tensor(value))) for value in np.linspace(1, 1.02, 9)]
+    assert all(np.diff(jagged) > 0)

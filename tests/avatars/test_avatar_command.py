@@ -9,7 +9,7 @@ import pytest
 
 from animcore.avatar.splats import Splats, checked
 from animcore.cli import main
-from animcore.files import avatar_folder, pictures, splat_files
+from animcore.files import avatar_folder, hybrid_head, pictures, splat_files
 from animcore.files.avatar_folder import Avatar
 
 
@@ -163,6 +163,24 @@ def test_hair_goes_from_head_to_head(work):
     assert np.allclose(hair.means, wanted, atol=1e-4)
     assert np.allclose(hair.harmonics, hers.splats("hair").harmonics, atol=1e-4)
     assert np.array_equal(after.splats("riding").means, mine.splats("riding").means)
+
+
+def test_hair_does_not_go_to_a_head_of_another_model(work, capsys):
+    head(work / "hers")
+    mine = head(work / "mine")
+    avatar_folder.save(replace(mine, facts={"basis": "flame2023"}), work / "other")
+    assert run("edit", "swap-hair", "other", "hers", "new") == 1
+    assert "hair goes between heads of one model" in capsys.readouterr().err
+
+
+def test_an_avatar_of_gaussian_avatars_becomes_a_head(work, capsys):
+    splats = cloud(40, means=np.zeros((40, 3)), binding=np.arange(40) * 100)
+    splat_files.save(splats, work / "point_cloud.ply")
+    assert run("convert", "point_cloud.ply", "theirs", "--model", "open-head") == 0
+    assert "a head of 40 Gaussians on open-head" in capsys.readouterr().out
+    found = hybrid_head.load(work / "theirs")
+    assert np.array_equal(found.riding.binding, splats.binding)
+    assert found.hair is None
 
 
 def test_a_texture_that_was_painted_by_hand_is_taken(work, capsys):

@@ -12,6 +12,7 @@ import os
 import sys
 import threading
 import time
+import wave
 from pathlib import Path
 
 import numpy as np
@@ -94,16 +95,51 @@ def generate(request: dict, cancelled: threading.Event) -> None:
     say(id=number, event="done", motion=request["out"], frames=frames, duration=seconds, warnings=warnings)
 
 
+def dialogue(request: dict) -> None:
+    """Perform everybody at once; a voice of the name ``full`` fails as on a full disk."""
+    heard = [one["audio"] for part in request["cast"] for one in part["parts"]]
+    if any("full" in Path(path).stem for path in heard):
+        say(id=request["id"], event="error", message="The disk is full: free some space and generate again.", report="")
+        return
+    seconds = float(os.environ["FAKE_ENGINE_SECONDS"])
+    cast = [{"motion": part["out"], "frames": write_take(part, seconds), "warnings": []} for part in request["cast"]]
+    say(id=request["id"], event="done", cast=cast)
+
+
+def listen(request: dict, cancelled: threading.Event, stopped: threading.Event) -> None:
+    """Show jawOpen ever wider until told to stop, and write what was heard: a second of silence."""
+    number, frame = request["id"], [0.0] * 52
+    while not (cancelled.is_set() or stopped.is_set()):
+        frame = [min(1.0, value + 0.05) for value in frame]
+        say(id=number, event="news", arkit=frame, tongue=[0.0] * 16, jaw_pose=[0.1, 0.0, 0.0], level=0.5)
+        time.sleep(0.02)
+    if cancelled.is_set():
+        say(id=number, event="cancelled")
+        return
+    with wave.open(request["out"], "wb") as file:
+        file.setparams((1, 2, 16000, 0, "NONE", ""))
+        file.writeframes(bytes(32000))
+    say(id=number, event="done", audio=request["out"], seconds=1.0)
+
+
 def main() -> None:
     """Serve until standard input ends."""
     if "--refuse" in sys.argv:
         sys.exit("no such library")
     say(event="ready", protocol=1, version="0.1.0-fake")
-    cancelled = threading.Event()
+    cancelled, stopped = threading.Event(), threading.Event()
     for line in sys.stdin:
         request = json.loads(line)
         if request["do"] == "cancel":
             cancelled.set()
+        elif request["do"] == "dialogue":
+            dialogue(request)
+        elif request["do"] == "stop":
+            stopped.set()
+        elif request["do"] == "listen":
+            cancelled.clear()
+            stopped.clear()
+            threading.Thread(target=listen, args=(request, cancelled, stopped), daemon=True).start()
         elif request["do"] == "about":
             say(id=request["id"], event="done", python="3.11.7", torch=None, gpu=None, models=["articulation"])
         elif request["do"] == "inspect":
@@ -111,6 +147,8 @@ def main() -> None:
             facts |= json.loads(os.environ.get("FAKE_ENGINE_FACTS", "{}"))
             np.savez(request["envelope"], peaks=np.linspace(0, 1, 200, dtype=np.float32), rate=100)
             say(id=request["id"], event="done", facts=facts, warnings=["The voice is quiet."])
+        elif request["do"] != "generate":
+            say(id=request["id"], event="error", message="The engine of the tests cannot do that.", report="")
         else:
             cancelled.clear()
             threading.Thread(target=generate, args=(request, cancelled), daemon=True).start()

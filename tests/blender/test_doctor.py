@@ -220,6 +220,8 @@ def test_a_muted_strip_and_playback_without_sync(hero, voice):
         ({"loudness": None, "silences": []}, "silent_voice", "stay still"),
         ({"loudness": -20.0, "silences": [[0.0, 7.25]]}, "late_voice", "7.2 seconds"),
         ({"film_rate": [25, 1]}, "film_rate", "25 frames a second"),
+        ({"music": [[1.0, 4.5], [6.0, 8.0]]}, "music", "5.5 s of it, from 1.0 s"),
+        ({"speakers": [[0.0, 2.0, 1], [2.5, 4.0, 2]]}, "two_speakers", "2 turns"),
     ],
 )
 def test_what_the_engine_heard_is_said(hero, voice, monkeypatch, facts, name, words):
@@ -229,6 +231,22 @@ def test_what_the_engine_heard_is_said(hero, voice, monkeypatch, facts, name, wo
     said = {one.name: one.sentence for one in runner.session.findings}
     assert words in said[name]
     assert not ({"clipped_voice", "low_rate"} - {name}) & said.keys()
+
+
+def test_music_and_speakers_are_marked_where_they_are_heard(hero, voice, monkeypatch):
+    facts = {"music": [[1.0, 1.5]], "speakers": [[0.0, 0.8, 1], [1.0, 2.0, 2]]}
+    monkeypatch.setenv("FAKE_ENGINE_FACTS", json.dumps(facts))
+    settings().audio, settings().start_frame = str(voice()), 11
+    bpy.ops.animcore.examine()
+    mend("music")
+    mend("two_speakers")
+    marked = sorted((marker.frame, marker.name) for marker in bpy.context.scene.timeline_markers)
+    assert marked == [(11, "voice 1"), (35, "music"), (35, "voice 2"), (47, "no music")]
+    assert not {"music", "two_speakers"} & found().keys()
+    bpy.ops.animcore.generate()  # which says nothing of either
+    bpy.context.scene.timeline_markers.clear()
+    bpy.ops.animcore.examine()
+    assert {"music", "two_speakers"} <= {one.name for one in runner.session.findings}
 
 
 def test_the_rate_of_the_film_is_taken(hero, voice, monkeypatch):

@@ -152,6 +152,18 @@ def test_the_check_of_the_engine(voice):
     assert "Engine 0.1.0-fake" in bpy.data.texts["Animcore Log"].as_string()
 
 
+def test_the_cache_has_a_place_a_size_and_a_button(monkeypatch, tmp_path):
+    monkeypatch.undo()  # the real way to start the engine; nothing is started
+    monkeypatch.setenv("ANIMCORE_CACHE", str(tmp_path))
+    assert preferences.launch().environment["ANIMCORE_CACHE"] == str(tmp_path)
+    (tmp_path / "one.heard.npz").write_bytes(bytes(2**20))
+    (tmp_path / "mine.txt").write_text("not the engine's")
+    assert preferences._size() == "1.0 MB"
+    bpy.ops.animcore.clear_cache()
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+    assert preferences._size() == "0.0 MB"
+
+
 def test_looking_at_a_voice(voice):
     settings().audio = str(voice())
     bpy.ops.animcore.inspect()

@@ -1,23 +1,81 @@
-"""The interface in Chinese and Japanese: every button, label and finding has its words, with the same places."""
+"""The interface in Chinese and Japanese: everything that it shows has its words, with the same places for values."""
 
 from __future__ import annotations
 
+import ast
 import string
+from collections.abc import Iterator
+from pathlib import Path
 
 import bpy
 import pytest
+from conftest import ROOT
 
-from blender_addon import doctor, operators, panels, translations
+from animcore.files import FORMATS
+from blender_addon import doctor, registration, translations
 from blender_addon.panels import widgets
+from blender_addon.visemes import ITEMS as VISEMES
 
 ENGLISH = {row[0] for row in translations.TABLE}
-# whose labels are translated so far; a new panel adds its file here with its rows in the table
-OPERATORS = {"character", "deliver", "doctor", "generate", "help", "mapping", "match", "voice"}
-PANELS = {"character", "deliver", "direction", "doctor", "main", "voice"}
+ADDON = sorted((ROOT / "blender_addon").rglob("*.py"))
+# what is called the same in every language: names of formats, visemes and programs, and signs
+NAMES = {form.title for form in FORMATS.values()} | {item[1] for item in VISEMES} | {"A/B", "Animcore", "?", ""}
+_DRAWN = {"label", "operator", "prop", "text", "progress", "menu", "prop_search"}  # calls whose text is shown
 
 
 def places(text: str) -> set[str]:
     return {name for _, name, _, _ in string.Formatter().parse(text) if name}
+
+
+def properties_of(cls: type) -> Iterator[bpy.types.Property]:
+    """The properties that a class itself has."""
+    own = {name for base in cls.__mro__ for name in vars(base).get("__annotations__", {})}
+    rna = cls.bl_rna
+    if issubclass(cls, bpy.types.Operator):
+        rna = getattr(bpy.ops.animcore, cls.bl_idname.partition(".")[2]).get_rna_type()
+    return (one for one in rna.properties if one.identifier in own and not one.is_hidden)
+
+
+def labels() -> set[str]:
+    """Labels of all classes, of their properties and of the choices of these."""
+    found = set()
+    for cls in registration.CLASSES:
+        found.add(getattr(cls, "bl_label", ""))
+        for one in properties_of(cls):
+            if one.name != one.identifier:  # such as filter_glob: Blender's own, never shown
+                found.add(one.name)
+            if one.type == "ENUM":
+                found |= {item.name for item in one.enum_items}
+    return found
+
+
+def literals(path: Path) -> Iterator[str]:
+    """Texts that panels and preferences show, and reasons for which a button is grey."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.Call):
+            continue
+        name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+        if name == "poll_message_set" or (name == "text" and len(node.args) > 1):
+            yield from texts_in(node.args[-1] if name == "poll_message_set" else node.args[1])
+        if name in _DRAWN and not any(word.arg == "translate" for word in node.keywords):
+            yield from (text for word in node.keywords if word.arg == "text" for text in texts_in(word.value))
+
+
+def texts_in(node: ast.AST) -> Iterator[str]:
+    """The texts that an expression may be: it itself, or one of two."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield node.value
+    elif isinstance(node, ast.IfExp):
+        yield from texts_in(node.body)
+        yield from texts_in(node.orelse)
+
+
+def reasons(path: Path) -> Iterator[str]:
+    """What functions called `disabled_reason` return."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef) and node.name == "disabled_reason":
+            returned = (one.value for one in ast.walk(node) if isinstance(one, ast.Return) and one.value)
+            yield from (text for one in returned for text in texts_in(one))
 
 
 def test_every_finding_and_its_button_has_its_words():
@@ -26,10 +84,19 @@ def test_every_finding_and_its_button_has_its_words():
     assert {check.label for check in rows if check.label} <= ENGLISH
 
 
-def test_every_button_and_panel_has_its_words():
-    classes = [one for one in operators.CLASSES if one.__module__.rpartition(".")[2] in OPERATORS]
-    classes += [one for one in panels.CLASSES if one.__module__.rpartition(".")[2] in PANELS]
-    assert {one.bl_label for one in classes if hasattr(one, "bl_label")} <= ENGLISH
+def test_every_label_of_the_extension_has_its_words_or_is_a_name():
+    assert sorted(labels() - ENGLISH - NAMES) == []
+
+
+@pytest.mark.parametrize("path", ADDON, ids=lambda path: path.stem)
+def test_every_text_that_is_drawn_has_its_words(path):
+    assert sorted({*literals(path), *reasons(path)} - ENGLISH - NAMES) == []
+
+
+def test_the_search_for_texts_finds_them():
+    found = {text for path in ADDON for text in (*literals(path), *reasons(path))}
+    assert {"or File", "No takes yet: press Generate.", "Choose a character first", "End Preview"} <= found
+    assert {"Keys per Second", "Another Take", "Hold", "Generate Dialogue"} <= labels()
 
 
 @pytest.mark.parametrize("row", translations.TABLE, ids=lambda row: row[0][:40])
@@ -63,6 +130,9 @@ def test_blender_shows_them(language, expected):
     view.use_translate_interface = True
     try:
         assert bpy.app.translations.pgettext_iface("Mend All", "Operator") == expected
+        assert translations.spoken("The engine is at work.") == translations.spoken("The engine is at work") + "。"
+        assert translations.spoken("No takes yet: press Generate.") != "No takes yet: press Generate."
+        assert translations.spoken("Nobody wrote this.") == "Nobody wrote this."
         assert "12" in translations.told("The voice begins only after {seconds} seconds of silence.", {"seconds": 12})
     finally:
         view.language = before

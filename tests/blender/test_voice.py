@@ -12,7 +12,7 @@ from conftest import ROOT, generate, head, set_rate, settings
 from test_generate import points
 from test_sound import with_sound
 
-from blender_addon import engine, hearing, keys, preferences, runner, sound
+from blender_addon import engine, hearing, keys, preferences, properties, runner, sound
 from blender_addon import voice as voices
 
 LINE = ROOT / "assets" / "voices" / "line.flac"
@@ -162,14 +162,13 @@ def test_only_the_marked_range_is_performed(real_engine):
 def test_a_range_between_markers_and_none_at_all():
     settings().scope = "RANGE"
     with pytest.raises(voices.AddonError, match="No range is marked"):
-        voices.span(bpy.context.scene)
+        voices.span(bpy.context.scene, 1)
     markers = bpy.context.scene.timeline_markers
     for frame in (25, 49):
         markers.new("here", frame=frame).select = True
-    assert voices.span(bpy.context.scene) == (1.0, 2.0)
-    settings().start_frame = 60
+    assert voices.span(bpy.context.scene, 1) == (1.0, 2.0)
     with pytest.raises(voices.AddonError, match="before the voice begins"):
-        voices.span(bpy.context.scene)
+        voices.span(bpy.context.scene, 60)
 
 
 def test_a_new_range_leaves_the_rest_of_the_take_as_it_was(voice):
@@ -189,14 +188,55 @@ def test_a_new_range_leaves_the_rest_of_the_take_as_it_was(voice):
     np.testing.assert_allclose(after[outside], before[outside], atol=1e-5)
 
 
-def test_markers_key_emotions():
-    markers = bpy.context.scene.timeline_markers
-    for frame, name in ((1, "joy 0.7"), (25, "Surprise"), (49, "joy 0"), (9, "F_09"), (12, "joyful"), (13, "anger=1")):
-        markers.new(name, frame=frame)
-    found = voices.marked_emotions(bpy.context.scene)
-    assert [(one["emotion"], one["intensity"], one["time"]) for one in found] == [
-        ("joy", 0.7, 0.0), ("anger", 1.0, 0.5), ("surprise", 0.6, 1.0), ("joy", 0.0, 2.0),
+def mark(*markers):
+    for frame, name in markers:
+        bpy.context.scene.timeline_markers.new(name, frame=frame)
+
+
+def felt(name="", first=1):
+    base = properties.direction(settings())["emotions"]
+    return [{key: value for key, value in one.items() if value is not None}
+            for one in voices.felt(bpy.context.scene, base, first, name)]  # fmt: skip
+
+
+def test_the_emotion_of_a_marker_holds_until_the_next_one():
+    mark((1, "joy 0.7"), (25, "Surprise"), (49, "joy 0"), (9, "F_09"), (12, "joyful"), (13, "anger=1"))
+    assert felt() == [
+        {"emotion": "joy", "intensity": 0.7, "start": 0.0, "end": 0.5},
+        {"emotion": "anger", "intensity": 1.0, "start": 0.5, "end": 1.0},
+        {"emotion": "surprise", "intensity": 0.6, "start": 1.0, "end": 2.0},
+        {"emotion": "joy", "intensity": 0.0, "start": 2.0},
+    ]
+
+
+def test_or_it_blends_into_the_next_one():
+    settings().transition = "blend"
+    mark((1, "joy 0.7"), (25, "anger 0.5"), (25, "fear 0.3"))
+    assert felt() == [
+        {"emotion": "joy", "intensity": 0.7, "time": 0.0}, {"emotion": "joy", "intensity": 0.0, "time": 1.0},
+        {"emotion": "anger", "intensity": 0.0, "time": 0.0}, {"emotion": "anger", "intensity": 0.5, "time": 1.0},
+        {"emotion": "fear", "intensity": 0.0, "time": 0.0}, {"emotion": "fear", "intensity": 0.3, "time": 1.0},
     ]  # fmt: skip
+
+
+def test_the_emotion_of_the_line_gives_way_to_the_first_marker():
+    settings().emotion, settings().emotion_intensity = "sadness", 0.5
+    mark((25, "joy 0.7"))
+    assert [(one["emotion"], one["start"], one.get("end")) for one in felt()] == [
+        ("sadness", 0.0, 1.0), ("joy", 1.0, None),
+    ]  # fmt: skip
+
+
+def test_a_marker_with_a_name_is_for_that_character_alone():
+    mark((1, "Anna: joy 0.7"), (13, "Ben: fear"), (25, "anger"))
+    assert [one["emotion"] for one in felt("Anna")] == ["joy", "anger"]
+    assert [one["emotion"] for one in felt("Ben")] == ["fear", "anger"]
+    assert [one["emotion"] for one in felt()] == ["anger"]
+
+
+def test_of_markers_before_the_voice_the_last_one_counts():
+    mark((1, "joy"), (5, "fear"))
+    assert felt(first=10) == [{"emotion": "fear", "intensity": 0.6, "start": 0.0}]
 
 
 def test_markers_and_transcript_are_sent_and_kept_with_the_take(voice, tmp_path):
@@ -208,7 +248,7 @@ def test_markers_and_transcript_are_sent_and_kept_with_the_take(voice, tmp_path)
     generate(face, voice())
     kept = json.loads(face.data.shape_keys.animation_data.action["animcore_settings"])
     assert kept["transcript"] == "Hello there.\n[joy 0.7] Well!"
-    assert kept["direction"]["emotions"] == [{"emotion": "fear", "intensity": 0.4, "time": 0.5}]
+    assert kept["direction"]["emotions"] == [{"emotion": "fear", "intensity": 0.4, "start": 0.5, "end": None}]
     settings().transcript_text, settings().use_markers = None, False
     path = tmp_path / "line.srt"
     path.write_text("1\n00:00:00,000 --> 00:00:01,000\nHello.\n", encoding="utf-8")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 import pytest
 from splat_clouds import cloud, far
 
+from animcore.avatar import binding
+from animcore.bodies.model import load_model
 from animcore.errors import InputError
 from animcore.files import gaussian_avatars, ply
 from animcore.motion import Motion
@@ -62,6 +65,38 @@ def test_another_flame_is_told(tmp_path):
         found.check("flame2023", 5023, 9976)
     with pytest.raises(InputError, match=r"on triangle \d+, and open-head has 100 triangles"):
         found.check("open-head", 5143, 100)
+
+
+def test_an_avatar_is_driven_as_a_head(tmp_path):
+    model = load_model("open-head")
+    theirs(tmp_path / "a", len(model.template))
+    found = gaussian_avatars.load(tmp_path / "a")
+    head, _ = found.head(model)
+    joints = np.zeros((5, 3), np.float32)
+    joints[2, 0] = 0.3
+    posed = head.at(np.ones(5, np.float32), joints, np.zeros(3, np.float32))
+    drawn = head.splats(posed)
+    wanted = binding.placed(found.splats, binding.frames(posed.vertices, model.faces))
+    assert far(drawn, wanted)["means"] == 0
+    rest = head.at(np.zeros(5, np.float32), np.zeros((5, 3), np.float32), np.zeros(3, np.float32))
+    person = replace(model, template=model.template + found.offset).posed(shape=found.shape[: model.shape_count])[0][0]
+    assert np.allclose(rest.vertices, person, atol=1e-5)
+
+
+def test_on_a_flame_without_teeth_it_goes_without_them(tmp_path, monkeypatch):
+    model = load_model("open-head")
+    monkeypatch.setattr(gaussian_avatars, "_PLAIN", len(model.template))
+    monkeypatch.setattr(gaussian_avatars, "_WITH_TEETH", len(model.template) + 120)
+    theirs(tmp_path / "a", len(model.template) + 120)
+    found = gaussian_avatars.load(tmp_path / "a")
+    binding_of_teeth = found.splats.binding.copy()
+    binding_of_teeth[:4] = len(model.faces) + 3
+    found = replace(found, splats=replace(found.splats, binding=binding_of_teeth))
+    head, notes = found.head(model)
+    assert head.count == 26
+    assert "4 Gaussians that VHAP put on teeth" in notes[-1]
+    with pytest.raises(InputError, match="made with another FLAME"):
+        replace(found, offset=found.offset[:-1]).head(model)
 
 
 def test_what_is_no_avatar_is_refused(tmp_path):

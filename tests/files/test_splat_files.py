@@ -26,7 +26,7 @@ COSTS = {  # the most that a format may change
     "a.usda": EXACT,
     "a": EXACT,
     "a.splat": {"means": 0.0, "shapes": 0.05, "opacities": 0.5 / 254, "colours": 0.5 / 254 / 0.282, "harmonics": 0.0},
-    "a.spz": {"means": 1e-6, "shapes": 0.07, "opacities": 0.5 / 254, "colours": 0.5 / 254 / 0.15, "harmonics": 0.067},
+    "a.spz": {"means": 8e-6, "shapes": 0.07, "opacities": 0.5 / 254, "colours": 0.5 / 254 / 0.15, "harmonics": 0.067},
     "a.sog": {"means": 2e-5, "shapes": 0.05, "opacities": 0.5 / 254, "colours": 0.02, "harmonics": 0.02},
 }
 
@@ -95,7 +95,7 @@ def test_y_down_is_half_a_turn_in_the_file_and_none_after_reading(tmp_path, name
 @pytest.mark.parametrize("name", ["a.spz", "a.glb"])
 def test_formats_that_say_their_axes_ignore_what_is_said_of_them(tmp_path, name):
     splats = cloud()
-    assert far(through(splats, tmp_path / name, y_down=True), splats)["means"] < 1e-5
+    assert far(through(splats, tmp_path / name, y_down=True), splats)["means"] < 2e-5
 
 
 # ------------------------------------------------------------------------------------------ the layout of each file
@@ -160,7 +160,7 @@ def test_an_spz_keeps_a_far_scene_and_a_near_head_each_as_well_as_24_bits_can(tm
         splats = replace(cloud(), means=cloud().means * np.float32(size))
         back = through(splats, tmp_path / "a.spz")
         reach = np.abs(splats.means).max()
-        assert np.abs(back.means - splats.means).max() <= max(reach * 2**-22, 2**-20), size
+        assert np.abs(back.means - splats.means).max() <= max(reach * 2**-22, 2**-16), size
 
 
 def test_an_spz_that_says_its_axes_is_turned(tmp_path):
@@ -174,7 +174,7 @@ def test_an_spz_that_says_its_axes_is_turned(tmp_path):
     body += struct.pack("<II4s", 0xADBE0002, 4, b"abcd") + struct.pack("<III", 0xADBE0003, 4, 6)
     (tmp_path / "b.spz").write_bytes(gzip.compress(bytes(body)))
     back = splat_files.load(tmp_path / "b.spz").splats
-    assert np.abs(back.means - splats.means * (1, -1, -1)).max() < 1e-5
+    assert np.abs(back.means - splats.means * (1, -1, -1)).max() < 2e-5
 
 
 def test_a_glb_says_what_the_extension_asks_for(tmp_path):

@@ -8,9 +8,10 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from splat_clouds import cloud
 
 from animcore.errors import InputError
-from animcore.files import FORMATS, blender, gltf
+from animcore.files import FORMATS, blender, gltf, splat_files
 from animcore.files.delivery import deliver
 from animcore.files.sheet import Setup
 
@@ -36,6 +37,14 @@ def test_khronos_finds_no_fault(tmp_path, tool, name, profile):
     path = tmp_path / ("a" + FORMATS[name].suffix)
     deliver(tool.performance(), path, FORMATS[name], Setup(profile=profile))
     assert faults(tool, "glTF", path) == []
+
+
+def test_khronos_finds_no_fault_with_gaussians_but_names_that_it_does_not_know(tmp_path, tool):
+    """The validator knows no KHR_gaussian_splatting yet, so it takes the extension's attributes for misspelt ones."""
+    splat_files.save(cloud(50, degree=1), tmp_path / "a.glb")
+    found = faults(tool, "glTF", tmp_path / "a.glb")
+    assert {code for _, code, _ in found} == {"MESH_PRIMITIVE_INVALID_ATTRIBUTE"}
+    assert all("KHR_gaussian_splatting:" in text for *_, text in found)
 
 
 def test_khronos_finds_faults_that_are_there(tmp_path, tool):

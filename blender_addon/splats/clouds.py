@@ -1,0 +1,128 @@
+"""The files of Gaussians, read once and again where they have changed on disk."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from animcore.avatar.head import SLACK
+from animcore.avatar.splats import Splats
+from animcore.errors import AnimcoreError
+from animcore.files import hybrid_head, splat_files
+
+from ..errors import AddonError
+from . import heads
+
+MOST = 1_000_000  # Gaussians of one file that are drawn
+_LOOK_AGAIN = 1.0  # seconds after which a file is looked at again
+
+
+@dataclass(frozen=True, eq=False)
+class Cloud:
+    """The Gaussians of a file, as they are drawn.
+
+    Attributes:
+        splats: at most `MOST`.
+        held: how many the file holds.
+        faces: (F, 3) vertices of the triangles that carry them, where the file says so.
+        notes: a sentence for each thing that was noticed in the file.
+        slack: metres that they may lie behind a mesh and still be seen; lashes of a hybrid head lie on its skin.
+    """
+
+    splats: Splats
+    held: int
+    faces: NDArray[np.int64] | None = None
+    notes: tuple[str, ...] = ()
+    slack: float = 0.0
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether triangles carry them."""
+        return self.splats.binding is not None
+
+    @functools.cached_property
+    def _frames(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        if self.splats.binding is None:
+            return np.zeros(1, np.int64), np.zeros(self.splats.count, np.int64)
+        return np.unique(self.splats.binding, return_inverse=True)
+
+    @property
+    def frames_used(self) -> NDArray[np.int64]:
+        """(F,) the triangles that carry Gaussians, rising; a single 0 where they stand in the world."""
+        return self._frames[0]
+
+    @property
+    def frame_of(self) -> NDArray[np.int64]:
+        """(N,) which of these each Gaussian belongs to."""
+        return self._frames[1]
+
+
+@dataclass
+class _Kept:
+    stamp: tuple[tuple[str, int, int], ...]
+    looked: float
+    cloud: Cloud | None
+    problem: str
+
+
+_kept: dict[str, _Kept] = {}
+
+
+def of_file(path: Path, clock: Callable[[], float] = time.monotonic) -> Cloud:
+    """Return the Gaussians of a file or of an avatar's folder.
+
+    Raises:
+        AddonError: where it cannot be drawn; one sentence says why.
+    """
+    kept, now = _kept.get(str(path)), clock()
+    if kept is None or now - kept.looked > _LOOK_AGAIN:
+        stamp = _stamp(path)
+        if kept is None or kept.stamp != stamp:
+            kept = _kept[str(path)] = _Kept(stamp, now, *_read(path))
+        kept.looked = now
+    if kept.cloud is None:
+        raise AddonError(kept.problem)
+    return kept.cloud
+
+
+def thinned(splats: Splats, most: int) -> Splats:
+    """Return the Gaussians that show most, by how opaque and how large they are; in the order they had."""
+    if splats.count <= most:
+        return splats
+    largest_two = np.sort(splats.scales, axis=1)[:, 1:]
+    shows = splats.opacities * largest_two.prod(1)
+    return splats.part(np.sort(np.argpartition(shows, -most)[-most:]))
+
+
+def forget() -> None:
+    """Let all files go."""
+    _kept.clear()
+
+
+def _stamp(path: Path) -> tuple[tuple[str, int, int], ...]:
+    """When the files were written and how long they are."""
+    try:
+        files = sorted(path.iterdir()) if path.is_dir() else [path]
+        stats = [(file.name, file.stat()) for file in files]
+    except OSError:
+        return ()
+    return tuple((name, one.st_mtime_ns, one.st_size) for name, one in stats)
+
+
+def _read(path: Path) -> tuple[Cloud | None, str]:
+    if not path.exists():
+        return None, f"There is no file {path}; open it again, or delete the splats."
+    try:
+        if heads.is_head(path):
+            splats, faces = heads.gaussians(hybrid_head.load(path))
+            return Cloud(thinned(splats, MOST), splats.count, faces, slack=SLACK), ""
+        found = splat_files.load(path)
+    except AnimcoreError as error:
+        return None, str(error)
+    return Cloud(thinned(found.splats, MOST), found.splats.count, notes=found.notes), ""
