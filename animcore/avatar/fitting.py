@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from animcore import pictures
 from animcore.atomic import whole_file
 from animcore.avatar import binding, losses
 from animcore.avatar.camera import Camera
@@ -390,8 +391,6 @@ class Fit:
 
     def _show(self) -> None:
         """Write a photograph and the head beside it."""
-        from animcore.files import pictures
-
         picture = self.pictures[0]
         with torch.no_grad():
             colour, alpha, _ = self.drawn(picture)
