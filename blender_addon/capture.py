@@ -72,7 +72,8 @@ def shots(
     Args:
         cameras: degrees around the head and up.
         faces: one a moment.
-        first_camera, first_moment: their numbers.
+        first_camera: the number of the first camera.
+        first_moment: that of the first face.
         thirds: how many of three cameras see a face; which ones changes with the moment.
     """
     every = [(number, moment) for moment in range(len(faces)) for number in range(len(cameras))]

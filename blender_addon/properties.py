@@ -203,6 +203,7 @@ class AnimcorePolish(bpy.types.PropertyGroup):
         ),
         "key_kind": bpy.props.EnumProperty(
             name="Keys",
+            description="What lies between two keys of a curve that is thinned out",
             items=(("BEZIER", "Bezier", "Smooth keys with handles"), ("LINEAR", "Linear", "Straight lines")),
             options=set(), **_LIVE,
         ),
@@ -213,6 +214,7 @@ class AnimcorePolish(bpy.types.PropertyGroup):
         ),
         "edits_mode": bpy.props.EnumProperty(
             name="On a New Take",
+            description="What becomes of what was changed by hand when a new take is made",
             items=(
                 ("ADD", "Add", "My edits are as far from the new take as they were from this one"),
                 ("REPLACE", "Replace", "The new take goes where I put the curves, with soft ends"),

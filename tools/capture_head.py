@@ -23,10 +23,10 @@ sys.path[:0] = [str(ROOT), str(ROOT / "assets" / "avatar" / "recipe")]
 import curls  # noqa: E402
 
 from animcore.avatar import capture, sitting  # noqa: E402
-from animcore.files import capture_pictures  # noqa: E402
 from animcore.bodies import expression  # noqa: E402
 from animcore.bodies.model import ParametricModel, load_model  # noqa: E402
 from animcore.bodies.poses import flame_pose  # noqa: E402
+from animcore.files import capture_pictures  # noqa: E402
 from animcore.motion import Motion  # noqa: E402
 from animcore.names import ARKIT  # noqa: E402
 from blender_addon import capture as rig_capture  # noqa: E402

@@ -21,7 +21,7 @@ _LEAST = 1e-9  # metres: a triangle without area gets a frame all the same
 
 
 class Frames(NamedTuple):
-    """Of F triangles: `origins` (F, 3), `rotations` (F, 3, 3) from the local frame to the world, `sizes` (F,) metres."""
+    """Of F triangles: `origins` (F, 3), `rotations` (F, 3, 3) from local to the world, `sizes` (F,) in metres."""
 
     origins: Array
     rotations: Array

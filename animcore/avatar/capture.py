@@ -113,7 +113,7 @@ def read_views(folder: Path, split: str) -> list[View]:
     missing += [view.pose for view in views if not view.pose.is_file()]
     if missing:
         raise InputError(
-            f"{len(missing)} files that {path.name} names are missing, the first is {missing[0]}; copy the whole capture."
+            f"{len(missing)} files that {path.name} names are missing, first {missing[0]}; copy the whole folder."
         )
     return views
 

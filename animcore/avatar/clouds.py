@@ -44,7 +44,12 @@ class Cloud:
 
     @classmethod
     def started(
-        cls, means: NDArray[Any], size: float, colours: NDArray[Any], binding: NDArray[Any] | None, rate: float,
+        cls,
+        means: NDArray[Any],
+        size: float,
+        colours: NDArray[Any],
+        binding: NDArray[Any] | None,
+        rate: float,
         opacity: float = 0.5,
     ) -> Cloud:
         """Round Gaussians of one size at means (N, 3) with colours (N, 3) 0..1."""

@@ -1,4 +1,4 @@
-"""Fit a hybrid head to a capture: texture and its changes, Gaussians that ride on triangles, hair that goes with the skull.
+"""Fit a hybrid head to a capture: texture and its changes, Gaussians that ride on triangles, hair on the skull.
 
 One picture a step: the mesh layer and the Gaussians over it, as `avatar.head.render` draws them, against the photograph
 over a grey that changes; L1 and D-SSIM as 3DGS, and the masks. What a mesh shows where is found once, before the first
@@ -119,7 +119,11 @@ class Fit:
         self._layers: dict[int, tuple[Tensor, Tensor, Tensor]] = {}
         self._start()
         self._resume()
-        paint = torch.optim.Adam([{"params": [value], "name": name} for name, value in self.paint.items()]) if self.paint else None
+        paint = (
+            torch.optim.Adam([{"params": [value], "name": name} for name, value in self.paint.items()])
+            if self.paint
+            else None
+        )
         if paint is not None and self._paint_state is not None:
             paint.load_state_dict(self._paint_state)
         while self.step < self.settings.steps:
@@ -136,6 +140,15 @@ class Fit:
                 self.history.append((self.step, loss))
                 self.progress(self.step / self.settings.steps, f"Fitting: {self.count} Gaussians, loss {loss:.4f}")
         return self.result()
+
+    def _painter(self) -> torch.optim.Optimizer | None:
+        """The optimizer of texture and changes, as the checkpoint left it; None where there are none."""
+        if not self.paint:
+            return None
+        painter = torch.optim.Adam([{"params": [value], "name": name} for name, value in self.paint.items()])
+        if self._paint_state is not None:
+            painter.load_state_dict(self._paint_state)
+        return painter
 
     @property
     def count(self) -> int:
@@ -185,9 +198,9 @@ class Fit:
         key = id(picture)
         seat, camera = self._seats[picture.moment], picture.camera
         if key not in self._layers:
-            covered, places, depth = mesh_samples(self.head, seat.posed, camera, 1)
+            covered, places, far = mesh_samples(self.head, seat.posed, camera, 1)
             grid = torch.as_tensor(places) * torch.tensor([2.0, -2.0]) + torch.tensor([-1.0, 1.0])
-            self._layers[key] = torch.as_tensor(covered), grid[None, None], torch.as_tensor(depth)
+            self._layers[key] = torch.as_tensor(covered), grid[None, None], torch.as_tensor(far)
         pixel, grid, depth = self._layers[key]
         colour = functional.grid_sample(self.paint["texture"], grid, align_corners=False, padding_mode="border")
         if "changes" in self.paint:
@@ -221,7 +234,7 @@ class Fit:
         return float(loss.detach())
 
     def _likeness(self, shown: Tensor, wanted: Tensor) -> Tensor:
-        """The structural similarity of a window that lies elsewhere each time: of all, it would take half of the time."""
+        """The structural similarity of a window, elsewhere each time: of all it would take half of the time."""
         height, width = (max(side - _WINDOW, 0) for side in shown.shape[:2])
         top, left = int(torch.randint(height + 1, ())), int(torch.randint(width + 1, ()))
         part = slice(top, top + _WINDOW), slice(left, left + _WINDOW)
@@ -405,8 +418,9 @@ def _plain(cloud: Cloud | None) -> Splats | None:
         return None
     with torch.no_grad():
         splats = cloud.splats()
-    arrays = [_array(getattr(splats, name)) for name in ("means", "rotations", "scales", "opacities", "harmonics")]
-    return Splats(*arrays, binding=splats.binding)
+    names = ("means", "rotations", "scales", "opacities", "harmonics")
+    arrays: dict[str, Any] = {name: _array(getattr(splats, name)) for name in names}
+    return replace(splats, **arrays)
 
 
 def _array(values: Tensor) -> NDArray[np.float32]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from animcore.avatar.projection import NEAR
+from animcore.avatar.raster_kernels import compiled
 from animcore.avatar.raster_numba import workers
 
 Array = NDArray[Any]
@@ -29,7 +29,7 @@ def drawn(corners: Array, boxes: Array, size: tuple[int, int]) -> tuple[Array, A
 
 
 # Without fast mathematics: neighbours must round their common edge alike
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def _band(
     first: Number, last: Number, corners: Array, boxes: Array, nearest: Array, triangle: Array, weights: Array
 ) -> None:

@@ -10,6 +10,7 @@ Numbers are float32 throughout; a constant of another type would widen every loo
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -45,7 +46,19 @@ _E3, _E4, _E5 = _F(0.165973976), _F(0.0397725621), _F(0.00584676)
 
 # Reassociation lets loops be cut into vectors; NaN and infinity keep their meaning
 _FAST = {"reassoc", "contract", "arcp", "nsz", "afn"}
-loop = njit(nogil=True, cache=True, fastmath=_FAST, error_model="numpy")
+
+
+def compiled(function: Callable[..., Any], fast: Any = False) -> Callable[..., Any]:
+    """Compile a loop when it is first called, and keep what came of it beside this file or in the user's cache."""
+    try:
+        return njit(nogil=True, cache=True, fastmath=fast, error_model="numpy")(function)
+    except RuntimeError:  # neither can be written: it is compiled in each process
+        return njit(nogil=True, fastmath=fast, error_model="numpy")(function)
+
+
+def loop(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a loop that may be cut into vectors."""
+    return compiled(function, _FAST)
 
 
 @loop
@@ -205,7 +218,8 @@ def nearest_first(keys: Array) -> Array:
     return order
 
 
-@loop
+# Without fast mathematics: where tiles are counted and where their lists are filled, it must round alike
+@compiled
 def rows(records: Array, one: Number, left: Number, height: Number) -> tuple[int, int]:
     """First and last row (none where last < first) that an ellipse covers in the column of tiles at a pixel left."""
     wide = records[one, 10]
@@ -227,7 +241,7 @@ def rows(records: Array, one: Number, left: Number, height: Number) -> tuple[int
     return first + (first < low), last
 
 
-@loop
+@compiled
 def _columns(records: Array, one: Number, width: Number) -> tuple[int, int]:
     """First and last column of tiles that an ellipse may touch."""
     first = int(max(records[one, 0] - records[one, 10], _0)) // WIDE
@@ -270,7 +284,7 @@ def fill(
                 continue
             for line in range(max(top // HIGH, upmost), min(bottom // HIGH, lowest) + 1):
                 place = line * across + column - begin
-                if 0 <= place < len(cursor):
+                if 0 <= place < len(cursor) and cursor[place] < starts[begin - base + place + 1]:
                     pairs[cursor[place]] = packed(order[rank], top, bottom, line * HIGH)
                     cursor[place] += 1
 

@@ -4,6 +4,9 @@ What makes it fast: an ellipse goes only to the tiles that it touches, and there
 Hanson et al., Speedy-Splat, CVPR 2025); a tile is 8 pixels wide, so that rows lie one after the other and a
 processor's vector takes one of them a time; a tile ends as soon as none of its pixels lets light through. Loops run
 without Python's lock in threads of our own: numba's threads end the process where two callers meet or one forks.
+
+Warp was tried: its processor code takes one pixel at a time in one thread, and blended the same lists of 50,000
+Gaussians at 512 x 512 in 290 ms of one core, where these loops take 20.
 """
 
 from __future__ import annotations
@@ -105,9 +108,10 @@ def laid_out(
     view = viewed(camera)
 
     def project(first: int, last: int) -> Array:
-        return kernels.project(
+        counts: Array = kernels.project(
             first, last, means, rotations, scales, opacities, shades, plain, moved, view, records, keys
         )
+        return counts
 
     counts = np.sum(crew.share(project, count), axis=0)
     return Sheet(records, kernels.nearest_first(keys), counts, size)
@@ -147,7 +151,7 @@ def crowds(sheet: Sheet, crew: Crew) -> Iterator[tuple[int, int, Array, Array]]:
         done = ends[first - 1] if first else 0
         last = max(first + 1, int(np.searchsorted(ends, done + _CROWD, side="right")))
         starts = np.concatenate(([0], ends[first:last] - done))
-        pairs = np.empty(starts[-1], np.int64)
+        pairs = np.zeros(starts[-1], np.int64)
 
         def fill(begin: int, end: int, first: int = first, starts: Array = starts, pairs: Array = pairs) -> None:
             kernels.fill(first + begin, first + end, first, starts, pairs, sheet.records, sheet.order, *sheet.size)

@@ -33,6 +33,7 @@ Tensor = Any  # torch.Tensor; torch is no package of the engine
 
 MODULES = {"numba": "raster_numba", "gsplat": "raster_gsplat", "numpy": "raster_plain", "reference": "raster_plain"}
 _FOR_TENSORS = {**MODULES, "numba": "raster_autograd"}
+_ARRAYS = ("numpy", "numba")  # draw numpy arrays themselves
 _NEEDS = {"numba": "numba", "gsplat": "gsplat", "reference": "torch"}  # backend -> package
 BLACK = (0.0, 0.0, 0.0)
 MOST_PIXELS = 1 << 26  # of a picture: 1.3 GB while it is drawn
@@ -79,13 +80,14 @@ def draw(
     splats = _drawable(splats)
     size = _size(camera)
     limit = None if limit is None else _limit(limit, size)
-    name = chosen(backend, on_cuda=False)
+    name = chosen(backend)
     module = module_of(name)
     values = splats.means, splats.rotations, splats.scales, splats.opacities, splats.harmonics
-    if name in ("numpy", "numba"):
-        drawn = module.render(*values, camera, limit)
-    else:
-        drawn = _by_torch(name, values, camera, limit)
+    try:
+        drawn = module.render(*values, camera, limit) if name in _ARRAYS else _by_torch(name, values, camera, limit)
+    except MemoryError as error:
+        raise InputError(f"{splats.count:,} Gaussians at {camera.width} x {camera.height} need more memory than there "
+                         "is; draw fewer of them, or a smaller picture.") from error  # fmt: skip
     colour, depth, alpha = np.moveaxis(drawn[:3], 0, -1), drawn[3], drawn[4]
     behind = _background(background, size)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -126,7 +128,7 @@ def rasterize_torch(
 
     size = _size(camera)
     _fits(means, rotations, scales, opacities, colours)
-    name = chosen(backend, on_cuda=means.is_cuda, gradients=True)
+    name = chosen(backend, on_cuda=means.is_cuda, hidden=limit is not None, gradients=True)
     if limit is not None:
         limit = torch.as_tensor(limit, dtype=means.dtype, device=means.device).detach()
         _same(tuple(limit.shape), size, "The limit")
@@ -140,15 +142,21 @@ def rasterize_torch(
     return colour, depth, alpha
 
 
-def chosen(backend: str, *, on_cuda: bool, gradients: bool = False) -> str:
+def chosen(backend: str, *, on_cuda: bool = False, hidden: bool = False, gradients: bool = False) -> str:
     """Return the name of the backend that draws; auto is the fastest that is installed.
+
+    Args:
+        backend: its name, or auto.
+        on_cuda: whether the Gaussians are on an NVIDIA card.
+        hidden: whether a mesh hides some, which gsplat cannot draw: numba then carries them to the processor and back.
+        gradients: whether they are asked for.
 
     Raises:
         InputError: where there is none of that name, or it has no gradients.
     """
     if backend == "auto":
-        if on_cuda:
-            return "gsplat" if _installed("gsplat") else "reference"
+        if on_cuda and _installed("gsplat") and not hidden:
+            return "gsplat"
         return "numba" if _installed("numba") else "reference" if gradients else "numpy"
     if backend not in MODULES:
         raise InputError(f"There is no rasterizer {backend!r}; there are auto, {', '.join(MODULES)}.")
@@ -178,6 +186,8 @@ def _by_torch(name: str, values: tuple[Array, ...], camera: Camera, limit: Array
     import torch
 
     device = "cuda" if name == "gsplat" else "cpu"
+    if device == "cuda" and not torch.cuda.is_available():
+        raise InputError("The rasterizer gsplat needs an NVIDIA card with CUDA, and PyTorch finds none; take numba.")
     tensors = [torch.as_tensor(value, device=device) for value in values]
     render = module_of(name, _FOR_TENSORS).render
     with torch.no_grad():

@@ -108,7 +108,7 @@ def hull(
     away = points - frames.origins[nearest]
     height = (away * frames.rotations[nearest][:, :, 1]).sum(1)
     distance = np.linalg.norm(away, axis=1)
-    return points[(height > 0.5 * distance) & (height > _OFF) & (distance < _AROUND)]
+    return np.asarray(points[(height > 0.5 * distance) & (height > _OFF) & (distance < _AROUND)])
 
 
 def colours_at(points: FloatArray, posed: Mapping[int, Posed], pictures: Sequence[Picture]) -> FloatArray:
@@ -147,9 +147,7 @@ def _looked(points: NDArray[Any], picture: Picture) -> tuple[NDArray[np.bool_], 
     return inside, np.asarray(picture.mask)[row, column] > 0.5
 
 
-def _pixels(
-    points: NDArray[Any], picture: Picture
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+def _pixels(points: NDArray[Any], picture: Picture) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
     camera = picture.camera
     there = points @ camera.world_to_camera[:3, :3].T + camera.world_to_camera[:3, 3]
     flat = there[:, :2] / np.maximum(there[:, 2:], 1e-6) * camera.focal + camera.centre

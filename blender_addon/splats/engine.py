@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import traceback
 from collections.abc import Sequence
 
 import bpy
@@ -45,8 +47,11 @@ class AnimcoreGaussianPreview(bpy.types.RenderEngine):
         try:
             shot, size = _shot(depsgraph)
         except AnimcoreError as error:
-            self.report({"ERROR"}, str(error))
-            self.error_set(str(error))
+            self._refuse(str(error))
+            return
+        except Exception as error:  # Blender would go on with a black picture
+            sys.stderr.write(traceback.format_exc())
+            self._refuse(f"Animcore failed where it should not ({type(error).__name__}: {error}).")
             return
         scene = depsgraph.scene
         backdrop = None if scene.render.film_transparent else surfaces.backdrop(scene)
@@ -58,6 +63,10 @@ class AnimcoreGaussianPreview(bpy.types.RenderEngine):
         if "Depth" in passes:
             passes["Depth"].rect.foreach_set(np.ascontiguousarray(shot.depth[kept]).ravel())
         self.end_result(result)
+
+    def _refuse(self, sentence: str) -> None:
+        self.report({"ERROR"}, sentence)
+        self.error_set(sentence)
 
     def view_update(self, context: bpy.types.Context, depsgraph: bpy.types.Depsgraph) -> None:
         """Something of the scene has changed: its meshes are read again before they are drawn."""
@@ -73,7 +82,7 @@ class AnimcoreGaussianPreview(bpy.types.RenderEngine):
         if getattr(self, "_painter", None) is None:
             self._painter = painting.Painter()
         placed = holders.all_placed(depsgraph, space)
-        wrong = holders.problems(depsgraph)
+        wrong = holders.problems(depsgraph, space)
         self.update_stats("", wrong[0] if wrong else "")
         looked = view.of_region(context.region, context.region_data)
         self._painter.show(placed, self._stage, looked, surfaces.backdrop(depsgraph.scene))

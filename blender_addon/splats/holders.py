@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,8 +42,15 @@ def is_holder(thing: bpy.types.Object | None) -> bool:
 
 
 def path_of(holder: bpy.types.Object) -> Path:
-    """The file of an object; what begins with // lies beside the file that the object is from."""
-    return Path(bpy.path.abspath(holder.animcore_splats.filepath, library=holder.library))
+    """The file of an object; what begins with // lies beside the file that the object is from.
+
+    Blender leaves such paths as they are when a file is saved elsewhere: then the place where it was added counts.
+    """
+    library = holder.library
+    if holder.override_library is not None and holder.override_library.reference is not None:
+        library = holder.override_library.reference.library
+    kept, added = Path(bpy.path.abspath(holder.animcore_splats.filepath, library=library)), holder.animcore_splats.added
+    return Path(added) if not kept.exists() and Path(added).name == kept.name and Path(added).exists() else kept
 
 
 def add(context: bpy.types.Context, path: Path, carrier: bpy.types.Object | None) -> bpy.types.Object:
@@ -58,7 +67,7 @@ def add(context: bpy.types.Context, path: Path, carrier: bpy.types.Object | None
     cloud = clouds.of_file(path)
     holder = bpy.data.objects.new(path.stem, None)
     holder.empty_display_type, holder.empty_display_size = "SPHERE", 0.05
-    holder.animcore_splats.filepath = kept_path(path)
+    holder.animcore_splats.filepath, holder.animcore_splats.added = kept_path(path), str(path)
     context.collection.objects.link(holder)
     if heads.is_head(path):
         carrier = heads.add_mesh(hybrid_head.load(path), path, context.collection)
@@ -121,24 +130,26 @@ def all_placed(depsgraph: bpy.types.Depsgraph, space: bpy.types.SpaceView3D | No
         depsgraph: of the viewport or of the render.
         space: the viewport, where it is one: what its local view leaves out is not there.
     """
-    found = []
-    for one in depsgraph.object_instances:
-        thing = one.object
-        if thing.type != "EMPTY" or not is_holder(thing.original):
-            continue
-        if space is not None and not one.is_instance and not thing.original.visible_in_viewport_get(space):
-            continue
-        placed = place(thing.original, depsgraph, one.matrix_world.copy())
-        if placed is not None:
-            found.append(placed)
-    return found
+    given = ((holder, place(holder, depsgraph, to_world)) for holder, to_world in _shown(depsgraph, space))
+    return [placed for _, placed in given if placed is not None]
 
 
-def problems(depsgraph: bpy.types.Depsgraph) -> list[str]:
-    """Return what is wrong with the objects of a scene, a sentence each, as of when they were last drawn."""
-    holders = [one for one in depsgraph.objects if is_holder(one.original)]
-    known = [told(one.original) for one in holders]
+def problems(depsgraph: bpy.types.Depsgraph, space: bpy.types.SpaceView3D | None = None) -> list[str]:
+    """Return what is wrong with those that are seen, a sentence each, as of when they were last drawn."""
+    known = [told(holder) for holder, _ in _shown(depsgraph, space)]
     return [one.text for one in known if one is not None and one.failed]
+
+
+def _shown(
+    depsgraph: bpy.types.Depsgraph, space: bpy.types.SpaceView3D | None
+) -> Iterator[tuple[bpy.types.Object, Any]]:
+    """The objects of a scene that stand for files and are seen, and where each of them or its instances stands."""
+    for one in depsgraph.object_instances:
+        holder = one.object.original
+        if holder.type != "EMPTY" or not is_holder(holder):
+            continue
+        if space is None or one.is_instance or holder.visible_in_viewport_get(space):
+            yield holder, one.matrix_world.copy()
 
 
 def forget() -> None:
@@ -150,7 +161,8 @@ def _tell(holder: bpy.types.Object, known: Told) -> None:
     """Keep what the panel says; where that is new, the panel is drawn again as soon as Blender has time."""
     if _told.get(holder.session_uid) != known:
         _told[holder.session_uid] = known
-        if not bpy.app.background:
+        in_window = not bpy.app.background and threading.current_thread() is threading.main_thread()
+        if in_window:  # a render has a thread of its own, which must leave Blender's timers alone
             bpy.app.timers.register(_redraw_panels)
 
 

@@ -14,13 +14,16 @@ _NARROWED = {} if _MODULE_42 else {"poll": _is_mesh}
 
 
 class AnimcoreSplats(bpy.types.PropertyGroup):
-    """What an object stands for. Neither is animatable: they say what is shown, not how it moves."""
+    """What an object stands for. None of it is animatable: they say what is shown, not how it moves."""
 
     filepath: bpy.props.StringProperty(
         name="File",
         description="The file of Gaussians, or the folder of an avatar",
         subtype="FILE_PATH",
         options=_BESIDE,
+    )
+    added: bpy.props.StringProperty(
+        name="Added From", description="Where the file was when it was added", options={"HIDDEN"}
     )
     carrier: bpy.props.PointerProperty(
         name="Rides On",

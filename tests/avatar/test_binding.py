@@ -84,7 +84,9 @@ def test_tensors_give_what_arrays_give_and_have_gradients():
     vertices, splats = random.normal(size=(4, 3)).astype(np.float32), cloud(random)
     plain = binding.placed(splats, binding.frames(vertices, FACES))
     moving = torch.tensor(vertices, requires_grad=True)
-    arrays = [torch.as_tensor(getattr(splats, name)) for name in ("means", "rotations", "scales", "opacities", "harmonics")]
+    arrays = [
+        torch.as_tensor(getattr(splats, name)) for name in ("means", "rotations", "scales", "opacities", "harmonics")
+    ]
     placed = binding.placed(Splats(*arrays, binding=splats.binding), binding.frames(moving, FACES))
     np.testing.assert_allclose(placed.means.detach(), plain.means, atol=1e-5)
     np.testing.assert_allclose(placed.rotations.detach(), plain.rotations, atol=1e-5)

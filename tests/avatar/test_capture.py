@@ -25,7 +25,9 @@ def folder(tmp_path):
         pose = tmp_path / "flame_param" / "00000.npz"
         views.append(capture.View(looking(number * 0.5), number, 0, image, None, pose))
     joints = np.arange(15, dtype=np.float32).reshape(5, 3) / 10
-    pose = capture.Pose(np.ones(3, np.float32), joints, np.ones(3, np.float32), np.zeros(2, np.float32), None, "open-head")
+    pose = capture.Pose(
+        np.ones(3, np.float32), joints, np.ones(3, np.float32), np.zeros(2, np.float32), None, "open-head"
+    )
     capture.write_pose(pose, views[0].pose)
     capture.write_views(tmp_path, capture.TRAIN, views)
     return tmp_path, views, pose
@@ -87,7 +89,7 @@ def edited(path, change):
     [
         (lambda path: (path / "transforms_train.json").unlink(), "There is no transforms_train.json"),
         (lambda path: (path / "transforms_train.json").write_text('{"frames": [{'), "broken"),
-        (lambda path: (path / "images" / "00000_02.png").unlink(), "1 files that transforms_train.json names are missing"),
+        (lambda path: (path / "images" / "00000_02.png").unlink(), "1 files that .* names are missing"),
         (lambda path: edited(path, lambda table: table.update(frames=[])), "names no pictures"),
         (lambda path: edited(path, lambda table: table["frames"][0].pop("transform_matrix")), "broken"),
         (lambda path: edited(path, lambda table: table["frames"][0].update(transform_matrix=np.zeros((4, 4)).tolist())),
@@ -103,11 +105,11 @@ def test_what_is_wrong_is_one_sentence(folder, spoil, sentence):
 
 @pytest.mark.parametrize("data", [b"", b"PK\x03\x04 cut", None])
 def test_a_broken_pose_is_one_sentence(folder, data):
-    path, views, pose = folder
+    _, views, pose = folder
     if data is None:
         bad = capture.Pose(np.array([np.nan], np.float32), pose.joints, pose.translation, pose.shape)
         capture.write_pose(bad, views[0].pose)
     else:
         views[0].pose.write_bytes(data)
-    with pytest.raises(InputError, match="00000.npz"):
+    with pytest.raises(InputError, match=r"00000\.npz"):
         capture.read_pose(views[0].pose)

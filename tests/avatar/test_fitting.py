@@ -104,7 +104,7 @@ def test_the_checkpoint_of_another_fit_is_not_taken(person, sitting, tmp_path):
     with pytest.raises(InputError, match="another fit"):
         fit(person, sitting, tmp_path, mode="mesh", steps=3).run()
     (tmp_path / fitting.CHECKPOINT).write_bytes(b"cut")
-    with pytest.raises(InputError, match="checkpoint.pt"):
+    with pytest.raises(InputError, match=r"checkpoint\.pt"):
         fit(person, sitting, tmp_path, mode="mesh", steps=2).run()
 
 

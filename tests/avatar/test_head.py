@@ -62,7 +62,8 @@ def test_hair_goes_with_the_skull_and_riding_gaussians_with_their_triangles(head
 
 def test_the_mesh_hides_what_is_behind_it_and_shows_what_is_before_it(head):
     nose = head.model.template[head.model.template[:, 2].argmax()]
-    before, behind = nose + [0, 0, 0.03], nose - [0, 0, 0.03]
+    step = np.array([0, 0, 0.03])
+    before, behind = nose + step, nose - step
     seen = {}
     for name, place in (("before", before), ("behind", behind)):
         worn = replace(head, hair=dots([place]))
@@ -150,9 +151,10 @@ def test_what_does_not_fit_is_one_sentence(head, tmp_path):
         replace(head, offset=np.zeros((5143, 3), np.float32))
     with pytest.raises(InputError, match="triangles that open-head does not have"):
         replace(head, riding=dots([[0, 0, 0]], binding=np.array([10**6])))
+    bare = replace(head, texture=None)
+    posed = bare.posed(bare.prepared(motion()), 0)
     with pytest.raises(InputError, match="nothing that the mode mesh could draw"):
-        bare = replace(head, texture=None)
-        render(bare, bare.posed(bare.prepared(motion()), 0), CAMERA, "mesh")
+        render(bare, posed, CAMERA, "mesh")
     hybrid_head.save(replace(head, model=replace(head.model, name="flame2023")), tmp_path / "flame")
     with pytest.raises(InputError, match="made with flame2023"):
         hybrid_head.load(tmp_path / "flame")
@@ -163,7 +165,10 @@ def test_what_does_not_fit_is_one_sentence(head, tmp_path):
 def test_lookups_are_those_of_torch():
     torch = pytest.importorskip("torch")
     random = np.random.default_rng(0)
-    texture, places = random.uniform(size=(9, 7, 3)).astype(np.float32), random.uniform(size=(200, 2)).astype(np.float32)
+    texture, places = (
+        random.uniform(size=(9, 7, 3)).astype(np.float32),
+        random.uniform(size=(200, 2)).astype(np.float32),
+    )
     grid = torch.as_tensor(places) * torch.tensor([2.0, -2.0]) + torch.tensor([-1.0, 1.0])
     planes = torch.as_tensor(texture).movedim(-1, 0)[None]
     wanted = torch.nn.functional.grid_sample(planes, grid[None, None], padding_mode="border", align_corners=False)

@@ -208,7 +208,7 @@ def gradients(cloud: Splats, view: Camera, backend: str, limit: np.ndarray | Non
     seed=st.integers(0, 10**6), count=st.integers(1, 100), degree=st.integers(0, 3), hidden=st.booleans(),
     plain=st.booleans(), spread=st.sampled_from([0.3, 2]),
 )  # fmt: skip
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_gradients_are_those_of_the_oracle(seed, count, degree, hidden, plain, spread):
     pytest.importorskip("numba")
     torch = pytest.importorskip("torch")
@@ -234,3 +234,49 @@ def test_gradients_of_the_oracle_are_differences_of_its_pictures():
         atol=1e-4,
         fast_mode=True,
     )
+
+
+def test_gsplat_draws_the_picture_of_the_oracle():
+    pytest.importorskip("gsplat")
+    torch = pytest.importorskip("torch")
+    if not torch.cuda.is_available():
+        pytest.skip("needs CUDA")
+    cloud = clouds(2, 300, 3, 0.5)
+    truth, picture = (draw(cloud, camera(), backend=name) for name in ("reference", "gsplat"))
+    assert np.abs(picture.alpha - truth.alpha).max() <= 0.01
+    assert np.abs(picture.colour - truth.colour).max() <= 0.01 * truth.colour.max()
+
+
+def test_backends_that_are_not_at_hand_are_told(monkeypatch):
+    from animcore.avatar import rasterize
+
+    monkeypatch.setattr(rasterize, "_installed", lambda package: False)
+    with pytest.raises(InputError, match="needs the package numba"):
+        draw(one(), straight(), backend="numba")
+    with pytest.raises(InputError, match="pip install gsplat"):
+        draw(one(), straight(), backend="gsplat")
+    assert draw(one(), straight()).alpha.max() > 0.7  # with NumPy alone
+
+
+def test_crowds_are_drawn_in_parts(monkeypatch):
+    """Bounds on memory change no picture."""
+    pytest.importorskip("numba")
+    from animcore.avatar import projection, raster_numba
+
+    cloud = clouds(3, 400, 1, 0.5)
+    whole = {backend: draw(cloud, camera(), backend=backend) for backend in ("numpy", "numba")}
+    monkeypatch.setattr(projection, "_AT_A_TIME", 7)
+    monkeypatch.setattr(raster_numba, "_CROWD", 50)
+    for backend, picture in whole.items():
+        np.testing.assert_allclose(draw(cloud, camera(), backend=backend).colour, picture.colour, atol=1e-6)
+
+
+def test_too_little_memory_is_told(monkeypatch):
+    from animcore.avatar import raster_plain
+
+    def full(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(raster_plain, "render", full)
+    with pytest.raises(InputError, match="1 Gaussians at 33 x 33 need more memory"):
+        draw(one(), straight(), backend="numpy")

@@ -147,6 +147,8 @@ def main() -> None:
             facts |= json.loads(os.environ.get("FAKE_ENGINE_FACTS", "{}"))
             np.savez(request["envelope"], peaks=np.linspace(0, 1, 200, dtype=np.float32), rate=100)
             say(id=request["id"], event="done", facts=facts, warnings=["The voice is quiet."])
+        elif request["do"] != "generate":
+            say(id=request["id"], event="error", message="The engine of the tests cannot do that.", report="")
         else:
             cancelled.clear()
             threading.Thread(target=generate, args=(request, cancelled), daemon=True).start()

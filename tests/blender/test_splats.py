@@ -226,6 +226,27 @@ def test_a_saved_file_opens_with_its_splats_beside_it(tmp_path):
     assert placed.cloud.splats.count == 10
 
 
+def test_a_file_that_is_saved_elsewhere_still_finds_its_splats(tmp_path):
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene.blend"))
+    holder = added(written(cloud(5), tmp_path))
+    (tmp_path / "other").mkdir()
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "other" / "scene.blend"))
+    assert holders.path_of(holder) == tmp_path / "cloud.ply"
+    written(cloud(6), tmp_path / "other")
+    assert holders.path_of(holder).parent == tmp_path / "other"  # what lies beside the file comes first
+
+
+def test_what_is_wrong_with_hidden_ones_stops_nothing(tmp_path):
+    path = written(cloud(5), tmp_path)
+    holder = added(path)
+    path.unlink()
+    clouds.forget()
+    assert holders.all_placed(now()) == []
+    assert len(holders.problems(now())) == 1
+    holder.hide_set(True)
+    assert holders.problems(now()) == []
+
+
 def test_undo_takes_them_away_and_redo_brings_them_back(tmp_path):
     bpy.ops.ed.undo_push(message="before")
     added(written(cloud(5), tmp_path))

@@ -173,6 +173,13 @@ def test_what_cannot_be_rendered_is_one_sentence(scene, tmp_path, spoil, sentenc
         bpy.ops.render.render()
 
 
+def test_a_failure_of_our_own_is_no_black_picture(scene, tmp_path, monkeypatch):
+    add(written(one(RED, 0.06), tmp_path))
+    monkeypatch.setattr(computing, "shot", lambda *given: 1 / 0)
+    with pytest.raises(RuntimeError, match="failed where it should not"):
+        bpy.ops.render.render()
+
+
 def test_nothing_to_draw_is_an_empty_picture(scene, tmp_path):
     assert not rendered(scene, tmp_path).any()
 

@@ -178,9 +178,7 @@ def _tubes(strands: np.ndarray, random: np.random.Generator) -> tuple[np.ndarray
     return vertices, quads.reshape(-1, 4), each, number
 
 
-def _cap(
-    points: np.ndarray, faces: np.ndarray, eyes: np.ndarray, centre: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def _cap(points: np.ndarray, faces: np.ndarray, eyes: np.ndarray, centre: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The scalp lifted by a millimetre and a half: no skin shines between the curls."""
     inside = _above(points, eyes, centre) > 0.004
     used, index = np.unique(faces[inside[faces].all(1)], return_inverse=True)
