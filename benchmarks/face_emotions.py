@@ -65,7 +65,7 @@ def make(data: Path, folder: Path) -> None:
         target = folder / f"felt_{path.stem}.npz"
         if target.exists():
             continue
-        name, level = EMOTIONS[1 + index % (len(EMOTIONS) - 1)], INTENSITIES[index // 7 % len(INTENSITIES)]
+        name, level = EMOTIONS[index % len(EMOTIONS)], INTENSITIES[index // len(EMOTIONS) % len(INTENSITIES)]
         soundfile.write(target.with_suffix(".wav"), audio.load(path).samples, audio.RATE)
         clip = audio.load(target.with_suffix(".wav"))
         acted(clip, Direction(seed=index, emotions=[EmotionSpan(name, level)])).save(target)

@@ -1,7 +1,7 @@
 """Learned faces beside the shipped solver and its live variant, in one table.
 
     python benchmarks/face_solvers.py ../shared --make runs/data          the small data set, once
-    animcore train faceformer --data runs/data/* --config ... --out runs/faceformer
+    animcore train faceformer --data runs/data/* --config benchmarks/faces/faceformer.toml --out runs/faceformer
     python benchmarks/face_solvers.py ../shared runs/faceformer runs/codetalker
 
 The data set: the animator's curves of `performance` without the clip 1114_2_04, which nobody trained on, and what the
@@ -35,6 +35,7 @@ from animcore.solvers import articulation, faces, live
 APART = "1114_2_04"
 GRID = (8, 36)  # sentences of lips_grid that make a clip, and clips of them
 ANIMATOR, TAUGHT = "performance", "shipped"  # the two speakers: whose curves, or of what teacher
+FIGURES = {"lips": ("r_open", "r_open0", "r_width", "closure_f1", "dynamics"), "performance": ("lve_mm",)}
 Solver = Callable[[AudioClip], Motion]
 
 
@@ -114,19 +115,17 @@ def table(shared: Path, runs: list[Path]) -> str:
             clips.append(Clip(path.stem, truth, made, {name: judge(truth, one, basis) for name, one in made.items()}))
         summed = command.summed(clips, basis)
         for name in every:
-            figures.setdefault(name, {}).update(summed.means[name])
-            figures[name][f"seconds {kind}"] = spent[name] / heard * 60
+            taken = {key: summed.means[name].get(key, np.nan) for key in FIGURES[kind]}
+            figures.setdefault(name, {}).update(taken)
+            if kind == "lips":
+                figures[name]["seconds"] = spent[name] / heard * 60
         print(f"\n{kind}\n{command.table(summed)}", flush=True)
-    lines = [
-        f"{'':16}" + "".join(f"{title:>12}" for title in ("r_open", "r_width", "closure_f1", "dynamics", "lve_mm"))
-    ]
-    lines[0] += f"{'s a minute':>12}{'MB':>8}"
+    titles = [*FIGURES["lips"], *FIGURES["performance"]]
+    lines = ["", f"{'':16}" + "".join(f"{title:>12}" for title in titles) + f"{'s a minute':>12}{'MB':>8}"]
     for name, (_, size) in solvers(runs, TAUGHT).items():
         row = figures[name]
-        cells = [row.get(key, float("nan")) for key in ("r_open", "r_width", "closure_f1", "dynamics", "lve_mm")]
-        lines.append(
-            f"{name:16}" + "".join(f"{cell:12.3f}" for cell in cells) + f"{row['seconds lips']:12.2f}{size:8.1f}"
-        )
+        cells = "".join(f"{row[title]:12.3f}" for title in titles)
+        lines.append(f"{name:16}{cells}{row['seconds']:12.2f}{size:8.1f}")
     return "\n".join(lines)
 
 

@@ -35,6 +35,7 @@ _BUTTONS = (
     ("Mend All", "全部修复", "すべて直す"),
     ("Generate", "生成", "生成"),
     ("Cancel", "取消", "キャンセル"),
+    ("Cancel by Esc", "按 Esc 取消", "Esc で取り消す"),
     ("Speak Live", "实时说话", "ライブで話す"),
     ("Stop", "停止", "停止"),
     ("Speak: the face follows", "请说话：面部会跟随", "話してください：顔が動きます"),

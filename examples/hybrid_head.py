@@ -26,19 +26,18 @@ from animcore.files import film, hybrid_head  # noqa: E402
 from animcore.motion import Motion  # noqa: E402
 from animcore.progress import Progress, silent  # noqa: E402
 
-HEAD = ROOT / "assets" / "avatar" / "curls"
 LINE = ROOT / "assets" / "voices" / "line.flac"
 OUT = ROOT / "out"
 SIZE = 320  # pixels
-MIDDLE = np.array([0.0, 0.142, 0.06])  # metres: what the camera looks at
-SPAN = 0.35  # metres that the picture shows there
+MIDDLE = np.array([0.0, 0.147, 0.06])  # metres: what the camera looks at
+SPAN = 0.375  # metres that the picture shows there
 FOCAL = 2.6  # lengths of the lens in widths of the picture, as in the capture
 SWAY = 14.0  # degrees that the camera goes to each side in the film
 BACKDROP = (0.32, 0.34, 0.37)
 
 
 def film_of(
-    motion: Motion, sound: Path, path: Path, head: Path = HEAD, mode: Mode = "hybrid", size: int = SIZE,
+    motion: Motion, sound: Path, path: Path, head: Path = hybrid_head.SHIPPED, mode: Mode = "hybrid", size: int = SIZE,
     progress: Progress = silent,
 ) -> None:  # fmt: skip
     """Write a film of a head that performs a motion.

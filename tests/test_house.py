@@ -124,6 +124,7 @@ def test_every_room_is_packaged():
     rooms = {".".join(path.parent.relative_to(ROOT).parts) for path in ENGINE}
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     assert set(project["tool"]["setuptools"]["packages"]) == rooms | {
+        "animcore.assets.avatar",
         "animcore.assets.bodies",
         "animcore.assets.character",
         "animcore.assets.gestures",

@@ -198,9 +198,9 @@ class Fit:
         key = id(picture)
         seat, camera = self._seats[picture.moment], picture.camera
         if key not in self._layers:
-            covered, places, depth = mesh_samples(self.head, seat.posed, camera, 1)
+            covered, places, far = mesh_samples(self.head, seat.posed, camera, 1)
             grid = torch.as_tensor(places) * torch.tensor([2.0, -2.0]) + torch.tensor([-1.0, 1.0])
-            self._layers[key] = torch.as_tensor(covered), grid[None, None], torch.as_tensor(depth)
+            self._layers[key] = torch.as_tensor(covered), grid[None, None], torch.as_tensor(far)
         pixel, grid, depth = self._layers[key]
         colour = functional.grid_sample(self.paint["texture"], grid, align_corners=False, padding_mode="border")
         if "changes" in self.paint:
@@ -418,8 +418,9 @@ def _plain(cloud: Cloud | None) -> Splats | None:
         return None
     with torch.no_grad():
         splats = cloud.splats()
-    arrays = [_array(getattr(splats, name)) for name in ("means", "rotations", "scales", "opacities", "harmonics")]
-    return Splats(*arrays, binding=splats.binding)
+    names = ("means", "rotations", "scales", "opacities", "harmonics")
+    arrays: dict[str, Any] = {name: _array(getattr(splats, name)) for name in names}
+    return replace(splats, **arrays)
 
 
 def _array(values: Tensor) -> NDArray[np.float32]:

@@ -161,11 +161,16 @@ class HybridHead:
         """
         if self.texture is None:
             raise InputError("The head has no texture: it is Gaussians alone.")
-        if self.changes is None or not len(self.changes):
+        change = self.change(posed)
+        if change is None:
             return self.texture
-        change = np.tensordot(posed.detail, self.changes, 1)
-        times = self.texture.shape[0] // change.shape[0]
-        return np.asarray(self.texture + enlarged(change, times), np.float32)
+        return np.asarray(self.texture + enlarged(change, self.texture.shape[0] // change.shape[0]), np.float32)
+
+    def change(self, posed: Posed) -> FloatArray | None:
+        """(h, w, 3) what the moment adds to the texture, spread over the same square; None where nothing."""
+        if self.changes is None or not len(self.changes):
+            return None
+        return np.asarray(np.tensordot(posed.detail, self.changes, 1), np.float32)
 
     def _person(self) -> ParametricModel:
         """The model with the person's own vertices."""
@@ -201,13 +206,15 @@ def enlarged(picture: NDArray[Any], times: int) -> NDArray[Any]:
 def looked_up(texture: NDArray[Any], places: NDArray[Any]) -> NDArray[Any]:
     """(P, 3) colours of a texture (H, W, 3) at places (P, 2), linear between the middles of its texels."""
     height, width = texture.shape[:2]
-    x = np.clip(places[:, 0] * width - 0.5, 0, width - 1)
-    y = np.clip((1 - places[:, 1]) * height - 0.5, 0, height - 1)
-    left, top = np.minimum(x.astype(int), width - 2), np.minimum(y.astype(int), height - 2)
-    across, down = (x - left)[:, None].astype(np.float32), (y - top)[:, None].astype(np.float32)
-    first = texture[top, left] * (1 - across) + texture[top, left + 1] * across
-    second = texture[top + 1, left] * (1 - across) + texture[top + 1, left + 1] * across
-    return np.asarray(first * (1 - down) + second * down)
+    x = np.clip(places[:, 0] * np.float32(width) - np.float32(0.5), 0, width - 1)
+    y = np.clip((1 - places[:, 1]) * np.float32(height) - np.float32(0.5), 0, height - 1)
+    left, top = np.minimum(x.astype(np.int32), width - 2), np.minimum(y.astype(np.int32), height - 2)
+    across, down = (x - left)[:, None], (y - top)[:, None]
+    flat, corner = texture.reshape(-1, texture.shape[2]), top * width + left
+    first, second = flat[corner], flat[corner + width]
+    first = first + (flat[corner + 1] - first) * across
+    second = second + (flat[corner + width + 1] - second) * across
+    return np.asarray(first + (second - first) * down, np.float32)
 
 
 def render(
@@ -250,11 +257,20 @@ def over_mesh(splats: Picture, mesh: Picture) -> Picture:
 
 
 def mesh_layer(head: HybridHead, posed: Posed, camera: Camera) -> Picture:
-    """Draw the textured mesh alone, over black; its edges are smooth, its depth is infinite where there is none."""
+    """Draw the textured mesh alone, over black; its edges are smooth, its depth is infinite where there is none.
+
+    Raises:
+        InputError: where the head has no texture.
+    """
+    if head.texture is None:
+        raise InputError("The head has no texture: it is Gaussians alone.")
     covered, places, depth = mesh_samples(head, posed, camera, FINER)
     height, width = camera.height, camera.width
     fine = np.zeros((height * FINER * width * FINER, 3), np.float32)
-    fine[covered] = looked_up(head.painted(posed), places)
+    fine[covered] = looked_up(head.texture, places)
+    change = head.change(posed)
+    if change is not None:
+        fine[covered] += looked_up(change, places)
     alpha = np.zeros(height * FINER * width * FINER, np.float32)
     alpha[covered] = 1
     return Picture(coarse(fine, camera, FINER), depth, coarse(alpha[:, None], camera, FINER)[..., 0])
@@ -287,4 +303,6 @@ def mesh_samples(
 def coarse(fine: NDArray[Any], camera: Camera, finer: int) -> NDArray[Any]:
     """(H, W, C) the means of the fine samples (H * W * finer^2, C) of each pixel."""
     grid = fine.reshape(camera.height, finer, camera.width, finer, fine.shape[-1])
-    return np.asarray(grid.mean((1, 3)))
+    # sums of few whole planes: several times as fast as a mean over two axes
+    total = sum(grid[:, row, :, column] for row in range(finer) for column in range(finer))
+    return np.asarray(total / np.float32(finer * finer))

@@ -20,6 +20,7 @@ FAINTEST = 1 / 255  # what covers less of a pixel is not drawn there
 DENSEST = 0.99  # what one Gaussian covers of a pixel at most
 DONE = 1e-4  # where less of the light passes, nothing further is drawn
 MARGIN = 0.3  # of half the picture: farther outside, the slope of the projection is that of the margin
+_AT_A_TIME = 1 << 18  # Gaussians projected together: millions of them need no more memory than this many
 EYES_APART = 1e-12  # square metres; a Gaussian at the very camera is seen from no direction
 
 # Real spherical harmonics as 3DGS has them: signs and order belong to the file formats
@@ -120,6 +121,24 @@ def project(
         shifts: (N, 2) pixels by which the centres are moved in the picture; none where not given.
     """
     xp = namespace(means)
+    pieces = []
+    for first in range(0, len(means), _AT_A_TIME):
+        piece = slice(first, first + _AT_A_TIME)
+        moved = None if shifts is None else shifts[piece]
+        pieces.append(
+            _projected(means[piece], rotations[piece], scales[piece], opacities[piece], colours[piece], camera, moved)
+        )
+    found = Ellipses(*(xp.concatenate(values, 0) for values in zip(*pieces, strict=True)))
+    order = _nearest_first(found.depths)
+    return Ellipses(*(values[order] for values in found))
+
+
+def _projected(
+    means: Array, rotations: Array, scales: Array, opacities: Array, colours: Array, camera: Camera,
+    shifts: Array | None,
+) -> Ellipses:  # fmt: skip
+    """The Gaussians that can be seen, in the order of the cloud."""
+    xp = namespace(means)
     pose = alike(camera.world_to_camera, means)
     points = means @ pose[:3, :3].T + pose[:3, 3]
     chosen = _indices((points[:, 2] > NEAR) & (opacities >= FAINTEST))
@@ -142,9 +161,8 @@ def project(
         xp.stack((xp.sqrt(xx), xp.sqrt(yy)), -1) * reach[:, None], depths, opacity,
         shaded(colours[chosen], means[chosen], camera),
     )  # fmt: skip
-    order = _nearest_first(depths)
-    order = order[_in_picture(found, camera)[order]]
-    return Ellipses(*(values[order] for values in found))
+    inside = _in_picture(found, camera)
+    return Ellipses(*(values[inside] for values in found))
 
 
 def _slopes(points: Array, camera: Camera) -> Array:

@@ -4,6 +4,9 @@ What makes it fast: an ellipse goes only to the tiles that it touches, and there
 Hanson et al., Speedy-Splat, CVPR 2025); a tile is 8 pixels wide, so that rows lie one after the other and a
 processor's vector takes one of them a time; a tile ends as soon as none of its pixels lets light through. Loops run
 without Python's lock in threads of our own: numba's threads end the process where two callers meet or one forks.
+
+Warp was tried: its processor code takes one pixel at a time in one thread, and blended the same lists of 50,000
+Gaussians at 512 x 512 in 290 ms of one core, where these loops take 20.
 """
 
 from __future__ import annotations

@@ -33,6 +33,7 @@ Tensor = Any  # torch.Tensor; torch is no package of the engine
 
 MODULES = {"numba": "raster_numba", "gsplat": "raster_gsplat", "numpy": "raster_plain", "reference": "raster_plain"}
 _FOR_TENSORS = {**MODULES, "numba": "raster_autograd"}
+_ARRAYS = ("numpy", "numba")  # draw numpy arrays themselves
 _NEEDS = {"numba": "numba", "gsplat": "gsplat", "reference": "torch"}  # backend -> package
 BLACK = (0.0, 0.0, 0.0)
 MOST_PIXELS = 1 << 26  # of a picture: 1.3 GB while it is drawn
@@ -82,10 +83,11 @@ def draw(
     name = chosen(backend)
     module = module_of(name)
     values = splats.means, splats.rotations, splats.scales, splats.opacities, splats.harmonics
-    if name in ("numpy", "numba"):
-        drawn = module.render(*values, camera, limit)
-    else:
-        drawn = _by_torch(name, values, camera, limit)
+    try:
+        drawn = module.render(*values, camera, limit) if name in _ARRAYS else _by_torch(name, values, camera, limit)
+    except MemoryError as error:
+        raise InputError(f"{splats.count:,} Gaussians at {camera.width} x {camera.height} need more memory than there "
+                         "is; draw fewer of them, or a smaller picture.") from error  # fmt: skip
     colour, depth, alpha = np.moveaxis(drawn[:3], 0, -1), drawn[3], drawn[4]
     behind = _background(background, size)
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -108,7 +108,7 @@ def hull(
     away = points - frames.origins[nearest]
     height = (away * frames.rotations[nearest][:, :, 1]).sum(1)
     distance = np.linalg.norm(away, axis=1)
-    return points[(height > 0.5 * distance) & (height > _OFF) & (distance < _AROUND)]
+    return np.asarray(points[(height > 0.5 * distance) & (height > _OFF) & (distance < _AROUND)])
 
 
 def colours_at(points: FloatArray, posed: Mapping[int, Posed], pictures: Sequence[Picture]) -> FloatArray:

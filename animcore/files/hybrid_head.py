@@ -14,6 +14,10 @@ from animcore.errors import InputError
 from animcore.files import avatar_folder
 from animcore.files.avatar_folder import Avatar
 
+_PACKAGE = Path(__file__).resolve().parents[1]
+_INSTALLED = _PACKAGE / "assets" / "avatar" / "curls"  # inside the package; in a checkout beside it
+SHIPPED = _INSTALLED if _INSTALLED.exists() else _PACKAGE.parent / _INSTALLED.relative_to(_PACKAGE)
+
 TEXTURE = "texture"
 RIDING, HAIR = "riding", "hair"
 _STEP = 127.0  # of the bytes that changes of the texture are kept in

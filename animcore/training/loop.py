@@ -193,7 +193,12 @@ class Run:
                 f"{self.folder} holds a run with another solver, configuration or speakers; choose another --out, or "
                 f"delete {path}."
             )
-        self.model.load_state_dict(saved["model"])
+        try:
+            self.model.load_state_dict(saved["model"])
+        except RuntimeError as error:
+            raise InputError(
+                f"{path} is of another version of Animcore; delete it, or choose another --out."
+            ) from error
         torch.set_rng_state(saved["random"]["cpu"])
         if "cuda" in saved["random"] and machine.device.type == "cuda":
             torch.cuda.set_rng_state(saved["random"]["cuda"])

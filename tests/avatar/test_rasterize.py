@@ -256,3 +256,27 @@ def test_backends_that_are_not_at_hand_are_told(monkeypatch):
     with pytest.raises(InputError, match="pip install gsplat"):
         draw(one(), straight(), backend="gsplat")
     assert draw(one(), straight()).alpha.max() > 0.7  # with NumPy alone
+
+
+def test_crowds_are_drawn_in_parts(monkeypatch):
+    """Bounds on memory change no picture."""
+    pytest.importorskip("numba")
+    from animcore.avatar import projection, raster_numba
+
+    cloud = clouds(3, 400, 1, 0.5)
+    whole = {backend: draw(cloud, camera(), backend=backend) for backend in ("numpy", "numba")}
+    monkeypatch.setattr(projection, "_AT_A_TIME", 7)
+    monkeypatch.setattr(raster_numba, "_CROWD", 50)
+    for backend, picture in whole.items():
+        np.testing.assert_allclose(draw(cloud, camera(), backend=backend).colour, picture.colour, atol=1e-6)
+
+
+def test_too_little_memory_is_told(monkeypatch):
+    from animcore.avatar import raster_plain
+
+    def full(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(raster_plain, "render", full)
+    with pytest.raises(InputError, match="1 Gaussians at 33 x 33 need more memory"):
+        draw(one(), straight(), backend="numpy")

@@ -139,6 +139,19 @@ def test_a_run_that_is_stopped_ends_as_one_that_was_not(folder, tmp_path, kind):
     assert all(torch.equal(values, again[name]) for name, values in whole.items())
 
 
+def test_a_checkpoint_of_another_version_is_a_clear_sentence(folder, tmp_path):
+    config = small("flow", epochs=1, selftalk=0.1)
+    job = flow.job(config, prepared(folder, config))
+    (tmp_path / "run").mkdir()
+    run = loop.Run(job.model, job.stages, job.windows, tmp_path / "run", {})
+    run.train()
+    saved = torch.load(tmp_path / "run" / loop.CHECKPOINT, weights_only=True)
+    saved["model"]["teachers.0.reader.out.weight"] = torch.zeros(41, 64, 1)
+    torch.save(saved, tmp_path / "run" / loop.CHECKPOINT)
+    with pytest.raises(InputError, match=r"checkpoint.pt is of another version of Animcore; delete it"):
+        run.train()
+
+
 @pytest.mark.parametrize(
     ("kind", "text", "words"),
     [
