@@ -36,6 +36,8 @@ _BUTTONS = (
     ("Generate", "生成", "生成"),
     ("Cancel", "取消", "キャンセル"),
     ("Cancel by Esc", "按 Esc 取消", "Esc で取り消す"),
+    ("Learned Face", "训练的面部模型", "学習した顔"),
+    ("Learned Gestures", "训练的手势模型", "学習した身振り"),
     ("Speak Live", "实时说话", "ライブで話す"),
     ("Stop", "停止", "停止"),
     ("Speak: the face follows", "请说话：面部会跟随", "話してください：顔が動きます"),
