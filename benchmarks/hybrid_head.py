@@ -2,10 +2,10 @@
 
     PYTHONPATH=. python benchmarks/hybrid_head.py CAPTURE [--work DIR] [--gaussians 12000] [--steps 1600]
 
-CAPTURE is what tools/capture_head.py renders (or any such folder). Figures are means over pictures, on white, of
-cameras that were not learned from: of faces that were (views), and of faces that were not (faces). "face" is the PSNR
-within the square around the landmarks of brows, nose, eyes and mouth alone, where hair does not decide. A run that
-was stopped goes on; fits that are there are not made again.
+CAPTURE is what tools/capture_head.py renders (or any such folder). Figures are means over pictures, on white,
+of cameras that were not learned from: of faces that were (views) and that were not (faces). "face" is the PSNR
+within the square around the landmarks of brows, nose, eyes and mouth alone, where hair does not decide. A run that was
+stopped goes on; fits that are there are not made again.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ step. A run that was stopped goes on from its checkpoint.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from animcore import pictures
 from animcore.atomic import whole_file
 from animcore.avatar import binding, losses
 from animcore.avatar.camera import Camera
@@ -30,7 +29,7 @@ from animcore.errors import InputError
 from animcore.progress import Progress, silent
 from animcore.solvers import checkpoints
 
-CHECKPOINT, PICTURE = "checkpoint.pt", "progress.png"
+CHECKPOINT = "checkpoint.pt"
 _VERSION = 1
 _RATES = {"texture": 1e-2, "changes": 4e-3}
 _SSIM, _MASK, _SIZE, _PLACE, _CALM = 0.2, 0.2, 1.0, 0.1, 2.0  # weights of the losses
@@ -83,6 +82,10 @@ class Moment:
     translation: NDArray[np.float32]
 
 
+def unseen(_picture: NDArray[np.uint8]) -> None:
+    """Look at no picture."""
+
+
 @dataclass
 class Fit:
     """A head that is being fitted in a folder.
@@ -92,8 +95,9 @@ class Fit:
         moments: by their numbers.
         pictures: that are learned from.
         settings: how.
-        folder: of checkpoint and progress picture.
+        folder: of the checkpoint.
         progress: told the fraction done.
+        show: given a photograph and the head beside it (H, 2 W, 3), now and then.
     """
 
     head: HybridHead
@@ -102,6 +106,7 @@ class Fit:
     settings: Settings
     folder: Path
     progress: Progress = silent
+    show: Callable[[NDArray[np.uint8]], None] = unseen
     step: int = 0
     riding: Cloud | None = None
     hair: Cloud | None = None
@@ -390,15 +395,12 @@ class Fit:
         torch.set_rng_state(state["random"])
 
     def _show(self) -> None:
-        """Write a photograph and the head beside it."""
+        """Show a photograph and the head beside it."""
         picture = self.pictures[0]
         with torch.no_grad():
             colour, alpha, _ = self.drawn(picture)
         pair = torch.cat([_over_white(picture.colour, picture.mask), _over_white(colour, alpha)], 1)
-        pixels = np.full((*pair.shape[:2], 4), 255, np.uint8)
-        pixels[..., :3] = np.round(_array(pair.clamp(0, 1)) * 255)
-        with whole_file(self.folder / PICTURE) as temporary:
-            temporary.write_bytes(pictures.encoded(pixels, "png"))
+        self.show(np.round(_array(pair.clamp(0, 1)) * 255).astype(np.uint8))
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,15 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from animcore.avatar.head import MODES
 from animcore.errors import InputError
 
 HEAD = "head"  # the avatar's folder in that of the fit
+PICTURE = "progress.png"
 
 
 def register(actions: Any) -> None:
@@ -42,8 +45,8 @@ def run(options: argparse.Namespace) -> int:
     except ImportError as error:
         raise InputError('Fitting a head needs PyTorch: pip install "animcore[avatar]".') from error
     from animcore.avatar import capture
-    from animcore.avatar.fitting import PICTURE, Fit, Settings
-    from animcore.files import capture_folder, hybrid_head
+    from animcore.avatar.fitting import Fit, Settings
+    from animcore.files import capture_folder, capture_pictures, hybrid_head
 
     if options.threads:
         torch.set_num_threads(options.threads)
@@ -56,7 +59,10 @@ def run(options: argparse.Namespace) -> int:
             bar.set_description(stage, refresh=False)
             bar.update(100 * fraction - bar.n)
 
-        fitted = Fit(head, moments, pictures, settings, options.out, told).run()
+        def show(picture: NDArray[np.uint8]) -> None:
+            capture_pictures.write(picture, options.out / PICTURE)
+
+        fitted = Fit(head, moments, pictures, settings, options.out, told, show).run()
     hybrid_head.save(fitted, options.out / HEAD, {"pictures": len(pictures), "steps": settings.steps})
     print(f"{options.out / HEAD}: {fitted.count:,} Gaussians; look at {options.out / PICTURE}")
     return 0

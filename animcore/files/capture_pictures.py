@@ -28,6 +28,18 @@ def read(view: View) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     return np.ascontiguousarray(pixels[..., :3] * mask[..., None]), mask
 
 
+def write(picture: NDArray[np.uint8], path: Path) -> None:
+    """Write colours (H, W, 3) as PNG.
+
+    Raises:
+        InputError: where it cannot be written.
+    """
+    pixels = np.full((*picture.shape[:2], 4), 255, np.uint8)
+    pixels[..., :3] = picture
+    with whole_file(path) as temporary:
+        temporary.write_bytes(pictures.encoded(pixels, "png"))
+
+
 def write_masks(folder: Path) -> None:
     """Write the alpha of every picture in `images` into `fg_masks`, for programs that read it there.
 
