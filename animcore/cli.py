@@ -213,9 +213,7 @@ def _generate(options: argparse.Namespace) -> int:
         _point(options.look_at), options.transition,
     )  # fmt: skip
     learned = {"gestures": options.gestures, "face": options.face}
-    order = replace(
-        _order(options, asked), transcript=options.transcript, listening_to=options.listening_to, **learned
-    )
+    order = replace(_order(options, asked), transcript=options.transcript, listening_to=options.listening_to, **learned)
     return _run(batch.run, options, order)
 
 

@@ -156,12 +156,22 @@ def _generate(request: dict[str, Any], progress: Callable[[float, str], None]) -
     finishes = request.get("finish", [])
     batch.check_finishes(finishes)
     voice, other = _voice(request), _parts(request, "listening_to")
-    motion, facts = batch.generate(voice, rate, direction, progress, said, _place(request), listening_to=other)
+    motion, facts = batch.generate(
+        voice, rate, direction, progress, said, _place(request), listening_to=other, **_learned(request)
+    )
     motion = batch.finished(motion, finishes)
     motion.save(out)
     if "map" in request:
         _solve(Path(request["map"]), motion, Path(_wanted(request, "values")))
     return {"motion": str(out), "frames": motion.frame_count, **_facts(facts)}
+
+
+def _learned(request: dict[str, Any]) -> dict[str, Any]:
+    """The learned solvers that a request names by their folders, in the place of the shipped ones."""
+    from animcore.solvers import faces, learned
+
+    loaders = {"face": faces.load, "gestures": learned.load}
+    return {name: load(Path(request[name])) for name, load in loaders.items() if request.get(name)}
 
 
 def _dialogue(request: dict[str, Any], progress: Callable[[float, str], None]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ Gaussians and pixels, and the memory that a picture needs. gsplat has rows where
 from __future__ import annotations
 
 import argparse
+import subprocess
 import sys
 import threading
 import time
@@ -112,7 +113,7 @@ def side_by_side(runs: int) -> None:
         both = float("nan") if backend == "numpy" else best(fitting(backend, splats, camera), few)
         times[backend] = [forward, both]
         print(
-            f"| {backend} | {forward:.1f} | {1000 / forward:.1f} | {both:.1f} | {memory(backend, splats, camera)} |",
+            f"| {backend} | {forward:.1f} | {1000 / forward:.1f} | {both:.1f} | {memory(backend)} |",
             flush=True,
         )
     if {"reference", "numba"} <= times.keys():
@@ -122,29 +123,37 @@ def side_by_side(runs: int) -> None:
               f"{back:.0f} for the gradients alone")  # fmt: skip
 
 
-def memory(backend: str, splats: Splats, camera: Camera) -> str:
-    """Megabytes that a picture and its gradients (of numpy, which has none, the picture) need at their peak."""
-    if backend == "gsplat":
-        import torch
+def memory(backend: str) -> str:
+    """Megabytes that a picture and its gradients (of numpy, which has none, the picture) need, in a fresh process."""
+    command = [sys.executable, __file__, "--memory", backend]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
-        torch.cuda.reset_peak_memory_stats()
-        fitting(backend, splats, camera)()
-        return f"{torch.cuda.max_memory_allocated() / 1e6:.0f}"
-    work = (lambda: draw(splats, camera, backend="numpy")) if backend == "numpy" else fitting(backend, splats, camera)
-    held = psutil.Process()
-    before, most, over = held.memory_info().rss, 0, threading.Event()
+
+def measure_memory(backend: str) -> None:
+    """Print what `memory` asks for."""
+    splats, camera = cloud(GAUSSIANS), portrait(SIZE)
+
+    def work(some: Splats) -> Callable[[], object]:
+        return (lambda: draw(some, camera, backend=backend)) if backend == "numpy" else fitting(backend, some, camera)
+
+    work(splats.part(np.arange(8)))()  # what is imported or compiled does not count
+    step, process, over, seen = work(splats), psutil.Process(), threading.Event(), [0]
+    before = process.memory_info().rss
 
     def watch() -> None:
-        nonlocal most
         while not over.wait(0.001):
-            most = max(most, held.memory_info().rss)
+            seen.append(process.memory_info().rss - before)
 
     watcher = threading.Thread(target=watch)
     watcher.start()
-    work()
+    step()
     over.set()
     watcher.join()
-    return f"{max(most - before, 0) / 1e6:.0f}"
+    if backend == "gsplat":
+        import torch
+
+        seen = [torch.cuda.max_memory_allocated()]
+    print(f"{max(seen) / 1e6:.0f}")
 
 
 def growth(runs: int) -> None:
@@ -172,7 +181,11 @@ def main() -> None:
     """Print all tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="the first table alone, of few runs")
+    parser.add_argument("--memory", metavar="BACKEND", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.memory:
+        measure_memory(options.memory)
+        return
     print(f"machine: {describe()}\ncommand: python {' '.join(sys.argv)}")
     side_by_side(5 if options.quick else 30)
     if not options.quick:

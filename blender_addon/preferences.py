@@ -96,3 +96,13 @@ def launch() -> engine.Launch:
     python = bpy.path.abspath(addon.preferences.python) if addon is not None else ""
     made = engine.of_python(python) if python else engine.carried()
     return replace(made, environment={**made.environment, CACHE_FOLDER: str(cache())})
+
+
+def microphone() -> str:
+    """Return the name of the microphone; empty for the computer's own choice."""
+    return _own("microphone")
+
+
+def _own(name: str) -> str:
+    addon = bpy.context.preferences.addons.get(__package__)
+    return getattr(addon.preferences, name) if addon is not None else ""

@@ -407,6 +407,18 @@ class AnimcoreSettings(bpy.types.PropertyGroup):
         description="Hips and legs stay where they are; trunk, arms and hands go on",
         options=set(),
     )
+    face_model: bpy.props.StringProperty(
+        name="Learned Face",
+        description="Folder of a face that was trained, in the place of the shipped one; needs Other Python",
+        subtype="DIR_PATH",
+        options=set(),
+    )
+    gesture_model: bpy.props.StringProperty(
+        name="Learned Gestures",
+        description="Folder of gestures that were trained, in the place of the shipped ones; needs Other Python",
+        subtype="DIR_PATH",
+        options=set(),
+    )
     look_at: bpy.props.PointerProperty(
         name="Look At",
         description="The object or camera that the eyes are on, where it is now; empty for whoever looks at the face",

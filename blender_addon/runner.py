@@ -264,6 +264,13 @@ def follow() -> None:
         wait()
     else:
         watch()
+        heed_escape()
+
+
+def heed_escape() -> None:
+    """Have the Esc key cancel what is under way, where there is a window."""
+    if not bpy.app.background and bpy.context.window is not None:
+        bpy.ops.animcore.heed_escape("INVOKE_DEFAULT")
 
 
 def wait(progress: Progress | None = None) -> None:

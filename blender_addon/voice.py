@@ -101,6 +101,9 @@ def asked(scene: bpy.types.Scene, said: Voice, part: properties.AnimcorePart | N
         wish["transcript"] = words
     if settings.still_legs:
         wish["finish"] = ["still"]
+    for name, folder in (("face", settings.face_model), ("gestures", settings.gesture_model)):
+        if folder:
+            wish[name] = bpy.path.abspath(folder)
     if settings.offset:
         wish["offset"] = [settings.offset, 1000]
     if (wanted := span(scene, said.start_frame)) is not None:

@@ -1,8 +1,9 @@
 """A voice line in, a talking character out: what `make demo` runs, and an example of Animcore in a script.
 
 Writes into `out/`: line.csv (Live Link Face), line.npz (Motion), line.blend (the default character, keyed, with the
-sound on the sequencer), line.mp4 (rendered through Cycles, with sound) and line.png (a contact sheet). Needs Blender as
-a Python module (`pip install animcore[demo]`); the same calls work inside Blender with the extension installed.
+sound on the sequencer), line.mp4 (rendered through Cycles, with sound), line.png (a contact sheet) and hybrid.mp4 (the
+same take on the head of mesh and Gaussians). Needs Blender as a Python module (`pip install animcore[demo]`); the same
+calls work inside Blender with the extension installed.
 
 Your own recording: `make demo AUDIO=path`, or `python examples/talking_character.py path`.
 """
@@ -27,6 +28,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "examples")]
 
 import contact_sheet  # noqa: E402
+import hybrid_head  # noqa: E402
 
 import blender_addon  # noqa: E402
 from animcore import audio, batch  # noqa: E402
@@ -60,7 +62,7 @@ def main() -> int:
 
 
 def make(path: Path) -> None:
-    """Perform a recording and write all five files into `out/`."""
+    """Perform a recording and write all six files into `out/`."""
     clip = audio.load(path)
     for warning in clip.facts.warnings:
         print(f"note: {warning}")
@@ -76,6 +78,8 @@ def make(path: Path) -> None:
             times = contact_sheet.frame_times(clip.duration, SHEET_PICTURES)
             shown = [read(pictures[min(int(time * RATE), len(pictures) - 1)]) for time in times]
             contact_sheet.draw(motion, clip, shown, OUT / "line.png")
+    with told("hybrid.mp4"):
+        hybrid_head.film_of(motion, path, OUT / "hybrid.mp4")
 
 
 def write_motion(path: Path) -> Motion:

@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from animcore import pictures
 from animcore.avatar import editing
 from animcore.avatar.moving import joined
 from animcore.avatar.splats import Splats
 from animcore.errors import InputError
-from animcore.files import avatar_folder, pictures, splat_files
+from animcore.files import avatar_folder, splat_files
 from animcore.files.avatar_folder import GROUP, MESH, Avatar
 from animcore.files.splat_format import content
 

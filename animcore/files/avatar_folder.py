@@ -17,12 +17,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from animcore import pictures
 from animcore.atomic import whole_file
 from animcore.avatar import binding
 from animcore.avatar.moving import joined
 from animcore.avatar.splats import Splats, checked
 from animcore.errors import InputError
-from animcore.files import pictures
 from animcore.files.splat_format import Notes, SplatFormat, content
 
 Arrays = dict[str, NDArray[Any]]

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from animcore import pictures
 from animcore.atomic import whole_file
 from animcore.avatar.capture import View
 from animcore.errors import InputError
-from animcore.files import pictures
 
 
 def read(view: View) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -23,10 +23,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from animcore import pictures
 from animcore.atomic import whole_file
 from animcore.avatar.splats import Splats
 from animcore.errors import InputError
-from animcore.files import palette, pictures
+from animcore.files import palette
 from animcore.files.splat_format import (
     WIDTHS,
     Array,

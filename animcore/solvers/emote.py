@@ -111,6 +111,8 @@ class Speech(nn.Module):
         )
         self.person = nn.Embedding(speakers, hidden)
         self.feel = nn.Linear(len(EMOTIONS), hidden, bias=False)
+        # as loud as what is heard, or it takes many times as long until emotions are listened to at all
+        nn.init.normal_(self.feel.weight, std=2.0)
         self.together = nn.Linear(2 * hidden, hidden)
         self.encoder = nn.Sequential(*(Layer(hidden, dropout) for _ in range(sizes.layers)))
         self.fold = _fold(hidden)

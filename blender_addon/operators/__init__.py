@@ -8,7 +8,7 @@ from .dialogue import ANIMCORE_OT_add_part, ANIMCORE_OT_generate_dialogue, ANIMC
 from .doctor import ANIMCORE_OT_examine, ANIMCORE_OT_mend, ANIMCORE_OT_mend_all
 from .emotion_sheet import ANIMCORE_OT_emotion_sheet
 from .filming import ANIMCORE_OT_film_take
-from .generate import ANIMCORE_OT_cancel, ANIMCORE_OT_generate
+from .generate import ANIMCORE_OT_cancel, ANIMCORE_OT_generate, ANIMCORE_OT_heed_escape
 from .help import (
     ANIMCORE_OT_check_engine,
     ANIMCORE_OT_clear_cache,
@@ -70,6 +70,7 @@ CLASSES = (
     ANIMCORE_OT_mend_all,
     ANIMCORE_OT_generate,
     ANIMCORE_OT_cancel,
+    ANIMCORE_OT_heed_escape,
     ANIMCORE_OT_add_part,
     ANIMCORE_OT_remove_part,
     ANIMCORE_OT_generate_dialogue,

@@ -29,6 +29,7 @@ class ANIMCORE_OT_emotion_sheet(AnimcoreOperator):  # noqa: N801 (Blender's own 
         emotion_sheet.begin(context.scene)
         if not bpy.app.background:
             runner.watch()
+            runner.heed_escape()
             return
         for _ in emotion_sheet.EMOTIONS:
             runner.wait()

@@ -40,12 +40,48 @@ class ANIMCORE_OT_cancel(AnimcoreOperator):  # noqa: N801 (Blender's own naming)
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
         """Whether something runs."""
-        busy = runner.session.jobs.busy or emotion_sheet.under_way() is not None
-        if not busy:
+        if not _busy():
             cls.poll_message_set("Nothing is being made")
-        return busy
+        return _busy()
 
     def work(self, _context: bpy.types.Context) -> None:
         """Ask the engine to stop; the timer sees to the rest."""
-        runner.cancel()
-        emotion_sheet.cancel()
+        _leave()
+
+
+class ANIMCORE_OT_heed_escape(bpy.types.Operator):  # noqa: N801
+    """Cancel by the Esc key; what else is pressed goes where it always goes."""
+
+    bl_idname = "animcore.heed_escape"
+    bl_label = "Cancel by Esc"
+    bl_options = {"INTERNAL"}  # noqa: RUF012
+
+    @classmethod
+    def poll(cls, _context: bpy.types.Context) -> bool:
+        """Whether something runs, and there are keys."""
+        return _busy() and not bpy.app.background
+
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+        """Wait beside everything else, once a window."""
+        if any(one.bl_idname == "ANIMCORE_OT_heed_escape" for one in context.window.modal_operators):
+            return {"CANCELLED"}
+        context.window_manager.modal_handler_add(self)
+        return {"RUNNING_MODAL"}
+
+    def modal(self, _context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        """Cancel where Esc is pressed; end where nothing is made any more."""
+        if not _busy():
+            return {"FINISHED", "PASS_THROUGH"}
+        if event.type != "ESC" or event.value != "PRESS":
+            return {"PASS_THROUGH"}
+        _leave()
+        return {"FINISHED"}
+
+
+def _busy() -> bool:
+    return runner.session.jobs.busy or emotion_sheet.under_way() is not None
+
+
+def _leave() -> None:
+    runner.cancel()
+    emotion_sheet.cancel()

@@ -25,6 +25,7 @@ class ANIMCORE_OT_listen(AnimcoreOperator):  # noqa: N801 (Blender's own naming)
     def work(self, context: bpy.types.Context) -> None:
         """Begin."""
         live.begin(context.scene)
+        runner.heed_escape()
 
 
 class ANIMCORE_OT_stop_listening(AnimcoreOperator):  # noqa: N801

@@ -38,4 +38,6 @@ class ANIMCORE_PT_direction(Sidebar, bpy.types.Panel):  # noqa: N801 (Blender's 
         column.prop(settings, "still_legs")
         column.prop(settings, "look_at")
         column.prop(settings, "variant")
+        column.prop(settings, "face_model")
+        column.prop(settings, "gesture_model")
         self.layout.prop(settings, "seed")

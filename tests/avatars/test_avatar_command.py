@@ -7,9 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from animcore import pictures
 from animcore.avatar.splats import Splats, checked
 from animcore.cli import main
-from animcore.files import avatar_folder, hybrid_head, pictures, splat_files
+from animcore.files import avatar_folder, hybrid_head, splat_files
 from animcore.files.avatar_folder import Avatar
 
 

@@ -18,8 +18,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from splat_clouds import cloud
 
+from animcore import pictures
 from animcore.errors import InputError
-from animcore.files import avatar_folder, pictures, ply, sog, splat_files, spz
+from animcore.files import avatar_folder, ply, sog, splat_files, spz
 
 NAMES = ("a.ply", "a.splat", "a.spz", "a.sog", "a.glb", "a.usdc", "a.usda")
 OFTEN = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -132,7 +132,7 @@ def test_the_folder_is_a_cloud_of_the_head_at_rest_too(head, tmp_path):
 
 
 def test_the_texture_that_was_painted_over_is_the_one_that_is_shown(head, tmp_path):
-    from animcore.files import pictures
+    from animcore import pictures
 
     hybrid_head.save(head, tmp_path / "her")
     pixels = np.full((64, 64, 4), (255, 0, 0, 255), np.uint8)
