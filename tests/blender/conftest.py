@@ -43,7 +43,7 @@ def pytest_sessionfinish(exitstatus: int) -> None:
 
 
 def pytest_unconfigure() -> None:
-    """End at once in Blender 4.3 to 4.5: the module may wait for ever for a sound thread of its own (Blender #146640)."""
+    """End at once in Blender 4.3 to 4.5: that module may wait for ever for its sound thread (Blender #146640)."""
     if (4, 3, 0) <= bpy.app.version < (5, 0, 0):
         sys.stdout.flush()
         sys.stderr.flush()
