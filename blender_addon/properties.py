@@ -116,7 +116,32 @@ _VOICES = (
 )
 
 
-class AnimcorePart(bpy.types.PropertyGroup):
+class _Spoken:
+    """What a voice is told by, of a scene and of a part of a dialogue alike."""
+
+    strips: bpy.props.StringProperty(
+        name="Strips", description="The names of the sound strips, one a line", options=set()
+    )
+    speaker: bpy.props.PointerProperty(
+        name="Speaker",
+        description="The speaker that the voice comes from",
+        type=bpy.types.Object,
+        **_SPEAKERS,
+    )
+    transcript_text: bpy.props.PointerProperty(
+        name="Transcript",
+        description="A text block with the words that are said; [joy 0.7] in it sets an emotion from there on",
+        type=bpy.types.Text,
+    )
+    transcript_file: bpy.props.StringProperty(
+        name="Transcript File",
+        description="A file with the words that are said: .txt, .srt, .vtt or .TextGrid",
+        subtype="FILE_PATH",
+        options=set(),
+    )
+
+
+class AnimcorePart(_Spoken, bpy.types.PropertyGroup):
     """A part of a dialogue: a character with its voice. None of it is animatable: it is an order, not motion."""
 
     source: bpy.props.EnumProperty(
@@ -149,28 +174,8 @@ class AnimcorePart(bpy.types.PropertyGroup):
     start_frame: bpy.props.IntProperty(
         name="Start Frame", description="The frame at which the voice begins", default=1, options=set()
     )
-    strips: bpy.props.StringProperty(
-        name="Strips", description="The names of the sound strips, one a line", options=set()
-    )
     channel: bpy.props.IntProperty(
         name="Channel", description="The channel of the sequencer", default=1, min=1, max=128, options=set()
-    )
-    speaker: bpy.props.PointerProperty(
-        name="Speaker",
-        description="The speaker that the voice comes from",
-        type=bpy.types.Object,
-        **_SPEAKERS,
-    )
-    transcript_text: bpy.props.PointerProperty(
-        name="Transcript",
-        description="A text block with the words that are said; [joy 0.7] in it sets an emotion from there on",
-        type=bpy.types.Text,
-    )
-    transcript_file: bpy.props.StringProperty(
-        name="Transcript File",
-        description="A file with the words that are said: .txt, .srt, .vtt or .TextGrid",
-        subtype="FILE_PATH",
-        options=set(),
     )
     emotion: bpy.props.EnumProperty(
         name="Emotion",
@@ -225,7 +230,7 @@ class AnimcorePolish(bpy.types.PropertyGroup):
     }  # fmt: skip
 
 
-class AnimcoreSettings(bpy.types.PropertyGroup):
+class AnimcoreSettings(_Spoken, bpy.types.PropertyGroup):
     """Animcore's settings of a scene. None of them is animatable: they are orders, not motion."""
 
     source: bpy.props.EnumProperty(
@@ -259,15 +264,6 @@ class AnimcoreSettings(bpy.types.PropertyGroup):
         items=_VOICES,
         options=set(),
     )
-    strips: bpy.props.StringProperty(
-        name="Strips", description="The names of the sound strips, one a line", options=set()
-    )
-    speaker: bpy.props.PointerProperty(
-        name="Speaker",
-        description="The speaker that the voice comes from",
-        type=bpy.types.Object,
-        **_SPEAKERS,
-    )
     offset: bpy.props.IntProperty(
         name="Offset (ms)",
         description="Milliseconds that the face is later than the sound; below 0 it is earlier",
@@ -284,17 +280,6 @@ class AnimcoreSettings(bpy.types.PropertyGroup):
             ("WHOLE", "Whole", "The whole voice", 0),
             ("RANGE", "Marked Range", "The preview range, or what lies between selected timeline markers", 1),
         ),
-        options=set(),
-    )
-    transcript_text: bpy.props.PointerProperty(
-        name="Transcript",
-        description="A text block with the words that are said; [joy 0.7] in it sets an emotion from there on",
-        type=bpy.types.Text,
-    )
-    transcript_file: bpy.props.StringProperty(
-        name="Transcript File",
-        description="A file with the words that are said: .txt, .srt, .vtt or .TextGrid",
-        subtype="FILE_PATH",
         options=set(),
     )
     use_markers: bpy.props.BoolProperty(
