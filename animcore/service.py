@@ -170,7 +170,7 @@ def _learned(request: dict[str, Any]) -> dict[str, Any]:
     """The learned solvers that a request names by their folders, in the place of the shipped ones."""
     from animcore.solvers import faces, learned
 
-    loaders = {"face": faces.load, "gestures": learned.load}
+    loaders: dict[str, Callable[[Path], Any]] = {"face": faces.load, "gestures": learned.load}
     return {name: load(Path(request[name])) for name, load in loaders.items() if request.get(name)}
 
 
