@@ -43,8 +43,8 @@ def pytest_sessionfinish(exitstatus: int) -> None:
 
 
 def pytest_unconfigure() -> None:
-    """End at once in Blender 4.3 to 4.5: that module may wait for ever for its sound thread (Blender #146640)."""
-    if (4, 3, 0) <= bpy.app.version < (5, 0, 0):
+    """End at once before Blender 5.0: its module, still held at the end, waits for ever or crashes (Blender #146640)."""
+    if bpy.app.version < (5, 0, 0):
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(_status)
