@@ -43,7 +43,7 @@ def pytest_sessionfinish(exitstatus: int) -> None:
 
 
 def pytest_unconfigure() -> None:
-    """End at once before Blender 5.0: its module, still held at the end, waits for ever or crashes (Blender #146640)."""
+    """End at once before Blender 5.0: a module still held then waits for ever or crashes (Blender #146640)."""
     if bpy.app.version < (5, 0, 0):
         sys.stdout.flush()
         sys.stderr.flush()
