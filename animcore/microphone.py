@@ -82,11 +82,12 @@ def blocks(name: str, stopped: Callable[[], bool]) -> Iterator[NDArray[np.float3
 
 
 def _open(name: str) -> Any:
-    system, known = _system(), names()
-    wanted = name or system.usual or (known[0] if known else "")
+    system = _system()
+    wanted = name or system.usual or next(iter(names()), "")
     try:
         return av.open(system.prefix + wanted, format=system.format)
     except (av.FFmpegError, OSError, ValueError) as error:
+        known = names()
         which = f"The microphone {wanted!r}" if wanted else "No microphone"
         told = f"known here: {', '.join(known)}" if known else "this computer tells of none: plug one in"
         raise InputError(

@@ -165,7 +165,7 @@ def _end(outcome: runner.Outcome) -> None:
 
 def _picture(sheet: Sheet, number: int) -> NDArray[np.float32]:
     """Render one of the pictures, (height, width, 4)."""
-    scene = next((one for one in bpy.data.scenes if one.session_uid == sheet.scene), None)
+    scene = orders.by_uid(bpy.data.scenes, sheet.scene)
     root = orders.root_by_uid(sheet.root)
     if scene is None or root is None or scene.camera is None:
         raise AddonError("The character, its scene or the camera was deleted; there is no sheet.")

@@ -17,7 +17,7 @@ import numpy as np
 
 from animcore.motion import Motion
 
-from . import orders, places, preferences, properties, rigs, runner, takes, tracks
+from . import orders, places, preferences, properties, resources, rigs, runner, takes, tracks
 from .errors import AddonError
 from .jobs import Job, State
 
@@ -96,7 +96,7 @@ def folder() -> Path:
     Raises:
         AddonError: where it cannot be made.
     """
-    place = (Path(bpy.data.filepath).parent if bpy.data.filepath else Path.home()) / FOLDER
+    place = resources.beside_file() / FOLDER
     try:
         place.mkdir(exist_ok=True)
     except OSError as error:

@@ -95,7 +95,7 @@ def write(order: Order, answer: Mapping[str, Any]) -> list[takes.Take]:
     Raises:
         AddonError: where a character or the scene is gone, or an answer cannot be read; nothing was changed then.
     """
-    scene = _by_uid(bpy.data.scenes, order.scene)
+    scene = by_uid(bpy.data.scenes, order.scene)
     if scene is None:
         raise AddonError("The scene is no longer in this file; nothing was written.")
     check_scene(scene)
@@ -141,8 +141,9 @@ def check_scene(scene: bpy.types.Scene) -> None:
 
 def root_by_uid(uid: int) -> Root | None:
     """Return the object or collection of a session number; None where it is gone."""
-    return _by_uid(bpy.data.objects, uid) or _by_uid(bpy.data.collections, uid)
+    return by_uid(bpy.data.objects, uid) or by_uid(bpy.data.collections, uid)
 
 
-def _by_uid(collection: Any, uid: int) -> Any:
+def by_uid(collection: Any, uid: int) -> Any:
+    """Return the data-block of a session number; None where it is gone."""
     return next((block for block in collection if block.session_uid == uid), None)

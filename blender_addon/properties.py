@@ -117,8 +117,22 @@ _VOICES = (
 
 
 class _Spoken:
-    """What a voice is told by, of a scene and of a part of a dialogue alike."""
+    """What a character and its voice are told by, of a scene and of a part of a dialogue alike."""
 
+    source: bpy.props.EnumProperty(
+        name="Character from", description="What to choose the character by", items=_SOURCES, options=set()
+    )
+    character: bpy.props.PointerProperty(
+        name="Character",
+        description="The head, the armature or the empty that the character hangs on",
+        type=bpy.types.Object,
+        **_NARROWED,
+    )
+    collection: bpy.props.PointerProperty(
+        name="Collection",
+        description="The collection that holds the character's meshes and its armature",
+        type=bpy.types.Collection,
+    )
     strips: bpy.props.StringProperty(
         name="Strips", description="The names of the sound strips, one a line", options=set()
     )
@@ -144,20 +158,6 @@ class _Spoken:
 class AnimcorePart(_Spoken, bpy.types.PropertyGroup):
     """A part of a dialogue: a character with its voice. None of it is animatable: it is an order, not motion."""
 
-    source: bpy.props.EnumProperty(
-        name="Character from", description="What to choose the character by", items=_SOURCES, options=set()
-    )
-    character: bpy.props.PointerProperty(
-        name="Character",
-        description="The head, the armature or the empty that the character hangs on",
-        type=bpy.types.Object,
-        **_NARROWED,
-    )
-    collection: bpy.props.PointerProperty(
-        name="Collection",
-        description="The collection that holds the character's meshes and its armature",
-        type=bpy.types.Collection,
-    )
     voice_from: bpy.props.EnumProperty(
         name="Voice from",
         description="Where the voice of this character comes from",
@@ -232,24 +232,6 @@ class AnimcorePolish(bpy.types.PropertyGroup):
 
 class AnimcoreSettings(_Spoken, bpy.types.PropertyGroup):
     """Animcore's settings of a scene. None of them is animatable: they are orders, not motion."""
-
-    source: bpy.props.EnumProperty(
-        name="Character from",
-        description="What to choose the character by",
-        items=_SOURCES,
-        options=set(),
-    )
-    character: bpy.props.PointerProperty(
-        name="Character",
-        description="The head, the armature or the empty that the character hangs on",
-        type=bpy.types.Object,
-        **_NARROWED,
-    )
-    collection: bpy.props.PointerProperty(
-        name="Collection",
-        description="The collection that holds the character's meshes and its armature",
-        type=bpy.types.Collection,
-    )
 
     track_shape: bpy.props.StringProperty(
         name="Shape", description="The shape that the chosen track is to move", options=set()

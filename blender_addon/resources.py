@@ -16,6 +16,11 @@ _CACHED = ".heard.npz"  # the ending of what the engine keeps (animcore/solvers/
 _HERE = Path(__file__).resolve().parent
 
 
+def beside_file() -> Path:
+    """Return the folder of the open file; the user's home before it is saved."""
+    return Path(bpy.data.filepath).parent if bpy.data.filepath else Path.home()
+
+
 def folder(name: str) -> Path:
     """Return the folder of that name (``assets``).
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import bpy
 
-from .. import filming, take_list
+from .. import filming, resources, take_list
 from .takes import OfTake
 
 
@@ -22,8 +22,9 @@ class ANIMCORE_OT_film_take(OfTake):  # noqa: N801 (Blender's own naming)
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
         """Open the file browser."""
-        folder = Path(bpy.data.filepath).parent if bpy.data.filepath else Path.home()
-        self.filepath = str(folder / f"{bpy.path.clean_name(take_list.find(context.scene).name)}{filming.SUFFIX}")
+        self.filepath = str(
+            resources.beside_file() / f"{bpy.path.clean_name(take_list.find(context.scene).name)}{filming.SUFFIX}"
+        )
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
 

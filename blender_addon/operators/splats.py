@@ -4,7 +4,7 @@ from pathlib import Path
 
 import bpy
 
-from .. import properties
+from .. import properties, resources
 from ..errors import AddonError
 from ..splats import holders, side_by_side
 from .base import AnimcoreOperator
@@ -91,8 +91,7 @@ class ANIMCORE_OT_render_side_by_side(AnimcoreOperator):  # noqa: N801
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
         """Open the file browser."""
-        folder = Path(bpy.data.filepath).parent if bpy.data.filepath else Path.home()
-        self.filepath = str(folder / f"side_by_side{side_by_side.SUFFIX}")
+        self.filepath = str(resources.beside_file() / f"side_by_side{side_by_side.SUFFIX}")
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
 

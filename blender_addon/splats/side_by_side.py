@@ -16,14 +16,13 @@ from animcore.errors import AnimcoreError
 
 from .. import runner
 from ..errors import AddonError
+from ..swapped import Setting, Swapped
 from .engine import NAME
 
 SUFFIX = ".png"
 IMAGE = "Side by Side"
 _ELSE = "CYCLES"  # beside the preview, where the scene itself renders with it
 _NEXT = 0.2  # seconds after which Blender has put its render away and takes another
-
-Setting = tuple[Any, str, Any]  # whose, which, and what
 
 
 @dataclass
@@ -34,7 +33,7 @@ class Pair:
     path: Path
     folder: Path
     engines: list[str]
-    before: list[Setting]
+    settings: Swapped
     done: list[Path] = field(default_factory=list)
 
     def prepare(self) -> None:
@@ -51,8 +50,7 @@ class Pair:
         Raises:
             AddonError: where one of them is not.
         """
-        for owner, name, value in self.before:
-            setattr(owner, name, value)
+        self.settings.back()
         try:
             if not whole:
                 return None
@@ -108,19 +106,15 @@ def begin(scene: bpy.types.Scene, path: Path) -> Pair:
     if not path.parent.is_dir():
         raise AddonError(f"There is no folder {path.parent}; choose another place for the picture.")
     first = scene.render.engine if scene.render.engine != NAME else _ELSE
-    pair = Pair(scene, path.with_suffix(SUFFIX), Path(tempfile.mkdtemp(prefix="animcore-pair-")), [first, NAME], [])
-    for owner, name, value in _wanted(scene):
-        pair.before.append((owner, name, getattr(owner, name)))
-        if value is not None:
-            setattr(owner, name, value)
-    return pair
+    folder = Path(tempfile.mkdtemp(prefix="animcore-pair-"))
+    return Pair(scene, path.with_suffix(SUFFIX), folder, [first, NAME], Swapped(_wanted(scene)))
 
 
 def _wanted(scene: bpy.types.Scene) -> Iterator[Setting]:
-    """What the scene's output has to be, in the order in which Blender accepts it; None is set later."""
+    """What the scene's output has to be, in the order in which Blender accepts it; engine and path change later."""
     pictures = scene.render.image_settings
-    yield scene.render, "engine", None
-    yield scene.render, "filepath", None
+    yield scene.render, "engine", scene.render.engine
+    yield scene.render, "filepath", scene.render.filepath
     if hasattr(pictures, "media_type"):  # since Blender 5.0
         yield pictures, "media_type", "IMAGE"
     yield pictures, "file_format", "PNG"
