@@ -61,7 +61,7 @@ class Settings:
     mode: Mode = "hybrid"
     gaussians: int = 12_000
     steps: int = 3_000
-    texture: int = 768
+    texture: int = 1024
     changes: int = 6
     displacement: bool = False
     seed: int = 0

@@ -26,7 +26,7 @@ def register(actions: Any) -> None:
     parser.add_argument("--mode", choices=MODES, default="hybrid", help="which layers the head has (default: hybrid)")
     parser.add_argument("--gaussians", type=int, default=12_000, metavar="N", help="in the end (default: 12000)")
     parser.add_argument("--steps", type=int, default=3_000, metavar="N", help="pictures to learn from (default: 3000)")
-    parser.add_argument("--texture", type=int, default=768, metavar="N", help="texels along a side (default: 768)")
+    parser.add_argument("--texture", type=int, default=1024, metavar="N", help="texels along a side (default: 1024)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="another one, another head (default: 0)")
     parser.add_argument(
         "--displacement", action="store_true", help="learn where the skin lies off the model, from the pictures"
