@@ -42,14 +42,14 @@ def main() -> None:
         perceptual = None
         print(f"LPIPS is not measured: {error}")
     pictures, moments = capture_folder.read(options.capture, capture.TRAIN)
-    person = capture_folder.person(options.capture)
+    person, known = capture_folder.person(options.capture), capture_folder.start(options.capture)
     print(f"fitted from {len(pictures)} pictures of {len(moments)} faces; {options.steps} steps")
     print("| layers | on | Gaussians | PSNR | face | SSIM | LPIPS | ms a picture | MB |")
     print("|---|---|---:|---:|---:|---:|---:|---:|---:|")
     for mode in MODES:
         settings = Settings(mode, options.gaussians, options.steps)
         folder = options.work / mode
-        head = Fit(person, moments, pictures, settings, folder).run()
+        head = Fit(person, moments, pictures, settings, folder, known=known).run()
         hybrid_head.save(head, folder / "head")
         size = sum(path.stat().st_size for path in (folder / "head").iterdir()) / 1e6
         head = hybrid_head.load(folder / "head", person.model)

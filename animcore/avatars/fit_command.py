@@ -26,8 +26,14 @@ def register(actions: Any) -> None:
     parser.add_argument("--mode", choices=MODES, default="hybrid", help="which layers the head has (default: hybrid)")
     parser.add_argument("--gaussians", type=int, default=12_000, metavar="N", help="in the end (default: 12000)")
     parser.add_argument("--steps", type=int, default=3_000, metavar="N", help="pictures to learn from (default: 3000)")
-    parser.add_argument("--texture", type=int, default=768, metavar="N", help="texels along a side (default: 768)")
+    parser.add_argument("--texture", type=int, default=1024, metavar="N", help="texels along a side (default: 1024)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="another one, another head (default: 0)")
+    parser.add_argument(
+        "--displacement", action="store_true", help="learn where the skin lies off the model, from the pictures"
+    )
+    parser.add_argument(
+        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="where it is computed (default: auto)"
+    )
     parser.add_argument("--threads", type=int, metavar="N", help="of the CPU (default: all)")
     parser.set_defaults(command=run)
 
@@ -48,11 +54,23 @@ def run(options: argparse.Namespace) -> int:
     from animcore.avatar.fitting import Fit, Settings
     from animcore.files import capture_folder, capture_pictures, hybrid_head
 
+    device = options.device
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    if device == "cuda" and not torch.cuda.is_available():
+        raise InputError("PyTorch finds no NVIDIA card with CUDA; fit with --device cpu.")
     if options.threads:
         torch.set_num_threads(options.threads)
     pictures, moments = capture_folder.read(options.data, capture.TRAIN)
     head = capture_folder.person(options.data, options.model)
-    settings = Settings(options.mode, options.gaussians, options.steps, options.texture, seed=options.seed)
+    settings = Settings(
+        options.mode,
+        options.gaussians,
+        options.steps,
+        options.texture,
+        displacement=options.displacement,
+        seed=options.seed,
+    )
     with tqdm(total=100, unit="%") as bar:
 
         def told(fraction: float, stage: str) -> None:
@@ -62,7 +80,8 @@ def run(options: argparse.Namespace) -> int:
         def show(picture: NDArray[np.uint8]) -> None:
             capture_pictures.write(picture, options.out / PICTURE)
 
-        fitted = Fit(head, moments, pictures, settings, options.out, told, show).run()
+        known = capture_folder.start(options.data)
+        fitted = Fit(head, moments, pictures, settings, options.out, told, show, known, torch.device(device)).run()
     hybrid_head.save(fitted, options.out / HEAD, {"pictures": len(pictures), "steps": settings.steps})
     print(f"{options.out / HEAD}: {fitted.count:,} Gaussians; look at {options.out / PICTURE}")
     return 0

@@ -1,0 +1,276 @@
+"""The mesh layer while it is learned: a texture, how it changes with the expression, and where the skin really lies.
+
+What the mesh shows where is found once a picture and kept; only while the skin's place is learned the mesh is drawn
+each time, with the gradients of texture and silhouette that `mesh_torch` gives. A Laplacian keeps that place smooth
+(Sorkine et al., Laplacian Surface Editing, SGP 2004; with equal weights).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from animcore.avatar import binding, mesh_torch
+from animcore.avatar.camera import Camera
+from animcore.avatar.head import FINER, HybridHead, Posed, features, mesh_samples
+from animcore.avatar.mesh_raster import draw_mesh
+
+if TYPE_CHECKING:
+    from animcore.avatar.fitting import Moment, Picture
+
+RATES = {"texture": 1e-2, "changes": 4e-3, "skin": 5e-5}  # the last in metres
+_CALM = 2.0  # cost of changes of the texture
+_SMOOTH = 4e4  # cost of skin whose displacement differs from that around it, per square metre
+_NEAR = 0.02  # of the square: samples of a pixel that lie farther apart are on two sides of a seam
+CHANGES_FINENESS = 8  # texels of the texture in one of the changes
+
+
+@dataclass(frozen=True)
+class Seat:
+    """A moment's pose as tensors; `turns` (V, 3, 3) carry what is added to the skin at rest into the pose."""
+
+    posed: Posed
+    frames: binding.Frames
+    rotation: Tensor
+    shift: Tensor
+    detail: Tensor
+    turns: Tensor | None = None
+
+
+def seat(head: HybridHead, moment: Moment, device: torch.device, turning: bool) -> Seat:
+    """Return the pose of a head at a moment.
+
+    Args:
+        head: with the person's vertices.
+        moment: what it did.
+        device: of the tensors.
+        turning: whether skin will be displaced.
+    """
+    pose = moment.expression, moment.joints, moment.translation
+    posed = head.at(*pose)
+    turns = None
+    if turning:  # skinning is linear in the vertices at rest: three unit displacements say all
+        columns = [replace(head, offset=head.offset + unit).at(*pose).vertices - posed.vertices
+                   for unit in np.eye(3, dtype=np.float32)]  # fmt: skip
+        turns = torch.as_tensor(np.stack(columns, -1), device=device)
+    return Seat(
+        posed,
+        binding.frames(torch.as_tensor(posed.vertices, device=device), head.model.faces),
+        torch.as_tensor(posed.rotation, device=device),
+        torch.as_tensor(posed.shift, device=device),
+        torch.as_tensor(posed.detail, device=device),
+        turns,
+    )
+
+
+class Paint:
+    """The mesh layer of a fit.
+
+    `values` holds `texture` (1, 3, S, S), and where they are learned `changes` (K, 3, S / 8, S / 8) and `skin`
+    (V, 3) metres that are added to the person's vertices at rest.
+    """
+
+    def __init__(self, head: HybridHead, values: dict[str, Tensor]) -> None:
+        """Take the head, with its mix of changes, and the values."""
+        self.head = head
+        self.values = {name: value.detach().clone().requires_grad_() for name, value in values.items()}
+        self.optimizer = torch.optim.Adam([{"params": [value], "name": name} for name, value in self.values.items()])
+        self._layers: dict[int, tuple[Tensor, Tensor, Tensor, Tensor]] = {}
+        faces = head.model.faces if head.drawn is None else head.model.faces[head.drawn]
+        self._faces, self._corners = faces, head.uv_faces if head.drawn is None else head.uv_faces[head.drawn]
+        self._beyond = mesh_torch.neighbours(faces) if "skin" in values else None
+        self._edges = _edges(head.model.faces) if "skin" in values else None
+
+    @property
+    def device(self) -> torch.device:
+        """Of all tensors."""
+        return self.values["texture"].device
+
+    def layer(self, picture: Picture, pose: Seat) -> tuple[Tensor, Tensor, Tensor]:
+        """Return colour over black (H, W, 3), alpha (H, W) and depth (H, W) of the mesh in a picture."""
+        places, pixel, share, depth = self._found(picture, pose.posed)
+        colour = self._read(places, pose.detail)
+        total = torch.zeros(picture.camera.height * picture.camera.width, 4, device=self.device)
+        seen = torch.cat([colour * share[:, None], share[:, None]], 1)
+        total = total.index_add(0, pixel, seen).reshape(picture.camera.height, picture.camera.width, 4)
+        return total[..., :3], total[..., 3], depth
+
+    def moving_layer(self, picture: Picture, pose: Seat) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return the same with gradients to the skin, and the vertices (V, 3) where the skin is now."""
+        assert pose.turns is not None and self._beyond is not None
+        base = torch.as_tensor(pose.posed.vertices, device=self.device)
+        vertices = base + (pose.turns @ self.values["skin"][..., None])[..., 0]
+        fragments = draw_mesh(vertices.detach().cpu().numpy(), self._faces, picture.camera)
+        faces = torch.as_tensor(self._faces, device=self.device)
+        weights, _ = mesh_torch.barycentrics(vertices, faces, fragments, picture.camera)
+        uv = torch.as_tensor(self.head.uv, device=self.device)
+        places = mesh_torch.interpolated(uv, torch.as_tensor(self._corners, device=self.device), fragments, weights)
+        hit = torch.as_tensor(fragments.triangle >= 0, device=self.device)
+        colour = self._read(_grid(places[hit]), pose.detail)
+        shown = torch.zeros(*hit.shape, 4, device=self.device)
+        seen = torch.cat([colour, torch.ones_like(colour[:, :1])], 1)
+        shown = shown.masked_scatter(hit[..., None].expand_as(shown), seen)
+        shown = mesh_torch.antialiased(shown, vertices, faces, self._beyond, fragments, picture.camera)
+        depth = torch.as_tensor(fragments.depth, dtype=torch.float32, device=self.device)
+        return shown[..., :3], shown[..., 3], depth, vertices
+
+    def cost(self) -> Tensor:
+        """What calm changes and smooth skin ask for."""
+        total = torch.zeros((), device=self.device)
+        if "changes" in self.values:
+            total = total + _CALM * (self.values["changes"] ** 2).mean()
+        if self._edges is not None:
+            total = total + _SMOOTH * self._uneven().mean()
+        return total
+
+    def step(self, share: float, moving: bool) -> None:
+        """Go one step down, at `share` 0..1 of the way; the skin only while it is `moving`."""
+        for group in self.optimizer.param_groups:
+            rate = RATES[group["name"]] * 0.1 ** max(0.0, 2 * share - 1)
+            group["lr"] = rate if moving or group["name"] != "skin" else 0.0
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+
+    def settled(self) -> HybridHead:
+        """Put the skin that was learned into the head, forget what was seen where, and return the head."""
+        moved = self.values.pop("skin").detach().cpu().numpy()
+        self._edges = self._beyond = None
+        self._layers = {}
+        self.head = replace(self.head, offset=self.head.offset + moved)
+        state = self.optimizer.state_dict()
+        kept = [index for index, group in enumerate(state["param_groups"]) if group["name"] != "skin"]
+        state = {"state": {index: state["state"][index] for index in kept if index in state["state"]},
+                 "param_groups": [state["param_groups"][index] for index in kept]}  # fmt: skip
+        self.optimizer = torch.optim.Adam([{"params": [value], "name": name} for name, value in self.values.items()])
+        self.optimizer.load_state_dict(state)
+        return self.head
+
+    def finished(self, head: HybridHead) -> HybridHead:
+        """The head with the layers as they are now."""
+        texture = self.values["texture"].detach().clamp(0, 1)[0].movedim(0, -1)
+        head = replace(head, texture=_array(texture))
+        if "skin" in self.values:
+            head = replace(head, offset=head.offset + _array(self.values["skin"]))
+        if "changes" in self.values:
+            head = replace(head, changes=_array(self.values["changes"].movedim(1, -1)))
+        return head
+
+    def state(self) -> dict[str, Any]:
+        """Everything that a checkpoint needs."""
+        values = {name: value.detach() for name, value in self.values.items()}
+        return {"values": values, "optimizer": self.optimizer.state_dict(), "offset": torch.as_tensor(self.head.offset)}
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any], head: HybridHead, device: torch.device) -> Paint:
+        """Return the layer of a checkpoint, for the head that is being fitted."""
+        values = {name: value.to(device) for name, value in state["values"].items()}
+        paint = cls(replace(head, offset=state["offset"].numpy()), values)
+        paint.optimizer.load_state_dict(state["optimizer"])
+        return paint
+
+    def spread(self, pictures: Sequence[Picture], seats: Mapping[int, Seat]) -> None:
+        """Set the texture to the mean of what the pictures show on the mesh: a start that is nearly there."""
+        with torch.no_grad():
+            weight = torch.full_like(self.values["texture"], 0.05)
+            total = self.values["texture"] * 0.05
+        for picture in pictures:
+            places, pixel, _share, _depth = self._found(picture, seats[picture.moment].posed)
+            mask = picture.mask.reshape(-1)[pixel]
+            blank = torch.zeros_like(total, requires_grad=True)
+            # the gradient of a look-up is a splat: each pixel's colour goes to the texels that it is read from
+            read = functional.grid_sample(blank, places, align_corners=False, padding_mode="border")[0, :, 0].T
+            colour = picture.colour.reshape(-1, 3)[pixel]
+            total = total + torch.autograd.grad(read, blank, colour, retain_graph=True)[0]
+            weight = weight + torch.autograd.grad(read, blank, mask[:, None].expand(-1, 3))[0]
+        with torch.no_grad():
+            self.values["texture"].copy_(total / weight)
+
+    def _found(self, picture: Picture, posed: Posed) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Places as a grid (1, 1, P, 2), the pixels (P,), how much of each is mesh (P,), and the depth (H, W)."""
+        if id(picture) not in self._layers:
+            found = seen(self.head, posed, picture.camera)
+            places, pixel, share, depth = (torch.as_tensor(values, device=self.device) for values in found)
+            self._layers[id(picture)] = _grid(places), pixel, share, depth
+        return self._layers[id(picture)]
+
+    def _read(self, places: Tensor, detail: Tensor) -> Tensor:
+        """Colours (P, 3) of the texture and its changes at places of a grid."""
+        colour = functional.grid_sample(self.values["texture"], places, align_corners=False, padding_mode="border")
+        if "changes" in self.values:
+            change = torch.einsum("k,kchw->chw", detail, self.values["changes"])[None]
+            colour = colour + functional.grid_sample(change, places, align_corners=False, padding_mode="border")
+        return colour[0, :, 0].T
+
+    def _uneven(self) -> Tensor:
+        """(V,) squared distance of each vertex' displacement from the mean of its neighbours'."""
+        assert self._edges is not None
+        skin, (one, other) = self.values["skin"], self._edges.to(self.device)
+        total = torch.zeros_like(skin).index_add(0, one, skin[other])
+        count = torch.zeros_like(skin[:, 0]).index_add(0, one, torch.ones_like(one, dtype=skin.dtype))
+        return ((skin - total / count.clamp(min=1)[:, None]) ** 2).sum(1) * (count > 0)
+
+
+def seen(
+    head: HybridHead, posed: Posed, camera: Camera
+) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float32], NDArray[np.float32]]:
+    """Return what a picture shows of the mesh, one place a pixel: the middle of the finer samples that pictures take.
+
+    Returns:
+        (P, 2) places in the texture, (P,) pixels, (P,) how much of each is mesh, (H, W) depth.
+    """
+    covered, places, depth = mesh_samples(head, posed, camera, FINER)
+    row, column = np.divmod(covered, camera.width * FINER)
+    pixel, first, index, count = np.unique(
+        row // FINER * camera.width + column // FINER, return_index=True, return_inverse=True, return_counts=True
+    )
+    total = np.zeros((len(pixel), 2))
+    np.add.at(total, index.ravel(), places)
+    middle = (total / count[:, None]).astype(np.float32)
+    torn = np.abs(middle - places[first]).max(1) > _NEAR
+    middle[torn] = places[first][torn]
+    return middle, pixel, (count / FINER**2).astype(np.float32), depth
+
+
+def mixture(moments: Sequence[Moment], count: int, kept: int) -> NDArray[np.float32]:
+    """The main ways in which moments differ, each with a spread of 1: (count + 16, kept); `count` coefficients."""
+    rows = np.array([features(moment.expression, moment.joints, count)[:-1] for moment in moments])
+    middle = rows.mean(0)
+    _left, sizes, ways = np.linalg.svd(rows - middle, full_matrices=False)
+    used = min(kept, int((sizes > 1e-6).sum()))
+    mix = np.zeros((count + 16, kept), np.float32)
+    mix[:-1, :used] = (ways[:used] / (sizes[:used] / np.sqrt(len(rows)))[:, None]).T
+    mix[-1] = -middle @ mix[:-1]
+    return mix
+
+
+def started(head: HybridHead, size: int, changes: int, skin: bool, colour: NDArray[Any], device: torch.device) -> Paint:
+    """One colour everywhere, no changes, and the skin where the model has it."""
+    values = {"texture": torch.as_tensor(colour, device=device).reshape(1, 3, 1, 1).repeat(1, 1, size, size)}
+    if changes:
+        side = size // CHANGES_FINENESS
+        values["changes"] = torch.zeros(changes, 3, side, side, device=device)
+    if skin:
+        values["skin"] = torch.zeros(head.model.template.shape, device=device)
+    return Paint(head, values)
+
+
+def _edges(faces: NDArray[np.int64]) -> Tensor:
+    """(2, E) each edge of a mesh, both ways."""
+    pairs = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
+    return torch.as_tensor(np.unique(np.concatenate([pairs, pairs[:, ::-1]]), axis=0).T.copy())
+
+
+def _grid(places: Tensor) -> Tensor:
+    """Places (P, 2) 0..1, the second upwards, as `grid_sample` wants them: (1, 1, P, 2)."""
+    return torch.stack((2 * places[:, 0] - 1, 1 - 2 * places[:, 1]), -1)[None, None]
+
+
+def _array(values: Tensor) -> NDArray[np.float32]:
+    return np.ascontiguousarray(values.detach().cpu().numpy(), np.float32)
