@@ -22,11 +22,20 @@ def register(actions: Any) -> None:
     parser = actions.add_parser("fit", help="fit a head of mesh and Gaussians to a capture of many views")
     parser.add_argument("data", type=Path, metavar="DATA", help="folder in the layout of VHAP and GaussianAvatars")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="of checkpoint, picture and head")
+    add_settings(parser)
+    parser.set_defaults(command=run)
+
+
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """Add the options of a fit."""
     parser.add_argument("--model", type=Path, metavar="FILE", help="the FLAME file that the capture was tracked with")
     parser.add_argument("--mode", choices=MODES, default="hybrid", help="which layers the head has (default: hybrid)")
     parser.add_argument("--gaussians", type=int, default=12_000, metavar="N", help="in the end (default: 12000)")
     parser.add_argument("--steps", type=int, default=3_000, metavar="N", help="pictures to learn from (default: 3000)")
     parser.add_argument("--texture", type=int, default=1024, metavar="N", help="texels along a side (default: 1024)")
+    parser.add_argument(
+        "--changes", type=int, default=6, metavar="N", help="ways the texture changes with the face (default: 6)"
+    )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="another one, another head (default: 0)")
     parser.add_argument(
         "--displacement", action="store_true", help="learn where the skin lies off the model, from the pictures"
@@ -35,7 +44,6 @@ def register(actions: Any) -> None:
         "--device", choices=("auto", "cpu", "cuda"), default="auto", help="where it is computed (default: auto)"
     )
     parser.add_argument("--threads", type=int, metavar="N", help="of the CPU (default: all)")
-    parser.set_defaults(command=run)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -44,12 +52,7 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         InputError: without PyTorch, or where the capture cannot be used.
     """
-    if options.gaussians < 100 or options.steps < 1 or not 64 <= options.texture <= 8192 or options.texture % 8:
-        raise InputError("Give at least 100 Gaussians, 1 step, and a texture of 64 to 8192 texels, a multiple of 8.")
-    try:
-        import torch
-    except ImportError as error:
-        raise InputError('Fitting a head needs PyTorch: pip install "animcore[avatar]".') from error
+    torch = check(options)
     from animcore.avatar import capture
     from animcore.avatar.fitting import Fit, Settings
     from animcore.files import capture_folder, capture_pictures, hybrid_head
@@ -68,6 +71,7 @@ def run(options: argparse.Namespace) -> int:
         options.gaussians,
         options.steps,
         options.texture,
+        options.changes,
         displacement=options.displacement,
         seed=options.seed,
     )
@@ -85,3 +89,20 @@ def run(options: argparse.Namespace) -> int:
     hybrid_head.save(fitted, options.out / HEAD, {"pictures": len(pictures), "steps": settings.steps})
     print(f"{options.out / HEAD}: {fitted.count:,} Gaussians; look at {options.out / PICTURE}")
     return 0
+
+
+def check(options: argparse.Namespace) -> Any:
+    """Return PyTorch, where settings and machine can fit a head.
+
+    Raises:
+        InputError: where they cannot.
+    """
+    if options.changes < 0:
+        raise InputError("Give 0 changes of the texture or more.")
+    if options.gaussians < 100 or options.steps < 1 or not 64 <= options.texture <= 8192 or options.texture % 8:
+        raise InputError("Give at least 100 Gaussians, 1 step, and a texture of 64 to 8192 texels, a multiple of 8.")
+    try:
+        import torch
+    except ImportError as error:
+        raise InputError('Fitting a head needs PyTorch: pip install "animcore[avatar]".') from error
+    return torch
