@@ -31,7 +31,7 @@ ENLARGED = 2  # times: the tracker likes larger faces than the pictures have
 ASIDE = 4.0  # pixels that the skin may lie beside a landmark: between the lids an eye is seen
 OPEN = 0.12  # jawOpen from which the lips are apart
 GREY = 160
-STIFF = 0.01  # against wandering, beside a picture's weight
+STIFF = 0.05  # against wandering, beside a picture's weight
 LIKELY = 0.002  # metres from which a place counts less
 LIPS = (
     61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 185, 40, 39, 37, 0, 267, 269, 270, 409,
@@ -57,7 +57,9 @@ def main() -> None:
     found = rest + np.einsum("nf,flx->nlx", features, drift)
     away = np.linalg.norm(places - found, axis=2)
     spread = np.nanmedian(np.where(weights > 0, away, np.nan), 0)
-    print(f"spread: median {1000 * np.median(spread[:468]):.2f} mm, 90 % below {1000 * np.quantile(spread[:468], 0.9):.2f}")
+    print(
+        f"spread: median {1000 * np.median(spread[:468]):.2f} mm, 90 % below {1000 * np.quantile(spread[:468], 0.9):.2f}"
+    )
     np.savez_compressed(
         options.out,
         corners=corners.astype(np.int32),
@@ -91,7 +93,9 @@ def seen(folder: Path, head: ParametricModel) -> tuple[np.ndarray, ...]:
             way = view.camera.position - MIDDLE
             weight = np.full(len(place), np.exp(-((np.arccos(min(ahead, 1.0)) / FRONT) ** 2)))
             weight[list(LIPS)] *= opened(view.pose) > OPEN  # lips that touch cannot be told apart
-            for kept, row in zip((places, weights, faces, shares, ways), (place, weight, face, share, way), strict=True):
+            for kept, row in zip(
+                (places, weights, faces, shares, ways), (place, weight, face, share, way), strict=True
+            ):
                 kept.append(row)
     return tuple(np.array(rows) for rows in (places, weights, faces, shares, ways))
 

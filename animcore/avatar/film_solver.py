@@ -225,7 +225,7 @@ def _turned(turns: FloatArray, fields: FloatArray) -> FloatArray:
     """(T, L, 3, K) fields (K, L, 3) in the axes of the camera."""
     count, marks = fields.shape[:2]
     flat = fields.transpose(2, 1, 0).reshape(3, -1)
-    return (turns @ flat).reshape(len(turns), 3, marks, count).transpose(0, 2, 1, 3)
+    return np.asarray((turns @ flat).reshape(len(turns), 3, marks, count).transpose(0, 2, 1, 3))
 
 
 def _own(scene: Scene, frames: Frames) -> tuple[FloatArray, FloatArray]:

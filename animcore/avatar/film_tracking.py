@@ -40,7 +40,8 @@ _MODES = 40  # smooth ways in which they may differ, each along three axes
 _FLOOR = 0.0015  # metres that a landmark may be off at least
 _EYEBALL = 0.0122  # metres from its middle to the iris
 _FULL_LOOK = np.deg2rad(30.0)  # at which an eyeLook weight is 1
-_AT_CAMERA = np.deg2rad(10.0)  # within which a person who looks beside the camera on average is taken to look at it
+_AT_CAMERA = np.deg2rad(10.0)  # beside the camera at which a gaze that holds there is taken to be at it
+_HELD = np.deg2rad(3.0)  # median distance from it of a gaze that holds on to the camera while the head moves
 _CLOSED = 0.5  # eyeBlink from which the iris is not seen
 _NECK_SHARE = 0.35  # of the head's turn
 # What a single camera hardly sees, or what looks like something else, must explain more before it is believed.
@@ -186,7 +187,7 @@ def track(
     arkit = np.zeros((len(times), len(ARKIT)))
     arkit[:, chosen] = frames.weights
     arkit[:, _OPEN] = np.minimum(arkit[:, _OPEN] + arkit[:, _CLOSE], 1.0)
-    eyes = marks.eyes + np.tensordot(people, marks.eye_people, 1)
+    eyes = marks.eyes + np.tensordot(people, marks.eye_people, 1) + patches.offset(marks.eyes, local)
     looks = gaze(scene, frames, eyes, points[:, list(IRISES), :2].astype(np.float64), arkit)
     with_gaze(arkit, looks, marks)
     errors = np.full(len(times), np.nan)
@@ -234,8 +235,10 @@ def gaze(scene: Scene, frames: Frames, eyes: FloatArray, irises: FloatArray, ark
     if not len(seen):
         return np.zeros((len(looks), 2))
     # the middle of an eye is known within a millimetre, which is five degrees of gaze
-    beside_camera = np.median(looks[seen] - camera[seen], 0)
-    if np.linalg.norm(beside_camera) < _AT_CAMERA:
+    away = looks[seen] - camera[seen]
+    beside_camera = np.median(away, 0)
+    held = np.median(np.abs(away - beside_camera), 0).max() < _HELD
+    if held and np.linalg.norm(beside_camera) < _AT_CAMERA:
         looks = looks - beside_camera
     every = np.arange(len(looks))
     return np.stack([np.interp(every, seen, looks[seen, axis]) for axis in (0, 1)], 1)
@@ -279,7 +282,7 @@ class _Patches:
     def ways(self) -> FloatArray:
         """(3 M, L, 3) metres, each for a coefficient whose spread is 1."""
         modes = (self.own * np.sqrt(self.sizes)).T
-        return (modes[:, None, :, None] * np.eye(3)[None, :, None]).reshape(-1, len(self.points), 3)
+        return np.asarray((modes[:, None, :, None] * np.eye(3)[None, :, None]).reshape(-1, len(self.points), 3))
 
     def offset(self, places: FloatArray, amounts: FloatArray) -> FloatArray:
         """(N, 3) the offsets of coefficients (3 M,) at other places (N, 3); none far from the face."""

@@ -135,6 +135,22 @@ def frames(path: Path, start: float = 0.0, end: float = np.inf) -> Iterator[tupl
         raise InputError(f"{path.name} is not a film that can be decoded; export it again as MP4.") from error
 
 
+def rate_of(path: Path) -> Fraction:
+    """Frames a second on average, as a film says.
+
+    Raises:
+        InputError: for a file that is no film, or has no picture.
+    """
+    try:
+        with av.open(str(path)) as container:
+            if not container.streams.video:
+                raise InputError(f"{path.name} has no picture; choose a film.")
+            stream = container.streams.video[0]
+            return exact_rate(stream.average_rate or stream.guessed_rate or 25)
+    except (av.error.FFmpegError, OSError) as error:
+        raise InputError(f"{path.name} is not a film that can be decoded; export it again as MP4.") from error
+
+
 def upright(frame: Any) -> Image:
     """(H, W, 3) sRGB, turned as the film says: telephones film on their side."""
     image = frame.to_ndarray(format="rgb24")
@@ -153,7 +169,8 @@ def tracker(name: str = "a picture", faces: int = 2, still: bool = False) -> Ite
     Raises:
         InputError: without MediaPipe.
     """
-    with solutions(name).face_mesh.FaceMesh(static_image_mode=still, max_num_faces=faces, refine_landmarks=True) as mesh:
+    meshes = solutions(name).face_mesh
+    with meshes.FaceMesh(static_image_mode=still, max_num_faces=faces, refine_landmarks=True) as mesh:
         yield mesh
 
 
@@ -204,9 +221,7 @@ def kept(path: Path, source: str) -> FilmFaces | None:
             numerator, denominator = (int(value) for value in data["rate"])
             width, height = (int(value) for value in data["size"])
             notes = tuple(str(note) for note in data["notes"])
-            return FilmFaces(
-                Fraction(numerator, denominator), data["times"], data["points"], (width, height), notes
-            )
+            return FilmFaces(Fraction(numerator, denominator), data["times"], data["points"], (width, height), notes)
     except _BROKEN:
         return None
 
@@ -263,11 +278,10 @@ def _rate(path: Path, times: list[float]) -> Fraction:
     """Frames a second, from the middle of what lies between frames: a film may say anything."""
     if len(times) < 2:
         raise InputError(f"{path.name} is a single picture; a film of at least a second is needed.")
-    with av.open(str(path)) as container:
-        said = container.streams.video[0].average_rate
+    said = rate_of(path)
     own = (len(times) - 1) / (times[-1] - times[0])
-    if said is not None and abs(float(said) / own - 1) < 0.02:
-        return exact_rate(said)
+    if abs(float(said) / own - 1) < 0.02:
+        return said
     return exact_rate(round(1 / float(np.median(np.diff(times))), 3))
 
 
