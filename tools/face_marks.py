@@ -19,7 +19,7 @@ from animcore import pictures
 from animcore.avatar import capture
 from animcore.avatar.mesh_raster import draw_mesh
 from animcore.bodies import model as models
-from animcore.bodies.face_marks import MIDDLE, views_of
+from animcore.bodies.face_marks import FACE, MIDDLE, views_of
 from animcore.bodies.model import ParametricModel, load_model
 from animcore.files import film_faces
 from animcore.names import ARKIT_INDEX
@@ -58,7 +58,8 @@ def main() -> None:
     away = np.linalg.norm(places - found, axis=2)
     spread = np.nanmedian(np.where(weights > 0, away, np.nan), 0)
     print(
-        f"spread: median {1000 * np.median(spread[:468]):.2f} mm, 90 % below {1000 * np.quantile(spread[:468], 0.9):.2f}"
+        f"spread: median {1000 * np.median(spread[:FACE]):.2f} mm, "
+        f"90 % below {1000 * np.quantile(spread[:FACE], 0.9):.2f}"
     )
     np.savez_compressed(
         options.out,
@@ -76,7 +77,7 @@ def part(head: ParametricModel, name: str) -> np.ndarray:
 
 
 def seen(folder: Path, head: ParametricModel) -> tuple[np.ndarray, ...]:
-    """Places (N, L, 3) at rest, their weights (N, L), the faces (N, L), shares (N, L, 3), and ways (N, 3) to the camera."""
+    """Places (N, L, 3) at rest, weights (N, L), faces (N, L), shares (N, L, 3), and ways (N, 3) to the camera."""
     skin = part(head, "skin")[head.faces].all(1)
     places, weights, faces, shares, ways = [], [], [], [], []
     splits = (capture.TRAIN, capture.VIEWS, capture.MOMENTS)
@@ -136,7 +137,7 @@ def over_grey(path: Path) -> np.ndarray:
 
 
 def wandering(places: np.ndarray, weights: np.ndarray, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Places (L, 3) seen from the front, and (F, L, 3) how they wander with the view; far ones count less each round."""
+    """Places (L, 3) seen from the front, and (F, L, 3) how they wander with the view; what is far off counts less."""
     known = np.isfinite(places[..., 0]) * weights
     filled, pull = np.nan_to_num(places), known
     for _ in range(30):

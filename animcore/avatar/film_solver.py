@@ -31,7 +31,7 @@ _EFFECTIVE = 5.0  # landmarks that say together what one says: their errors go t
 _FAR = 2.5  # spreads from which a landmark counts less
 _AWAY = (-0.1, 0.4)  # cosine towards the camera from which a landmark counts, and until it counts fully
 _LEAST = 0.02  # what a landmark on the far side counts
-_DRAWN, _RIDGE = 0.1, 0.1  # what a weight costs: straight, and squared
+_DRAWN, _RIDGE = 0.03, 0.3  # what a weight costs: straight, and squared
 _DAMPING = 1e-3  # of the diagonal
 _PIECE = 48  # frames at a time: some 25 MB
 _ROUNDS_CLIP, _ROUNDS_FRAMES = 14, 8
@@ -273,7 +273,7 @@ def _free(weights: FloatArray, pull: FloatArray) -> FloatArray:
 
 def _held(own: FloatArray, free: FloatArray) -> FloatArray:
     """Equations in which what is not free stays."""
-    held = own * free[:, :, None] * free[:, None]
+    held: FloatArray = own * free[:, :, None] * free[:, None]
     diagonal = np.arange(own.shape[1])
     held[:, diagonal, diagonal] += 1 - free
     return held

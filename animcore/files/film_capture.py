@@ -30,7 +30,7 @@ from animcore.progress import Progress, silent
 
 FloatArray = NDArray[np.float64]
 
-_CHIN = 152  # the landmark under the chin
+CHIN = 152  # the landmark under the chin
 _HELD_OUT = 8  # every so many-th picture is kept from the fit, to see how well the head does
 _TURN = 0.1  # radians that make as much difference as a weight of 1
 _CANDIDATES = 400  # frames among which different ones are chosen
@@ -86,8 +86,7 @@ def write(
         (folder / name).mkdir(parents=True, exist_ok=True)
     marks = FaceMarks.on(model).corners[:, 0]
     person = replace(model, template=model.template + track.offset.astype(np.float32))
-    lowest = person.template[marks[_CHIN], 1] - _NECK
-    faces = person.faces[(person.template[person.faces][..., 1] > lowest).all(1)]  # shoulders do not go with the head
+    faces = without_shoulders(person, marks[CHIN])
     chosen = _chosen(track, count)
     weights = Motion(Fraction(25), arkit=track.arkit[chosen].astype(np.float32))
     shots = _shots(track, person, chosen, expression.to_flame(weights, model)[0], size)
@@ -100,7 +99,7 @@ def write(
                   (("images", ".png"), ("fg_masks", ".png"), ("flame_param", ".npz"))),
             )  # fmt: skip
             cut = _cut(image, shot.camera, track)
-            mask = _cut(person_in(image), shot.camera, track) * _head_region(shot, track, faces, marks[_CHIN])
+            mask = _cut(person_in(image), shot.camera, track) * _head_region(shot, track, faces, marks[CHIN])
             masks.append(mask)
             capture_pictures.write(np.round(cut * 255).astype(np.uint8), view.image)
             _write_mask(mask, folder / "fg_masks" / view.image.name)
@@ -117,6 +116,12 @@ def write(
     if hair is not None:
         ply.write(hair, folder / capture_folder.START)
     return len(views)
+
+
+def without_shoulders(person: ParametricModel, chin: int) -> NDArray[np.int64]:
+    """(F, 3) the faces of what goes with the head: down to a little under the vertex of the chin."""
+    lowest = person.template[chin, 1] - _NECK
+    return np.asarray(person.faces[(person.template[person.faces][..., 1] > lowest).all(1)])
 
 
 def _chosen(track: Track, count: int) -> NDArray[np.int64]:
@@ -264,7 +269,7 @@ def _hair(
     first = shots[0].frame
     random = np.random.default_rng(0)
     base = person.posed(shape=track.people.astype(np.float32))[0][0].astype(float)
-    skull = base[base[:, 1] > base[marks[_CHIN], 1]]
+    skull = base[base[:, 1] > base[marks[CHIN], 1]]
     points = random.uniform(skull.min(0) - _AROUND, skull.max(0) + _AROUND, (_TRIED, 3))
     points = points[_distance(points, base[marks[::4]]) > _OFF_FACE]
     away = _distance(points, skull[:: max(1, len(skull) // 3000)])

@@ -15,8 +15,10 @@ from animcore.avatar.film_tracking import Track
 from animcore.avatar.mesh_raster import draw_mesh
 from animcore.bodies import expression
 from animcore.bodies.correspondence import Surface
+from animcore.bodies.face_marks import FaceMarks
 from animcore.bodies.model import ParametricModel
 from animcore.files import film, film_faces
+from animcore.files.film_capture import CHIN, without_shoulders
 from animcore.motion import Motion
 from animcore.progress import Progress, silent
 
@@ -37,6 +39,7 @@ def write(
         InputError: where the film cannot be decoded or the file cannot be written.
     """
     person = replace(model, template=model.template + track.offset.astype(np.float32))
+    faces = without_shoulders(person, int(FaceMarks.on(model).corners[CHIN, 0]))
     motion, _ = expression.to_flame(Motion(rate, arkit=track.arkit.astype(np.float32)), model)
     assert motion.expression is not None
     assert motion.jaw_pose is not None
@@ -58,7 +61,7 @@ def write(
             joints[0, 2] = jaws[number]
             vertices = person.posed(joints, coefficients[number : number + 1], shape)[0][0]
             placed = vertices @ track.turns[number].T + track.places[number]
-            yield _over(image[::step, ::step][:height, :width], placed, person.faces, camera)
+            yield _over(image[::step, ::step][:height, :width], placed, faces, camera)
 
     film.write(frames(), rate, path)
 
