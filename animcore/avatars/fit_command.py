@@ -34,6 +34,9 @@ def register(actions: Any) -> None:
     parser.add_argument(
         "--device", choices=("auto", "cpu", "cuda"), default="auto", help="where it is computed (default: auto)"
     )
+    parser.add_argument(
+        "--lpips", type=float, default=0.0, metavar="W", help="weight of LPIPS, whose weights are yours (default: 0)"
+    )
     parser.add_argument("--threads", type=int, metavar="N", help="of the CPU (default: all)")
     parser.set_defaults(command=run)
 
@@ -69,6 +72,7 @@ def run(options: argparse.Namespace) -> int:
         options.steps,
         options.texture,
         displacement=options.displacement,
+        lpips=options.lpips,
         seed=options.seed,
     )
     with tqdm(total=100, unit="%") as bar:
