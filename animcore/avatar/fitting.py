@@ -298,7 +298,7 @@ class Fit:
                 self._sit()
             colour = starting.mean_colour(self.pictures)
             self.paint = painting.started(
-                self.head, settings.texture, settings.changes, settings.displacement, colour, self.device
+                self.head, settings.texture, settings.changes, settings.displacement, colour, self._seats
             )
             self.paint.spread(self.pictures, self._seats)
         if settings.mode != "mesh":
@@ -355,7 +355,7 @@ class Fit:
         mix = None if state["mix"] is None else state["mix"].numpy()
         self.head = replace(self.head, drawn=state["drawn"].numpy(), mix=mix)
         if state["paint"] is not None:
-            self.paint = Paint.from_state(state["paint"], self.head, self.device)
+            self.paint = Paint.from_state(state["paint"], self.head, self._seats, self.device)
             self.head = self.paint.head
         self.riding, self.hair = (
             None if state[name] is None else Cloud.from_state(state[name]) for name in ("riding", "hair")

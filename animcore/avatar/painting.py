@@ -35,6 +35,7 @@ _CALM = 2.0  # cost of changes of the texture
 _SMOOTH = 1e3  # cost of skin whose displacement differs from that around it, per square metre
 _SPREAD = 12  # times that what is learned of the skin is mixed with what its neighbours learn
 _NEAR = 0.02  # of the square: samples of a pixel that lie farther apart are on two sides of a seam
+_MOVING = 0.0003, 0.002  # metres that skin moves by from which its colour may change, and may wholly
 CHANGES_FINENESS = 8  # texels of the texture in one of the changes
 
 
@@ -83,13 +84,14 @@ class Paint:
     (V, 3) metres that are added to the person's vertices at rest.
     """
 
-    def __init__(self, head: HybridHead, values: dict[str, Tensor]) -> None:
-        """Take the head, with its mix of changes, and the values."""
+    def __init__(self, head: HybridHead, values: dict[str, Tensor], seats: Mapping[int, Seat]) -> None:
+        """Take the head, with its mix of changes, the values, and the head's poses."""
         self.head = head
         self.values = {name: value.detach().clone().requires_grad_() for name, value in values.items()}
         self.optimizer = torch.optim.Adam(
             [{"params": [self.values[name]], "name": name} for name in RATES if name in values]
         )
+        self._reach = reach(head, seats, values["changes"].shape[-1]).to(self.device) if "changes" in values else None
         self._pull: Tensor | None = None
         self._scale, self._moves = 0.0, 0
         self._layers: dict[int, tuple[Tensor, Tensor, Tensor, Tensor]] = {}
@@ -186,7 +188,7 @@ class Paint:
         if "skin" in self.values:
             head = replace(head, offset=head.offset + _array(self.skin()))
         if "changes" in self.values:
-            head = replace(head, changes=_array(self.values["changes"].movedim(1, -1)))
+            head = replace(head, changes=_array((self.values["changes"] * self._reach).movedim(1, -1)))
         return head
 
     def state(self) -> dict[str, Any]:
@@ -199,10 +201,12 @@ class Paint:
         }
 
     @classmethod
-    def from_state(cls, state: dict[str, Any], head: HybridHead, device: torch.device) -> Paint:
+    def from_state(
+        cls, state: dict[str, Any], head: HybridHead, seats: Mapping[int, Seat], device: torch.device
+    ) -> Paint:
         """Return the layer of a checkpoint, for the head that is being fitted."""
         values = {name: value.to(device) for name, value in state["values"].items()}
-        paint = cls(replace(head, offset=state["offset"].numpy()), values)
+        paint = cls(replace(head, offset=state["offset"].numpy()), values, seats)
         paint.optimizer.load_state_dict(state["optimizer"])
         pull, paint._scale, paint._moves = state["moves"]
         paint._pull = None if pull is None else pull.to(device)
@@ -237,7 +241,7 @@ class Paint:
         """Colours (P, 3) of the texture and its changes at places of a grid."""
         colour = functional.grid_sample(self.values["texture"], places, align_corners=False, padding_mode="border")
         if "changes" in self.values:
-            change = torch.einsum("k,kchw->chw", detail, self.values["changes"])[None]
+            change = torch.einsum("k,kchw->chw", detail, self.values["changes"])[None] * self._reach
             colour = colour + functional.grid_sample(change, places, align_corners=False, padding_mode="border")
         return colour[0, :, 0].T
 
@@ -275,15 +279,35 @@ def mixture(moments: Sequence[Moment], count: int, kept: int) -> NDArray[np.floa
     return mix
 
 
-def started(head: HybridHead, size: int, changes: int, skin: bool, colour: NDArray[Any], device: torch.device) -> Paint:
+def started(
+    head: HybridHead, size: int, changes: int, skin: bool, colour: NDArray[Any], seats: Mapping[int, Seat]
+) -> Paint:
     """One colour everywhere, no changes, and the skin where the model has it."""
+    device = next(iter(seats.values())).shift.device
     values = {"texture": torch.as_tensor(colour, device=device).reshape(1, 3, 1, 1).repeat(1, 1, size, size)}
     if changes:
         side = size // CHANGES_FINENESS
         values["changes"] = torch.zeros(changes, 3, side, side, device=device)
     if skin:
         values["skin"] = torch.zeros(head.model.template.shape, device=device)
-    return Paint(head, values)
+    return Paint(head, values, seats)
+
+
+def reach(head: HybridHead, seats: Mapping[int, Seat], size: int) -> Tensor:
+    """(size, size) how far the colours of each place of the square may change, 0..1: where the head moves in itself.
+
+    Elsewhere, on neck and shoulders, changes would only learn the pictures' noise.
+    """
+    stiff = np.stack([(seat.posed.vertices - seat.posed.shift) @ seat.posed.rotation for seat in seats.values()])
+    moved = np.linalg.norm(stiff - stiff.mean(0), axis=2).max(0)[head.model.faces].max(1)
+    low, high = _MOVING
+    share = np.clip((moved - low) / (high - low), 0, 1).astype(np.float32)
+    places = head.uv[head.uv_faces]
+    result = np.zeros((size, size), np.float32)
+    for place in (*places.transpose(1, 0, 2), places.mean(1)):  # faces are about as large as the texels here
+        at = np.clip((place * size).astype(int), 0, size - 1)
+        np.maximum.at(result, (size - 1 - at[:, 1], at[:, 0]), share)
+    return functional.avg_pool2d(torch.as_tensor(result)[None], 3, 1, 1)[0]
 
 
 def _around(faces: NDArray[np.int64], like: Tensor) -> Tensor:
