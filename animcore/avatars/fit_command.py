@@ -24,7 +24,7 @@ def register(actions: Any) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="of checkpoint, picture and head")
     parser.add_argument("--model", type=Path, metavar="FILE", help="the FLAME file that the capture was tracked with")
     parser.add_argument("--mode", choices=MODES, default="hybrid", help="which layers the head has (default: hybrid)")
-    parser.add_argument("--gaussians", type=int, default=12_000, metavar="N", help="in the end (default: 12000)")
+    parser.add_argument("--gaussians", type=int, default=20_000, metavar="N", help="in the end (default: 20000)")
     parser.add_argument("--steps", type=int, default=3_000, metavar="N", help="pictures to learn from (default: 3000)")
     parser.add_argument("--texture", type=int, default=1024, metavar="N", help="texels along a side (default: 1024)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="another one, another head (default: 0)")

@@ -135,12 +135,30 @@ def test_skin_that_lies_elsewhere_is_found_from_silhouettes_and_texture(person, 
     cells = np.kron(random.uniform(0.2, 0.9, (32, 32, 3)), np.ones((8, 8, 1))).astype(np.float32)
     off, skin = bump(person)
     truth = replace(person, texture=cells, offset=person.offset + off)
-    chosen = {"mode": "mesh", "steps": 30, "texture": 256, "changes": 0, "displacement": True}
+    chosen = {"mode": "mesh", "steps": 24, "texture": 256, "changes": 0, "displacement": True}
     head = fit(person, seen_from_around(truth), tmp_path, **chosen).run()
     size = np.linalg.norm(off, axis=1)
     wrong = np.linalg.norm(head.offset - truth.offset, axis=1)
     assert wrong[size > 0.002].mean() < 0.7 * size[size > 0.002].mean()
     assert wrong[skin & (size < 1e-4)].mean() < 0.0005
+
+
+@pytest.mark.parametrize("mode", ["gaussians", "hybrid"])
+def test_a_step_makes_no_tensor_on_another_device_than_its_own(person, sitting, tmp_path, mode):
+    """What names no device lands on the default one, here one without numbers: a step would fail or know nothing."""
+    run = fit(person, sitting, tmp_path, mode=mode, steps=12, displacement=mode == "hybrid")
+    learn, grow = run._learn, run._grow
+
+    def on_meta(work):
+        def done(*given):
+            with torch.device("meta"):
+                return work(*given)
+
+        return done
+
+    run._learn, run._grow = on_meta(learn), on_meta(grow)
+    assert run.run().count > 0
+    assert {value.device.type for cloud in run._clouds for value in cloud.values.values()} == {"cpu"}
 
 
 def test_growth_drops_the_faint_and_splits_what_the_picture_pulls_at():
