@@ -40,7 +40,7 @@ HIDDEN = ("Hair", "Sweater", "Trousers", "Shoes")
 SPAN = 0.38  # metres that a picture shows
 OFTEN = 8  # faces that two cameras of three see, the others one of three: two cores render it all
 SEEN_AGAIN = 6  # faces of the fit that the held-out cameras see too
-HELD_OUT_SAMPLES = 32
+HELD_OUT_SAMPLES = 16
 THICK = 0.003  # metres: more than a strand is thick
 PARTS = {"skin": "Skin", "teeth": "Teeth", "tongue": "Tongue", "left_eye": "Eyes", "right_eye": "Eyes"}
 

@@ -49,17 +49,18 @@ class Cloud:
         colours: NDArray[Any],
         binding: NDArray[Any] | None,
         rate: float,
-        opacity: float = 0.5,
+        opacity: float | NDArray[Any] = 0.5,
         turns: NDArray[Any] | None = None,
     ) -> Cloud:
-        """Gaussians of one size, or of sizes (N, 3), at means (N, 3) with colours (N, 3) 0..1 and turns (N, 4)."""
+        """Gaussians at means (N, 3): a size or sizes (N, 3), colours (N, 3) 0..1, opacities (N,), turns (N, 4)."""
         count = len(means)
-        still = np.tile(np.float32([1, 0, 0, 0]), (count, 1))
+        dense = np.broadcast_to(opacity, (count,))
+        still = np.tile(np.array([1, 0, 0, 0], np.float32), (count, 1))
         values = {
             "means": torch.as_tensor(means, dtype=torch.float32),
             "turns": torch.as_tensor(still if turns is None else turns, dtype=torch.float32),
             "sizes": torch.as_tensor(np.log(np.broadcast_to(size, (count, 3))), dtype=torch.float32),
-            "opacities": torch.full((count,), float(np.log(opacity / (1 - opacity)))),
+            "opacities": torch.as_tensor(np.log(dense / (1 - dense)), dtype=torch.float32),
             "colours": torch.as_tensor(colours, dtype=torch.float32),
         }  # fmt: skip
         return cls(values, None if binding is None else torch.as_tensor(binding), rate)

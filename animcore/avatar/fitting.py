@@ -1,8 +1,9 @@
 """Fit a hybrid head to a capture: texture and its changes, Gaussians that ride on triangles, hair on the skull.
 
 One picture a step: the mesh layer and the Gaussians over it, as `avatar.head.render` draws them, against the photograph
-over a grey that changes; L1 and D-SSIM as 3DGS, and the masks. What a mesh shows where is found once, before the first
-step; where the person's skin is learned too, the mesh is drawn each time while it is. A run that was stopped goes on from its checkpoint.
+over a grey that changes; L1 and D-SSIM as 3DGS, LPIPS where it is asked for, and the masks. What a mesh shows where is
+found once, before the first step; where the person's skin is learned too, the mesh is drawn each time while it is. A
+run that was stopped goes on from its checkpoint.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from animcore.atomic import whole_file
-from animcore.avatar import binding, losses, painting
+from animcore.avatar import binding, losses, painting, perceptual
 from animcore.avatar.camera import Camera
 from animcore.avatar.clouds import Cloud
 from animcore.avatar.head import SLACK, HybridHead, Mode
@@ -40,7 +41,7 @@ _GROWN = 10  # times
 _STARTED = (0.5, 0.8)  # of the Gaussians that there are in the end: from pictures alone, and where hair is known
 _SHAPING = (0.1, 0.4)  # of all steps: when the skin's place is learned, where it is
 _PAINTED = 5  # steps between those of the mesh: its texture is most of the numbers, and each picture shows a part
-_WINDOW = 160  # pixels
+_WINDOW = 128  # pixels
 _KEPT = 200  # steps between checkpoints
 
 
@@ -55,15 +56,17 @@ class Settings:
         texture: texels along a side.
         changes: how many ways the texture changes with the expression; 0 for none.
         displacement: whether the place of the skin is learned, from where the capture says it is.
+        lpips: weight of LPIPS beside the other losses, whose weights are then needed (`perceptual`); 0 for none.
         seed: of everything that is drawn by chance.
     """
 
     mode: Mode = "hybrid"
-    gaussians: int = 12_000
+    gaussians: int = 20_000
     steps: int = 3_000
     texture: int = 1024
     changes: int = 6
     displacement: bool = False
+    lpips: float = 0.0
     seed: int = 0
 
 
@@ -125,8 +128,10 @@ class Fit:
         """Fit, from the checkpoint on where there is one, and return the head.
 
         Raises:
-            InputError: where the folder holds the checkpoint of another fit, or cannot be written.
+            InputError: where the folder holds the checkpoint of another fit, or cannot be written; where LPIPS is asked
+                for and its weights are missing.
         """
+        self._perceived = perceptual.load() if self.settings.lpips else None
         torch.manual_seed(self.settings.seed)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.pictures = [
@@ -165,9 +170,10 @@ class Fit:
     def drawn(self, picture: Picture) -> tuple[Tensor, Tensor, Tensor | None]:
         """Colour over black (H, W, 3), alpha (H, W), and the zeros (N, 2) that take the pull on each Gaussian."""
         seat = self._seats[picture.moment]
-        mesh, frames = None, seat.frames
+        mesh: tuple[Tensor, Tensor, Tensor] | None = None
+        frames = seat.frames
         if self.paint is not None and self._shaping:
-            *mesh, vertices = self.paint.moving_layer(picture, seat)
+            mesh, vertices = self.paint.moving_layer(picture, seat)
             frames = binding.frames(vertices.detach(), self.head.model.faces)
         elif self.paint is not None:
             mesh = self.paint.layer(picture, seat)
@@ -205,10 +211,10 @@ class Fit:
         share = self.step / self.settings.steps
         shaping = self._shaping
         colour, alpha, shifts = self.drawn(picture)
-        behind = torch.rand(3).to(self.device)
+        behind = torch.rand(3, device="cpu").to(self.device)  # one device' chance for all: fits are the same everywhere
         shown = colour + (1 - alpha)[..., None] * behind
         wanted = picture.colour + (1 - picture.mask)[..., None] * behind
-        loss = (1 - _SSIM) * (shown - wanted).abs().mean() + _SSIM * (1 - self._likeness(shown, wanted))
+        loss = (1 - _SSIM) * (shown - wanted).abs().mean() + self._unlike(shown, wanted)
         loss = loss + _MASK * (alpha - picture.mask).abs().mean() + self._bounds(picture)
         if self.paint is not None:
             loss = loss + self.paint.cost()
@@ -216,19 +222,24 @@ class Fit:
         self._feel(shifts)
         for cloud in self._clouds:
             cloud.step(share)
-        if self.paint is not None and (shaping or (self.step + 1) % _PAINTED == 0):
-            self.paint.step(share, shaping)
-            if shaping and self.step + 1 == round(_SHAPING[1] * self.settings.steps):
+        if self.paint is not None and (self.step + 1) % _PAINTED == 0:
+            self.paint.step(share)
+        if self.paint is not None and shaping:
+            self.paint.move()
+            if self.step + 1 == round(_SHAPING[1] * self.settings.steps):
                 self.head = self.paint.settled()
                 self._sit()
         return float(loss.detach())
 
-    def _likeness(self, shown: Tensor, wanted: Tensor) -> Tensor:
-        """The structural similarity of a window, elsewhere each time: of all it would take half of the time."""
+    def _unlike(self, shown: Tensor, wanted: Tensor) -> Tensor:
+        """D-SSIM and LPIPS of a window, elsewhere each time: of all they would take most of the time."""
         height, width = (max(side - _WINDOW, 0) for side in shown.shape[:2])
-        top, left = int(torch.randint(height + 1, ())), int(torch.randint(width + 1, ()))
+        top, left = (int(torch.randint(most + 1, (), device="cpu")) for most in (height, width))
         part = slice(top, top + _WINDOW), slice(left, left + _WINDOW)
-        return losses.ssim(shown[part], wanted[part])
+        total = _SSIM * (1 - losses.ssim(shown[part], wanted[part]))
+        if self._perceived is not None:
+            total = total + self.settings.lpips * self._perceived(shown[part], wanted[part])
+        return total
 
     def _bounds(self, picture: Picture) -> Tensor:
         """Costs of Gaussians that outgrow their triangles or leave them, and of hair in lumps."""
@@ -287,7 +298,7 @@ class Fit:
                 self._sit()
             colour = starting.mean_colour(self.pictures)
             self.paint = painting.started(
-                self.head, settings.texture, settings.changes, settings.displacement, colour, self.device
+                self.head, settings.texture, settings.changes, settings.displacement, colour, self._seats
             )
             self.paint.spread(self.pictures, self._seats)
         if settings.mode != "mesh":
@@ -344,7 +355,7 @@ class Fit:
         mix = None if state["mix"] is None else state["mix"].numpy()
         self.head = replace(self.head, drawn=state["drawn"].numpy(), mix=mix)
         if state["paint"] is not None:
-            self.paint = Paint.from_state(state["paint"], self.head, self.device)
+            self.paint = Paint.from_state(state["paint"], self.head, self._seats, self.device)
             self.head = self.paint.head
         self.riding, self.hair = (
             None if state[name] is None else Cloud.from_state(state[name]) for name in ("riding", "hair")

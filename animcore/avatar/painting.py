@@ -1,8 +1,11 @@
 """The mesh layer while it is learned: a texture, how it changes with the expression, and where the skin really lies.
 
 What the mesh shows where is found once a picture and kept; only while the skin's place is learned the mesh is drawn
-each time, with the gradients of texture and silhouette that `mesh_torch` gives. A Laplacian keeps that place smooth
-(Sorkine et al., Laplacian Surface Editing, SGP 2004; with equal weights).
+each time, with the gradients of texture and silhouette that `mesh_torch` gives. What is learned of that place is
+smoothed along the mesh and moved by an Adam of one scale for all vertices, so that they move together, and those that
+nothing pulls at not at all (after Nicolet et al., Large Steps in Inverse Rendering of Geometry, SIGGRAPH Asia 2021,
+with some steps of diffusion for their solve); a Laplacian with equal weights keeps the result smooth (Sorkine et al.,
+Laplacian Surface Editing, SGP 2004).
 """
 
 from __future__ import annotations
@@ -25,10 +28,14 @@ from animcore.avatar.mesh_raster import draw_mesh
 if TYPE_CHECKING:
     from animcore.avatar.fitting import Moment, Picture
 
-RATES = {"texture": 1e-2, "changes": 4e-3, "skin": 5e-5}  # the last in metres
+RATES = {"texture": 1e-2, "changes": 4e-3}
+_RATE_SKIN = 2e-3  # metres a step at most
+_MEMORY = (0.9, 0.99)  # of the skin's steps and of their scale
 _CALM = 2.0  # cost of changes of the texture
-_SMOOTH = 4e4  # cost of skin whose displacement differs from that around it, per square metre
+_SMOOTH = 1e3  # cost of skin whose displacement differs from that around it, per square metre
+_SPREAD = 12  # times that what is learned of the skin is mixed with what its neighbours learn
 _NEAR = 0.02  # of the square: samples of a pixel that lie farther apart are on two sides of a seam
+_MOVING = 0.0003, 0.002  # metres that skin moves by from which its colour may change, and may wholly
 CHANGES_FINENESS = 8  # texels of the texture in one of the changes
 
 
@@ -77,16 +84,21 @@ class Paint:
     (V, 3) metres that are added to the person's vertices at rest.
     """
 
-    def __init__(self, head: HybridHead, values: dict[str, Tensor]) -> None:
-        """Take the head, with its mix of changes, and the values."""
+    def __init__(self, head: HybridHead, values: dict[str, Tensor], seats: Mapping[int, Seat]) -> None:
+        """Take the head, with its mix of changes, the values, and the head's poses."""
         self.head = head
         self.values = {name: value.detach().clone().requires_grad_() for name, value in values.items()}
-        self.optimizer = torch.optim.Adam([{"params": [value], "name": name} for name, value in self.values.items()])
+        self.optimizer = torch.optim.Adam(
+            [{"params": [self.values[name]], "name": name} for name in RATES if name in values]
+        )
+        self._reach = reach(head, seats, values["changes"].shape[-1]).to(self.device) if "changes" in values else None
+        self._pull: Tensor | None = None
+        self._scale, self._moves = 0.0, 0
         self._layers: dict[int, tuple[Tensor, Tensor, Tensor, Tensor]] = {}
         faces = head.model.faces if head.drawn is None else head.model.faces[head.drawn]
         self._faces, self._corners = faces, head.uv_faces if head.drawn is None else head.uv_faces[head.drawn]
-        self._beyond = mesh_torch.neighbours(faces) if "skin" in values else None
-        self._edges = _edges(head.model.faces) if "skin" in values else None
+        self._beyond = torch.as_tensor(mesh_torch.neighbours(faces)) if "skin" in values else None
+        self._around = _around(head.model.faces, self.values["skin"]) if "skin" in values else None
 
     @property
     def device(self) -> torch.device:
@@ -102,11 +114,12 @@ class Paint:
         total = total.index_add(0, pixel, seen).reshape(picture.camera.height, picture.camera.width, 4)
         return total[..., :3], total[..., 3], depth
 
-    def moving_layer(self, picture: Picture, pose: Seat) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def moving_layer(self, picture: Picture, pose: Seat) -> tuple[tuple[Tensor, Tensor, Tensor], Tensor]:
         """Return the same with gradients to the skin, and the vertices (V, 3) where the skin is now."""
-        assert pose.turns is not None and self._beyond is not None
+        assert pose.turns is not None
+        assert self._beyond is not None
         base = torch.as_tensor(pose.posed.vertices, device=self.device)
-        vertices = base + (pose.turns @ self.values["skin"][..., None])[..., 0]
+        vertices = base + (pose.turns @ self.skin()[..., None])[..., 0]
         fragments = draw_mesh(vertices.detach().cpu().numpy(), self._faces, picture.camera)
         faces = torch.as_tensor(self._faces, device=self.device)
         weights, _ = mesh_torch.barycentrics(vertices, faces, fragments, picture.camera)
@@ -119,37 +132,53 @@ class Paint:
         shown = shown.masked_scatter(hit[..., None].expand_as(shown), seen)
         shown = mesh_torch.antialiased(shown, vertices, faces, self._beyond, fragments, picture.camera)
         depth = torch.as_tensor(fragments.depth, dtype=torch.float32, device=self.device)
-        return shown[..., :3], shown[..., 3], depth, vertices
+        return (shown[..., :3], shown[..., 3], depth), vertices
 
     def cost(self) -> Tensor:
         """What calm changes and smooth skin ask for."""
         total = torch.zeros((), device=self.device)
         if "changes" in self.values:
             total = total + _CALM * (self.values["changes"] ** 2).mean()
-        if self._edges is not None:
-            total = total + _SMOOTH * self._uneven().mean()
+        if self._around is not None:
+            skin = self.skin()
+            total = total + _SMOOTH * ((skin - self._around @ skin) ** 2).sum(1).mean()
         return total
 
-    def step(self, share: float, moving: bool) -> None:
-        """Go one step down, at `share` 0..1 of the way; the skin only while it is `moving`."""
+    def skin(self) -> Tensor:
+        """(V, 3) metres that are added to the person's vertices at rest: what is learned, smoothed along the mesh."""
+        assert self._around is not None
+        skin = self.values["skin"]
+        for _ in range(_SPREAD):
+            skin = 0.5 * skin + 0.5 * (self._around @ skin)
+        return skin
+
+    def step(self, share: float) -> None:
+        """Go one step down with the colours, at `share` 0..1 of the way."""
         for group in self.optimizer.param_groups:
-            rate = RATES[group["name"]] * 0.1 ** max(0.0, 2 * share - 1)
-            group["lr"] = rate if moving or group["name"] != "skin" else 0.0
+            group["lr"] = RATES[group["name"]] * 0.1 ** max(0.0, 2 * share - 1)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
 
+    def move(self) -> None:
+        """Go one step down with the skin: Adam with one scale for all vertices."""
+        skin = self.values["skin"]
+        assert skin.grad is not None
+        with torch.no_grad():
+            (first, second), self._moves = _MEMORY, self._moves + 1
+            before = torch.zeros_like(skin) if self._pull is None else self._pull
+            self._pull = first * before + (1 - first) * skin.grad
+            self._scale = second * self._scale + (1 - second) * float((skin.grad**2).sum(1).max())
+            size = (self._scale / (1 - second**self._moves)) ** 0.5 + 1e-12
+            skin -= _RATE_SKIN / size / (1 - first**self._moves) * self._pull
+        skin.grad = None
+
     def settled(self) -> HybridHead:
         """Put the skin that was learned into the head, forget what was seen where, and return the head."""
-        moved = self.values.pop("skin").detach().cpu().numpy()
-        self._edges = self._beyond = None
+        moved = _array(self.skin())
+        del self.values["skin"]
+        self._around = self._beyond = None
         self._layers = {}
         self.head = replace(self.head, offset=self.head.offset + moved)
-        state = self.optimizer.state_dict()
-        kept = [index for index, group in enumerate(state["param_groups"]) if group["name"] != "skin"]
-        state = {"state": {index: state["state"][index] for index in kept if index in state["state"]},
-                 "param_groups": [state["param_groups"][index] for index in kept]}  # fmt: skip
-        self.optimizer = torch.optim.Adam([{"params": [value], "name": name} for name, value in self.values.items()])
-        self.optimizer.load_state_dict(state)
         return self.head
 
     def finished(self, head: HybridHead) -> HybridHead:
@@ -157,22 +186,30 @@ class Paint:
         texture = self.values["texture"].detach().clamp(0, 1)[0].movedim(0, -1)
         head = replace(head, texture=_array(texture))
         if "skin" in self.values:
-            head = replace(head, offset=head.offset + _array(self.values["skin"]))
+            head = replace(head, offset=head.offset + _array(self.skin()))
         if "changes" in self.values:
-            head = replace(head, changes=_array(self.values["changes"].movedim(1, -1)))
+            head = replace(head, changes=_array((self.values["changes"] * self._reach).movedim(1, -1)))
         return head
 
     def state(self) -> dict[str, Any]:
         """Everything that a checkpoint needs."""
-        values = {name: value.detach() for name, value in self.values.items()}
-        return {"values": values, "optimizer": self.optimizer.state_dict(), "offset": torch.as_tensor(self.head.offset)}
+        return {
+            "values": {name: value.detach() for name, value in self.values.items()},
+            "optimizer": self.optimizer.state_dict(),
+            "offset": torch.as_tensor(self.head.offset),
+            "moves": (self._pull, self._scale, self._moves),
+        }
 
     @classmethod
-    def from_state(cls, state: dict[str, Any], head: HybridHead, device: torch.device) -> Paint:
+    def from_state(
+        cls, state: dict[str, Any], head: HybridHead, seats: Mapping[int, Seat], device: torch.device
+    ) -> Paint:
         """Return the layer of a checkpoint, for the head that is being fitted."""
         values = {name: value.to(device) for name, value in state["values"].items()}
-        paint = cls(replace(head, offset=state["offset"].numpy()), values)
+        paint = cls(replace(head, offset=state["offset"].numpy()), values, seats)
         paint.optimizer.load_state_dict(state["optimizer"])
+        pull, paint._scale, paint._moves = state["moves"]
+        paint._pull = None if pull is None else pull.to(device)
         return paint
 
     def spread(self, pictures: Sequence[Picture], seats: Mapping[int, Seat]) -> None:
@@ -180,8 +217,8 @@ class Paint:
         with torch.no_grad():
             weight = torch.full_like(self.values["texture"], 0.05)
             total = self.values["texture"] * 0.05
-        for picture in pictures:
-            places, pixel, _share, _depth = self._found(picture, seats[picture.moment].posed)
+        found = [self._found(picture, seats[picture.moment].posed) for picture in pictures]
+        for picture, (places, pixel, _share, _depth) in zip(pictures, found, strict=True):
             mask = picture.mask.reshape(-1)[pixel]
             blank = torch.zeros_like(total, requires_grad=True)
             # the gradient of a look-up is a splat: each pixel's colour goes to the texels that it is read from
@@ -204,17 +241,9 @@ class Paint:
         """Colours (P, 3) of the texture and its changes at places of a grid."""
         colour = functional.grid_sample(self.values["texture"], places, align_corners=False, padding_mode="border")
         if "changes" in self.values:
-            change = torch.einsum("k,kchw->chw", detail, self.values["changes"])[None]
+            change = torch.einsum("k,kchw->chw", detail, self.values["changes"])[None] * self._reach
             colour = colour + functional.grid_sample(change, places, align_corners=False, padding_mode="border")
         return colour[0, :, 0].T
-
-    def _uneven(self) -> Tensor:
-        """(V,) squared distance of each vertex' displacement from the mean of its neighbours'."""
-        assert self._edges is not None
-        skin, (one, other) = self.values["skin"], self._edges.to(self.device)
-        total = torch.zeros_like(skin).index_add(0, one, skin[other])
-        count = torch.zeros_like(skin[:, 0]).index_add(0, one, torch.ones_like(one, dtype=skin.dtype))
-        return ((skin - total / count.clamp(min=1)[:, None]) ** 2).sum(1) * (count > 0)
 
 
 def seen(
@@ -250,21 +279,47 @@ def mixture(moments: Sequence[Moment], count: int, kept: int) -> NDArray[np.floa
     return mix
 
 
-def started(head: HybridHead, size: int, changes: int, skin: bool, colour: NDArray[Any], device: torch.device) -> Paint:
+def started(
+    head: HybridHead, size: int, changes: int, skin: bool, colour: NDArray[Any], seats: Mapping[int, Seat]
+) -> Paint:
     """One colour everywhere, no changes, and the skin where the model has it."""
+    device = next(iter(seats.values())).shift.device
     values = {"texture": torch.as_tensor(colour, device=device).reshape(1, 3, 1, 1).repeat(1, 1, size, size)}
     if changes:
         side = size // CHANGES_FINENESS
         values["changes"] = torch.zeros(changes, 3, side, side, device=device)
     if skin:
         values["skin"] = torch.zeros(head.model.template.shape, device=device)
-    return Paint(head, values)
+    return Paint(head, values, seats)
 
 
-def _edges(faces: NDArray[np.int64]) -> Tensor:
-    """(2, E) each edge of a mesh, both ways."""
+def reach(head: HybridHead, seats: Mapping[int, Seat], size: int) -> Tensor:
+    """(size, size) how far the colours of each place of the square may change, 0..1: where the head moves in itself.
+
+    Elsewhere, on neck and shoulders, changes would only learn the pictures' noise.
+    """
+    stiff = np.stack([(seat.posed.vertices - seat.posed.shift) @ seat.posed.rotation for seat in seats.values()])
+    moved = np.linalg.norm(stiff - stiff.mean(0), axis=2).max(0)[head.model.faces].max(1)
+    low, high = _MOVING
+    share = np.clip((moved - low) / (high - low), 0, 1).astype(np.float32)
+    places = head.uv[head.uv_faces]
+    result = np.zeros((size, size), np.float32)
+    for place in (*places.transpose(1, 0, 2), places.mean(1)):  # faces are about as large as the texels here
+        at = np.clip((place * size).astype(int), 0, size - 1)
+        np.maximum.at(result, (size - 1 - at[:, 1], at[:, 0]), share)
+    return functional.avg_pool2d(torch.as_tensor(result)[None], 3, 1, 1)[0]
+
+
+def _around(faces: NDArray[np.int64], like: Tensor) -> Tensor:
+    """(V, V) sparse: the mean over the neighbours of each vertex; a vertex without any keeps its own value."""
+    count = len(like)
     pairs = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
-    return torch.as_tensor(np.unique(np.concatenate([pairs, pairs[:, ::-1]]), axis=0).T.copy())
+    alone = np.setdiff1d(np.arange(count), faces)
+    pairs = np.unique(np.concatenate([pairs, pairs[:, ::-1], np.stack([alone, alone], 1)]), axis=0)
+    share = 1 / np.bincount(pairs[:, 0], minlength=count)[pairs[:, 0]]
+    weights = torch.as_tensor(share, dtype=like.dtype)
+    places = torch.as_tensor(pairs.T.copy())
+    return torch.sparse_coo_tensor(places, weights, (count, count), check_invariants=True).coalesce().to(like.device)
 
 
 def _grid(places: Tensor) -> Tensor:

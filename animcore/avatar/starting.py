@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from animcore.avatar import binding
 from animcore.avatar.clouds import Cloud
 from animcore.avatar.head import HybridHead, Mode, Posed
+from animcore.avatar.rasterize import draw
 from animcore.avatar.splats import Splats
 
 if TYPE_CHECKING:
@@ -22,10 +23,12 @@ _AROUND = 0.13  # metres around the mesh in which hair is looked for
 _OFF = 0.004  # metres that hair keeps off the mesh at least
 _TRIED = 60_000  # points
 _NEAR_MARKS = 0.012  # metres around the landmarks of brows, eyes and mouth
-_RATE_RIDING, _RATE_HAIR = 5e-3, 1.6e-4  # of the means: triangles, metres
+_RATE_RIDING, _RATE_HAIR, _RATE_KNOWN = 5e-3, 1.6e-4, 6e-5  # of the means: triangles, metres, metres
 _ON_FACES = {"hybrid": 0.1, "gaussians": 0.4}  # of the first Gaussians: the others are hair
 _SIZE_HAIR = 0.003  # metres
 _LONGER = 2.0  # times, at most, that known hair is drawn longer where there are fewer Gaussians than pieces of it
+_STILL = np.array([1, 0, 0, 0], np.float32)
+_THICK = 0.004  # metres behind the mean depth of a pixel that it still shows
 _SEEN = 0.5  # of the pictures that see a face must show the person there
 _NOSE = slice(10, 19)  # of the 51 landmarks
 
@@ -80,24 +83,25 @@ def clouds(
     means = np.zeros((len(chosen), 3), np.float32)
     means[:, :2] = random.uniform(-0.3, 0.3, (len(chosen), 2))
     colours = colours_at(mesh.origins[chosen], posed, pictures)
-    hair_colours = colours_at(around, posed, pictures)
+    hair_colours = colours_at(around, posed, pictures, None if known is None else hair)
     back = (around - posed[first].shift) @ posed[first].rotation
     if hybrid:
         riding = Cloud.started(means, 0.25, colours, chosen, _RATE_RIDING, opacity=0.1)
         turns = binding.multiplied(binding.quaternions(posed[first].rotation.T[None]), hair.rotations)
-        return riding, Cloud.started(back, hair.scales, hair_colours, None, _RATE_HAIR, 0.7, turns)
+        rate = _RATE_HAIR if known is None else _RATE_KNOWN
+        return riding, Cloud.started(back, hair.scales, hair_colours, None, rate, hair.opacities, turns)
     nearest = _nearest(around, mesh.origins[head.drawn] if head.drawn is not None else mesh.origins)
     if head.drawn is not None:
         nearest = np.flatnonzero(head.drawn)[nearest]
     local = binding.bound(hair, mesh, nearest)
-    still = np.tile(np.float32([1, 0, 0, 0]), (len(means), 1))
+    still = np.tile(_STILL, (len(means), 1))
     riding = Cloud.started(
         np.concatenate([means, local.means]),
         np.concatenate([np.full((len(means), 3), 0.5), local.scales]),
         np.concatenate([colours, hair_colours]),
         np.concatenate([chosen, nearest]),
         _RATE_RIDING,
-        0.7,
+        np.concatenate([np.full(len(means), 0.5, np.float32), hair.opacities]),
         np.concatenate([still, local.rotations]),
     )
     return riding, None
@@ -108,7 +112,7 @@ def _round(points: FloatArray) -> Splats:
     count = len(points)
     return Splats(
         points,
-        np.tile(np.float32([1, 0, 0, 0]), (count, 1)),
+        np.tile(_STILL, (count, 1)),
         np.full((count, 3), _SIZE_HAIR, np.float32),
         np.full(count, 0.5, np.float32),
         np.zeros((count, 1, 3), np.float32),
@@ -152,17 +156,36 @@ def hull(
     return np.asarray(points[(height > 0.5 * distance) & (height > _OFF) & (distance < _AROUND)])
 
 
-def colours_at(points: FloatArray, posed: Mapping[int, Posed], pictures: Sequence[Picture]) -> FloatArray:
-    """(N, 3) the mean colour of the pictures of one moment where points are, whether something hides them or not."""
+def colours_at(
+    points: FloatArray, posed: Mapping[int, Posed], pictures: Sequence[Picture], hiding: Splats | None = None
+) -> FloatArray:
+    """(N, 3) the mean colour of the pictures of one moment where points are.
+
+    Args:
+        points: (N, 3) in the world.
+        posed: the head by moments.
+        pictures: those of the first one's moment are looked at.
+        hiding: Gaussians that hide what lies behind them; without, what hides a point is not asked.
+    """
     first = pictures[0].moment
     total, weight = np.zeros((len(points), 3)), np.full((len(points), 1), 1e-6)
+    anywhere, often = np.zeros((len(points), 3)), np.full((len(points), 1), 1e-6)
     for picture in pictures:
-        if picture.moment == first:
-            row, column, inside = _pixels(points, picture)
-            mask = np.asarray(picture.mask.cpu())[row, column] * inside
-            total += np.asarray(picture.colour.cpu())[row, column] * inside[:, None]
-            weight += mask[:, None]
-    return np.asarray(np.clip(total / weight, 0.02, 0.98), np.float32)
+        if picture.moment != first:
+            continue
+        row, column, inside = _pixels(points, picture)
+        mask = (np.asarray(picture.mask.cpu())[row, column] * inside)[:, None]
+        colour = np.asarray(picture.colour.cpu())[row, column] * inside[:, None]
+        anywhere += colour
+        often += mask
+        if hiding is not None:
+            drawn = draw(hiding, picture.camera)
+            far = points @ picture.camera.world_to_camera[2, :3] + picture.camera.world_to_camera[2, 3]
+            shown = (far < drawn.depth[row, column] + _THICK)[:, None]
+            total += colour * shown
+            weight += mask * shown
+    mean = np.where(weight > 0.5, total / weight, anywhere / often)
+    return np.asarray(np.clip(mean, 0.02, 0.98), np.float32)
 
 
 def _on_faces(

@@ -30,7 +30,7 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     """Add the options of a fit."""
     parser.add_argument("--model", type=Path, metavar="FILE", help="the FLAME file that the capture was tracked with")
     parser.add_argument("--mode", choices=MODES, default="hybrid", help="which layers the head has (default: hybrid)")
-    parser.add_argument("--gaussians", type=int, default=12_000, metavar="N", help="in the end (default: 12000)")
+    parser.add_argument("--gaussians", type=int, default=20_000, metavar="N", help="in the end (default: 20000)")
     parser.add_argument("--steps", type=int, default=3_000, metavar="N", help="pictures to learn from (default: 3000)")
     parser.add_argument("--texture", type=int, default=1024, metavar="N", help="texels along a side (default: 1024)")
     parser.add_argument(
@@ -42,6 +42,9 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--device", choices=("auto", "cpu", "cuda"), default="auto", help="where it is computed (default: auto)"
+    )
+    parser.add_argument(
+        "--lpips", type=float, default=0.0, metavar="W", help="weight of LPIPS, whose weights are yours (default: 0)"
     )
     parser.add_argument("--threads", type=int, metavar="N", help="of the CPU (default: all)")
 
@@ -73,6 +76,7 @@ def run(options: argparse.Namespace) -> int:
         options.texture,
         options.changes,
         displacement=options.displacement,
+        lpips=options.lpips,
         seed=options.seed,
     )
     with tqdm(total=100, unit="%") as bar:
