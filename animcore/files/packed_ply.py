@@ -88,7 +88,7 @@ def _rest(table: NDArray[Any] | None, count: int, name: str) -> Array:
         return np.zeros((count, 0, 3), np.float32)
     names = [f"f_rest_{index}" for index in range(len(table.dtype.names or ()))]
     if len(names) % 3:
-        raise InputError(f"{name} has {len(names)} values f_rest, which is no multiple of three colours.")
+        raise InputError(f"{name} has {len(names)} values f_rest, no multiple of three colours; export it again.")
     stored = np.stack([_whole(_column(table, one, name), np.uint8) for one in names], 1)
     steps = (np.arange(256) + 0.5) / 256
     steps[[0, 255]] = 0, 1  # the ends stand for themselves, other bytes for the middle of their step

@@ -45,7 +45,7 @@ _TYPES = {
 }  # fmt: skip
 _ORDERS = {"ascii": "", "binary_little_endian": "<", "binary_big_endian": ">"}
 _LONGEST_HEADER = 65536
-_BLOCK = 8192  # rows at once: they stay in the processor's cache while their columns are taken apart
+_BLOCK = 8192  # rows at once: they stay in the processor's cache while their columns are taken apart or put together
 _END = b"end_header"
 _MEANS, _SCALES = ("x", "y", "z"), ("scale_0", "scale_1", "scale_2")
 _ROTATIONS = ("rot_0", "rot_1", "rot_2", "rot_3")
@@ -95,7 +95,9 @@ def read(path: Path) -> tuple[Splats, Notes]:
         raise InputError(_stranger(path.name, names, missing))
     rest = _columns(table, _rest_names(names, path.name))
     if rest.shape[1] % 3:
-        raise InputError(f"{path.name} has {rest.shape[1]} values f_rest, which is no multiple of three colours.")
+        raise InputError(
+            f"{path.name} has {rest.shape[1]} values f_rest, no multiple of three colours; export it again."
+        )
     colours, notes = harmonics(_columns(table, _COLOURS), rest.reshape(len(table), 3, -1).transpose(0, 2, 1), path.name)
     splats = Splats(
         _columns(table, _MEANS),
@@ -128,10 +130,11 @@ def write(splats: Splats, path: Path) -> None:
         parts.append(((_BINDING,), splats.binding[:, None]))
     lines = ["ply", "format binary_little_endian 1.0", f"element vertex {splats.count}"]
     lines += [f"property float {name}" for names, _ in parts for name in names] + ["end_header", ""]
-    table = np.concatenate([np.asarray(values, "<f4") for _, values in parts], 1)
     with whole_file(path) as temporary, temporary.open("wb") as handle:
         handle.write("\n".join(lines).encode())
-        handle.write(table.data)
+        for start in range(0, splats.count, _BLOCK):  # all at once would take the memory of the whole file
+            rows = [np.asarray(values[start : start + _BLOCK], "<f4") for _, values in parts]
+            handle.write(np.concatenate(rows, 1).data)
 
 
 def _header(data: bytes, name: str) -> _Header:
@@ -175,12 +178,18 @@ def _take(words: list[str], header: _Header) -> None:
 def _table(data: bytes, header: _Header, wanted: str, name: str) -> NDArray[Any]:
     """The rows of an element, `vertex` for Gaussians."""
     if wanted not in header.names:
-        lacks = "no vertices, so it holds no Gaussians" if wanted == "vertex" else f"no {wanted}s; export it again"
+        lacks = (
+            "no vertices, so it holds no Gaussians; choose another file"
+            if wanted == "vertex"
+            else f"no {wanted}s; export it again"
+        )
         raise InputError(f"{name} has {lacks}.")
     place = header.names.index(wanted)
     for element in header.elements[: place + 1]:
         if any(kind == "list" for _, kind in element.columns):
-            raise InputError(f"{name} is a mesh or another kind of PLY: its {element.name} hold lists, not Gaussians.")
+            raise InputError(
+                f"{name} is a mesh or another kind of PLY: its {element.name} hold lists; choose one of Gaussians."
+            )
     found = header.elements[place]
     columns = dict(found.columns)
     if len(columns) != len(found.columns) or not columns:
@@ -249,8 +258,8 @@ def _binding(values: NDArray[Any], name: str) -> NDArray[np.int64]:
 def _stranger(name: str, names: tuple[str, ...], missing: list[str]) -> str:
     """The sentence for a PLY that holds something else."""
     if not set(_MEANS) <= set(names):
-        return f"{name} holds neither points nor Gaussians."
-    listed = ", ".join(missing[:4]) + (" ..." if len(missing) > 4 else "")
+        return f"{name} holds neither points nor Gaussians; choose another file."
+    listed = ", ".join(missing[:4]) + (" and others" if len(missing) > 4 else "")
     return (
         f"{name} is a cloud of points, not of Gaussians: it has no {listed}. "
         "Give the point_cloud.ply that training writes, not the input.ply of the cameras."

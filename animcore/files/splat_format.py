@@ -64,7 +64,7 @@ def allowed(count: int, name: str) -> int:
         InputError: where it is 0 or no file has so many.
     """
     if count < 1:
-        raise InputError(f"{name} holds no Gaussians.")
+        raise InputError(f"{name} holds no Gaussians; choose another file, or export it again.")
     if count > MOST:
         raise InputError(f"{name} claims {count:,} Gaussians; it is broken, or too large to be read here.")
     return count

@@ -151,7 +151,7 @@ def test_no_gaussians_at_all(tmp_path):
     (tmp_path / "a.splat").write_bytes(b"")
     (tmp_path / "a.spz").write_bytes(gzip.compress(struct.pack("<IIIBBBB", 0x5053474E, 3, 0, 0, 12, 0, 0)))
     for name in ("a.ply", "a.splat", "a.spz"):
-        assert refused(tmp_path / name) == f"{name} holds no Gaussians."
+        assert refused(tmp_path / name) == f"{name} holds no Gaussians; choose another file, or export it again."
 
 
 def test_files_that_are_not_there_or_of_no_known_kind(tmp_path):
