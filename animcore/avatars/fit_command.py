@@ -52,6 +52,9 @@ def run(options: argparse.Namespace) -> int:
         torch.set_num_threads(options.threads)
     pictures, moments = capture_folder.read(options.data, capture.TRAIN)
     head = capture_folder.person(options.data, options.model)
+    note = capture_folder.noticed(options.data, head, pictures, moments)
+    if note:
+        print(f"note: {note}")
     settings = Settings(options.mode, options.gaussians, options.steps, options.texture, seed=options.seed)
     with tqdm(total=100, unit="%") as bar:
 
