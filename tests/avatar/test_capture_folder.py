@@ -72,7 +72,7 @@ def test_cameras_that_look_past_the_head_are_refused(person, pictures, change):
 
 def test_a_head_that_lies_beside_its_masks_is_noticed(person, pictures):
     beside = np.eye(4)
-    beside[1, 3] = 0.07
+    beside[1, 3] = 0.1
     said = capture_folder.noticed(FOLDER, person, elsewhere(pictures, lambda matrix: matrix @ beside), {0: STILL})
     assert said is not None
     assert "axes of cameras" in said
