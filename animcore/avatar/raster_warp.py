@@ -8,8 +8,7 @@ one, `raster_numba` the faster; there it shows that the kernels are right.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -20,7 +19,7 @@ from animcore.avatar import warp_kernels as kernels
 from animcore.avatar.camera import Camera
 from animcore.avatar.projection import margins
 from animcore.avatar.raster_function import Engine, drawn_by
-from animcore.avatar.warp_device import ready
+from animcore.avatar.warp_device import array, launch, vectors, working
 
 _CROWD = 1 << 27  # pairs of a Gaussian and a tile that are sorted: 2 GB
 
@@ -74,10 +73,10 @@ def draw(values: Sequence[Tensor], limit: Tensor | None, camera: Camera) -> tupl
     """Draw and keep what `trace` needs; see `raster_function.Engine`."""
     device = values[0].device
     covered = torch.zeros((0, 0), device=device) if limit is None else limit
-    with _memory(), _stream(device):
+    with working(device):
         sheet = _laid_out(values, camera)
         drawn = torch.zeros((5, camera.height, camera.width), device=device)
-        _launch(kernels.blend, sheet.view.tiles * kernels.PIXELS, device, *_lists(sheet, covered), drawn)
+        launch(kernels.blend, sheet.view.tiles * kernels.PIXELS, [*_lists(sheet, covered), drawn], device)
     return drawn, Kept(values, sheet, covered, drawn.detach())
 
 
@@ -86,18 +85,18 @@ def trace(kept: Kept, given: Tensor) -> list[Tensor]:
     means, rotations, scales, _, colours, _ = kept.values
     sheet, device = kept.sheet, means.device
     found = [torch.zeros_like(value) for value in kept.values]
-    with _memory(), _stream(device):
+    with working(device):
         total = torch.zeros((len(means), kernels.Sums._length_), device=device)
-        lists = *_lists(sheet, kept.limit), kept.drawn, given
+        lists = [*_lists(sheet, kept.limit), kept.drawn, given, array(total, kernels.Sums)]
         # a block is what adds up its sums, and no more threads than a card runs together anyway
-        _launch(kernels.trace, sheet.view.tiles * kernels.PIXELS, device, *lists, _sums(total), block=kernels.BLOCK)
+        launch(kernels.trace, sheet.view.tiles * kernels.PIXELS, lists, device, kernels.BLOCK)
         to_means, to_rotations, to_scales, to_opacities, to_colours, to_shifts = found
-        _launch(
-            kernels.unproject, len(means), device, sheet.view, _vectors(means), _vectors(rotations), _vectors(scales),
-            _shades(colours), int(colours.ndim == 2), _vectors(sheet.forms), _vectors(sheet.looks), sheet.counts,
-            _sums(total), _vectors(to_means), _vectors(to_rotations), _vectors(to_scales), to_opacities,
-            _shades(to_colours), _vectors(to_shifts),
-        )  # fmt: skip
+        back = [
+            sheet.view, vectors(means), vectors(rotations), vectors(scales), _shades(colours), int(colours.ndim == 2),
+            vectors(sheet.forms), vectors(sheet.looks), sheet.counts, array(total, kernels.Sums), vectors(to_means),
+            vectors(to_rotations), vectors(to_scales), to_opacities, _shades(to_colours), vectors(to_shifts),
+        ]  # fmt: skip
+        launch(kernels.unproject, len(means), back, device)
     return found
 
 
@@ -108,15 +107,15 @@ def _laid_out(values: Sequence[Tensor], camera: Camera) -> Sheet:
     places, forms, looks = (torch.empty((count, 4), device=device) for _ in range(3))
     depths, order = torch.empty(2 * count, device=device), _numbers(2 * count, device)  # a half is room to sort
     counts = _numbers(count, device)
-    _launch(
-        kernels.project, count, device, view, _vectors(means), _vectors(rotations), _vectors(scales), opacities,
-        _shades(colours), int(colours.ndim == 2), _vectors(shifts), _vectors(places), _vectors(forms), _vectors(looks),
-        depths, order, counts,
-    )  # fmt: skip
-    wp.utils.radix_sort_pairs(_array(depths), _array(order), count)
+    given = [
+        view, vectors(means), vectors(rotations), vectors(scales), opacities, _shades(colours), int(colours.ndim == 2),
+        vectors(shifts), vectors(places), vectors(forms), vectors(looks), depths, order, counts,
+    ]  # fmt: skip
+    launch(kernels.project, count, given, device)
+    wp.utils.radix_sort_pairs(array(depths), array(order), count)
     ends = torch.empty(count, dtype=torch.int64, device=device)
-    _launch(kernels.rank, count, device, order, counts, ends)
-    wp.utils.array_scan(_array(ends), _array(ends), inclusive=True)
+    launch(kernels.rank, count, [order, counts, ends], device)
+    wp.utils.array_scan(array(ends), array(ends), inclusive=True)
     total = int(ends[-1])
     if total > _CROWD:
         raise MemoryError(f"{count:,} Gaussians cover {total:,} tiles of the picture together, more than the "
@@ -124,9 +123,10 @@ def _laid_out(values: Sequence[Tensor], camera: Camera) -> Sheet:
     tiles, pairs = _numbers(2 * total, device), _numbers(2 * total, device)
     bounds = torch.zeros((view.tiles, 2), dtype=torch.int32, device=device)
     if total:
-        _launch(kernels.fill, count, device, view, _vectors(places), _vectors(forms), order, counts, ends, tiles, pairs)
-        wp.utils.radix_sort_pairs(_array(tiles), _array(pairs), total, end_bit=view.tiles.bit_length())
-        _launch(kernels.bound, total, device, view, tiles, total, bounds)
+        lists = [view, vectors(places), vectors(forms), order, counts, ends, tiles, pairs]
+        launch(kernels.fill, count, lists, device)
+        wp.utils.radix_sort_pairs(array(tiles), array(pairs), total, end_bit=view.tiles.bit_length())
+        launch(kernels.bound, total, [view, tiles, total, bounds], device)
     return Sheet(view, places, forms, looks, counts, pairs[:total].clone(), bounds)
 
 
@@ -147,53 +147,15 @@ def viewed(camera: Camera) -> Any:
 def _lists(sheet: Sheet, limit: Tensor) -> tuple[Any, ...]:
     """The arguments that drawing and tracing begin with."""
     return (
-        sheet.view, _vectors(sheet.places), _vectors(sheet.forms), _vectors(sheet.looks), sheet.pairs, sheet.bounds,
+        sheet.view, vectors(sheet.places), vectors(sheet.forms), vectors(sheet.looks), sheet.pairs, sheet.bounds,
         limit,
     )  # fmt: skip
-
-
-def _launch(kernel: Any, threads: int, device: torch.device, *given: Any, block: int | None = None) -> None:
-    inputs = [_array(value) if isinstance(value, Tensor) else value for value in given]
-    wp.launch(kernel, dim=threads, inputs=inputs, device=wp.device_from_torch(device), block_dim=block)
 
 
 def _numbers(count: int, device: torch.device) -> Tensor:
     return torch.empty(count, dtype=torch.int32, device=device)
 
 
-def _array(tensor: Tensor, kind: Any = None) -> Any:
-    return wp.from_torch(tensor, dtype=kind, requires_grad=False)
-
-
-def _vectors(tensor: Tensor) -> Any:
-    """A tensor (N, 2), (N, 3) or (N, 4) as vectors."""
-    return _array(tensor, {2: wp.vec2, 3: wp.vec3, 4: wp.vec4}[tensor.shape[1]])
-
-
 def _shades(colours: Tensor) -> Any:
     """Colours (N, 3) or harmonics (N, K, 3) as vectors (N, K)."""
-    return _array(colours.reshape(len(colours), -1, 3), wp.vec3)
-
-
-def _sums(total: Tensor) -> Any:
-    return _array(total, kernels.Sums)
-
-
-@contextmanager
-def _stream(device: torch.device) -> Iterator[None]:
-    """Work where torch works: each waits for what the other began."""
-    ready(device.type)
-    if device.type == "cpu":
-        yield
-        return
-    with wp.ScopedStream(wp.stream_from_torch(device), sync_enter=False):
-        yield
-
-
-@contextmanager
-def _memory() -> Iterator[None]:
-    """A full card is told as a full machine is."""
-    try:
-        yield
-    except torch.OutOfMemoryError as error:
-        raise MemoryError("The card has too little memory left for these Gaussians.") from error
+    return array(colours.reshape(len(colours), -1, 3), wp.vec3)

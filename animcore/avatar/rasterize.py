@@ -159,12 +159,12 @@ def chosen(backend: str, *, on_cuda: bool = False, hidden: bool = False, gradien
         InputError: where there is none of that name, or it has no gradients.
     """
     if backend == "auto":
-        if on_cuda and _installed("gsplat") and not hidden:
+        if on_cuda and installed("gsplat") and not hidden:
             return "gsplat"
-        if on_cuda and _installed("warp"):
+        if on_cuda and installed("warp"):
             return "warp"
         # on a card too: numba carries tensors to the processor and back
-        return "numba" if _installed("numba") else "reference" if gradients else "numpy"
+        return "numba" if installed("numba") else "reference" if gradients else "numpy"
     if backend not in MODULES:
         raise InputError(f"There is no rasterizer {backend!r}; there are auto, {', '.join(MODULES)}.")
     if gradients and backend == "numpy":
@@ -179,14 +179,15 @@ def module_of(backend: str, modules: Mapping[str, str] = MODULES) -> ModuleType:
         InputError: where its package is not installed.
     """
     for package in _NEEDS.get(backend, ()):
-        if _installed(package):
+        if installed(package):
             continue
         how = "pip install gsplat" if package == "gsplat" else 'pip install "animcore[avatar]"'
         raise InputError(f"The rasterizer {backend} needs the package {package}: {how}.")
     return importlib.import_module(f"animcore.avatar.{modules[backend]}")
 
 
-def _installed(package: str) -> bool:
+def installed(package: str) -> bool:
+    """Whether a package can be imported."""
     found = importlib.util.find_spec(package)
     return found is not None and found.origin is not None  # a mere folder of that name has none
 

@@ -9,12 +9,12 @@ All kernels are one module of Warp, so that it compiles once: for the processor,
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import warp as wp
 
 from animcore.avatar.projection import BLUR, DENSEST, DONE, EYES_APART, FAINTEST, NEAR, SH_1, SH_2, SH_3
+from animcore.avatar.warp_device import inlined, kernel, struct
 
 TILE = 16  # pixels along each side
 PIXELS = TILE * TILE
@@ -30,21 +30,6 @@ Basis = wp.types.vector(length=16, dtype=wp.float32)
 Parts = wp.types.vector(length=5, dtype=wp.float32)  # of a picture: colour, depth times alpha, alpha
 # The exponent, its first and second moments x, y, xx, xy, yy; red, green, blue; depth
 Sums = wp.types.vector(length=10, dtype=wp.float32)
-
-
-def kernel(function: Callable[..., None]) -> Any:
-    """Compile a function that one thread runs; gradients have kernels of their own."""
-    return wp.kernel(function, enable_backward=False)
-
-
-def inlined(function: Callable[..., Any]) -> Any:
-    """Compile a function that kernels call."""
-    return wp.func(function)
-
-
-def struct(kind: type) -> Any:
-    """Make a class something that kernels take."""
-    return wp.struct(kind)
 
 
 @struct

@@ -289,7 +289,7 @@ def test_the_fastest_that_is_installed_is_taken(monkeypatch):
     from animcore.avatar import rasterize
 
     there = {"numba", "warp", "gsplat"}
-    monkeypatch.setattr(rasterize, "_installed", lambda package: package in there)
+    monkeypatch.setattr(rasterize, "installed", lambda package: package in there)
     assert rasterize.chosen("auto") == "numba"
     assert rasterize.chosen("auto", on_cuda=True) == "gsplat"
     assert rasterize.chosen("auto", on_cuda=True, hidden=True) == "warp"
@@ -321,7 +321,7 @@ def test_gradients_of_the_oracle_are_differences_of_its_pictures():
 def test_backends_that_are_not_at_hand_are_told(monkeypatch):
     from animcore.avatar import rasterize
 
-    monkeypatch.setattr(rasterize, "_installed", lambda package: False)
+    monkeypatch.setattr(rasterize, "installed", lambda package: False)
     with pytest.raises(InputError, match="needs the package numba"):
         draw(one(), straight(), backend="numba")
     with pytest.raises(InputError, match="needs the package warp"):
