@@ -112,10 +112,11 @@ def _laid_out(values: Sequence[Tensor], camera: Camera) -> Sheet:
         vectors(shifts), vectors(places), vectors(forms), vectors(looks), depths, order, counts,
     ]  # fmt: skip
     launch(kernels.project, count, given, device)
-    wp.utils.radix_sort_pairs(array(depths), array(order), count)
+    wp.utils.radix_sort_pairs(wp.from_torch(depths), wp.from_torch(order), count)
     ends = torch.empty(count, dtype=torch.int64, device=device)
     launch(kernels.rank, count, [order, counts, ends], device)
-    wp.utils.array_scan(array(ends), array(ends), inclusive=True)
+    sums = wp.from_torch(ends)
+    wp.utils.array_scan(sums, sums, inclusive=True)
     total = int(ends[-1])
     if total > _CROWD:
         raise MemoryError(f"{count:,} Gaussians cover {total:,} tiles of the picture together, more than the "
@@ -125,7 +126,8 @@ def _laid_out(values: Sequence[Tensor], camera: Camera) -> Sheet:
     if total:
         lists = [view, vectors(places), vectors(forms), order, counts, ends, tiles, pairs]
         launch(kernels.fill, count, lists, device)
-        wp.utils.radix_sort_pairs(array(tiles), array(pairs), total, end_bit=view.tiles.bit_length())
+        bits = view.tiles.bit_length()
+        wp.utils.radix_sort_pairs(wp.from_torch(tiles), wp.from_torch(pairs), total, end_bit=bits)
         launch(kernels.bound, total, [view, tiles, total, bounds], device)
     return Sheet(view, places, forms, looks, counts, pairs[:total].clone(), bounds)
 

@@ -69,8 +69,10 @@ def launch(work: Any, threads: int | tuple[int, ...], given: list[Any], device: 
 
 
 def array(tensor: Tensor, kind: Any = None) -> Any:
-    """Return a tensor as an array of Warp, in the same memory; of vectors where a kind of them is given."""
-    return wp.from_torch(tensor, dtype=kind, requires_grad=False)
+    """Return what a kernel must know of a tensor to work in its memory; as vectors where a kind of them is given."""
+    return wp.from_torch(
+        tensor, dtype=kind, requires_grad=False, return_ctype=True
+    )  # an array would take four times as long
 
 
 def vectors(tensor: Tensor) -> Any:
