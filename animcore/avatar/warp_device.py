@@ -69,7 +69,7 @@ def launch(work: Any, threads: int | tuple[int, ...], given: list[Any], device: 
 
 
 def array(tensor: Tensor, kind: Any = None) -> Any:
-    """Return what a kernel must know of a tensor to work in its memory; as vectors where a kind of them is given."""
+    """Return what a kernel must know of a tensor, which it keeps alive; as vectors where a kind of them is given."""
     return wp.from_torch(
         tensor, dtype=kind, requires_grad=False, return_ctype=True
     )  # an array would take four times as long

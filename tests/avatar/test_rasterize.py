@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -225,7 +227,8 @@ def test_gradients_are_those_of_the_oracle(backend, seed, count, degree, hidden,
     cloud, view = clouds(seed, count, degree, spread), camera(33, 29)
     limit = np.random.default_rng(seed).uniform(2, 4, (29, 33)) if hidden else None
     truth = gradients(cloud, view, "reference", limit, plain, torch.float64)
-    agree(truth, gradients(cloud, view, backend, limit, plain, torch.float32))
+    device = "cuda" if backend == "warp" and torch.cuda.is_available() else "cpu"
+    agree(truth, gradients(cloud, view, backend, limit, plain, torch.float32, device))
 
 
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
@@ -240,7 +243,10 @@ def test_cards_draw_the_picture_and_the_gradients_of_the_oracle(backend, device,
         pytest.skip("needs CUDA")
     if backend == "gsplat" and (device == "cpu" or hidden):
         pytest.skip("gsplat draws on CUDA alone, and behind no mesh")
+    if backend == "warp" and device == "cpu" and not pytest.importorskip("warp").is_cpu_available():
+        pytest.skip("this Warp has no compiler for processors")
     cloud, view = clouds(7, 2000, 3, 0.4), camera(133, 97)
+    cloud = replace(cloud, opacities=cloud.opacities * np.float32(0.9))  # gsplat lets 0.999 of a pixel be covered
     limit = np.random.default_rng(7).uniform(2.5, 3.5, (97, 133)) if hidden else None
     shades = np.abs(cloud.harmonics[:, 0]) if plain else cloud.harmonics
     values = cloud.means, cloud.rotations, cloud.scales, cloud.opacities, shades
@@ -248,18 +254,18 @@ def test_cards_draw_the_picture_and_the_gradients_of_the_oracle(backend, device,
     wanted = rasterize_torch(*tensors, view, limit=limit, backend="reference")
     found = rasterize_torch(*(tensor.to(device) for tensor in tensors), view, limit=limit, backend=backend)
     assert {part.device.type for part in found} == {device}
-    step = STEP if backend == "warp" else 0.01  # gsplat lets a Gaussian cover 0.999 of a pixel
-    assert float((found[0].cpu() - wanted[0]).abs().max()) <= step * max(1, float(wanted[0].max()))
-    assert float((found[2].cpu() - wanted[2]).abs().max()) <= step
-    if backend == "warp":
-        truth = gradients(cloud, view, "reference", limit, plain, torch.float64)
-        agree(truth, gradients(cloud, view, backend, limit, plain, torch.float32, device))
+    assert float((found[0].cpu() - wanted[0]).abs().max()) <= STEP * max(1, float(wanted[0].max()))
+    assert float((found[2].cpu() - wanted[2]).abs().max()) <= STEP
+    truth = gradients(cloud, view, "reference", limit, plain, torch.float64)
+    agree(truth, gradients(cloud, view, backend, limit, plain, torch.float32, device))
 
 
 def test_blocks_of_a_card_add_up_what_single_threads_do(monkeypatch):
     """On a card the 32 threads of a block add their gradients up before memory sees them; here they can be acted."""
     torch = pytest.importorskip("torch")
     warp = pytest.importorskip("warp")
+    if not warp.is_cpu_available():
+        pytest.skip("this Warp has no compiler for processors")
     monkeypatch.setattr(warp.config, "enable_cpu_blocks", True, raising=False)
     cloud, view = clouds(4, 60, 3, 0.4), camera(45, 37)
     truth = gradients(cloud, view, "reference", None, False, torch.float64)
