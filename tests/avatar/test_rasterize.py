@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import replace
 
 import numpy as np
@@ -270,6 +271,19 @@ def test_blocks_of_a_card_add_up_what_single_threads_do(monkeypatch):
     cloud, view = clouds(4, 60, 3, 0.4), camera(45, 37)
     truth = gradients(cloud, view, "reference", None, False, torch.float64)
     agree(truth, gradients(cloud, view, "warp", None, False, torch.float32))
+
+
+@pytest.mark.parametrize("module", ["warp_kernels", "mesh_warp"])
+def test_kernels_compile_for_a_card_where_there_is_none(module, tmp_path):
+    """Warp brings NVIDIA's compiler: what only a card would refuse is seen here."""
+    pytest.importorskip("torch")
+    warp = pytest.importorskip("warp")
+    kernels = importlib.import_module(f"animcore.avatar.{module}")
+    usual = warp.get_module_options(module=kernels)["block_dim"]
+    warp.set_module_options({"block_dim": 32}, module=kernels)
+    made = warp.compile_aot_module(kernels, arch=90, module_dir=tmp_path, use_ptx=False)
+    warp.set_module_options({"block_dim": usual}, module=kernels)
+    assert made[0].stat().st_size > 10_000
 
 
 def test_warp_tells_what_it_cannot_draw(monkeypatch):
