@@ -41,12 +41,15 @@ FACES = {
     "animcore_facediffuser": "facediffuser",
     "animcore_flow": "flow",
 }
-# File of published weights -> module with `published(folder) -> FaceModel`.
+# File of published weights -> module with `published(folder) -> FaceModel`; * is any part of a name.
 PUBLISHED = {
     "vocaset.pth": "faceformer",
     "biwi.pth": "faceformer",
     "vocaset_stage2.pth.tar": "codetalker",
     "biwi_stage2.pth.tar": "codetalker",
+    "checkpoints/last.ckpt": "emote_published",
+    "pretrained_*.pth": "facediffuser_published",
+    "face_diffuser_*.pth": "facediffuser_published",
 }
 _LISTENING = 0.3  # share of the work that hearing the phonemes of the tongue is
 _FLAME_FILES = ("*flame*.npz", "*flame*.pkl", "*FLAME*.npz", "*FLAME*.pkl", "generic_model.pkl")
@@ -144,7 +147,7 @@ def load(folder: Path, flame: Path | None = None) -> Face:
         raise InputError("Learned faces need PyTorch: pip install 'animcore[train]'.") from error
     own = next((path for pattern in _FLAME_FILES for path in sorted(folder.glob(pattern))), None)
     for name, module in PUBLISHED.items():
-        if (folder / name).is_file():
+        if next(folder.glob(name), None) is not None:
             return Face(_module(module).published(folder), flame or own)
     if not (folder / checkpoints.CONFIG).is_file():
         raise InputError(

@@ -21,7 +21,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animcore import audio
-from animcore.bodies import pickled
 from animcore.bodies.mesh_file import read_ply
 from animcore.bodies.model import OPEN_MODELS
 from animcore.errors import InputError
@@ -30,7 +29,7 @@ from animcore.files.coefficients import with_expression
 from animcore.files.sheet import Setup
 from animcore.motion import Motion
 from animcore.names import EMOTIONS
-from animcore.solvers.face_space import JAW, TOPOLOGIES, FloatArray, Topology, checked
+from animcore.solvers.face_space import JAW, TOPOLOGIES, FloatArray, Topology, checked, templates
 from animcore.training.kept import SOUNDS, sound_of
 
 _VERTICES, _BEAT2, _MEAD = "vertices_npy", "smplxflame_30", "shape_pose_cam.hdf5"
@@ -110,23 +109,22 @@ def mesh_in(folder: Path) -> Topology | None:
 
 
 def _of_vertices(folder: Path) -> Iterator[Source]:
-    templates = _templates(folder / "templates.pkl")
+    people = _templates(folder / "templates.pkl", _VERTICES)
     for path in sorted((folder / _VERTICES).glob("*.npy")):
         sound = folder / "wav" / f"{path.stem}.wav"
-        who = max((name for name in templates if path.stem.startswith(name)), key=len, default="")
+        who = max((name for name in people if path.stem.startswith(name)), key=len, default="")
 
         def read(_count: int, _kind: str, path: Path = path, sound: Path = sound, who: str = who) -> Curves:
-            return _vertices(path, sound, templates.get(who))
+            return _vertices(path, sound, people.get(who))
 
         yield Source(path, sound if sound.is_file() else None, who or path.stem, read)
 
 
-def _templates(path: Path) -> dict[str, FloatArray]:
+def _templates(path: Path, beside: str) -> dict[str, FloatArray]:
     """Each person's face at rest, (V, 3)."""
     if not path.is_file():
-        raise InputError(f"There is no {path}; it holds each person's face at rest: put it beside {_VERTICES}.")
-    content = pickled.load(path)
-    return {name: pickled.array(value, f"{name} of {path.name}").astype(np.float32) for name, value in content.items()}
+        raise InputError(f"There is no {path}; it holds each person's face at rest: put it beside {beside}.")
+    return templates(path)
 
 
 def _vertices(path: Path, sound: Path, template: FloatArray | None) -> Curves:
