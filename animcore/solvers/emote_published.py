@@ -113,8 +113,8 @@ class _Layer(nn.Module):
     def forward(self, x: Tensor, fading: Tensor | None) -> Tensor:
         """(B, T, width), (heads, T, T) -> (B, T, width)."""
         own = self.self_attn
-        asked = functional.linear(x, own.in_proj_weight, own.in_proj_bias).chunk(3, -1)
-        query, key, value = (part.unflatten(-1, (own.num_heads, -1)).transpose(1, 2) for part in asked)
+        asked = functional.linear(x, own.in_proj_weight, own.in_proj_bias)
+        query, key, value = asked.view(*x.shape[:2], 3, own.num_heads, -1).permute(2, 0, 3, 1, 4)
         seen = functional.scaled_dot_product_attention(query, key, value, attn_mask=fading)
         x = self.norm1(x + own.out_proj(seen.transpose(1, 2).flatten(2)))
         return cast(Tensor, self.norm2(x + self.linear2(functional.gelu(self.linear1(x)))))

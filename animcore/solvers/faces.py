@@ -130,17 +130,28 @@ class Face:
             raise
 
 
-def load(folder: Path, flame: Path | None = None) -> Face:
+def load(folder: Path, flame: Path | None = None, speaker: str = "") -> Face:
     """Return the face of a folder: one that `animcore train` left, or one with published weights.
 
     Args:
         folder: with `config.json` and `model.safetensors`, or with a file of `PUBLISHED`.
         flame: the FLAME model that coefficients belong to; None where it lies in the folder or none is needed.
+        speaker: in whose manner it speaks, a name that the model knows; the first where empty.
 
     Raises:
         InputError: without PyTorch, or where the folder's files are missing, damaged, would run code, or are another
-            model's.
+            model's, or the model knows no such speaker.
     """
+    face = _loaded(folder, flame)
+    if not speaker:
+        return face
+    names = face.model.speakers
+    if speaker not in names:
+        raise InputError(f"The face of {folder} knows no speaker {speaker!r}; those it knows are {', '.join(names)}.")
+    return replace(face, speaker=names.index(speaker))
+
+
+def _loaded(folder: Path, flame: Path | None) -> Face:
     try:
         from animcore.solvers import checkpoints
     except ImportError as error:

@@ -115,17 +115,23 @@ def run(options: argparse.Namespace) -> int:
         options.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"The folder {options.out} cannot be made ({error.strerror}); choose another.") from error
-    with _bar() as progress:
-        data = _data(config, options.data, options.out / "cache", progress)
-        _say(data.notes)
-        print(f"{len(data.clips)} clip(s), {data.seconds / 60:.1f} minutes, speakers: {', '.join(data.speakers)}")
+    machine = loop.Machine.found()
+    if not machine.first:
+        logging.getLogger().setLevel(logging.WARNING)
+    with _bar(machine.first) as progress:
+        with machine.in_turn():
+            data = _data(config, options.data, options.out / "cache", progress)
+        if machine.first:
+            _say(data.notes)
+            print(f"{len(data.clips)} clip(s), {data.seconds / 60:.1f} minutes, speakers: {', '.join(data.speakers)}")
         torch.manual_seed(config.seed)
         job = module.job(config, data)
         facts = {"solver": options.solver, **asdict(config), "speakers": list(data.speakers)}
         del facts["batch"]  # a run that ran out of memory goes on with a smaller one
-        loop.Run(job.model, job.stages, job.windows, options.out, facts, config.seed, progress).train()
-    job.model.save(options.out / MODEL, list(data.speakers))
-    print(f"written: {options.out / MODEL}")
+        loop.Run(job.model, job.stages, job.windows, options.out, facts, config.seed, progress, machine).train()
+    if machine.first:
+        job.model.save(options.out / MODEL, list(data.speakers))
+        print(f"written: {options.out / MODEL}")
     return 0
 
 
@@ -191,8 +197,9 @@ def _say(notes: Sequence[str]) -> None:
 
 
 @contextmanager
-def _bar() -> Iterator[Callable[[float, str], None]]:
-    with tqdm(total=100, unit="%", bar_format="{desc}{percentage:3.0f}% |{bar}| {elapsed}", leave=False) as bar:
+def _bar(shown: bool) -> Iterator[Callable[[float, str], None]]:
+    form = "{desc}{percentage:3.0f}% |{bar}| {elapsed}"
+    with tqdm(total=100, unit="%", bar_format=form, leave=False, disable=not shown) as bar:
 
         def show(fraction: float, stage: str) -> None:
             bar.set_description(f"{stage} ", refresh=False)

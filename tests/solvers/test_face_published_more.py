@@ -406,3 +406,10 @@ def test_emote_needs_its_own_flame_to_reach_a_rig(tmp_path, spoken_line):
     direction = Direction(emotions=(EmotionSpan("joy", 0.7, 0.0, 1.0),))
     with pytest.raises(InputError, match="coefficients of flame2020; put the file of that FLAME model"):
         face.solve(audio.load(spoken_line), direction)
+
+
+def test_a_face_speaks_in_the_manner_of_whom_it_knows(tmp_path):
+    emote(tmp_path)
+    assert faces.load(tmp_path).model.speakers[faces.load(tmp_path, speaker="W009").speaker] == "W009"
+    with pytest.raises(InputError, match="knows no speaker 'M001'; those it knows are M003, M005"):
+        faces.load(tmp_path, speaker="M001")
