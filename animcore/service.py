@@ -263,8 +263,8 @@ def _fit_head(request: dict[str, Any], progress: Callable[[float, str], None]) -
 
     progress(0.0, "Reading the capture")
     out = Path(_wanted(request, "out"))
-    asked = {name: int(_wanted(request, name)) for name in ("gaussians", "steps")}
-    fitted = fit(Path(_wanted(request, "capture")), out, progress, **asked)
+    gaussians, steps = (int(_wanted(request, name)) for name in ("gaussians", "steps"))
+    fitted = fit(Path(_wanted(request, "capture")), out, progress, gaussians=gaussians, steps=steps)
     return {"head": str(out / HEAD), "gaussians": fitted.count}
 
 

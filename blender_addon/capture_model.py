@@ -89,7 +89,8 @@ def measure(who: rigs.Character, studio: Studio, progress: Callable[[float], Non
 def moments(who: rigs.Character, faces: Sequence[Face]) -> Motion:
     """The motion whose rows are faces: their weights, and both eyes where they look."""
     motion = capture_studio.still(len(faces))
-    assert motion.arkit is not None and motion.eye_pose is not None
+    assert motion.arkit is not None
+    assert motion.eye_pose is not None
     for row, face in enumerate(faces):
         for name, weight in capture.looking(face).items():
             motion.arkit[row, ARKIT_INDEX[name]] = weight
@@ -114,7 +115,9 @@ def error(model: ParametricModel, motion: Motion, row: int, seen: Floats) -> flo
 def _everything(who: rigs.Character, studio: Studio) -> Motion:
     """Rest, each shape at 1, and each joint turned about each of the axes."""
     motion = capture_studio.still(1 + len(SHAPES) + len(_AXES) * (1 + len(_ROLES)))
-    assert motion.arkit is not None and motion.tongue is not None and motion.head_pose is not None
+    assert motion.arkit is not None
+    assert motion.tongue is not None
+    assert motion.head_pose is not None
     for number in range(len(SHAPES)):
         track, column = (motion.arkit, number) if number < len(ARKIT) else (motion.tongue, number - len(ARKIT))
         track[1 + number, column] = 1.0

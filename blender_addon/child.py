@@ -28,25 +28,24 @@ def main() -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     # behind everything else: Blender's own numpy must not give way to one that is built for another Python
     sys.path.append(sys.argv[-1])
-    from animcore.service import PROTOCOL
-
     requests: queue.Queue[dict[str, Any]] = queue.Queue()
     cancelled = threading.Event()
     threading.Thread(target=_listen, args=(requests, cancelled), daemon=True).start()
-    _say(answers, {"event": "ready", "protocol": PROTOCOL})
-    work = _extension()
+    _load_extension()
+    _say(answers, {"event": "ready", "protocol": importlib.import_module(f"{_NAME}.engine").PROTOCOL})
+    work = importlib.import_module(f"{_NAME}.child_work").WORK
     while True:
-        _answer(work.WORK, requests.get(), answers, cancelled)
+        _answer(work, requests.get(), answers, cancelled)
 
 
-def _extension() -> Any:
-    """The extension's part for child processes, whatever its folder is called."""
+def _load_extension() -> None:
+    """Import the extension, whatever its folder is called."""
     spec = importlib.util.spec_from_file_location(_NAME, _HERE / "__init__.py", submodule_search_locations=[str(_HERE)])
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     package = importlib.util.module_from_spec(spec)
     sys.modules[_NAME] = package
     spec.loader.exec_module(package)
-    return importlib.import_module(f"{_NAME}.child_work")
 
 
 def _listen(requests: queue.Queue[dict[str, Any]], cancelled: threading.Event) -> None:

@@ -91,7 +91,8 @@ def write(measured: Measured, path: Path) -> None:
 
 def is_own(model: ParametricModel) -> bool:
     """Whether a model is a character's own head, whose coefficients are the weights of ARKit and tongue shapes."""
-    return "arkit_to_expression" in model.extras and model.name not in OPEN_MODELS
+    mixed = [model.extras[name] for name in ("arkit_to_expression", "tongue_to_expression") if name in model.extras]
+    return model.name not in OPEN_MODELS and bool(mixed) and np.array_equal(np.concatenate(mixed), np.eye(len(SHAPES)))
 
 
 def to_expression(motion: Motion, model: ParametricModel) -> Motion:
@@ -189,4 +190,4 @@ def _regressor(measured: Measured) -> FloatArray:
 
 
 def _centred(points: NDArray[Any]) -> NDArray[Any]:
-    return points - points.mean(0)
+    return np.asarray(points - points.mean(0))

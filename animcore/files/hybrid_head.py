@@ -43,7 +43,7 @@ def load(folder: Path, model: str | Path | ParametricModel | None = None) -> Hyb
 
     Args:
         folder: that `save` wrote.
-        model: the FLAME file that the head was made with; not needed for the open head and for heads of characters' own.
+        model: the FLAME file that the head was made with; the open head and heads of characters' own need none.
 
     Raises:
         InputError: where the folder is no head, broken, or the model is another than the head's.

@@ -1,4 +1,4 @@
-"""A character becomes a splat head: its pictures, and the fit. Blender reads annotations here: they are not postponed."""
+"""A character becomes a splat head. Blender reads annotations here: they are not postponed."""
 
 import bpy
 

@@ -73,7 +73,7 @@ def _add_hair(head: bpy.types.Object, units: float) -> None:
     bmesh.ops.delete(whole, geom=[one for one in whole.verts if one.co.z < 0.07], context="VERTS")
     whole.to_mesh(made.data)
     whole.free()
-    _set(made.data.vertices, (_places(made.data) + (0, 0, MIDDLE)) * units)
+    _set(made.data.vertices, (_places(made.data) + np.array((0, 0, MIDDLE))) * units)
     paint(made, (0.1, 0.05, 0.02))
     made.parent = head
 
@@ -93,10 +93,10 @@ def _add_bones(head: bpy.types.Object, units: float, yaw: float) -> None:
     rig = armature(bones)
     eyes = [_ball(name, 0.03, 8) for name in _EYES]
     for eye, side in zip(eyes, _EYES.values(), strict=True):
-        _set(eye.data.vertices, (_places(eye.data) + (side, -0.08, MIDDLE + 0.03)) * units)
+        _set(eye.data.vertices, (_places(eye.data) + np.array((side, -0.08, MIDDLE + 0.03))) * units)
         paint(eye, (0.9, 0.9, 1.0))
     shirt = _ball("Shirt", 0.2, 12)
-    _set(shirt.data.vertices, (_places(shirt.data) + (0, 0, MIDDLE - 0.4)) * units)
+    _set(shirt.data.vertices, (_places(shirt.data) + np.array((0, 0, MIDDLE - 0.4))) * units)
     for thing, bone in ((head, "head"), (shirt, "spine"), *zip(eyes, _EYES, strict=True)):
         group = thing.vertex_groups.new(name=bone)
         group.add(range(len(thing.data.vertices)), 1.0, "REPLACE")
