@@ -91,7 +91,10 @@ def quaternions(rotations: Array) -> Array:
         xp.stack((m[:, 1, 0] - m[:, 0, 1], m[:, 0, 2] + m[:, 2, 0], m[:, 1, 2] + m[:, 2, 1], 1 - x - y + z), -1),
     ), 1)  # fmt: skip
     largest = xp.stack((rows[:, 0, 0], rows[:, 1, 1], rows[:, 2, 2], rows[:, 3, 3]), -1).argmax(-1)
-    return _unit(rows[xp.arange(len(rows)), largest])[0]
+    row = rows[:, 0]
+    for part in range(1, 4):  # no index: a card would wait for it
+        row = xp.where((largest == part)[:, None], rows[:, part], row)
+    return _unit(row)[0]
 
 
 def multiplied(first: Array, second: Array) -> Array:

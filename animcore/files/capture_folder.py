@@ -16,7 +16,7 @@ from animcore.errors import InputError
 from animcore.files import capture_pictures
 
 _LOOKED_AT = 12  # pictures of a capture
-_LEAST, _GOOD = 0.6, 0.85  # of a head within the masks; 0.99 in a good capture, 0.7 with another axis upwards
+_LEAST = 0.75  # of a head within the masks: 0.99 in a good capture, 0.7 or less with other axes
 _SMALLEST = 8  # pixels across, of a head that is seen
 
 
@@ -36,8 +36,8 @@ def read(folder: Path, split: str) -> tuple[list[Picture], dict[int, Moment]]:
     return pictures, {number: Moment(pose.expression, pose.joints, pose.translation) for number, pose in poses.items()}
 
 
-def noticed(folder: Path, head: HybridHead, pictures: list[Picture], moments: dict[int, Moment]) -> str | None:
-    """Return a sentence where head and pictures lie a little off each other, None where they lie as they should.
+def check(folder: Path, head: HybridHead, pictures: list[Picture], moments: dict[int, Moment]) -> None:
+    """Check that cameras, moments and head belong together, which a fit would not notice.
 
     Args:
         folder: of the capture, for sentences.
@@ -62,9 +62,6 @@ def noticed(folder: Path, head: HybridHead, pictures: list[Picture], moments: di
             f"The cameras in {folder} look past the head: {share:.0%} of it lies where pictures show it. Export "
             "matrices from camera to world, in metres, in the world of flame_param, with OpenGL's or OpenCV's axes."
         )
-    if share < _GOOD:
-        return f"{share:.0%} of the head lies within the masks: are the axes of cameras and flame_param the same?"
-    return None
 
 
 def _share(picture: Picture, head: HybridHead, moment: Moment) -> float:
@@ -85,13 +82,15 @@ def person(folder: Path, model: str | Path | None = None) -> HybridHead:
 
     Args:
         folder: of the capture.
-        model: the FLAME file that it was tracked with; the open head where the capture says so.
+        model: the FLAME file that it was tracked with; the capture's own, or the open head, where it says so.
 
     Raises:
         InputError: where the model is not the capture's.
     """
     view = capture.read_views(folder, capture.TRAIN)[0]
     pose = capture.read_pose(view.pose)
+    if model is None and (folder / capture.MODEL).is_file():
+        model = folder / capture.MODEL
     if model is None and pose.basis != "open-head":
         raise InputError(f"{folder} was tracked with {pose.basis or 'a FLAME model'}; give its file with --model.")
     loaded: ParametricModel = load_model(model or "open-head")

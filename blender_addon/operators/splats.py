@@ -30,7 +30,10 @@ class ANIMCORE_OT_add_splats(AnimcoreOperator):  # noqa: N801 (Blender's own nam
         """Add it."""
         if context.mode != "OBJECT":
             raise AddonError("Go to Object Mode first.")
-        holders.add(context, Path(bpy.path.abspath(self.filepath)), _carrier(context))
+        holder = holders.add(context, Path(bpy.path.abspath(self.filepath)), _carrier(context))
+        carrier, chosen = holder.animcore_splats.carrier, properties.of(context.scene)
+        if properties.root(chosen) is None and carrier is not None and chosen.source == "OBJECT":
+            chosen.character = carrier.parent or carrier  # a head that was just added is there to speak
 
 
 class ANIMCORE_OT_attach_splats(AnimcoreOperator):  # noqa: N801

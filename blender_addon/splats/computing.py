@@ -79,7 +79,10 @@ def _light(surfaces: Sequence[Surface], triangle: NDArray[np.int64], weights: Fl
         mine = (triangle >= start) & (triangle < start + len(one.corners))
         base = np.array(one.look.colour[:3], np.float32)
         if one.look.image is not None:
-            base = _texels(one.look.image, np.einsum("pk,pkc->pc", weights[mine], one.uv[triangle[mine] - start]))
+            places = np.einsum("pk,pkc->pc", weights[mine], one.uv[triangle[mine] - start])
+            base = _texels(one.look.image, places)
+            if one.look.change is not None:
+                base = decoded(encoded(base) + _between(one.look.change, places))
         light[mine] = base * (np.float32(1) if one.look.glows else bright[mine, None])
         start += len(one.corners)
     return light
@@ -95,6 +98,12 @@ def _texels(image: bpy.types.Image, uv: Floats) -> Floats:
         pixels = np.repeat(pixels[..., :1], 3, 2)
     if not image.is_float and image.colorspace_settings.name != "Non-Color":
         pixels = decoded(pixels)
+    return _between(pixels, uv)
+
+
+def _between(pixels: Floats, uv: Floats) -> Floats:
+    """Values (P, 3) of pixels (H, W, 3), the lowest row first, between their middles; they repeat beyond the edges."""
+    height, width = pixels.shape[:2]
     place = uv * (width, height) - 0.5
     low = np.floor(place).astype(np.int64)
     share = (place - low)[:, :, None].astype(np.float32)

@@ -51,7 +51,7 @@ def elsewhere(pictures, change):
 
 
 def test_a_good_capture_is_taken_as_it_is(person, pictures):
-    assert capture_folder.noticed(FOLDER, person, pictures, {0: STILL}) is None
+    capture_folder.check(FOLDER, person, pictures, {0: STILL})
 
 
 @pytest.mark.parametrize(
@@ -67,18 +67,16 @@ def test_a_good_capture_is_taken_as_it_is(person, pictures):
 )
 def test_cameras_that_look_past_the_head_are_refused(person, pictures, change):
     with pytest.raises(InputError, match=r"cameras in capture look past the head.*metres"):
-        capture_folder.noticed(FOLDER, person, elsewhere(pictures, change), {0: STILL})
+        capture_folder.check(FOLDER, person, elsewhere(pictures, change), {0: STILL})
 
 
-def test_a_head_that_lies_beside_its_masks_is_noticed(person, pictures):
+def test_a_head_that_lies_a_little_beside_its_masks_is_taken(person, pictures):
     beside = np.eye(4)
-    beside[1, 3] = 0.1
-    said = capture_folder.noticed(FOLDER, person, elsewhere(pictures, lambda matrix: matrix @ beside), {0: STILL})
-    assert said is not None
-    assert "axes of cameras" in said
+    beside[1, 3] = 0.03
+    capture_folder.check(FOLDER, person, elsewhere(pictures, lambda matrix: matrix @ beside), {0: STILL})
 
 
 def test_moments_of_a_larger_model_are_refused(person, pictures):
     moments = {0: STILL, 1: replace(STILL, expression=np.zeros(person.model.expression_count + 1, np.float32))}
     with pytest.raises(InputError, match=r"capture have \d+ coefficients .* open-head has"):
-        capture_folder.noticed(FOLDER, person, pictures, moments)
+        capture_folder.check(FOLDER, person, pictures, moments)
