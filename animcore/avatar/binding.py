@@ -51,7 +51,9 @@ def placed(splats: Splats, mesh: Frames) -> Splats:
     """
     xp, own = namespace(splats.means), _own(splats, mesh)
     means = (own.rotations @ splats.means[..., None])[..., 0] * own.sizes[:, None] + own.origins
-    rotations = multiplied(quaternions(own.rotations), splats.rotations)
+    fewer = len(mesh.sizes) < len(own.sizes)  # the turn of a triangle is costly: not once for each of its Gaussians
+    turns = quaternions(mesh.rotations)[splats.binding] if fewer else quaternions(own.rotations)
+    rotations = multiplied(turns, splats.rotations)
     scales = splats.scales * xp.stack((own.sizes,) * 3, -1)
     return Splats(means, rotations, scales, splats.opacities, splats.harmonics)
 

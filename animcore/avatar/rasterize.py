@@ -15,6 +15,7 @@ All follow one rule, that of 3DGS; its numbers stand in `projection`.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.util
 from collections.abc import Mapping, Sequence
@@ -186,6 +187,7 @@ def module_of(backend: str, modules: Mapping[str, str] = MODULES) -> ModuleType:
     return importlib.import_module(f"animcore.avatar.{modules[backend]}")
 
 
+@functools.cache  # looked for anew, it would take a tenth of a picture on a card
 def installed(package: str) -> bool:
     """Whether a package can be imported."""
     found = importlib.util.find_spec(package)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -54,12 +56,22 @@ def ready(kind: str) -> None:
         InputError: where Warp has none of them.
     """
     wp.config.log_level = max(wp.config.log_level, wp.LOG_WARNING)
-    wp.init()
+    try:
+        wp.init()
+    except OSError:  # where it would keep what it compiles, nothing can be written: each process compiles its own
+        wp.config.kernel_cache_dir = _passing().name
+        wp.init()
     if kind not in ("cpu", "cuda"):
         raise InputError(f"Warp draws on processors and on cards with CUDA, and not on {kind}; take numba.")
     if kind == "cuda" and not wp.is_cuda_available():
         raise InputError("Warp finds no NVIDIA card whose driver is new enough for its CUDA; update the driver, "
                          "or take the rasterizer numba.")  # fmt: skip
+
+
+@functools.cache
+def _passing() -> tempfile.TemporaryDirectory[str]:
+    """A folder that lives as long as the process."""
+    return tempfile.TemporaryDirectory(prefix="animcore-")
 
 
 def launch(work: Any, threads: int | tuple[int, ...], given: list[Any], device: torch.device, block: int = 0) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -303,6 +304,26 @@ def test_warp_tells_what_it_cannot_draw(monkeypatch):
             one().means, one().rotations, one().scales, one().opacities, one().harmonics)), straight())  # fmt: skip
     with pytest.raises(InputError, match="1 Gaussians at 33 x 33 need more memory"):
         draw(one(), straight(), backend="warp")
+
+
+def test_warp_draws_where_nothing_can_be_kept(monkeypatch):
+    """A read-only home: what it compiles goes with the process. Only the start is tried here."""
+    pytest.importorskip("torch")
+    warp = pytest.importorskip("warp")
+    from animcore.avatar import warp_device
+
+    tries = []
+
+    def start() -> None:
+        tries.append(warp.config.kernel_cache_dir)
+        if len(tries) == 1:
+            raise PermissionError
+
+    monkeypatch.setattr(warp.config, "kernel_cache_dir", "/sealed")
+    monkeypatch.setattr(warp, "init", start)
+    warp_device.ready("cpu")
+    assert tries[0] == "/sealed"
+    assert Path(tries[1]).is_dir()
 
 
 def test_the_fastest_that_is_installed_is_taken(monkeypatch):
