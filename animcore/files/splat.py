@@ -27,8 +27,8 @@ def read(path: Path) -> tuple[Splats, Notes]:
     data = content(path)
     if len(data) % _ROW.itemsize:
         raise InputError(
-            f"{path.name} is cut off, or no .splat file: {len(data):,} bytes are no multiple of {_ROW.itemsize}; copy it "
-            "again."
+            f"{path.name} is cut off, or no .splat file: {len(data):,} bytes are no multiple of {_ROW.itemsize}; "
+            "copy it again."
         )
     count = allowed(len(data) // _ROW.itemsize, path.name)
     table = np.frombuffer(data, _ROW, count)
