@@ -29,6 +29,7 @@ from animcore.solvers.face_space import Space  # noqa: E402
 torch.set_num_threads(1)
 
 RATE = audio.RATE
+ROOT = Path(__file__).resolve().parents[2]
 linear, F = torch.nn.functional.linear, torch.nn.functional
 
 
@@ -400,12 +401,25 @@ def test_a_bad_emote_is_a_clear_sentence(tmp_path, name):
         faces.load(tmp_path)
 
 
-def test_emote_needs_its_own_flame_to_reach_a_rig(tmp_path, spoken_line):
-    emote(tmp_path)
-    face = faces.load(tmp_path)
-    direction = Direction(emotions=(EmotionSpan("joy", 0.7, 0.0, 1.0),))
+def test_emote_reaches_a_rig_through_its_own_flame(tmp_path, spoken_line):
+    """A file with the arrays of the open head in the place of FLAME's; the prior is made to say one face alone."""
+    prior = "sequence_decoder.motion_prior.motion_decoder.cross_smooth_layer"
+    tensors = face_layout.weights(face_layout.emote())
+    tensors[f"{prior}.weight"] *= 0
+    tensors[f"{prior}.bias"] = torch.zeros(53)
+    tensors[f"{prior}.bias"][50] = 0.25  # the jaw, about the axis through the ears
+    emote(tmp_path, tensors)
+    clip, direction = audio.load(spoken_line), Direction(emotions=(EmotionSpan("joy", 0.7),))
     with pytest.raises(InputError, match="coefficients of flame2020; put the file of that FLAME model"):
-        face.solve(audio.load(spoken_line), direction)
+        faces.load(tmp_path).solve(clip, direction)
+    with np.load(ROOT / "assets" / "bodies" / "open_head.npz") as head:
+        names = ("v_template", "f", "weights", "kintree_table", "J_regressor", "shapedirs", "posedirs")
+        np.savez(tmp_path / "flame2020.npz", **{name: head[name] for name in names})
+    motion = faces.load(tmp_path).solve(clip, direction)
+    assert motion.fps == 25
+    jaw = motion.arkit[:, ARKIT.index("jawOpen")]
+    assert 0.2 < jaw.min() <= jaw.max() <= 1.0
+    assert motion.arkit[:, ARKIT.index("mouthSmileLeft")].max() < 0.2
 
 
 def test_a_face_speaks_in_the_manner_of_whom_it_knows(tmp_path):
