@@ -18,7 +18,7 @@ torch = pytest.importorskip("torch", reason="learned faces need the extra animco
 yaml = pytest.importorskip("yaml")
 transformers = pytest.importorskip("transformers")
 
-from animcore import audio  # noqa: E402 (torch first)
+from animcore import audio, batch  # noqa: E402 (torch first)
 from animcore.direction import Direction, EmotionSpan  # noqa: E402
 from animcore.errors import InputError  # noqa: E402
 from animcore.names import ARKIT, EMOTIONS  # noqa: E402
@@ -427,3 +427,20 @@ def test_a_face_speaks_in_the_manner_of_whom_it_knows(tmp_path):
     assert faces.load(tmp_path).model.speakers[faces.load(tmp_path, speaker="W009").speaker] == "W009"
     with pytest.raises(InputError, match="knows no speaker 'M001'; those it knows are M003, M005"):
         faces.load(tmp_path, speaker="M001")
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")]
+)
+def test_running_out_of_memory_while_a_face_is_read_is_no_damaged_file(tmp_path, monkeypatch, error):
+    emote(tmp_path)
+    for place in ((torch, "load"), (transformers.AutoModel, "from_config")):
+        with monkeypatch.context() as patch:
+            patch.setattr(*place, lambda *_, **__: (_ for _ in ()).throw(error))
+            with pytest.raises(InputError, match="Memory ran out while the face of"):
+                faces.load(tmp_path)
+
+
+def test_a_speaker_is_one_of_a_face_that_was_taught_some(tmp_path, spoken_line):
+    with pytest.raises(InputError, match="The speaker 'Anna' is one of a learned face; give that face too"):
+        batch.run([spoken_line], batch.Order(tmp_path, speaker="Anna"))
