@@ -7,6 +7,7 @@
     fg_masks/              grey PNG, white where the head is
     flame_param/           one `.npz` a moment: expr, rotation, neck_pose, jaw_pose, eyes_pose, translation, shape,
                            static_offset
+    model.npz              the head that the parameters belong to, where it is a character's own (`bodies.own_model`)
 
 After the exports of VHAP (Qian 2024) and the data of GaussianAvatars (Qian et al., CVPR 2024). `basis` and `arkit` in
 the `.npz` are ours: of which model the coefficients are, and the weights that they were made from.
@@ -32,6 +33,7 @@ from animcore.errors import InputError
 FloatArray = NDArray[np.float32]
 
 TRAIN, VIEWS, MOMENTS = "train", "val", "test"  # fitted from; held-out cameras; held-out moments
+MODEL = "model.npz"
 _ROWS = {"rotation": 3, "neck_pose": 3, "jaw_pose": 3, "eyes_pose": 6, "translation": 3}
 _BROKEN = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile)
 

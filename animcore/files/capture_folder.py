@@ -36,13 +36,15 @@ def person(folder: Path, model: str | Path | None = None) -> HybridHead:
 
     Args:
         folder: of the capture.
-        model: the FLAME file that it was tracked with; the open head where the capture says so.
+        model: the FLAME file that it was tracked with; the capture's own, or the open head, where it says so.
 
     Raises:
         InputError: where the model is not the capture's.
     """
     view = capture.read_views(folder, capture.TRAIN)[0]
     pose = capture.read_pose(view.pose)
+    if model is None and (folder / capture.MODEL).is_file():
+        model = folder / capture.MODEL
     if model is None and pose.basis != "open-head":
         raise InputError(f"{folder} was tracked with {pose.basis or 'a FLAME model'}; give its file with --model.")
     loaded: ParametricModel = load_model(model or "open-head")

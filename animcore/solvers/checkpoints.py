@@ -63,6 +63,15 @@ def weights(folder: Path) -> dict[str, Tensor]:
     path = next((folder / name for name in WEIGHTS if (folder / name).is_file()), None)
     if path is None:
         raise InputError(f"There is neither {' nor '.join(WEIGHTS)} in {folder}; download the weights into it.")
+    return tensors(path)
+
+
+def tensors(path: Path) -> dict[str, Tensor]:
+    """Return the tensors of one file by name, safetensors or what PyTorch saved; nothing in it is run.
+
+    Raises:
+        InputError: where it is cut off, damaged, or holds more than numbers.
+    """
     return _safetensors(path) if path.suffix == ".safetensors" else pickled(path)
 
 

@@ -6,16 +6,13 @@ import argparse
 import importlib
 import logging
 import tomllib
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from animcore.errors import InputError
-from animcore.progress import Progress
+from animcore.progress import Progress, progress_bar
 
 # Each solver's module in this room, with `Config` and `job(config, data)`, and what it is.
 SOLVERS: dict[str, tuple[str, str]] = {
@@ -118,7 +115,7 @@ def run(options: argparse.Namespace) -> int:
     machine = loop.Machine.found()
     if not machine.first:
         logging.getLogger().setLevel(logging.WARNING)
-    with _bar(machine.first) as progress:
+    with progress_bar(machine.first) as progress:
         with machine.in_turn():
             data = _data(config, options.data, options.out / "cache", progress)
         if machine.first:
@@ -194,16 +191,3 @@ def _say(notes: Sequence[str]) -> None:
         print(f"note: {note}")
     if len(notes) > _NOTES:
         print(f"note: and {len(notes) - _NOTES} more")
-
-
-@contextmanager
-def _bar(shown: bool) -> Iterator[Callable[[float, str], None]]:
-    form = "{desc}{percentage:3.0f}% |{bar}| {elapsed}"
-    with tqdm(total=100, unit="%", bar_format=form, leave=False, disable=not shown) as bar:
-
-        def show(fraction: float, stage: str) -> None:
-            bar.set_description(f"{stage} ", refresh=False)
-            bar.n = 100 * fraction
-            bar.refresh()
-
-        yield show
