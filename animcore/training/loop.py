@@ -190,7 +190,7 @@ class Run:
         path = self.folder / CHECKPOINT
         if not path.exists():
             return None
-        saved = checkpoints.pickled(path)
+        saved = checkpoints.pickled(path, advice="delete it, and the run begins anew")
         if saved.get("facts") != dict(self.facts):
             raise InputError(
                 f"{self.folder} holds a run with another solver, configuration or speakers; choose another --out, or "
