@@ -27,10 +27,10 @@ MANY = {"jawOpen": 0.35, "mouthSmileLeft": 0.7, "browInnerUp": 0.5, "eyeBlinkRig
 
 @pytest.fixture(scope="module")
 def head() -> HybridHead:
-    """A head whose texture changes in two ways, and hair of its own."""
+    """A head whose texture changes in six ways, and hair of its own."""
     model = load_model("open-head")
     random = np.random.default_rng(3)
-    mix = random.normal(0, 0.3, (model.expression_count + 16, 2)).astype(np.float32)
+    mix = random.normal(0, 0.2, (model.expression_count + 16, 6)).astype(np.float32)
     mix[model.expression_count : -1] = 0  # what gaze adds is left out in Blender
     hair = replace(bound_cloud(20, triangles=1), binding=None)
     low, high = model.template[:, :2].min(0), model.template[:, :2].max(0)
@@ -41,7 +41,7 @@ def head() -> HybridHead:
         uv=((model.template[:, :2] - low) / (high - low)).astype(np.float32),
         uv_faces=model.faces.astype(np.int64),
         texture=np.kron(random.uniform(0.3, 0.7, (4, 4, 3)), np.ones((16, 16, 1))).astype(np.float32),
-        changes=random.uniform(-0.1, 0.1, (2, 4, 4, 3)).astype(np.float32),
+        changes=random.uniform(-0.1, 0.1, (6, 4, 4, 3)).astype(np.float32),
         mix=mix,
         riding=bound_cloud(30, triangles=len(model.faces)),
         hair=replace(hair, means=(hair.means * 0.05 + (0, 0.25, 0)).astype(np.float32)),
@@ -122,8 +122,8 @@ def test_the_texture_of_the_moment_is_the_heads_own(head, added, motion):
     for frame in range(FRAMES):
         bpy.context.scene.frame_set(1 + frame)
         (surface,) = surfaces.of_scene(now())
-        assert np.abs(surface.look.change[::-1] - head.change(head.posed(own, frame))).max() < 0.01
-    assert np.abs(surface.look.change).max() > 0.02
+        assert np.abs(surface.look.change[::-1] - head.change(head.posed(own, frame))).mean() < 0.004
+    assert np.abs(surface.look.change).mean() > 0.03
 
 
 def test_drivers_need_no_python(added):
@@ -162,9 +162,9 @@ def test_cycles_and_the_preview_show_the_same_change(added, tmp_path):
     inside = np.all([picture[..., 3] > 0.99 for both in pictures.values() for picture in both], 0)
     assert inside.sum() > 300
     first, second = pictures["raised"]
-    assert np.abs(first - second)[inside].mean() < 0.02
-    assert np.abs(second - pictures["rest"][1])[inside].mean() > 0.02
-    assert np.abs(first - pictures["rest"][0])[inside].mean() > 0.02
+    assert np.abs(first - second)[inside].mean() < 0.01
+    assert np.abs(second - pictures["rest"][1])[inside].mean() > 0.012
+    assert np.abs(first - pictures["rest"][0])[inside].mean() > 0.012
 
 
 def test_saved_and_opened_it_moves_and_paints_as_before(head, added, motion, tmp_path):
@@ -174,7 +174,7 @@ def test_saved_and_opened_it_moves_and_paints_as_before(head, added, motion, tmp
     own = head.prepared(motion)
     bpy.context.scene.frame_set(3)
     (surface,) = surfaces.of_scene(now())
-    assert np.abs(surface.look.change[::-1] - head.change(head.posed(own, 2))).max() < 0.01
+    assert np.abs(surface.look.change[::-1] - head.change(head.posed(own, 2))).mean() < 0.004
     mesh = bpy.data.objects["Ada"].animcore_splats.carrier
     assert np.linalg.norm(evaluated(mesh) - head.posed(own, 2).vertices, axis=1).mean() < 2e-4
     assert readback.playing(rigs.read(mesh))
