@@ -98,7 +98,7 @@ def _info(options: argparse.Namespace) -> int:
             found = splat_files.load(path, options.y_down)
             told = _of_folder(path) if path.is_dir() else []
         except InputError as error:
-            print(f"{path}: {error}")
+            print(error if path.name in str(error) else f"{path}: {error}")
             failed = True
             continue
         title = splat_files.FORMATS[found.format].title

@@ -296,13 +296,16 @@ def _empty(config: dict[str, Any], where: Path) -> Any:
         raise InputError(f"{where} describes a speech model that cannot be built ({type(error).__name__}).") from error
 
 
-def base_speech_model() -> SpeechEar:
-    """Return an ear of the sizes of `facebook/wav2vec2-base-960h`, with weights of chance: official weights fill it.
+def base_speech_model(kind: str = "wav2vec2") -> SpeechEar:
+    """Return an ear of the usual sizes, with weights of chance: official weights fill it.
+
+    Args:
+        kind: `wav2vec2` for `facebook/wav2vec2-base-960h`, `hubert` for `facebook/hubert-base-ls960`.
 
     Raises:
         InputError: without the package transformers.
     """
-    return SpeechEar(_empty({"model_type": "wav2vec2"}, Path("wav2vec2-base-960h")))
+    return SpeechEar(_empty({"model_type": kind}, Path(f"{kind}-base")))
 
 
 def _bank() -> np.ndarray[Any, np.dtype[np.float64]]:

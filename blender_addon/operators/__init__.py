@@ -38,6 +38,7 @@ from .polish import (
 from .splats import (
     ANIMCORE_OT_add_splats,
     ANIMCORE_OT_attach_splats,
+    ANIMCORE_OT_own_splats,
     ANIMCORE_OT_render_side_by_side,
     ANIMCORE_OT_toggle_carrier,
 )
@@ -95,6 +96,7 @@ CLASSES = (
     ANIMCORE_OT_add_splats,
     ANIMCORE_OT_attach_splats,
     ANIMCORE_OT_toggle_carrier,
+    ANIMCORE_OT_own_splats,
     ANIMCORE_OT_render_side_by_side,
     ANIMCORE_OT_capture_head,
     ANIMCORE_OT_fit_head,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import bpy
 import numpy as np
@@ -124,6 +125,15 @@ def _world(placed: Sequence[Placed], view: View, camera: Camera) -> Splats:
 
 
 def _seen(one: Placed, view: View, camera: Camera) -> Splats:
+    splats = in_world(one)
+    flat = np.broadcast_to(-view.to_view[2, :3], splats.means.shape)
+    aims = flat if view.is_flat else splats.means - camera.position
+    aims = aims / np.maximum(np.linalg.norm(aims, axis=1, keepdims=True), 1e-9) @ one.turn.T
+    return replace(splats, harmonics=_flat_colours(splats, aims))
+
+
+def in_world(one: Placed) -> Splats:
+    """Return the Gaussians of a cloud where they are in Blender's world; the harmonics are those of the file."""
     splats, frame_of = one.cloud.splats, one.cloud.frame_of
     axes = one.frames[:, :, :3]
     own = axes[frame_of]
@@ -135,9 +145,7 @@ def _seen(one: Placed, view: View, camera: Camera) -> Splats:
         scales = splats.scales * sizes[frame_of, None]
     else:
         rotations, scales = _stretched(own, splats)
-    aims = np.broadcast_to(-view.to_view[2, :3], means.shape) if view.is_flat else means - camera.position
-    aims = aims / np.maximum(np.linalg.norm(aims, axis=1, keepdims=True), 1e-9) @ one.turn.T
-    return Splats(means, rotations, scales, splats.opacities, _flat_colours(splats, aims))
+    return Splats(means, rotations, scales, splats.opacities, splats.harmonics)
 
 
 def _stretched(axes: NDArray[np.float64], splats: Splats) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

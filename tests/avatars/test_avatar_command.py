@@ -106,6 +106,28 @@ def test_what_cannot_be_done_is_one_sentence(work, capsys):
     assert "a.ply: 3DGS PLY" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("words", "short_of"),
+    [
+        (("info", "a.ply"), "animcore.files.ply._columns"),
+        (("convert", "a.ply", "b.spz"), "animcore.files.spz.gzip.compress"),
+        (("edit", "recolour", "a.ply", "b.ply", "--hue", 9), "animcore.avatar.editing.recoloured"),
+        (("edit", "cut", "a.ply", "b.ply", "--sphere", 0, 1.6, 0, 0.1), "animcore.files.ply.logarithm"),
+    ],
+)
+def test_too_little_memory_is_one_sentence(work, capsys, monkeypatch, words, short_of):
+    def none_left(*_arguments, **_named):
+        raise MemoryError
+
+    splat_files.save(cloud(), work / "a.ply")
+    monkeypatch.setattr(short_of, none_left)
+    assert run(*words) == 1
+    said = "".join(capsys.readouterr())
+    assert said.count("\n") == 1
+    assert ".ply needs more memory" in said or "b.spz needs more memory" in said
+    assert not list(work.glob("b.*"))
+
+
 def test_a_head_becomes_a_cloud_at_rest(work, capsys):
     avatar = head(work / "mine")
     assert run("convert", "mine", "a.ply") == 0
