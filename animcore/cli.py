@@ -123,6 +123,9 @@ def _parser() -> argparse.ArgumentParser:
         help="a learned solver of speech: what `animcore train` leaves in OUT/model, or published weights",
     )
     generate.add_argument(
+        "--speaker", default="", metavar="NAME", help="with --face: in whose manner, of those it was taught"
+    )
+    generate.add_argument(
         "--variant",
         choices=VARIANTS,
         default=VARIANTS[0],
@@ -211,7 +214,7 @@ def _generate(options: argparse.Namespace) -> int:
         options.seed, options.intensity, strengths, emotions, options.style, options.variant,
         _point(options.look_at), options.transition,
     )  # fmt: skip
-    learned = {"gestures": options.gestures, "face": options.face}
+    learned = {"gestures": options.gestures, "face": options.face, "speaker": options.speaker}
     order = replace(_order(options, asked), transcript=options.transcript, listening_to=options.listening_to, **learned)
     return _run(batch.run, options, order)
 

@@ -20,12 +20,12 @@ def part(progress: Progress, start: float, end: float) -> Progress:
 
 
 @contextmanager
-def progress_bar() -> Iterator[Progress]:
-    """Show a command's user what is being done, how much of it is, and how long the rest may take."""
+def progress_bar(shown: bool = True) -> Iterator[Progress]:
+    """Show a command's user, unless `shown` is not, what is being done, how much of it is, and what is left."""
     from tqdm import tqdm  # not needed in Blender, which imports this module too
 
     form = "{desc}{percentage:3.0f}% |{bar}| {elapsed}<{remaining}"
-    with tqdm(total=100, unit="%", bar_format=form, leave=False) as bar:
+    with tqdm(total=100, unit="%", bar_format=form, leave=False, disable=not shown) as bar:
 
         def show(fraction: float, stage: str) -> None:
             bar.set_description(f"{stage} ", refresh=False)

@@ -10,11 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from animcore.avatar.head import MODES
+from animcore.avatar.head import MODES, HybridHead
 from animcore.errors import InputError
+from animcore.progress import Progress
 
 HEAD = "head"  # the avatar's folder in that of the fit
 PICTURE = "progress.png"
+_SETTINGS = ("mode", "gaussians", "steps", "texture", "changes", "displacement", "lpips", "seed")
 
 
 def register(actions: Any) -> None:
@@ -55,56 +57,88 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         InputError: without PyTorch, or where the capture cannot be used.
     """
-    torch = check(options)
-    from animcore.avatar import capture
-    from animcore.avatar.fitting import Fit, Settings
-    from animcore.files import capture_folder, capture_pictures, hybrid_head
-
-    device = options.device
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    if device == "cuda" and not torch.cuda.is_available():
-        raise InputError("PyTorch finds no NVIDIA card with CUDA; fit with --device cpu.")
+    asked = settings_of(options)
     if options.threads:
-        torch.set_num_threads(options.threads)
-    pictures, moments = capture_folder.read(options.data, capture.TRAIN)
-    head = capture_folder.person(options.data, options.model)
-    settings = Settings(
-        options.mode,
-        options.gaussians,
-        options.steps,
-        options.texture,
-        options.changes,
-        displacement=options.displacement,
-        lpips=options.lpips,
-        seed=options.seed,
-    )
+        _torch().set_num_threads(options.threads)
     with tqdm(total=100, unit="%") as bar:
 
         def told(fraction: float, stage: str) -> None:
             bar.set_description(stage, refresh=False)
             bar.update(100 * fraction - bar.n)
 
-        def show(picture: NDArray[np.uint8]) -> None:
-            capture_pictures.write(picture, options.out / PICTURE)
-
-        known = capture_folder.start(options.data)
-        fitted = Fit(head, moments, pictures, settings, options.out, told, show, known, torch.device(device)).run()
-    hybrid_head.save(fitted, options.out / HEAD, {"pictures": len(pictures), "steps": settings.steps})
+        fitted = fit(options.data, options.out, told, options.model, options.device, **asked)
     print(f"{options.out / HEAD}: {fitted.count:,} Gaussians; look at {options.out / PICTURE}")
     return 0
 
 
-def check(options: argparse.Namespace) -> Any:
-    """Return PyTorch, where settings and machine can fit a head.
+def settings_of(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the fields of `fitting.Settings` that options ask for.
 
     Raises:
-        InputError: where they cannot.
+        InputError: without PyTorch, or where one cannot be.
     """
-    if options.changes < 0:
-        raise InputError("Give 0 changes of the texture or more.")
-    if options.gaussians < 100 or options.steps < 1 or not 64 <= options.texture <= 8192 or options.texture % 8:
-        raise InputError("Give at least 100 Gaussians, 1 step, and a texture of 64 to 8192 texels, a multiple of 8.")
+    asked = {name: getattr(options, name) for name in _SETTINGS}
+    _check(**asked)
+    _device(options.device)
+    return asked
+
+
+def fit(
+    data: Path, out: Path, progress: Progress, model: Path | None = None, device: str = "auto", **asked: Any
+) -> HybridHead:
+    """Fit a head to a capture, and write it into the folder `head` of the fit; go on where one was stopped.
+
+    Args:
+        data: folder of the capture.
+        out: folder of checkpoint, picture and head.
+        progress: told the fraction done.
+        model: the FLAME file that the capture was tracked with.
+        device: `cpu`, `cuda`, or `auto`, which takes a card where there is one.
+        asked: fields of `fitting.Settings`.
+
+    Raises:
+        InputError: without PyTorch, or where the capture or a setting cannot be used.
+    """
+    _check(**asked)
+    torch = _torch()
+    device = _device(device)
+    from animcore.avatar import capture
+    from animcore.avatar.fitting import Fit, Settings
+    from animcore.files import capture_folder, capture_pictures, hybrid_head
+
+    pictures, moments = capture_folder.read(data, capture.TRAIN)
+    head = capture_folder.person(data, model)
+    capture_folder.check(data, head, pictures, moments)
+
+    def show(picture: NDArray[np.uint8]) -> None:
+        capture_pictures.write(picture, out / PICTURE)
+
+    settings = Settings(**asked)
+    known = capture_folder.start(data)
+    fitted = Fit(head, moments, pictures, settings, out, progress, show, known, torch.device(device)).run()
+    hybrid_head.save(fitted, out / HEAD, {"pictures": len(pictures), "steps": settings.steps})
+    return fitted
+
+
+def _check(gaussians: int, steps: int, texture: int = 1024, changes: int = 0, **_others: Any) -> None:
+    if gaussians < 100 or steps < 1 or not 64 <= texture <= 8192 or texture % 8 or changes < 0:
+        raise InputError(
+            "Give at least 100 Gaussians, 1 step, a texture of 64 to 8192 texels, a multiple of 8, and no fewer than 0 "
+            "changes of it."
+        )
+
+
+def _device(name: str) -> str:
+    """The device of a fit by the name that PyTorch knows it by."""
+    torch = _torch()
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" and not torch.cuda.is_available():
+        raise InputError("PyTorch finds no NVIDIA card with CUDA; fit with --device cpu.")
+    return name
+
+
+def _torch() -> Any:
     try:
         import torch
     except ImportError as error:

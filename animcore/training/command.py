@@ -112,17 +112,23 @@ def run(options: argparse.Namespace) -> int:
         options.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"The folder {options.out} cannot be made ({error.strerror}); choose another.") from error
-    with progress_bar() as progress:
-        data = _data(config, options.data, options.out / "cache", progress)
-        _say(data.notes)
-        print(f"{len(data.clips)} clip(s), {data.seconds / 60:.1f} minutes, speakers: {', '.join(data.speakers)}")
+    machine = loop.Machine.found()
+    if not machine.first:
+        logging.getLogger().setLevel(logging.WARNING)
+    with progress_bar(machine.first) as progress:
+        with machine.in_turn():
+            data = _data(config, options.data, options.out / "cache", progress)
+        if machine.first:
+            _say(data.notes)
+            print(f"{len(data.clips)} clip(s), {data.seconds / 60:.1f} minutes, speakers: {', '.join(data.speakers)}")
         torch.manual_seed(config.seed)
         job = module.job(config, data)
         facts = {"solver": options.solver, **asdict(config), "speakers": list(data.speakers)}
         del facts["batch"]  # a run that ran out of memory goes on with a smaller one
-        loop.Run(job.model, job.stages, job.windows, options.out, facts, config.seed, progress).train()
-    job.model.save(options.out / MODEL, list(data.speakers))
-    print(f"written: {options.out / MODEL}")
+        loop.Run(job.model, job.stages, job.windows, options.out, facts, config.seed, progress, machine).train()
+    if machine.first:
+        job.model.save(options.out / MODEL, list(data.speakers))
+        print(f"written: {options.out / MODEL}")
     return 0
 
 
