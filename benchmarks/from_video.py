@@ -49,9 +49,8 @@ def main() -> None:
             f"{title}: {track.lens:.0f} mm (true {millimetres:.0f}), {time.process_time() - started:.1f} s of one core"
         )
         compare(track, truth, FaceMarks.on(model))
-    print(
-        f"landmarks: {1000 * (middle - begin) / len(faces.times):.0f} ms of processor a frame, {len(faces.times)} frames"
-    )
+    each = 1000 * (middle - begin) / len(faces.times)
+    print(f"landmarks: {each:.0f} ms of processor a frame, {len(faces.times)} frames")
 
 
 def compare(track: film_tracking.Track, truth: dict[str, np.ndarray], marks: FaceMarks) -> None:

@@ -24,7 +24,7 @@ from animcore.bodies.face_marks import FaceMarks
 from animcore.bodies.model import ParametricModel
 from animcore.bodies.rotations import from_matrix
 from animcore.errors import InputError
-from animcore.files import capture_folder, capture_pictures, film_faces, ply
+from animcore.files import capture_pictures, film_faces, ply
 from animcore.motion import Motion
 from animcore.progress import Progress, silent
 
@@ -114,7 +114,9 @@ def write(
     capture.write_views(folder, capture.MOMENTS, [views[index] for index in sorted(held)])
     hair = _hair(shots, masks, person, track, marks)
     if hair is not None:
-        ply.write(hair, folder / capture_folder.START)
+        from animcore.files.capture_folder import START  # needs PyTorch, as all that comes after a capture
+
+        ply.write(hair, folder / START)
     return len(views)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -121,6 +122,22 @@ def test_a_face_that_is_hardly_there_is_refused(model, seen):
     lost[4:] = np.nan
     with pytest.raises(InputError, match="4 frames show a face"):
         film_tracking.track(time, lost, (SIZE, SIZE), model)
+
+
+def test_marks_are_found_on_other_heads(model, marks):
+    """A larger head with its vertices in another order, as a user's FLAME file is another mesh."""
+    order = np.random.default_rng(0).permutation(len(model.template))
+    larger = (model.template * np.float32(1.05))[order]
+    place = np.argsort(order)
+    other = replace(
+        model, name="flame2023", template=larger, faces=place[model.faces], weights=model.weights[order],
+        directions=model.directions[:, :, order], extras={},
+    )  # fmt: skip
+    found = FaceMarks.on(other)
+    away = np.linalg.norm(found.points - marks.points * 1.05, axis=1)
+    assert np.median(away) < 0.003
+    jaw = found.shapes[ARKIT_INDEX["jawOpen"], :, 1]
+    assert jaw[13] > -0.008 > -0.02 > jaw[14]
 
 
 def test_the_marks_lie_where_their_names_say(marks):
