@@ -11,9 +11,12 @@ import torch
 from animcore.avatar import capture, surface
 from animcore.avatar.fitting import Moment, Picture
 from animcore.avatar.head import HybridHead
+from animcore.avatar.splats import Splats
 from animcore.bodies.model import ParametricModel, load_model
 from animcore.errors import InputError
-from animcore.files import capture_pictures
+from animcore.files import capture_pictures, ply
+
+START = "start.ply"  # Gaussians where hair is known to be; ours: captures of real people have none
 
 _LOOKED_AT = 12  # pictures of a capture
 _LEAST = 0.75  # of a head within the masks: 0.99 in a good capture, 0.7 or less with other axes
@@ -34,6 +37,16 @@ def read(folder: Path, split: str) -> tuple[list[Picture], dict[int, Moment]]:
     paths = {view.moment: view.pose for view in views}
     poses = {number: capture.read_pose(path) for number, path in paths.items()}
     return pictures, {number: Moment(pose.expression, pose.joints, pose.translation) for number, pose in poses.items()}
+
+
+def start(folder: Path) -> Splats | None:
+    """Return the Gaussians that the capture knows hair by, in its axes, or None where there are none.
+
+    Raises:
+        InputError: where the file is broken.
+    """
+    path = folder / START
+    return ply.read(path)[0] if path.is_file() else None
 
 
 def check(folder: Path, head: HybridHead, pictures: list[Picture], moments: dict[int, Moment]) -> None:
