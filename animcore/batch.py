@@ -211,6 +211,8 @@ def run(sources: Sequence[Path], order: Order, progress: Progress = silent) -> l
     for given, what in ((order.transcript, "transcript"), (order.listening_to, "other voice")):
         if given is not None and len(sources) > 1 and not given.is_dir():
             raise InputError(f"{given} is one {what} for {len(sources)} recordings; give a folder of them.")
+    if order.speaker and order.face is None:
+        raise InputError(f"The speaker {order.speaker!r} is one of a learned face; give that face too.")
     gestures = learned.load(order.gestures) if order.gestures is not None else None
     face = faces.load(order.face, speaker=order.speaker) if order.face is not None else None
     _prepare(sources, order)

@@ -20,7 +20,7 @@ from torch.nn import functional
 from animcore import loudness
 from animcore.audio import RATE, AudioClip, AudioFacts
 from animcore.errors import InputError
-from animcore.solvers import articulation, gesture_sound
+from animcore.solvers import articulation, checkpoints, gesture_sound
 from animcore.solvers.face_space import FloatArray
 from animcore.solvers.gesture_sound import speech_model
 from animcore.speech import pronunciation
@@ -288,11 +288,13 @@ def _empty(config: dict[str, Any], where: Path) -> Any:
     try:
         import transformers
     except ImportError as error:
-        raise InputError("This model hears with a speech model: pip install transformers.") from error
+        raise InputError("This model hears with a speech model: pip install 'animcore[train]'.") from error
     kind = config.pop("model_type")
     try:
         return transformers.AutoModel.from_config(transformers.AutoConfig.for_model(kind, **config))
     except Exception as error:  # a configuration of chance breaks anywhere
+        if checkpoints.memory_ran_out(error):
+            raise
         raise InputError(f"{where} describes a speech model that cannot be built ({type(error).__name__}).") from error
 
 

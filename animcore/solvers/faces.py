@@ -142,7 +142,16 @@ def load(folder: Path, flame: Path | None = None, speaker: str = "") -> Face:
         InputError: without PyTorch, or where the folder's files are missing, damaged, would run code, or are another
             model's, or the model knows no such speaker.
     """
-    face = _loaded(folder, flame)
+    try:
+        from animcore.solvers import checkpoints
+    except ImportError as error:
+        raise InputError("Learned faces need PyTorch: pip install 'animcore[train]'.") from error
+    try:
+        face = _loaded(folder, flame)
+    except (MemoryError, RuntimeError) as error:
+        if checkpoints.memory_ran_out(error):
+            raise InputError(f"Memory ran out while the face of {folder} was loaded; close other programs.") from error
+        raise
     if not speaker:
         return face
     names = face.model.speakers
@@ -152,10 +161,8 @@ def load(folder: Path, flame: Path | None = None, speaker: str = "") -> Face:
 
 
 def _loaded(folder: Path, flame: Path | None) -> Face:
-    try:
-        from animcore.solvers import checkpoints
-    except ImportError as error:
-        raise InputError("Learned faces need PyTorch: pip install 'animcore[train]'.") from error
+    from animcore.solvers import checkpoints
+
     own = next((path for pattern in _FLAME_FILES for path in sorted(folder.glob(pattern))), None)
     for name, module in PUBLISHED.items():
         if next(folder.glob(name), None) is not None:

@@ -190,7 +190,7 @@ class Run:
         path = self.folder / CHECKPOINT
         if not path.exists():
             return None
-        saved = checkpoints.pickled(path)
+        saved = checkpoints.pickled(path, advice="delete it, and the run begins anew")
         if saved.get("facts") != dict(self.facts):
             raise InputError(
                 f"{self.folder} holds a run with another solver, configuration or speakers; choose another --out, or "
@@ -293,7 +293,7 @@ class Log:
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError:
-            LOG.info("losses go into %s (for TensorBoard: pip install tensorboard)", folder / "losses.csv")
+            LOG.info("losses go into %s (for TensorBoard: pip install 'animcore[train]')", folder / "losses.csv")
             return cls(folder)
         LOG.info("losses: tensorboard --logdir %s", folder)
         return cls(folder, SummaryWriter(str(folder)))

@@ -18,7 +18,7 @@ torch = pytest.importorskip("torch", reason="learned faces need the extra animco
 yaml = pytest.importorskip("yaml")
 transformers = pytest.importorskip("transformers")
 
-from animcore import audio  # noqa: E402 (torch first)
+from animcore import audio, batch  # noqa: E402 (torch first)
 from animcore.direction import Direction, EmotionSpan  # noqa: E402
 from animcore.errors import InputError  # noqa: E402
 from animcore.names import ARKIT, EMOTIONS  # noqa: E402
@@ -29,6 +29,7 @@ from animcore.solvers.face_space import Space  # noqa: E402
 torch.set_num_threads(1)
 
 RATE = audio.RATE
+ROOT = Path(__file__).resolve().parents[2]
 linear, F = torch.nn.functional.linear, torch.nn.functional
 
 
@@ -400,12 +401,25 @@ def test_a_bad_emote_is_a_clear_sentence(tmp_path, name):
         faces.load(tmp_path)
 
 
-def test_emote_needs_its_own_flame_to_reach_a_rig(tmp_path, spoken_line):
-    emote(tmp_path)
-    face = faces.load(tmp_path)
-    direction = Direction(emotions=(EmotionSpan("joy", 0.7, 0.0, 1.0),))
+def test_emote_reaches_a_rig_through_its_own_flame(tmp_path, spoken_line):
+    """A file with the arrays of the open head in the place of FLAME's; the prior is made to say one face alone."""
+    prior = "sequence_decoder.motion_prior.motion_decoder.cross_smooth_layer"
+    tensors = face_layout.weights(face_layout.emote())
+    tensors[f"{prior}.weight"] *= 0
+    tensors[f"{prior}.bias"] = torch.zeros(53)
+    tensors[f"{prior}.bias"][50] = 0.25  # the jaw, about the axis through the ears
+    emote(tmp_path, tensors)
+    clip, direction = audio.load(spoken_line), Direction(emotions=(EmotionSpan("joy", 0.7),))
     with pytest.raises(InputError, match="coefficients of flame2020; put the file of that FLAME model"):
-        face.solve(audio.load(spoken_line), direction)
+        faces.load(tmp_path).solve(clip, direction)
+    with np.load(ROOT / "assets" / "bodies" / "open_head.npz") as head:
+        names = ("v_template", "f", "weights", "kintree_table", "J_regressor", "shapedirs", "posedirs")
+        np.savez(tmp_path / "flame2020.npz", **{name: head[name] for name in names})
+    motion = faces.load(tmp_path).solve(clip, direction)
+    assert motion.fps == 25
+    jaw = motion.arkit[:, ARKIT.index("jawOpen")]
+    assert 0.2 < jaw.min() <= jaw.max() <= 1.0
+    assert motion.arkit[:, ARKIT.index("mouthSmileLeft")].max() < 0.2
 
 
 def test_a_face_speaks_in_the_manner_of_whom_it_knows(tmp_path):
@@ -413,3 +427,20 @@ def test_a_face_speaks_in_the_manner_of_whom_it_knows(tmp_path):
     assert faces.load(tmp_path).model.speakers[faces.load(tmp_path, speaker="W009").speaker] == "W009"
     with pytest.raises(InputError, match="knows no speaker 'M001'; those it knows are M003, M005"):
         faces.load(tmp_path, speaker="M001")
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")]
+)
+def test_running_out_of_memory_while_a_face_is_read_is_no_damaged_file(tmp_path, monkeypatch, error):
+    emote(tmp_path)
+    for place in ((torch, "load"), (transformers.AutoModel, "from_config")):
+        with monkeypatch.context() as patch:
+            patch.setattr(*place, lambda *_, **__: (_ for _ in ()).throw(error))
+            with pytest.raises(InputError, match="Memory ran out while the face of"):
+                faces.load(tmp_path)
+
+
+def test_a_speaker_is_one_of_a_face_that_was_taught_some(tmp_path, spoken_line):
+    with pytest.raises(InputError, match="The speaker 'Anna' is one of a learned face; give that face too"):
+        batch.run([spoken_line], batch.Order(tmp_path, speaker="Anna"))
