@@ -120,7 +120,7 @@ def load(path: Path, rate: Fraction | None = None) -> GaussianAvatar:
     shape = _numbers(person.get("shape", np.zeros(0)), beside).ravel()
     offset = _numbers(person["static_offset"], beside) if "static_offset" in person else None
     if offset is not None and (offset.ndim < 2 or offset.shape[-1] != 3 or offset.size != 3 * offset.shape[-2]):
-        raise InputError(f"{beside.name}: static_offset has the shape {offset.shape}; (1, V, 3) is expected.")
+        raise InputError(f"{beside.name} has a static_offset of {offset.shape}, not (1, V, 3); track it again.")
     offset = None if offset is None else offset.reshape(-1, 3)
     notes = (*found.notes, *sheet.notes, *said)
     return GaussianAvatar(path.name, found.splats, flame.decode(sheet, Setup()), shape, offset, notes)

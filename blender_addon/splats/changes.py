@@ -89,6 +89,11 @@ def of(thing: bpy.types.Object, material: bpy.types.Material | None) -> Floats |
     return total
 
 
+def is_change(node: bpy.types.Node) -> bool:
+    """Whether a node shows what is added to a texture, and not the texture."""
+    return node.name.startswith(_IMAGE.format(""))
+
+
 def _pieces(weights: Floats) -> list[list[tuple[str, int, float]]]:
     """Terms (variable, shape, weight) of a sum, in pieces that an expression holds."""
     pieces: list[list[tuple[str, int, float]]] = []

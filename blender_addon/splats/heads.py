@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -36,6 +37,25 @@ def is_head(path: Path) -> bool:
         InputError: where it is a folder that cannot be read.
     """
     return path.is_dir() and "mesh.faces" in avatar_folder.facts_of(path).get("arrays", {})
+
+
+def loaded(folder: Path) -> HybridHead:
+    """Return the head of a folder; adding one asks for it twice, and reading it takes a second.
+
+    Raises:
+        InputError: where it cannot be read.
+    """
+    return _loaded(folder, (folder / avatar_folder.FACTS).stat().st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=1)
+def _loaded(folder: Path, _written: int) -> HybridHead:
+    return hybrid_head.load(folder)
+
+
+def forget() -> None:
+    """Let the head go that was read last."""
+    _loaded.cache_clear()
 
 
 def gaussians(head: HybridHead) -> tuple[Splats, NDArray[np.int64]]:

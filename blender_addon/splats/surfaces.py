@@ -181,6 +181,8 @@ def _image_before(socket: bpy.types.NodeSocket) -> bpy.types.Image | None:
     while waiting:
         for link in waiting.popleft().links:
             node = link.from_node
+            if changes.is_change(node):
+                continue
             if node.type == "TEX_IMAGE" and node.image is not None and node.image.size[0]:
                 return node.image
             if node.name not in seen:
