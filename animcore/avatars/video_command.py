@@ -92,7 +92,7 @@ def _check(options: argparse.Namespace) -> None:
     if options.out.is_file():
         raise InputError(f"{options.out} is a file; give the name of a folder.")
     if not options.track_only:
-        fit_command.settings_of(options)
+        fit_command.check(options)
 
 
 def _faces(options: argparse.Namespace, source: str, progress: Progress) -> film_faces.FilmFaces:

@@ -111,7 +111,7 @@ def frames(path: Path, start: float = 0.0, end: float = np.inf) -> Iterator[tupl
         raise InputError(f"There is no film {path}.")
     count = 0
     try:
-        with av.open(str(path)) as container:
+        with av.open(str(path), metadata_errors="replace") as container:
             if not container.streams.video:
                 raise InputError(f"{path.name} has no picture; choose a film.")
             stream = container.streams.video[0]
@@ -142,7 +142,7 @@ def rate_of(path: Path) -> Fraction:
         InputError: for a file that is no film, or has no picture.
     """
     try:
-        with av.open(str(path)) as container:
+        with av.open(str(path), metadata_errors="replace") as container:
             if not container.streams.video:
                 raise InputError(f"{path.name} has no picture; choose a film.")
             stream = container.streams.video[0]

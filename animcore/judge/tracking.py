@@ -52,7 +52,7 @@ def track(path: Path) -> tuple[Fraction, Array, Array]:
 def has_sound(path: Path) -> bool:
     """Whether a film has a sound track."""
     try:
-        with av.open(str(path)) as container:
+        with av.open(str(path), metadata_errors="replace") as container:
             return bool(container.streams.audio)
     except (av.error.FFmpegError, OSError):
         return False
