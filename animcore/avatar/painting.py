@@ -91,7 +91,8 @@ class Paint:
         self.optimizer = torch.optim.Adam(
             [{"params": [self.values[name]], "name": name} for name in RATES if name in values]
         )
-        self._reach = reach(head, seats, values["changes"].shape[-1]).to(self.device) if "changes" in values else None
+        size = values["changes"].shape[-1] if "changes" in values else 1
+        self._reach = reach(head, seats, size).to(self.device)
         self._pull: Tensor | None = None
         self._scale, self._moves = 0.0, 0
         self._layers: dict[int, tuple[Tensor, Tensor, Tensor, Tensor]] = {}
