@@ -10,7 +10,7 @@ from small_heads import dots, looking
 
 torch = pytest.importorskip("torch")
 
-from animcore.avatar import fitting, losses, surface  # noqa: E402
+from animcore.avatar import fitting, losses, painting, surface  # noqa: E402
 from animcore.avatar.clouds import Cloud  # noqa: E402
 from animcore.avatar.head import HybridHead, render  # noqa: E402
 from animcore.bodies.model import load_model  # noqa: E402
@@ -84,6 +84,35 @@ def test_gaussians_alone_fill_up_to_the_same_number(person, sitting, tmp_path):
     assert head.texture is None
     assert head.count == 600
     assert nearness(head, sitting, "gaussians") > 15
+
+
+def test_known_hair_is_where_a_fit_starts_and_has_the_colour_that_is_seen_there(person, sitting, tmp_path):
+    run = fit(person, sitting, tmp_path, steps=2)
+    random = np.random.default_rng(3)
+    shell = random.normal(size=(900, 3))
+    shell *= 0.12 / np.linalg.norm(shell, axis=1, keepdims=True)
+    shell = shell[(shell[:, 1] > 0.05) & (shell[:, 2] > 0.03)] - [0, 0, 0.03]
+    run.known = dots(shell, 0.006)
+    hair = run.run().hair
+    away = np.linalg.norm(hair.means[:, None] - shell[None], axis=2).min(1)
+    assert len(hair.means) >= 50
+    assert np.median(away) < 0.0003  # new ones stand beside theirs
+    colours = 0.5 + 0.28209479 * hair.harmonics[:, 0]
+    assert np.median(colours[:, 0] - colours[:, 2]) > 0.3  # red, as the pictures have it
+
+
+def test_colours_change_where_the_jaw_moves_the_head_and_nowhere_else(person, sitting):
+    moments, _pictures = sitting
+    seats = {number: painting.seat(person, one, torch.device("cpu"), False) for number, one in moments.items()}
+    reach = painting.reach(person, seats, 64).numpy()
+    part, faces = person.model.extras["part_of_vertex"], person.model.faces
+    middle = person.model.template[faces].mean(1)
+    places = np.clip((person.uv[person.uv_faces].mean(1) * 64).astype(int), 0, 63)
+    shares = reach[63 - places[:, 1], places[:, 0]]
+    skin = (part[faces] == 0).all(1)
+    top = skin & (middle[:, 1] > np.percentile(middle[skin, 1], 95))
+    assert shares[top].mean() < 0.01  # of the skull; a rim may take a little from the next piece of the layout
+    assert shares[(part[faces] == 2).all(1)].mean() > 0.5  # the tongue goes with the jaw
 
 
 def test_a_run_that_was_stopped_ends_where_one_in_one_go_does(person, sitting, tmp_path, monkeypatch):
