@@ -1,12 +1,12 @@
 # make demo   a voice line in, a talking character out, in out/        (AUDIO=path for your own recording)
-# make test   the whole test suite                                        (TRAIN=1 for the training's tests too: PyTorch)
+# make test   the whole test suite                                        (TRAIN=1 for what needs PyTorch and Warp too)
 # Each sets up all it needs, in .venv and .venvs, and then does its one job.
 
 comma := ,
 # Blender 4.2 to 5.0 are built for Python 3.11, and the module bpy needs exactly that.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
-EXTRAS := demo,dev$(if $(TRAIN),$(comma)train)
+EXTRAS := demo,dev$(if $(TRAIN),$(comma)train$(comma)avatar)
 export AUDIO
 
 .PHONY: help demo test lint test-blender test-window clean

@@ -82,6 +82,7 @@ class Order:
         listening_to: who is talked with: a recording for one, or a folder of recordings named as those that are
             performed; one that has no such name listens to nobody.
         face: folder of a learned solver of speech, in the place of the shipped one.
+        speaker: in whose manner that one speaks, by a name that it knows; the first where empty.
     """
 
     folder: Path
@@ -94,6 +95,7 @@ class Order:
     gestures: Path | None = None
     listening_to: Path | None = None
     face: Path | None = None
+    speaker: str = ""
 
     def __post_init__(self) -> None:
         """Check the formats and the finishes.
@@ -209,8 +211,10 @@ def run(sources: Sequence[Path], order: Order, progress: Progress = silent) -> l
     for given, what in ((order.transcript, "transcript"), (order.listening_to, "other voice")):
         if given is not None and len(sources) > 1 and not given.is_dir():
             raise InputError(f"{given} is one {what} for {len(sources)} recordings; give a folder of them.")
+    if order.speaker and order.face is None:
+        raise InputError(f"The speaker {order.speaker!r} is one of a learned face; give that face too.")
     gestures = learned.load(order.gestures) if order.gestures is not None else None
-    face = faces.load(order.face) if order.face is not None else None
+    face = faces.load(order.face, speaker=order.speaker) if order.face is not None else None
     _prepare(sources, order)
     takes = []
     for index, source in enumerate(sources):

@@ -10,8 +10,6 @@ from dataclasses import asdict, replace
 from fractions import Fraction
 from pathlib import Path
 
-from tqdm import tqdm
-
 import animcore
 from animcore import audio, batch, files
 from animcore.atomic import whole_file
@@ -23,6 +21,7 @@ from animcore.files.sheet import Setup
 from animcore.judge.command import register as register_judge
 from animcore.judge.gesture_command import register as register_judge_body
 from animcore.names import EMOTIONS, REGIONS, STYLES, TRANSITIONS, VARIANTS
+from animcore.progress import progress_bar
 from animcore.rates import exact_rate
 from animcore.training.command import register as register_train
 from animcore.training.command import register_export as register_export_face
@@ -124,6 +123,9 @@ def _parser() -> argparse.ArgumentParser:
         help="a learned solver of speech: what `animcore train` leaves in OUT/model, or published weights",
     )
     generate.add_argument(
+        "--speaker", default="", metavar="NAME", help="with --face: in whose manner, of those it was taught"
+    )
+    generate.add_argument(
         "--variant",
         choices=VARIANTS,
         default=VARIANTS[0],
@@ -212,7 +214,7 @@ def _generate(options: argparse.Namespace) -> int:
         options.seed, options.intensity, strengths, emotions, options.style, options.variant,
         _point(options.look_at), options.transition,
     )  # fmt: skip
-    learned = {"gestures": options.gestures, "face": options.face}
+    learned = {"gestures": options.gestures, "face": options.face, "speaker": options.speaker}
     order = replace(_order(options, asked), transcript=options.transcript, listening_to=options.listening_to, **learned)
     return _run(batch.run, options, order)
 
@@ -227,14 +229,8 @@ def _rate(text: str | None) -> Fraction | None:
 
 def _run(work: Callable[..., list[batch.Take]], options: argparse.Namespace, order: batch.Order) -> int:
     """Do the work under a progress bar, then say what became of each source."""
-    with tqdm(total=100, unit="%", bar_format="{desc}{percentage:3.0f}% |{bar}| {elapsed}<{remaining}") as bar:
-
-        def show(fraction: float, stage: str) -> None:
-            bar.set_description(stage, refresh=False)
-            bar.update(100 * fraction - bar.n)
-
-        takes = work(options.file, order, show)
-        bar.update(100 - bar.n)
+    with progress_bar() as progress:
+        takes = work(options.file, order, progress)
     for take in takes:
         if take.error is not None:
             print(f"{take.source}: {take.error}", file=sys.stderr)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 # Called with the fraction done (0..1) and the stage in words.
 # A cancelled job raises `animcore.errors.Cancelled` from it.
@@ -16,3 +17,18 @@ def silent(fraction: float, stage: str) -> None:
 def part(progress: Progress, start: float, end: float) -> Progress:
     """Return a progress that maps 0..1 of a part of the work onto ``start``..``end`` of the whole."""
     return lambda fraction, stage: progress(start + (end - start) * fraction, stage)
+
+
+@contextmanager
+def progress_bar(shown: bool = True) -> Iterator[Progress]:
+    """Show a command's user, unless `shown` is not, what is being done, how much of it is, and what is left."""
+    from tqdm import tqdm  # not needed in Blender, which imports this module too
+
+    form = "{desc}{percentage:3.0f}% |{bar}| {elapsed}<{remaining}"
+    with tqdm(total=100, unit="%", bar_format=form, leave=False, disable=not shown) as bar:
+
+        def show(fraction: float, stage: str) -> None:
+            bar.set_description(f"{stage} ", refresh=False)
+            bar.update(100 * fraction - bar.n)
+
+        yield show

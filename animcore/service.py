@@ -257,6 +257,17 @@ def _fit(request: dict[str, Any], progress: Callable[[float, str], None]) -> dic
     }
 
 
+def _fit_head(request: dict[str, Any], progress: Callable[[float, str], None]) -> dict[str, Any]:
+    """Fit a splat head to a capture; needs PyTorch."""
+    from animcore.avatars.fit_command import HEAD, fit
+
+    progress(0.0, "Reading the capture")
+    out = Path(_wanted(request, "out"))
+    gaussians, steps = (int(_wanted(request, name)) for name in ("gaussians", "steps"))
+    fitted = fit(Path(_wanted(request, "capture")), out, progress, gaussians=gaussians, steps=steps)
+    return {"head": str(out / HEAD), "gaussians": fitted.count}
+
+
 def _export(request: dict[str, Any], progress: Callable[[float, str], None]) -> dict[str, Any]:
     from animcore import batch, files
     from animcore.files.sheet import Setup
@@ -386,6 +397,7 @@ WORK: dict[str, Work] = {
     "inspect": _inspect,
     "export": _export,
     "fit": _fit,
+    "fit_head": _fit_head,
     "listen": _listen,
     "about": _about,
 }

@@ -1,6 +1,6 @@
 """What the mesh, the Gaussians and both together are worth: one capture, one number of Gaussians, three fits.
 
-    PYTHONPATH=. python benchmarks/hybrid_head.py CAPTURE [--work DIR] [--gaussians 12000] [--steps 1600]
+    PYTHONPATH=. python benchmarks/hybrid_head.py CAPTURE [--work DIR] [--gaussians 20000] [--steps 1200]
 
 CAPTURE is what tools/capture_head.py renders (or any such folder). Figures are means over pictures, on white,
 of cameras that were not learned from: of faces that were (views) and that were not (faces). "face" is the PSNR
@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from animcore.avatar import capture, losses
+from animcore.avatar import capture, losses, perceptual
 from animcore.avatar.camera import Camera
 from animcore.avatar.fitting import Fit, Moment, Picture, Settings
 from animcore.avatar.head import MODES, HybridHead, Mode, Posed, render
@@ -32,36 +32,36 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("capture", type=Path)
     parser.add_argument("--work", type=Path, default=Path("runs/hybrid_head"))
-    parser.add_argument("--gaussians", type=int, default=12_000)
-    parser.add_argument("--steps", type=int, default=1_600)
+    parser.add_argument("--gaussians", type=int, default=20_000)
+    parser.add_argument("--steps", type=int, default=1_200)
     options = parser.parse_args()
     torch.set_num_threads(1)
     try:
-        perceptual = losses.perceptual()
+        distance = perceptual.load()
     except InputError as error:
-        perceptual = None
+        distance = None
         print(f"LPIPS is not measured: {error}")
     pictures, moments = capture_folder.read(options.capture, capture.TRAIN)
-    person = capture_folder.person(options.capture)
+    person, known = capture_folder.person(options.capture), capture_folder.start(options.capture)
     print(f"fitted from {len(pictures)} pictures of {len(moments)} faces; {options.steps} steps")
     print("| layers | on | Gaussians | PSNR | face | SSIM | LPIPS | ms a picture | MB |")
     print("|---|---|---:|---:|---:|---:|---:|---:|---:|")
     for mode in MODES:
         settings = Settings(mode, options.gaussians, options.steps)
         folder = options.work / mode
-        head = Fit(person, moments, pictures, settings, folder).run()
+        head = Fit(person, moments, pictures, settings, folder, known=known).run()
         hybrid_head.save(head, folder / "head")
         size = sum(path.stat().st_size for path in (folder / "head").iterdir()) / 1e6
         head = hybrid_head.load(folder / "head", person.model)
         for name, split in SPLITS.items():
-            values = measured(head, mode, *capture_folder.read(options.capture, split), perceptual)
-            lpips = "-" if perceptual is None else f"{values[3]:.4f}"
+            values = measured(head, mode, *capture_folder.read(options.capture, split), distance)
+            lpips = "-" if distance is None else f"{values[3]:.4f}"
             print(f"| {mode} | {name} | {head.count} | {values[0]:.2f} | {values[1]:.2f} | {values[2]:.4f} | "
                   f"{lpips} | {1000 * values[4]:.0f} | {size:.2f} |", flush=True)  # fmt: skip
 
 
 def measured(
-    head: HybridHead, mode: Mode, pictures: list[Picture], moments: dict[int, Moment], perceptual: object
+    head: HybridHead, mode: Mode, pictures: list[Picture], moments: dict[int, Moment], distance: perceptual.Lpips | None
 ) -> np.ndarray:
     """PSNR, that of the face, SSIM, LPIPS (0 where it is absent) and seconds a picture, as means."""
     first = moments[pictures[0].moment]  # a first picture compiles loops, and is not timed
@@ -74,7 +74,8 @@ def measured(
         drawn = torch.as_tensor(render(head, posed, picture.camera, mode, (1.0, 1.0, 1.0)).colour)
         seconds = time.perf_counter() - start
         wanted = picture.colour + (1 - picture.mask)[..., None]
-        lpips = float(perceptual(drawn, wanted)) if callable(perceptual) else 0.0
+        with torch.no_grad():
+            lpips = 0.0 if distance is None else float(distance(drawn, wanted))
         part = face(head, posed, picture.camera)
         near = losses.psnr(drawn[part], wanted[part])
         rows.append((losses.psnr(drawn, wanted), near, float(losses.ssim(drawn, wanted)), lpips, seconds))

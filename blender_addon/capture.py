@@ -1,7 +1,8 @@
 """A capture rig: any character with ARKit shapes is taken from cameras around its head, with what its face does.
 
 Plain functions on a scene; they write the layout that `animcore.avatar.capture` reads. The character's own lights are
-kept. Axes of the capture: metres, Y up, the face looks along Z, the model's origin at the origin.
+kept. Axes of the capture: metres, Y up, the face looks along Z, the model's origin at the origin. The panel's button
+goes through `capture_work`, which prepares a copy of the file and measures the character first.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import bpy
@@ -40,6 +41,8 @@ class Sitter:
         aim: (3,) the middle of the picture, in the scene.
         span: metres that a picture shows at that place.
         eyes: the bones of the left and the right eye.
+        turn: (3, 3) from a character that faces -Y, as most do, to this one.
+        scale: metres of the capture that a unit of the scene is.
     """
 
     objects: Sequence[bpy.types.Object]
@@ -48,6 +51,14 @@ class Sitter:
     aim: Vector
     span: float
     eyes: tuple[str, str] = _EYES
+    turn: Matrix = field(default_factory=lambda: Matrix.Identity(3))
+    scale: float = 1.0
+
+    @property
+    def to_capture(self) -> Matrix:
+        """(4, 4) from places in the scene to those of the capture."""
+        turned = ENGINE @ self.turn.transposed().to_4x4() @ Matrix.Translation(-self.origin)
+        return Matrix.Scale(self.scale, 4) @ turned
 
 
 @dataclass(frozen=True)
@@ -89,7 +100,7 @@ def views(
     scene: bpy.types.Scene, sitter: Sitter, wanted: Sequence[Shot], folder: Path, size: int
 ) -> list[capture.View]:
     """What the pictures of some shots will be, without taking them; arguments as of `take`."""
-    with _eye(scene, sitter) as eye:
+    with camera(scene, sitter) as eye:
         return [view_of(eye, sitter, shot, folder, size) for shot in wanted]
 
 
@@ -114,21 +125,26 @@ def take(
     if not any(_keys(thing) for thing in sitter.objects):
         raise AddonError("None of the meshes has shapes with ARKit's names; map them first (Animcore > Shapes).")
     (folder / "images").mkdir(parents=True, exist_ok=True)
-    with _eye(scene, sitter) as eye:
-        _set_film(scene, eye, size)
+    with camera(scene, sitter) as eye:
+        set_film(scene, eye, size)
         for shot in wanted:
             view = view_of(eye, sitter, shot, folder, size)
             if not view.image.is_file():
                 pull(sitter, shot.face)
-                part = view.image.with_suffix(".part.png")
-                scene.render.filepath = str(part)
-                bpy.ops.render.render(write_still=True)
-                part.replace(view.image)
+                picture(scene, view.image)
             yield view
 
 
+def picture(scene: bpy.types.Scene, path: Path) -> None:
+    """Render into a PNG, which is there when it is whole."""
+    part = path.with_suffix(".part.png")
+    scene.render.filepath = str(part)
+    bpy.ops.render.render(write_still=True)
+    part.replace(path)
+
+
 @contextmanager
-def _eye(scene: bpy.types.Scene, sitter: Sitter) -> Iterator[bpy.types.Object]:
+def camera(scene: bpy.types.Scene, sitter: Sitter) -> Iterator[bpy.types.Object]:
     """A camera with a long lens, for as long as it is needed."""
     data = bpy.data.cameras.new("Animcore Capture")
     eye = bpy.data.objects.new("Animcore Capture", data)
@@ -146,9 +162,11 @@ def view_of(eye: bpy.types.Object, sitter: Sitter, shot: Shot, folder: Path, siz
     """Place the camera object for a shot and return what it will see."""
     around, up = (math.radians(angle) for angle in shot.camera)
     away = Vector((math.sin(around) * math.cos(up), -math.cos(around) * math.cos(up), math.sin(up)))
-    place = sitter.aim + away * (sitter.span * _FOCAL)
-    eye.matrix_world = Matrix.Translation(place) @ (-away).to_track_quat("-Z", "Y").to_matrix().to_4x4()
-    to_world = ENGINE @ Matrix.Translation(-sitter.origin) @ eye.matrix_world
+    place = sitter.aim + sitter.turn @ away * (sitter.span * _FOCAL)
+    aimed = sitter.turn @ (-away).to_track_quat("-Z", "Y").to_matrix()
+    eye.matrix_world = Matrix.Translation(place) @ aimed.to_4x4()
+    turned = ENGINE.to_3x3() @ sitter.turn.transposed() @ aimed
+    to_world = Matrix.Translation(sitter.to_capture @ place) @ turned.to_4x4()
     focal = size * _FOCAL
     return capture.View(
         Camera.from_opengl(np.array(to_world), (size, size), (focal, focal)),
@@ -201,11 +219,15 @@ def _keys(thing: bpy.types.Object) -> dict[str, bpy.types.ShapeKey]:
     return {key.name.lower(): key for key in shapes.key_blocks if key.name.lower() in known}
 
 
-def _set_film(scene: bpy.types.Scene, eye: bpy.types.Object, size: int) -> None:
+def set_film(scene: bpy.types.Scene, eye: bpy.types.Object, size: int) -> None:
+    """Have a scene render square pictures of a camera with alpha, as PNG."""
     scene.camera = eye
     render = scene.render
     render.resolution_x = render.resolution_y = size
     render.resolution_percentage = 100
     render.film_transparent = True
+    render.use_border = render.use_sequencer = render.use_compositing = False
+    if hasattr(render.image_settings, "media_type"):  # since Blender 5.0
+        render.image_settings.media_type = "IMAGE"
     render.image_settings.file_format, render.image_settings.color_mode = "PNG", "RGBA"
     render.image_settings.color_depth = "8"

@@ -1,4 +1,4 @@
-"""What the engine asks of Blender in a child process (child.py): each request in an empty or freshly opened file."""
+"""What is asked of Blender in a child process (child.py): each request in an empty or freshly opened file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from animcore.rates import exact_rate
 from animcore.retarget.profiles import find_bones
 
 from . import body as bodies
-from . import export, keys, readback, rigs, takes
+from . import capture_work, export, keys, readback, rigs, takes
 from .errors import AddonError
 from .export import Told
 
@@ -131,6 +131,7 @@ WORK: dict[str, Callable[[Request, Told], dict[str, Any]]] = {
     "probe": probe,
     "still": still,
     "read": read,
+    "capture": capture_work.run,
 }
 
 

@@ -66,6 +66,11 @@ def of_python(python: str) -> Launch:
     return Launch((python, "-m", "animcore.service"), _environment(None))
 
 
+def plain() -> dict[str, str]:
+    """Blender's environment for another Blender, which finds Python's packages by itself."""
+    return _environment(None)
+
+
 def _folder_of(package: str) -> str:
     """The folder that a package would be imported from, or nothing where there is none. Imports nothing."""
     spec = importlib.util.find_spec(package)

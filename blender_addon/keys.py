@@ -1,8 +1,11 @@
-"""F-curves in bulk on every Blender from 4.2 on: the one module that knows slots, layers and channelbags.
+"""F-curves in bulk on every Blender from 4.2 on: the one module that knows slots, layers and channelbags, and splats.
 
 Blender 4.4 and later keep the curves of a data-block in a channelbag that belongs to a slot of the action; 4.2 keeps
 them in the action itself. A generated performance gets an action of its own for each data-block, with one slot, so
 that a file can go from one version to another.
+
+Blender 5.3 shows point clouds of a kind of their own as Gaussian splats. The names and types of their attributes are
+those that its importers of PLY and SPZ write (source/blender/io/gsplat, as facts alone).
 """
 
 from __future__ import annotations
@@ -407,6 +410,53 @@ def move_points(curve: bpy.types.FCurve, origin: float, to: float, factor: float
         places[0::2] = to + (places[0::2].astype(np.float64) - origin) * factor
         curve.keyframe_points.foreach_set(name, places)
     curve.update()
+
+
+def own_splats() -> str | None:
+    """Return the kind of point cloud that Blender itself shows as splats; None before Blender 5.3."""
+    kind = bpy.types.PointCloud.bl_rna.properties.get("type")
+    kinds = kind.enum_items.keys() if kind is not None else ()
+    return next((one for one in kinds if "SPLAT" in one), None)
+
+
+def make_splats(
+    name: str,
+    means: NDArray[np.float32],
+    rotations: NDArray[np.float32],
+    scales: NDArray[np.float32],
+    opacities: NDArray[np.float32],
+    harmonics: NDArray[np.float32],
+) -> bpy.types.PointCloud:
+    """Return a point cloud with the attributes that Blender 5.3 reads its splats from.
+
+    Args:
+        name: of the data-block.
+        means: (N, 3).
+        rotations: (N, 4) unit w x y z.
+        scales: (N, 3) standard deviations.
+        opacities: (N,) 0..1.
+        harmonics: (N, K, 3), the constant one first, which goes with the opacity.
+    """
+    base = np.concatenate([harmonics[:, 0], opacities[:, None]], 1)
+    rest = [
+        (f"radiance:sh_{index}", "FLOAT_VECTOR", harmonics[:, index + 1]) for index in range(harmonics.shape[1] - 1)
+    ]
+    values = [
+        ("position", "FLOAT_VECTOR", means), ("rotation", "QUATERNION", rotations), ("scale", "FLOAT_VECTOR", scales),
+        ("radiance:base", "FLOAT4", base), *rest,
+    ]  # fmt: skip
+    cloud = bpy.data.pointclouds.new(short_name(name))
+    cloud.resize(len(means))
+    for attribute, kind, _ in values:  # all of them before the first is written: a new one may move the others
+        if attribute not in cloud.attributes:
+            cloud.attributes.new(attribute, kind, "POINT")
+    for attribute, kind, numbers in values:
+        flat = np.ascontiguousarray(numbers, np.float32).ravel()
+        cloud.attributes[attribute].data.foreach_set("value" if kind == "QUATERNION" else "vector", flat)
+    if own_splats() is not None:
+        cloud.type = own_splats()
+    cloud.update_tag()
+    return cloud
 
 
 def copy_curve(curve: bpy.types.FCurve, action: bpy.types.Action) -> None:

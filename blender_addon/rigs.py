@@ -195,18 +195,20 @@ def character_axes(armature: bpy.types.Object) -> np.ndarray:
     """Return (3, 3) columns left, up, forward of the character in armature space, from the skeleton itself.
 
     An imported skeleton may have any axis up and any bone roll; its left and right bones and the way from its lowest
-    bones to its head say where it looks. Without such bones it faces as characters in Blender do, along -Y of the
-    world.
+    bones to its head say where it looks. A head alone stands upright in the world; without bones on two sides it faces
+    as characters in Blender do, along -Y of the world.
     """
+    world = np.array(armature.matrix_world.to_3x3().normalized())
     heads = {bone.name: np.array(bone.head_local) for bone in armature.data.bones}
     pairs = matching.side_pairs(heads)
     head = find_bones(list(heads))[1].get("head")
     if pairs and head is not None:
         left = sum((heads[a] - heads[b] for a, b in pairs), np.zeros(3))
         centre = (np.mean([heads[a] + heads[b] for a, b in pairs], axis=0)) / 2.0
-        if (axes := skeletons.character_axes(left, heads[head] - centre)) is not None:
+        of_head = {bone.name for bone in armature.data.bones[head].children_recursive}
+        alone = all(side in of_head for pair in pairs for side in pair)
+        if (axes := skeletons.character_axes(left, world[2] if alone else heads[head] - centre)) is not None:
             return axes
-    world = np.array(armature.matrix_world.to_3x3().normalized())
     return world.T @ np.column_stack(((1.0, 0.0, 0.0), (0.0, 0.0, 1.0), (0.0, -1.0, 0.0)))
 
 

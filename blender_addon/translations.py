@@ -322,6 +322,12 @@ _SPLATS = (
     ("Show Mesh", "显示网格", "メッシュを表示"),
     ("Hide Mesh", "隐藏网格", "メッシュを隠す"),
     ("Side by Side", "并排比较", "並べて比較"),
+    ("To Blender's Splats", "转为 Blender 自带泼溅", "Blender 標準のスプラットへ"),
+    (
+        "Blender 5.3 and later have splats of their own",
+        "Blender 5.3 及更高版本才自带泼溅",
+        "スプラットを標準で持つのは Blender 5.3 以降です",
+    ),
     ("Rides On", "所附网格", "載せるメッシュ"),
     ("Splats in Viewport", "在视图中显示泼溅", "ビューポートに表示"),
     ("Gaussian Preview", "高斯预览", "ガウシアンプレビュー"),

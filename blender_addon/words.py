@@ -164,4 +164,26 @@ _FINDINGS = (
     ("Mark", "标记", "マークする"),
 )
 
-ROWS = (*_TAKES, *_POLISH, *_DIALOGUE, *_DIRECTION, *_REST, *_FINDINGS)
+_CAPTURE = (
+    ("Splat Head", "高斯头部", "スプラット頭部"),
+    ("Capture for a Splat Head", "为高斯头部采集", "スプラット頭部用に撮影"),
+    ("Fit Splat Head", "拟合高斯头部", "スプラット頭部を作成"),
+    ("Capture", "采集设置", "撮影設定"),
+    ("Capture Folder", "采集文件夹", "撮影フォルダー"),
+    ("Cameras", "摄像机数", "カメラ数"),
+    ("Faces", "表情数", "表情数"),
+    ("Size", "尺寸", "サイズ"),
+    ("Samples", "采样数", "サンプル数"),
+    ("Engine", "渲染引擎", "レンダーエンジン"),
+    ("Cycles", "Cycles", "Cycles"),
+    ("EEVEE", "EEVEE", "EEVEE"),
+    ("Gaussians", "高斯数", "ガウシアン数"),
+    ("Steps", "步数", "ステップ数"),
+    (
+        "Capture the character first, or choose the folder of a capture",
+        "请先采集角色，或选择一个采集文件夹",
+        "先にキャラクターを撮影するか、撮影フォルダーを選んでください",
+    ),
+)
+
+ROWS = (*_TAKES, *_POLISH, *_DIALOGUE, *_DIRECTION, *_REST, *_FINDINGS, *_CAPTURE)

@@ -51,7 +51,9 @@ def placed(splats: Splats, mesh: Frames) -> Splats:
     """
     xp, own = namespace(splats.means), _own(splats, mesh)
     means = (own.rotations @ splats.means[..., None])[..., 0] * own.sizes[:, None] + own.origins
-    rotations = multiplied(quaternions(own.rotations), splats.rotations)
+    fewer = len(mesh.sizes) < len(own.sizes)  # the turn of a triangle is costly: not once for each of its Gaussians
+    turns = quaternions(mesh.rotations)[splats.binding] if fewer else quaternions(own.rotations)
+    rotations = multiplied(turns, splats.rotations)
     scales = splats.scales * xp.stack((own.sizes,) * 3, -1)
     return Splats(means, rotations, scales, splats.opacities, splats.harmonics)
 
@@ -91,7 +93,10 @@ def quaternions(rotations: Array) -> Array:
         xp.stack((m[:, 1, 0] - m[:, 0, 1], m[:, 0, 2] + m[:, 2, 0], m[:, 1, 2] + m[:, 2, 1], 1 - x - y + z), -1),
     ), 1)  # fmt: skip
     largest = xp.stack((rows[:, 0, 0], rows[:, 1, 1], rows[:, 2, 2], rows[:, 3, 3]), -1).argmax(-1)
-    return _unit(rows[xp.arange(len(rows)), largest])[0]
+    row = rows[:, 0]
+    for part in range(1, 4):  # no index: a card would wait for it
+        row = xp.where((largest == part)[:, None], rows[:, part], row)
+    return _unit(row)[0]
 
 
 def multiplied(first: Array, second: Array) -> Array:

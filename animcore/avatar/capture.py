@@ -7,6 +7,7 @@
     fg_masks/              grey PNG, white where the head is
     flame_param/           one `.npz` a moment: expr, rotation, neck_pose, jaw_pose, eyes_pose, translation, shape,
                            static_offset
+    model.npz              the head that the parameters belong to, where it is a character's own (`bodies.own_model`)
 
 After the exports of VHAP (Qian 2024) and the data of GaussianAvatars (Qian et al., CVPR 2024). `basis` and `arkit` in
 the `.npz` are ours: of which model the coefficients are, and the weights that they were made from.
@@ -17,6 +18,7 @@ from __future__ import annotations
 import json
 import math
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,8 +34,12 @@ from animcore.errors import InputError
 FloatArray = NDArray[np.float32]
 
 TRAIN, VIEWS, MOMENTS = "train", "val", "test"  # fitted from; held-out cameras; held-out moments
+MODEL = "model.npz"
 _ROWS = {"rotation": 3, "neck_pose": 3, "jaw_pose": 3, "eyes_pose": 6, "translation": 3}
-_BROKEN = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile)
+_BROKEN = (  # what zipfile and numpy raise on bytes that are none of theirs
+    OSError, ValueError, KeyError, TypeError, EOFError, AttributeError, OverflowError, RuntimeError, MemoryError,
+    zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -103,7 +109,7 @@ def read_views(folder: Path, split: str) -> list[View]:
         matrices = np.array([frame["transform_matrix"] for frame in table["frames"]], float).reshape(-1, 4, 4)
         opencv = _looks_away(matrices)
         views = [_view(folder, table, frame, opencv) for frame in table["frames"]]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, ZeroDivisionError) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{path} is broken or none of GaussianAvatars' ({error}); export it again.") from error
@@ -113,7 +119,8 @@ def read_views(folder: Path, split: str) -> list[View]:
     missing += [view.pose for view in views if not view.pose.is_file()]
     if missing:
         raise InputError(
-            f"{len(missing)} files that {path.name} names are missing, first {missing[0]}; copy the whole folder."
+            f"{path.name} names files that are missing, {len(missing)} of them, first {missing[0]}; copy the whole "
+            "folder."
         )
     return views
 
@@ -203,6 +210,11 @@ def _view(folder: Path, table: dict[str, Any], frame: dict[str, Any], opencv: bo
     else:
         focal = (size[0] / 2 / math.tan(float(lens["camera_angle_x"]) / 2),) * 2
     centre = float(lens.get("cx", size[0] / 2)), float(lens.get("cy", size[1] / 2))
+    if min(size) < 1 or not all(0 < value < math.inf for value in focal) or not all(map(math.isfinite, centre)):
+        raise InputError(
+            f"The camera of {frame['file_path']} has a lens that there cannot be ({size[0]} x {size[1]} pixels, focal "
+            f"lengths {focal[0]:g} and {focal[1]:g}); export it again."
+        )
     matrix = np.array(frame["transform_matrix"], float)
     if not np.isfinite(matrix).all() or abs(np.linalg.det(matrix[:3, :3]) - 1) > 1e-2:
         raise InputError(f"The camera of {frame['file_path']} has a matrix that is no rotation; export it again.")

@@ -39,26 +39,28 @@ class Cloud:
             for name in NAMES
         ]
         self.optimizer = torch.optim.Adam(groups, eps=1e-15)
-        self.pull = torch.zeros(len(self))
-        self.seen = torch.zeros(len(self))
+        self._forget()
 
     @classmethod
     def started(
         cls,
         means: NDArray[Any],
-        size: float,
+        size: float | NDArray[Any],
         colours: NDArray[Any],
         binding: NDArray[Any] | None,
         rate: float,
-        opacity: float = 0.5,
+        opacity: float | NDArray[Any] = 0.5,
+        turns: NDArray[Any] | None = None,
     ) -> Cloud:
-        """Round Gaussians of one size at means (N, 3) with colours (N, 3) 0..1."""
+        """Gaussians at means (N, 3): a size or sizes (N, 3), colours (N, 3) 0..1, opacities (N,), turns (N, 4)."""
         count = len(means)
+        dense = np.broadcast_to(opacity, (count,))
+        still = np.tile(np.array([1, 0, 0, 0], np.float32), (count, 1))
         values = {
             "means": torch.as_tensor(means, dtype=torch.float32),
-            "turns": torch.tensor([1.0, 0, 0, 0]).repeat(count, 1),
-            "sizes": torch.full((count, 3), float(np.log(size))),
-            "opacities": torch.full((count,), float(np.log(opacity / (1 - opacity)))),
+            "turns": torch.as_tensor(still if turns is None else turns, dtype=torch.float32),
+            "sizes": torch.as_tensor(np.log(np.broadcast_to(size, (count, 3))), dtype=torch.float32),
+            "opacities": torch.as_tensor(np.log(dense / (1 - dense)), dtype=torch.float32),
             "colours": torch.as_tensor(colours, dtype=torch.float32),
         }  # fmt: skip
         return cls(values, None if binding is None else torch.as_tensor(binding), rate)
@@ -77,7 +79,7 @@ class Cloud:
             values["sizes"].exp(),
             values["opacities"].sigmoid(),
             (values["colours"] - 0.5)[:, None] / HARMONIC_0,
-            None if self.binding is None else self.binding.numpy(),
+            None if self.binding is None else self.binding.cpu().numpy(),
         )
 
     def step(self, share: float) -> None:
@@ -131,7 +133,25 @@ class Cloud:
                 self.optimizer.state[value] = state
         if self.binding is not None:
             self.binding = torch.cat([self.binding[kept], self.binding[parents]])
-        self.pull, self.seen = torch.zeros(len(self)), torch.zeros(len(self))
+        self._forget()
+
+    def _forget(self) -> None:
+        """Start anew to remember how the picture pulls."""
+        self.pull, self.seen = torch.zeros(2, len(self), device=self.values["means"].device)
+
+    def to(self, device: torch.device) -> None:
+        """Carry the values and the optimizer's memory to a device."""
+        for group in self.optimizer.param_groups:
+            old = group["params"][0]
+            value = old.detach().to(device).requires_grad_()
+            memory = self.optimizer.state.pop(old, None)
+            if memory:  # Adam keeps the number of its steps on the processor
+                self.optimizer.state[value] = {
+                    key: part if key == "step" else part.to(device) for key, part in memory.items()
+                }
+            group["params"][0] = self.values[group["name"]] = value
+        self.binding = None if self.binding is None else self.binding.to(device)
+        self.pull, self.seen = self.pull.to(device), self.seen.to(device)
 
     def state(self) -> dict[str, Any]:
         """Everything that a checkpoint needs."""

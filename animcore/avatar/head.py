@@ -243,17 +243,25 @@ def render(
             raise InputError(f"The head has nothing that the mode {mode} could draw.")
         drawn = mesh
     else:
-        over = draw(splats, camera, limit=None if mesh is None else mesh.depth + SLACK, backend=backend)
-        drawn = over if mesh is None else over_mesh(over, mesh)
+        drawn = draw(splats, camera, backend=backend)
+        if mesh is not None:
+            drawn = over_mesh(draw(splats, camera, limit=mesh.depth + SLACK, backend=backend), drawn, mesh)
     colour = drawn.colour + (1 - drawn.alpha)[..., None] * np.asarray(background, np.float32)
     return Picture(np.clip(colour, 0, 1), drawn.depth, drawn.alpha)
 
 
-def over_mesh(splats: Picture, mesh: Picture) -> Picture:
-    """Lay Gaussians, drawn with the mesh for a limit, over the mesh."""
-    left = 1 - splats.alpha
-    colour = splats.colour + left[..., None] * mesh.colour
-    return Picture(colour, np.where(splats.alpha > 0.5, splats.depth, mesh.depth), splats.alpha + left * mesh.alpha)
+def over_mesh(before: Picture, free: Picture, mesh: Picture) -> Picture:
+    """Lay Gaussians over a mesh; what lies behind it is seen beside its edges, in pixels that it covers in part.
+
+    Args:
+        before: the Gaussians with the mesh for a limit, over black.
+        free: the Gaussians as they are without the mesh, over black.
+        mesh: over black; its alpha is its share of each pixel.
+    """
+    left, beside = 1 - before.alpha, 1 - mesh.alpha
+    colour = before.colour + left[..., None] * mesh.colour + beside[..., None] * (free.colour - before.colour)
+    alpha = before.alpha + left * mesh.alpha + beside * (free.alpha - before.alpha)
+    return Picture(colour, np.where(before.alpha > 0.5, before.depth, mesh.depth), alpha)
 
 
 def mesh_layer(head: HybridHead, posed: Posed, camera: Camera) -> Picture:

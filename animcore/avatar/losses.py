@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import torch
 from torch import Tensor
-
-from animcore.errors import InputError
 
 _WINDOW, _SIGMA = 11, 1.5  # of SSIM: Wang et al. 2004
 _C1, _C2 = 0.01**2, 0.03**2
@@ -35,27 +32,3 @@ def _blur(size: int, like: Tensor) -> Tensor:
 def psnr(first: Tensor, second: Tensor) -> float:
     """The peak signal-to-noise ratio of pictures 0..1, in decibels."""
     return -10 * math.log10(max(float(((first - second) ** 2).mean()), 1e-12))
-
-
-def perceptual() -> Callable[[Tensor, Tensor], Tensor]:
-    """LPIPS (Zhang et al. 2018) with AlexNet; arguments as of `ssim`.
-
-    Raises:
-        InputError: where the package or its weights are not at hand; nothing is downloaded here.
-    """
-    try:
-        import lpips
-    except ImportError as error:
-        raise InputError("LPIPS needs the package lpips: pip install lpips; it brings torchvision.") from error
-    from pathlib import Path
-
-    folder = Path(torch.hub.get_dir()) / "checkpoints"
-    if not list(folder.glob("alexnet-*.pth")):
-        raise InputError(f"LPIPS needs the weights of AlexNet of torchvision in {folder}; they are not there.")
-    network = lpips.LPIPS(net="alex", verbose=False)
-
-    def distance(first: Tensor, second: Tensor) -> Tensor:
-        pair = [picture.movedim(-1, 0)[None] * 2 - 1 for picture in (first, second)]
-        return network(*pair).mean()
-
-    return distance

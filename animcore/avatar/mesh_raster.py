@@ -1,4 +1,6 @@
-"""Which triangle of a mesh each pixel sees, where on it, and how far: compiled where numba is, else with NumPy alone.
+"""Which triangle of a mesh each pixel sees, where on it, and how far, by one of three rasterizers that agree.
+
+numba draws on processors, Warp where tensors are on a card, and NumPy alone wherever there is nothing else.
 
 Triangles are drawn in homogeneous coordinates (Olano and Greer, Triangle Scan Conversion Using 2D Homogeneous
 Coordinates, 1997): none needs to be clipped, also where the mesh reaches behind the camera. Two triangles with an edge
@@ -7,7 +9,7 @@ in common evaluate the same three products there, so that no crack opens between
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,16 +18,20 @@ from numpy.typing import NDArray
 
 from animcore.avatar.camera import Camera
 from animcore.avatar.projection import NEAR
+from animcore.avatar.rasterize import installed
+from animcore.bodies.skinning import namespace
 from animcore.errors import InputError
 
 Array = NDArray[Any]
+Tensor = Any  # torch.Tensor; torch is no package of the engine
 
+_NEEDS: dict[str, tuple[str, ...]] = {"numba": ("numba",), "warp": ("warp", "torch"), "numpy": ()}  # packages
 _AT_A_TIME = 1 << 20  # pixels of triangles looked at together, with NumPy
 
 
 @dataclass(frozen=True)
 class Fragments:
-    """What each pixel sees of a mesh.
+    """What each pixel sees of a mesh; tensors on their device where tensors were drawn.
 
     Attributes:
         triangle: (H, W) int32 row of the faces, -1 where there is none.
@@ -33,37 +39,34 @@ class Fragments:
         depth: (H, W) float32 metres along the camera's axis, infinite where there is none: the `limit` of `draw`.
     """
 
-    triangle: Array
-    barycentric: Array
-    depth: Array
+    triangle: Array | Tensor
+    barycentric: Array | Tensor
+    depth: Array | Tensor
 
 
-def draw_mesh(vertices: Array, faces: Array, camera: Camera, *, backend: str = "auto") -> Fragments:
-    """Draw a mesh.
+def draw_mesh(vertices: Array | Tensor, faces: Array | Tensor, camera: Camera, *, backend: str = "auto") -> Fragments:
+    """Draw a mesh, of arrays or of tensors; `mesh_torch` has what is differentiable of it.
 
     Args:
         vertices: (V, 3) metres, in the world.
         faces: (F, 3) corners of triangles.
         camera: the picture's.
-        backend: auto, numba or numpy.
+        backend: auto, numba, warp or numpy.
 
     Raises:
         InputError: where vertices are no numbers, faces name others than there are, or the backend is not at hand.
     """
-    if backend not in ("auto", "numba", "numpy"):
-        raise InputError(f"There is no mesh rasterizer {backend!r}; there are auto, numba and numpy.")
-    compiled = importlib.util.find_spec("numba") is not None
-    if backend == "numba" and not compiled:
-        raise InputError('The mesh rasterizer numba needs the package numba: pip install "animcore[avatar]".')
-    corners = _corners(vertices, faces, camera)
-    size = camera.height, camera.width
+    if namespace(vertices).__name__ == "torch":
+        return _of_tensors(vertices, faces, camera, backend)
+    name = _chosen(backend)
+    vertices, faces = np.asarray(vertices, np.float64), np.asarray(faces)
+    _checked(vertices, faces)
+    if name == "warp":
+        return _by_warp(vertices, faces, camera)
+    corners, size = _corners(vertices, faces, camera), (camera.height, camera.width)
     boxes = _boxes(corners, size)
-    if backend != "numpy" and compiled:
-        from animcore.avatar import mesh_kernels
-
-        triangle, weights = mesh_kernels.drawn(corners, boxes, size)
-    else:
-        triangle, weights = _drawn(corners, boxes, size)
+    kernels = importlib.import_module("animcore.avatar.mesh_kernels") if name == "numba" else None
+    triangle, weights = kernels.drawn(corners, boxes, size) if kernels else _drawn(corners, boxes, size)
     with np.errstate(divide="ignore"):
         depth = 1 / weights.sum(-1)
     seen = triangle >= 0
@@ -71,15 +74,64 @@ def draw_mesh(vertices: Array, faces: Array, camera: Camera, *, backend: str = "
     return Fragments(triangle, barycentric.astype(np.float32), depth.astype(np.float32))
 
 
+def _of_tensors(vertices: Tensor, faces: Tensor, camera: Camera, backend: str) -> Fragments:
+    """Draw tensors: where they are, or carried to the processor and back."""
+    import torch
+
+    device = vertices.device
+    faces = torch.as_tensor(faces, device=device)
+    if _chosen(backend, on_cuda=vertices.is_cuda) == "warp":
+        _checked(vertices, faces)
+        from animcore.avatar import mesh_warp
+
+        return Fragments(*mesh_warp.drawn(vertices, faces, camera))
+    found = draw_mesh(vertices.detach().cpu().numpy(), faces.cpu().numpy(), camera, backend=backend)
+    return Fragments(*(torch.as_tensor(part, device=device) for part in vars(found).values()))
+
+
+def _by_warp(vertices: Array, faces: Array, camera: Camera) -> Fragments:
+    """Draw arrays by Warp: on a card where there is one."""
+    import torch
+
+    from animcore.avatar import mesh_warp
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    found = mesh_warp.drawn(torch.as_tensor(vertices, device=device), torch.as_tensor(faces, device=device), camera)
+    return Fragments(*(part.cpu().numpy() for part in found))
+
+
+def _chosen(backend: str, on_cuda: bool = False) -> str:
+    """Return the name of the rasterizer that draws.
+
+    Raises:
+        InputError: where there is none of that name, or what it needs is not installed.
+    """
+    if backend == "auto":
+        if on_cuda and installed("warp"):
+            return "warp"
+        return "numba" if installed("numba") else "numpy"
+    if backend not in _NEEDS:
+        raise InputError(f"There is no mesh rasterizer {backend!r}; there are auto, {', '.join(_NEEDS)}.")
+    for package in _NEEDS[backend]:
+        if not installed(package):
+            raise InputError(f"The mesh rasterizer {backend} needs the package {package}: "
+                             'pip install "animcore[avatar]".')  # fmt: skip
+    return backend
+
+
+def _checked(vertices: Array | Tensor, faces: Array | Tensor) -> None:
+    """Look at a mesh of arrays or tensors."""
+    if vertices.ndim != 2 or vertices.shape[1] != 3 or faces.ndim != 2 or faces.shape[1] != 3:
+        shapes = tuple(vertices.shape), tuple(faces.shape)
+        raise InputError(f"A mesh is vertices (V, 3) and triangles (F, 3), not {shapes[0]} and {shapes[1]}.")
+    if not bool(namespace(vertices).isfinite(vertices).all()):
+        raise InputError("The mesh to draw has vertices that are no numbers (NaN or infinite).")
+    if len(faces) and (int(faces.min()) < 0 or int(faces.max()) >= len(vertices)):
+        raise InputError(f"The mesh to draw has {len(vertices)} vertices; a triangle names another.")
+
+
 def _corners(vertices: Array, faces: Array, camera: Camera) -> Array:
     """The corners (F, 3, 3) in homogeneous pixels: x times depth, y times depth, depth."""
-    vertices, faces = np.asarray(vertices, np.float64), np.asarray(faces)
-    if vertices.ndim != 2 or vertices.shape[1] != 3 or faces.ndim != 2 or faces.shape[1] != 3:
-        raise InputError(f"A mesh is vertices (V, 3) and triangles (F, 3), not {vertices.shape} and {faces.shape}.")
-    if not np.isfinite(vertices).all():
-        raise InputError("The mesh to draw has vertices that are no numbers (NaN or infinite).")
-    if faces.size and (faces.min() < 0 or faces.max() >= len(vertices)):
-        raise InputError(f"The mesh to draw has {len(vertices)} vertices; a triangle names another.")
     pose = np.asarray(camera.world_to_camera, np.float64)
     points = vertices @ pose[:3, :3].T + pose[:3, 3]
     points[:, :2] = points[:, :2] * camera.focal + points[:, 2:] * camera.centre

@@ -1,8 +1,9 @@
-"""The compiled rasterizer as a function of torch, with gradients to everything it draws."""
+"""The compiled rasterizer for processors on tensors, with gradients to everything it draws."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from animcore.avatar import raster_backward as kernels
 from animcore.avatar.camera import Camera
+from animcore.avatar.raster_function import Engine, drawn_by
 from animcore.avatar.raster_numba import TURNS, Crew, Sheet, blended, crowds, hidden, laid_out, viewed, workers
 
 Array = NDArray[Any]
@@ -26,38 +28,30 @@ def render(
     Returns:
         (5, H, W): colour over black, depth times alpha, alpha.
     """
-    moved = torch.zeros_like(means[:, :2]) if shifts is None else shifts
-    drawn: Tensor = _Drawing.apply(  # type: ignore[no-untyped-call]
-        means, rotations, scales, opacities, colours, moved, limit, camera
-    )
-    return drawn
+    engine = Engine(_drawn, _gradients)
+    return drawn_by(engine, means, rotations, scales, opacities, colours, camera, limit, shifts)
 
 
-class _Drawing(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, *given: Any) -> Tensor:
-        *tensors, limit, camera = given
-        arrays = [_array(tensor) for tensor in tensors]
-        means, rotations, scales, opacities, colours, shifts = arrays
-        covered = hidden(None if limit is None else _array(limit))
-        with workers(len(arrays[0])) as crew:
-            sheet = laid_out(means, rotations, scales, opacities, colours, camera, shifts, crew)
-            drawn = blended(sheet, covered, crew)
-        ctx.kept = arrays, covered, camera, sheet, drawn
-        return torch.from_numpy(drawn).to(tensors[0])
+def _drawn(values: Sequence[Tensor], limit: Tensor | None, camera: Camera) -> tuple[Tensor, Any]:
+    arrays = [_array(value) for value in values]
+    means, rotations, scales, opacities, colours, shifts = arrays
+    covered = hidden(None if limit is None else _array(limit))
+    with workers(len(means)) as crew:
+        sheet = laid_out(means, rotations, scales, opacities, colours, camera, shifts, crew)
+        drawn = blended(sheet, covered, crew)
+    return torch.from_numpy(drawn), (arrays, covered, camera, sheet, drawn)
 
-    @staticmethod
-    def backward(ctx: Any, *given: Tensor) -> tuple[Tensor | None, ...]:
-        arrays, covered, camera, sheet, drawn = ctx.kept
-        with workers(len(arrays[0])) as crew:
-            sums = _traced(sheet, covered, drawn, _array(given[0]), crew)
-            gradients = _unprojected(sheet, sums, arrays, camera, crew)
-        found: list[Tensor | None] = [torch.from_numpy(gradient).to(given[0]) for gradient in gradients]
-        return *found, None, None
+
+def _gradients(kept: Any, given: Tensor) -> list[Tensor]:
+    arrays, covered, camera, sheet, drawn = kept
+    with workers(len(arrays[0])) as crew:
+        sums = _traced(sheet, covered, drawn, _array(given), crew)
+        return [torch.from_numpy(gradient) for gradient in _unprojected(sheet, sums, arrays, camera, crew)]
 
 
 def _array(tensor: Tensor) -> Array:
-    return np.ascontiguousarray(tensor.detach().cpu().numpy(), np.float32)
+    array: Array = tensor.cpu().numpy()
+    return array
 
 
 def _traced(sheet: Sheet, covered: Array, drawn: Array, given: Array, crew: Crew) -> Array:

@@ -5,7 +5,8 @@
 | backend | needs | gradients | what it is for |
 |---|---|---|---|
 | numba | numba | yes | processors: the fast one |
-| gsplat | gsplat and CUDA | yes | NVIDIA cards |
+| gsplat | gsplat and CUDA | yes | NVIDIA cards, where it is built |
+| warp | warp-lang and torch | yes | NVIDIA cards without a compiler, and behind a mesh; processors, slowly |
 | numpy | nothing | no | wherever nothing else is installed; Blender in background mode |
 | reference | torch | yes, by autograd | the oracle that the others are measured against |
 
@@ -14,6 +15,7 @@ All follow one rule, that of 3DGS; its numbers stand in `projection`.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.util
 from collections.abc import Mapping, Sequence
@@ -31,10 +33,13 @@ from animcore.errors import InputError
 Array = NDArray[Any]
 Tensor = Any  # torch.Tensor; torch is no package of the engine
 
-MODULES = {"numba": "raster_numba", "gsplat": "raster_gsplat", "numpy": "raster_plain", "reference": "raster_plain"}
+MODULES = {
+    "numba": "raster_numba", "gsplat": "raster_gsplat", "warp": "raster_warp", "numpy": "raster_plain",
+    "reference": "raster_plain",
+}  # fmt: skip
 _FOR_TENSORS = {**MODULES, "numba": "raster_autograd"}
 _ARRAYS = ("numpy", "numba")  # draw numpy arrays themselves
-_NEEDS = {"numba": "numba", "gsplat": "gsplat", "reference": "torch"}  # backend -> package
+_NEEDS = {"numba": ("numba",), "gsplat": ("gsplat",), "warp": ("warp", "torch"), "reference": ("torch",)}  # packages
 BLACK = (0.0, 0.0, 0.0)
 MOST_PIXELS = 1 << 26  # of a picture: 1.3 GB while it is drawn
 
@@ -72,7 +77,7 @@ def draw(
         camera: the picture's.
         background: (3,) or (H, W, 3).
         limit: (H, W) metres along the camera's axis; Gaussians with their centres behind it are not drawn there.
-        backend: auto, numba, gsplat, numpy or reference.
+        backend: auto, numba, gsplat, warp, numpy or reference.
 
     Raises:
         InputError: where Gaussians, limit or background cannot be drawn, or the backend is not at hand.
@@ -115,7 +120,7 @@ def rasterize_torch(
         background: (3,) or (H, W, 3); black where not given.
         shifts: (N, 2) zeros, pixels added to the centres in the picture: their gradient tells densification where
             the picture asks for more Gaussians.
-        backend: auto, numba, gsplat or reference.
+        backend: auto, numba, gsplat, warp or reference.
 
     Returns:
         (H, W, 3) colour over the background; (H, W) depth in metres, the mean of what is seen, 0 where nothing is;
@@ -148,20 +153,23 @@ def chosen(backend: str, *, on_cuda: bool = False, hidden: bool = False, gradien
     Args:
         backend: its name, or auto.
         on_cuda: whether the Gaussians are on an NVIDIA card.
-        hidden: whether a mesh hides some, which gsplat cannot draw: numba then carries them to the processor and back.
+        hidden: whether a mesh hides some, which gsplat cannot draw.
         gradients: whether they are asked for.
 
     Raises:
         InputError: where there is none of that name, or it has no gradients.
     """
     if backend == "auto":
-        if on_cuda and _installed("gsplat") and not hidden:
+        if on_cuda and installed("gsplat") and not hidden:
             return "gsplat"
-        return "numba" if _installed("numba") else "reference" if gradients else "numpy"
+        if on_cuda and installed("warp"):
+            return "warp"
+        # on a card too: numba carries tensors to the processor and back
+        return "numba" if installed("numba") else "reference" if gradients else "numpy"
     if backend not in MODULES:
         raise InputError(f"There is no rasterizer {backend!r}; there are auto, {', '.join(MODULES)}.")
     if gradients and backend == "numpy":
-        raise InputError("The rasterizer numpy has no gradients; take auto, numba, gsplat or reference.")
+        raise InputError("The rasterizer numpy has no gradients; take auto, numba, gsplat, warp or reference.")
     return backend
 
 
@@ -171,22 +179,27 @@ def module_of(backend: str, modules: Mapping[str, str] = MODULES) -> ModuleType:
     Raises:
         InputError: where its package is not installed.
     """
-    package = _NEEDS.get(backend)
-    if package and not _installed(package):
+    for package in _NEEDS.get(backend, ()):
+        if installed(package):
+            continue
         how = "pip install gsplat" if package == "gsplat" else 'pip install "animcore[avatar]"'
         raise InputError(f"The rasterizer {backend} needs the package {package}: {how}.")
     return importlib.import_module(f"animcore.avatar.{modules[backend]}")
 
 
-def _installed(package: str) -> bool:
-    return importlib.util.find_spec(package) is not None
+@functools.cache  # looked for anew, it would take a tenth of a picture on a card
+def installed(package: str) -> bool:
+    """Whether a package can be imported."""
+    found = importlib.util.find_spec(package)
+    return found is not None and found.origin is not None  # a mere folder of that name has none
 
 
 def _by_torch(name: str, values: tuple[Array, ...], camera: Camera, limit: Array | None) -> Array:
     import torch
 
-    device = "cuda" if name == "gsplat" else "cpu"
-    if device == "cuda" and not torch.cuda.is_available():
+    card = torch.cuda.is_available()
+    device = "cuda" if card and name != "reference" else "cpu"
+    if name == "gsplat" and not card:
         raise InputError("The rasterizer gsplat needs an NVIDIA card with CUDA, and PyTorch finds none; take numba.")
     tensors = [torch.as_tensor(value, device=device) for value in values]
     render = module_of(name, _FOR_TENSORS).render

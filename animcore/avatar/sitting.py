@@ -4,13 +4,39 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
+
 # degrees around the head towards its left, and up; metres away come from the picture's size
 CAMERAS = (
     (0, 4), (-24, -8), (24, 16), (-48, 14), (50, -6), (-75, 0), (78, 10), (8, -22), (-12, 30),
     (115, 8), (-112, 5), (158, 12), (-150, 20), (180, -5),
 )  # fmt: skip
 BEHIND = 100  # degrees from which the face is not seen: such cameras take one moment alone
+NEAREST = 8  # degrees that no other camera comes near to those that are held out
 HELD_OUT_CAMERAS = ((-14, 9), (36, 4), (-62, 6))
+
+
+def spread(count: int, middle: float, width: float, low: float, high: float) -> tuple[tuple[float, float], ...]:
+    """Cameras, whole degrees around and up, that cover a band of directions evenly (the R2 sequence, Roberts 2018)."""
+    root = 1.32471795724474602596  # x of x^3 = x + 1
+    shares = [((0.5 + number / root) % 1 - 0.5, (0.5 + number / root**2) % 1) for number in range(count)]
+    return tuple((round(middle + width * across), round(low + (high - low) * up)) for across, up in shares)
+
+
+def apart(first: tuple[float, float], second: tuple[float, float]) -> float:
+    """Degrees between the directions of two cameras."""
+    (around, up), (other, height) = np.radians(first), np.radians(second)
+    return float(np.degrees(np.arccos(
+        np.sin(up) * np.sin(height) + np.cos(up) * np.cos(height) * np.cos(around - other)
+    )))  # fmt: skip
+
+
+# hair that is stiff does not know what the face does: one face from many places teaches it
+HAIR_CAMERAS = tuple(
+    camera
+    for camera in (*spread(48, 0, 220, -20, 36), *spread(12, 180, 140, -10, 40))
+    if all(apart(camera, held) > NEAREST for held in HELD_OUT_CAMERAS)
+)
 
 
 @dataclass(frozen=True)

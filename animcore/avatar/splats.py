@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -54,6 +54,10 @@ class Splats:
         binding = None if self.binding is None else self.binding[chosen]
         means, rotations, scales, opacities, harmonics = (getattr(self, name)[chosen] for name in _ARRAYS)
         return Splats(means, rotations, scales, opacities, harmonics, binding)
+
+    def up_to(self, degree: int) -> Splats:
+        """Return the same Gaussians with spherical harmonics to a degree, 0 to 3; no more than there are."""
+        return replace(self, harmonics=self.harmonics[:, : (degree + 1) ** 2])
 
 
 _ARRAYS = ("means", "rotations", "scales", "opacities", "harmonics")

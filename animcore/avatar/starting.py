@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from animcore.avatar import binding
 from animcore.avatar.clouds import Cloud
 from animcore.avatar.head import HybridHead, Mode, Posed
+from animcore.avatar.rasterize import draw
+from animcore.avatar.splats import Splats
 
 if TYPE_CHECKING:
     from animcore.avatar.fitting import Picture
@@ -21,14 +23,19 @@ _AROUND = 0.13  # metres around the mesh in which hair is looked for
 _OFF = 0.004  # metres that hair keeps off the mesh at least
 _TRIED = 60_000  # points
 _NEAR_MARKS = 0.012  # metres around the landmarks of brows, eyes and mouth
-_RATE_RIDING, _RATE_HAIR = 5e-3, 1.6e-4  # of the means: triangles, metres
+_RATE_RIDING, _RATE_HAIR, _RATE_KNOWN = 5e-3, 1.6e-4, 6e-5  # of the means: triangles, metres, metres
+_ON_FACES = {"hybrid": 0.1, "gaussians": 0.4}  # of the first Gaussians: the others are hair
+_SIZE_HAIR = 0.003  # metres
+_LONGER = 2.0  # times, at most, that known hair is drawn longer where there are fewer Gaussians than pieces of it
+_STILL = np.array([1, 0, 0, 0], np.float32)
+_THICK = 0.004  # metres behind the mean depth of a pixel that it still shows
 _SEEN = 0.5  # of the pictures that see a face must show the person there
 _NOSE = slice(10, 19)  # of the 51 landmarks
 
 
 def mean_colour(pictures: Sequence[Picture]) -> FloatArray:
     """(3,) the mean colour of the person."""
-    total = sum(np.asarray(picture.colour.sum((0, 1))) for picture in pictures)
+    total = sum(np.asarray(picture.colour.sum((0, 1)).cpu()) for picture in pictures)
     area = sum(float(picture.mask.sum()) for picture in pictures)
     return np.asarray(total / max(area, 1.0), np.float32)
 
@@ -52,37 +59,75 @@ def clouds(
     count: int,
     mode: Mode,
     random: np.random.Generator,
+    known: Splats | None = None,
 ) -> tuple[Cloud, Cloud | None]:
-    """The first Gaussians: those that ride, and hair; with Gaussians alone everything rides."""
+    """The first Gaussians: those that ride, and hair; with Gaussians alone everything rides.
+
+    Args:
+        head: with the person's vertices and the faces that are drawn.
+        posed: the head by moments.
+        pictures: that are learned from.
+        count: Gaussians; fewer where there is no room for hair.
+        mode: `hybrid` or `gaussians`.
+        random: of everything that is drawn by chance.
+        known: where hair is known to be at the first moment; found by the masks where not given.
+    """
     first = pictures[0].moment
-    around = hull(head, posed, pictures, random)
     hybrid = mode == "hybrid"
-    share = 0.25 if hybrid else 0.55
-    of_hair = min(len(around), round(count * (1 - share)))
-    around = around[random.permutation(len(around))[:of_hair]]
+    whole = _round(hull(head, posed, pictures, random)) if known is None else known
+    of_hair = min(whole.count, round(count * (1 - _ON_FACES[mode])))
+    hair = _some(whole, of_hair, random)
+    around = hair.means
     mesh = binding.frames(posed[first].vertices, head.model.faces)
     chosen = _on_faces(head, posed[first], count - of_hair, hybrid, random)
     means = np.zeros((len(chosen), 3), np.float32)
     means[:, :2] = random.uniform(-0.3, 0.3, (len(chosen), 2))
     colours = colours_at(mesh.origins[chosen], posed, pictures)
-    hair_colours = colours_at(around, posed, pictures)
+    hair_colours = colours_at(around, posed, pictures, None if known is None else hair)
     back = (around - posed[first].shift) @ posed[first].rotation
     if hybrid:
         riding = Cloud.started(means, 0.25, colours, chosen, _RATE_RIDING, opacity=0.1)
-        return riding, Cloud.started(back, 0.003, hair_colours, None, _RATE_HAIR)
+        turns = binding.multiplied(binding.quaternions(posed[first].rotation.T[None]), hair.rotations)
+        rate = _RATE_HAIR if known is None else _RATE_KNOWN
+        return riding, Cloud.started(back, hair.scales, hair_colours, None, rate, hair.opacities, turns)
     nearest = _nearest(around, mesh.origins[head.drawn] if head.drawn is not None else mesh.origins)
     if head.drawn is not None:
         nearest = np.flatnonzero(head.drawn)[nearest]
-    own = mesh.of(nearest)
-    local = np.einsum("nji,nj->ni", own.rotations, around - own.origins) / own.sizes[:, None]
-    whole = Cloud.started(
-        np.concatenate([means, local]),
-        0.5,
+    local = binding.bound(hair, mesh, nearest)
+    still = np.tile(_STILL, (len(means), 1))
+    riding = Cloud.started(
+        np.concatenate([means, local.means]),
+        np.concatenate([np.full((len(means), 3), 0.5), local.scales]),
         np.concatenate([colours, hair_colours]),
         np.concatenate([chosen, nearest]),
         _RATE_RIDING,
+        np.concatenate([np.full(len(means), 0.5, np.float32), hair.opacities]),
+        np.concatenate([still, local.rotations]),
     )
-    return whole, None
+    return riding, None
+
+
+def _round(points: FloatArray) -> Splats:
+    """Small round Gaussians at points (N, 3)."""
+    count = len(points)
+    return Splats(
+        points,
+        np.tile(_STILL, (count, 1)),
+        np.full((count, 3), _SIZE_HAIR, np.float32),
+        np.full(count, 0.5, np.float32),
+        np.zeros((count, 1, 3), np.float32),
+    )
+
+
+def _some(splats: Splats, count: int, random: np.random.Generator) -> Splats:
+    """Gaussians by chance; they grow longer in their longest direction, so that fewer cover as much."""
+    chosen = random.permutation(splats.count)[:count]
+    scales = splats.scales[chosen]
+    longest = scales == scales.max(1, keepdims=True)
+    longer = min(splats.count / max(count, 1), _LONGER)
+    scales = np.where(longest & ~longest.all(1, keepdims=True), scales * np.float32(longer), scales)
+    return Splats(splats.means[chosen], splats.rotations[chosen], scales, splats.opacities[chosen],
+                  splats.harmonics[chosen])  # fmt: skip
 
 
 def hull(
@@ -98,7 +143,7 @@ def hull(
     for picture in pictures:
         if picture.moment == first:
             found, hit = _looked(points, picture)
-            inside &= hit | ~found
+            inside &= hit | (~found & _is_cut_off(picture))
             seen += found
     points = points[inside & (seen >= 2)][:_TRIED]
     frames = binding.frames(vertices, head.model.faces)
@@ -111,17 +156,36 @@ def hull(
     return np.asarray(points[(height > 0.5 * distance) & (height > _OFF) & (distance < _AROUND)])
 
 
-def colours_at(points: FloatArray, posed: Mapping[int, Posed], pictures: Sequence[Picture]) -> FloatArray:
-    """(N, 3) the mean colour of the pictures of one moment where points are, whether something hides them or not."""
+def colours_at(
+    points: FloatArray, posed: Mapping[int, Posed], pictures: Sequence[Picture], hiding: Splats | None = None
+) -> FloatArray:
+    """(N, 3) the mean colour of the pictures of one moment where points are.
+
+    Args:
+        points: (N, 3) in the world.
+        posed: the head by moments.
+        pictures: those of the first one's moment are looked at.
+        hiding: Gaussians that hide what lies behind them; without, what hides a point is not asked.
+    """
     first = pictures[0].moment
     total, weight = np.zeros((len(points), 3)), np.full((len(points), 1), 1e-6)
+    anywhere, often = np.zeros((len(points), 3)), np.full((len(points), 1), 1e-6)
     for picture in pictures:
-        if picture.moment == first:
-            row, column, inside = _pixels(points, picture)
-            mask = np.asarray(picture.mask)[row, column] * inside
-            total += np.asarray(picture.colour)[row, column] * inside[:, None]
-            weight += mask[:, None]
-    return np.asarray(np.clip(total / weight, 0.02, 0.98), np.float32)
+        if picture.moment != first:
+            continue
+        row, column, inside = _pixels(points, picture)
+        mask = (np.asarray(picture.mask.cpu())[row, column] * inside)[:, None]
+        colour = np.asarray(picture.colour.cpu())[row, column] * inside[:, None]
+        anywhere += colour
+        often += mask
+        if hiding is not None:
+            drawn = draw(hiding, picture.camera)
+            far = points @ picture.camera.world_to_camera[2, :3] + picture.camera.world_to_camera[2, 3]
+            shown = (far < drawn.depth[row, column] + _THICK)[:, None]
+            total += colour * shown
+            weight += mask * shown
+    mean = np.where(weight > 0.5, total / weight, anywhere / often)
+    return np.asarray(np.clip(mean, 0.02, 0.98), np.float32)
 
 
 def _on_faces(
@@ -141,10 +205,16 @@ def _on_faces(
     return np.asarray(random.choice(len(area), count, p=area / area.sum()))
 
 
+def _is_cut_off(picture: Picture) -> bool:
+    """Whether the person goes on beyond the edge of a picture; where it does not, nothing of it lies there."""
+    mask = picture.mask
+    return any(float(edge.max()) > 0.5 for edge in (mask[0], mask[-1], mask[:, 0], mask[:, -1]))
+
+
 def _looked(points: NDArray[Any], picture: Picture) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Whether points (N, 3) are in a picture, and whether the person is there in it."""
     row, column, inside = _pixels(points, picture)
-    return inside, np.asarray(picture.mask)[row, column] > 0.5
+    return inside, np.asarray(picture.mask.cpu())[row, column] > 0.5
 
 
 def _pixels(points: NDArray[Any], picture: Picture) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:

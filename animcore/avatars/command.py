@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,12 @@ def _add_convert(actions: Any) -> None:
     parser.add_argument(
         "--model", metavar="FILE", help="FLAME file that carries an avatar of GaussianAvatars: OUT is a head to animate"
     )
+    parser.add_argument(
+        "--degree",
+        type=int,
+        choices=range(4),
+        help="of harmonics that are kept: smaller files, colours that change less",
+    )
     parser.set_defaults(command=_convert)
 
 
@@ -78,17 +85,24 @@ def _convert(options: argparse.Namespace) -> int:
     if options.source.resolve() == options.target.resolve():
         raise InputError(f"{options.target} is the file that is read; give another name.")
     if splat_files.format_of(options.target) == "avatar" and options.model:
-        head, said = gaussian_avatars.load(options.source).head(load_model(options.model))
+        theirs = gaussian_avatars.load(options.source)
+        theirs = replace(theirs, splats=_lowered(theirs.splats, options.degree))
+        head, said = theirs.head(load_model(options.model))
         hybrid_head.save(head, options.target)
         say(said)
         print(f"{options.target}: a head of {head.count:,} Gaussians on {head.model.name}")
         return 0
     found = splat_files.load(options.source, options.y_down)
-    notes = splat_files.save(found.splats, options.target, options.y_down)
+    splats = _lowered(found.splats, options.degree)
+    notes = splat_files.save(splats, options.target, options.y_down)
     say([*found.notes, *notes])
     before, after = _size(options.source), _size(options.target)
     print(f"{options.target}: {found.splats.count:,} Gaussians, {after / 1e6:.2f} MB (from {before / 1e6:.2f} MB)")
     return 0
+
+
+def _lowered(splats: Splats, degree: int | None) -> Splats:
+    return splats if degree is None else splats.up_to(degree)
 
 
 def _info(options: argparse.Namespace) -> int:
@@ -98,7 +112,7 @@ def _info(options: argparse.Namespace) -> int:
             found = splat_files.load(path, options.y_down)
             told = _of_folder(path) if path.is_dir() else []
         except InputError as error:
-            print(f"{path}: {error}")
+            print(error if path.name in str(error) else f"{path}: {error}")
             failed = True
             continue
         title = splat_files.FORMATS[found.format].title

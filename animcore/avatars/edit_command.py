@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -35,24 +35,34 @@ def register(actions: Any) -> None:
     recolour.add_argument("--hue", type=float, default=0.0, metavar="DEGREES", help="120 makes red green")
     recolour.add_argument("--saturation", type=float, default=1.0, help="0 is grey (default: 1)")
     recolour.add_argument("--lightness", type=float, default=1.0, help="times as light (default: 1)")
-    recolour.set_defaults(command=_recolour)
+    recolour.set_defaults(command=_told_of_memory(_recolour))
 
     cut = edits.add_parser("cut", help="take a region out")
     _add_files(cut)
     _add_region(cut)
-    cut.set_defaults(command=_cut)
+    cut.set_defaults(command=_told_of_memory(_cut))
 
     swap = edits.add_parser("swap-hair", help="put the hair of one avatar onto another")
     swap.add_argument("source", type=Path, metavar="IN", help="avatar that gets other hair")
     swap.add_argument("donor", type=Path, metavar="DONOR", help="avatar whose hair is taken")
     swap.add_argument("target", type=Path, metavar="OUT", help="folder of the new avatar")
-    swap.set_defaults(command=_swap)
+    swap.set_defaults(command=_told_of_memory(_swap))
 
     paint = edits.add_parser("paint", help="give an avatar the texture that was painted as a picture")
     paint.add_argument("source", type=Path, metavar="IN", help="avatar")
     paint.add_argument("picture", type=Path, metavar="PICTURE", help="PNG over the same texture coordinates")
     paint.add_argument("target", type=Path, metavar="OUT", help="folder of the new avatar")
-    paint.set_defaults(command=_paint)
+    paint.set_defaults(command=_told_of_memory(_paint))
+
+
+def _told_of_memory(command: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
+    """Have a command say in a sentence that memory is short, wherever it becomes so."""
+
+    def run(options: argparse.Namespace) -> int:
+        with splat_files.enough_memory(options.source):
+            return command(options)
+
+    return run
 
 
 def _add_files(parser: argparse.ArgumentParser) -> None:
@@ -117,7 +127,10 @@ def region(
     splats = avatar_folder.at_rest(avatar, group)
     chosen = np.ones(splats.count, bool)
     if splats.binding is not None and (box or sphere):
-        raise InputError("These Gaussians are bound to a mesh that is not at hand, so it is not known where they are.")
+        raise InputError(
+            f"The Gaussians of {group} are bound to a mesh that is not at hand, so it is not known where they are; "
+            "give the avatar's folder."
+        )
     if box:
         chosen &= editing.in_box(splats.means, np.array(box[:3]), np.array(box[3:]))
     if sphere:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from animcore.bodies import own_model
 from animcore.bodies.correspondence import Correspondence, Similarity, Surface, correspond
 from animcore.bodies.least_squares import bounded
 from animcore.bodies.model import FOLDER, ParametricModel
@@ -240,6 +241,8 @@ def to_flame(motion: Motion, model: ParametricModel) -> tuple[Motion, FloatArray
     Raises:
         InputError: where the motion has no ARKit weights, or the model is none of FLAME's.
     """
+    if own_model.is_own(model):
+        return own_model.to_expression(motion, model), np.zeros(motion.frame_count)
     return bridge(model).to_flame(motion)
 
 

@@ -6,14 +6,12 @@ Layout: pandas writes the messages of the service with `json_normalize`, so a co
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
-from animcore.atomic import whole_file
 from animcore.errors import InputError
 from animcore.files import shapes
 from animcore.files.sheet import Format, Setup, Sheet, face_weights
-from animcore.files.text import table_of
+from animcore.files.text import save_table, table_of
 from animcore.files.timing import even
 from animcore.motion import Motion
 from animcore.names import ARKIT, TONGUE
@@ -36,14 +34,9 @@ def write(sheet: Sheet, path: Path, _setup: Setup) -> None:
         InputError: when the file cannot be written.
     """
     names = tuple(sheet.curves)
-    step = 1 / sheet.rate
-    with whole_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as handle:
-        csv.writer(handle, lineterminator="\n").writerow(
-            ["", _TIME, *(_PREFIX + name[0].upper() + name[1:] for name in names)]
-        )
-        form = ",".join(["%.7g"] * len(names))
-        for index, row in enumerate(sheet.matrix(names).tolist()):
-            handle.write(f"{index},{float(sheet.start + index * step)!r},{form % tuple(row)}\n")
+    header = ("", _TIME, *(_PREFIX + name[0].upper() + name[1:] for name in names))
+    firsts = (f"{index},{float(sheet.start + index / sheet.rate)!r}" for index in range(sheet.frame_count))
+    save_table(path, header, firsts, sheet.matrix(names))
 
 
 def read(path: Path, setup: Setup) -> Sheet:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,16 @@ import torch
 from animcore.avatar import capture, surface
 from animcore.avatar.fitting import Moment, Picture
 from animcore.avatar.head import HybridHead
+from animcore.avatar.splats import Splats
 from animcore.bodies.model import ParametricModel, load_model
 from animcore.errors import InputError
-from animcore.files import capture_pictures
+from animcore.files import capture_pictures, ply
+
+START = "start.ply"  # Gaussians where hair is known to be; ours: captures of real people have none
+
+_LOOKED_AT = 12  # pictures of a capture
+_LEAST = 0.75  # of a head within the masks: 0.99 in a good capture, 0.7 or less with other axes
+_SMALLEST = 8  # pixels across, of a head that is seen
 
 
 def read(folder: Path, split: str) -> tuple[list[Picture], dict[int, Moment]]:
@@ -31,18 +39,71 @@ def read(folder: Path, split: str) -> tuple[list[Picture], dict[int, Moment]]:
     return pictures, {number: Moment(pose.expression, pose.joints, pose.translation) for number, pose in poses.items()}
 
 
+def start(folder: Path) -> Splats | None:
+    """Return the Gaussians that the capture knows hair by, in its axes, or None where there are none.
+
+    Raises:
+        InputError: where the file is broken.
+    """
+    path = folder / START
+    return ply.read(path)[0] if path.is_file() else None
+
+
+def check(folder: Path, head: HybridHead, pictures: list[Picture], moments: dict[int, Moment]) -> None:
+    """Check that cameras, moments and head belong together, which a fit would not notice.
+
+    Args:
+        folder: of the capture, for sentences.
+        head: that `person` gives.
+        pictures: that `read` gives.
+        moments: likewise.
+
+    Raises:
+        InputError: where the moments are another model's, or the cameras look past the head.
+    """
+    most = max(len(moment.expression) for moment in moments.values())
+    if most > head.model.expression_count:
+        raise InputError(
+            f"The moments in {folder} have {most} coefficients of the expression, {head.model.name} has "
+            f"{head.model.expression_count}; give the model that the capture was tracked with."
+        )
+    looked = pictures[:: math.ceil(len(pictures) / _LOOKED_AT)]
+    shares = [_share(picture, head, moments[picture.moment]) for picture in looked]
+    share = float(np.median(shares))
+    if share < _LEAST:
+        raise InputError(
+            f"The cameras in {folder} look past the head: {share:.0%} of it lies where pictures show it. Export "
+            "matrices from camera to world, in metres, in the world of flame_param, with OpenGL's or OpenCV's axes."
+        )
+
+
+def _share(picture: Picture, head: HybridHead, moment: Moment) -> float:
+    """How much of the head's vertices lies within the mask of a picture; 0 where it is seen as a point."""
+    camera, mask = picture.camera, picture.mask.cpu().numpy()
+    vertices = head.at(moment.expression, moment.joints, moment.translation).vertices
+    places = vertices @ camera.world_to_camera[:3, :3].T + camera.world_to_camera[:3, 3]
+    places = places[places[:, 2] > 0]
+    pixels = np.floor(places[:, :2] / places[:, 2:] * camera.focal + camera.centre)
+    pixels = pixels[(pixels >= 0).all(1) & (pixels < (camera.width, camera.height)).all(1)].astype(np.int64)
+    if not len(pixels) or np.ptp(pixels, 0).max() < _SMALLEST:
+        return 0.0
+    return float((mask[pixels[:, 1], pixels[:, 0]] > 0.5).sum() / len(vertices))
+
+
 def person(folder: Path, model: str | Path | None = None) -> HybridHead:
     """Return the head without layers: the person's shape and vertices, as the first moment of the fit says.
 
     Args:
         folder: of the capture.
-        model: the FLAME file that it was tracked with; the open head where the capture says so.
+        model: the FLAME file that it was tracked with; the capture's own, or the open head, where it says so.
 
     Raises:
         InputError: where the model is not the capture's.
     """
     view = capture.read_views(folder, capture.TRAIN)[0]
     pose = capture.read_pose(view.pose)
+    if model is None and (folder / capture.MODEL).is_file():
+        model = folder / capture.MODEL
     if model is None and pose.basis != "open-head":
         raise InputError(f"{folder} was tracked with {pose.basis or 'a FLAME model'}; give its file with --model.")
     loaded: ParametricModel = load_model(model or "open-head")

@@ -48,11 +48,20 @@ def write_masks(folder: Path) -> None:
     """
     (folder / "fg_masks").mkdir(exist_ok=True)
     for image in sorted((folder / "images").glob("*.png")):
-        pixels = pictures.decoded(image.read_bytes(), image.name)
-        grey = np.repeat(pixels[..., 3:], 4, -1)
-        grey[..., 3] = 255
-        with whole_file(folder / "fg_masks" / image.name) as temporary:
-            temporary.write_bytes(pictures.encoded(grey, "png"))
+        write_mask(image, folder / "fg_masks" / image.name)
+
+
+def write_mask(image: Path, mask: Path) -> None:
+    """Write the alpha of a picture as a grey PNG.
+
+    Raises:
+        InputError: where the picture is broken, or the mask cannot be written.
+    """
+    pixels = pictures.decoded(image.read_bytes(), image.name)
+    grey = np.repeat(pixels[..., 3:], 4, -1)
+    grey[..., 3] = 255
+    with whole_file(mask) as temporary:
+        temporary.write_bytes(pictures.encoded(grey, "png"))
 
 
 def _pixels(path: Path, view: View) -> NDArray[np.float32]:

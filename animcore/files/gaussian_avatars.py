@@ -35,6 +35,7 @@ class GaussianAvatar:
     """What such a folder holds.
 
     Attributes:
+        name: of the file.
         splats: bound to triangles.
         motion: that it was tracked with, None where there are no parameters.
         shape: (S,) coefficients of the person, empty where they are not known.
@@ -42,6 +43,7 @@ class GaussianAvatar:
         notes: a sentence for each thing that was noticed.
     """
 
+    name: str
     splats: Splats
     motion: Motion | None
     shape: NDArray[np.float32]
@@ -63,13 +65,13 @@ class GaussianAvatar:
         needed = 0 if bound is None else int(bound.max()) + 1
         if needed > faces:
             raise InputError(
-                f"The avatar has Gaussians on triangle {needed - 1}, and {model} has {faces} triangles: it was made "
+                f"{self.name} has Gaussians on triangle {needed - 1}, and {model} has {faces} triangles: it was made "
                 "with another FLAME (VHAP adds teeth); give that model."
             )
         if self.offset is not None and len(self.offset) != vertices:
             raise InputError(
-                f"The avatar displaces {len(self.offset)} vertices, and {model} has {vertices}: it was made with "
-                "another FLAME (VHAP adds teeth); give that model."
+                f"{PARAMETERS} beside {self.name} displaces {len(self.offset)} vertices, and {model} has {vertices}: "
+                "it was made with another FLAME (VHAP adds teeth); give that model."
             )
 
     def head(self, model: ParametricModel) -> tuple[HybridHead, Notes]:
@@ -112,16 +114,16 @@ def load(path: Path, rate: Fraction | None = None) -> GaussianAvatar:
     beside = path.with_name(PARAMETERS)
     if not beside.is_file():
         note = f"There is no {PARAMETERS} beside {path.name}, so its person's shape is not known."
-        return GaussianAvatar(found.splats, None, np.zeros(0, np.float32), None, (*found.notes, note))
+        return GaussianAvatar(path.name, found.splats, None, np.zeros(0, np.float32), None, (*found.notes, note))
     sheet = flame.read(beside, Setup(rate or _RATE))
     person, said = arrays.contents_of(beside, ("shape", "static_offset"))
     shape = _numbers(person.get("shape", np.zeros(0)), beside).ravel()
     offset = _numbers(person["static_offset"], beside) if "static_offset" in person else None
     if offset is not None and (offset.ndim < 2 or offset.shape[-1] != 3 or offset.size != 3 * offset.shape[-2]):
-        raise InputError(f"{beside.name}: static_offset has the shape {offset.shape}; (1, V, 3) is expected.")
+        raise InputError(f"{beside.name} has a static_offset of {offset.shape}, not (1, V, 3); track it again.")
     offset = None if offset is None else offset.reshape(-1, 3)
     notes = (*found.notes, *sheet.notes, *said)
-    return GaussianAvatar(found.splats, flame.decode(sheet, Setup()), shape, offset, notes)
+    return GaussianAvatar(path.name, found.splats, flame.decode(sheet, Setup()), shape, offset, notes)
 
 
 def save(splats: Splats, motion: Motion | None, path: Path) -> Notes:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animcore.avatar.head import HybridHead
+from animcore.bodies import own_model
 from animcore.bodies.model import OPEN_MODELS, ParametricModel, load_model
 from animcore.errors import InputError
 from animcore.files import avatar_folder
@@ -42,7 +43,7 @@ def load(folder: Path, model: str | Path | ParametricModel | None = None) -> Hyb
 
     Args:
         folder: that `save` wrote.
-        model: the FLAME file that the head was made with; not needed for the open head.
+        model: the FLAME file that the head was made with; the open head and heads of characters' own need none.
 
     Raises:
         InputError: where the folder is no head, broken, or the model is another than the head's.
@@ -61,6 +62,8 @@ def to_avatar(head: HybridHead, facts: dict[str, Any]) -> Avatar:
         "head.shape": head.shape,
         "head.offset": head.offset.astype(np.float32),
     }
+    if own_model.is_own(head.model):
+        arrays |= own_model.to_arrays(head.model)
     if head.drawn is not None:
         arrays["mesh.drawn"] = head.drawn.astype(np.uint8)
     if head.changes is not None and head.mix is not None:
@@ -90,6 +93,8 @@ def from_avatar(avatar: Avatar, name: str, model: str | Path | ParametricModel |
         sizes = arrays["head.change_sizes"][:, None, None, None]
         changes = arrays["head.changes"].astype(np.float32) / _STEP * sizes
     groups = avatar.groups
+    if model is None:
+        model = own_model.from_arrays(arrays, str(avatar.facts.get("basis")), name)
     return HybridHead(
         model=_model(avatar.facts.get("basis"), name, model),
         shape=arrays["head.shape"],

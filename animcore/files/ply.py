@@ -3,7 +3,7 @@
 A vertex holds x y z, nx ny nz (zeros), f_dc_0..2, f_rest_0..3(K-1)-1 with all of red first, then green, then blue,
 opacity as a logit, scale_0..2 as logarithms, rot_0..3 as w x y z of any length, all float32; after Kerbl et al.'s
 exports. GaussianAvatars adds binding_0, the triangle (a float), and then positions, scales and rotations are in the
-frame of that triangle.
+frame of that triangle. What SuperSplat compresses (`packed_ply`) has the same suffix and is read too.
 
 The format says nothing of axes or units. Training from photographs leaves what COLMAP found, mostly Y down; what is
 written here is as it is in the engine, Y up, in metres, unless it is asked for otherwise (`splat_files`).
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from animcore.atomic import whole_file
 from animcore.avatar.splats import Splats
 from animcore.errors import InputError
+from animcore.files import packed_ply
 from animcore.files.splat_format import (
     Array,
     Notes,
@@ -44,14 +45,13 @@ _TYPES = {
 }  # fmt: skip
 _ORDERS = {"ascii": "", "binary_little_endian": "<", "binary_big_endian": ">"}
 _LONGEST_HEADER = 65536
-_BLOCK = 8192  # rows at once: they stay in the processor's cache while their columns are taken apart
+_BLOCK = 8192  # rows at once: they stay in the processor's cache while their columns are taken apart or put together
 _END = b"end_header"
 _MEANS, _SCALES = ("x", "y", "z"), ("scale_0", "scale_1", "scale_2")
 _ROTATIONS = ("rot_0", "rot_1", "rot_2", "rot_3")
 _COLOURS = ("f_dc_0", "f_dc_1", "f_dc_2")
 _NEEDED = (*_MEANS, *_COLOURS, "opacity", *_SCALES, *_ROTATIONS)
 _BINDING = "binding_0"
-_PACKED = "packed_position"  # of SuperSplat's compressed files
 
 
 @dataclass
@@ -71,23 +71,33 @@ class _Header:
     elements: list[_Element]
     start: int
 
+    @property
+    def names(self) -> list[str]:
+        """Of the elements."""
+        return [one.name for one in self.elements]
+
 
 def read(path: Path) -> tuple[Splats, Notes]:
-    """Read a PLY of Gaussians, binary of either order or text.
+    """Read a PLY of Gaussians, binary of either order or text, or compressed by SuperSplat.
 
     Raises:
         InputError: when it is none, broken or cut off.
     """
     data = content(path)
     header = _header(data, path.name)
-    table = _vertices(data, header, path.name)
+    table = _table(data, header, "vertex", path.name)
     names = table.dtype.names or ()
+    if packed_ply.VERTEX[0] in names:
+        rest = _table(data, header, "sh", path.name) if "sh" in header.names else None
+        return packed_ply.decoded(table, _table(data, header, "chunk", path.name), rest, path.name)
     missing = [name for name in _NEEDED if name not in names]
     if missing:
         raise InputError(_stranger(path.name, names, missing))
     rest = _columns(table, _rest_names(names, path.name))
     if rest.shape[1] % 3:
-        raise InputError(f"{path.name} has {rest.shape[1]} values f_rest, which is no multiple of three colours.")
+        raise InputError(
+            f"{path.name} has {rest.shape[1]} values f_rest, no multiple of three colours; export it again."
+        )
     colours, notes = harmonics(_columns(table, _COLOURS), rest.reshape(len(table), 3, -1).transpose(0, 2, 1), path.name)
     splats = Splats(
         _columns(table, _MEANS),
@@ -120,10 +130,11 @@ def write(splats: Splats, path: Path) -> None:
         parts.append(((_BINDING,), splats.binding[:, None]))
     lines = ["ply", "format binary_little_endian 1.0", f"element vertex {splats.count}"]
     lines += [f"property float {name}" for names, _ in parts for name in names] + ["end_header", ""]
-    table = np.concatenate([np.asarray(values, "<f4") for _, values in parts], 1)
     with whole_file(path) as temporary, temporary.open("wb") as handle:
         handle.write("\n".join(lines).encode())
-        handle.write(table.data)
+        for start in range(0, splats.count, _BLOCK):  # all at once would take the memory of the whole file
+            rows = [np.asarray(values[start : start + _BLOCK], "<f4") for _, values in parts]
+            handle.write(np.concatenate(rows, 1).data)
 
 
 def _header(data: bytes, name: str) -> _Header:
@@ -164,48 +175,57 @@ def _take(words: list[str], header: _Header) -> None:
         header.elements[-1].columns.append((words[-1], kind))
 
 
-def _vertices(data: bytes, header: _Header, name: str) -> NDArray[Any]:
-    """The rows of the element `vertex`."""
-    place = next((k for k, one in enumerate(header.elements) if one.name == "vertex"), None)
-    if place is None:
-        raise InputError(f"{name} has no vertices, so it holds no Gaussians.")
+def _table(data: bytes, header: _Header, wanted: str, name: str) -> NDArray[Any]:
+    """The rows of an element, `vertex` for Gaussians."""
+    if wanted not in header.names:
+        lacks = (
+            "no vertices, so it holds no Gaussians; choose another file"
+            if wanted == "vertex"
+            else f"no {wanted}s; export it again"
+        )
+        raise InputError(f"{name} has {lacks}.")
+    place = header.names.index(wanted)
     for element in header.elements[: place + 1]:
         if any(kind == "list" for _, kind in element.columns):
-            raise InputError(f"{name} is a mesh or another kind of PLY: its {element.name} hold lists, not Gaussians.")
-    vertex = header.elements[place]
-    columns = dict(vertex.columns)
-    if len(columns) != len(vertex.columns) or not columns:
-        raise InputError(f"{name} is broken: its vertices name a value twice, or none; export it again.")
-    allowed(vertex.count, name)
+            raise InputError(
+                f"{name} is a mesh or another kind of PLY: its {element.name} hold lists; choose one of Gaussians."
+            )
+    found = header.elements[place]
+    columns = dict(found.columns)
+    if len(columns) != len(found.columns) or not columns:
+        raise InputError(f"{name} is broken: its element {wanted} names a value twice, or none; export it again.")
+    allowed(found.count, name)
     if not header.order:
         return _text(data, header, place, name)
     before = sum(one.count * _row(one, header.order).itemsize for one in header.elements[:place])
-    row = _row(vertex, header.order)
+    row = _row(found, header.order)
     start = header.start + before
-    complete(len(data), start + vertex.count * row.itemsize, name)
-    return np.frombuffer(data, row, vertex.count, start)
+    complete(len(data), start + found.count * row.itemsize, name)
+    return np.frombuffer(data, row, found.count, start)
 
 
 def _text(data: bytes, header: _Header, place: int, name: str) -> NDArray[Any]:
-    """The vertices of a PLY that is text."""
-    vertex = header.elements[place]
+    """The rows of an element of a PLY that is text."""
+    found = header.elements[place]
     skipped = sum(one.count for one in header.elements[:place])
-    lines = data[header.start :].decode("latin-1").splitlines()[skipped : skipped + vertex.count]
-    if len(lines) < vertex.count:
-        raise InputError(f"{name} is cut off: {vertex.count} Gaussians are announced, {len(lines)} are there.")
+    lines = data[header.start :].decode("latin-1").splitlines()[skipped : skipped + found.count]
+    if len(lines) < found.count:
+        raise InputError(f"{name} is cut off: {found.count} Gaussians are announced, {len(lines)} are there.")
     try:
         table = np.loadtxt(lines, np.float64, comments=None, ndmin=2)
     except ValueError as error:
         raise InputError(f"{name} is cut off or broken ({error}); copy or export it again.") from error
-    if table.shape != (vertex.count, len(vertex.columns)):
-        raise InputError(f"{name} is broken: {table.shape[1]} values a line for {len(vertex.columns)} names.")
-    row = np.dtype([(column, "f8") for column, _ in vertex.columns])
+    if table.shape != (found.count, len(found.columns)):
+        raise InputError(f"{name} is broken: {table.shape[1]} values a line for {len(found.columns)} names.")
+    row = np.dtype([(column, "f8") for column, _ in found.columns])
     return table.view(row)[:, 0]
 
 
 def _row(element: _Element, order: str) -> np.dtype[Any]:
-    return np.dtype([(f"{index}" if element.name != "vertex" else name, order + kind)
-                     for index, (name, kind) in enumerate(element.columns)])  # fmt: skip
+    """The type of one row; what is named twice is only passed over, by number."""
+    named = len(dict(element.columns)) == len(element.columns)
+    columns = enumerate(element.columns)
+    return np.dtype([(name if named else f"{index}", order + kind) for index, (name, kind) in columns])
 
 
 def _columns(table: NDArray[Any], names: tuple[str, ...]) -> Array:
@@ -237,11 +257,9 @@ def _binding(values: NDArray[Any], name: str) -> NDArray[np.int64]:
 
 def _stranger(name: str, names: tuple[str, ...], missing: list[str]) -> str:
     """The sentence for a PLY that holds something else."""
-    if _PACKED in names:
-        return f"{name} is a compressed PLY of SuperSplat; save it there as .ply or .sog and open that."
     if not set(_MEANS) <= set(names):
-        return f"{name} holds neither points nor Gaussians."
-    listed = ", ".join(missing[:4]) + (" ..." if len(missing) > 4 else "")
+        return f"{name} holds neither points nor Gaussians; choose another file."
+    listed = ", ".join(missing[:4]) + (" and others" if len(missing) > 4 else "")
     return (
         f"{name} is a cloud of points, not of Gaussians: it has no {listed}. "
         "Give the point_cloud.ply that training writes, not the input.ply of the cameras."

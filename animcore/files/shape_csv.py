@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
-from animcore.atomic import whole_file
 from animcore.errors import InputError
 from animcore.files import shapes
 from animcore.files.sheet import Format, Setup, Sheet
-from animcore.files.text import table_of
+from animcore.files.text import save_table, table_of
 from animcore.files.timing import even
 from animcore.motion import Motion
 
@@ -29,12 +27,8 @@ def write(sheet: Sheet, path: Path, _setup: Setup) -> None:
         InputError: when the file cannot be written.
     """
     names = tuple(sheet.curves)
-    step = 1 / sheet.rate
-    with whole_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as handle:
-        csv.writer(handle, lineterminator="\n").writerow([_TIMES[0], *names])
-        form = ",".join(["%.7g"] * len(names))
-        for index, row in enumerate(sheet.matrix(names).tolist()):
-            handle.write(f"{float(sheet.start + index * step)!r},{form % tuple(row)}\n")
+    times = (repr(float(sheet.start + index / sheet.rate)) for index in range(sheet.frame_count))
+    save_table(path, (_TIMES[0], *names), times, sheet.matrix(names))
 
 
 def read(path: Path, setup: Setup) -> Sheet:

@@ -1,10 +1,12 @@
-"""SOG: Gaussians as lossless WebP pictures and a `meta.json`, in one zip or side by side in a folder; version 2.
+"""SOG: Gaussians as lossless WebP pictures and a `meta.json`, in one zip or side by side in a folder.
 
 After PlayCanvas' specification: a pixel a Gaussian, in rows from the upper left. Positions are 16 bits (two pictures)
 of their logarithm with sign, rotations the three smallest of w x y z in bytes and the largest one's place in the
 fourth, scales and constant harmonics bytes into tables of 256 (scales as logarithms), opacity the fourth byte beside
 the colours, and the other harmonics a palette of at most 65,536 rows. Gaussians are put into Morton's order, in which
-neighbours in space are neighbours in the file: that makes the pictures small.
+neighbours in space are neighbours in the file: that makes the pictures small. This is version 2, which is written. In
+version 1, whose `meta.json` names no version, bytes lie evenly between a least and a largest value in the place of
+tables, and opacity is a logit.
 
 Programs keep the numbers of a PLY as they are in it, so nothing says axes or units.
 """
@@ -29,6 +31,7 @@ from animcore.avatar.splats import Splats
 from animcore.errors import InputError
 from animcore.files import palette
 from animcore.files.splat_format import (
+    OTHER_THREE,
     WIDTHS,
     Array,
     Notes,
@@ -38,6 +41,8 @@ from animcore.files.splat_format import (
     content,
     exponential,
     logarithm,
+    logistic,
+    quaternions,
 )
 
 META = "meta.json"
@@ -45,7 +50,6 @@ _LARGEST = 1 << 28  # bytes of one file inside: fifty million Gaussians have not
 _SPARE = 1 << 16  # pixels of a picture that no Gaussian needs, at most, with as many as there are Gaussians
 _ACROSS = 64  # rows of the palette side by side in its picture
 _MOST_ROWS = 65536
-_WITHOUT = ((1, 2, 3), (0, 2, 3), (0, 1, 3), (0, 1, 2))  # the three smallest where one of w x y z is largest
 _BROKEN = (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
 
 
@@ -104,7 +108,7 @@ def _parts(splats: Splats) -> tuple[dict[str, tuple[NDArray[Any], ...]], dict[st
     colours, colour_places = palette.of_numbers(splats.harmonics[:, 0])
     largest = np.abs(splats.rotations).argmax(1)
     signs = np.where(np.take_along_axis(splats.rotations, largest[:, None], 1) < 0, -1, 1)
-    three = np.take_along_axis(splats.rotations * signs, np.array(_WITHOUT)[largest], 1)
+    three = np.take_along_axis(splats.rotations * signs, np.array(OTHER_THREE)[largest], 1)
     parts = {
         "means_l.webp": (whole & 255,),
         "means_u.webp": (whole >> 8,),
@@ -156,23 +160,24 @@ def _read(load: Callable[[str], bytes], path: Path) -> tuple[Splats, Notes]:
     """The Gaussians of a `meta.json` and of pictures that `load` gives by their names."""
     try:
         meta = json.loads(load(META))
-        if "version" not in meta or meta["version"] != 2:
+        if meta.get("version", 2) != 2:
             raise InputError(
-                f"{path.name} is SOG of version {meta.get('version', 1)}, not 2; save it anew in SuperSplat."
+                f"{path.name} is SOG of version {meta['version']}, not 1 or 2; save it anew in SuperSplat, or update "
+                "Animcore."
             )
-        count = allowed(int(meta["count"]), path.name)
+        count = allowed(int(meta["count"] if "version" in meta else meta["means"]["shape"][0]), path.name)
         low, high, places, turns, scales, colours = _pixels(load, meta, count)
         span = np.array(meta["means"]["maxs"], np.float64) - meta["means"]["mins"]
         bent = (low[:, :3] + high[:, :3] * 256.0) / 65535 * span.reshape(3) + meta["means"]["mins"]
-        constant = _table(meta["sh0"])[colours[:, :3]]
-        rest = _rest(load, meta, places, count) if "shN" in meta else constant[:, None][:, :0]
+        constant = _values(meta["sh0"], colours)
+        rest = _rest(load, meta, places, count) if "shN" in meta else constant[:, None, :3][:, :0]
         means = np.sign(bent) * np.expm1(np.minimum(np.abs(bent), 80.0))
         return Splats(
             means.astype(np.float32),
             _turns(turns),
-            exponential(_table(meta["scales"])[scales[:, :3]]),
-            colours[:, 3].astype(np.float32) / 255,
-            np.concatenate([constant[:, None], rest], 1),
+            exponential(_values(meta["scales"], scales[:, :3])),
+            colours[:, 3].astype(np.float32) / 255 if "codebook" in meta["sh0"] else logistic(constant[:, 3]),
+            np.concatenate([constant[:, None, :3], rest], 1),
         ), ()
     except _BROKEN as error:
         if isinstance(error, InputError):
@@ -198,22 +203,27 @@ def _rows(load: Callable[[str], bytes], name: str, count: int) -> NDArray[np.uin
 def _rest(load: Callable[[str], bytes], meta: Mapping[str, Any], labels: NDArray[np.uint8], count: int) -> Array:
     """(N, K - 1, 3) of the harmonics above the constant one."""
     about = meta["shN"]
-    rest = WIDTHS[int(about["bands"])] - 1
     picture = pictures.decoded(load(about["files"][0]), about["files"][0], _MOST_ROWS * WIDTHS[-1])
-    if picture.shape[1] != _ACROSS * rest:
+    rest = WIDTHS[int(about["bands"])] - 1 if "bands" in about else picture.shape[1] // _ACROSS
+    if rest + 1 not in WIDTHS[1:] or picture.shape[1] != _ACROSS * rest:
         raise ValueError(f"a palette {picture.shape[1]} pixels wide")
-    rows = _table(about)[picture[..., :3].reshape(-1, rest, 3)]
+    rows = _values(about, picture[..., :3].reshape(-1, rest, 3))
     places = labels[:, 0] + 256 * labels[:, 1].astype(np.int64)
     found: Array = rows[places]
     return found.reshape(count, rest, 3)
 
 
-def _table(about: Mapping[str, Any]) -> Array:
-    """(256,) the numbers that bytes stand for."""
-    codes = np.array(about["codebook"], np.float32)
-    if codes.shape != (256,):
-        raise ValueError(f"a table of {codes.size} numbers")
-    return codes
+def _values(about: Mapping[str, Any], stored: NDArray[np.uint8]) -> Array:
+    """(..., c) the numbers that bytes (..., c) stand for: by a table, or evenly between two for each column."""
+    if "codebook" in about:
+        codes = np.array(about["codebook"], np.float32)
+        if codes.shape != (256,):
+            raise ValueError(f"a table of {codes.size} numbers")
+        return np.asarray(codes[stored])
+    low, high = (np.array(about[end], np.float32) for end in ("mins", "maxs"))
+    if low.shape != high.shape or low.shape not in ((), stored.shape[-1:]):
+        raise ValueError(f"{low.size} least values for {stored.shape[-1]} columns")
+    return np.asarray(low + (high - low) * (stored / np.float32(255)))
 
 
 def _turns(stored: NDArray[np.uint8]) -> Array:
@@ -221,11 +231,7 @@ def _turns(stored: NDArray[np.uint8]) -> Array:
     largest = stored[:, 3].astype(np.int64) - 252
     if (largest < 0).any():
         raise ValueError("rotations of another kind")
-    three = (stored[:, :3] / 255.0 - 0.5) * math.sqrt(2)
-    found = np.zeros((len(stored), 4))
-    np.put_along_axis(found, np.array(_WITHOUT)[largest], three, 1)
-    found[np.arange(len(found)), largest] = np.sqrt(np.maximum(0.0, 1 - (three**2).sum(1)))
-    return found.astype(np.float32)
+    return quaternions((stored[:, :3] / 255.0 - 0.5) * math.sqrt(2), largest)
 
 
 def _member(archive: zipfile.ZipFile, name: str, where: str) -> bytes:

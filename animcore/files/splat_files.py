@@ -7,6 +7,8 @@ they are read and when they are written.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -73,16 +75,11 @@ def load(path: Path, y_down: bool = False) -> Found:
     name = "avatar" if path.is_dir() else format_of(path)
     if not path.exists():
         raise InputError(f"There is no file {path}.")
-    try:
+    with enough_memory(path):
         splats, notes = FORMATS[name].read(path)
         splats, said = _sound(splats, path.name)
         if y_down and not FORMATS[name].upright and splats.binding is None:
             splats = moved(splats, HALF_TURN)
-    except MemoryError as error:
-        raise InputError(
-            f"{path.name} needs more memory than is free ({path.stat().st_size / 1e9:.1f} GB of file); close other "
-            "programs, or make it smaller first."
-        ) from error
     return Found(name, splats, (*notes, *said))
 
 
@@ -103,13 +100,31 @@ def save(splats: Splats, path: Path, y_down: bool = False) -> Notes:
         raise InputError(f"No Gaussians are left, so {path.name} was not written.")
     if splats.binding is not None and not form.bound:
         raise InputError(
-            f"These Gaussians are bound to the triangles of a mesh, which {path.suffix or 'a folder'} cannot hold; "
-            "write a .ply or an avatar folder."
+            f"{path.name} was not written: the Gaussians are bound to the triangles of a mesh, which "
+            f"{path.suffix or 'a folder'} cannot hold; write a .ply or an avatar folder."
         )
-    if y_down and not form.upright and splats.binding is None:
-        splats = moved(splats, HALF_TURN)
-    form.write(splats, path)
+    with enough_memory(path):
+        if y_down and not form.upright and splats.binding is None:
+            splats = moved(splats, HALF_TURN)
+        form.write(splats, path)
     return (f"{path.name}: colours no longer change with the view.",) if name == "splat" and splats.degree else ()
+
+
+@contextmanager
+def enough_memory(path: Path) -> Iterator[None]:
+    """Turn running out of memory into a sentence on the file that is worked on.
+
+    Raises:
+        InputError: where there is not enough.
+    """
+    try:
+        yield
+    except MemoryError as error:
+        size = f" ({path.stat().st_size / 1e9:.1f} GB of file)" if path.is_file() else ""
+        raise InputError(
+            f"{path.name} needs more memory than is free{size}; close other programs, or export it with fewer "
+            "Gaussians or harmonics of a lower degree."
+        ) from error
 
 
 def _sound(splats: Splats, name: str) -> tuple[Splats, Notes]:
@@ -121,7 +136,9 @@ def _sound(splats: Splats, name: str) -> tuple[Splats, Notes]:
     good &= (splats.rotations != 0).any(1)
     notes: Notes = ()
     if not good.any():
-        raise InputError(f"{name} holds no Gaussian that is a number: all are NaN or infinite.")
+        raise InputError(
+            f"{name} holds no Gaussian that is a number: all are NaN or infinite; train or export it again."
+        )
     if not good.all():
         notes = (f"{name}: {int((~good).sum())} Gaussians that are no numbers (NaN or infinite) were left out.",)
         splats = splats.part(good)

@@ -20,6 +20,7 @@ MOST = 50_000_000  # Gaussians: no program draws so many, so a file that claims 
 SHARPEST = 1e-6  # opacities are kept from 0 and 1 by this where a file holds their logits, which have no end there
 SMALLEST = 1e-9  # metres: scales where a file holds their logarithms
 WIDTHS = (1, 4, 9, 16)  # coefficients a colour of the degrees 0 to 3
+OTHER_THREE = ((1, 2, 3), (0, 2, 3), (0, 1, 3), (0, 1, 2))  # the three smallest where one of w x y z is largest
 _DEGREE_4 = 25
 
 
@@ -63,7 +64,7 @@ def allowed(count: int, name: str) -> int:
         InputError: where it is 0 or no file has so many.
     """
     if count < 1:
-        raise InputError(f"{name} holds no Gaussians.")
+        raise InputError(f"{name} holds no Gaussians; choose another file, or export it again.")
     if count > MOST:
         raise InputError(f"{name} claims {count:,} Gaussians; it is broken, or too large to be read here.")
     return count
@@ -108,6 +109,14 @@ def logit(values: NDArray[Any]) -> Array:
     """Return the logits of 0..1, those of 0 and 1 as far out as `SHARPEST` lies."""
     inside = np.clip(np.asarray(values, np.float64), SHARPEST, 1 - SHARPEST)
     return np.asarray(np.log(inside / (1 - inside)), np.float32)
+
+
+def quaternions(three: NDArray[Any], largest: NDArray[Any]) -> Array:
+    """Return (N, 4) unit w x y z of their three smallest values (N, 3), and of which one is largest (N,), 0 to 3."""
+    found = np.zeros((len(three), 4))
+    np.put_along_axis(found, np.array(OTHER_THREE)[largest], three, 1)
+    found[np.arange(len(found)), largest] = np.sqrt(np.maximum(0.0, 1 - (np.asarray(three) ** 2).sum(1)))
+    return found.astype(np.float32)
 
 
 def exponential(values: NDArray[Any]) -> Array:

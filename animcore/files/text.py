@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from animcore.atomic import whole_file
 from animcore.errors import InputError
 
 _SEPARATORS = ",;\t"
@@ -90,3 +92,16 @@ def table_of(path: Path) -> Table:
         raise InputError(f"{path.name} is not a text table ({error}).") from error
     header = tuple(name.strip() for name in rows[0]) if rows else ()
     return Table(path.name, header, rows[1:])
+
+
+def save_table(path: Path, header: Sequence[str], firsts: Iterable[str], values: NDArray[np.floating[Any]]) -> None:
+    """Write a table with commas: of each row of (T, K) `values` what comes before them, and seven digits of each.
+
+    Raises:
+        InputError: when the file cannot be written.
+    """
+    form = ",".join(["%.7g"] * values.shape[1])
+    with whole_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as handle:
+        csv.writer(handle, lineterminator="\n").writerow(header)
+        for first, row in zip(firsts, values.tolist(), strict=True):
+            handle.write(f"{first},{form % tuple(row)}\n")

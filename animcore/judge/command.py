@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from animcore import audio
 from animcore.atomic import whole_file
@@ -22,7 +20,7 @@ from animcore.judge import drawing, film, page, pairing, syncnet, takes
 from animcore.judge.face import Face, default
 from animcore.judge.judging import MEASURES, TRUTH, Clip, Measure, Verdict, judge, mean, truth_values
 from animcore.judge.takes import FILMS, Take
-from animcore.progress import Progress
+from animcore.progress import Progress, progress_bar
 from animcore.rates import exact_rate
 
 Values = Mapping[str, float]
@@ -145,9 +143,9 @@ def _judged(clip: Clip, face: Face) -> Clip:
 def summed(clips: Sequence[Clip], face: Face, notes: Sequence[str] = ()) -> Judgement:
     """Average the figures of every output over the clips."""
     means: dict[str, Values] = {
-        name: mean([clip.verdicts[name].values for clip in clips]) for name in clips[0].verdicts
+        name: mean([clip.verdicts[name].values for clip in clips], MEASURES) for name in clips[0].verdicts
     }
-    own = mean([truth_values(clip.truth, face) for clip in clips])
+    own = mean([truth_values(clip.truth, face) for clip in clips], MEASURES)
     return Judgement(tuple(clips), means | ({TRUTH: own} if own else {}), tuple(notes))
 
 
@@ -268,16 +266,3 @@ def _told(verdict: Verdict) -> dict[str, Any]:
 def plain(values: Values) -> dict[str, float | None]:
     """Return figures for JSON, which has no NaN: an unknown one is null there."""
     return {name: value if np.isfinite(value) else None for name, value in values.items()}
-
-
-@contextmanager
-def progress_bar() -> Iterator[Callable[[float, str], None]]:
-    """Show what is being done, and how much of it is."""
-    with tqdm(total=100, unit="%", bar_format="{desc}{percentage:3.0f}% |{bar}| {elapsed}", leave=False) as bar:
-
-        def show(fraction: float, stage: str) -> None:
-            bar.set_description(f"{stage} ", refresh=False)
-            bar.n = 100 * fraction
-            bar.refresh()
-
-        yield show

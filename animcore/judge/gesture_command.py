@@ -15,8 +15,8 @@ from animcore.errors import InputError
 from animcore.files.sheet import Setup
 from animcore.judge import command, fgd, gesture_film, gesture_page, gestures, pairing, takes
 from animcore.judge.gestures import MEASURES, BodyClip, BodyTake
-from animcore.judge.judging import TRUTH
-from animcore.progress import Progress
+from animcore.judge.judging import TRUTH, mean
+from animcore.progress import Progress, progress_bar
 from animcore.rates import exact_rate
 from animcore.solvers import gesture_features
 
@@ -56,11 +56,11 @@ def run(options: argparse.Namespace) -> int:
     if options.encoder is not None and options.truth is None:
         raise InputError("FGD compares with captured motion: give --truth with --encoder.")
     setup = Setup(exact_rate(options.source_fps) if options.source_fps else None)
-    with command.progress_bar() as progress:
+    with progress_bar() as progress:
         clips, notes = collect(options, setup, progress)
         clips = [_judged(clip, part / len(clips), progress) for part, clip in enumerate(clips)]
         means: dict[str, Mapping[str, float]] = {}
-        means |= {name: gestures.mean([clip.values[name] for clip in clips]) for name in clips[0].values}
+        means |= {name: mean([clip.values[name] for clip in clips], MEASURES) for name in clips[0].values}
         if options.encoder is not None:
             means = _with_distance(means, clips, options.encoder)
         command.make_folder(options.out)

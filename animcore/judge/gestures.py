@@ -20,7 +20,7 @@ from animcore.errors import InputError
 from animcore.files.sheet import Setup
 from animcore.finish import collisions, feet
 from animcore.judge import gesture_measures as measures
-from animcore.judge.judging import Measure
+from animcore.judge.judging import Measure, mean
 from animcore.judge.onsets import onsets
 from animcore.judge.takes import FEWEST
 from animcore.motion import Motion
@@ -134,20 +134,10 @@ def judge(takes: Sequence[BodyTake], sound: AudioClip | None = None) -> dict[str
         sound: it; without, there are no beats to compare with.
     """
     heard = None if sound is None else _Heard(sound)
-    values = mean([_physics(take) | (_timing(take, heard) if heard else {}) for take in takes])
+    values = mean([_physics(take) | (_timing(take, heard) if heard else {}) for take in takes], MEASURES)
     if len(takes) > 1:
         values["diversity"] = MM * _diversity(takes)
     return values
-
-
-def mean(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Average each figure over the rows that have it as a number."""
-    averages = {}
-    for measure in MEASURES:
-        known = [row[measure.name] for row in rows if np.isfinite(row.get(measure.name, np.nan))]
-        if known:
-            averages[measure.name] = float(np.mean(known))
-    return averages
 
 
 def gesture_distance(takes: Sequence[BodyTake], truths: Sequence[BodyTake], encoder: Encoder) -> float:

@@ -109,7 +109,7 @@ def judge(truth: Take, takes: Sequence[Take], face: Face) -> Verdict:
         InputError: where a take has less than half of the truth's time.
     """
     verdicts = [_judge_one(truth, take, face) for take in takes]
-    values = mean([verdict.values for verdict in verdicts])
+    values = mean([verdict.values for verdict in verdicts], MEASURES)
     if len(takes) > 1:
         values |= _diversity(truth, takes, face)
     notes = tuple(dict.fromkeys(note for verdict in verdicts for note in verdict.notes))
@@ -117,10 +117,10 @@ def judge(truth: Take, takes: Sequence[Take], face: Face) -> Verdict:
     return Verdict(values, first.times, first.opening, first.width, first.error, notes)
 
 
-def mean(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Average each figure over the rows that have it as a number."""
+def mean(rows: Sequence[Mapping[str, float]], measured: Sequence[Measure]) -> dict[str, float]:
+    """Average each figure that is measured over the rows that have it as a number."""
     averages = {}
-    for measure in MEASURES:
+    for measure in measured:
         known = [row[measure.name] for row in rows if np.isfinite(row.get(measure.name, np.nan))]
         if known:
             averages[measure.name] = float(np.mean(known))

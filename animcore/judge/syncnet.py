@@ -204,5 +204,5 @@ def _torch() -> Any:
     try:
         import torch
     except ImportError as error:
-        raise InputError("LSE-C and LSE-D need PyTorch: pip install torch.") from error
+        raise InputError("LSE-C and LSE-D need PyTorch: pip install 'animcore[train]'.") from error
     return torch

@@ -63,6 +63,15 @@ def weights(folder: Path) -> dict[str, Tensor]:
     path = next((folder / name for name in WEIGHTS if (folder / name).is_file()), None)
     if path is None:
         raise InputError(f"There is neither {' nor '.join(WEIGHTS)} in {folder}; download the weights into it.")
+    return tensors(path)
+
+
+def tensors(path: Path) -> dict[str, Tensor]:
+    """Return the tensors of one file by name, safetensors or what PyTorch saved; nothing in it is run.
+
+    Raises:
+        InputError: where it is cut off, damaged, or holds more than numbers.
+    """
     return _safetensors(path) if path.suffix == ".safetensors" else pickled(path)
 
 
@@ -75,20 +84,40 @@ def _safetensors(path: Path) -> dict[str, Tensor]:
     return found
 
 
-def pickled(path: Path) -> dict[str, Any]:
-    """Return what PyTorch saved in a file, numbers alone.
+class _Passed:
+    """Stands in a file for an object that nobody needs, a setting or a path: it takes whatever it is given."""
+
+    def __init__(self, *_arguments: Any) -> None:
+        """Keep nothing."""
+
+    def __setstate__(self, _state: Any) -> None:
+        """Keep nothing."""
+
+
+def pickled(path: Path, passed: tuple[str, ...] = (), advice: str = "download it again") -> dict[str, Any]:
+    """Return what PyTorch saved in a file, numbers alone; nothing in the file is run.
+
+    Args:
+        path: of the file.
+        passed: packages of which objects may lie beside the weights: an empty object of ours takes their place.
+        advice: what to do with a damaged file.
 
     Raises:
         InputError: where the file is cut off, damaged, or would run code.
     """
     try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
+        named = torch.serialization.get_unsafe_globals_in_checkpoint(path) if passed else []
+        inert: list[Any] = [(_Passed, name) for name in named if name.startswith(passed)]
+        with torch.serialization.safe_globals(inert):
+            found = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise InputError(f"{path} holds more than weights, which could run code; it was not opened.") from error
     except (RuntimeError, EOFError, OSError, ValueError, KeyError, AttributeError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path} is cut off or damaged ({_first_line(error)}); download it again.") from error
+        if memory_ran_out(error):
+            raise
+        raise InputError(f"{path} is cut off or damaged ({_first_line(error)}); {advice}.") from error
     if not isinstance(found, dict):
-        raise InputError(f"{path} does not hold the weights of a network by name; download it again.")
+        raise InputError(f"{path} does not hold the weights of a network by name; {advice}.")
     return found
 
 
@@ -185,4 +214,4 @@ def _few(names: list[str]) -> str:
 
 def _first_line(error: Exception) -> str:
     lines = str(error).strip().splitlines()
-    return lines[0][:120] if lines else type(error).__name__
+    return lines[0].partition(". ")[0][:120] if lines else type(error).__name__

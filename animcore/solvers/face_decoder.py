@@ -49,7 +49,7 @@ class BiasedDecoder(nn.Module):
         )
         self.dropout = nn.Dropout(dropout)
         self.register_buffer("positions", _sines(period, width), persistent=False)
-        self.register_buffer("slopes", torch.tensor(_slopes(heads)), persistent=False)
+        self.register_buffer("slopes", torch.tensor(slopes(heads)), persistent=False)
 
     def forward(self, frames: Tensor, heard: Tensor) -> Tensor:
         """Return (B, T, C), each frame from those up to it.
@@ -116,12 +116,12 @@ def _ahead(count: int, period: int, device: torch.device) -> Tensor:
     return torch.where(back < 0, float("-inf"), -torch.div(back, period, rounding_mode="floor").float())
 
 
-def _slopes(heads: int) -> list[float]:
+def slopes(heads: int) -> list[float]:
     """How fast each head forgets (Press et al., ALiBi, ICLR 2022): 1/4, 1/16 ... for four."""
     if math.log2(heads).is_integer():
         return [2.0 ** (-8.0 * (index + 1) / heads) for index in range(heads)]
     below = 2 ** math.floor(math.log2(heads))
-    return _slopes(below) + _slopes(2 * below)[0::2][: heads - below]
+    return slopes(below) + slopes(2 * below)[0::2][: heads - below]
 
 
 def _sines(count: int, width: int) -> Tensor:

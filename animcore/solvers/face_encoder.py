@@ -20,7 +20,7 @@ from torch.nn import functional
 from animcore import loudness
 from animcore.audio import RATE, AudioClip, AudioFacts
 from animcore.errors import InputError
-from animcore.solvers import articulation, gesture_sound
+from animcore.solvers import articulation, checkpoints, gesture_sound
 from animcore.solvers.face_space import FloatArray
 from animcore.solvers.gesture_sound import speech_model
 from animcore.speech import pronunciation
@@ -288,21 +288,26 @@ def _empty(config: dict[str, Any], where: Path) -> Any:
     try:
         import transformers
     except ImportError as error:
-        raise InputError("This model hears with a speech model: pip install transformers.") from error
+        raise InputError("This model hears with a speech model: pip install 'animcore[train]'.") from error
     kind = config.pop("model_type")
     try:
         return transformers.AutoModel.from_config(transformers.AutoConfig.for_model(kind, **config))
     except Exception as error:  # a configuration of chance breaks anywhere
+        if checkpoints.memory_ran_out(error):
+            raise
         raise InputError(f"{where} describes a speech model that cannot be built ({type(error).__name__}).") from error
 
 
-def base_speech_model() -> SpeechEar:
-    """Return an ear of the sizes of `facebook/wav2vec2-base-960h`, with weights of chance: official weights fill it.
+def base_speech_model(kind: str = "wav2vec2") -> SpeechEar:
+    """Return an ear of the usual sizes, with weights of chance: official weights fill it.
+
+    Args:
+        kind: `wav2vec2` for `facebook/wav2vec2-base-960h`, `hubert` for `facebook/hubert-base-ls960`.
 
     Raises:
         InputError: without the package transformers.
     """
-    return SpeechEar(_empty({"model_type": "wav2vec2"}, Path("wav2vec2-base-960h")))
+    return SpeechEar(_empty({"model_type": kind}, Path(f"{kind}-base")))
 
 
 def _bank() -> np.ndarray[Any, np.dtype[np.float64]]:

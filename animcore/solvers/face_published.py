@@ -1,4 +1,4 @@
-"""The published weights of FaceFormer and CodeTalker on VOCASET and BIWI: which files, and what they were taught.
+"""What published weights have in common: which files, what they were taught on VOCASET and BIWI, our names for theirs.
 
 The weights were taught raw vertices, so that the mean is 0 and the spread 1. Frame rates, periods, people and their
 order are facts of the authors' repositories.
@@ -21,11 +21,11 @@ from animcore.solvers.face_space import Space, Topology, checked
 
 Kind = TypeVar("Kind", bound=FaceModel)
 
-_VOCASET = (
+VOCASET = (
     "FaceTalk_170728_03272_TA", "FaceTalk_170904_00128_TA", "FaceTalk_170725_00137_TA", "FaceTalk_170915_00223_TA",
     "FaceTalk_170811_03274_TA", "FaceTalk_170913_03279_TA", "FaceTalk_170904_03276_TA", "FaceTalk_170912_03278_TA",
 )  # fmt: skip
-_BIWI = ("F2", "F3", "F4", "M3", "M4", "M5")
+BIWI = ("F2", "F3", "F4", "M3", "M4", "M5")
 _BUFFERS = ("mean", "spread")  # ours, of which the authors' models know nothing
 
 
@@ -57,15 +57,35 @@ def found(folder: Path, endings: tuple[str, ...]) -> Published:
         InputError: where there are none, or the mesh beside them is another one.
     """
     for ending in endings:
-        for name, vertices, fps, people in (("vocaset", 5023, 30, _VOCASET), ("biwi", 23370, 25, _BIWI)):
+        for name, vertices, fps, people in (("vocaset", 5023, 30, VOCASET), ("biwi", 23370, 25, BIWI)):
             path = folder / f"{name}{ending}"
             if path.is_file():
                 space = Space("vertices", 3 * vertices, fps, "flame" if name == "vocaset" else "biwi")
-                return Published(path, space, people, fps, 50 // fps if fps == 25 else 1, _mesh(folder, vertices))
+                return Published(path, space, people, fps, 50 // fps if fps == 25 else 1, mesh_of(folder, vertices))
     raise InputError(f"There are no published weights in {folder}.")
 
 
-def _mesh(folder: Path, vertices: int) -> Topology | None:
+def one_of(folder: Path, patterns: tuple[str, ...]) -> Path:
+    """Return the file of a folder that has one of some names.
+
+    Raises:
+        InputError: where there is none, or more than one.
+    """
+    files = sorted(path for pattern in patterns for path in folder.glob(pattern))
+    if not files:
+        raise InputError(f"There are no published weights in {folder}.")
+    if len(files) > 1:
+        names = ", ".join(path.name for path in files)
+        raise InputError(f"{folder} holds {names}; put each into a folder of its own, with its mesh beside it.")
+    return files[0]
+
+
+def mesh_of(folder: Path, vertices: int) -> Topology | None:
+    """Return the mesh that lies in a folder or in its `templates` as .ply, None where there is none.
+
+    Raises:
+        InputError: where it cannot be read, or has another number of vertices.
+    """
     path = next(iter([*sorted(folder.glob("*.ply")), *sorted((folder / "templates").glob("*.ply"))]), None)
     if path is None:
         return None
@@ -77,13 +97,17 @@ def _mesh(folder: Path, vertices: int) -> Topology | None:
     return topology
 
 
-def tensors(path: Path) -> dict[str, Tensor]:
+def tensors(path: Path, passed: tuple[str, ...] = ()) -> dict[str, Tensor]:
     """Return the weights of a file by name, out of `state_dict` where that holds them and without `module.`.
+
+    Args:
+        path: of the file.
+        passed: packages of which objects may lie beside them; see `checkpoints.pickled`.
 
     Raises:
         InputError: where the file is cut off, damaged, would run code, or holds something else.
     """
-    content: Any = checkpoints.pickled(path)
+    content: Any = checkpoints.pickled(path, passed)
     if isinstance(content.get("state_dict"), Mapping):
         content = content["state_dict"]
     if not all(isinstance(values, Tensor) for values in content.values()):
@@ -91,15 +115,15 @@ def tensors(path: Path) -> dict[str, Tensor]:
     return {name.removeprefix("module."): values for name, values in content.items()}
 
 
-def length(weights: Mapping[str, Tensor], name: str, path: Path) -> int:
-    """Return the first size of a tensor, which tells a size of the network.
+def length(weights: Mapping[str, Tensor], name: str, path: Path, axis: int = 0) -> int:
+    """Return a size of a tensor, the first one usually, which tells a size of the network.
 
     Raises:
         InputError: where it is not there.
     """
     if name not in weights or not weights[name].ndim:
         raise InputError(f"The weights in {path} are those of another model: they have no {name}.")
-    return len(weights[name])
+    return weights[name].shape[axis]
 
 
 def renamed(

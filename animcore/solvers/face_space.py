@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animcore.atomic import whole_file
+from animcore.bodies import pickled
 from animcore.errors import InputError
 from animcore.names import ARKIT
 
@@ -107,6 +108,20 @@ class Topology:
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise InputError(f"{path} is cut off or damaged ({error}); train or download the model again.") from error
         return cls(*checked(template, faces, path))
+
+
+def templates(path: Path) -> dict[str, FloatArray]:
+    """Return each person's face at rest by name, (V, 3), of the `templates.pkl` of VOCASET or BIWI; nothing is run.
+
+    Raises:
+        InputError: where it is cut off, damaged, would run code, or holds something else.
+    """
+    content = pickled.load(path)
+    found = {name: pickled.array(value, f"{name} of {path.name}") for name, value in content.items()}
+    for name, values in found.items():
+        if values.dtype.kind not in "iuf" or not values.size or values.size % 3 or not np.isfinite(values).all():
+            raise InputError(f"{name} of {path.name} holds no face at rest (three numbers for each vertex).")
+    return {name: values.astype(np.float32).reshape(-1, 3) for name, values in found.items()}
 
 
 def checked(template: FloatArray, faces: NDArray[np.int64], where: Path) -> tuple[FloatArray, NDArray[np.int64]]:

@@ -8,6 +8,7 @@ gated recurrent units to the clean face, which who speaks scales on the way. Fac
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -87,17 +88,33 @@ class FaceDiffuser(FaceModel):
         """See `FaceModel`."""
         states = self.ear(sound, STATES * count)
         speaker = torch.tensor([asked.speaker], device=sound.device)
-        last = self.sizes.noise_steps - 1
-        taken = torch.linspace(last, 0, min(self.sizes.steps, last + 1)).round().long().tolist()
-        state = torch.randn(1, count, self.space.width, generator=generator, device=sound.device)
-        clean = state
-        for index, step in enumerate(taken):
-            clean = self(state, torch.tensor([step], device=sound.device), states, speaker)
-            if index + 1 < len(taken):
-                here, there = self.kept[step], self.kept[taken[index + 1]]
-                noise = (state - here.sqrt() * clean) / (1 - here).sqrt()
-                state = there.sqrt() * clean + (1 - there).sqrt() * noise
-        return clean[0]
+
+        def clean(noisy: Tensor, step: int) -> Tensor:
+            return cast(Tensor, self(noisy, torch.tensor([step], device=sound.device), states, speaker))
+
+        noise = torch.randn(1, count, self.space.width, generator=generator, device=sound.device)
+        return drawn(clean, noise, self.kept, self.sizes.steps)[0]
+
+
+def drawn(clean: Callable[[Tensor, int], Tensor], noise: Tensor, kept: Tensor, steps: int) -> Tensor:
+    """Return what is drawn from noise by implicit sampling, of the noise's shape.
+
+    Args:
+        clean: says the clean thing that a noisy one hides, told the step that it was noised by.
+        noise: to begin with; there is no other chance.
+        kept: (S,) of `schedule`.
+        steps: to take, evenly spread over those of the schedule.
+    """
+    last = len(kept) - 1
+    taken = torch.linspace(last, 0, min(steps, last + 1)).round().long().tolist()
+    state = found = noise
+    for index, step in enumerate(taken):
+        found = clean(state, step)
+        if index + 1 < len(taken):
+            here, there = kept[step], kept[taken[index + 1]]
+            rest = (state - here.sqrt() * found) / (1 - here).sqrt()
+            state = there.sqrt() * found + (1 - there).sqrt() * rest
+    return found
 
 
 def schedule(steps: int) -> Tensor:

@@ -41,12 +41,15 @@ FACES = {
     "animcore_facediffuser": "facediffuser",
     "animcore_flow": "flow",
 }
-# File of published weights -> module with `published(folder) -> FaceModel`.
+# File of published weights -> module with `published(folder) -> FaceModel`; * is any part of a name.
 PUBLISHED = {
     "vocaset.pth": "faceformer",
     "biwi.pth": "faceformer",
     "vocaset_stage2.pth.tar": "codetalker",
     "biwi_stage2.pth.tar": "codetalker",
+    "checkpoints/last.ckpt": "emote_published",
+    "pretrained_*.pth": "facediffuser_published",
+    "face_diffuser_*.pth": "facediffuser_published",
 }
 _LISTENING = 0.3  # share of the work that hearing the phonemes of the tongue is
 _FLAME_FILES = ("*flame*.npz", "*flame*.pkl", "*FLAME*.npz", "*FLAME*.pkl", "generic_model.pkl")
@@ -127,24 +130,42 @@ class Face:
             raise
 
 
-def load(folder: Path, flame: Path | None = None) -> Face:
+def load(folder: Path, flame: Path | None = None, speaker: str = "") -> Face:
     """Return the face of a folder: one that `animcore train` left, or one with published weights.
 
     Args:
         folder: with `config.json` and `model.safetensors`, or with a file of `PUBLISHED`.
         flame: the FLAME model that coefficients belong to; None where it lies in the folder or none is needed.
+        speaker: in whose manner it speaks, a name that the model knows; the first where empty.
 
     Raises:
         InputError: without PyTorch, or where the folder's files are missing, damaged, would run code, or are another
-            model's.
+            model's, or the model knows no such speaker.
     """
     try:
         from animcore.solvers import checkpoints
     except ImportError as error:
         raise InputError("Learned faces need PyTorch: pip install 'animcore[train]'.") from error
+    try:
+        face = _loaded(folder, flame)
+    except (MemoryError, RuntimeError) as error:
+        if checkpoints.memory_ran_out(error):
+            raise InputError(f"Memory ran out while the face of {folder} was loaded; close other programs.") from error
+        raise
+    if not speaker:
+        return face
+    names = face.model.speakers
+    if speaker not in names:
+        raise InputError(f"The face of {folder} knows no speaker {speaker!r}; those it knows are {', '.join(names)}.")
+    return replace(face, speaker=names.index(speaker))
+
+
+def _loaded(folder: Path, flame: Path | None) -> Face:
+    from animcore.solvers import checkpoints
+
     own = next((path for pattern in _FLAME_FILES for path in sorted(folder.glob(pattern))), None)
     for name, module in PUBLISHED.items():
-        if (folder / name).is_file():
+        if next(folder.glob(name), None) is not None:
             return Face(_module(module).published(folder), flame or own)
     if not (folder / checkpoints.CONFIG).is_file():
         raise InputError(

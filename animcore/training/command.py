@@ -6,16 +6,13 @@ import argparse
 import importlib
 import logging
 import tomllib
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from animcore.errors import InputError
-from animcore.progress import Progress
+from animcore.progress import Progress, progress_bar
 
 # Each solver's module in this room, with `Config` and `job(config, data)`, and what it is.
 SOLVERS: dict[str, tuple[str, str]] = {
@@ -115,17 +112,23 @@ def run(options: argparse.Namespace) -> int:
         options.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"The folder {options.out} cannot be made ({error.strerror}); choose another.") from error
-    with _bar() as progress:
-        data = _data(config, options.data, options.out / "cache", progress)
-        _say(data.notes)
-        print(f"{len(data.clips)} clip(s), {data.seconds / 60:.1f} minutes, speakers: {', '.join(data.speakers)}")
+    machine = loop.Machine.found()
+    if not machine.first:
+        logging.getLogger().setLevel(logging.WARNING)
+    with progress_bar(machine.first) as progress:
+        with machine.in_turn():
+            data = _data(config, options.data, options.out / "cache", progress)
+        if machine.first:
+            _say(data.notes)
+            print(f"{len(data.clips)} clip(s), {data.seconds / 60:.1f} minutes, speakers: {', '.join(data.speakers)}")
         torch.manual_seed(config.seed)
         job = module.job(config, data)
         facts = {"solver": options.solver, **asdict(config), "speakers": list(data.speakers)}
         del facts["batch"]  # a run that ran out of memory goes on with a smaller one
-        loop.Run(job.model, job.stages, job.windows, options.out, facts, config.seed, progress).train()
-    job.model.save(options.out / MODEL, list(data.speakers))
-    print(f"written: {options.out / MODEL}")
+        loop.Run(job.model, job.stages, job.windows, options.out, facts, config.seed, progress, machine).train()
+    if machine.first:
+        job.model.save(options.out / MODEL, list(data.speakers))
+        print(f"written: {options.out / MODEL}")
     return 0
 
 
@@ -188,15 +191,3 @@ def _say(notes: Sequence[str]) -> None:
         print(f"note: {note}")
     if len(notes) > _NOTES:
         print(f"note: and {len(notes) - _NOTES} more")
-
-
-@contextmanager
-def _bar() -> Iterator[Callable[[float, str], None]]:
-    with tqdm(total=100, unit="%", bar_format="{desc}{percentage:3.0f}% |{bar}| {elapsed}", leave=False) as bar:
-
-        def show(fraction: float, stage: str) -> None:
-            bar.set_description(f"{stage} ", refresh=False)
-            bar.n = 100 * fraction
-            bar.refresh()
-
-        yield show

@@ -105,22 +105,22 @@ def load(folders: Sequence[Path], cache: Path, wanted: Wanted, progress: Progres
         found += here
         topology = topology or mesh
     cache.mkdir(parents=True, exist_ok=True)
-    found.sort(key=lambda source: (source.motion, source.speaker))
+    found.sort(key=lambda source: (source.motion, source.speaker, source.part))
     clips: list[Clip] = []
     notes: list[str] = []
     speakers = sorted({source.speaker for source in found})
     space: Space | None = None
     for index, source in enumerate(found):
-        progress(index / len(found), f"Reading {source.motion.stem}")
+        progress(index / len(found), f"Reading {source.name}")
         try:
             place, arrays, own, note = _cached(source, cache, wanted)
-            _check(source.motion.name, own, space, len(arrays["frames"]), wanted)
+            _check(source.told, own, space, len(arrays["frames"]), wanted)
         except InputError as error:
             notes.append(f"left out: {error}")
             continue
         space = own
         notes += [note] if note else []
-        clips.append(Clip(source.motion.stem, speakers.index(source.speaker), place=place, **arrays))
+        clips.append(Clip(source.name, speakers.index(source.speaker), place=place, **arrays))
     if space is None:
         why = f" The first was {notes[0]}" if notes else ""
         raise InputError(f"There is no clip with sound and face in {', '.join(map(str, folders))}.{why}")
@@ -135,17 +135,19 @@ def _cached(source: Source, cache: Path, wanted: Wanted) -> tuple[Path, Mapping[
     """Where a clip is kept, what is kept of it, its space, and a note on it."""
     motion, sound = source.motion, source.sound
     if sound is None:
-        raise InputError(f"{motion.name} has no sound of its name; put it where the sounds of the others are.")
+        raise InputError(f"{source.told} has no sound of its name; put it where the sounds of the others are.")
     settings = f"{wanted.fps} {wanted.kind} {wanted.expressions}".encode()
     facts = hash_of(motion, sound) ^ int.from_bytes(hashlib.sha256(settings).digest()[:7], "big")
-    place = cache / f"{motion.stem}-{facts:016x}"
+    place = cache / f"{source.name}-{facts:016x}"
 
     def read() -> tuple[dict[str, FloatArray], str]:
         curves = source.read(wanted.expressions, wanted.kind)
         if not np.isfinite(curves.values).all():
-            raise InputError(f"{motion.name} holds values that are not numbers (NaN or infinite).")
+            raise InputError(f"{source.told} holds values that are not numbers (NaN or infinite).")
         frames, emotions = (_resampled(values, curves.fps, wanted.fps) for values in (curves.values, curves.emotions))
-        count, samples, note = together(len(frames), wanted.fps, motion.name, sound)
+        count, samples, note = together(
+            len(frames), wanted.fps, source.told, sound if source.hear is None else source.hear()
+        )
         arrays = {"frames": frames[:count], "samples": samples, "emotions": emotions[:count]}
         return arrays, f"{curves.kind} {curves.basis}\n{note}"
 

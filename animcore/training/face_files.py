@@ -2,6 +2,8 @@
 
 - VOCASET and BIWI as the published solvers prepare them: `wav/NAME.wav`, `vertices_npy/NAME.npy` (T, 3 V),
   `templates.pkl` with each person's face at rest, and a `.ply` of the mesh there or in `templates`.
+- VOCASET as it is downloaded: `data_verts.npy` (N, 5023, 3) of all frames, 60 a second, `subj_seq_to_idx.pkl` with the
+  rows of each sentence of each person, `raw_audio_fixed.pkl` with the voices, `templates.pkl` and a `.ply` as above.
 - MEAD as EMOTE's authors reconstruct it: `.../PERSON/VIEW/EMOTION/LEVEL/TAKE/shape_pose_cam.hdf5` with `exp`
   (1, T, 100) and `jaw` (1, T, 3) at 25 frames a second, and MEAD's `.../PERSON/audio/EMOTION/LEVEL/TAKE.m4a`.
 - BEAT2: `wave16k/*.wav` and `smplxflame_30/*.npz`.
@@ -12,7 +14,9 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Iterator
+import tempfile
+import wave
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animcore import audio
+from animcore.audio import AudioClip
 from animcore.bodies import pickled
 from animcore.bodies.mesh_file import read_ply
 from animcore.bodies.model import OPEN_MODELS
@@ -30,9 +35,12 @@ from animcore.files.coefficients import with_expression
 from animcore.files.sheet import Setup
 from animcore.motion import Motion
 from animcore.names import EMOTIONS
-from animcore.solvers.face_space import JAW, TOPOLOGIES, FloatArray, Topology, checked
+from animcore.solvers.face_space import JAW, TOPOLOGIES, FloatArray, Topology, checked, templates
 from animcore.training.kept import SOUNDS, sound_of
 
+_FRAMES, _ROWS, _VOICES, _REST = "data_verts.npy", "subj_seq_to_idx.pkl", "raw_audio_fixed.pkl", "templates.pkl"
+_VOCASET_FPS = 60.0
+_HEARD = range(4000, 200_001)  # samples a second of a voice
 _VERTICES, _BEAT2, _MEAD = "vertices_npy", "smplxflame_30", "shape_pose_cam.hdf5"
 _MEAD_FPS = 25.0
 _MEAD_EMOTIONS = {
@@ -72,12 +80,26 @@ class Source:
         motion, sound: its files; the sound is None where there is none.
         speaker: who it is.
         read: gives what the face does; told how many coefficients of an expression are wanted, and as which kind.
+        part: its name, where the files hold other clips too.
+        hear: gives the voice, where the file is no sound file.
     """
 
     motion: Path
     sound: Path | None
     speaker: str
     read: Callable[[int, str], Curves]
+    part: str = ""
+    hear: Callable[[], AudioClip] | None = None
+
+    @property
+    def name(self) -> str:
+        """Its name among the others."""
+        return self.part or self.motion.stem
+
+    @property
+    def told(self) -> str:
+        """Its name in sentences."""
+        return self.part or self.motion.name
 
 
 def sources(folder: Path) -> tuple[list[Source], Topology | None]:
@@ -90,6 +112,8 @@ def sources(folder: Path) -> tuple[list[Source], Topology | None]:
         raise InputError(f"There is no folder {folder}; give a data set's, or one of motions beside sounds.")
     if (folder / _VERTICES).is_dir():
         return list(_of_vertices(folder)), mesh_in(folder)
+    if (folder / _FRAMES).is_file():
+        return list(_of_vocaset(folder)), mesh_in(folder)
     if (folder / _BEAT2).is_dir():
         return list(_of_beat2(folder)), None
     reconstructed = sorted(folder.rglob(_MEAD))
@@ -110,23 +134,22 @@ def mesh_in(folder: Path) -> Topology | None:
 
 
 def _of_vertices(folder: Path) -> Iterator[Source]:
-    templates = _templates(folder / "templates.pkl")
+    people = _templates(folder / _REST, _VERTICES)
     for path in sorted((folder / _VERTICES).glob("*.npy")):
         sound = folder / "wav" / f"{path.stem}.wav"
-        who = max((name for name in templates if path.stem.startswith(name)), key=len, default="")
+        who = max((name for name in people if path.stem.startswith(name)), key=len, default="")
 
         def read(_count: int, _kind: str, path: Path = path, sound: Path = sound, who: str = who) -> Curves:
-            return _vertices(path, sound, templates.get(who))
+            return _vertices(path, sound, people.get(who))
 
         yield Source(path, sound if sound.is_file() else None, who or path.stem, read)
 
 
-def _templates(path: Path) -> dict[str, FloatArray]:
+def _templates(path: Path, beside: str) -> dict[str, FloatArray]:
     """Each person's face at rest, (V, 3)."""
     if not path.is_file():
-        raise InputError(f"There is no {path}; it holds each person's face at rest: put it beside {_VERTICES}.")
-    content = pickled.load(path)
-    return {name: pickled.array(value, f"{name} of {path.name}").astype(np.float32) for name, value in content.items()}
+        raise InputError(f"There is no {path}; it holds each person's face at rest: put it beside {beside}.")
+    return templates(path)
 
 
 def _vertices(path: Path, sound: Path, template: FloatArray | None) -> Curves:
@@ -158,6 +181,71 @@ def _rate(path: Path, count: int, sound: Path) -> float:
     return float(nearest)
 
 
+def _of_vocaset(folder: Path) -> Iterator[Source]:
+    missing = [name for name in (_ROWS, _VOICES, _REST) if not (folder / name).is_file()]
+    if missing:
+        raise InputError(
+            f"There is no {' nor '.join(missing)} in {folder}; VOCASET's training data have them: unzip all."
+        )
+    people, rows = templates(folder / _REST), pickled.load(folder / _ROWS)
+
+    @functools.cache
+    def voices() -> dict[str, Any]:  # hundreds of megabytes: read where a clip is not in the cache
+        return pickled.load(folder / _VOICES)
+
+    for who, sentences in rows.items():
+        for sentence, places in sentences.items() if isinstance(sentences, dict) else ():
+
+            def read(_count: int, _kind: str, who: str = who, sentence: str = sentence, places: Any = places) -> Curves:
+                return _frames_of(folder / _FRAMES, f"{who}_{sentence}", places, people.get(who))
+
+            def hear(who: str = who, sentence: str = sentence) -> AudioClip:
+                return _voice(voices(), who, sentence)
+
+            name = f"{who}_{sentence}"
+            yield Source(folder / _FRAMES, folder / _VOICES, who, read, name, hear)
+
+
+def _frames_of(path: Path, name: str, places: Any, template: FloatArray | None) -> Curves:
+    """The rows of a sentence out of the frames of all, which stay on the disk."""
+    if template is None:
+        raise InputError(f"{name} is of nobody whose face at rest is in {_REST}.")
+    try:
+        frames = np.load(path, mmap_mode="r", allow_pickle=False)
+        rows = np.array([int(pickled.array(places[frame], name)) for frame in sorted(places)], np.int64)
+    except (OSError, ValueError, EOFError, TypeError) as error:
+        raise InputError(f"{path.name} or {_ROWS} is cut off or damaged ({error}); download them again.") from error
+    if frames.dtype.kind != "f" or frames.ndim < 2 or frames.size != len(frames) * template.size:
+        raise InputError(
+            f"{path.name} has the shape {frames.shape}; the face at rest of {name} has {len(template)} vertices."
+        )
+    if not len(rows) or rows.min() < 0 or rows.max() >= len(frames):
+        raise InputError(f"{_ROWS} names rows for {name} that {path.name} does not have: they are of two downloads.")
+    values = np.asarray(frames[rows], np.float32).reshape(len(rows), -1) - template.reshape(-1)
+    basis = TOPOLOGIES.get(len(template), "other")
+    return Curves("vertices", values, _VOCASET_FPS, basis, _no_emotions(len(rows)))
+
+
+def _voice(voices: Mapping[str, Any], who: str, sentence: str) -> AudioClip:
+    """The voice of a sentence, by way of a sound file, so that it is heard as every other."""
+    name, content = f"{who}_{sentence}", voices.get(who)
+    said = content.get(sentence) if isinstance(content, dict) else None
+    if not isinstance(said, dict) or not {"audio", "sample_rate"} <= set(said):
+        raise InputError(f"{_VOICES} has no voice of {name}.")
+    samples = pickled.array(said["audio"], f"the voice of {name}").reshape(-1)
+    rate = int(pickled.array(said["sample_rate"], f"the rate of {name}"))
+    if not len(samples) or samples.dtype.kind not in "if" or not np.isfinite(samples).all() or rate not in _HEARD:
+        raise InputError(f"{_VOICES} holds no sound for {name}; download it again.")
+    if np.abs(samples).max() <= 1.0:  # else they are whole numbers of 16 bits
+        samples = samples * 32767
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"{name}.wav"
+        with wave.open(str(path), "wb") as file:
+            file.setparams((1, 2, rate, 0, "NONE", ""))
+            file.writeframes(np.clip(samples, -32768, 32767).astype("<i2").tobytes())
+        return audio.load(path)
+
+
 def _of_mead(folder: Path, reconstructed: list[Path]) -> Iterator[Source]:
     sounds = {
         path.with_suffix("").parts[-5:]: path for suffix in SOUNDS for path in folder.rglob(f"audio/*/*/*{suffix}")
@@ -180,7 +268,7 @@ def _reconstruction(path: Path, count: int, basis: str, felt: tuple[str, str]) -
     try:
         import h5py
     except ImportError as error:
-        raise InputError("Reconstructions of MEAD are .hdf5 files: pip install h5py.") from error
+        raise InputError("Reconstructions of MEAD are .hdf5 files: pip install 'animcore[train]' (h5py).") from error
     name = "/".join(path.parts[-6:])
     try:
         with h5py.File(path, "r") as data:

@@ -29,7 +29,7 @@ def write(model: FaceFormer, folder: Path) -> list[Path]:
     try:
         import onnx
     except ImportError as error:
-        raise InputError("Exporting needs the package onnx: pip install onnx.") from error
+        raise InputError("Exporting needs the package onnx: pip install 'animcore[train]'.") from error
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from animcore import audio
 from animcore.atomic import whole_file
+from animcore.audio import AudioClip
 from animcore.errors import InputError
 
 FloatArray = NDArray[np.float32]
@@ -54,25 +55,25 @@ def hash_of(*paths: Path) -> int:
     return result
 
 
-def together(frames: int, fps: float, motion: str, sound: Path) -> tuple[int, FloatArray, str]:
+def together(frames: int, fps: float, motion: str, sound: Path | AudioClip) -> tuple[int, FloatArray, str]:
     """Return how many frames a motion and its sound share, the samples for them, and a note where one was cut.
 
     Args:
         frames: of the motion.
         fps: frames a second.
         motion: its name, for sentences.
-        sound: the file.
+        sound: the file, or what was heard already.
 
     Raises:
         InputError: where the sound cannot be read, or lasts less than half as long, or more than twice.
     """
-    clip = audio.load(sound)
+    clip = sound if isinstance(sound, AudioClip) else audio.load(sound)
     lasts, heard = frames / fps, clip.duration
     if min(lasts, heard) < _SHARE * max(lasts, heard):
-        raise InputError(f"{motion} lasts {lasts:.1f} s and {sound.name} {heard:.1f} s: not of the same clip.")
+        raise InputError(f"{motion} lasts {lasts:.1f} s and {clip.name} {heard:.1f} s: not of the same clip.")
     note = ""
     if abs(lasts - heard) > _APART:
-        note = f"{motion} lasts {lasts:.1f} s and {sound.name} {heard:.1f} s; both were cut to the shorter."
+        note = f"{motion} lasts {lasts:.1f} s and {clip.name} {heard:.1f} s; both were cut to the shorter."
     count = int(min(lasts, heard) * fps + 1e-6)
     return count, clip.samples[: round(count / fps * audio.RATE)], note
 

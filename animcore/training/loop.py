@@ -9,6 +9,7 @@ import csv
 import logging
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -74,6 +75,7 @@ class Run:
         facts: what must be equal for a run to go on: solver, configuration, speakers.
         seed: of the weights and of dropout.
         progress: told the fraction done; whatever it raises ends the run, the last whole epoch is kept.
+        machine: what it is trained on.
     """
 
     model: nn.Module
@@ -83,6 +85,7 @@ class Run:
     facts: Mapping[str, Any]
     seed: int = 0
     progress: Progress = silent
+    machine: Machine = field(default_factory=lambda: Machine.found())
     history: list[dict[str, float]] = field(default_factory=list)
 
     def train(self) -> None:
@@ -104,21 +107,21 @@ class Run:
 
     def _train(self) -> None:
         torch.manual_seed(self.seed)
-        machine = Machine.found()
-        self.model.to(machine.device)
-        saved = self._saved(machine)
-        log = Log.open(self.folder) if machine.first else None
+        self.model.to(self.machine.device)
+        saved = self._saved()
+        log = Log.open(self.folder) if self.machine.first else None
         before = 0
         for number, stage in enumerate(self.stages):
             if saved is None or saved["stage"] <= number:
-                self._stage(number, before, saved, machine, log)
+                self._stage(number, before, saved, log)
                 saved = None
             before += stage.epochs
         if log is not None:
             log.close()
 
-    def _stage(self, number: int, before: int, saved: dict[str, Any] | None, machine: Machine, log: Log | None) -> None:
+    def _stage(self, number: int, before: int, saved: dict[str, Any] | None, log: Log | None) -> None:
         """Train one stage, from where a checkpoint left it; `before` epochs of others went before."""
+        machine = self.machine
         stage, total = self.stages[number], sum(stage.epochs for stage in self.stages)
         stage.to(machine.device)  # what it measures with, beside the model
         optimizer: Any = torch.optim.AdamW(stage.parameters(), stage.rate, weight_decay=0.01)
@@ -134,17 +137,17 @@ class Run:
             def told(share: float, done: int = before + epoch) -> None:
                 self.progress((done + share) / total, f"Learning {stage.title}")
 
-            means = self._epoch(number, epoch, ready, optimizer, machine, told)
+            means = self._epoch(number, epoch, ready, optimizer, told)
             self.history.append({"stage": number, "epoch": epoch + 1, **means})
             if log is not None:
                 log.write(stage.title, before + epoch + 1, means)
                 self._save(number, epoch + 1, optimizer)
 
     def _epoch(
-        self, number: int, epoch: int, ready: Any, optimizer: Any, machine: Machine, told: Callable[[float], None]
+        self, number: int, epoch: int, ready: Any, optimizer: Any, told: Callable[[float], None]
     ) -> dict[str, float]:
-        """Learn from every batch once; the means of its losses."""
-        stage = self.stages[number]
+        """Learn from every batch once; the means of its losses, of all processes."""
+        stage, machine = self.stages[number], self.machine
         ready.train()
         sums: dict[str, float] = {}
         count = self.source.count(epoch, number, machine.count)
@@ -165,7 +168,7 @@ class Run:
             for name, value in losses.items():
                 sums[name] = sums.get(name, 0.0) + float(value.detach())
             told((index + 1) / count)
-        return {name: value / count for name, value in sums.items()}
+        return machine.means({name: value / count for name, value in sums.items()})
 
     def _save(self, stage: int, epoch: int, optimizer: Any) -> None:
         random = {"cpu": torch.get_rng_state()}
@@ -182,12 +185,12 @@ class Run:
         with whole_file(self.folder / CHECKPOINT) as temporary:
             torch.save(content, temporary)
 
-    def _saved(self, machine: Machine) -> dict[str, Any] | None:
+    def _saved(self) -> dict[str, Any] | None:
         """The folder's checkpoint, put into the model; None where the run is new."""
         path = self.folder / CHECKPOINT
         if not path.exists():
             return None
-        saved = checkpoints.pickled(path)
+        saved = checkpoints.pickled(path, advice="delete it, and the run begins anew")
         if saved.get("facts") != dict(self.facts):
             raise InputError(
                 f"{self.folder} holds a run with another solver, configuration or speakers; choose another --out, or "
@@ -200,7 +203,7 @@ class Run:
                 f"{path} is of another version of Animcore; delete it, or choose another --out."
             ) from error
         torch.set_rng_state(saved["random"]["cpu"])
-        if "cuda" in saved["random"] and machine.device.type == "cuda":
+        if "cuda" in saved["random"] and self.machine.device.type == "cuda":
             torch.cuda.set_rng_state(saved["random"]["cuda"])
         LOG.info("going on after epoch %d of stage %d", saved["epoch"], saved["stage"] + 1)
         return saved
@@ -243,6 +246,23 @@ class Machine:
         """Whether this process writes."""
         return self.rank == 0
 
+    @contextmanager
+    def in_turn(self) -> Iterator[None]:
+        """Let the first process do something before the others, which find what it wrote."""
+        if self.accelerator is None:
+            yield
+            return
+        with self.accelerator.main_process_first():
+            yield
+
+    def means(self, values: Mapping[str, float]) -> dict[str, float]:
+        """Return the means of values over the processes."""
+        if self.count == 1:
+            return dict(values)
+        summed = torch.tensor(list(values.values()), dtype=torch.float64, device=self.device)
+        torch.distributed.all_reduce(summed)
+        return dict(zip(values, (summed / self.count).tolist(), strict=True))
+
     def prepared(self, stage: Stage, optimizer: Any) -> tuple[Any, Any]:
         """Spread a stage and its optimizer over the processes."""
         return (stage, optimizer) if self.accelerator is None else tuple(self.accelerator.prepare(stage, optimizer))
@@ -273,7 +293,7 @@ class Log:
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError:
-            LOG.info("losses go into %s (for TensorBoard: pip install tensorboard)", folder / "losses.csv")
+            LOG.info("losses go into %s (for TensorBoard: pip install 'animcore[train]')", folder / "losses.csv")
             return cls(folder)
         LOG.info("losses: tensorboard --logdir %s", folder)
         return cls(folder, SummaryWriter(str(folder)))

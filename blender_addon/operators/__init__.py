@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .capture import ANIMCORE_OT_capture_head, ANIMCORE_OT_fit_head
 from .character import ANIMCORE_OT_add_character, ANIMCORE_OT_use_selected
 from .deliver import ANIMCORE_OT_deliver, ANIMCORE_OT_pick_folder
 from .dialogue import ANIMCORE_OT_add_part, ANIMCORE_OT_generate_dialogue, ANIMCORE_OT_remove_part
@@ -37,6 +38,7 @@ from .polish import (
 from .splats import (
     ANIMCORE_OT_add_splats,
     ANIMCORE_OT_attach_splats,
+    ANIMCORE_OT_own_splats,
     ANIMCORE_OT_render_side_by_side,
     ANIMCORE_OT_toggle_carrier,
 )
@@ -94,7 +96,10 @@ CLASSES = (
     ANIMCORE_OT_add_splats,
     ANIMCORE_OT_attach_splats,
     ANIMCORE_OT_toggle_carrier,
+    ANIMCORE_OT_own_splats,
     ANIMCORE_OT_render_side_by_side,
+    ANIMCORE_OT_capture_head,
+    ANIMCORE_OT_fit_head,
     ANIMCORE_OT_pick_folder,
     ANIMCORE_OT_deliver,
     ANIMCORE_OT_copy_report,

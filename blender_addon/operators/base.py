@@ -9,6 +9,7 @@ import bpy
 
 from animcore.errors import AnimcoreError
 
+from .. import properties
 from ..runner import Outcome, session
 
 
@@ -43,3 +44,17 @@ class AnimcoreOperator(bpy.types.Operator):
             session.outcome = Outcome(True, message, report=report)
         self.report({"ERROR"}, message)
         return {"CANCELLED"}
+
+
+class OnCharacter(AnimcoreOperator):
+    """An operator that needs a character and may be undone."""
+
+    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Whether a character is chosen."""
+        chosen = properties.root(properties.of(context.scene)) is not None
+        if not chosen:
+            cls.poll_message_set("Choose a character first")
+        return chosen

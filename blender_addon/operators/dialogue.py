@@ -5,24 +5,15 @@ from __future__ import annotations
 import bpy
 
 from .. import dialogue, properties, runner
-from .base import AnimcoreOperator
+from .base import AnimcoreOperator, OnCharacter
 
 
-class ANIMCORE_OT_add_part(AnimcoreOperator):  # noqa: N801 (Blender's own naming)
+class ANIMCORE_OT_add_part(OnCharacter):  # noqa: N801 (Blender's own naming)
     """Add the character and the voice that are chosen above to the dialogue."""
 
     bl_idname = "animcore.add_part"
     bl_label = "Add to Dialogue"
     bl_description = "Add the character and the voice that are chosen above as a part; without a voice it only listens"
-    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Whether a character is chosen."""
-        chosen = properties.root(properties.of(context.scene)) is not None
-        if not chosen:
-            cls.poll_message_set("Choose a character first")
-        return chosen
 
     def work(self, context: bpy.types.Context) -> None:
         """Add it."""

@@ -6,7 +6,7 @@ from animcore.retarget.profiles import ROLES
 
 from .. import corrections, properties, rigs, runner, tracks
 from ..errors import AddonError
-from .base import AnimcoreOperator
+from .base import OnCharacter
 
 
 def _root(context: bpy.types.Context) -> bpy.types.Object | bpy.types.Collection:
@@ -22,21 +22,7 @@ def fill(context: bpy.types.Context) -> None:
     runner.session.character = None  # what the panel says of it may no longer be true
 
 
-class _OnCharacter(AnimcoreOperator):
-    """An operator that needs a character and may be undone."""
-
-    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Whether a character is chosen."""
-        chosen = properties.root(properties.of(context.scene)) is not None
-        if not chosen:
-            cls.poll_message_set("Choose a character first")
-        return chosen
-
-
-class ANIMCORE_OT_list_tracks(_OnCharacter):  # noqa: N801 (Blender's own naming)
+class ANIMCORE_OT_list_tracks(OnCharacter):  # noqa: N801 (Blender's own naming)
     """List what the character has for each track of the face, and its bones."""
 
     bl_idname = "animcore.list_tracks"
@@ -48,7 +34,7 @@ class ANIMCORE_OT_list_tracks(_OnCharacter):  # noqa: N801 (Blender's own naming
         fill(context)
 
 
-class ANIMCORE_OT_assign_track(_OnCharacter):  # noqa: N801 (Blender's own naming)
+class ANIMCORE_OT_assign_track(OnCharacter):  # noqa: N801 (Blender's own naming)
     """Let a track move another shape, or give a role to another bone."""
 
     bl_idname = "animcore.assign_track"
@@ -67,7 +53,7 @@ class ANIMCORE_OT_assign_track(_OnCharacter):  # noqa: N801 (Blender's own namin
         fill(context)
 
 
-class ANIMCORE_OT_mirror_track(_OnCharacter):  # noqa: N801 (Blender's own naming)
+class ANIMCORE_OT_mirror_track(OnCharacter):  # noqa: N801 (Blender's own naming)
     """Give the track of the other side the shape of the other side."""
 
     bl_idname = "animcore.mirror_track"
@@ -87,7 +73,7 @@ class ANIMCORE_OT_mirror_track(_OnCharacter):  # noqa: N801 (Blender's own namin
         fill(context)
 
 
-class ANIMCORE_OT_forget_corrections(_OnCharacter):  # noqa: N801 (Blender's own naming)
+class ANIMCORE_OT_forget_corrections(OnCharacter):  # noqa: N801 (Blender's own naming)
     """Go back to what the rig reader found."""
 
     bl_idname = "animcore.forget_corrections"
@@ -100,7 +86,7 @@ class ANIMCORE_OT_forget_corrections(_OnCharacter):  # noqa: N801 (Blender's own
         fill(context)
 
 
-class ANIMCORE_OT_preview_track(_OnCharacter):  # noqa: N801 (Blender's own naming)
+class ANIMCORE_OT_preview_track(OnCharacter):  # noqa: N801 (Blender's own naming)
     """Show what a track does on the character; press again to put its shapes back."""
 
     bl_idname = "animcore.preview_track"
@@ -118,7 +104,7 @@ class ANIMCORE_OT_preview_track(_OnCharacter):  # noqa: N801 (Blender's own nami
             tracks.end_preview()
 
 
-class ANIMCORE_OT_save_profile(_OnCharacter):  # noqa: N801 (Blender's own naming)
+class ANIMCORE_OT_save_profile(OnCharacter):  # noqa: N801 (Blender's own naming)
     """Save the list as a profile of your own: characters with the same names are then known at once."""
 
     bl_idname = "animcore.save_profile"

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import bpy
 
-from .. import properties, resources
+from .. import keys, properties, resources
 from ..errors import AddonError
-from ..splats import holders, side_by_side
+from ..splats import holders, native, side_by_side
 from .base import AnimcoreOperator
 
 
@@ -30,7 +30,10 @@ class ANIMCORE_OT_add_splats(AnimcoreOperator):  # noqa: N801 (Blender's own nam
         """Add it."""
         if context.mode != "OBJECT":
             raise AddonError("Go to Object Mode first.")
-        holders.add(context, Path(bpy.path.abspath(self.filepath)), _carrier(context))
+        holder = holders.add(context, Path(bpy.path.abspath(self.filepath)), _carrier(context))
+        carrier, chosen = holder.animcore_splats.carrier, properties.of(context.scene)
+        if properties.root(chosen) is None and carrier is not None and chosen.source == "OBJECT":
+            chosen.character = carrier.parent or carrier  # a head that was just added is there to speak
 
 
 class ANIMCORE_OT_attach_splats(AnimcoreOperator):  # noqa: N801
@@ -75,6 +78,27 @@ class ANIMCORE_OT_toggle_carrier(AnimcoreOperator):  # noqa: N801
         """Change how it is displayed."""
         carrier = context.object.animcore_splats.carrier
         carrier.display_type = "TEXTURED" if carrier.display_type == "WIRE" else "WIRE"
+
+
+class ANIMCORE_OT_own_splats(AnimcoreOperator):  # noqa: N801
+    """Write the splats as Blender's own."""
+
+    bl_idname = "animcore.own_splats"
+    bl_label = "To Blender's Splats"
+    bl_description = "Add the splats as they are in this frame as a point cloud that Cycles and EEVEE render as splats"
+    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Whether splats are active and Blender has its own."""
+        if keys.own_splats() is None:
+            cls.poll_message_set("Blender 5.3 and later have splats of their own")
+            return False
+        return holders.is_holder(context.object)
+
+    def work(self, context: bpy.types.Context) -> None:
+        """Write them."""
+        native.make(context, context.object)
 
 
 class ANIMCORE_OT_render_side_by_side(AnimcoreOperator):  # noqa: N801

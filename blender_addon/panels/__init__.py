@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .capture import ANIMCORE_PT_capture
 from .character import ANIMCORE_PT_character, ANIMCORE_UL_tracks
 from .deliver import ANIMCORE_PT_deliver
 from .dialogue import ANIMCORE_PT_dialogue, ANIMCORE_UL_cast
@@ -26,5 +27,6 @@ CLASSES = (
     ANIMCORE_PT_takes,
     ANIMCORE_PT_polish,
     ANIMCORE_PT_splats,
+    ANIMCORE_PT_capture,
     ANIMCORE_PT_deliver,
 )

@@ -11,6 +11,8 @@ from ..jobs import Job, State
 from .voice import draw_choice
 from .widgets import Sidebar, characters, duration, running, text
 
+_SHOWN = ("generate", "dialogue", "export", "fit", "capture", "fit_head")  # requests whose progress is drawn
+
 
 class ANIMCORE_PT_main(Sidebar, bpy.types.Panel):  # noqa: N801 (Blender's own naming)
     """The main panel."""
@@ -61,7 +63,7 @@ def _draw_generate(layout: bpy.types.UILayout, scene: bpy.types.Scene, width: in
     elif (sheet := emotion_sheet.under_way()) is not None and sheet.pictures:
         column.box().progress(factor=sheet.fraction, text="Rendering the sheet", type="BAR")
         column.operator("animcore.cancel", icon="X")
-    elif (job := running("generate") or running("dialogue") or running("export") or running("fit")) is not None:
+    elif (job := next(filter(None, map(running, _SHOWN)), None)) is not None:
         _draw_progress(column.box().column(), job)
     else:
         row = column.row(align=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bpy
 
+from .. import keys
 from ..splats import holders
 from .widgets import Sidebar, characters, text
 
@@ -35,6 +36,8 @@ def _draw_holder(column: bpy.types.UILayout, holder: bpy.types.Object, width: in
         hidden = carrier.display_type == "WIRE"
         label, icon = ("Show Mesh", "MESH_DATA") if hidden else ("Hide Mesh", "SHADING_WIRE")
         column.operator("animcore.toggle_carrier", text=label, icon=icon)
+    if keys.own_splats() is not None:
+        column.operator("animcore.own_splats", icon="POINTCLOUD_DATA")
     known = holders.told(holder)
     if known is not None:
         text(column, known.text, width, "ERROR" if known.failed else "CHECKMARK", alert=known.failed)

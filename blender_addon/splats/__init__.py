@@ -5,15 +5,16 @@ from __future__ import annotations
 import bpy
 
 from . import clouds, drawing, engine, holders, overlay, placing, shaders, side_by_side
-from .properties import AnimcoreSplats, AnimcoreSplatsView
+from .properties import AnimcoreCapture, AnimcoreSplats, AnimcoreSplatsView
 
-CLASSES = (AnimcoreSplats, AnimcoreSplatsView, engine.AnimcoreGaussianPreview)
+CLASSES = (AnimcoreSplats, AnimcoreSplatsView, AnimcoreCapture, engine.AnimcoreGaussianPreview)
 
 
 def start() -> None:
     """Give objects and scenes their properties, and hook into viewports and panels."""
     bpy.types.Object.animcore_splats = bpy.props.PointerProperty(type=AnimcoreSplats)
     bpy.types.Scene.animcore_splats = bpy.props.PointerProperty(type=AnimcoreSplatsView)
+    bpy.types.Scene.animcore_capture = bpy.props.PointerProperty(type=AnimcoreCapture)
     engine.start()
     overlay.start()
 
@@ -26,4 +27,4 @@ def stop() -> None:
     for room in (clouds, placing, holders, shaders):
         room.forget()
     drawing.stock.cache_clear()
-    del bpy.types.Scene.animcore_splats, bpy.types.Object.animcore_splats
+    del bpy.types.Scene.animcore_capture, bpy.types.Scene.animcore_splats, bpy.types.Object.animcore_splats

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from animcore.avatar.head import SLACK
 from animcore.avatar.splats import Splats
 from animcore.errors import AnimcoreError
-from animcore.files import hybrid_head, splat_files
+from animcore.files import splat_files
 
 from ..errors import AddonError
 from . import heads
@@ -84,6 +84,7 @@ def of_file(path: Path, clock: Callable[[], float] = time.monotonic) -> Cloud:
     if kept is None or now - kept.looked > _LOOK_AGAIN:
         stamp = _stamp(path)
         if kept is None or kept.stamp != stamp:
+            heads.forget()
             kept = _kept[str(path)] = _Kept(stamp, now, *_read(path))
         kept.looked = now
     if kept.cloud is None:
@@ -120,7 +121,7 @@ def _read(path: Path) -> tuple[Cloud | None, str]:
         return None, f"There is no file {path}; open it again, or delete the splats."
     try:
         if heads.is_head(path):
-            splats, faces = heads.gaussians(hybrid_head.load(path))
+            splats, faces = heads.gaussians(heads.loaded(path))
             return Cloud(thinned(splats, MOST), splats.count, faces, slack=SLACK), ""
         found = splat_files.load(path)
     except AnimcoreError as error:

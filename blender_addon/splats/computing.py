@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import bpy
 import numpy as np
@@ -78,7 +79,10 @@ def _light(surfaces: Sequence[Surface], triangle: NDArray[np.int64], weights: Fl
         mine = (triangle >= start) & (triangle < start + len(one.corners))
         base = np.array(one.look.colour[:3], np.float32)
         if one.look.image is not None:
-            base = _texels(one.look.image, np.einsum("pk,pkc->pc", weights[mine], one.uv[triangle[mine] - start]))
+            places = np.einsum("pk,pkc->pc", weights[mine], one.uv[triangle[mine] - start])
+            base = _texels(one.look.image, places)
+            if one.look.change is not None:
+                base = decoded(encoded(base) + _between(one.look.change, places))
         light[mine] = base * (np.float32(1) if one.look.glows else bright[mine, None])
         start += len(one.corners)
     return light
@@ -94,6 +98,12 @@ def _texels(image: bpy.types.Image, uv: Floats) -> Floats:
         pixels = np.repeat(pixels[..., :1], 3, 2)
     if not image.is_float and image.colorspace_settings.name != "Non-Color":
         pixels = decoded(pixels)
+    return _between(pixels, uv)
+
+
+def _between(pixels: Floats, uv: Floats) -> Floats:
+    """Values (P, 3) of pixels (H, W, 3), the lowest row first, between their middles; they repeat beyond the edges."""
+    height, width = pixels.shape[:2]
     place = uv * (width, height) - 0.5
     low = np.floor(place).astype(np.int64)
     share = (place - low)[:, :, None].astype(np.float32)
@@ -115,6 +125,15 @@ def _world(placed: Sequence[Placed], view: View, camera: Camera) -> Splats:
 
 
 def _seen(one: Placed, view: View, camera: Camera) -> Splats:
+    splats = in_world(one)
+    flat = np.broadcast_to(-view.to_view[2, :3], splats.means.shape)
+    aims = flat if view.is_flat else splats.means - camera.position
+    aims = aims / np.maximum(np.linalg.norm(aims, axis=1, keepdims=True), 1e-9) @ one.turn.T
+    return replace(splats, harmonics=_flat_colours(splats, aims))
+
+
+def in_world(one: Placed) -> Splats:
+    """Return the Gaussians of a cloud where they are in Blender's world; the harmonics are those of the file."""
     splats, frame_of = one.cloud.splats, one.cloud.frame_of
     axes = one.frames[:, :, :3]
     own = axes[frame_of]
@@ -126,9 +145,7 @@ def _seen(one: Placed, view: View, camera: Camera) -> Splats:
         scales = splats.scales * sizes[frame_of, None]
     else:
         rotations, scales = _stretched(own, splats)
-    aims = np.broadcast_to(-view.to_view[2, :3], means.shape) if view.is_flat else means - camera.position
-    aims = aims / np.maximum(np.linalg.norm(aims, axis=1, keepdims=True), 1e-9) @ one.turn.T
-    return Splats(means, rotations, scales, splats.opacities, _flat_colours(splats, aims))
+    return Splats(means, rotations, scales, splats.opacities, splats.harmonics)
 
 
 def _stretched(axes: NDArray[np.float64], splats: Splats) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -1,7 +1,9 @@
-"""Hybrid heads in Blender: their mesh with texture and shapes, and all of their Gaussians on its triangles."""
+"""Hybrid heads in Blender: their mesh with texture, shapes and joints, and all of their Gaussians on its triangles."""
 
 from __future__ import annotations
 
+import functools
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -14,11 +16,17 @@ from animcore.avatar import binding
 from animcore.avatar.head import HybridHead
 from animcore.avatar.moving import joined
 from animcore.avatar.splats import Splats
+from animcore.bodies.poses import flame_pose
 from animcore.files import avatar_folder, hybrid_head
 from animcore.motion import Motion
-from animcore.names import ARKIT, TONGUE
+from animcore.names import ARKIT, ARKIT_INDEX, TONGUE
+
+from . import changes, skeleton
 
 _SHAPES = ARKIT + TONGUE
+_JAW = ARKIT_INDEX["jawOpen"]
+_ARC = "Jaw Arc"  # the key that bends the way of the jaw
+_BENT = 1e-4  # metres from which that way is bent
 _JOINTS = (5, 3)  # axis-angle of the model's joints
 
 
@@ -29,6 +37,25 @@ def is_head(path: Path) -> bool:
         InputError: where it is a folder that cannot be read.
     """
     return path.is_dir() and "mesh.faces" in avatar_folder.facts_of(path).get("arrays", {})
+
+
+def loaded(folder: Path) -> HybridHead:
+    """Return the head of a folder; adding one asks for it twice, and reading it takes a second.
+
+    Raises:
+        InputError: where it cannot be read.
+    """
+    return _loaded(folder, (folder / avatar_folder.FACTS).stat().st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=1)
+def _loaded(folder: Path, _written: int) -> HybridHead:
+    return hybrid_head.load(folder)
+
+
+def forget() -> None:
+    """Let the head go that was read last."""
+    _loaded.cache_clear()
 
 
 def gaussians(head: HybridHead) -> tuple[Splats, NDArray[np.int64]]:
@@ -51,9 +78,11 @@ def gaussians(head: HybridHead) -> tuple[Splats, NDArray[np.int64]]:
 
 
 def add_mesh(head: HybridHead, folder: Path, collection: bpy.types.Collection) -> bpy.types.Object:
-    """Add the mesh of a head with its texture and a shape key for each ARKit and tongue shape.
+    """Add the mesh of a head with its texture, a shape key for each ARKit and tongue shape, and an armature.
 
-    The shapes are what the head's model makes of each of them; a take that is made for the mesh so moves the head.
+    The shapes are what the head's model makes of each of them, and the bones are its joints; a take that is made for
+    the mesh so moves the head. Where the jaw turns, a key of its own bends the way between closed and open as the
+    model does. The texture changes with the shapes.
     """
     faces = head.model.faces if head.drawn is None else head.model.faces[head.drawn]
     corners = head.uv_faces if head.drawn is None else head.uv_faces[head.drawn]
@@ -66,14 +95,42 @@ def add_mesh(head: HybridHead, folder: Path, collection: bpy.types.Collection) -
         mesh.materials.append(_material(folder))
     made = bpy.data.objects.new(folder.name, mesh)
     collection.objects.link(made)
-    made.shape_key_add(name="Basis", from_mix=False)
-    weights = np.eye(len(_SHAPES), dtype=np.float32)
-    motion = head.prepared(Motion(Fraction(30), arkit=weights[:, : len(ARKIT)], tongue=weights[:, len(ARKIT) :]))
-    for frame, name in enumerate(_SHAPES):
-        block = made.shape_key_add(name=name, from_mix=False)
-        block.value = 0.0  # Blender 5 makes them at 1
-        block.data.foreach_set("co", _in_blender(head.posed(motion, frame).vertices).ravel())
+    model = head.model
+    joints = model.posed(shape=head.shape)[1][0]
+    skeleton.add(made, _in_blender(joints), model.parents, model.weights, collection)
+    details = _add_shapes(made, head)
+    if head.texture is not None and head.changes is not None and len(head.changes):
+        changes.add(made, _SHAPES, details, head.changes)
     return made
+
+
+def _add_shapes(made: bpy.types.Object, head: HybridHead) -> changes.Details:
+    """Add the shape keys; returns how the changes of the texture follow from them."""
+    count = len(_SHAPES)
+    weights = np.concatenate([np.eye(count), 0.5 * np.eye(count)[[_JAW]]]).astype(np.float32)
+    motion = head.prepared(Motion(Fraction(30), arkit=weights[:, : len(ARKIT)], tongue=weights[:, len(ARKIT) :]))
+    assert motion.expression is not None
+    person = replace(head.model, template=head.model.template + head.offset)
+    poses = flame_pose(motion)
+    vertices = person.posed(poses, motion.expression, head.shape)[0]
+    details = np.array([head.detail(*both) for both in zip(motion.expression, poses, strict=True)])
+    still, rest = _still(head), head.detail(np.zeros(0, np.float32), np.zeros(_JOINTS, np.float32))
+    made.shape_key_add(name="Basis", from_mix=False)
+    for name, places in zip(_SHAPES, vertices, strict=False):
+        _add_key(made, name, places)
+    bend = 4 * (vertices[count] - (still + vertices[_JAW]) / 2)
+    if np.abs(bend).max() > _BENT:
+        key = _add_key(made, _ARC, still + bend)
+        where = f'key_blocks["{_SHAPES[_JAW]}"].value'
+        changes.drive(key.driver_add("value").driver, "j*(1-j)", {"j": (made.data.shape_keys, where)})
+    return changes.Details(rest, details[:count] - rest, 4 * (details[count] - (rest + details[_JAW]) / 2), _JAW)
+
+
+def _add_key(made: bpy.types.Object, name: str, places: NDArray[np.float32]) -> bpy.types.ShapeKey:
+    key = made.shape_key_add(name=name, from_mix=False)
+    key.value = 0.0  # Blender 5 makes them at 1
+    key.data.foreach_set("co", _in_blender(places).ravel())
+    return key
 
 
 def _still(head: HybridHead) -> NDArray[np.float32]:

@@ -11,7 +11,6 @@ from typing import Any
 import bpy
 
 from animcore.errors import AnimcoreError
-from animcore.files import hybrid_head
 
 from ..errors import AddonError
 from . import clouds, heads, placing
@@ -70,7 +69,8 @@ def add(context: bpy.types.Context, path: Path, carrier: bpy.types.Object | None
     holder.animcore_splats.filepath, holder.animcore_splats.added = kept_path(path), str(path)
     context.collection.objects.link(holder)
     if heads.is_head(path):
-        carrier = heads.add_mesh(hybrid_head.load(path), path, context.collection)
+        carrier = heads.add_mesh(heads.loaded(path), path, context.collection)
+        heads.forget()
     if cloud.is_bound and carrier is not None:
         attach(holder, carrier)
     for other in context.selected_objects:

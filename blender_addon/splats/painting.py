@@ -11,7 +11,7 @@ from . import shaders
 from .drawing import Drawer, square, texture
 from .pictures import FARTHEST, Shot, encoded
 from .placing import Placed
-from .surfaces import Surface, light_from
+from .surfaces import Look, Surface, light_from
 from .view import View
 
 _FORM = (("position", 3), ("normal", 3), ("uv", 2))
@@ -21,8 +21,8 @@ class Stage:
     """Surfaces as they lie on the card."""
 
     def __init__(self, surfaces: Sequence[Surface]) -> None:
-        self._batches = [(_batch(surface), surface.look) for surface in surfaces]
-        self._blank = texture(np.ones((1, 1, 4), np.float32), "RGBA16F")
+        self._batches = [(_batch(surface), surface.look, _change(surface.look)) for surface in surfaces]
+        self._blank = texture(np.zeros((1, 1, 4), np.float32), "RGBA16F")
 
     def draw(self, view: View, *, with_depth: bool) -> None:
         """Draw them into the framebuffer that is bound."""
@@ -38,11 +38,12 @@ class Stage:
         gpu.state.depth_test_set("LESS_EQUAL")
         gpu.state.depth_mask_set(True)
         gpu.state.face_culling_set("NONE")
-        for batch, look in self._batches:
+        for batch, look, change in self._batches:
             image = self._blank if look.image is None else gpu.texture.from_image(look.image)
             shader.uniform_float("tint", look.colour)
             shader.uniform_float("painted_glowing", (float(look.image is not None), float(look.glows)))
             shader.uniform_sampler("image", image)
+            shader.uniform_sampler("change", change or self._blank)
             batch.draw(shader)
 
 
@@ -115,6 +116,15 @@ def _read(target: Any, size: tuple[int, int], slot: int) -> Any:
     buffer = gpu.types.Buffer("FLOAT", len(values), values)
     target.read_color(0, 0, *size, 4, slot, "FLOAT", data=buffer)
     return np.array(buffer, np.float32).reshape(size[1], size[0], 4)
+
+
+def _change(look: Look) -> Any:
+    """What a moment adds to an image, on the card."""
+    if look.change is None:
+        return None
+    texels = np.zeros((*look.change.shape[:2], 4), np.float32)
+    texels[..., :3] = look.change
+    return texture(texels, "RGBA16F")
 
 
 def _batch(surface: Surface) -> Any:

@@ -42,3 +42,46 @@ class AnimcoreSplatsView(bpy.types.PropertyGroup):
         default=True,
         options=set(),
     )
+
+
+class AnimcoreCapture(bpy.types.PropertyGroup):
+    """How a character is captured for a splat head, and how that is fitted. Not animatable: it is an order."""
+
+    folder: bpy.props.StringProperty(
+        name="Capture Folder",
+        description="The folder that the pictures go into; where it holds some already, the capture goes on",
+        subtype="DIR_PATH",
+        options=_BESIDE,
+    )
+    cameras: bpy.props.IntProperty(
+        name="Cameras", description="How many cameras stand around the head", default=14, min=2, max=17, options=set()
+    )
+    faces: bpy.props.IntProperty(
+        name="Faces", description="How many faces the character pulls; the first is at rest", default=14, min=1,
+        max=19, options=set(),
+    )  # fmt: skip
+    size: bpy.props.IntProperty(
+        name="Size", description="Pixels along a side of each picture", default=512, min=64, max=4096,
+        subtype="PIXEL", options=set(),
+    )  # fmt: skip
+    samples: bpy.props.IntProperty(
+        name="Samples", description="Samples of a pixel; what Cycles renders is denoised", default=32, min=1,
+        max=4096, options=set(),
+    )  # fmt: skip
+    engine: bpy.props.EnumProperty(
+        name="Engine",
+        description="What renders the pictures",
+        items=(
+            ("CYCLES", "Cycles", "Soft light, on the device that the scene uses"),
+            ("EEVEE", "EEVEE", "Fast; needs a graphics card"),
+        ),
+        options=set(),
+    )
+    gaussians: bpy.props.IntProperty(
+        name="Gaussians", description="How many Gaussians the head gets: more for finer hair", default=12_000,
+        min=100, max=1_000_000, options=set(),
+    )  # fmt: skip
+    steps: bpy.props.IntProperty(
+        name="Steps", description="How many pictures the fit learns from, one after the other", default=3000, min=1,
+        max=1_000_000, options=set(),
+    )  # fmt: skip

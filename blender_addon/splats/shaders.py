@@ -171,7 +171,10 @@ void main()
 _MESH_FRAGMENT = """
 void main()
 {
-  vec3 base = painted_glowing.x > 0.5 ? texture(image, within).rgb : tint.rgb;
+  vec3 base = tint.rgb;
+  if (painted_glowing.x > 0.5) {
+    base = decoded(encoded(texture(image, within).rgb) + texture(change, within).rgb);
+  }
   float bright = AMBIENT + DIFFUSE * abs(dot(normalize(facing), light_from.xyz));
   vec3 light = base * (painted_glowing.y > 0.5 ? 1.0 : bright);
   colour = vec4(encoded(light), 1.0);
@@ -254,6 +257,7 @@ def meshes(*, with_depth: bool) -> Any:
     info.push_constant("VEC4", "light_from")
     info.push_constant("VEC2", "painted_glowing")
     info.sampler(0, "FLOAT_2D", "image")
+    info.sampler(1, "FLOAT_2D", "change")
     info.fragment_out(0, "VEC4", "colour")
     if with_depth:
         info.push_constant("VEC4", "backward")

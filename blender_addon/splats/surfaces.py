@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-from . import view
+from . import changes, view
 
 Floats = NDArray[np.float32]
 
@@ -28,11 +28,13 @@ class Look:
         colour: red, green, blue and opacity as light.
         image: Blender's image that gives the colour instead, or None.
         glows: whether it shows as it is, without the one light: an emission, as the textures of captured heads are.
+        change: (h, w, 3) what the moment adds to the image as a screen has it, the first row at the bottom, or None.
     """
 
     colour: tuple[float, ...]
     image: bpy.types.Image | None = None
     glows: bool = False
+    change: Floats | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,8 +98,8 @@ def of_scene(
             key = (thing.original.session_uid, len(mesh.vertices), len(mesh.loops), len(mesh.polygons))
             if key not in patterns:
                 patterns[key] = _pattern(mesh)
-            materials = [slot.material for slot in thing.material_slots]
-            found += _surfaces(mesh, patterns[key], materials, view.matrix(one.matrix_world))
+            looks = [_look_now(thing, slot.material) for slot in thing.material_slots] or [Look(_GREY)]
+            found += _surfaces(mesh, patterns[key], looks, view.matrix(one.matrix_world))
         if thing.type != "MESH":
             thing.to_mesh_clear()
     return found
@@ -125,7 +127,7 @@ def _pattern(mesh: bpy.types.Mesh) -> Pattern:
 def _surfaces(
     mesh: bpy.types.Mesh,
     pattern: Pattern,
-    materials: list[bpy.types.Material | None],
+    looks: list[Look],
     to_world: NDArray[np.float64],
 ) -> Iterator[Surface]:
     places = _read(mesh.attributes["position"].data, "vector", len(mesh.vertices) * 3, np.float32).reshape(-1, 3)
@@ -135,7 +137,7 @@ def _surfaces(
     corners = (places @ axes.T + shift).take(pattern.vertices, 0).reshape(-1, 3, 3)
     facing = (normals @ upright).take(pattern.loops, 0).reshape(-1, 3, 3)
     for number, first, end in pattern.parts:
-        look = look_of(materials[min(number, len(materials) - 1)]) if materials else Look(_GREY)
+        look = looks[min(number, len(looks) - 1)]
         yield Surface(corners[first:end], facing[first:end], pattern.uv[first:end], look)
 
 
@@ -143,6 +145,13 @@ def _read(items: Any, name: str, count: int, kind: Any) -> NDArray[Any]:
     values = np.empty(count, kind)
     items.foreach_get(name, values)
     return values
+
+
+def _look_now(thing: bpy.types.Object, material: bpy.types.Material | None) -> Look:
+    """The look of a material on an evaluated object, with what the moment adds to it."""
+    look = look_of(material)
+    change = changes.of(thing, material)
+    return look if change is None else replace(look, change=change)
 
 
 def look_of(material: bpy.types.Material | None) -> Look:
@@ -172,6 +181,8 @@ def _image_before(socket: bpy.types.NodeSocket) -> bpy.types.Image | None:
     while waiting:
         for link in waiting.popleft().links:
             node = link.from_node
+            if changes.is_change(node):
+                continue
             if node.type == "TEX_IMAGE" and node.image is not None and node.image.size[0]:
                 return node.image
             if node.name not in seen:

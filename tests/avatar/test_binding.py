@@ -50,11 +50,12 @@ def test_gaussians_follow_a_mesh_that_turns_moves_and_grows(seed, size):
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.integers(0, 10_000))
-def test_bound_and_placed_undo_each_other(seed):
+@given(st.integers(0, 10_000), st.sampled_from([3, 50]))
+def test_bound_and_placed_undo_each_other(seed, count):
+    """With fewer Gaussians than triangles, and with more."""
     random = np.random.default_rng(seed)
     mesh = binding.frames(random.normal(size=(4, 3)), FACES)
-    world = cloud(random, bound=False)
+    world = cloud(random, count, bound=False)
     triangles = random.integers(0, len(FACES), world.count)
     back = binding.placed(binding.bound(world, mesh, triangles), mesh)
     np.testing.assert_allclose(back.means, world.means, atol=1e-4)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from small_heads import looking
 
@@ -89,11 +90,17 @@ def edited(path, change):
     [
         (lambda path: (path / "transforms_train.json").unlink(), "There is no transforms_train.json"),
         (lambda path: (path / "transforms_train.json").write_text('{"frames": [{'), "broken"),
-        (lambda path: (path / "images" / "00000_02.png").unlink(), "1 files that .* names are missing"),
+        (lambda path: (path / "images" / "00000_02.png").unlink(),
+         r"names files that are missing, 1 of them, first .*00000_02\.png"),
         (lambda path: edited(path, lambda table: table.update(frames=[])), "names no pictures"),
         (lambda path: edited(path, lambda table: table["frames"][0].pop("transform_matrix")), "broken"),
         (lambda path: edited(path, lambda table: table["frames"][0].update(transform_matrix=np.zeros((4, 4)).tolist())),
          "no rotation"),
+        (lambda path: edited(path, lambda table: table["frames"][0].update(fl_x=0)), "a lens that there cannot be"),
+        (lambda path: edited(path, lambda table: table["frames"][1].update(fl_y=float("nan"))), "a lens"),
+        (lambda path: edited(path, lambda table: table["frames"][0].update(w=-4)), "a lens"),
+        (lambda path: edited(path, lambda table: table["frames"][0].update(cx=float("inf"))), "a lens"),
+        (lambda path: edited(path, lambda table: table["frames"][0].update(w=float("inf"))), "broken"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_one_sentence(folder, spoil, sentence):
@@ -101,6 +108,18 @@ def test_what_is_wrong_is_one_sentence(folder, spoil, sentence):
     spoil(path)
     with pytest.raises(InputError, match=sentence):
         capture.read_views(path, capture.TRAIN)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(place=st.floats(0, 0.999), value=st.integers(0, 255), cut=st.booleans())
+def test_a_damaged_pose_is_read_or_refused(folder, place, value, cut):
+    _, views, pose = folder
+    capture.write_pose(pose, views[0].pose)
+    data = bytearray(views[0].pose.read_bytes())
+    data[int(place * len(data))] = value
+    views[0].pose.write_bytes(data[: int(place * len(data))] if cut else data)
+    with contextlib.suppress(InputError):
+        assert np.isfinite(capture.read_pose(views[0].pose).joints).all()
 
 
 @pytest.mark.parametrize("data", [b"", b"PK\x03\x04 cut", None])

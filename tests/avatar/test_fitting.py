@@ -110,6 +110,39 @@ def test_the_checkpoint_of_another_fit_is_not_taken(person, sitting, tmp_path):
         fit(person, sitting, tmp_path, mode="mesh", steps=2).run()
 
 
+def bump(person):
+    """(V, 3) a cheek and the jaw below it pushed out by up to 6 mm; and which vertices are skin."""
+    template = person.model.template
+    near = np.exp(-((template - np.float32([0.055, -0.03, 0.06])) ** 2).sum(1) / (2 * 0.025**2))
+    skin = person.model.extras["part_of_vertex"] == 0
+    return (0.006 * (near * skin)[:, None] * np.float32([0.9, 0.0, 0.44])).astype(np.float32), skin
+
+
+def seen_from_around(head):
+    """Seven small pictures of the mesh alone, and the one moment that they show."""
+    moment = fitting.Moment(STILL[:0], JAW * 0, STILL)
+    pictures = []
+    for angle in np.linspace(-1.4, 1.4, 7):
+        camera = replace(looking(angle), width=96, height=96, focal=(330.0, 330.0), centre=(48.0, 48.0))
+        drawn = render(head, head.at(moment.expression, moment.joints, STILL), camera, "mesh")
+        pictures.append(fitting.Picture(camera, 0, torch.as_tensor(drawn.colour), torch.as_tensor(drawn.alpha)))
+    return {0: moment}, pictures
+
+
+def test_skin_that_lies_elsewhere_is_found_from_silhouettes_and_texture(person, tmp_path, monkeypatch):
+    monkeypatch.setattr(fitting, "_SHAPING", (0.0, 0.95))
+    random = np.random.default_rng(1)
+    cells = np.kron(random.uniform(0.2, 0.9, (32, 32, 3)), np.ones((8, 8, 1))).astype(np.float32)
+    off, skin = bump(person)
+    truth = replace(person, texture=cells, offset=person.offset + off)
+    chosen = {"mode": "mesh", "steps": 30, "texture": 256, "changes": 0, "displacement": True}
+    head = fit(person, seen_from_around(truth), tmp_path, **chosen).run()
+    size = np.linalg.norm(off, axis=1)
+    wrong = np.linalg.norm(head.offset - truth.offset, axis=1)
+    assert wrong[size > 0.002].mean() < 0.7 * size[size > 0.002].mean()
+    assert wrong[skin & (size < 1e-4)].mean() < 0.0005
+
+
 def test_growth_drops_the_faint_and_splits_what_the_picture_pulls_at():
     cloud = Cloud.started(np.zeros((4, 3)), 1.0, np.full((4, 3), 0.5), np.arange(4), 1e-3)
     with torch.no_grad():

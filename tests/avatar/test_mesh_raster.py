@@ -29,7 +29,7 @@ def ball(rings: int = 10) -> tuple[np.ndarray, np.ndarray]:
     return vertices.reshape(-1, 3), faces.reshape(-1, 3)
 
 
-@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize("backend", ["numpy", "numba", "warp"])
 def test_a_ball_is_a_disc_without_cracks_at_the_right_depth(backend):
     pytest.importorskip(backend)
     vertices, faces = ball(40)
@@ -47,14 +47,15 @@ def test_a_ball_is_a_disc_without_cracks_at_the_right_depth(backend):
     np.testing.assert_allclose(found.barycentric.sum(-1), found.triangle >= 0, atol=1e-5)
 
 
+@pytest.mark.parametrize("backend", ["numba", "warp"])
 @given(seed=st.integers(0, 10**6), count=st.integers(1, 40), away=st.sampled_from([0.0, 1.0, 3.0]))
 @settings(max_examples=40, deadline=None)
-def test_compiled_and_plain_draw_the_same(seed, count, away):
+def test_compiled_and_plain_draw_the_same(backend, seed, count, away):
     """Triangles of all sizes, some of them around and behind the camera."""
-    pytest.importorskip("numba")
+    pytest.importorskip(backend)
     vertices = np.random.default_rng(seed).normal(0, 1, (3 * count, 3))
     faces = np.arange(3 * count).reshape(-1, 3)
-    one, other = (draw_mesh(vertices, faces, looking(away=away), backend=name) for name in ("numpy", "numba"))
+    one, other = (draw_mesh(vertices, faces, looking(away=away), backend=name) for name in ("numpy", backend))
     assert (one.triangle != other.triangle).mean() < 1e-3
     same = one.triangle == other.triangle
     np.testing.assert_allclose(one.barycentric[same], other.barycentric[same], atol=1e-5)
@@ -68,8 +69,52 @@ def test_compiled_and_plain_draw_the_same(seed, count, away):
     np.testing.assert_allclose(points[:, :2], slopes * points[:, 2:], atol=1e-3)
 
 
-def test_what_is_no_mesh_is_told():
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+@pytest.mark.parametrize("backend", ["auto", "numba", "warp"])
+def test_tensors_are_drawn_where_they_are(backend, device):
+    torch = pytest.importorskip("torch")
+    if backend != "auto":
+        pytest.importorskip(backend)
+    if device == "cuda" and not torch.cuda.is_available():
+        pytest.skip("needs CUDA")
+    if (backend, device) == ("warp", "cpu") and not pytest.importorskip("warp").is_cpu_available():
+        pytest.skip("this Warp has no compiler for processors")
+    vertices, faces = ball(40)
+    truth = draw_mesh(vertices, faces, looking((120, 100)), backend="numpy")
+    places = torch.tensor(vertices, device=device, requires_grad=True)
+    found = draw_mesh(places, torch.tensor(faces, device=device), looking((120, 100)), backend=backend)
+    assert found.triangle.device.type == found.depth.device.type == device
+    np.testing.assert_array_equal(found.triangle.cpu().numpy(), truth.triangle)
+    np.testing.assert_allclose(found.barycentric.cpu().numpy(), truth.barycentric, atol=1e-6)
+    np.testing.assert_allclose(found.depth.cpu().numpy(), truth.depth, rtol=1e-6)
+    with pytest.raises(InputError, match="no numbers"):
+        draw_mesh(places * torch.inf, torch.tensor(faces), looking(), backend=backend)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba", "warp"])
+def test_pixels_on_a_common_edge_belong_to_the_first_of_two(backend):
+    """Edges of a grid pass through the middles of pixels: none is lost, none is drawn by the farther row."""
+    pytest.importorskip(backend)
+    x, y = np.meshgrid(np.arange(13) / 4 - 1.5, np.arange(13) / 4 - 1.5)
+    vertices = np.stack((x, y, np.zeros_like(x)), -1).reshape(-1, 3) / 3
+    corner = (np.arange(12)[:, None] * 13 + np.arange(12)).ravel()
+    faces = np.concatenate([np.stack((corner, corner + 1, corner + 14), 1),
+                            np.stack((corner, corner + 14, corner + 13), 1)])  # fmt: skip
+    camera = looking((33, 33), away=1.0, focal=24.0)
+    found = draw_mesh(vertices, faces, camera, backend=backend)
+    assert (found.triangle[5:28, 5:28] >= 0).all()
+    # pixel 16 is the middle of the grid, and its corner six triangles share
+    assert found.triangle[16, 16] == min(row for row, face in enumerate(faces) if 84 in face)
+
+
+def test_what_is_no_mesh_is_told(monkeypatch):
+    from animcore.avatar import mesh_raster
+
     vertices, faces = ball(4)
+    with monkeypatch.context() as patch:
+        patch.setattr(mesh_raster, "installed", lambda package: False)
+        with pytest.raises(InputError, match="needs the package warp"):
+            draw_mesh(vertices, faces, looking(), backend="warp")
     with pytest.raises(InputError, match="names another"):
         draw_mesh(vertices, faces + 100, looking())
     with pytest.raises(InputError, match="no numbers"):

@@ -82,6 +82,17 @@ def test_convert_turns_what_is_y_down_where_the_other_format_is_y_up(work):
     assert splat_files.load(work / "c.glb").splats.means[:, 1].mean() == pytest.approx(-1.6, abs=0.1)
 
 
+@pytest.mark.parametrize(("degree", "kept"), [(0, 0), (1, 1), (3, 1)])
+def test_convert_keeps_harmonics_up_to_a_degree(work, degree, kept):
+    splats = cloud()
+    splat_files.save(splats, work / "a.ply")
+    assert run("convert", "a.ply", "b.ply", "--degree", degree) == 0
+    back = splat_files.load(work / "b.ply").splats
+    assert back.degree == kept
+    assert (back.harmonics == splats.harmonics[:, : (kept + 1) ** 2]).all()
+    assert (back.means == splats.means).all()
+
+
 def test_what_cannot_be_done_is_one_sentence(work, capsys):
     splat_files.save(cloud(), work / "a.ply")
     (work / "points.ply").write_text("ply\nformat ascii 1.0\nelement vertex 1\nproperty float x\nproperty float y\n"
@@ -104,6 +115,28 @@ def test_what_cannot_be_done_is_one_sentence(work, capsys):
     assert not (work / "b.ply").exists()
     assert run("info", "a.ply", "points.ply") == 1
     assert "a.ply: 3DGS PLY" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "short_of"),
+    [
+        (("info", "a.ply"), "animcore.files.ply._columns"),
+        (("convert", "a.ply", "b.spz"), "animcore.files.spz.gzip.compress"),
+        (("edit", "recolour", "a.ply", "b.ply", "--hue", 9), "animcore.avatar.editing.recoloured"),
+        (("edit", "cut", "a.ply", "b.ply", "--sphere", 0, 1.6, 0, 0.1), "animcore.files.ply.logarithm"),
+    ],
+)
+def test_too_little_memory_is_one_sentence(work, capsys, monkeypatch, words, short_of):
+    def none_left(*_arguments, **_named):
+        raise MemoryError
+
+    splat_files.save(cloud(), work / "a.ply")
+    monkeypatch.setattr(short_of, none_left)
+    assert run(*words) == 1
+    said = "".join(capsys.readouterr())
+    assert said.count("\n") == 1
+    assert ".ply needs more memory" in said or "b.spz needs more memory" in said
+    assert not list(work.glob("b.*"))
 
 
 def test_a_head_becomes_a_cloud_at_rest(work, capsys):

@@ -39,7 +39,7 @@ def sitter():
 def test_a_view_sees_points_where_blender_sees_them(sitter, tmp_path, where):
     scene = bpy.context.scene
     scene.render.resolution_x = scene.render.resolution_y = 100
-    with capture._eye(scene, sitter) as eye:
+    with capture.camera(scene, sitter) as eye:
         view = capture.view_of(eye, sitter, capture.Shot(where, 3, Face("x"), 7), tmp_path, 100)
         bpy.context.view_layer.update()
         points = np.random.default_rng(0).uniform(-0.1, 0.1, (10, 3)) + sitter.aim

@@ -52,9 +52,9 @@ def test_a_head_brings_its_mesh_and_shapes_move_both(head, folder):
     holder = bpy.context.object
     carrier = holder.animcore_splats.carrier
     assert holders.told(holder).text == "80 Gaussians."
-    assert [block.name for block in carrier.data.shape_keys.key_blocks[1:]] == [*ARKIT, *TONGUE]
+    assert [block.name for block in carrier.data.shape_keys.key_blocks[1:]] == [*ARKIT, *TONGUE, "Jaw Arc"]
     weights = np.zeros((1, 52), np.float32)
-    for value in (0.0, 1.0):
+    for value in (0.0, 0.4, 1.0):
         weights[0, ARKIT_INDEX["jawOpen"]] = value
         carrier.data.shape_keys.key_blocks["jawOpen"].value = value
         motion = head.prepared(Motion(Fraction(30), arkit=weights, tongue=np.zeros((1, 16), np.float32)))

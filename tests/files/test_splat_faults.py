@@ -107,8 +107,8 @@ def test_a_cloud_of_points_is_told_from_one_of_gaussians(tmp_path):
     assert "points.ply" in said
 
 
-def test_a_mesh_and_a_compressed_ply_are_named(tmp_path):
-    assert "compressed PLY of SuperSplat" in refused(points(tmp_path, "packed_position packed_rotation"))
+def test_a_mesh_and_half_a_compressed_ply_are_named(tmp_path):
+    assert "no chunks" in refused(points(tmp_path, "packed_position packed_rotation"))
     path = points(tmp_path, "x y z", extra="property list uchar int nothing")
     assert "another kind of PLY" in refused(path)
 
@@ -151,7 +151,7 @@ def test_no_gaussians_at_all(tmp_path):
     (tmp_path / "a.splat").write_bytes(b"")
     (tmp_path / "a.spz").write_bytes(gzip.compress(struct.pack("<IIIBBBB", 0x5053474E, 3, 0, 0, 12, 0, 0)))
     for name in ("a.ply", "a.splat", "a.spz"):
-        assert refused(tmp_path / name) == f"{name} holds no Gaussians."
+        assert refused(tmp_path / name) == f"{name} holds no Gaussians; choose another file, or export it again."
 
 
 def test_files_that_are_not_there_or_of_no_known_kind(tmp_path):

@@ -1,7 +1,7 @@
-"""The published files of FaceFormer and CodeTalker as their layouts have them: names, shapes, weights of chance.
+"""The published files of the face models as their layouts have them: names, shapes, weights of chance.
 
-Names and shapes after the authors' repositories (FaceFormer, MIT; CodeTalker) and the wav2vec 2.0 that transformers
-wrote when they were published; written down by hand, so that they are no echo of our modules.
+Names and shapes after the authors' repositories (FaceFormer, CodeTalker, FaceDiffuser, EMOTE) and the wav2vec 2.0 and
+HuBERT that transformers wrote when they were published; written down by hand, so that they are no echo of our modules.
 """
 
 from __future__ import annotations
@@ -125,11 +125,81 @@ def codetalker(data: str, width: int = 8) -> Shapes:
     }
 
 
+def gru(width: int, hidden: int, layers: int) -> Shapes:
+    shapes: Shapes = {}
+    for index in range(layers):
+        shapes[f"gru.weight_ih_l{index}"] = (3 * hidden, hidden if index else width)
+        shapes[f"gru.weight_hh_l{index}"] = (3 * hidden, hidden)
+        shapes |= {f"gru.bias_{part}_l{index}": (3 * hidden,) for part in ("ih", "hh")}
+    return shapes
+
+
+def facediffuser(data: str, hidden: int = 8, steps: int = 60) -> Shapes:
+    """`beat`: no mesh, no people, and what goes into the recurrent layers is not made narrower before."""
+    if data == "beat":
+        wide, size, people = 32 + 51 + hidden, 51, {}
+    else:
+        wide, size, people = 3 * hidden, 3 * VERTICES[data], linear("obj_vector", PEOPLE[data], hidden, bias=False)
+        people |= linear("cond_projection", 32, hidden) | linear("input_projection.0", size, 2 * hidden)
+        people |= {"input_projection.1.weight": (1, 1, 9), "input_projection.1.bias": (1,)}
+    return {
+        **wav2vec2("audio_encoder."),
+        **people,
+        **linear("time_mlp.0", steps, hidden),
+        "norm_cond.weight": (wide,),
+        "norm_cond.bias": (wide,),
+        **gru(wide, hidden, 2),
+        **linear("final_layer", hidden, size),
+    }
+
+
+def encoder(start: str, width: int, inner: int) -> Shapes:
+    shapes: Shapes = {"self_attn.in_proj_weight": (3 * width, width), "self_attn.in_proj_bias": (3 * width,)}
+    shapes |= linear("self_attn.out_proj", width, width)
+    shapes |= linear("linear1", width, inner) | linear("linear2", inner, width)
+    for index in (1, 2):
+        shapes |= {f"norm{index}.weight": (width,), f"norm{index}.bias": (width,)}
+    return {start + name: shape for name, shape in shapes.items()}
+
+
+def convolution(name: str, width: int) -> Shapes:
+    norm = f"{name}.2"
+    shapes: Shapes = {f"{name}.0.weight": (width, width, 5), f"{name}.0.bias": (width,), f"{norm}.bias": (width,)}
+    shapes |= {f"{norm}.{part}": (width,) for part in ("weight", "running_mean", "running_var")}
+    return shapes | {f"{norm}.num_batches_tracked": ()}
+
+
+def emote(width: int = 8, latent: int = 16, expressions: int = 50) -> Shapes:
+    """Eight emotions, three levels and 32 people are the style; FLAME and a renderer lie beside them in the file."""
+    prior = "sequence_decoder.motion_prior.motion_decoder"
+    return {
+        **wav2vec2("audio_model.model."),
+        **linear("sequence_encoder.linear", 16, width),
+        **linear("sequence_decoder.obj_vector.map", 43, width),
+        **encoder("sequence_decoder.bert_decoder.layers.0.", 2 * width, 2 * width),
+        **linear("sequence_decoder.decoder", 2 * width, latent),
+        **linear("sequence_decoder.squasher_2.linear", 8 * latent, latent),
+        **convolution(f"{prior}.expander.0", latent),
+        **convolution(f"{prior}.expander.1", latent),
+        **convolution(f"{prior}.expander.2", latent),
+        **encoder(f"{prior}.decoder_transformer.layers.0.", latent, 24),
+        **linear(f"{prior}.decoder_linear_embedding", latent, latent),
+        **linear(f"{prior}.post_transformer_linear", latent, latent),
+        f"{prior}.cross_smooth_layer.weight": (expressions + 3, latent, 5),
+        f"{prior}.cross_smooth_layer.bias": (expressions + 3,),
+        "sequence_decoder.motion_prior.preprocessor.flame.shapedirs": (7, 3, 4),
+        "sequence_decoder.flame.v_template": (7, 3),
+        "renderer.render.faces": (1, 5, 3),
+    }
+
+
 def weights(shapes: Shapes, seed: int = 0) -> dict[str, torch.Tensor]:
     random = np.random.default_rng(seed)
 
     def some(name: str, shape: tuple[int, ...]) -> torch.Tensor:
-        if "norm" in name and name.endswith("weight"):
+        if name.endswith("num_batches_tracked"):
+            return torch.tensor(7)
+        if ("norm" in name and name.endswith("weight")) or name.endswith(("running_var", ".2.weight")):
             return torch.from_numpy(random.uniform(0.5, 1.5, shape).astype(np.float32))
         return torch.from_numpy((random.normal(size=shape) * 0.3).astype(np.float32))
 

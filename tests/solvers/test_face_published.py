@@ -55,7 +55,7 @@ def test_the_past_fades_by_whole_periods():
     bias = face_decoder._ahead(7, 3, torch.device("cpu"))
     assert bias[6].tolist() == [-2, -1, -1, -1, 0, 0, 0]
     assert bias[2, 3:].tolist() == [-torch.inf] * 4
-    assert face_decoder._slopes(4) == [1 / 4, 1 / 16, 1 / 64, 1 / 256]
+    assert face_decoder.slopes(4) == [1 / 4, 1 / 16, 1 / 64, 1 / 256]
 
 
 # ---------------------------------------------------------------- published weights

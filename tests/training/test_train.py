@@ -248,7 +248,7 @@ def test_a_run_of_other_settings_is_not_gone_on_with(folder, tmp_path):
 def test_a_bad_checkpoint_of_a_run_is_a_clear_sentence(folder, tmp_path):
     prepared(folder, tmp_path, "run").train()
     os.truncate(tmp_path / "run" / loop.CHECKPOINT, 1000)
-    with pytest.raises(InputError, match="cut off or damaged"):
+    with pytest.raises(InputError, match=r"cut off or damaged .*; delete it, and the run begins anew"):
         prepared(folder, tmp_path, "run").train()
 
 

@@ -1,0 +1,157 @@
+"""The work behind Capture for a Splat Head, in a Blender of its own, on a copy of the user's file (`child_work`).
+
+What is there already is kept, so that a capture that was stopped goes on. `capture.json` says what a folder holds.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import bpy
+import numpy as np
+
+from animcore.atomic import whole_file
+from animcore.avatar import capture as layout
+from animcore.avatar.sitting import CAMERAS, FACES, HELD_OUT_CAMERAS, HELD_OUT_FACES
+from animcore.bodies import own_model
+from animcore.bodies.model import ParametricModel, load_model
+from animcore.bodies.poses import flame_pose
+from animcore.files import capture_pictures
+
+from . import capture, capture_model, capture_studio
+from .capture_studio import Puppet, Studio
+from .errors import AddonError
+from .export import Told
+
+FACTS, MASKS = "capture.json", "hair_masks"
+# the cameras of the sitting, so that few of them already go around the head
+AROUND = (*(CAMERAS[place] for place in (0, 3, 4, 11, 5, 6, 13, 1, 2, 8, 7, 9, 10, 12)), *HELD_OUT_CAMERAS)
+PULLED = (*FACES, *HELD_OUT_FACES)
+_HAIR_SAMPLES = 8  # of a pixel: only where hair is is asked
+_MEASURED = 0.1  # of the work, that measuring is
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is asked for: how many cameras and faces, pixels along a side, samples of a pixel, and the engine."""
+
+    folder: Path
+    cameras: int
+    faces: int
+    size: int
+    samples: int
+    engine: str
+
+    @property
+    def shots(self) -> list[capture.Shot]:
+        """All pictures."""
+        return capture.shots(AROUND[: self.cameras], PULLED[: self.faces])
+
+
+def run(request: dict[str, Any], told: Told) -> dict[str, Any]:
+    """Take the pictures of a character that a request names; returns how many, and how well its model meets it."""
+    names = ("cameras", "faces", "size", "samples", "engine")
+    wish = Wish(Path(request["folder"]), **{name: request[name] for name in names})
+    told(0.0, "Opening the copy")
+    path = Path(request["file"])
+    bpy.ops.wm.open_mainfile(filepath=str(path), load_ui=False, use_scripts=bool(request["scripts"]))
+    path.unlink(missing_ok=True)
+    scene = bpy.context.scene
+    root = getattr(bpy.data, request["kind"]).get(request["root"])
+    if root is None:
+        raise AddonError(f"There is no {request['root']!r} in the copy of the file; choose the character again.")
+    with _written(wish.folder):
+        return _capture(scene, root, wish, told)
+
+
+def _capture(scene: bpy.types.Scene, root: bpy.types.ID, wish: Wish, told: Told) -> dict[str, Any]:
+    _claim(wish, root.name)
+    who, studio = capture_studio.prepared(scene, root)
+    capture_studio.set_quality(scene, wish.engine, wish.samples)
+    measured = capture_model.measure(who, studio, lambda done: told(_MEASURED * done, "Measuring the head"))
+    own_model.write(measured, wish.folder / layout.MODEL)
+    model = load_model(wish.folder / layout.MODEL)
+    motion = capture_model.moments(who, PULLED[: wish.faces])
+    puppet = Puppet(who, motion)
+    _write_poses(model, motion, wish)
+    sitter = capture_studio.stretched(studio.sitter, capture_model.reach(measured))
+    with capture.camera(scene, sitter) as eye:
+        wanted = wish.shots
+        views = [capture.view_of(eye, sitter, shot, wish.folder, wish.size) for shot in wanted]
+        layout.write_views(wish.folder, layout.TRAIN, views)
+        capture.set_film(scene, eye, wish.size)
+        worst: dict[int, float] = {}
+        for number, (shot, view) in enumerate(zip(wanted, views, strict=True)):
+            told(_MEASURED + (1 - _MEASURED) * number / len(wanted), f"Picture {number + 1} of {len(wanted)}")
+            if shot.moment not in worst:
+                puppet.show(shot.moment)
+                seen = capture_model.seen_now(who, studio)
+                worst[shot.moment] = capture_model.error(model, motion, shot.moment, seen)
+            capture.view_of(eye, sitter, shot, wish.folder, wish.size)
+            if not view.image.is_file():
+                capture.picture(scene, view.image)
+            _mask_hair(scene, studio, wish.folder / MASKS / view.image.name)
+    capture_pictures.write_masks(wish.folder)
+    return {"pictures": len(wanted), "millimetres": round(max(worst.values()), 3), "vertices": len(model.template)}
+
+
+@contextmanager
+def _written(folder: Path) -> Iterator[None]:
+    """Turn a disk's refusal into a sentence."""
+    try:
+        yield
+    except OSError as error:
+        raise AddonError(f"{folder} cannot be written ({error.strerror}); choose another folder.") from error
+
+
+def _claim(wish: Wish, name: str) -> None:
+    """Make the folder, or see that it holds the beginning of this capture."""
+    facts = {"character": name, "size": wish.size, "samples": wish.samples, "engine": wish.engine}
+    path = wish.folder / FACTS
+    if path.is_file():
+        try:
+            before = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError:
+            before = None
+        if before != facts:
+            raise AddonError(f"{wish.folder} holds another capture, or one of another size; choose another folder.")
+    elif wish.folder.is_dir() and any((wish.folder / "images").glob("*")):
+        raise AddonError(f"{wish.folder} holds pictures of something else; choose another folder.")
+    for part in ("images", "flame_param", MASKS):
+        (wish.folder / part).mkdir(parents=True, exist_ok=True)
+    with whole_file(path) as temporary:
+        temporary.write_text(json.dumps(facts), encoding="utf-8")
+
+
+def _write_poses(model: ParametricModel, motion: Any, wish: Wish) -> None:
+    expression = own_model.to_expression(motion, model).expression
+    joints, nothing = flame_pose(motion), np.zeros(3, np.float32)
+    for moment, row in enumerate(expression):
+        pose = layout.Pose(row, joints[moment], nothing, np.zeros(0, np.float32), None, model.name)
+        layout.write_pose(pose, wish.folder / "flame_param" / f"{moment:05d}.npz", motion.arkit[moment])
+
+
+def _mask_hair(scene: bpy.types.Scene, studio: Studio, path: Path) -> None:
+    """Write where hair is seen, where it can be told from the rest: everything else is cut out of the picture."""
+    if not studio.hair or path.is_file():
+        return
+    cycles = scene.render.engine == "CYCLES"
+    quality, name = (scene.cycles, "samples") if cycles else (scene.eevee, "taa_render_samples")
+    before, alone = getattr(quality, name), path.with_suffix(".alone.png")
+    setattr(quality, name, min(before, _HAIR_SAMPLES))
+    _hold_out(studio.skin, True)
+    capture.picture(scene, alone)
+    _hold_out(studio.skin, False)
+    setattr(quality, name, before)
+    capture_pictures.write_mask(alone, path)
+    alone.unlink()
+
+
+def _hold_out(things: Sequence[bpy.types.Object], held: bool) -> None:
+    for thing in things:
+        thing.is_holdout = held
