@@ -261,7 +261,7 @@ class _Decoder:
 
     def run(self, progress: Progress) -> FloatArray:
         try:
-            with av.open(str(self.path)) as container:
+            with av.open(str(self.path), metadata_errors="replace") as container:
                 if not container.streams.audio:
                     raise InputError(f"{self.path.name} has no sound in it; choose a file with an audio track.")
                 return self._decode(container, container.streams.audio[0], progress)

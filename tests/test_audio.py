@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import subprocess
 import sys
 from fractions import Fraction
@@ -273,3 +274,14 @@ def test_how_a_recording_is_packed(tmp_path):
     assert facts.codec == "aac"
     assert 5_000 < facts.bit_rate < 60_000
     assert Fraction(*facts.film_rate) == Fraction(24000, 1001)
+
+
+def test_a_title_in_an_old_alphabet_does_not_matter(tmp_path):
+    """Titles are often not UTF-8: here an e with an acute accent as MS-DOS wrote it."""
+    path = tmp_path / "tagged.wav"
+    soundfile.write(path, np.full(1600, 0.1, np.float32), 16_000)
+    title = b"caf\x82\0\0\0"
+    info = b"INFOINAM" + struct.pack("<I", 5) + title[:6]
+    whole = path.read_bytes() + b"LIST" + struct.pack("<I", len(info)) + info
+    path.write_bytes(whole[:4] + struct.pack("<I", len(whole) - 8) + whole[8:])
+    assert len(audio.load(path).samples) == 1600

@@ -143,7 +143,7 @@ def hull(
     for picture in pictures:
         if picture.moment == first:
             found, hit = _looked(points, picture)
-            inside &= hit | ~found
+            inside &= hit | (~found & _is_cut_off(picture))
             seen += found
     points = points[inside & (seen >= 2)][:_TRIED]
     frames = binding.frames(vertices, head.model.faces)
@@ -203,6 +203,12 @@ def _on_faces(
         distance = np.linalg.norm(corners.mean(1)[:, None] - marks[None], axis=2).min(1)
         area = area * (distance < _NEAR_MARKS)
     return np.asarray(random.choice(len(area), count, p=area / area.sum()))
+
+
+def _is_cut_off(picture: Picture) -> bool:
+    """Whether the person goes on beyond the edge of a picture; where it does not, nothing of it lies there."""
+    mask = picture.mask
+    return any(float(edge.max()) > 0.5 for edge in (mask[0], mask[-1], mask[:, 0], mask[:, -1]))
 
 
 def _looked(points: NDArray[Any], picture: Picture) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

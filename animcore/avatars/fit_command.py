@@ -8,14 +8,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from animcore.avatar.head import MODES, HybridHead
 from animcore.errors import InputError
-from animcore.progress import Progress
+from animcore.progress import Progress, progress_bar
 
 HEAD = "head"  # the avatar's folder in that of the fit
 PICTURE = "progress.png"
+
+_SETTINGS = ("mode", "gaussians", "steps", "texture", "changes", "displacement", "lpips", "seed")  # as options
 
 
 def register(actions: Any) -> None:
@@ -23,23 +24,31 @@ def register(actions: Any) -> None:
     parser = actions.add_parser("fit", help="fit a head of mesh and Gaussians to a capture of many views")
     parser.add_argument("data", type=Path, metavar="DATA", help="folder in the layout of VHAP and GaussianAvatars")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="of checkpoint, picture and head")
+    add_settings(parser)
+    parser.set_defaults(command=run)
+
+
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """Add the options of a fit."""
     parser.add_argument("--model", type=Path, metavar="FILE", help="the FLAME file that the capture was tracked with")
     parser.add_argument("--mode", choices=MODES, default="hybrid", help="which layers the head has (default: hybrid)")
     parser.add_argument("--gaussians", type=int, default=20_000, metavar="N", help="in the end (default: 20000)")
     parser.add_argument("--steps", type=int, default=3_000, metavar="N", help="pictures to learn from (default: 3000)")
     parser.add_argument("--texture", type=int, default=1024, metavar="N", help="texels along a side (default: 1024)")
+    parser.add_argument(
+        "--changes", type=int, default=6, metavar="N", help="ways the texture changes with the face (default: 6)"
+    )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="another one, another head (default: 0)")
     parser.add_argument(
         "--displacement", action="store_true", help="learn where the skin lies off the model, from the pictures"
     )
     parser.add_argument(
-        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="where it is computed (default: auto)"
-    )
-    parser.add_argument(
         "--lpips", type=float, default=0.0, metavar="W", help="weight of LPIPS, whose weights are yours (default: 0)"
     )
+    parser.add_argument(
+        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="where it is computed (default: auto)"
+    )
     parser.add_argument("--threads", type=int, metavar="N", help="of the CPU (default: all)")
-    parser.set_defaults(command=run)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -48,25 +57,27 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         InputError: without PyTorch, or where the capture cannot be used.
     """
+    check(options)
     if options.threads:
         _torch().set_num_threads(options.threads)
-    with tqdm(total=100, unit="%") as bar:
-
-        def told(fraction: float, stage: str) -> None:
-            bar.set_description(stage, refresh=False)
-            bar.update(100 * fraction - bar.n)
-
-        fitted = fit(
-            options.data, options.out, told, options.model, mode=options.mode, gaussians=options.gaussians,
-            steps=options.steps, texture=options.texture, displacement=options.displacement, lpips=options.lpips,
-            seed=options.seed, device=options.device,
-        )  # fmt: skip
+    with progress_bar() as progress:
+        fitted = fit(options.data, options.out, progress, options.model, options.device, **_asked(options))
     print(f"{options.out / HEAD}: {fitted.count:,} Gaussians; look at {options.out / PICTURE}")
     return 0
 
 
+def check(options: argparse.Namespace) -> None:
+    """Check that settings and machine can fit a head.
+
+    Raises:
+        InputError: where they cannot.
+    """
+    _settings(_asked(options))
+    _device(options.device)
+
+
 def fit(
-    data: Path, out: Path, progress: Progress, model: Path | None = None, *, device: str = "auto", **asked: Any
+    data: Path, out: Path, progress: Progress, model: Path | None = None, device: str = "auto", **asked: Any
 ) -> HybridHead:
     """Fit a head to a capture, and write it into the folder `head` of the fit; go on where one was stopped.
 
@@ -76,41 +87,52 @@ def fit(
         progress: told the fraction done.
         model: the FLAME file that the capture was tracked with.
         device: auto, cpu or cuda.
-        asked: fields of `fitting.Settings`.
+        **asked: fields of `fitting.Settings`.
 
     Raises:
         InputError: without PyTorch, or where the capture or a setting cannot be used.
     """
-    texture = asked.get("texture", 1024)
-    if asked["gaussians"] < 100 or asked["steps"] < 1 or not 64 <= texture <= 8192 or texture % 8:
-        raise InputError("Give at least 100 Gaussians, 1 step, and a texture of 64 to 8192 texels, a multiple of 8.")
-    chosen = _device(device)
+    settings, where = _settings(asked), _device(device)
     from animcore.avatar import capture
-    from animcore.avatar.fitting import Fit, Settings
+    from animcore.avatar.fitting import Fit
     from animcore.files import capture_folder, capture_pictures, hybrid_head
 
     pictures, moments = capture_folder.read(data, capture.TRAIN)
-    head = capture_folder.person(data, model)
+    head, known = capture_folder.person(data, model), capture_folder.start(data)
     capture_folder.check(data, head, pictures, moments)
 
     def show(picture: NDArray[np.uint8]) -> None:
         capture_pictures.write(picture, out / PICTURE)
 
-    settings = Settings(**asked)
-    known = capture_folder.start(data)
-    fitted = Fit(head, moments, pictures, settings, out, progress, show, known, chosen).run()
+    fitted = Fit(head, moments, pictures, settings, out, progress, show, known, where).run()
     hybrid_head.save(fitted, out / HEAD, {"pictures": len(pictures), "steps": settings.steps})
     return fitted
 
 
+def _asked(options: argparse.Namespace) -> dict[str, Any]:
+    return {name: getattr(options, name) for name in _SETTINGS}
+
+
+def _settings(asked: dict[str, Any]) -> Any:
+    """What was asked as `fitting.Settings`, where it can be done."""
+    _torch()
+    from animcore.avatar.fitting import Settings
+
+    settings = Settings(**asked)
+    texture = settings.texture
+    if settings.gaussians < 100 or settings.steps < 1 or not 64 <= texture <= 8192 or texture % 8:
+        raise InputError("Give at least 100 Gaussians, 1 step, and a texture of 64 to 8192 texels, a multiple of 8.")
+    if settings.changes < 0 or settings.lpips < 0:
+        raise InputError("Give 0 changes of the texture or more, and no weight of LPIPS below 0.")
+    return settings
+
+
 def _device(name: str) -> Any:
-    """The device of torch that is meant; auto is a card where there is one."""
+    """A device of PyTorch by its name on the command line."""
     torch = _torch()
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
     if name == "cuda" and not torch.cuda.is_available():
         raise InputError("PyTorch finds no NVIDIA card with CUDA; fit with --device cpu.")
-    return torch.device(name)
+    return torch.device("cuda" if name == "cuda" or (name == "auto" and torch.cuda.is_available()) else "cpu")
 
 
 def _torch() -> Any:

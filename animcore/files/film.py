@@ -49,7 +49,7 @@ def _add_sound(container: Any, stream: Any, sound: Path, samples: int) -> None:
     """Resample the first audio stream of `sound` and encode at most `samples` samples of it."""
     resampler = av.AudioResampler(format="fltp", layout="stereo", rate=_SOUND_RATE, frame_size=1024)
     try:
-        with av.open(str(sound)) as source:
+        with av.open(str(sound), metadata_errors="replace") as source:
             for frame in chain(source.decode(audio=0), [None]):
                 for piece in resampler.resample(frame):
                     if (piece.pts or 0) < samples:

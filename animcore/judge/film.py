@@ -131,7 +131,7 @@ def _full(opening: Array) -> float:
 
 def _filmed(path: Path, times: Array) -> Iterator[Image]:
     """The frame of a film that is seen at each time, scaled to a half's height and cut to its width."""
-    with av.open(str(path)) as container:
+    with av.open(str(path), metadata_errors="replace") as container:
         rate = float(container.streams.video[0].average_rate or 25)
         decoded = ((frame.time if frame.time is not None else index / rate, frame)
                    for index, frame in enumerate(container.decode(video=0)))  # fmt: skip

@@ -184,7 +184,7 @@ def faces(path: Path) -> Image:
     """
     pictures: list[Image] = []
     try:
-        with av.open(str(path)) as container:
+        with av.open(str(path), metadata_errors="replace") as container:
             for index, frame in enumerate(container.decode(video=0)):
                 time = frame.time if frame.time is not None else index / FPS
                 scaled = (

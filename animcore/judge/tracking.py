@@ -42,7 +42,7 @@ def track(path: Path) -> tuple[Fraction, Array, Array]:
     found = []
     rate = Fraction(0)
     try:
-        with mesh, av.open(str(path)) as container:
+        with mesh, av.open(str(path), metadata_errors="replace") as container:
             if not container.streams.video:
                 raise InputError(f"{path.name} has no picture; choose a film, or the sound's tracked curves.")
             stream = container.streams.video[0]
@@ -60,7 +60,7 @@ def track(path: Path) -> tuple[Fraction, Array, Array]:
 def has_sound(path: Path) -> bool:
     """Whether a film has a sound track."""
     try:
-        with av.open(str(path)) as container:
+        with av.open(str(path), metadata_errors="replace") as container:
             return bool(container.streams.audio)
     except (av.error.FFmpegError, OSError):
         return False

@@ -1,8 +1,8 @@
 """The live variant of the speech solver: sound comes in as it is spoken, and the face follows 60 to 80 ms behind.
 
-`Listener` keeps the last second of sound and the past of a small network (assets/solvers/live.onnx). Two frames are
-answered at a time, from sound that ends 80 ms after the first of them, so what comes out does not depend on how the
-sound was cut, nor on anything later.
+`Listener` keeps a little sound and the past of a small network (assets/solvers/live.onnx). Two frames are answered at a
+time, from sound that ends 80 ms after the first of them, so what comes out does not depend on how the sound was cut,
+nor on anything later.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _MOST_GAIN = 10 ** (30 / 20)
 
 @dataclass(frozen=True)
 class Network:
-    """The trained network and what its file says of itself; `window`, `ahead` and `step` count frames."""
+    """The trained network and what its file says of itself; `window`, `ahead` and `step` count frames, `settles` steps."""
 
     session: onnxruntime.InferenceSession
     fps: int
@@ -49,6 +49,7 @@ class Network:
     step: int
     ahead: int
     window: int
+    settles: int
     loudness: float
     columns: list[int]
     places: tuple[str, ...]
@@ -68,6 +69,23 @@ class Frames:
     first: int
     arkit: FloatArray
     tongue: FloatArray
+
+
+class Level:
+    """How loud a voice has been so far, and what brings it to the loudness that the network knows."""
+
+    def __init__(self, loudness: float) -> None:
+        """Begin with a guess; `loudness` in LUFS is what the network knows."""
+        self._wanted = 10 ** ((loudness + _OVER_LUFS) / 10)
+        self._power, self._steps = _FIRST_GUESS * _GUESSED, _GUESSED
+
+    def factor(self, samples: FloatArray) -> np.float32:
+        """Hear the next 40 ms (N,) and return the factor that they, and what is around them, are to be brought to."""
+        new = float(np.square(samples).mean())
+        if new > max(_FAINT, _BELOW * self._power / self._steps):
+            keep = min(1.0, _MEMORY / (self._steps + 1))
+            self._power, self._steps = (self._power + new) * keep, (self._steps + 1) * keep
+        return np.float32(min(np.sqrt(self._wanted * self._steps / self._power), _MOST_GAIN))
 
 
 class Listener:
@@ -92,7 +110,7 @@ class Listener:
         self._phonemes = tongue.nothing(network.fps)
         self._answered = 0
         self._fed = 0
-        self._power, self._steps = _FIRST_GUESS * _GUESSED, _GUESSED
+        self._level = Level(network.loudness)
 
     def feed(self, samples: FloatArray) -> Frames:
         """Hear more samples (N,) in -1..1 at 16 kHz and return the frames that they allow, often none.
@@ -131,7 +149,8 @@ class Listener:
     def _step(self, window: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Weights (2, 52) and tongue (2, 16) of the two frames of a window."""
         network, direction = self._network, self._direction
-        given: dict[str, Any] = {"samples": (window * self._gain(window))[None], **self._past}
+        factor = self._level.factor(window[-network.step * network.hop :])
+        given: dict[str, Any] = {"samples": (window * factor)[None], **self._past}
         found, places, phonemes, *after = network.session.run(None, given)
         self._past = dict(zip(self._past, after, strict=True))
         weights = found[0][:, network.columns]
@@ -145,15 +164,6 @@ class Listener:
         strength = direction.strength("tongue") * direction.intensity
         moved, self._phonemes = tongue.follow(self._phonemes, phonemes[0], network.fps, strength)
         return weights, moved
-
-    def _gain(self, window: FloatArray) -> np.float32:
-        """The factor that brings the voice, as loud as it has been so far, to what the network knows."""
-        new = float(np.square(window[-self._network.step * self._network.hop :]).mean())
-        if new > max(_FAINT, _BELOW * self._power / self._steps):
-            keep = min(1.0, _MEMORY / (self._steps + 1))
-            self._power, self._steps = (self._power + new) * keep, (self._steps + 1) * keep
-        wanted = 10 ** ((self._network.loudness + _OVER_LUFS) / 10)
-        return np.float32(min(np.sqrt(wanted * self._steps / self._power), _MOST_GAIN))
 
 
 def solve(clip: AudioClip, direction: Direction, progress: Progress = silent) -> Motion:
@@ -182,7 +192,7 @@ def _at_rest(path: Path) -> dict[str, FloatArray]:
     network = load(path)
     past = {name: np.zeros(shape, np.float32) for name, shape in network.past.items()}
     window = np.zeros((1, network.window * network.hop), np.float32)
-    for _ in range(sum(shape[2] for shape in network.past.values())):
+    for _ in range(network.settles):
         after = network.session.run(None, {"samples": window, **past})[-len(past) :]
         past = dict(zip(past, after, strict=True))
     return past
@@ -203,7 +213,7 @@ def load(path: Path) -> Network:
         names = json.loads(facts["names"])
         return Network(
             session=session,
-            **{name: int(facts[name]) for name in ("fps", "hop", "step", "ahead", "window")},
+            **{name: int(facts[name]) for name in ("fps", "hop", "step", "ahead", "window", "settles")},
             loudness=float(facts["loudness"]),
             columns=[names.index(name) for name in ARKIT],
             places=tuple(json.loads(facts["places"])),

@@ -1,8 +1,9 @@
 """Train and export the live solver: `python -m animcore.training.live DATA --out assets/solvers`.
 
-The ear is that of the shipped solver, but it hears a window of the last second alone, which ends 60 to 80 ms after the
-frames that it is asked for. A small causal network learns from what the ear says at the edge of such windows to do what
-the shipped network does (distillation, Hinton et al., 2015), and from tracked people. See assets/solvers/live.md.
+The ear is that of the shipped solver, taught to hear step by step and no more than 80 ms ahead (`live_ear.py`). A small
+causal network learns from what that ear says to do what the shipped network does with the clean recording
+(distillation, Hinton et al., 2015), and from tracked people; and to rest where no voice is heard. See
+assets/solvers/live.md.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import argparse
 import json
 import logging
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -28,37 +30,37 @@ from torch.nn import functional
 from animcore import audio
 from animcore.atomic import whole_file
 from animcore.names import ARKIT
+from animcore.solvers.live import Level
 from animcore.speech.pronunciation import PHONEMES
-from animcore.training import encoder as ear
-from animcore.training import nonspeech, synthetic
+from animcore.training import live_ear, synthetic
 from animcore.training.augmentation import at_loudness, faster, roughened
+from animcore.training.descent import Course, descend
 from animcore.training.encoder import FEATURES, FPS, HOP, LAYERS, WIDTH
 from animcore.training.export import TOLERANCE
 from animcore.training.lips import Lips, correlation
 from animcore.training.network import Face
 from animcore.training.recordings import LEVEL
+from animcore.training.streaming import AHEAD, SETTLES, STEP, WINDOW, StreamingEncoder, steps
 
 LOG = logging.getLogger(__name__)
 
 FloatArray = NDArray[np.float32]
 
-STEP = 2  # frames that are answered at a time
-AHEAD = 4  # frames of sound after the first of them
-WINDOW = 49  # frames that are heard at once
-FIRST = WINDOW - AHEAD  # place in the window of the first frame that is answered
-KEPT = 4  # frames from there on whose states tell of it
 OUTPUTS = len(ARKIT) + 1 + len(synthetic.PLACES)
 HIDDEN = 160
 TAPS = 3
 DILATIONS = (1, 2, 4, 8)  # in steps of 40 ms
 SECONDS = 6  # length of a training example
-EXAMPLES = 12  # that a step sees
-CHECKPOINT_EVERY = 100
-_BATCH = 64  # windows encoded at a time
-_GAIN_ERROR = 3.0  # dB by which a live gain is off: standard deviation
+PARTS = 3  # of a step, each on a thread of its own,
+EXAMPLES = 4  # that hears so many voices,
+RESTS = 1  # and so many sounds that are none
+_BATCH = 200  # steps encoded at a time
+_LOUDER = 5.0  # dB around `LEVEL` at which a listener's voices come: standard deviation
+_OVER = 0.5  # of the other ways have music or the like below the voice
+_QUIET = 8  # seconds of each sound that is no voice
 _SPEEDS = 0.16  # largest change of speed, as a logarithm
 # What is heard, in how many ways (the first is as it is), and every how manieth file.
-_FOLDERS = {"lips_train": (3, 1), "speech": (2, 1), "performance": (2, 1), "lips_grid": (1, 4)}
+_FOLDERS = {"lips_train": (4, 1), "speech": (2, 1), "performance": (1, 1), "lips_grid": (1, 8)}
 
 
 class CausalBlock(nn.Module):
@@ -80,13 +82,13 @@ class CausalBlock(nn.Module):
 
 
 class LiveHead(nn.Module):
-    """States at the edge of windows (B, K, 4 * 720) and its past -> logits (B, 2 K, 58) and the new past."""
+    """States of steps (B, K, 4 * 720) and its past -> logits (B, 2 K, 58) and the new past."""
 
     def __init__(self, dropout: float = 0.2, input_dropout: float = 0.3) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(WIDTH, elementwise_affine=False)
         self.dropout = nn.Dropout(input_dropout)
-        self.into = nn.Linear(KEPT * FEATURES, HIDDEN)
+        self.into = nn.Linear(AHEAD * FEATURES, HIDDEN)
         self.blocks = nn.ModuleList(CausalBlock(dilation, dropout) for dilation in DILATIONS)
         self.out = nn.Sequential(nn.LayerNorm(HIDDEN), nn.Linear(HIDDEN, STEP * OUTPUTS))
 
@@ -97,8 +99,8 @@ class LiveHead(nn.Module):
     def forward(self, states: Tensor, past: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
         """Return logits and the new past."""
         batch, count = states.shape[:2]
-        layers = self.norm(states.view(batch, count, KEPT * (LAYERS + 1), WIDTH))
-        x = self.into(self.dropout(layers.reshape(batch, count, KEPT * FEATURES)))
+        layers = self.norm(states.view(batch, count, AHEAD * (LAYERS + 1), WIDTH))
+        x = self.into(self.dropout(layers.reshape(batch, count, AHEAD * FEATURES)))
         after = []
         for block, state in zip(self.blocks, past, strict=True):
             x, state = block(x, state)
@@ -108,10 +110,10 @@ class LiveHead(nn.Module):
 
 @dataclass(frozen=True)
 class Lesson:
-    """A recording as it is heard live, what the teacher says of it, and what was tracked; K windows.
+    """A recording as it is heard live, what the teacher says of it, and what was tracked; K steps.
 
     Attributes:
-        states: (K, 4 * 720) float16 states of the ear at the edge of each window.
+        states: (K, 4 * 720) float16 states of the ear in each step.
         taught: (2 K, 58) float16: the teacher's weights, closure and places, all in 0..1.
         tracked: (2 K, 2) float32 opening and width, NaN where nobody was tracked.
         high: the 95th percentile of the tracked opening, 0 where there is none.
@@ -123,13 +125,18 @@ class Lesson:
     high: float
 
 
-def encoded(encoder: ear.Encoder, samples: FloatArray) -> Tensor:
-    """(K, 4 * 720) float16 states of samples (N,) at the edges of windows that end AHEAD frames after each step."""
-    steps = -(-(len(samples) // HOP + 1) // STEP)
-    padded = torch.from_numpy(np.pad(samples, (FIRST * HOP, (AHEAD + STEP) * HOP)))
-    windows = padded.unfold(0, WINDOW * HOP, STEP * HOP)[:steps]
+def encoded(encoder: StreamingEncoder, samples: FloatArray) -> Tensor:
+    """(K, 4 * 720) float16 states of the steps of samples (N,), as loud as a listener hears them, after silence."""
+    level = Level(LEVEL)
+    heard = steps(torch.from_numpy(samples)[None])
+    new = heard[0, :, -STEP * HOP :].numpy()
+    factors = torch.from_numpy(np.stack([level.factor(one) for one in new]))
     with torch.no_grad():
-        parts = [encoder(part)[:, FIRST : FIRST + KEPT].flatten(1).half() for part in windows.split(_BATCH)]
+        _, past = encoder(torch.zeros(1, SETTLES, WINDOW * HOP), encoder.past(1))
+        parts = []
+        for first in range(0, len(factors), _BATCH):
+            states, past = encoder(heard[:, first : first + _BATCH] * factors[first : first + _BATCH, None], past)
+            parts.append(states[0].flatten(1).half())
     return torch.cat(parts)
 
 
@@ -149,17 +156,32 @@ class Teacher:
         return np.concatenate([weights[0], closed[:, None], places[0]], 1).astype(np.float32)
 
 
-def lessons(data: Path, teacher: Teacher, encoder: ear.Encoder, cache: Path) -> list[Lesson]:
+def lessons(data: Path, teacher: Teacher, encoder: StreamingEncoder, cache: Path, threads: int = 1) -> list[Lesson]:
     """Make (once; kept in the cache) the lessons of every recording; the teacher always hears it clean."""
-    made: list[Lesson] = []
-    for folder, (ways, every) in _FOLDERS.items():
-        for path in sorted((data / folder).glob("*.flac"))[::every]:
-            made += _cached(cache / f"live-{folder}-{path.stem}.pt", partial(_heard, path, ways, teacher, encoder))
-        LOG.info("%s: %d lessons", folder, len(made))
-    made += _cached(cache / "live-unspoken.pt", partial(_unspoken, encoder, 60))
-    for path, _ in synthetic.corpus(cache / "synthetic", 160):
-        made += _cached(cache / f"live-synthetic-{path.stem}.pt", partial(_heard, path, 2, teacher, encoder, skip=1))
-    return made
+    beside = live_ear.company(cache)
+    wanted = [
+        (f"live-{folder}-{path.stem}.pt", partial(_heard, path, ways, teacher, encoder, beside))
+        for folder, (ways, every) in _FOLDERS.items()
+        for path in sorted((data / folder).glob("*.flac"))[::every]
+    ]
+    wanted += [
+        (f"live-synthetic-{path.stem}.pt", partial(_heard, path, 2, teacher, encoder, beside, skip=1))
+        for path, _ in synthetic.corpus(cache / "synthetic", 160)
+    ]
+    with ThreadPoolExecutor(threads) as pool:
+        made = pool.map(lambda one: list(_cached(cache / one[0], one[1])), wanted)
+        return [lesson for several in made for lesson in several]
+
+
+def rest(encoder: StreamingEncoder, cache: Path, threads: int = 1) -> list[Lesson]:
+    """Make (once; kept in the cache) the lessons of what is no voice."""
+    sounds = live_ear.company(cache).sounds[::2]
+
+    def made() -> list[Lesson]:
+        with ThreadPoolExecutor(threads) as pool:
+            return list(pool.map(partial(_resting, encoder), range(len(sounds)), sounds))
+
+    return list(_cached(cache / "live-rest.pt", made))
 
 
 def _cached(path: Path, make: Any) -> Iterator[Lesson]:
@@ -172,7 +194,9 @@ def _cached(path: Path, make: Any) -> Iterator[Lesson]:
         yield Lesson(*row)
 
 
-def _heard(path: Path, ways: int, teacher: Teacher, encoder: ear.Encoder, skip: int = 0) -> Iterator[Lesson]:
+def _heard(
+    path: Path, ways: int, teacher: Teacher, encoder: StreamingEncoder, beside: live_ear.Company, skip: int = 0
+) -> Iterator[Lesson]:
     """One recording in several ways, from the way `skip` on; way 0 is as it is."""
     samples = at_loudness(audio.load(path).samples, LEVEL)
     taught = torch.from_numpy(teacher(samples))
@@ -181,19 +205,22 @@ def _heard(path: Path, ways: int, teacher: Teacher, encoder: ear.Encoder, skip: 
         generator = np.random.default_rng([way, *path.stem.encode()])
         factor = float(np.exp(generator.uniform(-_SPEEDS, _SPEEDS))) if way else 1.0
         sound = roughened(faster(samples, factor), generator) if way else samples
-        states = encoded(encoder, at_loudness(sound, LEVEL + generator.normal() * _GAIN_ERROR))
+        if way and generator.random() < _OVER:
+            sound = live_ear.accompanied(sound, beside, generator)
+        states = encoded(encoder, at_loudness(sound, LEVEL + generator.normal() * _LOUDER))
         count = STEP * len(states)
         yield Lesson(states, _stretched(taught, count).half(), _stretched(tracked, count), high)
 
 
-def _unspoken(encoder: ear.Encoder, count: int) -> Iterator[Lesson]:
-    """Sounds that are no voice, to which the face rests with closed lips."""
-    for index, sound in enumerate(nonspeech.sounds(count)):
-        level = LEVEL + np.random.default_rng(index).normal() * _GAIN_ERROR
-        states = encoded(encoder, at_loudness(sound, level))
-        rest = torch.zeros(STEP * len(states), OUTPUTS)
-        rest[:, len(ARKIT)] = 1.0
-        yield Lesson(states, rest.half(), _nothing(len(rest)), 0.0)
+def _resting(encoder: StreamingEncoder, index: int, sound: FloatArray) -> Lesson:
+    """A sound that is no voice, to which the face rests with closed lips."""
+    generator = np.random.default_rng([31, index])
+    sound = sound[: _QUIET * audio.RATE]
+    heard = roughened(sound, generator) if index % 2 else sound
+    states = encoded(encoder, at_loudness(heard, LEVEL + generator.normal() * _LOUDER))
+    resting = torch.zeros(STEP * len(states), OUTPUTS)
+    resting[:, len(ARKIT)] = 1.0
+    return Lesson(states, resting.half(), _nothing(len(resting)), 0.0)
 
 
 def _stretched(values: Tensor, count: int) -> Tensor:
@@ -222,13 +249,14 @@ def _nothing(count: int) -> Tensor:
     return torch.full((count, 2), float("nan"))
 
 
-def draw(book: Sequence[Lesson], count: int, generator: np.random.Generator) -> tuple[Tensor, ...]:
+def draw(book: Sequence[Lesson], quiet: Sequence[Lesson], generator: np.random.Generator) -> tuple[Tensor, ...]:
     """Draw states (B, K, 2880), taught (B, 2 K, 58), tracked (B, 2 K, 2), valid (B, 2 K), high (B,)."""
     length = SECONDS * FPS // STEP
     weights = np.sqrt([len(lesson.states) for lesson in book])  # long ones more often
+    chosen = [book[index] for index in generator.choice(len(book), EXAMPLES, p=weights / weights.sum())]
+    chosen += [quiet[index] for index in generator.choice(len(quiet), RESTS)]
     rows: list[tuple[Tensor, ...]] = []
-    for index in generator.choice(len(book), count, p=weights / weights.sum()):
-        lesson = book[index]
+    for lesson in chosen:
         first = int(generator.integers(max(len(lesson.states) - length, 0) + 1))
         heard = lesson.states[first : first + length].float()
         cut = slice(STEP * first, STEP * (first + length))
@@ -271,51 +299,39 @@ def loss_of(head: LiveHead, face: Face, lips: Lips, batch: tuple[Tensor, ...]) -
     return loss
 
 
-def train(book: Sequence[Lesson], steps: int, seed: int, checkpoint: Path) -> LiveHead:
+def train(
+    book: Sequence[Lesson], quiet: Sequence[Lesson], count: int, seed: int, checkpoint: Path, threads: int = 1
+) -> LiveHead:
     """Train the head; a killed run goes on from the checkpoint, which is written every hundred steps."""
     torch.manual_seed(seed)
     head, face, lips = LiveHead(), Face(), Lips()
-    average = torch.optim.swa_utils.AveragedModel(head, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.99))
-    optimizer = torch.optim.AdamW(head.parameters(), 2e-3, weight_decay=0.05)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=steps, pct_start=0.1)
-    parts: dict[str, Any] = {"head": head, "average": average, "optimizer": optimizer, "schedule": schedule}
-    first = 0
-    if checkpoint.exists():
-        saved = torch.load(checkpoint, weights_only=True)
-        for name, part in parts.items():
-            part.load_state_dict(saved[name])
-        first = saved["step"]
-    for step in range(first, steps):
-        head.train()
-        loss = loss_of(head, face, lips, draw(book, EXAMPLES, np.random.default_rng([seed, step])))
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(head.parameters(), 1.0)
-        optimizer.step()
-        schedule.step()
-        average.update_parameters(head)
-        if (step + 1) % CHECKPOINT_EVERY == 0:
-            LOG.info("step %d of %d: loss %.3f", step + 1, steps, float(loss.detach()))
-            checkpoint.parent.mkdir(parents=True, exist_ok=True)
-            with whole_file(checkpoint) as temporary:
-                torch.save({name: part.state_dict() for name, part in parts.items()} | {"step": step + 1}, temporary)
-    head.load_state_dict(average.module.state_dict())
-    return head.eval()
+
+    def one(step: int, part: int) -> Tensor:
+        return loss_of(head, face, lips, draw(book, quiet, np.random.default_rng([seed, step, part])))
+
+    course = Course("head", count, PARTS, rate=2e-3, decay=0.05, memory=0.99, every=100)
+    descend(head, course, one, checkpoint, threads)
+    return head
 
 
 class Streaming(nn.Module):
-    """What is exported: a window of samples (1, 15680) and the past -> weights, places, phonemes, the new past."""
+    """What is exported: samples (1, 1920) and the past -> weights, places, phonemes, the new past."""
 
-    def __init__(self, encoder: ear.Encoder, head: LiveHead, phonemes: nn.Linear) -> None:
+    def __init__(self, encoder: StreamingEncoder, head: LiveHead, phonemes: nn.Linear) -> None:
         super().__init__()
         self.encoder, self.head, self.phonemes, self.face = encoder, head, phonemes, Face()
 
     def forward(self, samples: Tensor, *past: Tensor) -> tuple[Tensor, ...]:
         """Return (1, 2, 52), (1, 2, 5), (1, 2, 40) of the two frames that are answered, and the past after them."""
-        states = self.encoder(samples)[:, FIRST : FIRST + KEPT]
-        logits, after = self.head(states.flatten(1)[:, None], list(past))
+        own = len(self.head.blocks)
+        states, kept = self.encoder(samples[:, None], list(past[own:]))
+        logits, after = self.head(states.flatten(2), list(past[:own]))
         weights, places = self.face(logits)
-        return weights, places, self.phonemes(states[:, :STEP]).softmax(-1), *after
+        return weights, places, self.phonemes(states[:, 0, :STEP]).softmax(-1), *after, *kept
+
+    def past(self) -> list[Tensor]:
+        """The past before the first sound: the head's, then the ear's."""
+        return [*self.head.past(1), *self.encoder.past(1)]
 
 
 def write(network: Streaming, path: Path) -> None:
@@ -325,7 +341,7 @@ def write(network: Streaming, path: Path) -> None:
         ValueError: when the file's answers differ from PyTorch's.
     """
     samples = torch.randn(1, WINDOW * HOP, generator=torch.Generator().manual_seed(0)) * 0.1
-    past = [torch.randn(one.shape, generator=torch.Generator().manual_seed(1)) for one in network.head.past(1)]
+    past = [torch.randn(one.shape, generator=torch.Generator().manual_seed(1)) for one in network.past()]
     metadata = {
         "version": "1",
         "sample_rate": "16000",
@@ -334,6 +350,7 @@ def write(network: Streaming, path: Path) -> None:
         "step": str(STEP),
         "ahead": str(AHEAD),
         "window": str(WINDOW),
+        "settles": str(SETTLES + sum(dilation * (TAPS - 1) for dilation in DILATIONS)),
         "loudness": str(LEVEL),
         "names": json.dumps(ARKIT),
         "places": json.dumps(list(synthetic.PLACES)),
@@ -384,16 +401,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=Path("assets/solvers"))
     parser.add_argument("--cache", type=Path, default=Path(".cache/training"), help="hidden states and checkpoints")
     parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--ear-steps", type=int, default=300)
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    torch.set_num_threads(options.threads)
+    torch.set_num_threads(1)  # each thread has examples of its own
     teacher = Teacher(options.out / "articulation.onnx")
-    book = lessons(options.data, teacher, ear.pretrained(), options.cache)
+    hearing = live_ear.taught(
+        options.data, options.out / "articulation.onnx", options.ear_steps, options.cache, options.threads
+    )
+    book, quiet = (
+        lessons(options.data, teacher, hearing, options.cache, options.threads),
+        rest(hearing, options.cache, options.threads),
+    )
     LOG.info("%d lessons, %.0f minutes", len(book), sum(len(one.states) for one in book) * STEP / FPS / 60)
-    head = train(book, options.steps, 0, options.cache / f"live-{options.steps}.pt")
+    head = train(book, quiet, options.steps, 0, options.cache / f"live-{options.steps}.pt", options.threads)
     named = recognizer(options.out / "articulation.onnx")
-    write(Streaming(ear.pretrained(), head, named).eval(), options.out / "live.onnx")
+    write(Streaming(hearing, head, named).eval(), options.out / "live.onnx")
 
 
 if __name__ == "__main__":
