@@ -61,7 +61,7 @@ class Settings:
     """
 
     mode: Mode = "hybrid"
-    gaussians: int = 12_000
+    gaussians: int = 20_000
     steps: int = 3_000
     texture: int = 1024
     changes: int = 6
@@ -211,7 +211,7 @@ class Fit:
         share = self.step / self.settings.steps
         shaping = self._shaping
         colour, alpha, shifts = self.drawn(picture)
-        behind = torch.rand(3).to(self.device)
+        behind = torch.rand(3, device="cpu").to(self.device)  # one device' chance for all: fits are the same everywhere
         shown = colour + (1 - alpha)[..., None] * behind
         wanted = picture.colour + (1 - picture.mask)[..., None] * behind
         loss = (1 - _SSIM) * (shown - wanted).abs().mean() + self._unlike(shown, wanted)
@@ -234,7 +234,7 @@ class Fit:
     def _unlike(self, shown: Tensor, wanted: Tensor) -> Tensor:
         """D-SSIM and LPIPS of a window, elsewhere each time: of all they would take most of the time."""
         height, width = (max(side - _WINDOW, 0) for side in shown.shape[:2])
-        top, left = int(torch.randint(height + 1, ())), int(torch.randint(width + 1, ()))
+        top, left = (int(torch.randint(most + 1, (), device="cpu")) for most in (height, width))
         part = slice(top, top + _WINDOW), slice(left, left + _WINDOW)
         total = _SSIM * (1 - losses.ssim(shown[part], wanted[part]))
         if self._perceived is not None:

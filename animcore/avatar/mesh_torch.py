@@ -24,9 +24,10 @@ Array = NDArray[Any]
 
 def projected(vertices: Tensor, camera: Camera) -> Tensor:
     """Return vertices (V, 3) in homogeneous pixels (V, 3): x times depth, y times depth, depth."""
-    pose = torch.as_tensor(camera.world_to_camera).to(vertices)
+    kind: dict[str, Any] = {"dtype": vertices.dtype, "device": vertices.device}
+    pose = torch.as_tensor(camera.world_to_camera, **kind)
     points = vertices @ pose[:3, :3].T + pose[:3, 3]
-    focal, centre = torch.as_tensor(camera.focal).to(vertices), torch.as_tensor(camera.centre).to(vertices)
+    focal, centre = torch.as_tensor(camera.focal, **kind), torch.as_tensor(camera.centre, **kind)
     return torch.cat((points[:, :2] * focal + points[:, 2:] * centre, points[:, 2:]), 1)
 
 

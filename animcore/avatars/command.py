@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from animcore.avatar.splats import Splats
-from animcore.avatars import edit_command, fit_command
+from animcore.avatars import edit_command, fit_command, video_command
 from animcore.bodies.model import load_model
 from animcore.errors import InputError
 from animcore.files import avatar_folder, gaussian_avatars, hybrid_head, splat_files
@@ -25,6 +25,7 @@ _EXAMPLES = """examples:
   animcore avatar edit swap-hair mine hers mine_with_her_hair
   animcore avatar edit paint head painted.png head_painted
   animcore avatar fit capture --out runs/me              (cameras all around; see docs/hybrid_head.md)
+  animcore avatar from-video clip.mp4 me                 (a film of a talking head; see docs/from_video.md)
 
 A folder without a suffix is an avatar of our own; see docs/splats.md."""
 
@@ -39,7 +40,7 @@ def register(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     actions = parser.add_subparsers(title="actions", required=True, metavar="ACTION")
-    for add in (_add_convert, _add_info, edit_command.register, fit_command.register):
+    for add in (_add_convert, _add_info, edit_command.register, fit_command.register, video_command.register):
         add(actions)
 
 

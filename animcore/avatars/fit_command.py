@@ -32,7 +32,7 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     """Add the options of a fit."""
     parser.add_argument("--model", type=Path, metavar="FILE", help="the FLAME file that the capture was tracked with")
     parser.add_argument("--mode", choices=MODES, default="hybrid", help="which layers the head has (default: hybrid)")
-    parser.add_argument("--gaussians", type=int, default=12_000, metavar="N", help="in the end (default: 12000)")
+    parser.add_argument("--gaussians", type=int, default=20_000, metavar="N", help="in the end (default: 20000)")
     parser.add_argument("--steps", type=int, default=3_000, metavar="N", help="pictures to learn from (default: 3000)")
     parser.add_argument("--texture", type=int, default=1024, metavar="N", help="texels along a side (default: 1024)")
     parser.add_argument(

@@ -17,7 +17,6 @@ from animcore.errors import InputError
 from animcore.files import capture_pictures, ply
 
 START = "start.ply"  # Gaussians where hair is known to be; ours: captures of real people have none
-
 _LOOKED_AT = 12  # pictures of a capture
 _LEAST = 0.75  # of a head within the masks: 0.99 in a good capture, 0.7 or less with other axes
 _SMALLEST = 8  # pixels across, of a head that is seen

@@ -78,7 +78,7 @@ class AnimcoreCapture(bpy.types.PropertyGroup):
         options=set(),
     )
     gaussians: bpy.props.IntProperty(
-        name="Gaussians", description="How many Gaussians the head gets: more for finer hair", default=12_000,
+        name="Gaussians", description="How many Gaussians the head gets: more for finer hair", default=20_000,
         min=100, max=1_000_000, options=set(),
     )  # fmt: skip
     steps: bpy.props.IntProperty(

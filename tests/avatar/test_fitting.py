@@ -10,7 +10,7 @@ from small_heads import dots, looking
 
 torch = pytest.importorskip("torch")
 
-from animcore.avatar import fitting, losses, surface  # noqa: E402
+from animcore.avatar import fitting, losses, painting, surface  # noqa: E402
 from animcore.avatar.clouds import Cloud  # noqa: E402
 from animcore.avatar.head import HybridHead, render  # noqa: E402
 from animcore.bodies.model import load_model  # noqa: E402
@@ -86,6 +86,35 @@ def test_gaussians_alone_fill_up_to_the_same_number(person, sitting, tmp_path):
     assert nearness(head, sitting, "gaussians") > 15
 
 
+def test_known_hair_is_where_a_fit_starts_and_has_the_colour_that_is_seen_there(person, sitting, tmp_path):
+    run = fit(person, sitting, tmp_path, steps=2)
+    random = np.random.default_rng(3)
+    shell = random.normal(size=(900, 3))
+    shell *= 0.12 / np.linalg.norm(shell, axis=1, keepdims=True)
+    shell = shell[(shell[:, 1] > 0.05) & (shell[:, 2] > 0.03)] - [0, 0, 0.03]
+    run.known = dots(shell, 0.006)
+    hair = run.run().hair
+    away = np.linalg.norm(hair.means[:, None] - shell[None], axis=2).min(1)
+    assert len(hair.means) >= 50
+    assert np.median(away) < 0.0003  # new ones stand beside theirs
+    colours = 0.5 + 0.28209479 * hair.harmonics[:, 0]
+    assert np.median(colours[:, 0] - colours[:, 2]) > 0.3  # red, as the pictures have it
+
+
+def test_colours_change_where_the_jaw_moves_the_head_and_nowhere_else(person, sitting):
+    moments, _pictures = sitting
+    seats = {number: painting.seat(person, one, torch.device("cpu"), False) for number, one in moments.items()}
+    reach = painting.reach(person, seats, 64).numpy()
+    part, faces = person.model.extras["part_of_vertex"], person.model.faces
+    middle = person.model.template[faces].mean(1)
+    places = np.clip((person.uv[person.uv_faces].mean(1) * 64).astype(int), 0, 63)
+    shares = reach[63 - places[:, 1], places[:, 0]]
+    skin = (part[faces] == 0).all(1)
+    top = skin & (middle[:, 1] > np.percentile(middle[skin, 1], 95))
+    assert shares[top].mean() < 0.01  # of the skull; a rim may take a little from the next piece of the layout
+    assert shares[(part[faces] == 2).all(1)].mean() > 0.5  # the tongue goes with the jaw
+
+
 def test_a_run_that_was_stopped_ends_where_one_in_one_go_does(person, sitting, tmp_path, monkeypatch):
     monkeypatch.setattr(fitting, "_KEPT", 10)
     whole = fit(person, sitting, tmp_path / "whole", steps=30).run()
@@ -135,12 +164,30 @@ def test_skin_that_lies_elsewhere_is_found_from_silhouettes_and_texture(person, 
     cells = np.kron(random.uniform(0.2, 0.9, (32, 32, 3)), np.ones((8, 8, 1))).astype(np.float32)
     off, skin = bump(person)
     truth = replace(person, texture=cells, offset=person.offset + off)
-    chosen = {"mode": "mesh", "steps": 30, "texture": 256, "changes": 0, "displacement": True}
+    chosen = {"mode": "mesh", "steps": 24, "texture": 256, "changes": 0, "displacement": True}
     head = fit(person, seen_from_around(truth), tmp_path, **chosen).run()
     size = np.linalg.norm(off, axis=1)
     wrong = np.linalg.norm(head.offset - truth.offset, axis=1)
     assert wrong[size > 0.002].mean() < 0.7 * size[size > 0.002].mean()
     assert wrong[skin & (size < 1e-4)].mean() < 0.0005
+
+
+@pytest.mark.parametrize("mode", ["gaussians", "hybrid"])
+def test_a_step_makes_no_tensor_on_another_device_than_its_own(person, sitting, tmp_path, mode):
+    """What names no device lands on the default one, here one without numbers: a step would fail or know nothing."""
+    run = fit(person, sitting, tmp_path, mode=mode, steps=12, displacement=mode == "hybrid")
+    learn, grow = run._learn, run._grow
+
+    def on_meta(work):
+        def done(*given):
+            with torch.device("meta"):
+                return work(*given)
+
+        return done
+
+    run._learn, run._grow = on_meta(learn), on_meta(grow)
+    assert run.run().count > 0
+    assert {value.device.type for cloud in run._clouds for value in cloud.values.values()} == {"cpu"}
 
 
 def test_growth_drops_the_faint_and_splits_what_the_picture_pulls_at():

@@ -88,6 +88,19 @@ def test_edges_of_the_mesh_are_smooth(head):
     assert set(np.unique(alpha)) >= {0.0, 0.25, 0.5, 0.75, 1.0}
 
 
+def test_hair_behind_the_mesh_is_seen_beside_its_edges_and_not_what_is_behind_both(head):
+    across, up = (grid.ravel() for grid in np.meshgrid(np.linspace(-0.3, 0.3, 40), np.linspace(-0.3, 0.3, 40)))
+    curtain = np.stack([across, up + 0.1, np.full_like(across, -0.3)], 1)
+    worn = replace(head, hair=dots(curtain, 0.02, (0.2, 0.0, 0.0)))
+    posed = worn.posed(worn.prepared(motion()), 0)
+    seen = render(worn, posed, CAMERA, "hybrid", (0.0, 0.0, 1.0))
+    covered = render(worn, posed, CAMERA, "gaussians").alpha > 0.99
+    edge = (np.abs(mesh_layer(head, posed, CAMERA).alpha - 0.5) < 0.3) & covered
+    assert edge.sum() > 20
+    assert seen.colour[edge][:, 2].max() < 0.02
+    assert seen.alpha[edge].min() > 0.98
+
+
 def test_the_texture_changes_with_the_expression(head):
     count = head.model.expression_count
     mix = np.zeros((count + 16, 1), np.float32)

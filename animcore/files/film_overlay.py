@@ -1,0 +1,78 @@
+"""A film with the tracked head drawn over it: to see at a glance whether the track holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from animcore.avatar.camera import Camera
+from animcore.avatar.film_tracking import Track
+from animcore.avatar.mesh_raster import draw_mesh
+from animcore.bodies import expression
+from animcore.bodies.correspondence import Surface
+from animcore.bodies.face_marks import FaceMarks
+from animcore.bodies.model import ParametricModel
+from animcore.files import film, film_faces
+from animcore.files.film_capture import CHIN, without_shoulders
+from animcore.motion import Motion
+from animcore.progress import Progress, silent
+
+Image = NDArray[np.uint8]
+
+LARGEST = 640  # pixels of the longer side
+_SHOWN = 0.45  # of the head over the film
+_COLOUR = np.array([120.0, 200.0, 255.0])
+_LIGHT = np.array([0.3, 0.4, 0.87])
+
+
+def write(
+    source: Path, path: Path, track: Track, model: ParametricModel, rate: Fraction, progress: Progress = silent
+) -> None:
+    """Write the part of a film that was tracked, with the head half transparent over it.
+
+    Raises:
+        InputError: where the film cannot be decoded or the file cannot be written.
+    """
+    person = replace(model, template=model.template + track.offset.astype(np.float32))
+    faces = without_shoulders(person, int(FaceMarks.on(model).corners[CHIN, 0]))
+    motion, _ = expression.to_flame(Motion(rate, arkit=track.arkit.astype(np.float32)), model)
+    assert motion.expression is not None
+    assert motion.jaw_pose is not None
+    coefficients, jaws = motion.expression, motion.jaw_pose
+    shape = track.people.astype(np.float32)
+    step = -(-int(track.size.max()) // LARGEST)
+    width, height = (int(side) // step // 2 * 2 for side in track.size)
+    camera = Camera(
+        width, height, (track.focal / step,) * 2, (track.size[0] / 2 / step, track.size[1] / 2 / step),
+        np.diag([1.0, -1.0, -1.0, 1.0]),
+    )  # fmt: skip
+
+    def frames() -> Iterator[Image]:
+        for number, (_, image, _) in enumerate(film_faces.frames(source, track.times[0], track.times[-1] + 1e-4)):
+            if number >= len(track.times):
+                return
+            progress(number / len(track.times), "Drawing the head over the film")
+            joints = np.zeros((1, 5, 3), np.float32)
+            joints[0, 2] = jaws[number]
+            vertices = person.posed(joints, coefficients[number : number + 1], shape)[0][0]
+            placed = vertices @ track.turns[number].T + track.places[number]
+            yield _over(image[::step, ::step][:height, :width], placed, faces, camera)
+
+    film.write(frames(), rate, path)
+
+
+def _over(image: Image, vertices: NDArray[np.float64], faces: NDArray[np.int64], camera: Camera) -> Image:
+    drawn = draw_mesh(vertices.astype(np.float32), faces, camera)
+    hit = drawn.triangle >= 0
+    normals = Surface(vertices, faces).normals()
+    corners = faces[drawn.triangle[hit]]
+    looks = np.einsum("pc,pcx->px", drawn.barycentric[hit], normals[corners])
+    light = np.clip(looks @ _LIGHT, 0.1, 1.0)[:, None] * _COLOUR
+    picture = image.copy()
+    picture[hit] = np.round((1 - _SHOWN) * image[hit] + _SHOWN * light).astype(np.uint8)
+    return picture

@@ -1,0 +1,165 @@
+"""`animcore avatar from-video`: a film of the default character, whose performance is known."""
+
+from __future__ import annotations
+
+import importlib.util
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from animcore.avatar import capture, film_solver
+from animcore.avatar.film_solver import Frames, Scene
+from animcore.avatar.film_tracking import Track
+from animcore.bodies.face_marks import FACE, IRISES, FaceMarks
+from animcore.bodies.model import load_model
+from animcore.bodies.rotations import from_matrix, to_matrix
+from animcore.cli import main
+from animcore.files import capture_pictures, film_capture, film_faces, hybrid_head
+from animcore.motion import Motion
+from animcore.names import ARKIT_INDEX
+
+FILMS = Path(__file__).resolve().parents[1] / "golden" / "films"
+FILM, COUNT, SIZE = FILMS / "talking_head.mp4", 20, 400
+HEAD = 1  # FLAME's joint whose place the truth tells
+
+
+def truth() -> dict[str, np.ndarray]:
+    with np.load(FILMS / "talking_head.npz", allow_pickle=False) as data:
+        return {name: data[name] for name in data.files}
+
+
+def faces() -> film_faces.FilmFaces:
+    """The landmarks of the first frames as a perfect tracker would see them."""
+    known, model = truth(), load_model("open-head")
+    marks = FaceMarks.on(model)
+    turns = to_matrix(known["rotation"][:COUNT])
+    places = known["place"][:COUNT] - turns @ model.rest_joints[HEAD].astype(float)
+    centre, focal = np.full(2, SIZE / 2), float(known["focal"])
+    scene = Scene(marks.points, marks.normals, marks.drift, marks.spread, marks.shapes, np.ones(52), centre, focal)
+    frames = Frames(np.zeros((COUNT, FACE, 2)), turns, places, known["arkit"][:COUNT].astype(float))
+    points = np.zeros((COUNT, film_faces.MARKS, 3), np.float32)
+    points[:, :FACE, :2] = film_solver.projected(scene, frames)
+    points[:, :FACE, 2] = -np.einsum("txy,ly->tlx", turns, marks.points)[..., 2] * focal / 0.7
+    eyes = np.einsum("txy,ey->tex", turns, marks.eyes + np.array([0, 0, 0.0122])) + places[:, None]
+    points[:, list(IRISES), :2] = centre + focal * eyes[..., :2] * (1, -1) / -eyes[..., 2:]
+    return film_faces.FilmFaces(Fraction(24), np.arange(COUNT) / 24, points, (SIZE, SIZE))
+
+
+@pytest.fixture
+def looked(monkeypatch):
+    """How often a film was looked through; without MediaPipe, everything is the person."""
+    times = []
+
+    def read(*_arguments, **_options):
+        times.append(1)
+        return faces()
+
+    @contextmanager
+    def everywhere(_name):
+        yield lambda image: np.ones(image.shape[:2], np.float32)
+
+    monkeypatch.setattr(film_faces, "read", read)
+    monkeypatch.setattr(film_capture, "_segmenter", everywhere)
+    return times
+
+
+def from_video(*arguments) -> int:
+    return main(["avatar", "from-video", *map(str, arguments)])
+
+
+def test_a_performance_and_a_capture(looked, tmp_path, monkeypatch, capsys):
+    pytest.importorskip("torch")
+    from animcore.avatars import fit_command
+
+    fits = []
+
+    def fit(options) -> int:
+        fits.append((options.data, options.out, options.changes))
+        return 0
+
+    monkeypatch.setattr(fit_command, "run", fit)
+    assert from_video(FILM, tmp_path / "me", "--frames", 10, "--size", 160, "--lens", 64.8) == 0
+    assert fits == [(tmp_path / "me" / "capture", tmp_path / "me" / "fit", 0)]
+    motion, known = Motion.load(tmp_path / "me" / "performance.npz"), truth()
+    assert (motion.rate, motion.frame_count) == (24, COUNT)
+    jaw = ARKIT_INDEX["jawOpen"]
+    assert np.corrcoef(motion.arkit[:, jaw], known["arkit"][:COUNT, jaw])[0, 1] > 0.9
+    with av.open(str(tmp_path / "me" / "tracked.mp4")) as container:
+        assert container.streams.video[0].frames == COUNT
+    check_capture(tmp_path / "me" / "capture")
+
+    assert from_video(FILM, tmp_path / "me", "--frames", 10, "--size", 160, "--lens", 64.8) == 0
+    assert len(looked) == 1  # the landmarks were kept
+    assert "of 65 mm" in capsys.readouterr().out
+
+
+def check_capture(folder: Path) -> None:
+    """Each picture's head lies where the perfect tracker saw it, and its mask ends under the chin."""
+    model, seen = load_model("open-head"), faces()
+    marks = FaceMarks.on(model)
+    views = capture.read_views(folder, capture.TRAIN)
+    assert len(views) == 9
+    assert len(capture.read_views(folder, capture.MOMENTS)) == 1
+    for view in views:
+        pose = capture.read_pose(view.pose)
+        assert pose.basis == "open-head"
+        head = model.template + pose.offset
+        posed = hybrid_head.HybridHead(model, pose.shape, pose.offset, np.zeros((1, 2)), 0 * model.faces)
+        vertices = posed.at(pose.expression, pose.joints, pose.translation).vertices
+        assert vertices.shape == head.shape
+        points = np.einsum("lc,lcx->lx", marks.shares, vertices[marks.corners])
+        there = points @ view.camera.world_to_camera[:3, :3].T + view.camera.world_to_camera[:3, 3]
+        flat = there[:, :2] / there[:, 2:] * view.camera.focal + view.camera.centre
+        scale = view.camera.focal[0] / float(truth()["focal"])
+        shift = np.array(view.camera.centre) - SIZE / 2 * scale
+        wanted = seen.points[view.moment, :FACE, :2] * scale + shift
+        assert np.median(np.linalg.norm(flat - wanted, axis=1)) < 1.5
+        _, mask = capture_pictures.read(view)
+        column, row = flat[152].astype(int)
+        assert mask[row - 2, column] == 1
+        assert mask[0, 0] == 0
+        assert not mask[min(row + 40, len(mask) - 1), column]
+
+
+def test_ctrl_c_keeps_what_was_found(looked, tmp_path, monkeypatch):
+    def stopped(*_arguments):
+        raise KeyboardInterrupt
+
+    from animcore.avatars import video_command
+
+    monkeypatch.setattr(video_command, "track", stopped)
+    assert from_video(FILM, tmp_path / "me", "--track-only") != 0
+    assert (tmp_path / "me" / "landmarks.npz").is_file()
+    assert not (tmp_path / "me" / "performance.npz").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["gone.mp4", "me"], "There is no film gone.mp4"),
+        ([FILM, "me", "--start", "3", "--end", "2"], "must lie before"),
+        ([FILM, "me", "--lens", "2"], "lens of 2 mm is none"),
+        ([FILM, "me", "--frames", "2"], "at least 8 frames"),
+        ([FILM, "me", "--track-only", "--model", "open-body"], "no head"),
+    ],
+)
+def test_what_cannot_be_done_is_said(looked, tmp_path, monkeypatch, capsys, arguments, words):
+    monkeypatch.chdir(tmp_path)
+    assert from_video(*arguments) == 1
+    assert words in capsys.readouterr().err
+
+
+@pytest.mark.skipif(importlib.util.find_spec("mediapipe") is None, reason="needs MediaPipe")
+def test_a_rendered_film_is_tracked(tmp_path):
+    assert from_video(FILM, tmp_path / "me", "--track-only") == 0
+    track, known = Track.load(tmp_path / "me" / "track.npz"), truth()
+    away = from_matrix(track.turns @ to_matrix(known["rotation"]).transpose(0, 2, 1))
+    assert np.degrees(np.linalg.norm(away, axis=1)).mean() < 2.5
+    assert np.nanmedian(track.errors) < 1.0
+    for name, least in {"eyeBlinkLeft": 0.9, "eyeBlinkRight": 0.9, "jawOpen": 0.75}.items():
+        shape = ARKIT_INDEX[name]
+        assert np.corrcoef(track.arkit[:, shape], known["arkit"][:, shape])[0, 1] > least, name
