@@ -41,7 +41,7 @@ _MOST_GAIN = 10 ** (30 / 20)
 
 @dataclass(frozen=True)
 class Network:
-    """The trained network and what its file says of itself; `window`, `ahead` and `step` count frames, `settles` steps."""
+    """The trained network and its facts; `window`, `ahead` and `step` count frames, `settles` counts steps."""
 
     session: onnxruntime.InferenceSession
     fps: int

@@ -50,7 +50,7 @@ _UNVOICED = 0.2  # of the examples have no voice
 _OVER = 0.4  # of the voices are heard over music or other sounds,
 _BELOW = (0.0, 25.0)  # so many dB below the voice
 _EDGE = 8  # frames around the ends of a recording that do not count
-_PLACES = (1.0, 1.0, 0.3, 0.3)  # how much the frames of a step count
+_PLACES: tuple[float, ...] = (1.0, 1.0, 0.3, 0.3)  # how much the frames of a step count
 
 
 @dataclass(frozen=True)

@@ -117,5 +117,5 @@ def _convolved(layers: nn.Sequential, x: Tensor, tail: Tensor) -> tuple[Tensor, 
     weight = torch.stack(shifted, -1)[:, None]  # (144, 1, TAIL + AHEAD, AHEAD): how each frame of a step hears
     earlier = _before(tail, _TAIL, x.shape[1]).permute(2, 0, 1, 3)
     mixed = earlier @ weight[:, :, :_TAIL] + gated.permute(3, 0, 1, 2) @ weight[:, :, _TAIL:]
-    heard = functional.silu(mixed.permute(1, 2, 3, 0) + deep.bias)
+    heard = functional.silu(mixed.permute(1, 2, 3, 0) + cast(Tensor, deep.bias))
     return functional.linear(heard, last.weight[:, :, 0], last.bias), tail[:, -_TAIL:]
