@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from animcore import audio, files
+from animcore.atomic import make_folder
 from animcore.direction import Direction
 from animcore.errors import AnimcoreError, Cancelled, InputError
 from animcore.files import transcripts
@@ -226,10 +227,7 @@ def run(sources: Sequence[Path], order: Order, progress: Progress = silent) -> l
 def _prepare(sources: Sequence[Path], order: Order) -> None:
     """See to the folder, and that no two sources write the same file."""
     _check_names(sources)
-    try:
-        order.folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"The folder {order.folder} cannot be made ({error.strerror}); choose another.") from error
+    make_folder(order.folder)
 
 
 def _take(source: Path, order: Order, progress: Progress, gestures: Gestures | None, face: Face | None) -> Take:

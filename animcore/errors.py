@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+import zipfile
+import zlib
+
+BROKEN_ARCHIVE = (  # what zipfile and numpy raise on bytes that are none of theirs
+    OSError, ValueError, EOFError, KeyError, MemoryError, AttributeError, TypeError, OverflowError, RuntimeError,
+    zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+
 
 class AnimcoreError(Exception):
     """Root of every error the house raises on purpose; its text is shown to the user as it is."""

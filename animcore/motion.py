@@ -7,8 +7,6 @@ head to nod down and the jaw to open, +Y turns to the character's left. Poses ar
 from __future__ import annotations
 
 import math
-import zipfile
-import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from fractions import Fraction
@@ -19,16 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animcore.atomic import whole_file
-from animcore.errors import InputError
+from animcore.errors import BROKEN_ARCHIVE, InputError
 from animcore.names import ARKIT, SMPLX_JOINTS, TONGUE
 
 FORMAT = "animcore.motion"
 VERSION = 1
 
-_BROKEN = (  # what zipfile and numpy raise on bytes that are none of theirs
-    OSError, ValueError, EOFError, KeyError, MemoryError, AttributeError, TypeError, OverflowError, RuntimeError,
-    zipfile.BadZipFile, zlib.error,
-)  # fmt: skip
 
 EventKind = Literal["phoneme", "word", "beat", "emotion"]
 FloatArray = NDArray[np.float32]
@@ -209,7 +203,7 @@ class Motion:
         try:
             with np.load(path, allow_pickle=False) as data:
                 contents = {name: data[name] for name in data.files}
-        except _BROKEN as error:
+        except BROKEN_ARCHIVE as error:
             raise InputError(f"{path.name} is not a readable motion file ({error}); make it again.") from error
         if str(contents.get("format")) != FORMAT:
             raise InputError(f"{path.name} is an .npz, but not a motion of Animcore: it has no format {FORMAT!r}.")

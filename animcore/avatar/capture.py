@@ -17,8 +17,6 @@ from __future__ import annotations
 
 import json
 import math
-import zipfile
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,17 +27,13 @@ from numpy.typing import NDArray
 
 from animcore.atomic import whole_file
 from animcore.avatar.camera import Camera
-from animcore.errors import InputError
+from animcore.errors import BROKEN_ARCHIVE, InputError
 
 FloatArray = NDArray[np.float32]
 
 TRAIN, VIEWS, MOMENTS = "train", "val", "test"  # fitted from; held-out cameras; held-out moments
 MODEL = "model.npz"
 _ROWS = {"rotation": 3, "neck_pose": 3, "jaw_pose": 3, "eyes_pose": 6, "translation": 3}
-_BROKEN = (  # what zipfile and numpy raise on bytes that are none of theirs
-    OSError, ValueError, KeyError, TypeError, EOFError, AttributeError, OverflowError, RuntimeError, MemoryError,
-    zipfile.BadZipFile, zlib.error,
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -168,7 +162,7 @@ def read_pose(path: Path) -> Pose:
             expression, shape = (np.asarray(data[name], np.float32).ravel() for name in ("expr", "shape"))
             offset = np.asarray(data["static_offset"], np.float32) if "static_offset" in data else None
             basis = str(data["basis"]) if "basis" in data else None
-    except _BROKEN as error:
+    except BROKEN_ARCHIVE as error:
         raise InputError(f"{path} is not a readable moment of a capture ({error}); export it again.") from error
     if not all(np.isfinite(values).all() for values in (*rows, expression, shape)):
         raise InputError(f"{path} holds values that are no numbers (NaN or infinite); export it again.")

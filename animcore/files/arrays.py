@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import zipfile
-import zlib
 from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
@@ -14,16 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animcore.atomic import whole_file
-from animcore.errors import InputError
+from animcore.errors import BROKEN_ARCHIVE, InputError
 from animcore.files.sheet import Array, Setup
 from animcore.rates import exact_rate
 
 Contents = dict[str, NDArray[Any]]
 
-_BROKEN = (  # what zipfile and numpy raise on bytes that are none of theirs
-    OSError, ValueError, EOFError, KeyError, MemoryError, AttributeError, TypeError, OverflowError, RuntimeError,
-    zipfile.BadZipFile, zlib.error,
-)  # fmt: skip
 _LARGEST = 4 * 1024**3  # bytes unpacked, of the arrays that are wanted
 RATE_NAMES = ("mocap_frame_rate", "mocap_framerate", "fps", "frame_rate")
 _TURN = 2 * np.pi * 1.02  # no axis-angle is longer than a whole turn, so more is degrees
@@ -51,7 +46,7 @@ def contents_of(path: Path, wanted: tuple[str, ...]) -> tuple[Contents, tuple[st
                     notes.append(f"{path.name}: {name} is a pickled object, which could run code; it was not read.")
                 else:
                     found[name] = values
-    except _BROKEN as error:
+    except BROKEN_ARCHIVE as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{path.name} is not a readable .npz file ({error}); make it again.") from error

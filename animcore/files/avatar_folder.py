@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animcore import pictures
-from animcore.atomic import whole_file
+from animcore.atomic import make_folder, whole_file
 from animcore.avatar import binding
 from animcore.avatar.moving import joined
 from animcore.avatar.splats import Splats, checked
@@ -93,10 +93,7 @@ def save(avatar: Avatar, folder: Path) -> None:
     """
     from safetensors.numpy import save as as_bytes
 
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"The folder {folder} cannot be made ({error.strerror}); choose another.") from error
+    make_folder(folder)
     arrays = {name: np.ascontiguousarray(values) for name, values in avatar.arrays.items()}
     with whole_file(folder / ARRAYS) as temporary:
         temporary.write_bytes(as_bytes(arrays))

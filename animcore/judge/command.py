@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animcore import audio
-from animcore.atomic import whole_file
+from animcore.atomic import make_folder, whole_file
 from animcore.errors import InputError
 from animcore.files.sheet import Setup
 from animcore.judge import drawing, film, page, pairing, syncnet, takes
@@ -230,18 +230,6 @@ def _films(clips: Sequence[Clip], sounds: Mapping[str, Path], out: Path, face: F
         if not shown:
             raise InputError(f"There is nothing to film of {clip.name}: neither weights nor pictures.")
         film.write(shown, clip.truth, face, sounds[clip.name], out / f"{clip.name}.mp4", progress)
-
-
-def make_folder(folder: Path) -> None:
-    """Make the folder of a report.
-
-    Raises:
-        InputError: where it cannot be made.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"The folder {folder} cannot be made ({error.strerror}); choose another.") from error
 
 
 def _write_json(result: Judgement, options: argparse.Namespace, path: Path) -> None:

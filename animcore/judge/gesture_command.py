@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from animcore import audio
-from animcore.atomic import whole_file
+from animcore.atomic import make_folder, whole_file
 from animcore.errors import InputError
 from animcore.files.sheet import Setup
 from animcore.judge import command, fgd, gesture_film, gesture_page, gestures, pairing, takes
@@ -63,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
         means |= {name: mean([clip.values[name] for clip in clips], MEASURES) for name in clips[0].values}
         if options.encoder is not None:
             means = _with_distance(means, clips, options.encoder)
-        command.make_folder(options.out)
+        make_folder(options.out)
         if options.film:
             _films(clips, options.out, progress)
     print(command.as_text([*means.items()], MEASURES, f"{len(clips)} clip(s)"))

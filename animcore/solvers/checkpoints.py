@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from animcore.atomic import whole_file
+from animcore.atomic import make_folder, whole_file
 from animcore.errors import InputError
 
 CONFIG = "config.json"
@@ -177,10 +177,7 @@ def save(network: nn.Module, values: Mapping[str, Any], folder: Path) -> None:
         InputError: where it cannot be written.
     """
     safetensors = library()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"The folder {folder} cannot be made ({error.strerror}); choose another.") from error
+    make_folder(folder)
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     with whole_file(folder / WEIGHTS[0]) as temporary:
         safetensors.torch.save_file(state, str(temporary))

@@ -11,6 +11,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
+from animcore.atomic import make_folder
 from animcore.errors import InputError
 from animcore.progress import Progress, progress_bar
 
@@ -108,10 +109,7 @@ def run(options: argparse.Namespace) -> int:
         torch.set_num_threads(max(1, options.threads))
     module = importlib.import_module(SOLVERS[options.solver][0])
     config = settings(options.config, module.Config)
-    try:
-        options.out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"The folder {options.out} cannot be made ({error.strerror}); choose another.") from error
+    make_folder(options.out)
     machine = loop.Machine.found()
     if not machine.first:
         logging.getLogger().setLevel(logging.WARNING)

@@ -9,7 +9,7 @@ import numpy as np
 import onnxruntime
 import torch
 
-from animcore.atomic import whole_file
+from animcore.atomic import make_folder, whole_file
 from animcore.errors import InputError
 from animcore.solvers.faceformer import FaceFormer, Graph
 
@@ -30,10 +30,7 @@ def write(model: FaceFormer, folder: Path) -> list[Path]:
         import onnx
     except ImportError as error:
         raise InputError("Exporting needs the package onnx: pip install 'animcore[train]'.") from error
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"The folder {folder} cannot be made ({error.strerror}); choose another.") from error
+    make_folder(folder)
     written = []
     for name, graph in model.graphs().items():
         graph.module.eval()  # else the exporter would leave the model's dropout on
