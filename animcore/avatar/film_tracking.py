@@ -21,7 +21,7 @@ from animcore.avatar.film_solver import POSE, Frames, Scene
 from animcore.bodies.face_marks import FACE, IRISES, FaceMarks
 from animcore.bodies.model import ParametricModel
 from animcore.bodies.rotations import from_matrix
-from animcore.errors import InputError
+from animcore.errors import BROKEN_ARCHIVE, InputError
 from animcore.motion import Motion
 from animcore.names import ARKIT, ARKIT_INDEX
 from animcore.progress import Progress, silent
@@ -55,7 +55,6 @@ _LIDS = {"Down": "eyeBlink", "Up": "eyeWide"}  # a gaze moves lids as these shap
 # metres, radians and weights that may be expected from one frame to the next at 25 frames a second
 _STEPS = {"turn": 0.04, "place": 0.006, "weight": 0.2, "blink": 0.6}
 _FORMAT, _VERSION = "animcore.track", 1
-_BROKEN = (OSError, ValueError, KeyError, EOFError, TypeError)
 
 
 @dataclass(frozen=True)
@@ -135,8 +134,10 @@ class Track:
                 if str(data["format"]) != _FORMAT or int(data["version"]) != _VERSION:
                     raise ValueError("another format")
                 contents: dict[str, Any] = {field.name: data[field.name] for field in fields(cls)}
-        except _BROKEN as error:
-            raise InputError(f"{path} is not a readable track ({error}); track the film again.") from error
+        except BROKEN_ARCHIVE as error:
+            raise InputError(
+                f"{path} is no readable track ({error}); remove it and track the film again."
+            ) from error
         return cls(**{**contents, "focal": float(contents["focal"]), "model": str(contents["model"])})
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from animcore.atomic import whole_file
+from animcore.atomic import make_folder, whole_file
 from animcore.avatar.film_tracking import Track, track
 from animcore.avatars import fit_command
 from animcore.bodies.model import ParametricModel, load_model
@@ -58,14 +58,14 @@ def run(options: argparse.Namespace) -> int:
         InputError: where the film cannot be tracked; see `film_faces.read` and `film_tracking.track`.
     """
     _check(options)
-    options.out.mkdir(parents=True, exist_ok=True)
+    make_folder(options.out)
     source = film_faces.source_of(options.film, options.start, options.end)
     model = load_model(options.model or "open-head")
     with progress_bar() as progress:
         faces = _faces(options, source, part(progress, 0.0, 0.5))
-        found, fresh = _tracked(options, faces, model, source, part(progress, 0.5, 0.8))
+        found = _tracked(options, faces, model, source, part(progress, 0.5, 0.8))
         found.motion(faces.rate).save(options.out / PERFORMANCE)
-        if fresh or not (options.out / OVERLAY).is_file():
+        if not (options.out / OVERLAY).is_file():
             film_overlay.write(options.film, options.out / OVERLAY, found, model, faces.rate, part(progress, 0.8, 1.0))
     for note in faces.notes:
         print(f"note: {note}")
@@ -111,16 +111,17 @@ def _tracked(
     model: ParametricModel,
     source: str,
     progress: Progress,
-) -> tuple[Track, bool]:
-    """The track, and whether it is new."""
+) -> Track:
+    """The track, from an earlier run where it was of the same film; what was drawn from another goes."""
     path = options.out / TRACK
     stamp = f"{source} {model.name} {options.lens}"
     if path.is_file() and _stamp(path.with_suffix(".json")) == {"track": stamp}:
-        return Track.load(path), False
+        return Track.load(path)
+    _forget(path.with_suffix(".json"), options.out / OVERLAY)
     found = track(faces.times, faces.points, faces.size, model, options.lens, progress)
     found.save(path)
     _write_stamp(path.with_suffix(".json"), {"track": stamp})
-    return found, True
+    return found
 
 
 def _capture(options: argparse.Namespace, found: Track, model: ParametricModel, source: str) -> None:
@@ -129,9 +130,19 @@ def _capture(options: argparse.Namespace, found: Track, model: ParametricModel, 
     stamp = {"film": source, "model": model.name, "lens": options.lens, "frames": options.frames, "size": options.size}
     if _stamp(folder / _STAMP) == stamp:
         return
+    _forget(folder / _STAMP)
     with progress_bar() as progress:
         film_capture.write(options.film, folder, found, model, options.frames, options.size, progress)
     _write_stamp(folder / _STAMP, stamp)
+
+
+def _forget(*paths: Path) -> None:
+    """Remove what would no longer be true of a run that is stopped half way."""
+    for path in paths:
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise InputError(f"{path} cannot be replaced ({error.strerror}); choose another folder.") from error
 
 
 def _stamp(path: Path) -> Any:

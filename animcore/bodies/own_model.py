@@ -91,8 +91,10 @@ def write(measured: Measured, path: Path) -> None:
 
 def is_own(model: ParametricModel) -> bool:
     """Whether a model is a character's own head, whose coefficients are the weights of ARKit and tongue shapes."""
-    mixed = [model.extras[name] for name in ("arkit_to_expression", "tongue_to_expression") if name in model.extras]
-    return model.name not in OPEN_MODELS and bool(mixed) and np.array_equal(np.concatenate(mixed), np.eye(len(SHAPES)))
+    parts = np.split(np.eye(len(SHAPES)), [len(ARKIT)])
+    names = ("arkit_to_expression", "tongue_to_expression")
+    own = all(np.array_equal(model.extras.get(name, ()), part) for name, part in zip(names, parts, strict=True))
+    return own and model.name not in OPEN_MODELS
 
 
 def to_expression(motion: Motion, model: ParametricModel) -> Motion:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animcore import pictures
-from animcore.atomic import whole_file
+from animcore.atomic import make_folder, whole_file
 from animcore.avatar import capture
 from animcore.avatar.camera import Camera
 from animcore.avatar.film_tracking import Track
@@ -83,7 +83,7 @@ def write(
     if track.model != model.name:
         raise InputError(f"The film was tracked with {track.model}, not with {model.name}; give that model.")
     for name in ("images", "fg_masks", "flame_param"):
-        (folder / name).mkdir(parents=True, exist_ok=True)
+        make_folder(folder / name)
     marks = FaceMarks.on(model).corners[:, 0]
     person = replace(model, template=model.template + track.offset.astype(np.float32))
     faces = without_shoulders(person, marks[CHIN])
@@ -113,9 +113,10 @@ def write(
     capture.write_views(folder, capture.VIEWS, [])
     capture.write_views(folder, capture.MOMENTS, [views[index] for index in sorted(held)])
     hair = _hair(shots, masks, person, track, marks)
-    if hair is not None:
-        from animcore.files.capture_folder import START  # needs PyTorch, as all that comes after a capture
+    from animcore.files.capture_folder import START  # needs PyTorch, as all that comes after a capture
 
+    (folder / START).unlink(missing_ok=True)  # of another capture, whose hair was elsewhere
+    if hair is not None:
         ply.write(hair, folder / START)
     return len(views)
 
@@ -142,7 +143,6 @@ def _chosen(track: Track, count: int) -> NDArray[np.int64]:
 def _shots(track: Track, person: ParametricModel, chosen: NDArray[np.int64], motion: Motion, size: int) -> list[_Shot]:
     """Poses in the world, before a camera that sees what the head fills in all of them."""
     assert motion.expression is not None
-    assert motion.jaw_pose is not None
     origin = np.median(track.places[track.found], 0)
     rests = (
         np.asarray(person.rest_joints, float)[0]
@@ -151,7 +151,7 @@ def _shots(track: Track, person: ParametricModel, chosen: NDArray[np.int64], mot
     )
     joints = np.zeros((len(chosen), 5, 3), np.float32)
     joints[:, 0] = from_matrix(track.turns[chosen])
-    joints[:, 2] = motion.jaw_pose
+    joints[:, 2] = 0.0 if motion.jaw_pose is None else motion.jaw_pose  # a character's own head has it in its shapes
     looks = track.looks[chosen]
     joints[:, 3:] = np.stack([-looks[:, 1], looks[:, 0], np.zeros(len(looks))], 1)[:, None]
     # the model turns around its root's joint, a track around the origin of the model
@@ -196,8 +196,7 @@ def _flat(points: NDArray[Any], camera: Camera) -> tuple[FloatArray, FloatArray]
 def _pictures(film: Path, track: Track, shots: Sequence[_Shot]) -> Iterator[tuple[_Shot, NDArray[np.uint8]]]:
     """Each shot with its picture of the film, found again by its time."""
     wanted = {round(float(track.times[shot.frame]), 4): shot for shot in shots}
-    last = max(wanted)
-    for time, image, _ in film_faces.frames(film, min(wanted), last + 1e-3):
+    for time, image, _ in film_faces.frames(film, min(wanted) - 1e-3, max(wanted) + 1e-3):
         shot = wanted.get(round(time, 4))
         if shot is not None:
             yield shot, image

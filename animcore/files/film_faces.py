@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animcore.atomic import whole_file
-from animcore.errors import InputError
+from animcore.errors import BROKEN_ARCHIVE, InputError
 from animcore.progress import Progress, silent
 from animcore.rates import exact_rate
 
@@ -38,7 +38,6 @@ _STRANGERS = 0.05  # share of frames in which a second face may be seen
 _LOST = 0.5  # share of frames in which the face may be lost
 _UNEVEN = 0.25  # of a frame's length: what a frame may come early or late at an even rate
 _KEPT = "animcore.film_faces"
-_BROKEN = (OSError, ValueError, KeyError, EOFError, TypeError)
 
 
 @dataclass(frozen=True)
@@ -222,7 +221,7 @@ def kept(path: Path, source: str) -> FilmFaces | None:
             width, height = (int(value) for value in data["size"])
             notes = tuple(str(note) for note in data["notes"])
             return FilmFaces(Fraction(numerator, denominator), data["times"], data["points"], (width, height), notes)
-    except _BROKEN:
+    except BROKEN_ARCHIVE:
         return None
 
 

@@ -42,8 +42,8 @@ def write(
     faces = without_shoulders(person, int(FaceMarks.on(model).corners[CHIN, 0]))
     motion, _ = expression.to_flame(Motion(rate, arkit=track.arkit.astype(np.float32)), model)
     assert motion.expression is not None
-    assert motion.jaw_pose is not None
-    coefficients, jaws = motion.expression, motion.jaw_pose
+    coefficients = motion.expression
+    jaws = np.zeros((len(coefficients), 3), np.float32) if motion.jaw_pose is None else motion.jaw_pose
     shape = track.people.astype(np.float32)
     step = -(-int(track.size.max()) // LARGEST)
     width, height = (int(side) // step // 2 * 2 for side in track.size)

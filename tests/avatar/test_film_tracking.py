@@ -112,8 +112,11 @@ def test_a_track_is_kept_whole(track, tmp_path):
     assert (again.arkit == track.arkit).all()
     assert again.model == "open-head"
     Motion(Fraction(24)).save(tmp_path / "other.npz")
-    with pytest.raises(InputError, match="not a readable track"):
+    with pytest.raises(InputError, match="no readable track"):
         film_tracking.Track.load(tmp_path / "other.npz")
+    (tmp_path / "cut.npz").write_bytes((tmp_path / "track.npz").read_bytes()[:2000])
+    with pytest.raises(InputError, match="no readable track"):
+        film_tracking.Track.load(tmp_path / "cut.npz")
 
 
 def test_a_face_that_is_hardly_there_is_refused(model, seen):

@@ -14,11 +14,13 @@ import pytest
 from animcore.avatar import capture, film_solver
 from animcore.avatar.film_solver import Frames, Scene
 from animcore.avatar.film_tracking import Track
+from animcore.bodies import own_model
+from animcore.bodies.expression import OpenHead
 from animcore.bodies.face_marks import FACE, IRISES, FaceMarks
 from animcore.bodies.model import load_model
 from animcore.bodies.rotations import from_matrix, to_matrix
 from animcore.cli import main
-from animcore.files import capture_pictures, film_capture, film_faces, hybrid_head
+from animcore.files import capture_pictures, film_capture, film_faces, film_overlay, hybrid_head
 from animcore.motion import Motion
 from animcore.names import ARKIT_INDEX
 
@@ -97,6 +99,59 @@ def test_a_performance_and_a_capture(looked, tmp_path, monkeypatch, capsys):
     assert "of 65 mm" in capsys.readouterr().out
 
 
+def test_the_first_picture_need_not_be_the_films_first(looked, tmp_path, monkeypatch):
+    """A frame's time is no round number, and the pictures are found again by their times."""
+    pytest.importorskip("torch")
+    from animcore.avatars import fit_command
+
+    def late(*_arguments, **_options):
+        seen = faces()
+        seen.points[0] = np.nan
+        return seen
+
+    monkeypatch.setattr(film_faces, "read", late)
+    monkeypatch.setattr(fit_command, "run", lambda _options: 0)
+    assert from_video(FILM, tmp_path / "me", "--frames", COUNT, "--size", 64) == 0
+    folder = tmp_path / "me" / "capture"
+    views = [view for split in (capture.TRAIN, capture.MOMENTS) for view in capture.read_views(folder, split)]
+    assert sorted(view.moment for view in views) == list(range(1, COUNT))
+
+
+def test_a_film_is_tracked_with_a_characters_own_head(looked, tmp_path, monkeypatch):
+    pytest.importorskip("torch")
+    from animcore.avatars import fit_command
+
+    model, head = load_model("open-head"), OpenHead.read()
+    corners = model.faces.astype(np.int64)
+    weights, joints = model.weights.astype(np.float32), model.rest_joints.astype(np.float32)
+    uv = np.zeros((len(model.template), 2), np.float32)
+    shapes = np.zeros((68, *model.template.shape), np.float32)
+    shapes[:52] = head.shapes[:52]
+    measured = own_model.Measured("ada", model.template, corners, uv, corners, shapes, weights, joints)
+    own_model.write(measured, tmp_path / "model.npz")
+    monkeypatch.setattr(fit_command, "run", lambda _options: 0)
+    assert from_video(FILM, tmp_path / "me", "--frames", 8, "--size", 64, "--model", tmp_path / "model.npz") == 0
+    pose = capture.read_pose(capture.read_views(tmp_path / "me" / "capture", capture.TRAIN)[0].pose)
+    assert (pose.basis, len(pose.expression)) == ("ada", 68)
+
+
+def test_a_run_that_was_stopped_leaves_nothing_of_another(looked, tmp_path, monkeypatch):
+    """After another lens was tried in vain, neither its track nor an old film passes for the first one's."""
+    out = tmp_path / "me"
+    assert from_video(FILM, out, "--track-only", "--lens", 64.8) == 0
+
+    def stopped(*_arguments):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(film_overlay, "write", stopped)
+        assert from_video(FILM, out, "--track-only", "--lens", 40) != 0
+    assert not (out / "tracked.mp4").exists()
+    assert from_video(FILM, out, "--track-only", "--lens", 64.8) == 0
+    assert Track.load(out / "track.npz").lens == pytest.approx(64.8)
+    assert (out / "tracked.mp4").is_file()
+
+
 def check_capture(folder: Path) -> None:
     """Each picture's head lies where the perfect tracker saw it, and its mask ends under the chin."""
     model, seen = load_model("open-head"), faces()
@@ -141,6 +196,7 @@ def test_ctrl_c_keeps_what_was_found(looked, tmp_path, monkeypatch):
     ("arguments", "words"),
     [
         (["gone.mp4", "me"], "There is no film gone.mp4"),
+        ([FILM, FILM / "me"], "cannot be made"),
         ([FILM, "me", "--start", "3", "--end", "2"], "must lie before"),
         ([FILM, "me", "--lens", "2"], "lens of 2 mm is none"),
         ([FILM, "me", "--frames", "2"], "at least 8 frames"),

@@ -165,3 +165,5 @@ def test_what_was_found_is_kept(tracker, tmp_path):
     assert (again.rate, again.size) == (faces.rate, faces.size)
     assert film_faces.kept(tmp_path / "kept.npz", film_faces.source_of(path, 0.1, np.inf)) is None
     assert film_faces.kept(tmp_path / "none.npz", source) is None
+    (tmp_path / "cut.npz").write_bytes((tmp_path / "kept.npz").read_bytes()[:600])
+    assert film_faces.kept(tmp_path / "cut.npz", source) is None
