@@ -8,6 +8,7 @@ run that was stopped goes on from its checkpoint.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -18,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from animcore.atomic import whole_file
+from animcore.atomic import make_folder, whole_file
 from animcore.avatar import binding, losses, painting, perceptual
 from animcore.avatar.camera import Camera
 from animcore.avatar.clouds import Cloud
@@ -133,7 +134,8 @@ class Fit:
         """
         self._perceived = perceptual.load() if self.settings.lpips else None
         torch.manual_seed(self.settings.seed)
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self.folder)
+        self._capture = _capture_name(self.pictures, self.moments)
         self.pictures = [
             replace(one, colour=one.colour.to(self.device), mask=one.mask.to(self.device)) for one in self.pictures
         ]
@@ -324,7 +326,7 @@ class Fit:
 
     def _facts(self) -> dict[str, Any]:
         return {"version": _VERSION, **asdict(self.settings), "model": self.head.model.name,
-                "pictures": len(self.pictures), "moments": len(self.moments),
+                "pictures": len(self.pictures), "moments": len(self.moments), "capture": self._capture,
                 "known": 0 if self.known is None else self.known.count}  # fmt: skip
 
     def _keep(self) -> None:
@@ -373,6 +375,21 @@ class Fit:
             colour, alpha, _ = self.drawn(picture)
         pair = torch.cat([_over_white(picture.colour, picture.mask), _over_white(colour, alpha)], 1)
         self.show(np.round(_array(pair.clamp(0, 1)) * 255).astype(np.uint8))
+
+
+def _capture_name(pictures: Sequence[Picture], moments: dict[int, Moment]) -> str:
+    """A name that another capture does not have: of its cameras, what the head did, and some pixels of each picture."""
+    found = hashlib.sha256()
+    for picture in pictures:
+        camera = picture.camera
+        pixels = _array(picture.colour[::16, ::16]), _array(picture.mask[::16, ::16])
+        for values in (camera.world_to_camera, camera.focal, camera.centre, *pixels):
+            found.update(np.asarray(values, np.float32).tobytes())
+    for number, moment in sorted(moments.items()):
+        found.update(str(number).encode())
+        for values in (moment.expression, moment.joints, moment.translation):
+            found.update(np.asarray(values, np.float32).tobytes())
+    return found.hexdigest()
 
 
 def _plain(cloud: Cloud | None) -> Splats | None:

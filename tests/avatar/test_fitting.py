@@ -134,6 +134,10 @@ def test_the_checkpoint_of_another_fit_is_not_taken(person, sitting, tmp_path):
     fit(person, sitting, tmp_path, mode="mesh", steps=2).run()
     with pytest.raises(InputError, match="another fit"):
         fit(person, sitting, tmp_path, mode="mesh", steps=3).run()
+    moments, pictures = sitting
+    darker = [replace(picture, colour=0.8 * picture.colour) for picture in pictures]
+    with pytest.raises(InputError, match="another fit"):
+        fit(person, (moments, darker), tmp_path, mode="mesh", steps=2).run()
     (tmp_path / fitting.CHECKPOINT).write_bytes(b"cut")
     with pytest.raises(InputError, match=r"checkpoint\.pt"):
         fit(person, sitting, tmp_path, mode="mesh", steps=2).run()
