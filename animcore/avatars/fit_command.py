@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from animcore.progress import Progress, progress_bar
 
 HEAD = "head"  # the avatar's folder in that of the fit
 PICTURE = "progress.png"
+_SEEDS = 1 << 32  # what PyTorch and NumPy both take
 
 _SETTINGS = ("mode", "gaussians", "steps", "texture", "changes", "displacement", "lpips", "seed")  # as options
 
@@ -31,22 +33,38 @@ def register(actions: Any) -> None:
 def add_settings(parser: argparse.ArgumentParser) -> None:
     """Add the options of a fit."""
     parser.add_argument("--model", type=Path, metavar="FILE", help="the FLAME file that the capture was tracked with")
-    parser.add_argument("--mode", choices=MODES, default="hybrid", help="which layers the head has (default: hybrid)")
-    parser.add_argument("--gaussians", type=int, default=20_000, metavar="N", help="in the end (default: 20000)")
-    parser.add_argument("--steps", type=int, default=3_000, metavar="N", help="pictures to learn from (default: 3000)")
-    parser.add_argument("--texture", type=int, default=1024, metavar="N", help="texels along a side (default: 1024)")
     parser.add_argument(
-        "--changes", type=int, default=6, metavar="N", help="ways the texture changes with the face (default: 6)"
+        "--mode", choices=MODES, default="hybrid", help="which layers the head has (default: %(default)s)"
     )
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="another one, another head (default: 0)")
+    parser.add_argument("--gaussians", type=int, default=20_000, metavar="N", help="in the end (default: %(default)s)")
+    parser.add_argument(
+        "--steps", type=int, default=3_000, metavar="N", help="pictures to learn from (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--texture", type=int, default=1024, metavar="N", help="texels along a side (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--changes",
+        type=int,
+        default=6,
+        metavar="N",
+        help="ways the texture changes with the face (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="another one, another head (default: %(default)s)"
+    )
     parser.add_argument(
         "--displacement", action="store_true", help="learn where the skin lies off the model, from the pictures"
     )
     parser.add_argument(
-        "--lpips", type=float, default=0.0, metavar="W", help="weight of LPIPS, whose weights are yours (default: 0)"
+        "--lpips",
+        type=float,
+        default=0.0,
+        metavar="W",
+        help="weight of LPIPS, whose weights are yours (default: %(default)s)",
     )
     parser.add_argument(
-        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="where it is computed (default: auto)"
+        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="where it is computed (default: %(default)s)"
     )
     parser.add_argument("--threads", type=int, metavar="N", help="of the CPU (default: all)")
 
@@ -72,6 +90,8 @@ def check(options: argparse.Namespace) -> None:
     Raises:
         InputError: where they cannot.
     """
+    if options.threads is not None and options.threads < 1:
+        raise InputError(f"Give at least 1 thread, not {options.threads}, or leave --threads out.")
     _settings(_asked(options))
     _device(options.device)
 
@@ -122,8 +142,10 @@ def _settings(asked: dict[str, Any]) -> Any:
     texture = settings.texture
     if settings.gaussians < 100 or settings.steps < 1 or not 64 <= texture <= 8192 or texture % 8:
         raise InputError("Give at least 100 Gaussians, 1 step, and a texture of 64 to 8192 texels, a multiple of 8.")
-    if settings.changes < 0 or settings.lpips < 0:
-        raise InputError("Give 0 changes of the texture or more, and no weight of LPIPS below 0.")
+    if settings.changes < 0 or not 0 <= settings.lpips < math.inf:
+        raise InputError("Give 0 changes of the texture or more, and a weight of LPIPS that is 0 or more.")
+    if not 0 <= settings.seed < _SEEDS:
+        raise InputError(f"Give a seed of 0 or more and below {_SEEDS:,}, not {settings.seed}.")
     return settings
 
 

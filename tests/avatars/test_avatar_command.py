@@ -228,3 +228,28 @@ def test_a_texture_that_was_painted_by_hand_is_taken(work, capsys):
     (work / "q.png").write_bytes(pictures.encoded(painted[:, :16], "png"))
     assert run("edit", "paint", "mine", "q.png", "new") == 1
     assert "not of the shape of the texture" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--seed", -1), "a seed of 0 or more"),
+        (("--seed", 1 << 70), "a seed of 0 or more"),
+        (("--lpips", "nan"), "a weight of LPIPS"),
+        (("--threads", -2), "at least 1 thread"),
+        (("--texture", 100), "a multiple of 8"),
+    ],
+)
+def test_a_fit_that_cannot_be_is_one_sentence(work, capsys, words, told):
+    pytest.importorskip("torch")
+    assert run("fit", work, "--out", work / "fit", *words) == 1
+    assert told in capsys.readouterr().err
+    assert not (work / "fit").exists()
+
+
+@pytest.mark.parametrize(("action", "changes"), [("fit", 6), ("from-video", 0)])
+def test_help_tells_the_defaults_that_hold(capsys, action, changes):
+    with pytest.raises(SystemExit):
+        run(action, "--help")
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"the texture changes with the face (default: {changes})" in said
