@@ -20,6 +20,8 @@ NAMES = ("means", "turns", "sizes", "opacities", "colours")
 RATES = {"turns": 2e-3, "sizes": 8e-3, "opacities": 4e-2, "colours": 8e-3}
 _SPLIT = 1.6  # a split Gaussian's halves are smaller by so much
 _FAINT = 0.02  # opacity below which a Gaussian goes
+_ENDS = 1e-3  # opacities start as far from 0 and 1, and
+_SMALLEST = 1e-6  # sizes as far from 0: the ends have no logits and no logarithms, and files hold them
 
 
 class Cloud:
@@ -54,12 +56,13 @@ class Cloud:
     ) -> Cloud:
         """Gaussians at means (N, 3): a size or sizes (N, 3), colours (N, 3) 0..1, opacities (N,), turns (N, 4)."""
         count = len(means)
-        dense = np.broadcast_to(opacity, (count,))
+        sizes = np.maximum(np.broadcast_to(size, (count, 3)), _SMALLEST)
+        dense = np.clip(np.broadcast_to(opacity, (count,)), _ENDS, 1 - _ENDS)
         still = np.tile(np.array([1, 0, 0, 0], np.float32), (count, 1))
         values = {
             "means": torch.as_tensor(means, dtype=torch.float32),
             "turns": torch.as_tensor(still if turns is None else turns, dtype=torch.float32),
-            "sizes": torch.as_tensor(np.log(np.broadcast_to(size, (count, 3))), dtype=torch.float32),
+            "sizes": torch.as_tensor(np.log(sizes), dtype=torch.float32),
             "opacities": torch.as_tensor(np.log(dense / (1 - dense)), dtype=torch.float32),
             "colours": torch.as_tensor(colours, dtype=torch.float32),
         }  # fmt: skip

@@ -14,7 +14,7 @@ from animcore.avatar.head import HybridHead
 from animcore.avatar.splats import Splats
 from animcore.bodies.model import ParametricModel, load_model
 from animcore.errors import InputError
-from animcore.files import capture_pictures, ply
+from animcore.files import capture_pictures, splat_files
 
 START = "start.ply"  # Gaussians where hair is known to be; ours: captures of real people have none
 _LOOKED_AT = 12  # pictures of a capture
@@ -42,10 +42,15 @@ def start(folder: Path) -> Splats | None:
     """Return the Gaussians that the capture knows hair by, in its axes, or None where there are none.
 
     Raises:
-        InputError: where the file is broken.
+        InputError: where the file is broken, or its Gaussians ride on triangles.
     """
     path = folder / START
-    return ply.read(path)[0] if path.is_file() else None
+    if not path.is_file():
+        return None
+    splats = splat_files.load(path).splats  # without those that are no numbers
+    if splats.binding is not None:
+        raise InputError(f"The Gaussians of {path} are bound to triangles; write them where they stand in the world.")
+    return splats
 
 
 def check(folder: Path, head: HybridHead, pictures: list[Picture], moments: dict[int, Moment]) -> None:

@@ -7,16 +7,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_heads import looking
+from small_heads import dots, looking
 
 torch = pytest.importorskip("torch")
 
 from animcore.avatar import mesh_raster, surface  # noqa: E402
+from animcore.avatar.clouds import Cloud  # noqa: E402
 from animcore.avatar.fitting import Moment, Picture  # noqa: E402
 from animcore.avatar.head import HybridHead  # noqa: E402
 from animcore.bodies.model import load_model  # noqa: E402
 from animcore.errors import InputError  # noqa: E402
-from animcore.files import capture_folder  # noqa: E402
+from animcore.files import capture_folder, ply  # noqa: E402
 
 FOLDER = Path("capture")
 HEAD = np.array([0, 0.13, 0.05])  # its middle, metres
@@ -80,3 +81,20 @@ def test_moments_of_a_larger_model_are_refused(person, pictures):
     moments = {0: STILL, 1: replace(STILL, expression=np.zeros(person.model.expression_count + 1, np.float32))}
     with pytest.raises(InputError, match=r"capture have \d+ coefficients .* open-head has"):
         capture_folder.check(FOLDER, person, pictures, moments)
+
+
+def test_known_hair_of_any_file_can_be_started_from(tmp_path):
+    """Opacities of 1 and sizes of 0 are in files, and so are Gaussians that are no numbers."""
+    assert capture_folder.start(tmp_path) is None
+    hair = dots(np.random.default_rng(0).normal(size=(6, 3)), 0.01)
+    hair.opacities[:2], hair.scales[2], hair.means[5] = (1, 0), 0, np.nan
+    ply.write(hair, tmp_path / capture_folder.START)
+    found = capture_folder.start(tmp_path)
+    assert found is not None
+    assert found.count == 5
+    cloud = Cloud.started(hair.means[:5], hair.scales[:5], hair.means[:5], None, 1e-3, hair.opacities[:5])
+    assert all(bool(values.isfinite().all()) for values in cloud.values.values())
+    np.testing.assert_allclose(cloud.splats().opacities.detach().numpy(), hair.opacities[:5], atol=2e-3)
+    ply.write(replace(hair, binding=np.zeros(6, np.int64)), tmp_path / capture_folder.START)
+    with pytest.raises(InputError, match=r"start\.ply are bound"):
+        capture_folder.start(tmp_path)
