@@ -30,9 +30,13 @@ def two(folder: Path, batch: int, stop: int = 0) -> None:
         command = [sys.executable, line.__file__, str(batch), str(folder), str(stop)]
         own = {**os.environ, **common, "RANK": rank, "LOCAL_RANK": rank}
         started.append(subprocess.Popen(command, env=own, stderr=subprocess.PIPE))
-    for process in started:
-        _, said = process.communicate(timeout=180)
-        assert process.returncode == (9 if stop else 0), said.decode()[-2000:]
+    try:
+        for process in started:
+            _, said = process.communicate(timeout=180)
+            assert process.returncode == (9 if stop else 0), said.decode()[-2000:]
+    finally:
+        for process in started:
+            process.kill()
 
 
 def test_two_processes_that_were_killed_end_as_one_with_twice_the_batch_that_was_not(tmp_path):
