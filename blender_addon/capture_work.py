@@ -136,7 +136,7 @@ def _frame(folder: Path, sitter: capture.Sitter) -> None:
     """See that the pictures that are there show what new ones will, and keep what that is."""
     path = folder / FACTS
     facts = json.loads(path.read_text(encoding="utf-8"))
-    frame = [*(sitter.to_capture @ sitter.aim), sitter.scale * sitter.span]
+    frame = [*(sitter.to_capture @ sitter.aim), float(sitter.scale * sitter.span)]
     before = facts.get("frame", frame)
     if any((folder / "images").glob("*.png")) and not np.allclose(before, frame, atol=_SAME):
         raise AddonError(f"The head is not as large as in the pictures of {folder}; choose another folder.")
