@@ -83,7 +83,7 @@ class Order:
         listening_to: who is talked with: a recording for one, or a folder of recordings named as those that are
             performed; one that has no such name listens to nobody.
         face: folder of a learned solver of speech, in the place of the shipped one.
-        speaker: in whose manner that one speaks, by a name that it knows; the first where empty.
+        speaker: in whose manner that one speaks, by a name that it knows; where empty, as the direction's style says.
     """
 
     folder: Path

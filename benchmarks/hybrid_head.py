@@ -1,6 +1,6 @@
 """What the mesh, the Gaussians and both together are worth: one capture, one number of Gaussians, three fits.
 
-    PYTHONPATH=. python benchmarks/hybrid_head.py CAPTURE [--work DIR] [--gaussians 20000] [--steps 1200]
+    PYTHONPATH=. python benchmarks/hybrid_head.py CAPTURE [--work DIR] [--gaussians 20000] [--steps 3000]
 
 CAPTURE is what tools/capture_head.py renders (or any such folder). Figures are means over pictures, on white,
 of cameras that were not learned from: of faces that were (views) and that were not (faces). "face" is the PSNR
@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("capture", type=Path)
     parser.add_argument("--work", type=Path, default=Path("runs/hybrid_head"))
     parser.add_argument("--gaussians", type=int, default=20_000)
-    parser.add_argument("--steps", type=int, default=1_200)
+    parser.add_argument("--steps", type=int, default=3_000)
     options = parser.parse_args()
     torch.set_num_threads(1)
     try:

@@ -226,7 +226,9 @@ def set_film(scene: bpy.types.Scene, eye: bpy.types.Object, size: int) -> None:
     render.resolution_x = render.resolution_y = size
     render.resolution_percentage = 100
     render.film_transparent = True
+    render.pixel_aspect_x = render.pixel_aspect_y = 1.0
     render.use_border = render.use_sequencer = render.use_compositing = False
+    render.use_stamp = render.use_multiview = render.use_freestyle = False
     if hasattr(render.image_settings, "media_type"):  # since Blender 5.0
         render.image_settings.media_type = "IMAGE"
     render.image_settings.file_format, render.image_settings.color_mode = "PNG", "RGBA"

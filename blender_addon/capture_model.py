@@ -228,7 +228,10 @@ def _unwrap(thing: bpy.types.Object) -> None:
     if len(thing.data.uv_layers):
         return
     bpy.context.view_layer.objects.active = thing
+    for other in bpy.context.selected_objects:
+        other.select_set(False)  # what is selected is edited with it, and loses a layout of its own
     bpy.ops.object.mode_set(mode="EDIT")
+    bpy.ops.mesh.reveal()
     bpy.ops.mesh.select_all(action="SELECT")
     bpy.ops.uv.smart_project()
     bpy.ops.object.mode_set(mode="OBJECT")

@@ -42,9 +42,9 @@ def disabled_fit(scene: bpy.types.Scene) -> str:
 
 
 def folder_of(scene: bpy.types.Scene) -> Path | None:
-    """The folder of the capture, where one is chosen."""
-    chosen = scene.animcore_capture.folder
-    return Path(bpy.path.abspath(chosen)) if chosen else None
+    """The folder of the capture, where one is chosen; a relative one has a place only beside a saved file."""
+    path = Path(bpy.path.abspath(scene.animcore_capture.folder))
+    return path if path.is_absolute() else None
 
 
 def captured(scene: bpy.types.Scene) -> Path | None:
@@ -63,12 +63,14 @@ def order_capture(scene: bpy.types.Scene) -> Job:
     root = properties.root(properties.of(scene))
     who = rigs.read(root)
     if folder is None:
-        raise AddonError("No folder is chosen; choose one that the pictures go into.")
+        raise AddonError(
+            "No folder is chosen that has a place; choose one that the pictures go into, or save the file first."
+        )
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix="animcore-"))
     except OSError as error:
         raise AddonError(f"The folder {folder} cannot be made ({error.strerror}); choose another.") from error
-    work = Path(tempfile.mkdtemp(prefix="animcore-"))
     copy = work / "capture.blend"
     try:
         bpy.ops.wm.save_as_mainfile(filepath=str(copy), copy=True, check_existing=False)
@@ -134,7 +136,8 @@ def another_blender() -> engine.Launch:
 
 
 def _finish_capture(job: Job, work: Path, folder: Path, name: str) -> None:
-    """Say what there is now."""
+    """Say what there is now; the other Blender ends, for it holds the whole file."""
+    runner.session.jobs.close()
     shutil.rmtree(work, ignore_errors=True)
     if job.state is State.CANCELLED:
         _tell(f"Cancelled; what was taken is kept in {folder}, and the same button goes on there.")

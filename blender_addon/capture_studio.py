@@ -82,14 +82,17 @@ def prepared(scene: bpy.types.Scene, root: bpy.types.ID) -> tuple[rigs.Character
     Raises:
         AddonError: where the character cannot be read, or has no head that can be told from its body.
     """
-    members = rigs.members_of(root)
-    for thing in members:
+    for thing in rigs.members_of(root):
         _own(thing)
+    bpy.context.view_layer.update()  # the pose of an armature that was an override has its bones again
     who = rigs.read(root)
+    members = rigs.members_of(root)
     _stand_still(who)
-    hair = tuple(thing for thing in members if _is_hair(thing))
-    shown = [one for one in members if one.type == "MESH" and one not in hair and not one.hide_render]
-    _like_the_render(scene, members)
+    rendered = _rendered(bpy.context.view_layer.layer_collection)
+    seen = [one for one in members if one in rendered and not one.hide_render]
+    hair = tuple(thing for thing in seen if _is_hair(thing))
+    shown = [one for one in seen if one.type == "MESH" and one not in hair]
+    _like_the_render(scene, seen)
     turn = _turn(who)
     follows = _following(who, shown, turn)
     faces = {face.mesh for face in who.faces}
@@ -113,6 +116,8 @@ def prepared(scene: bpy.types.Scene, root: bpy.types.ID) -> tuple[rigs.Character
 def set_quality(scene: bpy.types.Scene, engine: str, samples: int) -> None:
     """Choose the engine and how many samples a pixel gets; colours come out as textures show them.
 
+    Only the view layer of the context renders, and what it puts over materials is taken off.
+
     Raises:
         AddonError: where this Blender has no such engine.
     """
@@ -126,6 +131,10 @@ def set_quality(scene: bpy.types.Scene, engine: str, samples: int) -> None:
         raise AddonError(f"This Blender does not render with {engine.title()}; choose the other engine.")
     scene.view_settings.view_transform, scene.view_settings.look = "Standard", "None"
     scene.view_settings.exposure, scene.view_settings.gamma = 0.0, 1.0
+    scene.view_settings.use_curve_mapping = False
+    for layer in scene.view_layers:
+        layer.use = layer == bpy.context.view_layer
+        layer.material_override, layer.samples = None, 0
     scene.render.use_motion_blur = scene.render.use_simplify = False
     if engine == "CYCLES":
         scene.cycles.samples, scene.cycles.use_denoising = samples, True
@@ -203,11 +212,22 @@ def _like_the_render(scene: bpy.types.Scene, members: Iterable[bpy.types.Object]
     """Have the viewport, which is measured, show what a render does."""
     scene.render.use_simplify = False
     for thing in members:
+        if scene.collection not in thing.users_collection:
+            scene.collection.objects.link(thing)  # its own collections may be hidden from the viewport
+        thing.driver_remove("hide_viewport")
         thing.hide_viewport = False
+        thing.hide_set(False)
         for modifier in thing.modifiers:
             modifier.show_viewport = modifier.show_render
             if modifier.type == "SUBSURF":
                 modifier.levels = modifier.render_levels
+
+
+def _rendered(layer: bpy.types.LayerCollection) -> set[bpy.types.Object]:
+    """The objects that a render has of a collection and of those in it, but for what hides each by itself."""
+    if layer.exclude or layer.collection.hide_render:
+        return set()
+    return set(layer.collection.objects).union(*map(_rendered, layer.children))
 
 
 def _turn(who: rigs.Character) -> Matrix:
@@ -283,8 +303,8 @@ def _cut(thing: bpy.types.Object, follows: Floats, least: float) -> bool:
 
 def _hangs_on(hair: bpy.types.Object, who: rigs.Character, turn: Matrix) -> bool:
     """Whether hair is on this head: most of a mesh's vertices follow the neck; other kinds are taken to be."""
-    if hair.type != "MESH" or hair.hide_render:
-        return not hair.hide_render
+    if hair.type != "MESH":
+        return True
     return bool((_following(who, (hair,), turn)[hair.name] > _FOLLOWS).mean() > 0.5)
 
 
@@ -305,8 +325,13 @@ def _bounds(things: Iterable[bpy.types.Object], turn: Matrix) -> tuple[Floats, F
 
 
 def _alone(scene: bpy.types.Scene, shown: Sequence[bpy.types.Object]) -> None:
-    """Hide everything that is not the head from renders, lights included."""
+    """Hide everything that is not the head from renders, lights included; animation and drivers show nothing again."""
+    scene.background_set = None
     for thing in scene.objects:
+        if thing.animation_data is not None:
+            thing.animation_data.action = None
+            thing.animation_data.use_nla = False
+            thing.driver_remove("hide_render")
         thing.hide_render = thing not in shown
         thing.is_holdout = False
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ FACTS, MASKS = "capture.json", "hair_masks"
 AROUND = (*(CAMERAS[place] for place in (0, 3, 4, 11, 5, 6, 13, 1, 2, 8, 7, 9, 10, 12)), *HELD_OUT_CAMERAS)
 PULLED = (*FACES, *HELD_OUT_FACES)
 _HAIR_SAMPLES = 8  # of a pixel: only where hair is is asked
+_SAME = 1e-4  # metres that pictures of one capture may be framed differently
 _MEASURED = 0.1  # of the work, that measuring is
 
 
@@ -60,9 +61,11 @@ def run(request: dict[str, Any], told: Told) -> dict[str, Any]:
     told(0.0, "Opening the copy")
     path = Path(request["file"])
     bpy.ops.wm.open_mainfile(filepath=str(path), load_ui=False, use_scripts=bool(request["scripts"]))
-    path.unlink(missing_ok=True)
+    with suppress(OSError):
+        path.unlink()
+        path.parent.rmdir()  # made for it alone
     scene = bpy.context.scene
-    root = getattr(bpy.data, request["kind"]).get(request["root"])
+    root = getattr(bpy.data, request["kind"]).get((request["root"], None))  # an override may be called as what it is of
     if root is None:
         raise AddonError(f"There is no {request['root']!r} in the copy of the file; choose the character again.")
     with _written(wish.folder):
@@ -74,12 +77,13 @@ def _capture(scene: bpy.types.Scene, root: bpy.types.ID, wish: Wish, told: Told)
     who, studio = capture_studio.prepared(scene, root)
     capture_studio.set_quality(scene, wish.engine, wish.samples)
     measured = capture_model.measure(who, studio, lambda done: told(_MEASURED * done, "Measuring the head"))
+    sitter = capture_studio.stretched(studio.sitter, capture_model.reach(measured))
+    _frame(wish.folder, sitter)
     own_model.write(measured, wish.folder / layout.MODEL)
     model = load_model(wish.folder / layout.MODEL)
     motion = capture_model.moments(who, PULLED[: wish.faces])
     puppet = Puppet(who, motion)
     _write_poses(model, motion, wish)
-    sitter = capture_studio.stretched(studio.sitter, capture_model.reach(measured))
     with capture.camera(scene, sitter) as eye:
         wanted = wish.shots
         views = [capture.view_of(eye, sitter, shot, wish.folder, wish.size) for shot in wanted]
@@ -118,12 +122,28 @@ def _claim(wish: Wish, name: str) -> None:
             before = json.loads(path.read_text(encoding="utf-8"))
         except ValueError:
             before = None
-        if before != facts:
+        if not isinstance(before, dict) or any(before.get(name) != value for name, value in facts.items()):
             raise AddonError(f"{wish.folder} holds another capture, or one of another size; choose another folder.")
+        facts = before
     elif wish.folder.is_dir() and any((wish.folder / "images").glob("*")):
         raise AddonError(f"{wish.folder} holds pictures of something else; choose another folder.")
     for part in ("images", "flame_param", MASKS):
         (wish.folder / part).mkdir(parents=True, exist_ok=True)
+    _write_facts(path, facts)
+
+
+def _frame(folder: Path, sitter: capture.Sitter) -> None:
+    """See that the pictures that are there show what new ones will, and keep what that is."""
+    path = folder / FACTS
+    facts = json.loads(path.read_text(encoding="utf-8"))
+    frame = [*(sitter.to_capture @ sitter.aim), float(sitter.scale * sitter.span)]
+    before = facts.get("frame", frame)
+    if any((folder / "images").glob("*.png")) and not np.allclose(before, frame, atol=_SAME):
+        raise AddonError(f"The head is not as large as in the pictures of {folder}; choose another folder.")
+    _write_facts(path, {**facts, "frame": frame})
+
+
+def _write_facts(path: Path, facts: dict[str, Any]) -> None:
     with whole_file(path) as temporary:
         temporary.write_text(json.dumps(facts), encoding="utf-8")
 

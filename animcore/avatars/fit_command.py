@@ -161,5 +161,8 @@ def _torch() -> Any:
     try:
         import torch
     except ImportError as error:
-        raise InputError('Fitting a head needs PyTorch: pip install "animcore[avatar]".') from error
+        raise InputError(
+            'Fitting a head needs PyTorch: pip install "animcore[avatar]"; in Blender, name the Python that has it '
+            "under Other Python in the extension's preferences."
+        ) from error
     return torch

@@ -135,7 +135,7 @@ def from_arrays(arrays: Mapping[str, NDArray[Any]], name: str, file: str) -> Par
     Raises:
         InputError: where its arrays do not fit together.
     """
-    own = {key.removeprefix(_GROUP): values for key, values in arrays.items() if key.startswith(_GROUP)}
+    own = {key.removeprefix(_GROUP): np.atleast_1d(one) for key, one in arrays.items() if key.startswith(_GROUP)}
     if not own:
         return None
     vertices = len(own.get("vertices", ()))

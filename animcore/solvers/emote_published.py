@@ -300,7 +300,7 @@ def _yaml(path: Path) -> Any:
     try:
         import yaml
     except ImportError as error:
-        raise InputError("EMOTE's settings are a YAML file: pip install pyyaml transformers.") from error
+        raise InputError("EMOTE's settings are a YAML file: pip install 'animcore[train]'.") from error
     if not path.is_file():
         raise InputError(f"There is no {path}; EMOTE's folder holds it beside {FILE}: download the whole folder.")
     try:

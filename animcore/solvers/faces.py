@@ -62,12 +62,12 @@ class Face:
     Attributes:
         model: trained.
         flame: file of the FLAME model that its coefficients belong to, where it needs one.
-        speaker: of the model's, where the direction's style names none.
+        speaker: of the model's; None for the one whom the direction's style names, else the first.
     """
 
     model: FaceModel
     flame: Path | None = None
-    speaker: int = 0
+    speaker: int | None = None
 
     @property
     def feels(self) -> bool:
@@ -95,12 +95,7 @@ class Face:
         if clip.facts.silent:
             still = np.zeros((count, len(ARKIT)), np.float32)
             return articulation.as_motion(clip, rate, still, np.zeros((count, len(TONGUE)), np.float32))
-        speakers = self.model.speakers
-        asked = Asked(
-            speakers.index(direction.style) if direction.style in speakers else self.speaker,
-            direction.seed,
-            feelings(direction, count, space.fps),
-        )
+        asked = Asked(self._speaker(direction), direction.seed, feelings(direction, count, space.fps))
         frames = self._frames(clip, asked, part(progress, 0.0, 1.0 - _LISTENING))
         weights, residual = to_arkit(space, frames, self.model.topology, self.flame)
         if residual is not None:
@@ -114,6 +109,12 @@ class Face:
         strength = direction.strength("tongue") * direction.intensity
         moved = _resampled(tongue.move(heard.probabilities, heard.fps, strength), heard.fps, space.fps, count)
         return articulation.as_motion(clip, rate, weights, moved)
+
+    def _speaker(self, direction: Direction) -> int:
+        if self.speaker is not None:
+            return self.speaker
+        speakers = self.model.speakers
+        return speakers.index(direction.style) if direction.style in speakers else 0
 
     def _frames(self, clip: AudioClip, asked: Asked, progress: Progress) -> FloatArray:
         """What the model does, (T, W)."""
@@ -136,7 +137,7 @@ def load(folder: Path, flame: Path | None = None, speaker: str = "") -> Face:
     Args:
         folder: with `config.json` and `model.safetensors`, or with a file of `PUBLISHED`.
         flame: the FLAME model that coefficients belong to; None where it lies in the folder or none is needed.
-        speaker: in whose manner it speaks, a name that the model knows; the first where empty.
+        speaker: in whose manner it speaks, a name that the model knows; where empty, as the direction's style says.
 
     Raises:
         InputError: without PyTorch, or where the folder's files are missing, damaged, would run code, or are another

@@ -11,17 +11,16 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from animcore.atomic import whole_file
 from animcore.names import ARKIT
 from animcore.training import encoder as ear
 from animcore.training import export, recordings
+from animcore.training.descent import Course, descend
 from animcore.training.lips import Lips
 from animcore.training.network import Articulator, Face, Head
 from animcore.training.recordings import Clip
@@ -117,32 +116,13 @@ def train(teachers: Teachers, steps: int, seed: int, checkpoint: Path) -> Head:
     """Train one head; a killed run goes on from the checkpoint, which is written every hundred steps."""
     torch.manual_seed(seed)
     head, face, lips = Head(), Face(), Lips()
-    average = torch.optim.swa_utils.AveragedModel(head, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.99))
-    optimizer = torch.optim.AdamW(head.parameters(), 2e-3, weight_decay=0.05)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=steps, pct_start=0.1)
-    parts: dict[str, Any] = {"head": head, "average": average, "optimizer": optimizer, "schedule": schedule}
-    first = 0
-    if checkpoint.exists():
-        saved = torch.load(checkpoint, weights_only=True)
-        for name, part in parts.items():
-            part.load_state_dict(saved[name])
-        first = saved["step"]
-    for step in range(first, steps):
-        head.train()
-        loss = loss_of(head, face, lips, teachers, np.random.default_rng([seed, step]))
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(head.parameters(), 1.0)
-        optimizer.step()
-        schedule.step()
-        average.update_parameters(head)
-        if (step + 1) % CHECKPOINT_EVERY == 0:
-            LOG.info("seed %d step %d of %d: loss %.3f", seed, step + 1, steps, float(loss.detach()))
-            checkpoint.parent.mkdir(parents=True, exist_ok=True)
-            with whole_file(checkpoint) as temporary:
-                torch.save({name: part.state_dict() for name, part in parts.items()} | {"step": step + 1}, temporary)
-    head.load_state_dict(average.module.state_dict())
-    return head.eval()
+
+    def one(step: int, _part: int) -> Tensor:
+        return loss_of(head, face, lips, teachers, np.random.default_rng([seed, step]))
+
+    course = Course(f"head {seed}", steps, parts=1, rate=2e-3, decay=0.05, memory=0.99, every=CHECKPOINT_EVERY)
+    descend(head, course, one, checkpoint)
+    return head
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -25,7 +25,8 @@ class Course:
     Attributes:
         name: of what learns.
         steps: number of them.
-        parts: into which a step is divided; what a step does does not depend on the threads.
+        parts: into which a step is divided; as long as a part's loss depends on nothing but its number and the weights,
+            what a step does does not depend on the threads.
         rate: of learning at its highest.
         decay: of the weights.
         memory: of the running mean of the weights, which is the result.

@@ -34,7 +34,8 @@ def kept(place: Path, read: Callable[[], tuple[dict[str, FloatArray], str]]) -> 
             with whole_file(beside(place, f"{name}.npy")) as temporary:
                 np.save(temporary, values)
         # the last: where it is, the others are whole
-        said.write_text("\n".join([" ".join(arrays), note]), encoding="utf-8")
+        with whole_file(said) as temporary:
+            temporary.write_text("\n".join([" ".join(arrays), note]), encoding="utf-8")
     names, _, note = said.read_text(encoding="utf-8").partition("\n")
     found = {name: np.load(beside(place, f"{name}.npy"), mmap_mode="r", allow_pickle=False) for name in names.split()}
     return found, note

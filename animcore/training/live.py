@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import Any, cast
 
 import numpy as np
@@ -156,9 +157,15 @@ class Teacher:
         return np.concatenate([weights[0], closed[:, None], places[0]], 1).astype(np.float32)
 
 
-def lessons(data: Path, teacher: Teacher, encoder: StreamingEncoder, cache: Path, threads: int = 1) -> list[Lesson]:
+def lessons(
+    data: Path,
+    teacher: Teacher,
+    encoder: StreamingEncoder,
+    beside: live_ear.Company,
+    cache: Path,
+    threads: int = 1,
+) -> list[Lesson]:
     """Make (once; kept in the cache) the lessons of every recording; the teacher always hears it clean."""
-    beside = live_ear.company(cache)
     wanted = [
         (f"live-{folder}-{path.stem}.pt", partial(_heard, path, ways, teacher, encoder, beside))
         for folder, (ways, every) in _FOLDERS.items()
@@ -173,9 +180,9 @@ def lessons(data: Path, teacher: Teacher, encoder: StreamingEncoder, cache: Path
         return [lesson for several in made for lesson in several]
 
 
-def rest(encoder: StreamingEncoder, cache: Path, threads: int = 1) -> list[Lesson]:
+def rest(encoder: StreamingEncoder, beside: live_ear.Company, cache: Path, threads: int = 1) -> list[Lesson]:
     """Make (once; kept in the cache) the lessons of what is no voice."""
-    sounds = live_ear.company(cache).sounds[::2]
+    sounds = beside.sounds[::2]
 
     def made() -> list[Lesson]:
         with ThreadPoolExecutor(threads) as pool:
@@ -305,9 +312,14 @@ def train(
     """Train the head; a killed run goes on from the checkpoint, which is written every hundred steps."""
     torch.manual_seed(seed)
     head, face, lips = LiveHead(), Face(), Lips()
+    alone = Lock()
 
     def one(step: int, part: int) -> Tensor:
-        return loss_of(head, face, lips, draw(book, quiet, np.random.default_rng([seed, step, part])))
+        generator = np.random.default_rng([seed, step, part])
+        batch = draw(book, quiet, generator)
+        with alone:  # all threads share the chance by which numbers are dropped: each part begins it anew
+            torch.manual_seed(int(generator.integers(2**62)))
+            return loss_of(head, face, lips, batch)
 
     course = Course("head", count, PARTS, rate=2e-3, decay=0.05, memory=0.99, every=100)
     descend(head, course, one, checkpoint, threads)
@@ -410,12 +422,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     hearing = live_ear.taught(
         options.data, options.out / "articulation.onnx", options.ear_steps, options.cache, options.threads
     )
-    book, quiet = (
-        lessons(options.data, teacher, hearing, options.cache, options.threads),
-        rest(hearing, options.cache, options.threads),
-    )
+    beside = live_ear.company(options.cache)
+    own = options.cache / f"ear-{options.ear_steps}"  # what this ear hears, another one hears otherwise
+    book = lessons(options.data, teacher, hearing, beside, own, options.threads)
+    quiet = rest(hearing, beside, own, options.threads)
     LOG.info("%d lessons, %.0f minutes", len(book), sum(len(one.states) for one in book) * STEP / FPS / 60)
-    head = train(book, quiet, options.steps, 0, options.cache / f"live-{options.steps}.pt", options.threads)
+    head = train(book, quiet, options.steps, 0, own / f"live-{options.steps}.pt", options.threads)
     named = recognizer(options.out / "articulation.onnx")
     write(Streaming(hearing, head, named).eval(), options.out / "live.onnx")
 

@@ -37,7 +37,7 @@ SECONDS = 6  # length of a training example
 EXAMPLES = 4  # that a step sees
 # What is heard, at how many speeds (the first is as it is), and every how manieth file.
 _FOLDERS = {"lips_train": (3, 1), "speech": (2, 1), "performance": (1, 1), "lips_grid": (1, 3)}
-# Never heard in training: by these the ways of training were chosen.
+# Never heard by the ear in training: by these the ways to train it were chosen. (The head hears them.)
 HELD_OUT = frozenset(
     {"edtalk_obama", "vrt_3", "latentsync_demo2_video", "anitalker_english_female", "May_5s"}
     | {"EmoTalk_ted2", "SadTalker_fayu", "hallo_4", "echomimic_v2_news", "LatentSync_demo2_audio"}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import logging
 import math
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -211,11 +212,11 @@ class Run:
 
 @dataclass
 class Machine:
-    """What it is trained on: one processor, or every GPU that `accelerate launch` gives a process.
+    """What it is trained on: a processor or a GPU, beside those of other processes where several were started.
 
     Attributes:
         device: of this process.
-        accelerator: of the package accelerate, where it is installed and there are several processes or a GPU.
+        accelerator: of the package accelerate, where it is installed.
     """
 
     device: torch.device
@@ -223,10 +224,16 @@ class Machine:
 
     @classmethod
     def found(cls) -> Machine:
-        """Look for GPUs and for the package accelerate."""
+        """Look for GPUs and for the package accelerate.
+
+        Raises:
+            InputError: where it is missing and several processes were started.
+        """
         try:
             import accelerate
-        except ImportError:
+        except ImportError as error:
+            if int(os.environ.get("WORLD_SIZE", "1")) > 1:  # else each would learn alone and write over the others
+                raise InputError("Training in several processes needs a package: pip install accelerate.") from error
             return cls(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
         accelerator = accelerate.Accelerator()
         return cls(accelerator.device, accelerator)

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animcore import audio
+from animcore.atomic import whole_file
 
 FloatArray = NDArray[np.float32]
 Note = tuple[float, float, int, int]  # start and length in beats, key, velocity
@@ -41,7 +42,8 @@ def pieces(folder: Path, count: int, seed: int = 0) -> Iterator[FloatArray]:
         if not sound.exists():
             score = sound.with_suffix(".mid")
             score.write_bytes(composed(np.random.default_rng([23, seed, index])))
-            _play(score, sound)
+            with whole_file(sound) as temporary:
+                _play(score, temporary)
         yield audio.load(sound).samples[: SECONDS * audio.RATE]
 
 

@@ -84,7 +84,6 @@ def of_file(path: Path, clock: Callable[[], float] = time.monotonic) -> Cloud:
     if kept is None or now - kept.looked > _LOOK_AGAIN:
         stamp = _stamp(path)
         if kept is None or kept.stamp != stamp:
-            heads.forget()
             kept = _kept[str(path)] = _Kept(stamp, now, *_read(path))
         kept.looked = now
     if kept.cloud is None:

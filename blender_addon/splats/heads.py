@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 import bpy
 import numpy as np
@@ -29,6 +29,8 @@ _ARC = "Jaw Arc"  # the key that bends the way of the jaw
 _BENT = 1e-4  # metres from which that way is bent
 _JOINTS = (5, 3)  # axis-angle of the model's joints
 
+_held: WeakValueDictionary[tuple[Path, int], HybridHead] = WeakValueDictionary()
+
 
 def is_head(path: Path) -> bool:
     """Whether a path is the folder of a hybrid head, and not of Gaussians alone.
@@ -40,22 +42,16 @@ def is_head(path: Path) -> bool:
 
 
 def loaded(folder: Path) -> HybridHead:
-    """Return the head of a folder; adding one asks for it twice, and reading it takes a second.
+    """Return the head of a folder; one that somebody still holds is not read again, which takes a second.
 
     Raises:
         InputError: where it cannot be read.
     """
-    return _loaded(folder, (folder / avatar_folder.FACTS).stat().st_mtime_ns)
-
-
-@functools.lru_cache(maxsize=1)
-def _loaded(folder: Path, _written: int) -> HybridHead:
-    return hybrid_head.load(folder)
-
-
-def forget() -> None:
-    """Let the head go that was read last."""
-    _loaded.cache_clear()
+    key = (folder, (folder / avatar_folder.FACTS).stat().st_mtime_ns)
+    head = _held.get(key)
+    if head is None:
+        head = _held[key] = hybrid_head.load(folder)
+    return head
 
 
 def gaussians(head: HybridHead) -> tuple[Splats, NDArray[np.int64]]:
@@ -152,7 +148,7 @@ def _material(folder: Path) -> bpy.types.Material:
     tree = made.node_tree
     tree.nodes.clear()
     out, glow, image = (tree.nodes.new(f"ShaderNode{kind}") for kind in ("OutputMaterial", "Emission", "TexImage"))
-    image.image = bpy.data.images.load(str(folder / f"{hybrid_head.TEXTURE}.png"), check_existing=True)
+    image.image = bpy.data.images.load(str(folder / f"{hybrid_head.TEXTURE}.png"))  # a fit may have written it anew
     tree.links.new(image.outputs["Color"], glow.inputs["Color"])
     tree.links.new(glow.outputs["Emission"], out.inputs["Surface"])
     return made

@@ -63,14 +63,14 @@ def add(context: bpy.types.Context, path: Path, carrier: bpy.types.Object | None
     Raises:
         AddonError: where the file cannot be drawn.
     """
+    head = heads.loaded(path) if heads.is_head(path) else None
     cloud = clouds.of_file(path)
     holder = bpy.data.objects.new(path.stem, None)
     holder.empty_display_type, holder.empty_display_size = "SPHERE", 0.05
     holder.animcore_splats.filepath, holder.animcore_splats.added = kept_path(path), str(path)
     context.collection.objects.link(holder)
-    if heads.is_head(path):
-        carrier = heads.add_mesh(heads.loaded(path), path, context.collection)
-        heads.forget()
+    if head is not None:
+        carrier = heads.add_mesh(head, path, context.collection)
     if cloud.is_bound and carrier is not None:
         attach(holder, carrier)
     for other in context.selected_objects:

@@ -101,6 +101,87 @@ def test_the_users_pose_look_and_file_stay_out_of_it(tmp_path):
     assert (ours ^ (pictures.decoded(view.image.read_bytes(), "image")[..., 3] > 127)).sum() < 0.03 * ours.sum()
 
 
+def covered(folder: Path) -> list[float]:
+    """How much of each picture is seen."""
+    pngs = sorted((folder / "images").glob("*.png"))
+    return [round(float((pictures.decoded(png.read_bytes(), "image")[..., 3] > 127).mean()), 2) for png in pngs]
+
+
+def disturb(scene: bpy.types.Scene) -> None:
+    """What users have in their scenes that must not come into the pictures."""
+    scene.view_layers.new("Second")
+    scene.view_layers[0].material_override = bpy.data.materials.new("Clay")
+    scene.render.pixel_aspect_x = 2.0
+    scene.render.use_stamp = scene.render.use_multiview = True
+    scene.background_set = bpy.data.scenes.new("Set")
+    wall = bpy.data.objects.new("Wall", bpy.data.meshes["Shirt"])
+    scene.background_set.collection.objects.link(wall)
+    wall.location = (0, 0, 0.4)
+    shirt = bpy.data.objects["Shirt"]
+    shirt.driver_add("hide_render").driver.expression = "0"
+    eye = bpy.data.objects["eye_L"]
+    eye.hide_render = False
+    eye.keyframe_insert("hide_render")
+    hidden = bpy.data.collections.new("Hidden")
+    scene.collection.children.link(hidden)
+    for thing in list(scene.collection.objects):
+        scene.collection.objects.unlink(thing)
+        hidden.objects.link(thing)
+    hidden.hide_viewport = True
+
+
+def test_what_the_users_scene_adds_or_hides_changes_no_picture(tmp_path):
+    plain = taken(tmp_path / "plain", ball_head.add(bones=True))
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    head = ball_head.add(bones=True)
+    disturb(bpy.context.scene)
+    assert taken(tmp_path / "full", head) == plain
+    assert covered(tmp_path / "full") == covered(tmp_path / "plain")
+
+
+def test_an_override_is_taken_as_what_it_is_of(tmp_path):
+    head = ball_head.add(bones=True)
+    plain = taken(tmp_path / "plain", head)
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    head, mine = ball_head.add(bones=True), bpy.data.collections.new("Character")
+    for thing in bpy.context.scene.objects:
+        mine.objects.link(thing)
+    bpy.data.libraries.write(str(tmp_path / "library.blend"), {mine})
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    with bpy.data.libraries.load(str(tmp_path / "library.blend"), link=True) as (_, wanted):
+        wanted.collections = ["Character"]
+    linked = wanted.collections[0]
+    bpy.context.scene.collection.children.link(linked)
+    own = linked.override_hierarchy_create(bpy.context.scene, bpy.context.view_layer, do_fully_editable=True)
+    head = next(one for one in own.all_objects if one.name.startswith("Ball"))
+    assert taken(tmp_path / "own", head) == plain
+    assert covered(tmp_path / "own") == covered(tmp_path / "plain")
+
+
+def test_a_layout_of_textures_is_kept_when_another_mesh_gets_one(tmp_path):
+    head = ball_head.add(bones=True)
+    eye = bpy.data.objects["eye_L"].data
+    places = np.full(2 * len(eye.loops), 0.25, np.float32)
+    eye.uv_layers.new(name="Mine").uv.foreach_set("vector", places)
+    for thing in bpy.context.scene.objects:
+        thing.select_set(True)
+    who, studio = capture_studio.prepared(bpy.context.scene, head)
+    capture_model.measure(who, studio, lambda done: None)
+    after = np.empty_like(places)
+    eye.uv_layers[0].uv.foreach_get("vector", after)
+    assert (after == places).all()
+    assert len(head.data.uv_layers) == 1
+
+
+def test_pictures_of_the_head_as_it_was_are_not_mixed_with_others(tmp_path):
+    taken(tmp_path / "shots", ball_head.add(), faces=1)
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    model = (tmp_path / "shots" / layout.MODEL).read_bytes()
+    with pytest.raises(AddonError, match="as large"):
+        taken(tmp_path / "shots", ball_head.add(hair=True), faces=2)
+    assert (tmp_path / "shots" / layout.MODEL).read_bytes() == model
+
+
 def test_pictures_that_are_there_are_kept_and_more_faces_are_added(tmp_path):
     folder, head = tmp_path / "shots", ball_head.add()
     seen = []
@@ -155,6 +236,7 @@ def test_the_button_takes_them_in_another_blender_and_touches_nothing(tmp_path):
     assert len(layout.read_views(tmp_path / "a capture", layout.TRAIN)) == 4
     assert json.loads((tmp_path / "a capture" / "capture.json").read_text())["character"] == "Ball"
     assert capture_order.disabled_fit(bpy.context.scene) == ""
+    assert runner.session.jobs.engine is None  # the other Blender holds the whole file: it is gone
 
 
 def test_what_the_other_blender_refuses_is_said_in_the_panel(tmp_path):
@@ -177,8 +259,10 @@ def test_reasons_for_a_grey_button():
     bpy.ops.object.mode_set(mode="EDIT")
     assert "Object Mode" in capture_order.disabled_reason(scene)
     bpy.ops.object.mode_set(mode="OBJECT")
-    with pytest.raises(AddonError, match="folder"):
-        capture_order.order_capture(scene)
+    for nowhere in ("", "//shots", "shots"):  # the file is not saved
+        scene.animcore_capture.folder = nowhere
+        with pytest.raises(AddonError, match="No folder"):
+            capture_order.order_capture(scene)
 
 
 def test_a_body_without_a_known_head_is_refused():
@@ -196,7 +280,7 @@ def test_the_fit_is_asked_of_the_engine(tmp_path, monkeypatch):
     monkeypatch.setattr(preferences, "launch", fake_launch)
     monkeypatch.setattr(runner.session.jobs, "begin", lambda launch, request: asked.append(request))
     mine = bpy.context.scene.animcore_capture
-    mine.folder, mine.steps = str(tmp_path), 50
+    mine.folder, mine.gaussians, mine.steps = str(tmp_path), 12000, 50
     (tmp_path / "transforms_train.json").write_text("{}")
     capture_order.order_fit(bpy.context.scene)
     fit = {"do": "fit_head", "capture": str(tmp_path), "out": str(tmp_path / "fit"), "gaussians": 12000, "steps": 50}

@@ -19,7 +19,7 @@ from animcore.files import hybrid_head
 from animcore.motion import Motion
 from animcore.names import ARKIT_INDEX
 from blender_addon import readback, rigs, takes
-from blender_addon.splats import changes, clouds, holders, surfaces
+from blender_addon.splats import changes, clouds, heads, holders, surfaces
 
 FRAMES = 4
 MANY = {"jawOpen": 0.35, "mouthSmileLeft": 0.7, "browInnerUp": 0.5, "eyeBlinkRight": 1.0, "jawLeft": 0.2}
@@ -228,3 +228,16 @@ def test_of_two_heads_each_changes_by_itself(head, added, tmp_path):
     now()
     found = {one.name: one.evaluated_get(now())[changes.DETAIL.format(0)] for one in (added, other)}
     assert abs(found[added.name] - found[other.name]) > 0.05
+
+
+def texture_of(thing: bpy.types.Object) -> bpy.types.Image:
+    nodes = thing.active_material.node_tree.nodes
+    return next(node.image for node in nodes if node.type == "TEX_IMAGE" and not changes.is_change(node))
+
+
+def test_a_head_that_was_fitted_again_comes_with_its_new_texture(head, added, tmp_path):
+    assert min(texture_of(added).pixels[:3]) > 0.2
+    hybrid_head.save(replace(head, texture=np.zeros_like(head.texture)), tmp_path / "Ada")
+    bpy.ops.animcore.add_splats(filepath=str(tmp_path / "Ada"))
+    assert max(texture_of(bpy.context.object.animcore_splats.carrier).pixels[:3]) == 0
+    assert not len(heads._held)  # nobody needs the whole head any more

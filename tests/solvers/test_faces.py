@@ -246,6 +246,17 @@ def test_a_face_speaks_as_the_shipped_one_does(face, spoken_line):
     assert np.abs(lively.arkit - motion.arkit).max() > 0.01
 
 
+def test_whom_a_user_names_speaks_whatever_the_style_is(face, tmp_path, spoken_line):
+    clip = audio.load(spoken_line)
+    face.model.save(tmp_path)
+    asked, styled = faces.load(tmp_path, speaker="lively").solve(clip, Direction()), Direction(style="lively")
+    assert asked.arkit.tolist() == face.solve(clip, styled).arkit.tolist()
+    assert (
+        faces.load(tmp_path, speaker="calm").solve(clip, styled).arkit.tolist()
+        == face.solve(clip, Direction()).arkit.tolist()
+    )
+
+
 def test_a_silent_clip_gives_a_still_face(face, sound):
     clip = audio.load(sound("silence.wav", np.zeros(48_000, np.float32)))
     motion = face.solve(clip, Direction())

@@ -8,7 +8,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs the extra animcore[train]")
 pytest.importorskip("onnx", reason="training needs the extra animcore[train]")
 
-from animcore.training import encoder, live_ear, music, streaming  # noqa: E402 (torch first)
+from animcore.training import descent, encoder, live, live_ear, music, streaming  # noqa: E402 (torch first)
 from animcore.training.encoder import HOP, WIDTH  # noqa: E402
 from animcore.training.streaming import AHEAD, STEP  # noqa: E402
 
@@ -137,3 +137,38 @@ def _read(piece: bytes) -> tuple[set[int], int, int]:
     assert place == len(piece)
     assert not sounding
     return programs, notes, now
+
+
+def lessons(count: int) -> list[live.Lesson]:
+    chance = torch.Generator().manual_seed(count)
+    return [
+        live.Lesson(
+            torch.randn(200, AHEAD * encoder.FEATURES, generator=chance).half(),
+            torch.rand(400, live.OUTPUTS, generator=chance).half(),
+            torch.rand(400, 2, generator=chance),
+            0.8,
+        )
+        for _ in range(count)
+    ]
+
+
+def test_a_head_is_the_same_on_several_threads_and_when_it_was_killed(tmp_path, monkeypatch):
+    """By chance numbers are dropped while it learns; when a thread comes to its part must not matter."""
+    book, quiet = lessons(3), lessons(1)
+    course = live.Course
+    monkeypatch.setattr(live, "Course", lambda *values, **names: course(*values, **names | {"every": 1}))
+    straight = live.train(book, quiet, 3, 0, tmp_path / "one.pt").state_dict()
+    whole_file = descent.whole_file
+
+    def killed(path):
+        if path.exists() and torch.load(path, weights_only=True)["step"] == 2:
+            raise KeyboardInterrupt
+        return whole_file(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(descent, "whole_file", killed)
+        with pytest.raises(KeyboardInterrupt):
+            live.train(book, quiet, 3, 0, tmp_path / "three.pt", threads=3)
+    again = live.train(book, quiet, 3, 0, tmp_path / "three.pt", threads=3).state_dict()
+    for name, values in straight.items():
+        torch.testing.assert_close(again[name], values, atol=0, rtol=0)

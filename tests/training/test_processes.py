@@ -15,6 +15,9 @@ pytest.importorskip("accelerate")
 
 import line  # noqa: E402 (torch first)
 
+from animcore.errors import InputError  # noqa: E402
+from animcore.training.loop import Machine  # noqa: E402
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -30,9 +33,13 @@ def two(folder: Path, batch: int, stop: int = 0) -> None:
         command = [sys.executable, line.__file__, str(batch), str(folder), str(stop)]
         own = {**os.environ, **common, "RANK": rank, "LOCAL_RANK": rank}
         started.append(subprocess.Popen(command, env=own, stderr=subprocess.PIPE))
-    for process in started:
-        _, said = process.communicate(timeout=180)
-        assert process.returncode == (9 if stop else 0), said.decode()[-2000:]
+    try:
+        for process in started:
+            _, said = process.communicate(timeout=180)
+            assert process.returncode == (9 if stop else 0), said.decode()[-2000:]
+    finally:
+        for process in started:
+            process.kill()
 
 
 def test_two_processes_that_were_killed_end_as_one_with_twice_the_batch_that_was_not(tmp_path):
@@ -43,3 +50,11 @@ def test_two_processes_that_were_killed_end_as_one_with_twice_the_batch_that_was
     one, several = (torch.load(tmp_path / name / "end.pt", weights_only=True) for name in ("one", "two"))
     torch.testing.assert_close(several["weights"], one["weights"], atol=1e-5, rtol=1e-4)
     torch.testing.assert_close(several["losses"], one["losses"][3:], atol=1e-5, rtol=1e-4)
+
+
+def test_several_processes_without_the_package_do_not_write_over_each_other(monkeypatch):
+    monkeypatch.setitem(sys.modules, "accelerate", None)
+    assert Machine.found().count == 1
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(InputError, match="pip install accelerate"):
+        Machine.found()
