@@ -135,9 +135,7 @@ class Track:
                     raise ValueError("another format")
                 contents: dict[str, Any] = {field.name: data[field.name] for field in fields(cls)}
         except BROKEN_ARCHIVE as error:
-            raise InputError(
-                f"{path} is no readable track ({error}); remove it and track the film again."
-            ) from error
+            raise InputError(f"{path} is no readable track ({error}); remove it and track the film again.") from error
         return cls(**{**contents, "focal": float(contents["focal"]), "model": str(contents["model"])})
 
 
