@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bpy
 
+from ..translations import spoken
 from .widgets import Sidebar
 
 
@@ -18,7 +19,7 @@ class ANIMCORE_PT_capture(Sidebar, bpy.types.Panel):  # noqa: N801 (Blender's ow
         """Draw settings and buttons."""
         settings = context.scene.animcore_capture
         column = self.layout.column()
-        column.prop(settings, "folder", text="")
+        column.prop(settings, "folder", text="", placeholder=spoken("Capture Folder"))
         grid = column.grid_flow(row_major=True, columns=2, even_columns=True, align=True)
         for name in ("cameras", "faces", "size", "samples"):
             grid.prop(settings, name)
