@@ -14,6 +14,8 @@ from typing import Any
 
 import bpy
 
+from animcore.avatar import capture
+
 from . import engine, preferences, properties, rigs, runner
 from .errors import AddonError
 from .jobs import Job, State
@@ -50,7 +52,7 @@ def folder_of(scene: bpy.types.Scene) -> Path | None:
 def captured(scene: bpy.types.Scene) -> Path | None:
     """The folder of the capture, where it holds one."""
     folder = folder_of(scene)
-    return folder if folder is not None and (folder / "transforms_train.json").is_file() else None
+    return folder if folder is not None and capture.table_of(folder, capture.TRAIN).is_file() else None
 
 
 def order_capture(scene: bpy.types.Scene) -> Job:

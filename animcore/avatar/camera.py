@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _FLIP = np.diag([1.0, -1.0, -1.0, 1.0])  # between OpenGL's camera (Y up, looks along -Z) and OpenCV's
+_CLOSEST = 1e-6  # metres: nothing is divided by less
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,11 @@ class Camera:
         """(3,) of the camera in the world, in metres."""
         turned, shift = self.world_to_camera[:3, :3], self.world_to_camera[:3, 3]
         return np.asarray(-turned.T @ shift)
+
+    def projected(self, points: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Pixels (N, 2) and depths (N,) of points (N, 3); pixels mean nothing where the depth is not above 0."""
+        there = points @ self.world_to_camera[:3, :3].T + self.world_to_camera[:3, 3]
+        return there[:, :2] / np.maximum(there[:, 2:], _CLOSEST) * self.focal + self.centre, there[:, 2]
 
     def resized(self, factor: float) -> Camera:
         """Return the camera of the same picture with `factor` times as many pixels along each side."""

@@ -69,6 +69,11 @@ class View:
     pose: Path
 
 
+def table_of(folder: Path, split: str) -> Path:
+    """The file of a split of a capture."""
+    return folder / f"transforms_{split}.json"
+
+
 def write_views(folder: Path, split: str, views: Sequence[View]) -> None:
     """Write `transforms_{split}.json`; the paths of the views lie in the folder.
 
@@ -82,7 +87,7 @@ def write_views(folder: Path, split: str, views: Sequence[View]) -> None:
         "timestep_indices": sorted({view.moment for view in views}),
         "camera_indices": sorted({view.camera_index for view in views}),
     }
-    with whole_file(folder / f"transforms_{split}.json") as temporary:
+    with whole_file(table_of(folder, split)) as temporary:
         temporary.write_text(json.dumps(table, indent=1), encoding="utf-8")
 
 
@@ -95,7 +100,7 @@ def read_views(folder: Path, split: str) -> list[View]:
     Raises:
         InputError: where the file is missing, broken, or names pictures that are not there.
     """
-    path = folder / f"transforms_{split}.json"
+    path = table_of(folder, split)
     if not path.is_file():
         raise InputError(f"There is no {path.name} in {folder}; choose a folder in the layout of GaussianAvatars.")
     try:

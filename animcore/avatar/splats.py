@@ -66,6 +66,18 @@ _SHAPES: dict[str, tuple[int | None, ...]] = {
 }  # fmt: skip
 
 
+def round_ones(points: NDArray[Any], size: float) -> Splats:
+    """Half transparent, black, round Gaussians of a size in metres at points (N, 3)."""
+    count = len(points)
+    return Splats(
+        points.astype(np.float32),
+        np.tile(np.array([1, 0, 0, 0], np.float32), (count, 1)),
+        np.full((count, 3), size, np.float32),
+        np.full(count, 0.5, np.float32),
+        np.zeros((count, 1, 3), np.float32),
+    )
+
+
 def checked(splats: Splats, where: str) -> Splats:
     """Return splats as float32 arrays that can be drawn: right shapes, unit rotations, no NaN.
 

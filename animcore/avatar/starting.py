@@ -12,7 +12,7 @@ from animcore.avatar import binding
 from animcore.avatar.clouds import Cloud
 from animcore.avatar.head import HybridHead, Mode, Posed
 from animcore.avatar.rasterize import draw
-from animcore.avatar.splats import Splats
+from animcore.avatar.splats import Splats, round_ones
 
 if TYPE_CHECKING:
     from animcore.avatar.fitting import Picture
@@ -74,7 +74,7 @@ def clouds(
     """
     first = pictures[0].moment
     hybrid = mode == "hybrid"
-    whole = _round(hull(head, posed, pictures, random)) if known is None else known
+    whole = round_ones(hull(head, posed, pictures, random), _SIZE_HAIR) if known is None else known
     of_hair = min(whole.count, round(count * (1 - _ON_FACES[mode])))
     hair = _some(whole, of_hair, random)
     around = hair.means
@@ -105,18 +105,6 @@ def clouds(
         np.concatenate([still, local.rotations]),
     )
     return riding, None
-
-
-def _round(points: FloatArray) -> Splats:
-    """Small round Gaussians at points (N, 3)."""
-    count = len(points)
-    return Splats(
-        points,
-        np.tile(_STILL, (count, 1)),
-        np.full((count, 3), _SIZE_HAIR, np.float32),
-        np.full(count, 0.5, np.float32),
-        np.zeros((count, 1, 3), np.float32),
-    )
 
 
 def _some(splats: Splats, count: int, random: np.random.Generator) -> Splats:
@@ -180,7 +168,7 @@ def colours_at(
         often += mask
         if hiding is not None:
             drawn = draw(hiding, picture.camera)
-            far = points @ picture.camera.world_to_camera[2, :3] + picture.camera.world_to_camera[2, 3]
+            _, far = picture.camera.projected(points)
             shown = (far < drawn.depth[row, column] + _THICK)[:, None]
             total += colour * shown
             weight += mask * shown
@@ -219,9 +207,8 @@ def _looked(points: NDArray[Any], picture: Picture) -> tuple[NDArray[np.bool_], 
 
 def _pixels(points: NDArray[Any], picture: Picture) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
     camera = picture.camera
-    there = points @ camera.world_to_camera[:3, :3].T + camera.world_to_camera[:3, 3]
-    flat = there[:, :2] / np.maximum(there[:, 2:], 1e-6) * camera.focal + camera.centre
-    inside = (there[:, 2] > 0) & (flat >= 0).all(1) & (flat < (camera.width, camera.height)).all(1)
+    flat, depth = camera.projected(points)
+    inside = (depth > 0) & (flat >= 0).all(1) & (flat < (camera.width, camera.height)).all(1)
     column, row = (np.clip(flat[:, axis], 0, size - 1).astype(np.int64)
                    for axis, size in enumerate((camera.width, camera.height)))  # fmt: skip
     return row, column, inside

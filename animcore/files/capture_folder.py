@@ -85,9 +85,8 @@ def _share(picture: Picture, head: HybridHead, moment: Moment) -> float:
     """How much of the head's vertices lies within the mask of a picture; 0 where it is seen as a point."""
     camera, mask = picture.camera, picture.mask.cpu().numpy()
     vertices = head.at(moment.expression, moment.joints, moment.translation).vertices
-    places = vertices @ camera.world_to_camera[:3, :3].T + camera.world_to_camera[:3, 3]
-    places = places[places[:, 2] > 0]
-    pixels = np.floor(places[:, :2] / places[:, 2:] * camera.focal + camera.centre)
+    flat, depth = camera.projected(vertices)
+    pixels = np.floor(flat[depth > 0])
     pixels = pixels[(pixels >= 0).all(1) & (pixels < (camera.width, camera.height)).all(1)].astype(np.int64)
     if not len(pixels) or np.ptp(pixels, 0).max() < _SMALLEST:
         return 0.0

@@ -29,7 +29,7 @@ def read(view: View) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
 
 
 def write(picture: NDArray[np.uint8], path: Path) -> None:
-    """Write colours (H, W, 3) as PNG.
+    """Write colours (H, W, 3), or grey (H, W, 1), as PNG.
 
     Raises:
         InputError: where it cannot be written.
@@ -57,11 +57,7 @@ def write_mask(image: Path, mask: Path) -> None:
     Raises:
         InputError: where the picture is broken, or the mask cannot be written.
     """
-    pixels = pictures.decoded(image.read_bytes(), image.name)
-    grey = np.repeat(pixels[..., 3:], 4, -1)
-    grey[..., 3] = 255
-    with whole_file(mask) as temporary:
-        temporary.write_bytes(pictures.encoded(grey, "png"))
+    write(pictures.decoded(image.read_bytes(), image.name)[..., 3:], mask)
 
 
 def _pixels(path: Path, view: View) -> NDArray[np.float32]:

@@ -12,13 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from animcore import pictures
-from animcore.atomic import make_folder, whole_file
+from animcore.atomic import make_folder
 from animcore.avatar import capture
 from animcore.avatar.camera import Camera
 from animcore.avatar.film_tracking import Track
 from animcore.avatar.mesh_raster import draw_mesh
-from animcore.avatar.splats import Splats
+from animcore.avatar.splats import Splats, round_ones
 from animcore.bodies import expression
 from animcore.bodies.face_marks import FaceMarks
 from animcore.bodies.model import ParametricModel
@@ -42,7 +41,7 @@ _MARGIN = 0.04  # metres around the head in the pictures
 _TRIED, _KEPT_HAIR = 200_000, 8_000  # points in which hair is looked for, and kept
 _NEAR, _AROUND, _OFF_FACE = 0.004, 0.06, 0.022  # metres from the mesh, and from the landmarks of the face
 _ALWAYS = 0.97  # of the pictures in which hair must be within the mask
-_SIZE, _OPACITY = 0.003, 0.5  # of the Gaussians that hair starts as
+_SIZE = 0.003  # metres: of the Gaussians that hair starts as
 
 
 @dataclass(frozen=True)
@@ -102,7 +101,8 @@ def write(
             mask = _cut(person_in(image), shot.camera, track) * _head_region(shot, track, faces, marks[CHIN])
             masks.append(mask)
             capture_pictures.write(np.round(cut * 255).astype(np.uint8), view.image)
-            _write_mask(mask, folder / "fg_masks" / view.image.name)
+            grey = np.round(mask * 255).astype(np.uint8)[..., None]
+            capture_pictures.write(grey, folder / "fg_masks" / view.image.name)
             capture.write_pose(shot.pose, view.pose, track.arkit[shot.frame].astype(np.float32))
             views.append(view)
             progress(len(views) / len(shots), f"Pictures and masks: {len(views)}")
@@ -177,20 +177,13 @@ def _camera(track: Track, origin: FloatArray, vertices: Sequence[NDArray[np.floa
     width, height = (int(side) for side in track.size)
     whole = Camera.from_opengl(to_world, (width, height), (track.focal, track.focal))
     every = np.concatenate([few[:: max(1, len(few) // 1000)] for few in vertices])
-    flat, depth = _flat(every, whole)
+    flat, depth = whole.projected(every)
     margin = (_HAIR + _MARGIN) * track.focal / np.median(depth)
     low = np.maximum(np.floor(flat.min(0) - margin), 0)
     high = np.minimum(np.ceil(flat.max(0) + margin), (width, height))
     wide, tall = (high - low).astype(int)
     cut = Camera(int(wide), int(tall), whole.focal, (width / 2 - low[0], height / 2 - low[1]), whole.world_to_camera)
     return cut.resized(min(1.0, size / max(wide, tall)))
-
-
-def _flat(points: NDArray[Any], camera: Camera) -> tuple[FloatArray, FloatArray]:
-    """Pixels (N, 2) and depths (N,) of points (N, 3)."""
-    there = points @ camera.world_to_camera[:3, :3].T + camera.world_to_camera[:3, 3]
-    depth = np.maximum(there[:, 2], 1e-3)
-    return there[:, :2] / depth[:, None] * camera.focal + camera.centre, depth
 
 
 def _pictures(film: Path, track: Track, shots: Sequence[_Shot]) -> Iterator[tuple[_Shot, NDArray[np.uint8]]]:
@@ -233,9 +226,9 @@ def _head_region(shot: _Shot, track: Track, faces: NDArray[Any], chin: int) -> N
     """(H, W) where the head and its hair may be: around the mesh, and no lower than the neck."""
     camera = shot.camera
     shown = draw_mesh(shot.vertices, faces, camera).triangle >= 0
-    pixel = camera.focal[1] / float(_flat(shot.vertices.mean(0)[None], camera)[1][0])  # pixels a metre
+    pixel = camera.focal[1] / float(camera.projected(shot.vertices.mean(0)[None])[1][0])  # pixels a metre
     upward = track.turns[shot.frame][:, 1]
-    ends, _ = _flat(shot.vertices[chin] - np.outer((0, _NECK), upward), camera)
+    ends, _ = camera.projected(shot.vertices[chin] - np.outer((0, _NECK), upward))
     way = (ends[1] - ends[0]) / max(float(np.linalg.norm(ends[1] - ends[0])), 1e-6)
     rows, columns = np.mgrid[: camera.height, : camera.width] + 0.5
     below = ((columns - ends[0, 0]) * way[0] + (rows - ends[0, 1]) * way[1]) / pixel  # metres under the chin
@@ -256,13 +249,6 @@ def _grown(mask: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:
     return grown
 
 
-def _write_mask(mask: NDArray[Any], path: Path) -> None:
-    grey = np.full((*mask.shape, 4), 255, np.uint8)
-    grey[..., :3] = np.round(mask * 255)[..., None]
-    with whole_file(path) as temporary:
-        temporary.write_bytes(pictures.encoded(grey, "png"))
-
-
 def _hair(
     shots: Sequence[_Shot], masks: Sequence[NDArray[Any]], person: ParametricModel, track: Track, marks: NDArray[Any]
 ) -> Splats | None:
@@ -280,7 +266,7 @@ def _hair(
     inside = np.zeros(len(points))
     for shot, mask in zip(shots, masks, strict=True):
         world = points @ track.turns[shot.frame].T + track.places[shot.frame] - np.median(origin, 0)
-        flat, _ = _flat(world, shot.camera)
+        flat, _ = shot.camera.projected(world)
         column, row = np.clip(flat.astype(int).T, 0, np.array([[mask.shape[1]], [mask.shape[0]]]) - 1)
         beyond = ((flat < 0) | (flat >= (mask.shape[1], mask.shape[0]))).any(1)
         inside += beyond | (mask[row, column] > 0.5)
@@ -288,12 +274,7 @@ def _hair(
     if not len(points):
         return None
     means = points @ track.turns[first].T + track.places[first] - np.median(origin, 0)
-    count = len(points)
-    return Splats(
-        means.astype(np.float32), np.tile(np.array([1, 0, 0, 0], np.float32), (count, 1)),
-        np.full((count, 3), _SIZE, np.float32), np.full(count, _OPACITY, np.float32),
-        np.zeros((count, 1, 3), np.float32),
-    )  # fmt: skip
+    return round_ones(means, _SIZE)
 
 
 def _distance(points: FloatArray, among: FloatArray) -> FloatArray:

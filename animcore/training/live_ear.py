@@ -31,7 +31,6 @@ from animcore.training.recordings import LEVEL
 from animcore.training.streaming import STEP, StreamingEncoder, steps
 
 FloatArray = NDArray[np.float32]
-Student = StreamingEncoder | ear.Encoder
 
 SECONDS = 6  # length of a training example
 EXAMPLES = 4  # that a step sees
@@ -50,7 +49,7 @@ _UNVOICED = 0.2  # of the examples have no voice
 _OVER = 0.4  # of the voices are heard over music or other sounds,
 _BELOW = (0.0, 25.0)  # so many dB below the voice
 _EDGE = 8  # frames around the ends of a recording that do not count
-_PLACES: tuple[float, ...] = (1.0, 1.0, 0.3, 0.3)  # how much the frames of a step count
+_PLACES = (1.0, 1.0, 0.3, 0.3)  # how much the frames of a step count
 
 
 @dataclass(frozen=True)
@@ -175,7 +174,7 @@ def normal(states: Tensor) -> Tensor:
     return functional.layer_norm(states.view(shape), (WIDTH,)).view(states.shape)
 
 
-def loss_of(student: Student, reading: Readers, sound: Tensor, taught: Tensor, counts: Tensor) -> Tensor:
+def loss_of(student: StreamingEncoder, reading: Readers, sound: Tensor, taught: Tensor, counts: Tensor) -> Tensor:
     """How far the student's states are from the teacher's: as they are, as heads see them, and as phonemes.
 
     Args:
@@ -185,12 +184,9 @@ def loss_of(student: Student, reading: Readers, sound: Tensor, taught: Tensor, c
         taught: (B, T, 576) the teacher's states.
         counts: (B, T) bool.
     """
-    if isinstance(student, StreamingEncoder):
-        heard, stride, places = student(steps(sound), student.past(len(sound)))[0], STEP, _PLACES
-    else:
-        heard, stride, places = student(sound)[:, :, None], 1, (1.0,)
-    taught = taught.unfold(1, len(places), stride).transpose(2, 3)
-    weight = counts.unfold(1, len(places), stride).float() * torch.tensor(places)
+    heard, _ = student(steps(sound), student.past(len(sound)))
+    taught = taught.unfold(1, len(_PLACES), STEP).transpose(2, 3)
+    weight = counts.unfold(1, len(_PLACES), STEP).float() * torch.tensor(_PLACES)
     heard = heard[:, : taught.shape[1]]
     # the stem does not train: a difference there is the noise's
     whole = torch.cat([heard[..., :WIDTH].detach(), taught], -1)
@@ -204,7 +200,7 @@ def loss_of(student: Student, reading: Readers, sound: Tensor, taught: Tensor, c
 
 
 def train(
-    student: Student,
+    student: StreamingEncoder,
     book: Sequence[Voice],
     beside: Company,
     reading: Readers,
@@ -213,8 +209,7 @@ def train(
     threads: int = 1,
 ) -> None:
     """Train an ear; a killed run goes on from the checkpoint."""
-    stem = student.encoder.stem if isinstance(student, StreamingEncoder) else student.stem
-    stem.requires_grad_(False)
+    student.encoder.stem.requires_grad_(False)
     chances = np.sqrt([len(voice.states) for voice in book])
     chances = chances / chances.sum()
 
