@@ -259,7 +259,7 @@ def _fit(request: dict[str, Any], progress: Callable[[float, str], None]) -> dic
 
 def _fit_head(request: dict[str, Any], progress: Callable[[float, str], None]) -> dict[str, Any]:
     """Fit a splat head to a capture; needs PyTorch."""
-    from animcore.avatars.fit_command import HEAD, fit
+    from animcore.fit_avatar import HEAD, fit
 
     progress(0.0, "Reading the capture")
     out = Path(_wanted(request, "out"))

@@ -19,8 +19,9 @@ import torch
 
 from animcore.avatar import capture, losses, perceptual
 from animcore.avatar.camera import Camera
-from animcore.avatar.fitting import Fit, Moment, Picture, Settings
+from animcore.avatar.fitting import Fit, Settings
 from animcore.avatar.head import MODES, HybridHead, Mode, Posed, render
+from animcore.avatar.samples import Moment, Picture
 from animcore.errors import InputError
 from animcore.files import capture_folder, hybrid_head
 

@@ -6,109 +6,21 @@ changes nothing and costs little; it is done on demand and before a performance 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any
 
 import bpy
 
 from animcore.errors import AnimcoreError
 
-from . import properties, rigs
+from . import doctor_rig, doctor_scene, doctor_voice, properties, rigs
+from .doctor_checks import Check, Finding, Patient
 from .errors import AddonError
 from .translations import told
-
-Kind = Literal["voice", "scene", "rig"]
-Severity = Literal["stop", "warning", "note"]  # nothing can be made; the result suffers or is hidden; to be known
-Values = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Patient:
-    """What is looked at.
-
-    Attributes:
-        scene: the scene.
-        settings: Animcore's settings of it.
-        root: what the character was chosen by.
-        members: the objects of the character.
-        character: as the rig reader found it, or None where it refused.
-        problem: why it refused, in one sentence.
-        heard: what the engine said of the voice: its facts, or nothing where it was not asked yet.
-        length: seconds of the voice as it is to be spoken; 0 where that is not known.
-    """
-
-    scene: bpy.types.Scene
-    settings: properties.AnimcoreSettings
-    root: bpy.types.Object | bpy.types.Collection | None = None
-    members: tuple[bpy.types.Object, ...] = ()
-    character: rigs.Character | None = None
-    problem: str = ""
-    heard: Mapping[str, Any] = field(default_factory=dict)
-    length: float = 0.0
-
-    @cached_property
-    def faces(self) -> tuple[rigs.Face, ...]:
-        """Every mesh with shapes, whether the rig reader could use them or not."""
-        return rigs.faces_of(one for one in self.members if one.type == "MESH")
-
-    @cached_property
-    def armature(self) -> bpy.types.Object | None:
-        """The armature that moves the character."""
-        return rigs.armature_of(list(self.members), [one for one in self.members if one.type == "MESH"])
-
-    @property
-    def owners(self) -> Iterator[bpy.types.ID]:
-        """The data-blocks that a take would be keyed on."""
-        yield from (face.key for face in self.faces)
-        if self.armature is not None:
-            yield self.armature
-
-
-@dataclass(frozen=True)
-class Check:
-    """One thing that can be wrong.
-
-    Attributes:
-        name: how `bpy.ops.animcore.mend` calls it.
-        kind: what it is about.
-        severity: how bad it is.
-        sentence: what is wrong and what that means, with places for the values that `look` returns.
-        look: returns those values, or None where all is well.
-        mend: puts it right; None where nothing can.
-        label: what the button says.
-    """
-
-    name: str
-    kind: Kind
-    severity: Severity
-    sentence: str
-    look: Callable[[Patient], Values | None]
-    mend: Callable[[Patient], None] | None = None
-    label: str = ""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What a check found: data for the panel."""
-
-    name: str
-    kind: Kind
-    severity: Severity
-    sentence: str
-    label: str = ""
-
-    @property
-    def mendable(self) -> bool:
-        """Whether there is a button for it."""
-        return bool(self.label)
 
 
 def checks() -> Mapping[str, Check]:
     """Return every check by its name, in the order in which findings are shown."""
-    from . import doctor_rig, doctor_scene, doctor_voice
-
     rows = (*doctor_voice.CHECKS, *doctor_scene.CHECKS, *doctor_rig.CHECKS)
     return {check.name: check for check in rows}
 

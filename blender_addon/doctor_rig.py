@@ -9,7 +9,7 @@ import bpy
 from animcore.retarget.profiles import find_bones
 
 from . import keys, rigs
-from .doctor import Check, Patient, Values
+from .doctor_checks import Check, Patient, Values
 
 # Constraints that decide about a bone's rotation alone: keys of the bone are not seen beside them.
 _RULING = {"COPY_ROTATION", "COPY_TRANSFORMS", "DAMPED_TRACK", "LOCKED_TRACK", "TRACK_TO", "ARMATURE"}

@@ -8,7 +8,7 @@ from animcore.errors import InputError
 from animcore.rates import exact_rate as named_rate
 
 from . import rates, sound, voice
-from .doctor import Check, Patient, Values
+from .doctor_checks import Check, Patient, Values
 
 _SLOW = 20  # frames a second; a closure of p, b or m lasts 0.06 s and falls between the keys of fewer
 _NEAR = 0.006  # share: 23.98 is 23.976, and 24 is not

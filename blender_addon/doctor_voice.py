@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from . import rates, voice
-from .doctor import Check, Patient, Values
+from .doctor_checks import Check, Patient, Values
 from .errors import AddonError
 
 Moments = list[tuple[float, str]]  # seconds of the voice, and what a marker there is called

@@ -8,7 +8,7 @@ import bpy
 
 from animcore.names import CACHE_FOLDER
 
-from . import engine, resources
+from . import callbacks, engine, resources
 from .translations import spoken
 
 _GLANCE = 3.0  # seconds that the size of the cache stays true enough for drawing
@@ -43,8 +43,6 @@ class AnimcorePreferences(bpy.types.AddonPreferences):
 
     def draw(self, _context: bpy.types.Context) -> None:
         """Draw the preferences."""
-        from .runner import session
-
         column = self.layout.column()
         column.prop(self, "python")
         column.prop(self, "microphone")
@@ -54,8 +52,8 @@ class AnimcorePreferences(bpy.types.AddonPreferences):
         row.operator("animcore.check_engine", icon="CHECKMARK")
         row.operator("animcore.copy_report", text="Copy Log", icon="COPYDOWN")
         row.operator("animcore.open_log", icon="TEXT")
-        if session.engine_note:
-            column.label(text=session.engine_note, translate=False)
+        if note := callbacks.registered.engine_note():
+            column.label(text=note, translate=False)
 
 
 _sizes: list[tuple[float, str]] = []  # when the cache was looked at last, and what it takes

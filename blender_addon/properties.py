@@ -13,6 +13,8 @@ from animcore.files import FORMATS
 from animcore.finish.polish import FURTHEST, SMOOTHEST, STRONGEST
 from animcore.names import EMOTIONS, REGIONS, STYLES
 
+from . import callbacks
+
 
 def _strength(label: str, text: str) -> Any:
     """A slider 0..2 at 1."""
@@ -45,15 +47,11 @@ class AnimcoreTrack(bpy.types.PropertyGroup):
 
 
 def _get_row(settings: bpy.types.PropertyGroup) -> int:
-    from . import take_list  # which needs this module
-
-    return take_list.playing_row(settings)
+    return callbacks.registered.playing_row(settings)
 
 
 def _set_row(settings: bpy.types.PropertyGroup, row: int) -> None:
-    from . import take_list
-
-    take_list.show_row(settings, row)
+    callbacks.registered.show_row(settings, row)
 
 
 _TAKE_ROW = {} if _MODULE_42 else {"get": _get_row, "set": _set_row}
@@ -74,10 +72,8 @@ def held_curves() -> Iterator[None]:
 
 def _on_curves(polish: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
     """A slider of the polish was moved: the curves follow."""
-    from . import take_list  # which needs this module
-
     if not _held:
-        take_list.follow_polish(context.scene, polish.id_data)
+        callbacks.registered.follow_polish(context.scene, polish.id_data)
 
 
 # In the module bpy 4.2 the sliders work through the operators alone.

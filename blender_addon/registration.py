@@ -7,6 +7,7 @@ import atexit
 import bpy
 
 from . import (
+    callbacks,
     emotion_sheet,
     filming,
     live,
@@ -17,6 +18,8 @@ from . import (
     resources,
     runner,
     splats,
+    take_actions,
+    take_list,
     translations,
     waveform,
 )
@@ -41,6 +44,9 @@ def register() -> None:
     bpy.types.Action.animcore = bpy.props.PointerProperty(type=properties.AnimcorePolish)
     bpy.types.WindowManager.animcore_tracks = bpy.props.CollectionProperty(type=properties.AnimcoreTrack)
     bpy.types.WindowManager.animcore_track_index = bpy.props.IntProperty(name="Track", options=set())
+    callbacks.registered = callbacks.Callbacks(
+        take_list.playing_row, take_list.show_row, take_actions.follow_polish, lambda: runner.session.engine_note
+    )
     splats.start()
     resources.tell_user_folder()
     runner.start()
@@ -66,5 +72,6 @@ def unregister() -> None:
     del bpy.types.WindowManager.animcore_track_index, bpy.types.WindowManager.animcore_tracks
     del bpy.types.Scene.animcore
     del bpy.types.Action.animcore
+    callbacks.registered = callbacks.Callbacks()
     for cls in reversed(CLASSES):
         bpy.utils.unregister_class(cls)

@@ -21,7 +21,7 @@ import bpy
 
 from animcore.errors import AnimcoreError
 
-from . import doctor, hearing, look, orders, preferences, properties, rigs, takes, tracks, voice
+from . import doctor, doctor_checks, hearing, look, orders, preferences, properties, rigs, takes, tracks, voice
 from .errors import AddonError
 from .jobs import Job, Jobs, State
 from .rates import exact_rate
@@ -63,7 +63,7 @@ class Session:
     order: orders.Order | None = None
     outcome: Outcome | None = None
     character: Seen | None = None
-    findings: tuple[doctor.Finding, ...] | None = None
+    findings: tuple[doctor_checks.Finding, ...] | None = None
     engine_note: str = ""
     finish: Callable[[Job], None] | None = None
 
@@ -131,7 +131,7 @@ def _look_again() -> None:
         redraw()
 
 
-def examine(scene: bpy.types.Scene) -> tuple[doctor.Finding, ...]:
+def examine(scene: bpy.types.Scene) -> tuple[doctor_checks.Finding, ...]:
     """Let the take doctor look at voice, scene and rig; the panel shows what was found."""
     facts = hearing.facts(properties.of(scene))
     who = doctor.patient(scene, facts, float(facts.get("duration", 0.0)))

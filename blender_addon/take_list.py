@@ -13,9 +13,7 @@ from typing import Any
 
 import bpy
 
-from animcore.errors import AnimcoreError
-
-from . import keys, polish, properties, rigs, runner, sound, takes
+from . import keys, polish, properties, rigs, sound, takes
 from .errors import AddonError
 
 _GLANCE = 2.0  # seconds that the data-blocks of a character stay true enough for drawing
@@ -181,44 +179,6 @@ def settings_of(take: Listed) -> dict[str, Any]:
     except ValueError:
         found = {}
     return found if isinstance(found, dict) else {}
-
-
-def run_again(scene: bpy.types.Scene, take: Listed, *, another: bool = False) -> None:
-    """Ask the engine for a take once more, with what it was asked for then; `another` with the next seed.
-
-    Raises:
-        AddonError: where that cannot be made.
-    """
-    asked = settings_of(take)
-    if not {"audio", "parts"} & asked.keys() or "direction" not in asked:
-        raise AddonError(f"What the take {take.name!r} was made with is not known; press Generate.")
-    if another:
-        seeds = [settings_of(one).get("direction", {}).get("seed", 0) for one in all_takes(scene)]
-        asked["direction"] = {**asked["direction"], "seed": max(seeds) + 1}
-    start_frame = polish.record_of(take.actions[0], scene).sound_frame
-    runner.order_again(scene, asked, take.name, start_frame)
-
-
-def follow_polish(scene: bpy.types.Scene, action: bpy.types.Action) -> None:
-    """Write the curves of a take after a slider of its polish was moved; what goes wrong is said in the panel."""
-    if keys.TAKE not in action:
-        return
-    ident = keys.take_id(action)
-    actions = [one for one in bpy.data.actions if keys.TAKE in one and keys.take_id(one) == ident]
-    try:
-        done = polish.rewrite(actions, polish.settings_of(action), scene)
-    except AnimcoreError as error:
-        runner.session.outcome = runner.Outcome(True, str(error))
-        return
-    _told[ident] = done
-
-
-_told: dict[str, polish.Polished] = {}  # what the last rewriting of a take did, for the panel
-
-
-def told(ident: str) -> polish.Polished | None:
-    """Return what the last rewriting of a take did, if it was in this session."""
-    return _told.get(ident)
 
 
 _seen: dict[int, tuple[float, list[int]]] = {}

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # From the ground up: a room imports from its own line and from those before it.
 ROOMS = [
-    {"errors", "progress", "names"},
+    {"errors", "progress", "names", "array_namespace"},
     {"atomic", "rates", "loudness", "pictures"},
     {"audio", "motion", "direction"},
     {"microphone"},
@@ -29,8 +29,8 @@ ROOMS = [
     {"files"},
     {"training"},
     {"judge"},
+    {"batch", "listening", "fit_avatar", "track_video"},
     {"avatars"},
-    {"batch", "listening"},
     {"service"},
     {"cli"},
 ]
@@ -38,7 +38,8 @@ FLOOR = {room: level for level, rooms in enumerate(ROOMS) for room in rooms}
 
 # What the extension may import into Blender's own process; numpy is all that these need.
 OPEN_TO_THE_EXTENSION = {
-    "errors", "names", "rates", "atomic", "motion", "direction", "bodies", "finish", "retarget", "avatar", "files",
+    "array_namespace", "errors", "names", "rates", "atomic", "motion", "direction", "bodies", "finish", "retarget",
+    "avatar", "files",
 }  # fmt: skip
 
 ENGINE = sorted((ROOT / "animcore").rglob("*.py"))

@@ -4,7 +4,7 @@ After Qian et al., GaussianAvatars (CVPR 2024): each triangle has a frame whose 
 axis runs along its first edge, whose second along its normal, and whose unit of length is the mean of an edge and the
 height on it. A Gaussian keeps its place, turn and size in that frame, so it moves, turns and grows with the triangle.
 
-One text for numpy and torch: functions take arrays of one kind and give the same kind (`bodies.skinning.namespace`).
+One text for numpy and torch: functions take arrays of one kind and give the same kind (`array_namespace.namespace`).
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from animcore.array_namespace import Array, namespace
 from animcore.avatar.splats import Splats
-from animcore.bodies.skinning import Array, namespace
 
 _LEAST = 1e-9  # metres: a triangle without area gets a frame all the same
 

@@ -21,11 +21,11 @@ from torch import Tensor
 
 from animcore.atomic import make_folder, whole_file
 from animcore.avatar import binding, losses, painting, perceptual
-from animcore.avatar.camera import Camera
 from animcore.avatar.clouds import Cloud
 from animcore.avatar.head import SLACK, HybridHead, Mode
 from animcore.avatar.painting import Paint, Seat
 from animcore.avatar.rasterize import rasterize_torch
+from animcore.avatar.samples import Moment, Picture
 from animcore.avatar.splats import HARMONIC_0, Splats
 from animcore.errors import InputError
 from animcore.progress import Progress, silent
@@ -69,25 +69,6 @@ class Settings:
     displacement: bool = False
     lpips: float = 0.0
     seed: int = 0
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A photograph: `colour` (H, W, 3) times the mask, the `mask` (H, W), from where, and of which moment."""
-
-    camera: Camera
-    moment: int
-    colour: Tensor
-    mask: Tensor
-
-
-@dataclass(frozen=True)
-class Moment:
-    """What the head did: expression (E,), joints (5, 3), translation (3,)."""
-
-    expression: NDArray[np.float32]
-    joints: NDArray[np.float32]
-    translation: NDArray[np.float32]
 
 
 def unseen(_picture: NDArray[np.uint8]) -> None:

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from animcore.array_namespace import namespace
 from animcore.avatar.camera import Camera
 from animcore.avatar.projection import NEAR
 from animcore.avatar.rasterize import installed
-from animcore.bodies.skinning import namespace
 from animcore.errors import InputError
 
 Array = NDArray[Any]

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,9 +24,7 @@ from animcore.avatar import binding, mesh_torch
 from animcore.avatar.camera import Camera
 from animcore.avatar.head import FINER, HybridHead, Posed, features, mesh_samples
 from animcore.avatar.mesh_raster import draw_mesh
-
-if TYPE_CHECKING:
-    from animcore.avatar.fitting import Moment, Picture
+from animcore.avatar.samples import Moment, Picture
 
 RATES = {"texture": 1e-2, "changes": 4e-3}
 _RATE_SKIN = 2e-3  # metres a step at most

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from animcore.array_namespace import alike, namespace
 from animcore.avatar.camera import Camera
-from animcore.bodies.skinning import alike, namespace
 
 Array = Any  # a numpy array or a torch tensor
 

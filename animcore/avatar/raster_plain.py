@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from animcore.array_namespace import alike, namespace
 from animcore.avatar.camera import Camera
 from animcore.avatar.projection import DENSEST, DONE, FAINTEST, Ellipses, project
-from animcore.bodies.skinning import alike, namespace
 
 Array = Any  # a numpy array or a torch tensor
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +12,8 @@ from animcore.avatar import binding
 from animcore.avatar.clouds import Cloud
 from animcore.avatar.head import HybridHead, Mode, Posed
 from animcore.avatar.rasterize import draw
+from animcore.avatar.samples import Picture
 from animcore.avatar.splats import Splats, round_ones
-
-if TYPE_CHECKING:
-    from animcore.avatar.fitting import Picture
 
 FloatArray = NDArray[np.float32]
 

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import json
 import math
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from animcore.atomic import make_folder, whole_file
-from animcore.avatar.film_tracking import Track, track
+from animcore import track_video
 from animcore.avatars import fit_command
-from animcore.bodies.model import ParametricModel, load_model
 from animcore.errors import InputError
-from animcore.files import film_capture, film_faces, film_overlay
-from animcore.progress import Progress, part, progress_bar
+from animcore.progress import progress_bar
 
-FACES, TRACK, PERFORMANCE, OVERLAY = "landmarks.npz", "track.npz", "performance.npz", "tracked.mp4"
-CAPTURE, FIT = "capture", "fit"
-_STAMP = "film.json"  # in the capture: what it was made from
+FIT = "fit"
 
 _EXAMPLES = """examples:
   animcore avatar from-video clip.mp4 me                  track, then fit a head: me/fit/head
@@ -58,25 +52,22 @@ def run(options: argparse.Namespace) -> int:
         InputError: where the film cannot be tracked; see `film_faces.read` and `film_tracking.track`.
     """
     _check(options)
-    make_folder(options.out)
-    source = film_faces.source_of(options.film, options.start, options.end)
-    model = load_model(options.model or "open-head")
+    part_of_video = track_video.VideoPart(options.film, options.start, options.end)
     with progress_bar() as progress:
-        faces = _faces(options, source, part(progress, 0.0, 0.5))
-        found = _tracked(options, faces, model, source, part(progress, 0.5, 0.8))
-        found.motion(faces.rate).save(options.out / PERFORMANCE)
-        if not (options.out / OVERLAY).is_file():
-            film_overlay.write(options.film, options.out / OVERLAY, found, model, faces.rate, part(progress, 0.8, 1.0))
-    for note in faces.notes:
+        tracked = track_video.run(part_of_video, options.out, options.model, options.lens, progress)
+    found = tracked.track
+    for note in tracked.notes:
         print(f"note: {note}")
     print(
-        f"{options.out / PERFORMANCE}: {len(found.times)} frames, landmarks within {np.nanmedian(found.errors):.1f} "
-        f"pixels, a lens of {found.lens:.0f} mm; look at {options.out / OVERLAY}"
+        f"{options.out / track_video.PERFORMANCE}: {len(found.times)} frames, landmarks within "
+        f"{np.nanmedian(found.errors):.1f} pixels, a lens of {found.lens:.0f} mm; "
+        f"look at {options.out / track_video.OVERLAY}"
     )
     if options.track_only:
         return 0
-    _capture(options, found, model, source)
-    options.data, options.out = options.out / CAPTURE, options.out / FIT
+    with progress_bar() as progress:
+        track_video.write_capture(tracked, options.out / track_video.CAPTURE, options.frames, options.size, progress)
+    options.data, options.out = options.out / track_video.CAPTURE, options.out / FIT
     return fit_command.run(options)
 
 
@@ -93,65 +84,3 @@ def _check(options: argparse.Namespace) -> None:
         raise InputError(f"{options.out} is a file; give the name of a folder.")
     if not options.track_only:
         fit_command.check(options)
-
-
-def _faces(options: argparse.Namespace, source: str, progress: Progress) -> film_faces.FilmFaces:
-    """The landmarks, from an earlier run where it was the same film."""
-    path = options.out / FACES
-    faces = film_faces.kept(path, source)
-    if faces is None:
-        faces = film_faces.read(options.film, options.start, options.end, progress)
-        film_faces.save(faces, path, source)
-    return faces
-
-
-def _tracked(
-    options: argparse.Namespace,
-    faces: film_faces.FilmFaces,
-    model: ParametricModel,
-    source: str,
-    progress: Progress,
-) -> Track:
-    """The track, from an earlier run where it was of the same film; what was drawn from another goes."""
-    path = options.out / TRACK
-    stamp = f"{source} {model.name} {options.lens}"
-    if path.is_file() and _stamp(path.with_suffix(".json")) == {"track": stamp}:
-        return Track.load(path)
-    _forget(path.with_suffix(".json"), options.out / OVERLAY)
-    found = track(faces.times, faces.points, faces.size, model, options.lens, progress)
-    found.save(path)
-    _write_stamp(path.with_suffix(".json"), {"track": stamp})
-    return found
-
-
-def _capture(options: argparse.Namespace, found: Track, model: ParametricModel, source: str) -> None:
-    """Write the capture, unless an earlier run has."""
-    folder = options.out / CAPTURE
-    stamp = {"film": source, "model": model.name, "lens": options.lens, "frames": options.frames, "size": options.size}
-    if _stamp(folder / _STAMP) == stamp:
-        return
-    _forget(folder / _STAMP)
-    with progress_bar() as progress:
-        film_capture.write(options.film, folder, found, model, options.frames, options.size, progress)
-    _write_stamp(folder / _STAMP, stamp)
-
-
-def _forget(*paths: Path) -> None:
-    """Remove what would no longer be true of a run that is stopped half way."""
-    for path in paths:
-        try:
-            path.unlink(missing_ok=True)
-        except OSError as error:
-            raise InputError(f"{path} cannot be replaced ({error.strerror}); choose another folder.") from error
-
-
-def _stamp(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-
-
-def _write_stamp(path: Path, facts: dict[str, Any]) -> None:
-    with whole_file(path) as temporary:
-        temporary.write_text(json.dumps(facts), encoding="utf-8")

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from animcore.array_namespace import Array, alike, namespace
 from animcore.bodies import model_file, skinning
 from animcore.bodies.model_file import ModelFile
-from animcore.bodies.skinning import Array
 from animcore.errors import InputError
 
 OPEN_MODELS = ("open-head", "open-body")
@@ -96,7 +96,7 @@ class ParametricModel:
             InputError: where a shape does not fit the model or the others.
         """
         pose, expression, shape, translation = self._arguments(pose, expression, shape, translation)
-        xp = skinning.namespace(self.template)
+        xp = namespace(self.template)
         people, faces = len(shape), expression.shape[1]
         template = self.template.T + skinning.mixed(shape, self.directions[:people])
         rest = self.rest_joints + skinning.mixed(shape, self.joint_shape[:people])
@@ -123,7 +123,7 @@ class ParametricModel:
         return replace(
             self,
             template=self.template[vertices],
-            directions=skinning.namespace(self.template).stack([plane[:, vertices] for plane in self.directions], 0),
+            directions=namespace(self.template).stack([plane[:, vertices] for plane in self.directions], 0),
             weights=self.weights[vertices],
             faces=faces[(faces >= 0).all(1)],
             extras={**_without_vertices(self.extras), **own},
@@ -146,7 +146,7 @@ class ParametricModel:
         return replace(self, **moved)
 
     def _columns(self, first: int, last: int) -> Array:
-        return skinning.namespace(self.template).moveaxis(self.directions[first:last], (0, 1, 2), (2, 1, 0))
+        return namespace(self.template).moveaxis(self.directions[first:last], (0, 1, 2), (2, 1, 0))
 
     def _arguments(self, *given: Array | None) -> list[Array]:
         """Pose, expression, shape and translation as arrays of the model's kind; what is None does nothing."""
@@ -158,7 +158,7 @@ class ParametricModel:
         most = (None, self.expression_count, self.shape_count, None)
         made = []
         for name, values, empty, shape, limit in zip(_ARGUMENTS, given, still, wanted, most, strict=True):
-            array = skinning.alike(np.zeros(empty) if values is None else values, self.template)
+            array = alike(np.zeros(empty) if values is None else values, self.template)
             found = tuple(array.shape)
             fits = len(found) == len(shape) and all(size in (None, got) for size, got in zip(shape, found, strict=True))
             if not fits or (limit is not None and found[-1] > limit):

@@ -11,21 +11,14 @@ fast here. Frames go through in pieces whose intermediate arrays fit the cache o
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
-from typing import Any
 
-Array = Any  # a numpy array or a torch tensor
+from animcore.array_namespace import Array, namespace
 
 # Numbers in the intermediate arrays of a piece: on a processor they should stay near its cache
 _WORKING = {"cpu": 1 << 22, "cuda": 1 << 27}
 _PER_VERTEX = 20  # numbers a vertex and frame: 12 of its transform, its place before and after, a product
 _NEAR = 1e-2  # squared radians below which sin(a) / a is taken from its series
-
-
-def namespace(array: Array) -> Any:
-    """Return the module that an array is of: numpy or torch."""
-    return sys.modules[type(array).__module__.partition(".")[0]]
 
 
 def matrices(vectors: Array) -> Array:
@@ -70,14 +63,6 @@ def chain(turns: Array, rest: Array, parents: Sequence[int]) -> tuple[Array, Arr
         rotations.append(rotations[parent] @ turns[:, joint])
         places.append(places[parent] + (rotations[parent] @ arm[..., None])[..., 0])
     return xp.stack(rotations, 1), xp.stack(places, 1)
-
-
-def alike(values: Any, array: Array) -> Array:
-    """Return values as an array of the kind, the type and the device of another; tensors keep their history."""
-    xp = namespace(array)
-    if hasattr(xp, "as_tensor"):
-        return xp.as_tensor(values, dtype=array.dtype, device=array.device)
-    return xp.asarray(values, array.dtype)
 
 
 def mixed(coefficients: Array, directions: Array) -> Array:

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from animcore.avatar import capture, surface
-from animcore.avatar.fitting import Moment, Picture
 from animcore.avatar.head import HybridHead
+from animcore.avatar.samples import Moment, Picture
 from animcore.avatar.splats import Splats
 from animcore.bodies.model import ParametricModel, load_model
 from animcore.errors import InputError

@@ -13,9 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from animcore.atomic import whole_file
 from animcore.bodies.poses import smplx_pose
 from animcore.errors import InputError
 from animcore.files import beat2
@@ -23,41 +21,12 @@ from animcore.files.sheet import Setup
 from animcore.motion import Motion
 from animcore.progress import Progress, silent
 from animcore.solvers import gesture_features
-from animcore.solvers.talkshow import hear
 from animcore.training.kept import hash_of, kept, sound_of, together
+from animcore.training.windows import Clip, FloatArray
 
-FloatArray = NDArray[np.float32]
 LOG = logging.getLogger(__name__)
 
 _BEAT2 = ("wave16k", "smplxflame_30")
-
-
-@dataclass(frozen=True)
-class Clip:
-    """A voice with its body, on the disk until it is looked at.
-
-    Attributes:
-        name: of its files.
-        speaker: who it is, an index into the speakers of the data.
-        frames: (T, 337) float32 of `gesture_features`, 30 a second.
-        samples: (N,) float32 at 16 kHz, of the same length in seconds.
-        place: beginning of the names of its files in the cache.
-    """
-
-    name: str
-    speaker: int
-    frames: FloatArray
-    samples: FloatArray
-    place: Path
-
-    def heard(self, speech: str = "") -> FloatArray:
-        """Return (2 T, D) frames of sound, 60 a second, from the cache; see `talkshow.hear`."""
-        path = self.place.with_name(f"{self.place.name}.heard{hash_of(Path(speech)) if speech else ''}.npy")
-        if not path.exists():
-            with whole_file(path) as temporary:
-                np.save(temporary, hear(np.asarray(self.samples), 2 * len(self.frames), speech))
-        found: FloatArray = np.load(path, mmap_mode="r", allow_pickle=False)
-        return found
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,12 +12,44 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from animcore.atomic import whole_file
 from animcore.audio import RATE
 from animcore.solvers.gesture_features import FPS
-from animcore.training.gesture_data import Clip
+from animcore.solvers.talkshow import hear
+from animcore.training.kept import hash_of
 
 FloatArray = NDArray[np.float32]
 Batch = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A voice with its body, on the disk until it is looked at.
+
+    Attributes:
+        name: of its files.
+        speaker: who it is, an index into the speakers of the data.
+        frames: (T, 337) float32 of `gesture_features`, 30 a second.
+        samples: (N,) float32 at 16 kHz, of the same length in seconds.
+        place: beginning of the names of its files in the cache.
+    """
+
+    name: str
+    speaker: int
+    frames: FloatArray
+    samples: FloatArray
+    place: Path
+
+    def heard(self, speech: str = "") -> FloatArray:
+        """Return (2 T, D) frames of sound, 60 a second, from the cache; see `talkshow.hear`."""
+        path = self.place.with_name(f"{self.place.name}.heard{hash_of(Path(speech)) if speech else ''}.npy")
+        if not path.exists():
+            with whole_file(path) as temporary:
+                np.save(temporary, hear(np.asarray(self.samples), 2 * len(self.frames), speech))
+        found: FloatArray = np.load(path, mmap_mode="r", allow_pickle=False)
+        return found
+
+
 Hear = Callable[[Clip], FloatArray]
 
 

@@ -5,7 +5,7 @@ import bpy
 from animcore.finish.polish import FURTHEST, SMOOTHEST, STRONGEST
 from animcore.names import REGIONS
 
-from .. import curve_view, mirror, polish, properties, runner, take_list, visemes
+from .. import curve_view, mirror, polish, properties, runner, take_actions, take_list, visemes
 from .base import AnimcoreOperator
 
 _REGION_ITEMS = [(name, name.capitalize(), "", 1 << number) for number, name in enumerate(REGIONS)]
@@ -50,7 +50,7 @@ class ANIMCORE_OT_polish(_OfPlaying):  # noqa: N801 (Blender's own naming)
             for name in given & {"smoothing", "exaggeration", "offset"}:
                 for region in self.regions:
                     setattr(action.animcore, f"{region}_{name}", getattr(self, name))
-        take_list.follow_polish(context.scene, action)
+        take_actions.follow_polish(context.scene, action)
 
 
 class ANIMCORE_OT_reset_polish(_OfPlaying):  # noqa: N801
@@ -64,7 +64,7 @@ class ANIMCORE_OT_reset_polish(_OfPlaying):  # noqa: N801
         """Set them back."""
         action = take_list.find(context.scene).actions[0]
         properties.set_polish(action, None)
-        take_list.follow_polish(context.scene, action)
+        take_actions.follow_polish(context.scene, action)
 
 
 class ANIMCORE_OT_drop_edits(_OfPlaying):  # noqa: N801

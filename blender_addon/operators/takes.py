@@ -2,7 +2,7 @@
 
 import bpy
 
-from .. import retime, runner, take_list
+from .. import retime, runner, take_actions, take_list
 from ..take_list import Listed
 from .base import AnimcoreOperator
 
@@ -148,7 +148,7 @@ class ANIMCORE_OT_run_again(OfTake):  # noqa: N801
 
     def work_on(self, scene: bpy.types.Scene, take: Listed) -> None:
         """Start the work; without a window, also wait for its end."""
-        take_list.run_again(scene, take, another=self.another)
+        take_actions.run_again(scene, take, another=self.another)
         runner.follow()
 
 

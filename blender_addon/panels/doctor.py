@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from .. import doctor, runner
+from .. import doctor_checks, runner
 from .widgets import Sidebar, characters, text
 
 _ICONS = {"stop": "CANCEL", "warning": "ERROR", "note": "INFO"}
@@ -33,7 +33,7 @@ class ANIMCORE_PT_doctor(Sidebar, bpy.types.Panel):  # noqa: N801 (Blender's own
             _draw(self.layout.box().column(), finding, width)
 
 
-def _draw(column: bpy.types.UILayout, finding: doctor.Finding, width: int) -> None:
+def _draw(column: bpy.types.UILayout, finding: doctor_checks.Finding, width: int) -> None:
     text(column, finding.sentence, width, _ICONS[finding.severity], alert=finding.severity == "stop")
     if finding.mendable:
         column.operator("animcore.mend", text=finding.label, icon="MODIFIER").finding = finding.name

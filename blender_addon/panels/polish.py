@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from .. import properties, take_list
+from .. import properties, take_actions, take_list
 from .widgets import Sidebar, characters, text
 
 
@@ -24,7 +24,7 @@ class ANIMCORE_PT_polish(Sidebar, bpy.types.Panel):  # noqa: N801 (Blender's own
             _draw_visemes(layout, settings)
             return
         polish = take.actions[0].animcore
-        told = take_list.told(take.ident)
+        told = take_actions.told(take.ident)
         _draw_region(layout, settings, polish)
         _draw_keys(layout, polish, told, characters(context))
         _draw_edits(layout, polish, told, characters(context))

@@ -13,8 +13,8 @@ torch = pytest.importorskip("torch")
 
 from animcore.avatar import mesh_raster, surface  # noqa: E402
 from animcore.avatar.clouds import Cloud  # noqa: E402
-from animcore.avatar.fitting import Moment, Picture  # noqa: E402
 from animcore.avatar.head import HybridHead  # noqa: E402
+from animcore.avatar.samples import Moment, Picture  # noqa: E402
 from animcore.bodies.model import load_model  # noqa: E402
 from animcore.errors import InputError  # noqa: E402
 from animcore.files import capture_folder, ply  # noqa: E402

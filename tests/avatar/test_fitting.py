@@ -10,7 +10,7 @@ from small_heads import dots, looking
 
 torch = pytest.importorskip("torch")
 
-from animcore.avatar import fitting, losses, painting, surface  # noqa: E402
+from animcore.avatar import fitting, losses, painting, samples, surface  # noqa: E402
 from animcore.avatar.clouds import Cloud  # noqa: E402
 from animcore.avatar.head import HybridHead, render  # noqa: E402
 from animcore.bodies.model import load_model  # noqa: E402
@@ -39,7 +39,7 @@ def sitting(person):
     shell *= (random.uniform(0.11, 0.13, (400, 1))) / np.linalg.norm(shell, axis=1, keepdims=True)
     shell = shell[shell[:, 1] > 0.03] - [0, 0, 0.03]
     truth = replace(person, texture=cells, hair=dots(shell, 0.006, (0.8, 0.2, 0.1)))
-    moments = {0: fitting.Moment(STILL[:0], JAW * 0, STILL), 1: fitting.Moment(STILL[:0], JAW, STILL)}
+    moments = {0: samples.Moment(STILL[:0], JAW * 0, STILL), 1: samples.Moment(STILL[:0], JAW, STILL)}
     pictures = []
     for angle in np.linspace(-2.5, 2.5, 6):
         camera = looking(angle)
@@ -47,7 +47,7 @@ def sitting(person):
         for number, moment in moments.items():
             drawn = render(truth, truth.at(moment.expression, moment.joints, moment.translation), camera)
             pictures.append(
-                fitting.Picture(camera, number, torch.as_tensor(drawn.colour), torch.as_tensor(drawn.alpha).float())
+                samples.Picture(camera, number, torch.as_tensor(drawn.colour), torch.as_tensor(drawn.alpha).float())
             )
     return moments, pictures
 
@@ -153,12 +153,12 @@ def bump(person):
 
 def seen_from_around(head):
     """Seven small pictures of the mesh alone, and the one moment that they show."""
-    moment = fitting.Moment(STILL[:0], JAW * 0, STILL)
+    moment = samples.Moment(STILL[:0], JAW * 0, STILL)
     pictures = []
     for angle in np.linspace(-1.4, 1.4, 7):
         camera = replace(looking(angle), width=96, height=96, focal=(330.0, 330.0), centre=(48.0, 48.0))
         drawn = render(head, head.at(moment.expression, moment.joints, STILL), camera, "mesh")
-        pictures.append(fitting.Picture(camera, 0, torch.as_tensor(drawn.colour), torch.as_tensor(drawn.alpha)))
+        pictures.append(samples.Picture(camera, 0, torch.as_tensor(drawn.colour), torch.as_tensor(drawn.alpha)))
     return {0: moment}, pictures
 
 

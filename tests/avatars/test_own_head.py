@@ -14,11 +14,11 @@ from animcore.avatar import capture
 from animcore.avatar.camera import Camera
 from animcore.avatar.head import render
 from animcore.avatar.mesh_raster import draw_mesh
-from animcore.avatars.fit_command import fit
 from animcore.bodies import own_model
 from animcore.bodies.model import load_model
 from animcore.errors import InputError
 from animcore.files import capture_folder, capture_pictures, hybrid_head
+from animcore.fit_avatar import fit
 from animcore.motion import Motion
 from animcore.names import ARKIT_INDEX
 from animcore.progress import silent

@@ -184,9 +184,9 @@ def test_ctrl_c_keeps_what_was_found(looked, tmp_path, monkeypatch):
     def stopped(*_arguments):
         raise KeyboardInterrupt
 
-    from animcore.avatars import video_command
+    from animcore import track_video
 
-    monkeypatch.setattr(video_command, "track", stopped)
+    monkeypatch.setattr(track_video, "track", stopped)
     assert from_video(FILM, tmp_path / "me", "--track-only") != 0
     assert (tmp_path / "me" / "landmarks.npz").is_file()
     assert not (tmp_path / "me" / "performance.npz").exists()

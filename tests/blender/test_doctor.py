@@ -13,7 +13,7 @@ from test_linked import linked
 from test_safety import own_action
 from test_sound import with_sound
 
-from blender_addon import doctor, keys, runner, sound
+from blender_addon import doctor_checks, keys, runner, sound
 from blender_addon.rigs import shape_path
 
 BONES = {"head": ((0, 0, 1.5), (0, 0, 1.7), 0.0), "jaw": ((0, 0, 1.5), (0, -0.1, 1.5), 0.0)}
@@ -28,7 +28,7 @@ def hero() -> tuple[bpy.types.Object, bpy.types.Object]:
     return rig, face
 
 
-def found(kind: str = "") -> dict[str, doctor.Finding]:
+def found(kind: str = "") -> dict[str, doctor_checks.Finding]:
     """What the doctor says now, by name."""
     return {one.name: one for one in runner.examine(bpy.context.scene) if kind in ("", one.kind)}
 

@@ -12,7 +12,7 @@ from fake_engine import weights
 
 from animcore.names import ARKIT
 from animcore.retarget.profiles import driving, profiles
-from blender_addon import keys, polish, runner, take_list
+from blender_addon import keys, polish, runner, take_actions, take_list
 from blender_addon.rigs import shape_path
 
 STEP = ("EXEC_DEFAULT", True)  # as from a button: with a step of undo
@@ -208,7 +208,7 @@ def test_what_blender_plays_is_what_the_reduction_says(voice, kind):
     face = head()
     generate(face, voice(), start_frame=1001)
     bpy.ops.animcore.polish(keys_per_second=5, key_kind=kind)
-    told = take_list.told(take_list.find(bpy.context.scene).ident)
+    told = take_actions.told(take_list.find(bpy.context.scene).ident)
     action = playing_action()
     kept = polish.record_of(action, bpy.context.scene)
     seen = np.array([curve(face, name).evaluate(1021) for name in ARKIT])
