@@ -1,15 +1,14 @@
-# make demo   a voice line in, a talking character out, in out/        (AUDIO=path for your own recording)
-# make test   the whole test suite                                        (TRAIN=1 for what needs PyTorch and Warp too)
+# make demo       a voice line in, a talking character out, in out/        (AUDIO=path for your own recording)
+# make test       the whole test suite; what needs a GPU, a window or a microphone is skipped by name
+# make test-all   the long fits, the extension in four Blenders and a session in Blender's window as well
 # Each sets up all it needs, in .venv and .venvs, and then does its one job.
 
-comma := ,
 # Blender 4.2 to 5.0 are built for Python 3.11, and the module bpy needs exactly that.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
-EXTRAS := demo,dev$(if $(TRAIN),$(comma)train$(comma)avatar)
 export AUDIO
 
-.PHONY: help demo test lint test-blender test-window clean
+.PHONY: help demo test test-all lint clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -17,20 +16,19 @@ help:
 demo: .venv/.demo
 	@$(BIN)/python examples/talking_character.py
 
-test: lint .venv/.test
-	$(BIN)/python -m pytest --ignore=tests/blender
+test: lint
+	$(BIN)/python -m pytest --numprocesses 2 --ignore tests/blender
 	$(BIN)/python tools/test_blender.py 4.5 5.0
+
+test-all: lint
+	$(BIN)/python -m pytest --numprocesses 2 --ignore tests/blender -m 'long or not long'
+	$(BIN)/python tools/test_blender.py 4.2 4.5 5.0 5.2
+	$(BIN)/python tools/window_session.py
 
 lint: .venv/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-
-test-blender: .venv/.test
-	$(BIN)/python tools/test_blender.py 4.2 4.5 5.0 5.2
-
-test-window: .venv/.test
-	$(BIN)/python tools/window_session.py
+	$(BIN)/python -m mypy
 
 .venv/bin/python:
 	@"$(PYTHON)" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null || { \
@@ -45,10 +43,10 @@ test-window: .venv/.test
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[demo]'
 	@touch $@
 
-.venv/.test: .venv/.demo pyproject.toml
-	@echo "Installing what the tests need ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$(EXTRAS)]'
-	@touch $@
+.venv/.test: pyproject.toml | .venv/bin/python
+	@echo "Installing what the tests need, PyTorch, Warp, MediaPipe and Blender 4.5 among it (about 2 GB, once) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@touch $@ .venv/.demo
 
 clean:
 	rm -rf .venv .venvs .cache out dist build

@@ -1,6 +1,6 @@
 """What Generate and the panels' looks cost in an empty scene and in one of 200 objects: run it with the module bpy.
 
-    PYTHONPATH=. python benchmarks/busy_scene.py [voice.wav]
+    python benchmarks/busy_scene.py [voice.wav]
 
 Panels cannot be drawn without a window: measured is everything that they ask for while they are drawn.
 """
@@ -59,8 +59,9 @@ def milliseconds(work: Callable[[], None], rounds: int) -> str:
     return f"median {statistics.median(taken):.2f} ms, worst {max(taken):.1f} ms"
 
 
-def main(voice: str) -> None:
+def main() -> None:
     """Measure both scenes."""
+    voice = sys.argv[1] if len(sys.argv) > 1 else str(ROOT / "assets" / "voices" / "line.flac")
     for count in (0, OBJECTS):
         bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
         blender_addon.register()
@@ -78,4 +79,4 @@ def main(voice: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1] if len(sys.argv) > 1 else str(ROOT / "assets" / "voices" / "line.flac"))
+    main()

@@ -1,4 +1,4 @@
-"""How often music and a second speaker are told: `PYTHONPATH=. python benchmarks/company.py ../shared`.
+"""How often music and a second speaker are told: `python benchmarks/company.py ../shared`.
 
 Music: made by rule (training/nonspeech.py: plucked and held notes), alone and under real voices; against real voices
 alone, noise, drums and breath. Speakers: pairs of clips of speech/, cut into stretches and laid in turns of two or

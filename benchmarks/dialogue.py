@@ -1,6 +1,6 @@
 """Two real voices talk in turns: how much the listener looks at the speaker, and when nods and blinks come.
 
-    PYTHONPATH=. python benchmarks/dialogue.py ../shared
+    python benchmarks/dialogue.py ../shared
 
 Each pair of recordings of speech/ is cut into turns of at least 4 s at pauses of the voice, laid one after the other
 with 0.3 s between, and performed from both sides with eight seeds. A nod or a blink counts as near the end of a phrase

@@ -1,6 +1,6 @@
 """How well a film is tracked whose performance is known.
 
-    PYTHONPATH=. python benchmarks/from_video.py [FILM TRUTH]
+    python benchmarks/from_video.py [FILM TRUTH]
 
 FILM and TRUTH are what `tools/film_head.py` makes; without them, those of the tests. Needs MediaPipe
 (`pip install "animcore[judge]"`).

@@ -1,6 +1,6 @@
 """What the mesh, the Gaussians and both together are worth: one capture, one number of Gaussians, three fits.
 
-    PYTHONPATH=. python benchmarks/hybrid_head.py CAPTURE [--work DIR] [--gaussians 20000] [--steps 3000]
+    python benchmarks/hybrid_head.py CAPTURE [--work DIR] [--gaussians 20000] [--steps 3000]
 
 CAPTURE is what tools/capture_head.py renders (or any such folder). Figures are means over pictures, on white,
 of cameras that were not learned from: of faces that were (views) and that were not (faces). "face" is the PSNR

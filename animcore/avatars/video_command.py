@@ -80,7 +80,8 @@ def _check(options: argparse.Namespace) -> None:
         raise InputError(f"A lens of {options.lens:g} mm is none; give 5 to 1000 mm (for 36 mm film), or leave it out.")
     if options.frames < 8 or not 64 <= options.size <= 4096:
         raise InputError("Give at least 8 frames, of 64 to 4096 pixels.")
-    if options.out.is_file():
-        raise InputError(f"{options.out} is a file; give the name of a folder.")
+    in_the_way = next((path for path in (options.out, *options.out.parents) if path.is_file()), None)
+    if in_the_way is not None:
+        raise InputError(f"The folder {options.out} cannot be made ({in_the_way} is a file); choose another.")
     if not options.track_only:
         fit_command.check(options)

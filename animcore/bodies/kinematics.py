@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,12 +10,11 @@ from numpy.typing import NDArray
 
 from animcore.bodies import rotations
 from animcore.names import SMPLX_JOINTS
+from animcore.shipped import shipped
 
 Array = NDArray[np.float64]
 
-_PACKAGE = Path(__file__).resolve().parents[1]
-_INSTALLED = _PACKAGE / "assets" / "retarget" / "joints.npz"  # inside the package; in a checkout beside it
-_JOINTS = _INSTALLED if _INSTALLED.exists() else _PACKAGE.parent / _INSTALLED.relative_to(_PACKAGE)
+_JOINTS = shipped("assets/retarget/joints.npz")
 
 # The parent of each joint of SMPL-X (kintree_table of its files).
 PARENTS: tuple[int, ...] = (

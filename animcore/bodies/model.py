@@ -14,11 +14,10 @@ from animcore.array_namespace import Array, alike, namespace
 from animcore.bodies import model_file, skinning
 from animcore.bodies.model_file import ModelFile
 from animcore.errors import InputError
+from animcore.shipped import shipped
 
 OPEN_MODELS = ("open-head", "open-body")
-_PACKAGE = Path(__file__).resolve().parents[1]
-_INSTALLED = _PACKAGE / "assets" / "bodies"  # inside the package; in a checkout beside it
-FOLDER = _INSTALLED if _INSTALLED.exists() else _PACKAGE.parent / _INSTALLED.relative_to(_PACKAGE)
+FOLDER = shipped("assets/bodies")
 _HAND_KEYS = ("hands_meanl", "hands_meanr")  # the fingers end the lists of joints of SMPL-H and SMPL-X
 
 

@@ -7,21 +7,19 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from animcore.bodies.kinematics import INDEX, open_body_joints
+from animcore.shipped import shipped
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
 SIDES = ("left", "right")
-_PACKAGE = Path(__file__).resolve().parents[1]
-_INSTALLED = _PACKAGE / "assets" / "retarget" / "solid.npz"  # inside the package; in a checkout beside it
-_SOLID = _INSTALLED if _INSTALLED.exists() else _PACKAGE.parent / _INSTALLED.relative_to(_PACKAGE)
+_SOLID = shipped("assets/retarget/solid.npz")
 _PIECE = 1024  # frames whose distances are held at once
 _TOES = 3  # the last point of a sole goes with the toes, the others with the ankle
 

@@ -22,10 +22,9 @@ from animcore.errors import InputError
 from animcore.files import blender, scene_sheet
 from animcore.files.sheet import Array, Format, Setup, Sheet
 from animcore.motion import Motion
+from animcore.shipped import shipped
 
-_PACKAGE = Path(__file__).resolve().parents[1]
-_INSTALLED = _PACKAGE / "assets" / "character" / "character.blend"
-DEFAULT = _INSTALLED if _INSTALLED.is_file() else _PACKAGE.parent / "assets" / "character" / "character.blend"
+DEFAULT = shipped("assets/character/character.blend")
 _SUB_FRAME = 1e-3  # of a frame that a start may be off the grid without being told
 
 

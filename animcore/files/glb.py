@@ -20,12 +20,11 @@ from animcore.files.gltf_animation import Clip, Target
 from animcore.files.gltf_character import Character
 from animcore.files.sheet import Array, Format, Setup, Sheet
 from animcore.motion import Motion
+from animcore.shipped import shipped
 
 FloatArray = NDArray[np.float64]
 
-_PACKAGE = Path(__file__).resolve().parents[1]
-_INSTALLED = _PACKAGE / "assets" / "character" / "character.glb"
-DEFAULT = _INSTALLED if _INSTALLED.is_file() else _PACKAGE.parent / "assets" / "character" / "character.glb"
+DEFAULT = shipped("assets/character/character.glb")
 _OWN = (".glb", ".gltf", ".vrm")
 _NAME = "Animcore"
 _FEWEST = 8  # joints with keys that make a body

@@ -14,10 +14,9 @@ from animcore.bodies.model import OPEN_MODELS, ParametricModel, load_model
 from animcore.errors import InputError
 from animcore.files import avatar_folder
 from animcore.files.avatar_folder import Avatar
+from animcore.shipped import shipped
 
-_PACKAGE = Path(__file__).resolve().parents[1]
-_INSTALLED = _PACKAGE / "assets" / "avatar" / "curls"  # inside the package; in a checkout beside it
-SHIPPED = _INSTALLED if _INSTALLED.exists() else _PACKAGE.parent / _INSTALLED.relative_to(_PACKAGE)
+SHIPPED = shipped("assets/avatar/curls")
 
 TEXTURE = "texture"
 RIDING, HAIR = "riding", "hair"

@@ -14,12 +14,11 @@ from numpy.typing import NDArray
 
 from animcore.errors import InputError
 from animcore.names import ARKIT
+from animcore.shipped import shipped
 
 Array = NDArray[np.floating[Any]]
 
-_PACKAGE = Path(__file__).resolve().parents[1]
-_INSTALLED = _PACKAGE / "assets"  # inside the package; in a checkout beside it
-ASSETS = _INSTALLED if _INSTALLED.is_dir() else _PACKAGE.parent / "assets"
+ASSETS = shipped("assets")
 BASIS = ASSETS / "character" / "face_basis.npz"
 MM = 1000.0
 _BLOCK = 256  # frames whose vertices are held at once

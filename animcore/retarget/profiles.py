@@ -13,10 +13,9 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from animcore.retarget import matching
+from animcore.shipped import shipped
 
-_PACKAGE = Path(__file__).resolve().parents[1]
-_INSTALLED = _PACKAGE / "rigs"  # inside the package; in a checkout beside it
-RIGS = _INSTALLED if _INSTALLED.is_dir() else _PACKAGE.parent / "rigs"
+RIGS = shipped("rigs")
 USER_FOLDER = "ANIMCORE_RIGS"  # variable of the environment that names the folder of the user's own profiles
 ROLES: tuple[str, ...] = ("head", "neck", "jaw", "left_eye", "right_eye")
 BoneKind = Literal["turn", "move", "slide"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,12 +11,11 @@ from numpy.typing import NDArray
 
 from animcore.names import ARKIT
 from animcore.retarget.sources import INDEX, SOURCES
+from animcore.shipped import shipped
 
 FloatArray = NDArray[np.float64]
 
-_PACKAGE = Path(__file__).resolve().parents[1]
-_INSTALLED = _PACKAGE / "assets" / "retarget" / "head.npz"  # inside the package; in a checkout beside it
-HEAD = _INSTALLED if _INSTALLED.exists() else _PACKAGE.parent / _INSTALLED.relative_to(_PACKAGE)
+HEAD = shipped("assets/retarget/head.npz")
 
 LIP_GAP = 0.5  # what the opening of the lips counts, next to all the rest of the face
 MEANING = 0.05  # what a track counts by its name alone: two shapes that look alike stay two

@@ -24,14 +24,13 @@ from animcore.errors import AnimcoreError
 from animcore.motion import Event, Motion
 from animcore.names import ARKIT, ARKIT_INDEX
 from animcore.progress import Progress, silent
+from animcore.shipped import shipped
 from animcore.solvers import memory, said, tongue
 from animcore.speech.pronunciation import PHONEMES
 
 FloatArray = NDArray[np.float32]
 
-_PACKAGE = Path(__file__).resolve().parents[1]
-_INSTALLED = _PACKAGE / "assets" / "solvers" / "articulation.onnx"  # inside the package; in a checkout beside it
-MODEL = _INSTALLED if _INSTALLED.exists() else _PACKAGE.parent / _INSTALLED.relative_to(_PACKAGE)
+MODEL = shipped("assets/solvers/articulation.onnx")
 PIECE = 60  # seconds of result at a time
 MARGIN = 6  # seconds heard on each side of a piece: more than a frame depends on
 THREADS = 2

@@ -6,17 +6,16 @@ import functools
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from animcore.shipped import shipped
+
 Array = NDArray[np.float64]
 
-_PACKAGE = Path(__file__).resolve().parents[1]
-_INSTALLED = _PACKAGE / "assets" / "gestures" / "lexicon.toml"  # inside the package; in a checkout beside it
-_FILE = _INSTALLED if _INSTALLED.exists() else _PACKAGE.parent / _INSTALLED.relative_to(_PACKAGE)
+_FILE = shipped("assets/gestures/lexicon.toml")
 
 HOME = np.array([-0.06, -0.56, 0.50])  # the middle of the space that hands gesture in; sizes grow and shrink about it
 

@@ -15,14 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animcore.errors import AnimcoreError
+from animcore.shipped import shipped
 from animcore.speech.prosody import FPS, Prosody, smooth
 
 FloatArray = NDArray[np.float32]
 Array = NDArray[np.float64]
 
-_PACKAGE = Path(__file__).resolve().parents[1]
-_INSTALLED = _PACKAGE / "assets" / "solvers" / "head.npz"  # inside the package; in a checkout beside it
-MODEL = _INSTALLED if _INSTALLED.exists() else _PACKAGE.parent / _INSTALLED.relative_to(_PACKAGE)
+MODEL = shipped("assets/solvers/head.npz")
 
 STEP = 4  # frames: 80 ms, so that everything a head does below 5 Hz is seen, and nothing of a tracker's jitter above
 SECONDS = STEP / FPS

@@ -12,7 +12,8 @@ import re
 import unicodedata
 from functools import cache
 from itertools import groupby
-from pathlib import Path
+
+from animcore.shipped import shipped
 
 # Silence, and the phonemes of the dictionary in the order of the network's output.
 PHONEMES: tuple[str, ...] = (
@@ -24,9 +25,7 @@ PHONEMES: tuple[str, ...] = (
 VOWELS: frozenset[str] = frozenset(PHONEMES[1:16])
 SYLLABLE = ("consonant", "vowel")  # what is known of a sign that stands for a syllable: a wildcard each
 
-_PACKAGE = Path(__file__).resolve().parents[1]
-_INSTALLED = _PACKAGE / "assets" / "solvers" / "pronunciations.txt.gz"  # inside the package; in a checkout beside it
-DICTIONARY = _INSTALLED if _INSTALLED.exists() else _PACKAGE.parent / _INSTALLED.relative_to(_PACKAGE)
+DICTIONARY = shipped("assets/solvers/pronunciations.txt.gz")
 _VARIANTS = 3  # ways to say a word that are tried
 _DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 _TEENS = (

@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from animcore.names import ARKIT
+from animcore.shipped import shipped
 
-BASIS = Path(__file__).resolve().parents[2] / "assets" / "character" / "face_basis.npz"
+BASIS = shipped("assets/character/face_basis.npz")
 CLOSED = 0.15  # the lips count as closed under this share of the opening's 95th percentile
 TYPICAL_OPENING = 0.05  # spread of the opening of people who talk, over the distance of their outer eye corners
 

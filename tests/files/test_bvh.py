@@ -39,8 +39,9 @@ def test_what_is_written_is_read(tmp_path):
 
 
 @pytest.mark.parametrize("rate", [Fraction(24000, 1001), Fraction(25), Fraction(60)])
-def test_ten_minutes_do_not_drift(tmp_path, rate):
-    motion = dancing(rate, int(600 * rate))
+@pytest.mark.parametrize("seconds", [60, pytest.param(600, marks=pytest.mark.long)])
+def test_long_takes_do_not_drift(tmp_path, rate, seconds):
+    motion = dancing(rate, int(seconds * rate))
     deliver(motion, tmp_path / "a.bvh", BVH)
     back = load(tmp_path / "a.bvh", BVH)
     assert back.rate == rate

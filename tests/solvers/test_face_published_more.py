@@ -9,7 +9,6 @@ import sys
 import types
 from pathlib import Path
 
-import face_layout
 import numpy as np
 import pytest
 
@@ -18,7 +17,9 @@ torch = pytest.importorskip("torch", reason="learned faces need the extra animco
 yaml = pytest.importorskip("yaml")
 transformers = pytest.importorskip("transformers")
 
-from animcore import audio, batch  # noqa: E402 (torch first)
+import face_layout  # noqa: E402 (torch first)
+
+from animcore import audio, batch  # noqa: E402
 from animcore.direction import Direction, EmotionSpan  # noqa: E402
 from animcore.errors import InputError  # noqa: E402
 from animcore.names import ARKIT, EMOTIONS  # noqa: E402
