@@ -22,12 +22,12 @@ from animcore.errors import AnimcoreError, InputError
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _NO_ROOM = re.compile(r"no space left|disk quota|os error 28\b|code: 28\b", re.IGNORECASE)
 _LITTLE = 1 << 20  # bytes free below which a writer that failed without a reason met the end of the disk
-_LONGEST_SUFFIX = 32  # bytes of it that a temporary name keeps
+_LONGEST_SUFFIX, _LONGEST_STEM = 32, 100  # bytes of them that a temporary name keeps, of the 255 that a disk takes
 _OLD = 24 * 3600.0  # seconds after which a temporary file is nobody's, whichever computer of a shared folder made it
 _EFFORT = 100  # a folder is looked through for orphans again when this many times the time of the last look has passed
 
 _HOST = hashlib.sha256(platform.node().encode()).hexdigest()[:8]
-_OURS = re.compile(r"\.animcore-([0-9a-f]{8})-(\d+)-\d+\.part(\..*)?")
+_OURS = re.compile(r"\.(.*)\.animcore-([0-9a-f]{8})-(\d+)-\d+\.part(\..*)?", re.DOTALL)
 _number = itertools.count()
 _next_look: dict[Path, float] = {}
 
@@ -66,6 +66,12 @@ def whole_file(path: Path) -> Iterator[Path]:
         if temporary is not None:
             with contextlib.suppress(OSError):  # what went wrong before is what the user is told
                 temporary.unlink()
+
+
+def stem(path: Path) -> str:
+    """Return the stem that a file will have: that of the path, or of the one that a temporary path stands for."""
+    found = _OURS.fullmatch(path.name)
+    return found[1] if found is not None else path.stem
 
 
 def make_folder(folder: Path) -> None:
@@ -124,9 +130,10 @@ def _target(path: Path) -> tuple[Path, int | None]:
 
 
 def _beside(target: Path) -> Path:
-    """A short name in the same folder that nobody else uses."""
+    """A name in the same folder that nobody else uses and that is short enough for every disk."""
     suffix = target.suffix if len(os.fsencode(target.suffix)) <= _LONGEST_SUFFIX else ""
-    return target.with_name(f".animcore-{_HOST}-{os.getpid()}-{next(_number)}.part{suffix}")
+    stem = os.fsencode(target.stem)[:_LONGEST_STEM].decode(errors="ignore")
+    return target.with_name(f".{stem}.animcore-{_HOST}-{os.getpid()}-{next(_number)}.part{suffix}")
 
 
 def _flush(path: Path) -> None:
@@ -156,7 +163,7 @@ def _remove_orphans(folder: Path) -> None:
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             found = _OURS.fullmatch(entry.name)
-            if found is not None and _is_orphan(entry, found[1], int(found[2])):
+            if found is not None and _is_orphan(entry, found[2], int(found[3])):
                 with contextlib.suppress(OSError):
                     os.unlink(entry.path)
     end = time.monotonic()

@@ -22,6 +22,7 @@ from animcore import loudness
 from animcore.errors import InputError
 from animcore.progress import Progress, silent
 from animcore.progress import part as share
+from animcore.reading import check_file
 
 RATE = 16_000
 CLIPPED_LEVEL = 0.9995
@@ -208,6 +209,7 @@ def _check_file(path: Path) -> None:
         raise InputError(f"{path} is a folder; choose a sound file in it.")
     if not path.exists():
         raise InputError(f"There is no file {path}; check the name, or choose the file again.")
+    check_file(path)
     try:
         with path.open("rb") as handle:
             first = handle.read(1)

@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 ROOMS = [
     {"errors", "progress", "names"},
     {"atomic", "rates", "loudness", "pictures"},
+    {"reading"},
     {"audio", "motion", "direction"},
     {"microphone"},
     {"bodies"},
@@ -38,7 +39,7 @@ FLOOR = {room: level for level, rooms in enumerate(ROOMS) for room in rooms}
 
 # What the extension may import into Blender's own process; numpy is all that these need.
 OPEN_TO_THE_EXTENSION = {
-    "errors", "names", "rates", "atomic", "motion", "direction", "bodies", "finish", "retarget", "avatar", "files",
+    "errors", "names", "rates", "atomic", "reading", "motion", "direction", "bodies", "finish", "retarget", "avatar", "files",
 }  # fmt: skip
 
 ENGINE = sorted((ROOT / "animcore").rglob("*.py"))

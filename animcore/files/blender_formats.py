@@ -18,7 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from animcore.errors import InputError
+from animcore import reading
+from animcore.errors import InputError, readable
 from animcore.files import blender, scene_sheet
 from animcore.files.sheet import Array, Format, Setup, Sheet
 from animcore.motion import Motion
@@ -184,8 +185,8 @@ def _ask(wish: str, kind: str, sheet: Sheet, path: Path, setup: Setup) -> dict[s
 
 
 def _arrays(path: Path) -> dict[str, Array]:
-    with np.load(path, allow_pickle=False) as data:
-        return {name: data[name] for name in data.files}
+    with readable(f"{path.name} was not written whole by Blender", "try again"):
+        return reading.arrays(path)
 
 
 @contextmanager

@@ -18,7 +18,8 @@ from urllib.parse import unquote
 import numpy as np
 from numpy.typing import NDArray
 
-from animcore.errors import InputError
+from animcore.errors import BROKEN_FILE, InputError
+from animcore.reading import content
 
 FloatArray = NDArray[np.float64]
 
@@ -34,9 +35,8 @@ _COMPONENTS: dict[int, type[np.generic]] = {
 _WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT2": 4, "MAT3": 9, "MAT4": 16}
 _TYPES = {width: name for name, width in _WIDTHS.items() if not name.startswith("MAT")}
 _MOST_NUMBERS = 500_000_000  # of one accessor: more is a lie about the count
+_MOST_ZEROS = 30_000_000  # of one that has no bytes in the file
 _COMPRESSED = ("EXT_meshopt_compression", "KHR_meshopt_compression")
-# What a broken document makes of ordinary look-ups.
-_BROKEN = (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
 
 
 @dataclass
@@ -66,7 +66,7 @@ class Gltf:
         """
         try:
             return self._accessor(self.part("accessors")[index])
-        except _BROKEN as error:
+        except BROKEN_FILE as error:
             if isinstance(error, InputError):
                 raise
             raise InputError(f"{self.name} is broken: its accessor {index} cannot be read ({error!r}).") from error
@@ -119,8 +119,10 @@ class Gltf:
         kind = _COMPONENTS[accessor["componentType"]]
         if "bufferView" in accessor:
             values = self._numbers(accessor["bufferView"], accessor.get("byteOffset", 0), kind, count, width)
-        else:
+        elif count * width <= _MOST_ZEROS:
             values = np.zeros((count, width), kind)
+        else:
+            raise ValueError(f"a count of {count} without numbers")
         if "sparse" in accessor:
             values = self._with_sparse(values, accessor["sparse"])
         if accessor.get("normalized") and issubclass(kind, np.integer):
@@ -165,16 +167,13 @@ def load(path: Path) -> Gltf:
         InputError: when it is missing, cut off, of another kind or points to files elsewhere.
     """
     try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path.name} cannot be read ({error.strerror}).") from error
-    try:
+        data = content(path)
         text, binary = _chunks(data, path.name) if data[:4] == _MAGIC else (data, b"")
         document = json.loads(text.decode())
         if not str(document["asset"]["version"]).startswith("2"):
             raise InputError(f"{path.name} is glTF {document['asset']['version']}; save it as glTF 2.0.")
         return Gltf(path.name, document, _one_buffer(document, binary, path))
-    except _BROKEN as error:
+    except BROKEN_FILE as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{path.name} is not a glTF file, or a broken one ({error}); export it again.") from error
@@ -226,6 +225,6 @@ def _outside(uri: str, path: Path) -> bytes:
     if "://" in uri or not beside.resolve().is_relative_to(path.parent.resolve()):
         raise InputError(f"{path.name} keeps its data elsewhere ({uri[:60]}); save it as one .glb.")
     try:
-        return beside.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path.name} needs the file {unquote(uri)} beside it ({error.strerror}).") from error
+        return content(beside)
+    except InputError as error:
+        raise InputError(f"{path.name} needs the file {unquote(uri)} beside it: {error}") from error

@@ -16,9 +16,10 @@ import numpy as np
 
 from animcore.avatar.moving import HALF_TURN, moved
 from animcore.avatar.splats import Splats, checked
-from animcore.errors import InputError
+from animcore.errors import InputError, readable
 from animcore.files import avatar_folder, gltf_splats, ply, sog, splat, spz, usd_splats
 from animcore.files.splat_format import SMALLEST, Notes, SplatFormat
+from animcore.reading import check_file
 
 FORMATS: dict[str, SplatFormat] = {
     "ply": ply.FORMAT,
@@ -73,9 +74,9 @@ def load(path: Path, y_down: bool = False) -> Found:
         InputError: where it is missing, of another kind, broken, or nothing in it can be drawn.
     """
     name = "avatar" if path.is_dir() else format_of(path)
-    if not path.exists():
-        raise InputError(f"There is no file {path}.")
-    with enough_memory(path):
+    if not path.is_dir():
+        check_file(path)
+    with readable(f"{path.name} is no readable file of Gaussians", "export it again"), enough_memory(path):
         splats, notes = FORMATS[name].read(path)
         splats, said = _sound(splats, path.name)
         if y_down and not FORMATS[name].upright and splats.binding is None:

@@ -9,6 +9,7 @@ from animcore.errors import InputError
 from animcore.files import captions, textgrid
 from animcore.files.sheet import Setup
 from animcore.files.text import text_of
+from animcore.reading import check_file
 from animcore.speech import transcript
 from animcore.speech.pronunciation import PHONEMES, ways
 from animcore.speech.transcript import Transcript, Word
@@ -25,8 +26,7 @@ def load(path: Path) -> Transcript:
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise InputError(f"{path.name} is no transcript; those end in {', '.join(SUFFIXES)}.")
-    if not path.is_file():
-        raise InputError(f"There is no file {path}.")
+    check_file(path)
     try:
         if suffix == ".textgrid":
             return _of_textgrid(path)

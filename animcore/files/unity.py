@@ -15,7 +15,7 @@ from typing import get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from animcore.atomic import whole_file
+from animcore.atomic import stem, whole_file
 from animcore.errors import InputError
 from animcore.files import shapes
 from animcore.files.sheet import Array, Format, Setup, Sheet
@@ -101,7 +101,7 @@ def write(sheet: Sheet, path: Path, setup: Setup) -> None:
     """
     times = sheet.start + np.arange(sheet.frame_count) * float(1 / sheet.rate)
     with whole_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as handle:
-        handle.write(_HEAD.format(name=_quoted(path.name.removeprefix(".").split(".")[0])))
+        handle.write(_HEAD.format(name=_quoted(stem(path))))
         for name, values in sheet.curves.items():
             handle.write("  - curve:\n      serializedVersion: 2\n      m_Curve:\n")
             handle.write(_keys_text(times, np.asarray(values, np.float64) * _PERCENT))
