@@ -12,6 +12,7 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
+from animcore import reading
 from animcore.files import scene_sheet
 from animcore.motion import Motion
 from animcore.names import ARKIT, TONGUE
@@ -206,8 +207,7 @@ def _read_best(path: Path) -> rigs.Character:
 
 def _motion(path: Path, rate: Fraction) -> Motion:
     """The engine's curves as a performance; every name of a curve is a shape's, but for the turning bones."""
-    with np.load(path, allow_pickle=False) as data:
-        curves = {name: data[name] for name in data.files}
+    curves = reading.arrays(path)
     start = float(curves.pop("start"))
     count = len(next(iter(curves.values())))
     still = np.zeros(count)

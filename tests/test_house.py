@@ -32,14 +32,17 @@ ROOMS = [
     {"judge"},
     {"avatars"},
     {"batch", "listening"},
+    {"request_check"},
     {"service"},
     {"cli"},
+    {"__main__"},
 ]
 FLOOR = {room: level for level, rooms in enumerate(ROOMS) for room in rooms}
 
 # What the extension may import into Blender's own process; numpy is all that these need.
 OPEN_TO_THE_EXTENSION = {
-    "errors", "names", "rates", "atomic", "reading", "motion", "direction", "bodies", "finish", "retarget", "avatar", "files",
+    "errors", "names", "rates", "atomic", "reading", "motion", "direction", "bodies", "finish", "retarget", "avatar",
+    "files",
 }  # fmt: skip
 
 ENGINE = sorted((ROOT / "animcore").rglob("*.py"))

@@ -163,7 +163,7 @@ def _on_the_grid(motion: Motion) -> tuple[float, tuple[str, ...]]:
 @functools.lru_cache(maxsize=16)
 def _described(path: Path, _changed: int) -> Mapping[str, Any]:
     """What the character in a file can do."""
-    return blender.ask("describe", character=str(path))
+    return blender.ask("describe", character=str(path.absolute()))
 
 
 def _ask(wish: str, kind: str, sheet: Sheet, path: Path, setup: Setup) -> dict[str, Any]:
@@ -175,7 +175,7 @@ def _ask(wish: str, kind: str, sheet: Sheet, path: Path, setup: Setup) -> dict[s
         return blender.ask(
             wish,
             kind=kind,
-            character=str(character(setup)),
+            character=str(character(setup).absolute()),
             mesh=setup.mesh,
             motion=str(motion),
             rate=[sheet.rate.numerator, sheet.rate.denominator],

@@ -18,6 +18,7 @@ from urllib.parse import unquote
 import numpy as np
 from numpy.typing import NDArray
 
+from animcore.atomic import whole_file
 from animcore.errors import BROKEN_FILE, InputError
 from animcore.reading import content
 
@@ -106,7 +107,7 @@ class Gltf:
         total = 12 + sum(8 + len(data) for _, data in chunks)
         if total >= 1 << 32:
             raise InputError(f"{path.name} would pass 4 GB, which a GLB cannot hold; export a shorter range.")
-        with path.open("wb") as handle:
+        with whole_file(path) as temporary, temporary.open("wb") as handle:
             handle.write(_MAGIC + struct.pack("<II", 2, total))
             for kind, data in chunks:
                 handle.write(struct.pack("<II", len(data), kind))

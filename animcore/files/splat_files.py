@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from animcore import atomic
 from animcore.avatar.moving import HALF_TURN, moved
 from animcore.avatar.splats import Splats, checked
 from animcore.errors import InputError, readable
@@ -30,6 +31,9 @@ FORMATS: dict[str, SplatFormat] = {
     "usd": usd_splats.FORMAT,
     "avatar": avatar_folder.FORMAT,
 }
+
+
+_READ_ONLY = {".usdz": ".usdc", ".gltf": ".glb", sog.META: ".sog"}  # and what is written in their place
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,20 @@ def format_of(path: Path) -> str:
         known = ", ".join(form.suffixes[0] for form in FORMATS.values() if form.suffixes[0])
         raise InputError(f"{path.name} is of no kind that holds Gaussians here; there are {known} and avatar folders.")
     return found
+
+
+def check_target(path: Path) -> None:
+    """Check before long work that Gaussians can be written at a path.
+
+    Raises:
+        InputError: where its kind is not written here, or no file can be there.
+    """
+    if format_of(path) == "avatar":
+        return
+    other = _READ_ONLY.get(path.name.lower()) or _READ_ONLY.get(path.suffix.lower())
+    if other is not None:
+        raise InputError(f"{path.name} can be read but not written here; name it {path.stem}{other}.")
+    atomic.check_target(path)
 
 
 def load(path: Path, y_down: bool = False) -> Found:
@@ -95,6 +113,7 @@ def save(splats: Splats, path: Path, y_down: bool = False) -> Notes:
     Raises:
         InputError: where it cannot be written, or cannot hold Gaussians that are bound to a mesh.
     """
+    check_target(path)
     name = format_of(path)
     form = FORMATS[name]
     if not splats.count:

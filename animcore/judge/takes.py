@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from animcore import files, reading
+from animcore import errors, files, reading
 from animcore.errors import BROKEN_FILE, AnimcoreError, InputError
 from animcore.files.sheet import Setup
 from animcore.judge import tracking
@@ -123,7 +123,7 @@ def of_motion(motion: Motion, path: Path, face: Face) -> Take:
 def _arrays(path: Path) -> Mapping[str, NDArray[Any]]:
     """The arrays of an `.npz`, landmarks and other bulk left unread; nothing is unpickled."""
     wanted = {"opening", "width", "fps", "arkit", "names", "format", "start"}
-    with readable(f"{path.name} is not a readable .npz", "make it again"):
+    with errors.readable(f"{path.name} is not a readable .npz", "make it again"):
         return reading.arrays(path, wanted)
 
 
