@@ -12,11 +12,11 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-from animcore import reading
 from animcore.files import scene_sheet
 from animcore.motion import Motion
 from animcore.names import ARKIT, TONGUE
 from animcore.rates import exact_rate
+from animcore.reading import arrays
 from animcore.retarget.profiles import find_bones
 
 from . import body as bodies
@@ -207,7 +207,7 @@ def _read_best(path: Path) -> rigs.Character:
 
 def _motion(path: Path, rate: Fraction) -> Motion:
     """The engine's curves as a performance; every name of a curve is a shape's, but for the turning bones."""
-    curves = reading.arrays(path)
+    curves = arrays(path)
     start = float(curves.pop("start"))
     count = len(next(iter(curves.values())))
     still = np.zeros(count)

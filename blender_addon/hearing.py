@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from animcore import reading
 from animcore.errors import BROKEN_FILE
+from animcore.reading import arrays
 
 from . import properties
 
@@ -93,5 +93,5 @@ def _peaks(path: Path) -> NDArray[np.float32] | None:
     if not path.is_file():
         return None
     with contextlib.suppress(*BROKEN_FILE):  # without it, nothing is drawn
-        return np.asarray(reading.arrays(path, ("peaks",))["peaks"], np.float32)
+        return np.asarray(arrays(path, ("peaks",))["peaks"], np.float32)
     return None

@@ -16,9 +16,9 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-from animcore import reading
 from animcore.errors import InputError, readable
 from animcore.motion import Motion
+from animcore.reading import arrays
 
 from . import hearing, rigs, takes
 from .errors import AddonError
@@ -124,7 +124,7 @@ def _values(path: Path) -> NDArray[np.float64] | None:
     """(T, K) what the engine solved for the channels of the character; None where there was nothing to solve."""
     if not path.is_file():
         return None
-    found: NDArray[np.float64] = reading.arrays(path, ("values",))["values"]
+    found: NDArray[np.float64] = arrays(path, ("values",))["values"]
     return found
 
 
