@@ -86,12 +86,13 @@ def read(path: Path, name: str | None = None) -> ModelFile:
             f"{path.name} is no FLAME or SMPL model: it has no {', '.join(missing)}. A file of parameters over time "
             "is a motion, not a model."
         )
-    arrays["shapedirs"], arrays["posedirs"] = (_spread(arrays[key]) for key in ("shapedirs", "posedirs"))
-    _check_shapes(arrays, path.name)
-    _check_values(arrays, path.name)
-    kind = KINDS[arrays["weights"].shape[1]]
-    own_name, named_by = _name(arrays, kind, path, name)
-    shape_count, expression_count = _counts(arrays, kind)
+    with readable(f"{path.name} holds arrays of the wrong kind", "download or build it again"):
+        arrays["shapedirs"], arrays["posedirs"] = (_spread(arrays[key]) for key in ("shapedirs", "posedirs"))
+        _check_shapes(arrays, path.name)
+        _check_values(arrays, path.name)
+        kind = KINDS[arrays["weights"].shape[1]]
+        own_name, named_by = _name(arrays, kind, path, name)
+        shape_count, expression_count = _counts(arrays, kind)
     return ModelFile(kind, own_name, named_by, arrays, shape_count, expression_count)
 
 

@@ -36,6 +36,7 @@ _COMPONENTS: dict[int, type[np.generic]] = {
 _WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT2": 4, "MAT3": 9, "MAT4": 16}
 _TYPES = {width: name for name, width in _WIDTHS.items() if not name.startswith("MAT")}
 _MOST_NUMBERS = 500_000_000  # of one accessor: more is a lie about the count
+_LISTS = ("accessors", "animations", "buffers", "bufferViews", "meshes", "nodes", "scenes", "skins")
 _MOST_ZEROS = 30_000_000  # of one that has no bytes in the file
 _COMPRESSED = ("EXT_meshopt_compression", "KHR_meshopt_compression")
 
@@ -171,6 +172,8 @@ def load(path: Path) -> Gltf:
         data = content(path)
         text, binary = _chunks(data, path.name) if data[:4] == _MAGIC else (data, b"")
         document = json.loads(text.decode())
+        if wrong := [name for name in _LISTS if not _is_list(document.get(name, []))]:
+            raise InputError(f"{path.name} is broken: its {wrong[0]} are no list of objects; export it again.")
         if not str(document["asset"]["version"]).startswith("2"):
             raise InputError(f"{path.name} is glTF {document['asset']['version']}; save it as glTF 2.0.")
         return Gltf(path.name, document, _one_buffer(document, binary, path))
@@ -178,6 +181,10 @@ def load(path: Path) -> Gltf:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{path.name} is not a glTF file, or a broken one ({error}); export it again.") from error
+
+
+def _is_list(part: Any) -> bool:
+    return isinstance(part, list) and all(isinstance(one, dict) for one in part)
 
 
 def _chunks(data: bytes, name: str) -> tuple[bytes, bytes]:

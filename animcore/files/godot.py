@@ -125,7 +125,7 @@ def _numbers(text: str) -> Numbers:
 def _sampled(curves: dict[str, tuple[Numbers, Numbers]], rate: Fraction, path: Path) -> tuple[float, dict[str, Array]]:
     start = min(float(times[0]) for times, _ in curves.values())
     stop = max(float(times[-1]) for times, _ in curves.values())
-    count = allowed(round((stop - start) * float(rate)) + 1, path.name)
+    count = allowed(round((stop - start) * float(rate)) + 1, path.name, sum(len(times) for times, _ in curves.values()))
     grid = start + np.arange(count) / float(rate)
     return start, {name: np.interp(grid, times, values) for name, (times, values) in curves.items()}
 

@@ -78,7 +78,7 @@ def read(path: Path, _setup: Setup) -> Sheet:
     if not np.isfinite(records["weight"]).all():
         raise InputError(f"{path.name} holds values that are not numbers (NaN or infinite).")
     first, last = int(records["frame"].min()), int(records["frame"].max())
-    wanted = first + np.arange(allowed(last - first + 1, path.name))
+    wanted = first + np.arange(allowed(last - first + 1, path.name, len(records)))
     columns = {}
     for raw in dict.fromkeys(records["name"].tolist()):
         of_one = records[records["name"] == np.void(raw)]
