@@ -148,7 +148,7 @@ def fetch(name: str, digest: str) -> Path:
         print(f"Fetching {name} ...", flush=True)
         package, number, python, _abi, platforms = name.removesuffix(".whl").split("-")
         command = [
-            *(sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"),
+            *(sys.executable, "-P", "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"),
             *("--only-binary=:all:", "--implementation", "cp", "--python-version", python.removeprefix("cp")),
             *("--platform", platforms.split(".")[0], "--dest", str(CACHE), f"{package}=={number}"),
         ]

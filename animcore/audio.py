@@ -19,9 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animcore import loudness
-from animcore.errors import InputError
+from animcore.errors import BROKEN_FILE, AnimcoreError, InputError
 from animcore.progress import Progress, silent
 from animcore.progress import part as share
+from animcore.reading import check_file
 
 RATE = 16_000
 CLIPPED_LEVEL = 0.9995
@@ -208,6 +209,7 @@ def _check_file(path: Path) -> None:
         raise InputError(f"{path} is a folder; choose a sound file in it.")
     if not path.exists():
         raise InputError(f"There is no file {path}; check the name, or choose the file again.")
+    check_file(path)
     try:
         with path.open("rb") as handle:
             first = handle.read(1)
@@ -265,7 +267,9 @@ class _Decoder:
                 if not container.streams.audio:
                     raise InputError(f"{self.path.name} has no sound in it; choose a file with an audio track.")
                 return self._decode(container, container.streams.audio[0], progress)
-        except (av.error.FFmpegError, OSError) as error:
+        except AnimcoreError:
+            raise
+        except (av.error.FFmpegError, *BROKEN_FILE) as error:
             raise InputError(
                 f"{self.path.name} is not a sound file that can be decoded; "
                 "export it again as WAV, FLAC, MP3 or any other kind that ffmpeg reads."

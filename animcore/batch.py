@@ -20,6 +20,7 @@ from animcore.files.sheet import Format, Setup
 from animcore.finish import body, collisions, feet, joins
 from animcore.finish.placing import WHOLE, Place, placed
 from animcore.motion import Event, Motion
+from animcore.names import folded
 from animcore.progress import Progress, part, silent
 from animcore.solvers import faces, learned, script
 from animcore.solvers.faces import Face
@@ -261,8 +262,8 @@ def _other(source: Path, given: Path | None) -> Source:
     """The voice that one recording listens to, out of the file or the folder that was given; () for none."""
     if given is None or not given.is_dir():
         return given or ()
-    name = files.stem(source).casefold()
-    named = (path for path in given.iterdir() if path.is_file() and files.stem(path).casefold() == name)
+    name = folded(files.stem(source))
+    named = (path for path in given.iterdir() if path.is_file() and folded(files.stem(path)) == name)
     found = sorted(path for path in named if path.suffix.lower() not in transcripts.SUFFIXES)
     if len(found) > 1:
         raise InputError(f"{found[0]} and {found[1]} are both named as {source.name}; keep one of them in that folder.")
@@ -316,7 +317,7 @@ def _delivered(motion: Motion, target: Path, form: Format, setup: Setup) -> Repo
 def _check_names(sources: Sequence[Path]) -> None:
     seen: dict[str, Path] = {}
     for source in sources:
-        other = seen.setdefault(files.stem(source).casefold(), source)
+        other = seen.setdefault(folded(files.stem(source)), source)
         if other is not source:
             name = files.stem(source)
             raise InputError(f"{other} and {source} would both be written as {name}; rename one, or run one by one.")

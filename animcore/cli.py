@@ -12,7 +12,7 @@ from pathlib import Path
 
 import animcore
 from animcore import audio, batch, files
-from animcore.atomic import whole_file
+from animcore.atomic import check_target, make_folder, whole_file
 from animcore.avatars.command import register as register_avatar
 from animcore.direction import Direction, EmotionSpan
 from animcore.errors import AnimcoreError, InputError
@@ -229,6 +229,9 @@ def _rate(text: str | None) -> Fraction | None:
 
 def _run(work: Callable[..., list[batch.Take]], options: argparse.Namespace, order: batch.Order) -> int:
     """Do the work under a progress bar, then say what became of each source."""
+    if options.report is not None:
+        make_folder(order.folder)  # the report may be meant to lie in it
+        check_target(options.report)
     with progress_bar() as progress:
         takes = work(options.file, order, progress)
     for take in takes:

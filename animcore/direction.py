@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Any
 
-from animcore.errors import InputError
+from animcore.errors import InputError, readable
 from animcore.names import EMOTIONS, REGIONS, STYLES, TRANSITIONS, VARIANTS
 
 STRENGTH_MAX = 2.0
@@ -168,7 +168,8 @@ class Direction:
             raise InputError(
                 f"A direction has no setting {unknown[0]!r}; it has {', '.join(part.name for part in fields(cls))}."
             )
-        return cls(**{**values, "emotions": [_emotion(part) for part in values.get("emotions", ())]})
+        with readable("The direction has a value of the wrong kind", "docs/developers/service.md lists them"):
+            return cls(**{**values, "emotions": [_emotion(part) for part in values.get("emotions", ())]})
 
 
 def directed(

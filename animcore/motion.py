@@ -16,8 +16,9 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from animcore import reading
 from animcore.atomic import whole_file
-from animcore.errors import BROKEN_ARCHIVE, InputError
+from animcore.errors import InputError, readable
 from animcore.names import ARKIT, SMPLX_JOINTS, TONGUE
 
 FORMAT = "animcore.motion"
@@ -198,13 +199,8 @@ class Motion:
         Raises:
             InputError: when the file is missing, broken, of another kind or of a version this one does not know.
         """
-        if not path.is_file():
-            raise InputError(f"There is no file {path}.")
-        try:
-            with np.load(path, allow_pickle=False) as data:
-                contents = {name: data[name] for name in data.files}
-        except BROKEN_ARCHIVE as error:
-            raise InputError(f"{path.name} is not a readable motion file ({error}); make it again.") from error
+        with readable(f"{path.name} is not a readable motion file", "make it again"):
+            contents = reading.arrays(path)
         if str(contents.get("format")) != FORMAT:
             raise InputError(f"{path.name} is an .npz, but not a motion of Animcore: it has no format {FORMAT!r}.")
         if contents.get("version") != VERSION:
@@ -213,11 +209,11 @@ class Motion:
                 f"version {VERSION}. Update Animcore, or export the file again."
             )
         try:
-            return cls(**_arguments(contents))
-        except (KeyError, ValueError, TypeError, IndexError, AttributeError, ZeroDivisionError) as error:
-            if isinstance(error, InputError):
-                raise InputError(f"{path.name}: {error}") from error
-            raise InputError(f"{path.name} lacks a part of the motion format ({error}); make it again.") from error
+            with readable(f"{path.name} lacks a part of the motion format", "make it again"):
+                return cls(**_arguments(contents))
+        except InputError as error:
+            named = path.name in str(error)
+            raise error if named else InputError(f"{path.name}: {error}") from error
 
 
 def _has_shape(values: FloatArray, frame: tuple[int | None, ...]) -> bool:

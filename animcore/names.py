@@ -5,6 +5,8 @@ Order matters only where a file format fixes it; everything else matches by name
 
 from __future__ import annotations
 
+import unicodedata
+
 # Apple ARKit face blendshapes in the order of Live Link Face recordings (UDP enumeration order).
 # Source: ARFaceAnchor.BlendShapeLocation, developer.apple.com, and recorded Live Link Face headers.
 ARKIT: tuple[str, ...] = (
@@ -69,3 +71,8 @@ TRANSITIONS: tuple[str, ...] = ("hold", "blend")
 
 # The variable of the environment that names the folder in which the engine keeps what it heard in recordings.
 CACHE_FOLDER = "ANIMCORE_CACHE"
+
+
+def folded(name: str) -> str:
+    """Return what is equal for names of files that some disk takes for one: in other case, or é as one sign or two."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())

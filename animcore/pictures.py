@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from animcore.errors import InputError
+from animcore.errors import BROKEN_FILE, InputError
 
 MOST_PIXELS = 16384 * 16384  # of one picture: more is hostile, or no texture that a card takes
 _KINDS = {"png": ("image2pipe", "png", "rgba"), "webp": ("webp", "libwebp", "bgra")}
@@ -33,7 +33,7 @@ def decoded(data: bytes, name: str, most: int = MOST_PIXELS) -> NDArray[np.uint8
             stream.codec_context.options = {"max_pixels": str(most)}
             frame = next(iter(container.decode(stream)))
             pixels = np.asarray(frame.to_ndarray(format="rgba"), np.uint8)
-    except (av.error.FFmpegError, StopIteration, IndexError, ValueError, OSError, MemoryError) as error:
+    except (av.error.FFmpegError, *BROKEN_FILE) as error:
         raise InputError(f"{name} is no readable picture, or a broken one ({error}); save it again as PNG.") from error
     return pixels
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import animcore
+from animcore import request_check
 from animcore.errors import AnimcoreError, Cancelled, InputError
 from animcore.progress import Progress, part
 
@@ -40,7 +41,7 @@ class Service:
     def run(self, requests: TextIO) -> None:
         """Answer until `requests` ends."""
         self._say({"event": "ready", "protocol": PROTOCOL, "version": animcore.__version__})
-        for line in requests:
+        for line in iter(lambda: requests.readline(request_check.LONGEST), ""):
             if line.strip():
                 self._answer(line)
         self._cancel.set()
@@ -56,11 +57,13 @@ class Service:
                 self._cancel.set()  # nobody listens any more; the end of the input follows
 
     def _answer(self, line: str) -> None:
+        number = ""
         try:
-            request = json.loads(line)
+            request = request_check.parsed(line)
             number, wish = str(request["id"]), request["do"]
-        except (ValueError, KeyError, TypeError) as error:
-            self._say(_failure("", InputError(f"The engine got a message that it cannot read ({error!r}).")))
+            request_check.check(request)
+        except InputError as error:
+            self._say(_failure(number, error))
             return
         if wish in ("cancel", "stop"):
             if number == self._job_id:
@@ -86,7 +89,7 @@ class Service:
             ending = {"id": number, "event": "done", **work(request, Wire(number, self._say, self._cancel, self._stop))}
         except Cancelled:
             ending = {"id": number, "event": "cancelled"}
-        except Exception as error:
+        except BaseException as error:  # a native library's own, too: a thread that dies would leave the engine busy
             ending = _failure(number, error)
         self._job_id = ""  # before the parent hears of the end and asks for more
         self._say(ending)
@@ -125,7 +128,7 @@ class Wire:
         return self.stop.is_set()
 
 
-def _failure(number: str, error: Exception) -> dict[str, Any]:
+def _failure(number: str, error: BaseException) -> dict[str, Any]:
     """One sentence for the user; a traceback for us where it is not the user's input that failed."""
     expected = isinstance(error, AnimcoreError)
     message = str(error) if expected else f"The engine failed where it should not ({type(error).__name__}: {error})."

@@ -11,9 +11,10 @@ from typing import Any
 from animcore.atomic import make_folder, whole_file
 from animcore.avatar.film_tracking import Track, track
 from animcore.bodies.model import ParametricModel, load_model
-from animcore.errors import InputError
+from animcore.errors import BROKEN_FILE, InputError
 from animcore.files import film_capture, film_faces, film_overlay
 from animcore.progress import Progress, part, silent
+from animcore.reading import content
 
 FACES, TRACK, PERFORMANCE, OVERLAY = "landmarks.npz", "track.npz", "performance.npz", "tracked.mp4"
 CAPTURE = "capture"
@@ -135,8 +136,8 @@ def _forget(*paths: Path) -> None:
 
 def _stamp(path: Path) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return json.loads(content(path).decode())
+    except BROKEN_FILE:
         return None
 
 

@@ -17,6 +17,7 @@ import bpy
 import numpy as np
 from mathutils import Matrix, Vector
 
+from animcore.atomic import whole_file
 from animcore.avatar import capture
 from animcore.avatar.camera import Camera
 from animcore.avatar.sitting import BEHIND, Face
@@ -137,10 +138,9 @@ def take(
 
 def picture(scene: bpy.types.Scene, path: Path) -> None:
     """Render into a PNG, which is there when it is whole."""
-    part = path.with_suffix(".part.png")
-    scene.render.filepath = str(part)
-    bpy.ops.render.render(write_still=True)
-    part.replace(path)
+    with whole_file(path) as part:
+        scene.render.filepath = str(part)
+        bpy.ops.render.render(write_still=True)
 
 
 @contextmanager

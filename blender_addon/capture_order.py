@@ -134,7 +134,7 @@ def another_blender() -> engine.Launch:
     program = bpy.app.binary_path
     if program:
         return engine.Launch((program, "--background", "--python", arguments[0], "--", arguments[1]), engine.plain())
-    return engine.Launch((sys.executable, *arguments), engine.plain())
+    return engine.Launch((sys.executable, "-P", *arguments), engine.plain())
 
 
 def _finish_capture(job: Job, work: Path, folder: Path, name: str) -> None:

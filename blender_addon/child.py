@@ -50,8 +50,12 @@ def _load_extension() -> None:
 
 def _listen(requests: queue.Queue[dict[str, Any]], cancelled: threading.Event) -> None:
     for line in sys.stdin:
-        request = json.loads(line)
-        if request["do"] == "cancel":
+        try:
+            request = json.loads(line)
+        except (ValueError, RecursionError):
+            request = None
+        request = request if isinstance(request, dict) else {"do": line.strip()[:60]}
+        if request.get("do") == "cancel":
             cancelled.set()
         else:
             requests.put(request)
@@ -69,8 +73,12 @@ def _answer(work: dict[str, Any], request: dict[str, Any], answers: TextIO, canc
         _say(answers, {**number, "event": "progress", "fraction": round(fraction, 3), "stage": stage})
 
     cancelled.clear()
+    wish = request.get("do")
+    if not isinstance(wish, str) or wish not in work:
+        _say(answers, {**number, "event": "error", "message": f"Blender was asked for {wish!r}, which it cannot do."})
+        return
     try:
-        _say(answers, {**number, "event": "done", **work[request["do"]](request, told)})
+        _say(answers, {**number, "event": "done", **work[wish](request, told)})
     except Cancelled:
         _say(answers, {**number, "event": "cancelled"})
     except AnimcoreError as error:

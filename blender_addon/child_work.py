@@ -16,6 +16,7 @@ from animcore.files import scene_sheet
 from animcore.motion import Motion
 from animcore.names import ARKIT, TONGUE
 from animcore.rates import exact_rate
+from animcore.reading import arrays
 from animcore.retarget.profiles import find_bones
 
 from . import body as bodies
@@ -206,8 +207,7 @@ def _read_best(path: Path) -> rigs.Character:
 
 def _motion(path: Path, rate: Fraction) -> Motion:
     """The engine's curves as a performance; every name of a curve is a shape's, but for the turning bones."""
-    with np.load(path, allow_pickle=False) as data:
-        curves = {name: data[name] for name in data.files}
+    curves = arrays(path)
     start = float(curves.pop("start"))
     count = len(next(iter(curves.values())))
     still = np.zeros(count)

@@ -25,6 +25,10 @@ from .errors import AddonError
 PROTOCOL = 1
 _LOG_LINES = 400
 _LAST_WORDS = 2.0  # seconds a process that was asked to end is given
+_PATHS = frozenset(
+    ("audio", "capture", "character", "envelope", "face", "file", "folder", "gestures", "map", "motion", "out", "path",
+     "rig", "values")
+)  # fmt: skip
 _NO_CONSOLE = getattr(subprocess, "CREATE_NO_WINDOW", 0)  # Windows alone
 
 
@@ -52,7 +56,7 @@ def carried() -> Launch:
     # only the folders that hold what the engine imports: other add-ons' modules stay out of its way
     places = dict.fromkeys(_folder_of(package) for package in ("animcore", "onnxruntime", "av", "numpy"))
     python_path = os.pathsep.join(place for place in places if place)
-    return Launch((sys.executable, "-s", "-m", "animcore.service"), _environment(python_path))
+    return Launch((sys.executable, "-P", "-s", "-m", "animcore.service"), _environment(python_path))
 
 
 def of_python(python: str) -> Launch:
@@ -63,7 +67,7 @@ def of_python(python: str) -> Launch:
     """
     if not Path(python).is_file():
         raise AddonError(f"There is no Python at {python}; mend its path in the preferences, or clear it.")
-    return Launch((python, "-m", "animcore.service"), _environment(None))
+    return Launch((python, "-P", "-m", "animcore.service"), _environment(None))
 
 
 def plain() -> dict[str, str]:
@@ -71,16 +75,35 @@ def plain() -> dict[str, str]:
     return _environment(None)
 
 
+def neutral_folder() -> str:
+    """Return where children work: a module or a program that lies beside a user's file must never be theirs."""
+    return str(Path(sys.executable).parent) if Path(sys.executable).is_file() else sys.prefix
+
+
+def _with_whole_paths(message: Any) -> Any:
+    """A message whose paths start at the root: those of a user may be meant from where Blender was started."""
+    if isinstance(message, list):
+        return [_with_whole_paths(one) for one in message]
+    if not isinstance(message, Mapping):
+        return message
+    return {
+        name: os.path.abspath(value)
+        if name in _PATHS and isinstance(value, str) and value
+        else _with_whole_paths(value)
+        for name, value in message.items()
+    }
+
+
 def _folder_of(package: str) -> str:
     """The folder that a package would be imported from, or nothing where there is none. Imports nothing."""
     spec = importlib.util.find_spec(package)
-    return str(Path(spec.origin).parent.parent) if spec is not None and spec.origin else ""
+    return str(Path(spec.origin).absolute().parent.parent) if spec is not None and spec.origin else ""
 
 
 def _environment(python_path: str | None) -> dict[str, str]:
     """Blender's environment, with the child's `PYTHONPATH` alone; texts are UTF-8, and no bytecode is written."""
     kept = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
-    kept |= {"PYTHONUTF8": "1", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1"}
+    kept |= {"PYTHONUTF8": "1", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1", "PYTHONSAFEPATH": "1"}
     return kept if python_path is None else kept | {"PYTHONPATH": python_path}
 
 
@@ -95,6 +118,7 @@ class Engine:
             self._process = subprocess.Popen(
                 launch.command,
                 env=dict(launch.environment),
+                cwd=neutral_folder(),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -128,7 +152,7 @@ class Engine:
     def send(self, message: Mapping[str, Any]) -> None:
         """Send one message; where the process is gone, the event ``gone`` tells of it."""
         with contextlib.suppress(OSError, ValueError):  # broken or closed pipe
-            self._stdin.write(json.dumps(dict(message)) + "\n")
+            self._stdin.write(json.dumps(_with_whole_paths(message)) + "\n")
             self._stdin.flush()
 
     def events(self) -> list[dict[str, Any]]:

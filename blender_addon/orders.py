@@ -16,8 +16,9 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-from animcore.errors import InputError
+from animcore.errors import InputError, readable
 from animcore.motion import Motion
+from animcore.reading import arrays
 
 from . import hearing, rigs, takes
 from .errors import AddonError
@@ -112,7 +113,8 @@ def _performance(order: Order, place: int, path: Path) -> takes.Performance:
     if root is None:
         raise AddonError(f"The character {role.name!r} is no longer in this file; nothing was written.")
     try:
-        motion, values = Motion.load(path), _values(order.folder / _VALUES.format(place))
+        with readable(f"{path.name} is not what the engine writes", "update the extension"):
+            motion, values = Motion.load(path), _values(order.folder / _VALUES.format(place))
     except InputError as error:
         raise AddonError(f"The engine's result cannot be read ({error}); generate again.") from error
     return takes.Performance(rigs.read(root), motion, role.placement, values)
@@ -122,8 +124,7 @@ def _values(path: Path) -> NDArray[np.float64] | None:
     """(T, K) what the engine solved for the channels of the character; None where there was nothing to solve."""
     if not path.is_file():
         return None
-    with np.load(path, allow_pickle=False) as data:
-        found: NDArray[np.float64] = data["values"]
+    found: NDArray[np.float64] = arrays(path, ("values",))["values"]
     return found
 
 

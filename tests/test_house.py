@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 ROOMS = [
     {"errors", "progress", "names", "shipped", "array_namespace"},
     {"atomic", "rates", "loudness", "pictures"},
+    {"reading"},
     {"audio", "motion", "direction"},
     {"microphone"},
     {"bodies"},
@@ -30,14 +31,16 @@ ROOMS = [
     {"judge"},
     {"batch", "listening", "fit_avatar", "track_video"},
     {"avatars"},
+    {"request_check"},
     {"service"},
     {"cli"},
+    {"__main__"},
 ]
 FLOOR = {room: level for level, rooms in enumerate(ROOMS) for room in rooms}
 
 # What the extension may import into Blender's own process; numpy is all that these need.
 OPEN_TO_THE_EXTENSION = {
-    "array_namespace", "errors", "names", "shipped", "rates", "atomic", "motion", "direction", "bodies", "finish",
+    "array_namespace", "errors", "names", "shipped", "rates", "atomic", "reading", "motion", "direction", "bodies", "finish",
     "retarget", "avatar", "files",
 }  # fmt: skip
 

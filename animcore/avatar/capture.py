@@ -25,9 +25,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from animcore import reading
 from animcore.atomic import whole_file
 from animcore.avatar.camera import Camera
-from animcore.errors import BROKEN_ARCHIVE, InputError
+from animcore.errors import BROKEN_FILE, InputError, readable
+from animcore.reading import content
 
 FloatArray = NDArray[np.float32]
 
@@ -104,11 +106,11 @@ def read_views(folder: Path, split: str) -> list[View]:
     if not path.is_file():
         raise InputError(f"There is no {path.name} in {folder}; choose a folder in the layout of GaussianAvatars.")
     try:
-        table = json.loads(path.read_text(encoding="utf-8"))
+        table = json.loads(content(path).decode())
         matrices = np.array([frame["transform_matrix"] for frame in table["frames"]], float).reshape(-1, 4, 4)
         opencv = _looks_away(matrices)
         views = [_view(folder, table, frame, opencv) for frame in table["frames"]]
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, ZeroDivisionError) as error:
+    except BROKEN_FILE as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{path} is broken or none of GaussianAvatars' ({error}); export it again.") from error
@@ -161,17 +163,15 @@ def read_pose(path: Path) -> Pose:
     Raises:
         InputError: where it is broken or lacks a part.
     """
-    try:
-        with np.load(path, allow_pickle=False) as data:
-            rows = [np.asarray(data[name], np.float32).reshape(size) for name, size in _ROWS.items()]
-            expression, shape = (np.asarray(data[name], np.float32).ravel() for name in ("expr", "shape"))
-            offset = np.asarray(data["static_offset"], np.float32) if "static_offset" in data else None
-            basis = str(data["basis"]) if "basis" in data else None
-    except BROKEN_ARCHIVE as error:
-        raise InputError(f"{path} is not a readable moment of a capture ({error}); export it again.") from error
+    with readable(f"{path} is not a readable moment of a capture", "export it again"):
+        data = reading.arrays(path, (*_ROWS, "expr", "shape", "static_offset", "basis"))
+        rows = [np.asarray(data[name], np.float32).reshape(size) for name, size in _ROWS.items()]
+        expression, shape = (np.asarray(data[name], np.float32).ravel() for name in ("expr", "shape"))
+        offset = np.asarray(data["static_offset"], np.float32) if "static_offset" in data else None
+        offset = offset.reshape(-1, 3) if offset is not None and offset.any() else None
+        basis = str(data["basis"]) if "basis" in data else None
     if not all(np.isfinite(values).all() for values in (*rows, expression, shape)):
         raise InputError(f"{path} holds values that are no numbers (NaN or infinite); export it again.")
-    offset = offset.reshape(-1, 3) if offset is not None and offset.any() else None
     return Pose(expression, np.concatenate(rows[:4]).reshape(5, 3), rows[4], shape, offset, basis)
 
 

@@ -15,13 +15,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from animcore import reading
 from animcore.atomic import whole_file
 from animcore.avatar import film_solver
 from animcore.avatar.film_solver import POSE, Frames, Scene
 from animcore.bodies.face_marks import FACE, IRISES, FaceMarks
 from animcore.bodies.model import ParametricModel
 from animcore.bodies.rotations import from_matrix
-from animcore.errors import BROKEN_ARCHIVE, InputError
+from animcore.errors import InputError, readable
 from animcore.motion import Motion
 from animcore.names import ARKIT, ARKIT_INDEX
 from animcore.progress import Progress, silent
@@ -129,14 +130,12 @@ class Track:
         Raises:
             InputError: where it is missing or broken.
         """
-        try:
-            with np.load(path, allow_pickle=False) as data:
-                if str(data["format"]) != _FORMAT or int(data["version"]) != _VERSION:
-                    raise ValueError("another format")
-                contents: dict[str, Any] = {field.name: data[field.name] for field in fields(cls)}
-        except BROKEN_ARCHIVE as error:
-            raise InputError(f"{path} is no readable track ({error}); remove it and track the film again.") from error
-        return cls(**{**contents, "focal": float(contents["focal"]), "model": str(contents["model"])})
+        with readable(f"{path} is no readable track", "remove it and track the film again"):
+            data = reading.arrays(path)
+            if str(data["format"]) != _FORMAT or int(data["version"]) != _VERSION:
+                raise ValueError("another format")
+            contents: dict[str, Any] = {field.name: data[field.name] for field in fields(cls)}
+            return cls(**{**contents, "focal": float(contents["focal"]), "model": str(contents["model"])})
 
 
 def track(

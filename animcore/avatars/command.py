@@ -85,6 +85,7 @@ def _add_info(actions: Any) -> None:
 def _convert(options: argparse.Namespace) -> int:
     if options.source.resolve() == options.target.resolve():
         raise InputError(f"{options.target} is the file that is read; give another name.")
+    splat_files.check_target(options.target)
     if splat_files.format_of(options.target) == "avatar" and options.model:
         theirs = gaussian_avatars.load(options.source)
         theirs = replace(theirs, splats=_lowered(theirs.splats, options.degree))

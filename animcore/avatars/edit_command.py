@@ -93,6 +93,7 @@ def _cut(options: argparse.Namespace) -> int:
 
 def _edit(options: argparse.Namespace, change: Any) -> int:
     """Change the chosen Gaussians of each part and write the whole."""
+    splat_files.check_target(options.target)
     avatar = open_avatar(options.source)
     parts = [options.part] if options.part else avatar.groups
     touched = 0

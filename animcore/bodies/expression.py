@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from animcore import reading
 from animcore.bodies import own_model
 from animcore.bodies.correspondence import Correspondence, Similarity, Surface, correspond
 from animcore.bodies.least_squares import bounded
@@ -275,25 +276,25 @@ class OpenHead:
     @classmethod
     def read(cls) -> OpenHead:
         """Read it from the assets."""
-        with np.load(FOLDER / "open_head.npz", allow_pickle=False) as data:
-            names = [str(name) for name in data["arkit_names"]]
-            tongue_names = [str(name) for name in data["tongue_names"]]
-            order = [names.index(name) for name in ARKIT]
-            tongue = data["tongue_to_expression"][[tongue_names.index(name) for name in TONGUE]]
-            turns = data["arkit_to_jaw"][order].astype(np.float64)
-            mixed = np.concatenate([data["arkit_to_expression"][order], tongue]).astype(np.float64)
-            template = data["v_template"]
-            first, many = data["shapedirs"].shape[2] - 100, mixed.shape[1]
-            components = data["shapedirs"][:, :, first : first + many].astype(np.float64)
-            shapes = np.einsum("se,vxe->svx", mixed, components, optimize=True)
-            rest = template.astype(np.float64)
-            joint = data["J_regressor"][_JAW].astype(np.float64) @ rest
-            follows = data["weights"][:, _JAW].astype(np.float64)
-            for shape, turn in zip(shapes, turns, strict=False):
-                shape += follows[:, None] * ((rest + shape - joint) @ (to_matrix(turn) - np.eye(3)).T)
-            parts, part_of = [str(name) for name in data["part_names"]], data["part_of_vertex"]
-            faces, landmarks = data["f"].astype(np.int64), data["lmk_faces_idx"]
-            marks = np.einsum("lc,lcx->lx", data["lmk_bary_coords"].astype(np.float64), rest[faces[landmarks]])
+        data = reading.arrays(FOLDER / "open_head.npz")
+        names = [str(name) for name in data["arkit_names"]]
+        tongue_names = [str(name) for name in data["tongue_names"]]
+        order = [names.index(name) for name in ARKIT]
+        tongue = data["tongue_to_expression"][[tongue_names.index(name) for name in TONGUE]]
+        turns = data["arkit_to_jaw"][order].astype(np.float64)
+        mixed = np.concatenate([data["arkit_to_expression"][order], tongue]).astype(np.float64)
+        template = data["v_template"]
+        first, many = data["shapedirs"].shape[2] - 100, mixed.shape[1]
+        components = data["shapedirs"][:, :, first : first + many].astype(np.float64)
+        shapes = np.einsum("se,vxe->svx", mixed, components, optimize=True)
+        rest = template.astype(np.float64)
+        joint = data["J_regressor"][_JAW].astype(np.float64) @ rest
+        follows = data["weights"][:, _JAW].astype(np.float64)
+        for shape, turn in zip(shapes, turns, strict=False):
+            shape += follows[:, None] * ((rest + shape - joint) @ (to_matrix(turn) - np.eye(3)).T)
+        parts, part_of = [str(name) for name in data["part_names"]], data["part_of_vertex"]
+        faces, landmarks = data["f"].astype(np.int64), data["lmk_faces_idx"]
+        marks = np.einsum("lc,lcx->lx", data["lmk_bary_coords"].astype(np.float64), rest[faces[landmarks]])
         moved = np.abs(shapes).max((0, 2)) > 1e-4
         surface = np.flatnonzero(part_of == parts.index("skin"))
         place = np.full(len(template), -1)

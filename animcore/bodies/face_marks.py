@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from animcore import reading
 from animcore.bodies.correspondence import Surface
 from animcore.bodies.expression import OpenHead, overlay
 from animcore.bodies.model import FOLDER, ParametricModel
@@ -107,6 +108,6 @@ class FaceMarks:
 
 def _marks() -> tuple[NDArray[np.int64], FloatArray, FloatArray, FloatArray]:
     """Corners (468, 3), shares (468, 3), spread (468,) and drift (5, 468, 3) on the open head."""
-    with np.load(FOLDER / "face_marks.npz", allow_pickle=False) as data:
-        shares, spread, drift = (data[name].astype(np.float64) for name in ("shares", "spread", "drift"))
-        return data["corners"][:FACE].astype(np.int64), shares[:FACE], spread[:FACE], drift[:, :FACE]
+    data = reading.arrays(FOLDER / "face_marks.npz")
+    shares, spread, drift = (data[name].astype(np.float64) for name in ("shares", "spread", "drift"))
+    return data["corners"][:FACE].astype(np.int64), shares[:FACE], spread[:FACE], drift[:, :FACE]

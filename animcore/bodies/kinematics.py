@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from animcore import reading
 from animcore.bodies import rotations
 from animcore.names import SMPLX_JOINTS
 from animcore.shipped import shipped
@@ -32,8 +33,8 @@ FINGERS: dict[str, tuple[str, ...]] = {
 @functools.cache
 def open_body_joints() -> Array:
     """Return (55, 3) the joints of the open body in its T-pose, metres."""
-    with np.load(_JOINTS, allow_pickle=False) as data:
-        places: Array = data["places"].astype(np.float64)
+    data = reading.arrays(_JOINTS)
+    places: Array = data["places"].astype(np.float64)
     return places
 
 

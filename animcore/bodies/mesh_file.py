@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from animcore.errors import InputError
+from animcore.errors import BROKEN_FILE, InputError
+from animcore.reading import content
 
 _TYPES = {
     **dict.fromkeys(("char", "int8"), "i1"),
@@ -44,13 +45,11 @@ def read_ply(path: Path) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     Raises:
         InputError: where the file is missing, cut off, no .ply, or holds no triangles.
     """
-    if not path.is_file():
-        raise InputError(f"There is no mesh {path}.")
-    if path.stat().st_size > _LARGEST:
-        raise InputError(f"{path.name} has {path.stat().st_size / 1e6:.0f} MB; no face is that large.")
     try:
-        vertices, triangles = _parsed(path.read_bytes())
-    except (ValueError, IndexError, KeyError, UnicodeDecodeError, OverflowError, MemoryError) as error:
+        vertices, triangles = _parsed(content(path, _LARGEST))
+    except BROKEN_FILE as error:
+        if isinstance(error, InputError):
+            raise
         raise InputError(f"{path.name} is no readable .ply mesh ({error}); export it again.") from error
     if not len(triangles) or triangles.min() < 0 or triangles.max() >= len(vertices):
         raise InputError(f"{path.name} holds no triangles of its vertices; export the mesh with its faces.")

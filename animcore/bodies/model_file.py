@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 import re
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from animcore import reading
 from animcore.bodies import pickled
-from animcore.errors import InputError
+from animcore.errors import InputError, readable
 
 REQUIRED = ("v_template", "shapedirs", "posedirs", "J_regressor", "weights", "kintree_table", "f")
 # What a file may hold beside: hands and landmarks as published, the rest in our open models.
@@ -86,28 +86,20 @@ def read(path: Path, name: str | None = None) -> ModelFile:
             f"{path.name} is no FLAME or SMPL model: it has no {', '.join(missing)}. A file of parameters over time "
             "is a motion, not a model."
         )
-    arrays["shapedirs"], arrays["posedirs"] = (_spread(arrays[key]) for key in ("shapedirs", "posedirs"))
-    _check_shapes(arrays, path.name)
-    _check_values(arrays, path.name)
-    kind = KINDS[arrays["weights"].shape[1]]
-    own_name, named_by = _name(arrays, kind, path, name)
-    shape_count, expression_count = _counts(arrays, kind)
+    with readable(f"{path.name} holds arrays of the wrong kind", "download or build it again"):
+        arrays["shapedirs"], arrays["posedirs"] = (_spread(arrays[key]) for key in ("shapedirs", "posedirs"))
+        _check_shapes(arrays, path.name)
+        _check_values(arrays, path.name)
+        kind = KINDS[arrays["weights"].shape[1]]
+        own_name, named_by = _name(arrays, kind, path, name)
+        shape_count, expression_count = _counts(arrays, kind)
     return ModelFile(kind, own_name, named_by, arrays, shape_count, expression_count)
 
 
 def _archive(path: Path) -> dict[str, NDArray[Any]]:
     """The arrays of an .npz that a model needs; parts that would have to be unpickled are left where they are."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            size = max((entry.file_size for entry in archive.infolist()), default=0)
-        if size > pickled.LARGEST:
-            raise InputError(f"{path.name} unpacks to {size / 1e9:.1f} GB; no model file is that large.")
-        with np.load(path, allow_pickle=False) as data:
-            return {key: data[key] for key in (*REQUIRED, *OPTIONAL) if key in data.files}
-    except InputError:
-        raise
-    except Exception as error:  # a broken archive breaks anywhere: zlib.error, NotImplementedError, SyntaxError ...
-        raise InputError(f"{path.name} is cut off or damaged ({error}); download or build it again.") from error
+    with readable(f"{path.name} is cut off or damaged", "download or build it again"):
+        return reading.arrays(path, (*REQUIRED, *OPTIONAL), pickled.LARGEST)
 
 
 def _pickle(path: Path) -> dict[str, NDArray[Any]]:

@@ -21,7 +21,8 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from animcore.errors import InputError
+from animcore import reading
+from animcore.errors import BROKEN_FILE, InputError
 
 LARGEST = 2_000_000_000  # bytes of a file; SMPL-X with 400 components has 0.6 GB
 _MOST_CELLS = 50_000_000  # numbers that a sparse matrix may unfold to: 0.4 GB
@@ -49,9 +50,7 @@ def load(path: Path) -> dict[str, Any]:
     Raises:
         InputError: where the file is too large, broken, no dictionary, or names something that a model does not need.
     """
-    if path.stat().st_size > LARGEST:
-        raise InputError(f"{path.name} has {path.stat().st_size / 1e9:.1f} GB; no model file is that large.")
-    machine = _Machine(io.BytesIO(path.read_bytes()), encoding="latin1")
+    machine = _Machine(io.BytesIO(reading.content(path, LARGEST)), encoding="latin1")
     try:
         content = machine.load()
     except _Refused as error:
@@ -59,7 +58,7 @@ def load(path: Path) -> dict[str, Any]:
             f"{path.name} asks for {error}, which no model file needs; it was not opened. Download it again from its "
             "makers' site, and do not open it with other programs."
         ) from error
-    except Exception as error:  # a broken pickle breaks anywhere: KeyError, struct.error, RecursionError, MemoryError
+    except BROKEN_FILE as error:
         raise InputError(
             f"{path.name} is cut off, damaged or no pickle ({type(error).__name__}); download it again."
         ) from error
@@ -76,7 +75,7 @@ def array(value: Any, what: str) -> NDArray[Any]:
     """
     try:
         found = value.value() if isinstance(value, _StandIn) else np.asarray(value)
-    except (AttributeError, IndexError, KeyError, MemoryError, RecursionError, TypeError, ValueError) as error:
+    except BROKEN_FILE as error:
         raise InputError(f"{what} cannot be read as an array: {error}; download the file again.") from error
     if not isinstance(found, np.ndarray) or found.dtype == object:
         raise InputError(f"{what} holds no array of numbers or names.")

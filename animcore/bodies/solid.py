@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from animcore import reading
 from animcore.bodies.kinematics import INDEX, open_body_joints
 from animcore.shipped import shipped
 
@@ -54,8 +55,7 @@ class Solid:
 @functools.cache
 def open_body_solid() -> Solid:
     """Return the open body's capsules, spheres and soles."""
-    with np.load(_SOLID, allow_pickle=False) as data:
-        arrays: dict[str, Any] = {name: data[name] for name in data.files}
+    arrays: dict[str, Any] = dict(reading.arrays(_SOLID))
     for name, values in arrays.items():
         if values.dtype == np.float32:
             arrays[name] = values.astype(np.float64)

@@ -30,6 +30,7 @@ from animcore.files import (
 from animcore.files.delivery import loaded
 from animcore.files.sheet import Format, Setup
 from animcore.motion import Motion
+from animcore.reading import check_file
 
 FORMATS: dict[str, Format] = {
     "livelink": livelink.FORMAT,
@@ -85,8 +86,7 @@ def load_any(path: Path, setup: Setup | None = None) -> tuple[str, Motion, tuple
     if not fitting:
         known = ", ".join(sorted(set(endings.values())))
         raise InputError(f"{path.name} is of no kind that can be read; readable are {known}.")
-    if not path.is_file():
-        raise InputError(f"There is no file {path}.")
+    check_file(path)
     fitting.sort(key=lambda name: (path.name.lower().endswith(FORMATS[name].suffix), len(FORMATS[name].suffix)))
     reasons = []
     for name in reversed(fitting):

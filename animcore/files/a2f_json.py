@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from animcore.atomic import whole_file
-from animcore.errors import InputError
+from animcore.errors import BROKEN_FILE, InputError
 from animcore.files import shapes
 from animcore.files.sheet import Format, Setup, Sheet
 from animcore.files.text import text_of
@@ -63,7 +63,7 @@ def read(path: Path, setup: Setup) -> Sheet:
     names = [str(name) for name in content["facsNames"]]
     try:
         weights = np.array(content["weightMat"], np.float64)
-    except (ValueError, TypeError) as error:
+    except BROKEN_FILE as error:
         raise InputError(f"{path.name}: the rows of weightMat are not equally long, or hold no numbers.") from error
     if not len(weights):
         raise InputError(f"{path.name} has no frames.")
@@ -87,7 +87,7 @@ def read(path: Path, setup: Setup) -> Sheet:
 def _content(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(text_of(path))
-    except (json.JSONDecodeError, RecursionError) as error:
+    except BROKEN_FILE as error:
         raise InputError(f"{path.name} is no readable JSON ({error}); it may be cut off.") from error
     if not isinstance(content, dict) or any(not isinstance(content.get(key), list) for key in _KEYS):
         raise InputError(f"{path.name} is no export of Audio2Face: it needs facsNames and weightMat.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import zipfile
 from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
@@ -12,14 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from animcore import reading
 from animcore.atomic import whole_file
-from animcore.errors import BROKEN_ARCHIVE, InputError
+from animcore.errors import InputError, readable
 from animcore.files.sheet import Array, Setup
 from animcore.rates import exact_rate
 
 Contents = dict[str, NDArray[Any]]
 
-_LARGEST = 4 * 1024**3  # bytes unpacked, of the arrays that are wanted
 RATE_NAMES = ("mocap_frame_rate", "mocap_framerate", "fps", "frame_rate")
 _TURN = 2 * np.pi * 1.02  # no axis-angle is longer than a whole turn, so more is degrees
 _FAR = 20.0  # metres from the origin on the median frame: nobody walks so far, so these are centimetres
@@ -31,39 +30,13 @@ def contents_of(path: Path, wanted: tuple[str, ...]) -> tuple[Contents, tuple[st
     Raises:
         InputError: when the file is no archive of arrays, broken, or unpacks to more than memory should hold.
     """
-    found, notes = {}, []
-    try:
-        with zipfile.ZipFile(path) as archive:
-            size = sum(part.file_size for part in archive.infolist() if Path(part.filename).stem in wanted)
-        if size > _LARGEST:
-            raise InputError(f"{path.name} unpacks to {size / 1024**3:.0f} GB, which no take needs; it was not read.")
-        with np.load(path, allow_pickle=False) as data:
-            if "format" in data.files:
-                raise InputError(f"{path.name} is a motion of Animcore under another name; give it the name .npz.")
-            for name in (name for name in wanted if name in data.files):
-                values = _array(data, name)
-                if values is None:
-                    notes.append(f"{path.name}: {name} is a pickled object, which could run code; it was not read.")
-                else:
-                    found[name] = values
-    except BROKEN_ARCHIVE as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path.name} is not a readable .npz file ({error}); make it again.") from error
+    pickled: list[str] = []
+    with readable(f"{path.name} is not a readable .npz file", "make it again"):
+        found = reading.arrays(path, (*wanted, "format"), pickled=pickled)
+    if "format" in found:
+        raise InputError(f"{path.name} is a motion of Animcore under another name; give it the name .npz.")
+    notes = (f"{path.name}: {name} is a pickled object, which could run code; it was not read." for name in pickled)
     return found, tuple(notes)
-
-
-def _array(data: Mapping[str, Any], name: str) -> NDArray[Any] | None:
-    """One array of an archive; None where it is pickled."""
-    try:
-        values = data[name]
-    except ValueError as error:
-        if "allow_pickle" in str(error):
-            return None
-        raise
-    if not isinstance(values, np.ndarray):  # NumPy gives what it does not know as bytes
-        raise ValueError(f"{name} is no array")
-    return values
 
 
 def save(contents: Mapping[str, Any], path: Path) -> None:

@@ -22,7 +22,7 @@ from animcore.atomic import make_folder, whole_file
 from animcore.avatar import binding
 from animcore.avatar.moving import joined
 from animcore.avatar.splats import Splats, checked
-from animcore.errors import InputError
+from animcore.errors import BROKEN_FILE, InputError
 from animcore.files.splat_format import Notes, SplatFormat, content
 
 Arrays = dict[str, NDArray[Any]]
@@ -141,7 +141,7 @@ def facts_of(folder: Path) -> dict[str, Any]:
     data = content(path)
     try:
         facts = json.loads(data.decode("utf-8")) if len(data) <= _LARGEST_FACTS else None
-    except (ValueError, RecursionError) as error:
+    except BROKEN_FILE as error:
         raise InputError(f"{path} is broken or cut off ({error}); copy the folder again.") from error
     if not isinstance(facts, dict) or facts.get("kind") != _KIND:
         raise InputError(f"{path} does not describe an avatar of Animcore.")
@@ -182,7 +182,9 @@ def _arrays(path: Path) -> Arrays:
 
     try:
         found: Arrays = of_bytes(content(path))
-    except (SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (SafetensorError, *BROKEN_FILE) as error:
+        if isinstance(error, InputError):
+            raise
         raise InputError(f"{path} is cut off or damaged ({error}); copy the folder again.") from error
     for name, values in found.items():
         if values.dtype.kind not in _KINDS:

@@ -59,8 +59,9 @@ def command() -> list[str]:
 def _started_by(program: str) -> list[str]:
     """The command line for a Python that has `bpy`, or for Blender itself."""
     engine = str(_PACKAGE.parent)
+    program = os.path.abspath(program)
     if Path(program).name.lower().startswith("python"):
-        return [program, str(SCRIPT), engine]
+        return [program, "-P", str(SCRIPT), engine]
     return [program, "--background", "--factory-startup", "--disable-autoexec", "--python", str(SCRIPT), "--", engine]
 
 
@@ -77,7 +78,14 @@ class Child:
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as long as the child)
         try:
             self._process = subprocess.Popen(
-                line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, text=True, encoding="utf-8"
+                line,
+                cwd=Path(line[0]).parent,  # what lies beside a user's file must never be imported or run
+                env={**os.environ, "PYTHONSAFEPATH": "1"},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._log,
+                text=True,
+                encoding="utf-8",
             )
         except OSError as error:
             raise InputError(f"Blender could not be started ({line[0]}: {error.strerror}).") from error
@@ -142,7 +150,9 @@ class Child:
                 raise InputError(self._broken())
             if not line.startswith("{"):
                 continue  # a Blender that starts greets on its standard output
-            message: dict[str, Any] = json.loads(line)
+            message = _message(line)
+            if message is None:
+                continue
             if message["event"] == "error":
                 raise InputError(message["message"])
             if message["event"] != "progress":
@@ -154,6 +164,15 @@ class Child:
         self._log.seek(0)
         said = self._log.read().decode(errors="replace").strip().splitlines()
         return f"Blender broke off ({said[-1] if said else 'without a word'}); try again with another version of it."
+
+
+def _message(line: str) -> dict[str, Any] | None:
+    """What a line says; None where an importer printed it."""
+    try:
+        message = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return message if isinstance(message, dict) and "event" in message else None
 
 
 _child: Child | None = None

@@ -18,7 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from animcore.errors import InputError
+from animcore import reading
+from animcore.errors import InputError, readable
 from animcore.files import blender, scene_sheet
 from animcore.files.sheet import Array, Format, Setup, Sheet
 from animcore.motion import Motion
@@ -161,7 +162,7 @@ def _on_the_grid(motion: Motion) -> tuple[float, tuple[str, ...]]:
 @functools.lru_cache(maxsize=16)
 def _described(path: Path, _changed: int) -> Mapping[str, Any]:
     """What the character in a file can do."""
-    return blender.ask("describe", character=str(path))
+    return blender.ask("describe", character=str(path.absolute()))
 
 
 def _ask(wish: str, kind: str, sheet: Sheet, path: Path, setup: Setup) -> dict[str, Any]:
@@ -173,7 +174,7 @@ def _ask(wish: str, kind: str, sheet: Sheet, path: Path, setup: Setup) -> dict[s
         return blender.ask(
             wish,
             kind=kind,
-            character=str(character(setup)),
+            character=str(character(setup).absolute()),
             mesh=setup.mesh,
             motion=str(motion),
             rate=[sheet.rate.numerator, sheet.rate.denominator],
@@ -183,8 +184,8 @@ def _ask(wish: str, kind: str, sheet: Sheet, path: Path, setup: Setup) -> dict[s
 
 
 def _arrays(path: Path) -> dict[str, Array]:
-    with np.load(path, allow_pickle=False) as data:
-        return {name: data[name] for name in data.files}
+    with readable(f"{path.name} was not written whole by Blender", "try again"):
+        return reading.arrays(path)
 
 
 @contextmanager

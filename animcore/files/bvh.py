@@ -19,12 +19,13 @@ from animcore.atomic import whole_file
 from animcore.bodies import rotations
 from animcore.bodies.kinematics import PARENTS, open_body_joints
 from animcore.bodies.poses import smplx_pose
-from animcore.errors import InputError
+from animcore.errors import BROKEN_FILE, InputError
 from animcore.files import poses
 from animcore.files.sheet import Array, Format, Setup, Sheet
 from animcore.motion import Motion
 from animcore.names import SMPLX_JOINTS
 from animcore.rates import exact_rate
+from animcore.reading import content
 from animcore.retarget import bone_names
 from animcore.retarget.skeletons import Retarget, Skeleton, axes_of
 
@@ -117,10 +118,7 @@ def read(path: Path, setup: Setup) -> Sheet:
     Raises:
         InputError: when the file is missing, cut off, no BVH, or of no known body.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig", errors="replace")
-    except OSError as error:
-        raise InputError(f"{path.name} cannot be read ({error.strerror}).") from error
+    text = content(path).decode("utf-8-sig", errors="replace")
     head, found, tail = text.partition("MOTION")
     if "HIERARCHY" not in head or not found:
         raise InputError(f"{path.name} is no BVH file: it has no HIERARCHY and MOTION.")
@@ -244,7 +242,7 @@ def _joints(words: list[str], path: Path) -> list[Joint]:
             place = _taken(words, place, joints, open_ones)
             if len(open_ones) > _DEEPEST:
                 raise ValueError("too many joints one below the other")
-    except (ValueError, IndexError) as error:
+    except BROKEN_FILE as error:
         raise InputError(f"{path.name} is broken: its tree of joints cannot be read ({error}).") from error
     if not joints or open_ones or any(len(joint.offset) != 3 for joint in joints):
         raise InputError(f"{path.name} is broken: its tree of joints is cut off.")
@@ -285,7 +283,7 @@ def _frames(text: str, width: int, path: Path) -> tuple[Array, Fraction]:
         written = lines[1].split(":")[1].strip()
         seconds = float(written)
         numbers = np.array(" ".join(lines[2:]).split(), np.float64)
-    except (IndexError, ValueError) as error:
+    except BROKEN_FILE as error:
         raise InputError(f"{path.name} is broken: its frames cannot be read ({error}).") from error
     if not seconds > 0 or not np.isfinite(seconds):
         raise InputError(f"{path.name} is broken: a frame lasts {seconds:g} s.")

@@ -11,6 +11,7 @@ from animcore import pictures
 from animcore.atomic import whole_file
 from animcore.avatar.capture import View
 from animcore.errors import InputError
+from animcore.reading import content
 
 
 def read(view: View) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -57,15 +58,11 @@ def write_mask(image: Path, mask: Path) -> None:
     Raises:
         InputError: where the picture is broken, or the mask cannot be written.
     """
-    write(pictures.decoded(image.read_bytes(), image.name)[..., 3:], mask)
+    write(pictures.decoded(content(image), image.name)[..., 3:], mask)
 
 
 def _pixels(path: Path, view: View) -> NDArray[np.float32]:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}); copy the whole capture.") from error
-    pixels = pictures.decoded(data, path.name)
+    pixels = pictures.decoded(content(path), path.name)
     if pixels.shape[:2] != (view.camera.height, view.camera.width):
         raise InputError(
             f"{path} is {pixels.shape[1]} x {pixels.shape[0]} pixels, its camera {view.camera.width} x "

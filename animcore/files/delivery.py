@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animcore.atomic import whole_file
-from animcore.errors import InputError
+from animcore.errors import InputError, readable
 from animcore.files.sheet import Format, Setup, Sheet, largest_errors
 from animcore.motion import Motion
+from animcore.reading import check_file
 
 
 @dataclass(frozen=True)
@@ -80,21 +81,22 @@ def loaded(path: Path, form: Format, setup: Setup | None = None) -> tuple[Motion
     Raises:
         InputError: when the file is missing, broken or of another kind.
     """
-    if not path.is_file():
-        raise InputError(f"There is no file {path}.")
+    check_file(path)
     setup = setup or Setup()
     if form.needs_rate and setup.rate is None:
         raise InputError(f"{path.name} does not say its frame rate; give it (--fps).")
-    sheet = form.read(path, setup)
-    return form.decode(sheet, setup), sheet.notes
+    with readable(f"{path.name} cannot be read as {form.title}", "export it again"):
+        sheet = form.read(path, setup)
+        return form.decode(sheet, setup), sheet.notes
 
 
 def compared(motion: Motion, path: Path, form: Format, setup: Setup | None = None) -> Report:
     """Read a file back that another program wrote of a motion, and compare track by track; nothing is refused."""
     setup = replace(setup or Setup(), rate=motion.rate)
     try:
-        found = form.read(path, setup)
-        tracks = track_errors(motion, form.decode(found, setup))
+        with readable(f"{path.name} cannot be read as {form.title}", "write it again"):
+            found = form.read(path, setup)
+            tracks = track_errors(motion, form.decode(found, setup))
     except InputError as error:
         return Report(path, 0, error=str(error))
     return Report(path, found.frame_count, tracks=tracks, lacks=tuple(_left_out(motion, form)))

@@ -21,8 +21,9 @@ import av.error
 import numpy as np
 from numpy.typing import NDArray
 
+from animcore import reading
 from animcore.atomic import whole_file
-from animcore.errors import BROKEN_ARCHIVE, InputError
+from animcore.errors import BROKEN_FILE, InputError
 from animcore.progress import Progress, silent
 from animcore.rates import exact_rate
 
@@ -214,14 +215,14 @@ def save(faces: FilmFaces, path: Path, source: str) -> None:
 def kept(path: Path, source: str) -> FilmFaces | None:
     """Return what was kept of the same film and part, or None."""
     try:
-        with np.load(path, allow_pickle=False) as data:
-            if str(data["format"]) != _KEPT or str(data["source"]) != source:
-                return None
-            numerator, denominator = (int(value) for value in data["rate"])
-            width, height = (int(value) for value in data["size"])
-            notes = tuple(str(note) for note in data["notes"])
-            return FilmFaces(Fraction(numerator, denominator), data["times"], data["points"], (width, height), notes)
-    except BROKEN_ARCHIVE:
+        data = reading.arrays(path)
+        if str(data["format"]) != _KEPT or str(data["source"]) != source:
+            return None
+        numerator, denominator = (int(value) for value in data["rate"])
+        width, height = (int(value) for value in data["size"])
+        notes = tuple(str(note) for note in data["notes"])
+        return FilmFaces(Fraction(numerator, denominator), data["times"], data["points"], (width, height), notes)
+    except BROKEN_FILE:
         return None
 
 

@@ -18,7 +18,9 @@ from urllib.parse import unquote
 import numpy as np
 from numpy.typing import NDArray
 
-from animcore.errors import InputError
+from animcore.atomic import whole_file
+from animcore.errors import BROKEN_FILE, InputError
+from animcore.reading import content
 
 FloatArray = NDArray[np.float64]
 
@@ -34,9 +36,9 @@ _COMPONENTS: dict[int, type[np.generic]] = {
 _WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT2": 4, "MAT3": 9, "MAT4": 16}
 _TYPES = {width: name for name, width in _WIDTHS.items() if not name.startswith("MAT")}
 _MOST_NUMBERS = 500_000_000  # of one accessor: more is a lie about the count
+_LISTS = ("accessors", "animations", "buffers", "bufferViews", "meshes", "nodes", "scenes", "skins")
+_MOST_ZEROS = 30_000_000  # of one that has no bytes in the file
 _COMPRESSED = ("EXT_meshopt_compression", "KHR_meshopt_compression")
-# What a broken document makes of ordinary look-ups.
-_BROKEN = (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
 
 
 @dataclass
@@ -66,7 +68,7 @@ class Gltf:
         """
         try:
             return self._accessor(self.part("accessors")[index])
-        except _BROKEN as error:
+        except BROKEN_FILE as error:
             if isinstance(error, InputError):
                 raise
             raise InputError(f"{self.name} is broken: its accessor {index} cannot be read ({error!r}).") from error
@@ -106,7 +108,7 @@ class Gltf:
         total = 12 + sum(8 + len(data) for _, data in chunks)
         if total >= 1 << 32:
             raise InputError(f"{path.name} would pass 4 GB, which a GLB cannot hold; export a shorter range.")
-        with path.open("wb") as handle:
+        with whole_file(path) as temporary, temporary.open("wb") as handle:
             handle.write(_MAGIC + struct.pack("<II", 2, total))
             for kind, data in chunks:
                 handle.write(struct.pack("<II", len(data), kind))
@@ -119,8 +121,10 @@ class Gltf:
         kind = _COMPONENTS[accessor["componentType"]]
         if "bufferView" in accessor:
             values = self._numbers(accessor["bufferView"], accessor.get("byteOffset", 0), kind, count, width)
-        else:
+        elif count * width <= _MOST_ZEROS:
             values = np.zeros((count, width), kind)
+        else:
+            raise ValueError(f"a count of {count} without numbers")
         if "sparse" in accessor:
             values = self._with_sparse(values, accessor["sparse"])
         if accessor.get("normalized") and issubclass(kind, np.integer):
@@ -165,19 +169,22 @@ def load(path: Path) -> Gltf:
         InputError: when it is missing, cut off, of another kind or points to files elsewhere.
     """
     try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path.name} cannot be read ({error.strerror}).") from error
-    try:
+        data = content(path)
         text, binary = _chunks(data, path.name) if data[:4] == _MAGIC else (data, b"")
         document = json.loads(text.decode())
+        if wrong := [name for name in _LISTS if not _is_list(document.get(name, []))]:
+            raise InputError(f"{path.name} is broken: its {wrong[0]} are no list of objects; export it again.")
         if not str(document["asset"]["version"]).startswith("2"):
             raise InputError(f"{path.name} is glTF {document['asset']['version']}; save it as glTF 2.0.")
         return Gltf(path.name, document, _one_buffer(document, binary, path))
-    except _BROKEN as error:
+    except BROKEN_FILE as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{path.name} is not a glTF file, or a broken one ({error}); export it again.") from error
+
+
+def _is_list(part: Any) -> bool:
+    return isinstance(part, list) and all(isinstance(one, dict) for one in part)
 
 
 def _chunks(data: bytes, name: str) -> tuple[bytes, bytes]:
@@ -226,6 +233,6 @@ def _outside(uri: str, path: Path) -> bytes:
     if "://" in uri or not beside.resolve().is_relative_to(path.parent.resolve()):
         raise InputError(f"{path.name} keeps its data elsewhere ({uri[:60]}); save it as one .glb.")
     try:
-        return beside.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path.name} needs the file {unquote(uri)} beside it ({error.strerror}).") from error
+        return content(beside)
+    except InputError as error:
+        raise InputError(f"{path.name} needs the file {unquote(uri)} beside it: {error}") from error

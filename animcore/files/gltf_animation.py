@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animcore.bodies import rotations
-from animcore.errors import InputError
+from animcore.errors import BROKEN_FILE, InputError
 from animcore.files.gltf import Gltf
 from animcore.rates import exact_rate
 
@@ -75,7 +75,7 @@ def read(gltf: Gltf, rate: Fraction | None = None) -> Clip:
         raise InputError(f"{gltf.name} has no animation.")
     try:
         return _read(gltf, animations[0], rate)
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+    except BROKEN_FILE as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{gltf.name} is broken: its animation cannot be read ({error!r}).") from error

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animcore.bodies import rotations
-from animcore.errors import InputError
+from animcore.errors import BROKEN_FILE, InputError
 from animcore.files.gltf import Gltf
 from animcore.names import ARKIT, TONGUE
 from animcore.retarget import matching
@@ -21,7 +21,6 @@ FloatArray = NDArray[np.float64]
 _STILL = np.array((1.0, 0.0, 0.0, 0.0))
 _HELD = 0.5  # share of a vertex's weight that makes it one of a joint
 _NEAR = 1e-5  # metres below which a shape does not move a vertex
-_BROKEN = (KeyError, IndexError, TypeError, ValueError, AttributeError)
 # The eyeball follows its bone or its shape, never both; likewise the lower jaw.
 _RIVALS = {"jaw": "jawOpen", "left_eye": "eyeLookUpLeft", "right_eye": "eyeLookUpRight"}
 
@@ -77,7 +76,7 @@ def read(gltf: Gltf) -> Character:
     try:
         with np.errstate(all="ignore"):  # numbers of a broken file; what comes of them is checked
             return _read(gltf)
-    except _BROKEN as error:
+    except BROKEN_FILE as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{gltf.name} is broken: its nodes cannot be read ({error!r}).") from error

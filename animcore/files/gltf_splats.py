@@ -18,7 +18,7 @@ from animcore.avatar.moving import joined, moved
 from animcore.avatar.splats import HARMONIC_0, Splats
 from animcore.bodies import rotations
 from animcore.bodies.correspondence import Similarity
-from animcore.errors import InputError
+from animcore.errors import BROKEN_FILE, InputError
 from animcore.files import gltf
 from animcore.files.splat_format import Notes, SplatFormat, allowed, exponential, harmonics
 
@@ -32,7 +32,6 @@ _LOOKS = {
 }
 _EVEN = 1e-3  # how much the sizes of a node may differ and still be one
 _DEEPEST = 256  # nodes in one another
-_BROKEN = (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError)
 
 
 def read(path: Path) -> tuple[Splats, Notes]:
@@ -51,7 +50,7 @@ def read(path: Path) -> tuple[Splats, Notes]:
                     cloud, said = _cloud(document, primitive)
                     clouds.append(_moved(cloud, matrix, path.name))
                     notes += said
-    except _BROKEN as error:
+    except BROKEN_FILE as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{path.name} is broken: its nodes or meshes cannot be read ({error!r}).") from error

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from animcore.atomic import whole_file
-from animcore.errors import InputError
+from animcore.atomic import stem, whole_file
+from animcore.errors import BROKEN_FILE, InputError
 from animcore.files import shapes
 from animcore.files.sheet import Array, Format, Setup, Sheet
 from animcore.files.text import text_of
@@ -45,7 +45,7 @@ def write(sheet: Sheet, path: Path, setup: Setup) -> None:
     """
     step = float(1 / sheet.rate)
     times = sheet.start + np.arange(sheet.frame_count) * step
-    name = path.name.removeprefix(".").split(".")[0]
+    name = stem(path)
     with whole_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as handle:
         handle.write(f'[gd_resource type="Animation" format=3]\n\n[resource]\nresource_name = {_string(name)}\n')
         handle.write(f"length = {max(times[-1], step):.12g}\nstep = {step:.12g}\n")
@@ -75,7 +75,7 @@ def read(path: Path, setup: Setup) -> Sheet:
         step = re.search(r"^step = (\S+)", text, re.MULTILINE)
         rate = exact_rate(1 / float(step[1] if step else _USUAL_STEP))
         curves = _curves(text, path)
-    except (ValueError, KeyError, ZeroDivisionError) as error:
+    except BROKEN_FILE as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{path.name} is cut off or holds something else than numbers ({error}).") from error
@@ -125,7 +125,7 @@ def _numbers(text: str) -> Numbers:
 def _sampled(curves: dict[str, tuple[Numbers, Numbers]], rate: Fraction, path: Path) -> tuple[float, dict[str, Array]]:
     start = min(float(times[0]) for times, _ in curves.values())
     stop = max(float(times[-1]) for times, _ in curves.values())
-    count = allowed(round((stop - start) * float(rate)) + 1, path.name)
+    count = allowed(round((stop - start) * float(rate)) + 1, path.name, sum(len(times) for times, _ in curves.values()))
     grid = start + np.arange(count) / float(rate)
     return start, {name: np.interp(grid, times, values) for name, (times, values) in curves.items()}
 

@@ -18,6 +18,7 @@ import numpy as np
 from animcore.errors import InputError
 from animcore.files import blender_formats, scene_sheet
 from animcore.files.sheet import Format, Setup, Sheet
+from animcore.reading import check_file
 
 _HEADER = struct.Struct("<12siiffi")
 _MAGIC = b"POINTCACHE2\0"
@@ -30,6 +31,7 @@ def read(path: Path, setup: Setup) -> Sheet:
     Raises:
         InputError: when it is missing, cut off or no PC2.
     """
+    check_file(path)
     try:
         with path.open("rb") as handle:
             head = handle.read(_HEADER.size)

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from animcore.atomic import whole_file
 from animcore.avatar.splats import Splats
-from animcore.errors import InputError
+from animcore.errors import BROKEN_FILE, InputError
 from animcore.files import packed_ply
 from animcore.files.splat_format import (
     Array,
@@ -148,7 +148,7 @@ def _header(data: bytes, name: str) -> _Header:
     for words in _lines(data[:end]):
         try:
             _take(words, header)
-        except (KeyError, ValueError, IndexError) as error:
+        except BROKEN_FILE as error:
             raise InputError(f"{name} is broken: its header says {' '.join(words)[:60]!r}; export it again.") from error
     if header.order == "?":
         raise InputError(f"{name} is broken: its header does not say its format; export it again.")
@@ -213,7 +213,7 @@ def _text(data: bytes, header: _Header, place: int, name: str) -> NDArray[Any]:
         raise InputError(f"{name} is cut off: {found.count} Gaussians are announced, {len(lines)} are there.")
     try:
         table = np.loadtxt(lines, np.float64, comments=None, ndmin=2)
-    except ValueError as error:
+    except BROKEN_FILE as error:
         raise InputError(f"{name} is cut off or broken ({error}); copy or export it again.") from error
     if table.shape != (found.count, len(found.columns)):
         raise InputError(f"{name} is broken: {table.shape[1]} values a line for {len(found.columns)} names.")

@@ -17,12 +17,13 @@ from fractions import Fraction
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from animcore.atomic import whole_file
-from animcore.errors import InputError
+from animcore.errors import BROKEN_FILE, InputError
 from animcore.files import mouths
 from animcore.files.mouths import MOUTHS, PRESTON_BLAIR
 from animcore.files.sheet import Array, Format, Setup, Sheet, face_motion, face_weights
@@ -35,6 +36,7 @@ Cue = tuple[float, float, str]  # start and end in seconds, and the shape
 _CENTISECONDS = Fraction(100)
 _FILM = Fraction(24)
 _INDEX = {letter: index for index, letter in enumerate(MOUTHS)}
+_DEEPEST = 16  # elements in one another
 _MOTION_RATE = Fraction(60)  # of motions made from cues, where none is asked for
 _NOT_XML = re.compile(r"<!(DOCTYPE|ENTITY)", re.IGNORECASE)  # entities can swell a file without end; cues have none
 
@@ -109,10 +111,28 @@ def _from_tsv(text: str, _rate: Fraction) -> list[Cue]:
     return _chained([(float(time), mouth) for time, mouth in rows])
 
 
+class _Shallow(ElementTree.TreeBuilder):
+    """A tree of cues, which is three elements deep; one of millions would take the memory and the stack."""
+
+    _deep = 0
+
+    def start(self, tag: Any, attrs: Any, /) -> Any:
+        """Open an element."""
+        self._deep += 1
+        if self._deep > _DEEPEST:
+            raise ValueError(f"its elements lie more than {_DEEPEST} deep in each other")
+        return super().start(tag, attrs)
+
+    def end(self, tag: str, /) -> Any:
+        """Close it."""
+        self._deep -= 1
+        return super().end(tag)
+
+
 def _from_xml(text: str, _rate: Fraction) -> list[Cue]:
     if _NOT_XML.search(text):
         raise ValueError("it declares entities, which cue files have none of")
-    root = ElementTree.fromstring(text)
+    root = ElementTree.fromstring(text, ElementTree.XMLParser(target=_Shallow()))
     if root.tag != "rhubarbResult":
         raise ValueError(f"its root is {root.tag}, not rhubarbResult")
     return [(float(cue.attrib["start"]), float(cue.attrib["end"]), cue.text or "") for cue in root.iter("mouthCue")]
@@ -150,7 +170,7 @@ def _read(path: Path, setup: Setup, parse: Callable[[str, Fraction], list[Cue]],
     try:
         cues = parse(text_of(path), rate)
         letters = [_INDEX[mouth.strip().upper()] for _, _, mouth in cues]
-    except (ValueError, KeyError, TypeError, AttributeError, ElementTree.ParseError, RecursionError) as error:
+    except BROKEN_FILE as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{path.name} is no file of mouth cues, or cut off ({error}).") from error

@@ -13,11 +13,9 @@ Programs keep the numbers of a PLY as they are in it, so nothing says axes or un
 
 from __future__ import annotations
 
-import io
 import json
 import math
 import zipfile
-import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -25,10 +23,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from animcore import pictures
+from animcore import pictures, reading
 from animcore.atomic import whole_file
 from animcore.avatar.splats import Splats
-from animcore.errors import InputError
+from animcore.errors import BROKEN_FILE, InputError
 from animcore.files import palette
 from animcore.files.splat_format import (
     OTHER_THREE,
@@ -50,7 +48,6 @@ _LARGEST = 1 << 28  # bytes of one file inside: fifty million Gaussians have not
 _SPARE = 1 << 16  # pixels of a picture that no Gaussian needs, at most, with as many as there are Gaussians
 _ACROSS = 64  # rows of the palette side by side in its picture
 _MOST_ROWS = 65536
-_BROKEN = (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
 
 
 def read(path: Path) -> tuple[Splats, Notes]:
@@ -62,9 +59,12 @@ def read(path: Path) -> tuple[Splats, Notes]:
     if path.name == META:
         return _read(_beside(path), path)
     try:
-        with zipfile.ZipFile(io.BytesIO(content(path))) as archive:
+        with reading.archive(path) as archive:
+            reading.checked(archive, path, lambda _name: True)
             return _read(lambda name: _member(archive, name, path.name), path)
-    except (zipfile.BadZipFile, NotImplementedError) as error:
+    except BROKEN_FILE as error:
+        if isinstance(error, InputError):
+            raise
         raise InputError(f"{path.name} is no SOG, or cut off ({error}); copy it again.") from error
 
 
@@ -179,7 +179,7 @@ def _read(load: Callable[[str], bytes], path: Path) -> tuple[Splats, Notes]:
             colours[:, 3].astype(np.float32) / 255 if "codebook" in meta["sh0"] else logistic(constant[:, 3]),
             np.concatenate([constant[:, None, :3], rest], 1),
         ), ()
-    except _BROKEN as error:
+    except BROKEN_FILE as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{path.name} is broken: its {META} does not fit it ({error}); export it again.") from error
@@ -242,7 +242,7 @@ def _member(archive: zipfile.ZipFile, name: str, where: str) -> bytes:
             raise InputError(f"{where} unpacks to {info.file_size / 1e9:.0f} GB; it was not read.")
         with archive.open(info) as handle:
             data = handle.read(_LARGEST)
-    except (KeyError, zlib.error, zipfile.BadZipFile, EOFError, RuntimeError, NotImplementedError, OSError) as error:
+    except BROKEN_FILE as error:
         raise InputError(f"{where} is no SOG, or broken: its {name} cannot be read ({error}).") from error
     return data
 

@@ -14,11 +14,13 @@ from pathlib import Path
 
 import numpy as np
 
+from animcore import atomic
 from animcore.avatar.moving import HALF_TURN, moved
 from animcore.avatar.splats import Splats, checked
-from animcore.errors import InputError
+from animcore.errors import InputError, readable
 from animcore.files import avatar_folder, gltf_splats, ply, sog, splat, spz, usd_splats
 from animcore.files.splat_format import SMALLEST, Notes, SplatFormat
+from animcore.reading import check_file
 
 FORMATS: dict[str, SplatFormat] = {
     "ply": ply.FORMAT,
@@ -29,6 +31,9 @@ FORMATS: dict[str, SplatFormat] = {
     "usd": usd_splats.FORMAT,
     "avatar": avatar_folder.FORMAT,
 }
+
+
+_READ_ONLY = {".usdz": ".usdc", ".gltf": ".glb", sog.META: ".sog"}  # and what is written in their place
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,20 @@ def format_of(path: Path) -> str:
     return found
 
 
+def check_target(path: Path) -> None:
+    """Check before long work that Gaussians can be written at a path.
+
+    Raises:
+        InputError: where its kind is not written here, or no file can be there.
+    """
+    if format_of(path) == "avatar":
+        return
+    other = _READ_ONLY.get(path.name.lower()) or _READ_ONLY.get(path.suffix.lower())
+    if other is not None:
+        raise InputError(f"{path.name} can be read but not written here; name it {path.stem}{other}.")
+    atomic.check_target(path)
+
+
 def load(path: Path, y_down: bool = False) -> Found:
     """Read the Gaussians of a file or folder of any format.
 
@@ -73,9 +92,9 @@ def load(path: Path, y_down: bool = False) -> Found:
         InputError: where it is missing, of another kind, broken, or nothing in it can be drawn.
     """
     name = "avatar" if path.is_dir() else format_of(path)
-    if not path.exists():
-        raise InputError(f"There is no file {path}.")
-    with enough_memory(path):
+    if not path.is_dir():
+        check_file(path)
+    with readable(f"{path.name} is no readable file of Gaussians", "export it again"), enough_memory(path):
         splats, notes = FORMATS[name].read(path)
         splats, said = _sound(splats, path.name)
         if y_down and not FORMATS[name].upright and splats.binding is None:
@@ -94,6 +113,7 @@ def save(splats: Splats, path: Path, y_down: bool = False) -> Notes:
     Raises:
         InputError: where it cannot be written, or cannot hold Gaussians that are bound to a mesh.
     """
+    check_target(path)
     name = format_of(path)
     form = FORMATS[name]
     if not splats.count:

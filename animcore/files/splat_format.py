@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from animcore import reading
 from animcore.avatar.splats import Splats
 from animcore.errors import InputError
 
@@ -51,10 +52,7 @@ def content(path: Path) -> bytes:
     Raises:
         InputError: where it cannot be read.
     """
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path.name} cannot be read ({error.strerror or error}).") from error
+    return reading.content(path)
 
 
 def allowed(count: int, name: str) -> int:

@@ -28,7 +28,7 @@ from animcore.atomic import whole_file
 from animcore.avatar.moving import moved
 from animcore.avatar.splats import Splats
 from animcore.bodies.correspondence import Similarity
-from animcore.errors import InputError
+from animcore.errors import BROKEN_FILE, InputError
 from animcore.files.splat_format import (
     Array,
     Notes,
@@ -153,7 +153,9 @@ def _legacy(data: bytes, name: str) -> tuple[_Facts, list[bytes], bytes]:
         more = stream.decompress(stream.unconsumed_tail, _LONGEST_END)
         if not stream.eof and not stream.unconsumed_tail:
             raise InputError(f"{name} is cut off: its last bytes are missing; copy it again.")
-    except zlib.error as error:
+    except BROKEN_FILE as error:
+        if isinstance(error, InputError):
+            raise
         raise InputError(f"{name} is broken ({error}); copy or export it again.") from error
     ends = np.cumsum([0, *(count * size for size in facts.sizes)])
     return facts, [body[start:end] for start, end in itertools.pairwise(ends)], more

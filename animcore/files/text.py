@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from animcore.atomic import whole_file
 from animcore.errors import InputError
+from animcore.reading import content
 
 _SEPARATORS = ",;\t"
 _BYTE_ORDER_MARKS = ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"), (b"\xef\xbb\xbf", "utf-8-sig"))
@@ -25,7 +26,7 @@ def text_of(path: Path) -> str:
         InputError: when it cannot be read or is no text.
     """
     try:
-        data = path.read_bytes()
+        data = content(path)
         encoding = next((name for mark, name in _BYTE_ORDER_MARKS if data.startswith(mark)), "utf-8")
         text = data.decode(encoding)
     except OSError as error:

@@ -11,7 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from animcore.atomic import whole_file
-from animcore.errors import InputError
+from animcore.errors import BROKEN_FILE, InputError
 from animcore.files.sheet import Format, Setup, Sheet
 from animcore.files.text import text_of
 from animcore.motion import Event, EventKind, Motion
@@ -80,7 +80,7 @@ def read(path: Path, setup: Setup) -> Sheet:
     tokens = [quoted.replace('""', '"') if not number else float(number) for quoted, _, number in _TOKEN.findall(text)]
     try:
         tiers = _tiers(tokens)
-    except (KeyError, IndexError, TypeError, ValueError) as error:
+    except BROKEN_FILE as error:
         raise InputError(f"{path.name} is cut off or broken: its tiers end before their intervals do.") from error
     kinds = {name: kind for kind, names in _TIERS.items() for name in names}
     events = [

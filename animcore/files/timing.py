@@ -20,6 +20,7 @@ from animcore.files.sheet import Array, Sheet
 
 Times = NDArray[np.float64]
 
+_SPARSE, _PER_KEY = 200_000, 1000  # frames without a key that a file may claim, and with each key that it has
 LONGEST = 2_000_000  # frames: nine hours at 60; a file that claims more is broken or means harm
 _USUAL = tuple(Fraction(rate) for rate in (30, 60, 24, 25, 50, 48, 120, 15, 12, 10, 20, 90, 100, 240))
 _NTSC = tuple(Fraction(base * 1000, 1001) for base in (24, 30, 60, 48, 120))
@@ -83,13 +84,18 @@ def rate_of(times: Times) -> tuple[Fraction, str]:
     return rate, f"The frame rate was found from the times: {_spelled(rate)}."
 
 
-def allowed(count: int, name: str) -> int:
+def allowed(count: int, name: str, keys: int | None = None) -> int:
     """Return the number of frames.
+
+    Args:
+        count: frames that the file claims.
+        name: of the file.
+        keys: that it has in all, where it has no value for every frame.
 
     Raises:
         InputError: when it is more than any take has, so that memory is not filled by a broken file.
     """
-    if count > LONGEST:
+    if count > LONGEST or (keys is not None and count > _SPARSE + _PER_KEY * keys):
         raise InputError(f"{name} claims {count} frames, more than any take has; its times are broken.")
     return count
 

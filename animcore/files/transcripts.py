@@ -9,6 +9,8 @@ from animcore.errors import InputError
 from animcore.files import captions, textgrid
 from animcore.files.sheet import Setup
 from animcore.files.text import text_of
+from animcore.names import folded
+from animcore.reading import check_file
 from animcore.speech import transcript
 from animcore.speech.pronunciation import PHONEMES, ways
 from animcore.speech.transcript import Transcript, Word
@@ -25,8 +27,7 @@ def load(path: Path) -> Transcript:
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise InputError(f"{path.name} is no transcript; those end in {', '.join(SUFFIXES)}.")
-    if not path.is_file():
-        raise InputError(f"There is no file {path}.")
+    check_file(path)
     try:
         if suffix == ".textgrid":
             return _of_textgrid(path)
@@ -56,7 +57,7 @@ def beside(recording: Path, folder: Path) -> Path:
     Raises:
         InputError: where there is none.
     """
-    found = {path.suffix.lower(): path for path in folder.iterdir() if path.stem == recording.stem}
+    found = {path.suffix.lower(): path for path in folder.iterdir() if folded(path.stem) == folded(recording.stem)}
     path = next((found[suffix] for suffix in SUFFIXES if suffix in found), None)
     if path is None:
         raise InputError(f"{folder} has no transcript of {recording.name}: no {recording.stem}{' or '.join(SUFFIXES)}.")

@@ -15,7 +15,7 @@ from typing import get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from animcore.atomic import whole_file
+from animcore.atomic import stem, whole_file
 from animcore.errors import InputError
 from animcore.files import shapes
 from animcore.files.sheet import Array, Format, Setup, Sheet
@@ -101,7 +101,7 @@ def write(sheet: Sheet, path: Path, setup: Setup) -> None:
     """
     times = sheet.start + np.arange(sheet.frame_count) * float(1 / sheet.rate)
     with whole_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as handle:
-        handle.write(_HEAD.format(name=_quoted(path.name.removeprefix(".").split(".")[0])))
+        handle.write(_HEAD.format(name=_quoted(stem(path))))
         for name, values in sheet.curves.items():
             handle.write("  - curve:\n      serializedVersion: 2\n      m_Curve:\n")
             handle.write(_keys_text(times, np.asarray(values, np.float64) * _PERCENT))
@@ -188,7 +188,7 @@ def _sampled(curves: dict[str, NDArray[np.float64]], rate: Fraction, path: Path)
         raise InputError(f"{path.name} holds keys that are not numbers, or whose times do not rise.")
     start = min(found[0, 0] for found in curves.values())
     stop = max(found[-1, 0] for found in curves.values())
-    count = allowed(round((stop - start) * float(rate)) + 1, path.name)
+    count = allowed(round((stop - start) * float(rate)) + 1, path.name, sum(map(len, curves.values())))
     times = start + np.arange(count) / float(rate)
     return {name: _hermite(times, found) for name, found in curves.items()}
 

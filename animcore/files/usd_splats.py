@@ -19,7 +19,7 @@ from animcore.atomic import whole_file
 from animcore.avatar.moving import joined, moved
 from animcore.avatar.splats import HARMONIC_0, Splats
 from animcore.bodies.correspondence import Similarity
-from animcore.errors import InputError
+from animcore.errors import BROKEN_FILE, InputError
 from animcore.files.splat_format import Notes, SplatFormat, allowed, harmonics
 
 _TYPE = "ParticleField3DGaussianSplat"
@@ -40,7 +40,7 @@ def read(path: Path) -> tuple[Splats, Notes]:
         stage = pxr.Usd.Stage.Open(str(path))
         prims = [prim for prim in stage.Traverse() if prim.GetTypeName() == _TYPE]
         clouds = [_cloud(pxr, prim, path.name) for prim in prims]
-    except (pxr.Tf.ErrorException, RuntimeError, AttributeError, TypeError, ValueError) as error:
+    except (pxr.Tf.ErrorException, *BROKEN_FILE) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{path.name} is not a USD file, or a broken one; export it again.") from error

@@ -16,11 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animcore.atomic import whole_file
-from animcore.errors import InputError
+from animcore.errors import BROKEN_FILE, InputError
 from animcore.files import shapes
 from animcore.files.sheet import Format, Setup, Sheet
 from animcore.files.timing import allowed, keys, resampled
 from animcore.motion import Motion
+from animcore.reading import content
 
 RATE = Fraction(30)
 _MAGIC = b"Vocaloid Motion Data 0002"
@@ -70,17 +71,14 @@ def read(path: Path, _setup: Setup) -> Sheet:
     Raises:
         InputError: when it is no such file, cut off, or moves no morphs.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path.name} cannot be read ({error.strerror}).") from error
+    data = content(path)
     records, has_bones = _records(data, path)
     if not len(records):
         raise InputError(f"{path.name} moves no morphs of a face.")
     if not np.isfinite(records["weight"]).all():
         raise InputError(f"{path.name} holds values that are not numbers (NaN or infinite).")
     first, last = int(records["frame"].min()), int(records["frame"].max())
-    wanted = first + np.arange(allowed(last - first + 1, path.name))
+    wanted = first + np.arange(allowed(last - first + 1, path.name, len(records)))
     columns = {}
     for raw in dict.fromkeys(records["name"].tolist()):
         of_one = records[records["name"] == np.void(raw)]
@@ -105,7 +103,7 @@ def _records(data: bytes, path: Path) -> tuple[NDArray[np.void], bool]:
         place += 4 + bones * _BONE
         (count,) = struct.unpack_from("<I", data, place)
         return np.frombuffer(data, _MORPH, count, place + 4), bones > 0
-    except (struct.error, ValueError) as error:
+    except BROKEN_FILE as error:
         raise InputError(f"{path.name} is cut off: it ends before its keys do.") from error
 
 

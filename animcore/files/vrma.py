@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animcore.bodies import rotations
-from animcore.errors import InputError
+from animcore.errors import BROKEN_FILE, InputError
 from animcore.files import gltf, gltf_animation, gltf_character, scene_sheet
 from animcore.files.gltf_animation import Clip, Target
 from animcore.files.sheet import Array, Format, Setup, Sheet
@@ -33,7 +33,6 @@ _NAME = "Animcore"
 _SPOKEN = ("aa", "ih", "ou", "ee", "oh", "blinkLeft", "blinkRight")
 _PRESETS = frozenset((*_SPOKEN, "blink", "happy", "angry", "sad", "relaxed", "surprised", "neutral"))
 _PERFECT_SYNC = "Faces are ARKit expressions, for avatars with perfect sync; the profile VRM is for all others."
-_BROKEN = (KeyError, IndexError, TypeError, ValueError, AttributeError)
 
 # The humanoid bones of VRM 1.0 in the order of their tree: SMPL-X joint, parent, place against the parent in metres
 # (X left, Y up, Z forward) of a T-pose of ordinary proportions; of a pair, the left one.
@@ -188,7 +187,7 @@ def read(path: Path, setup: Setup) -> Sheet:
     clip = gltf_animation.read(document, setup.rate)
     try:
         curves = _curves(document, extension, clip)
-    except _BROKEN as error:
+    except BROKEN_FILE as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{path.name} is broken: its {EXTENSION} cannot be read ({error!r}).") from error

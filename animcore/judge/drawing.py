@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from animcore import reading
 from animcore.judge.face import ASSETS
 from animcore.names import ARKIT, ARKIT_INDEX
 
@@ -82,8 +83,7 @@ class Head:
 @functools.cache
 def head(path: Path = HEAD) -> Head:
     """Read the default head and give it eyes and colours."""
-    with np.load(path, allow_pickle=False) as data:
-        basis = {name: data[name] for name in data.files}
+    basis = reading.arrays(path)
     order = [list(basis["names"]).index(name) for name in ARKIT]
     skin = basis["rest"].astype(np.float32)
     balls = [_eyeball(centre) for centre in basis["eyes"]]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from animcore.errors import InputError
+from animcore import reading
+from animcore.errors import readable
 from animcore.names import ARKIT
 from animcore.shipped import shipped
 
@@ -87,9 +87,8 @@ def load(path: Path = BASIS, up: int = 1) -> Face:
     Raises:
         InputError: when the file is missing, broken or no such basis.
     """
-    try:
-        with np.load(path, allow_pickle=False) as data:
-            basis = {name: data[name] for name in data.files}
+    with readable(f"{path.name} is not a face basis", "see animcore/judge/face.py"):
+        basis = reading.arrays(path)
         names = [str(name) for name in basis["names"]]
         order = [names.index(name) for name in ARKIT]
         part = "face" if "face_rest" in basis else "lip"
@@ -105,8 +104,6 @@ def load(path: Path = BASIS, up: int = 1) -> Face:
             eye_distance=float(basis["eye_distance"]),
             up=up,
         )
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path.name} is not a face basis ({error}); see animcore/judge/face.py.") from error
 
 
 @functools.cache

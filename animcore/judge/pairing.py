@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,7 +20,7 @@ def clips(truth: Path) -> dict[str, Path]:
     if not truth.exists():
         raise InputError(f"There is no file or folder {truth}.")
     if truth.is_file():
-        return {files.stem(truth): truth}
+        return {_stem(truth): truth}
     found = _by_stem(truth)
     if not found:
         raise InputError(f"The folder {truth} holds no truth: no motion, no tracked .npz, no film.")
@@ -69,7 +70,12 @@ def _by_stem(folder: Path) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
         if path.is_file() and takes.readable(path) and not path.name.startswith("."):
-            stem = files.stem(path)
+            stem = _stem(path)
             if stem not in found or path.suffix.lower() == ".npz":
                 found[stem] = path
     return found
+
+
+def _stem(path: Path) -> str:
+    """The name of a clip: é is one sign, whichever system wrote the name."""
+    return unicodedata.normalize("NFC", files.stem(path))

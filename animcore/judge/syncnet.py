@@ -7,7 +7,6 @@ must show the face alone, as SyncNet's own face tracker crops it: the whole pict
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -19,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animcore import audio
-from animcore.errors import InputError
+from animcore.errors import BROKEN_FILE, InputError, reason
 
 Array = NDArray[np.floating[Any]]
 Image = NDArray[np.uint8]
@@ -65,8 +64,8 @@ class SyncNet:
         try:
             state = torch.load(path, map_location="cpu", weights_only=True)
             self._network.load_state_dict(state)
-        except (RuntimeError, pickle.UnpicklingError, EOFError, OSError, AttributeError, TypeError, KeyError) as error:
-            why = str(error).strip().splitlines()[0]
+        except BROKEN_FILE as error:
+            why = reason(error)
             raise InputError(f"{path.name} does not hold the weights of syncnet_v2 ({why[:120]}).") from error
         self._network.eval()
 

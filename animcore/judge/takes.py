@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -13,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from animcore import files
-from animcore.errors import InputError
+from animcore import errors, files, reading
+from animcore.errors import BROKEN_FILE, AnimcoreError, InputError
 from animcore.files.sheet import Setup
 from animcore.judge import tracking
 from animcore.judge.face import Face
@@ -101,8 +99,8 @@ def _read(path: Path, face: Face, setup: Setup | None) -> Take:
             return _tracked(path, arrays)
         if {"arkit", "names", "fps"} <= arrays.keys() and "format" not in arrays:
             return _curves(path, arrays, face)
-    except (ValueError, TypeError, IndexError) as error:
-        if isinstance(error, InputError):
+    except BROKEN_FILE as error:
+        if isinstance(error, AnimcoreError):
             raise
         raise InputError(f"{path.name} does not hold numbers where curves should be ({error}).") from error
     _, motion, notes = files.load_any(path, setup)
@@ -125,20 +123,8 @@ def of_motion(motion: Motion, path: Path, face: Face) -> Take:
 def _arrays(path: Path) -> Mapping[str, NDArray[Any]]:
     """The arrays of an `.npz`, landmarks and other bulk left unread; nothing is unpickled."""
     wanted = {"opening", "width", "fps", "arkit", "names", "format", "start"}
-    try:
-        with np.load(path, allow_pickle=False) as data:
-            return {name: data[name] for name in wanted & set(data.files)}
-    except (
-        OSError,
-        ValueError,
-        EOFError,
-        RuntimeError,
-        AttributeError,
-        MemoryError,
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as error:
-        raise InputError(f"{path.name} is not a readable .npz ({error}); make it again.") from error
+    with errors.readable(f"{path.name} is not a readable .npz", "make it again"):
+        return reading.arrays(path, wanted)
 
 
 def _tracked(path: Path, arrays: Mapping[str, NDArray[Any]]) -> Take:
@@ -168,11 +154,11 @@ def _rate(path: Path, arrays: Mapping[str, NDArray[Any]]) -> Fraction:
     try:
         return exact_rate(float(arrays["fps"]))
     except (InputError, TypeError, ValueError) as error:
-        raise InputError(f"{path.name}: {arrays['fps']} is no frame rate.") from error
+        raise InputError(f"{path.name}: its fps is no frame rate ({errors.reason(error)}).") from error
 
 
 def _start(path: Path, arrays: Mapping[str, NDArray[Any]]) -> float:
-    start = float(arrays["start"]) if "start" in arrays else 0.0
+    start = float(arrays["start"]) if "start" in arrays else 0.0  # what is no number is told of by `_read`
     if not np.isfinite(start):
         raise InputError(f"{path.name}: {start} is no time to start at.")
     return start

@@ -8,7 +8,6 @@ our own tracks under another name takes that track as it is.
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -16,9 +15,10 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from animcore import reading
 from animcore.atomic import whole_file
 from animcore.bodies.least_squares import bounded
-from animcore.errors import InputError
+from animcore.errors import InputError, readable
 from animcore.motion import Motion
 from animcore.retarget import images
 from animcore.retarget.reference import reference
@@ -155,18 +155,11 @@ class FaceMap:
         Raises:
             InputError: when the file is missing, broken or of another kind.
         """
-        if not path.is_file():
-            raise InputError(f"There is no file {path}.")
-        try:
-            with np.load(path, allow_pickle=False) as data:
-                contents = {name: data[name] for name in data.files}
+        with readable(f"{path.name} is not a readable face map", "make it again"):
+            contents = reading.arrays(path)
             if str(contents.get("format")) != FORMAT or contents.get("version") != VERSION:
                 raise InputError(f"{path.name} is no face map that this Animcore reads; make it again.")
             return _from_arrays(contents)
-        except (OSError, ValueError, EOFError, KeyError, IndexError, zipfile.BadZipFile, AttributeError) as error:
-            if isinstance(error, InputError):
-                raise
-            raise InputError(f"{path.name} is not a readable face map ({error}); make it again.") from error
 
 
 def assemble(

@@ -7,7 +7,6 @@ so that the user's mesh does what the reference mesh does, scaled to the size of
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +14,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from animcore import reading
 from animcore.bodies.correspondence import Correspondence, Similarity, Surface, correspond
-from animcore.errors import InputError
+from animcore.errors import InputError, readable
 from animcore.names import ARKIT
 from animcore.retarget.face import Channel, FaceMap, assemble
 from animcore.retarget.proposal import Proposal
@@ -70,9 +70,8 @@ def load(path: Path) -> RigGeometry:
     Raises:
         InputError: when the file is missing, broken, or its arrays do not fit together.
     """
-    try:
-        with np.load(path, allow_pickle=False) as data:
-            contents = {name: data[name] for name in data.files}
+    with readable(f"{path.name} is no rig that can be read", "measure it again"):
+        contents = reading.arrays(path)
         columns = (contents[name].tolist() for name in ("names", "kinds", "meshes", "targets", "ranges"))
         channels = tuple(
             Channel(name, kind, ((mesh, target),), -1, *limits)
@@ -80,10 +79,6 @@ def load(path: Path) -> RigGeometry:
         )
         eyes = contents["eyes"] if len(contents["eyes"]) else None
         return RigGeometry(contents["rest"], contents["triangles"], channels, contents["fields"], eyes)
-    except (OSError, KeyError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path.name} is no rig that can be read ({error}); measure it again.") from error
 
 
 def from_geometry(geometry: RigGeometry) -> FaceMap:

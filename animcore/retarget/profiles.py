@@ -12,6 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
+from animcore.errors import BROKEN_FILE
 from animcore.retarget import matching
 from animcore.shipped import shipped
 
@@ -119,7 +120,7 @@ def find_bones(names: Sequence[str]) -> tuple[str, dict[str, str]]:
 def _read_users(path: Path) -> Profile | None:
     try:
         return _read(path)
-    except (OSError, ValueError, KeyError, AttributeError, TypeError):
+    except BROKEN_FILE:
         return None
 
 

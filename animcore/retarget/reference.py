@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from animcore import reading
 from animcore.names import ARKIT
 from animcore.retarget.sources import INDEX, SOURCES
 from animcore.shipped import shipped
@@ -74,23 +75,23 @@ class Reference:
 @functools.cache
 def reference() -> Reference:
     """Read the reference head."""
-    with np.load(HEAD, allow_pickle=False) as data:
-        names = [str(name) for name in data["names"]]
-        rest = data["rest"].astype(np.float64)
-        delta = np.zeros((len(ARKIT), len(rest), 3), np.float32)
-        delta[:, data["moved"]] = data["delta"][[names.index(name) for name in ARKIT]]
-        pairs = data["lip_pairs"].astype(np.int64)
-        apart = np.linalg.norm(rest[pairs[:, 0]] - rest[pairs[:, 1]], axis=1)
-        importance = data["importance"].astype(np.float64)
-        return Reference(
-            rest=rest,
-            triangles=data["triangles"].astype(np.int64),
-            delta=delta,
-            importance=importance / importance.sum(),
-            lip_pairs=pairs[apart < 1.5e-3],
-            eyes=data["eyes"].astype(np.float64),
-            eye_distance=float(data["eye_distance"]),
-        )
+    data = reading.arrays(HEAD)
+    names = [str(name) for name in data["names"]]
+    rest = data["rest"].astype(np.float64)
+    delta = np.zeros((len(ARKIT), len(rest), 3), np.float32)
+    delta[:, data["moved"]] = data["delta"][[names.index(name) for name in ARKIT]]
+    pairs = data["lip_pairs"].astype(np.int64)
+    apart = np.linalg.norm(rest[pairs[:, 0]] - rest[pairs[:, 1]], axis=1)
+    importance = data["importance"].astype(np.float64)
+    return Reference(
+        rest=rest,
+        triangles=data["triangles"].astype(np.int64),
+        delta=delta,
+        importance=importance / importance.sum(),
+        lip_pairs=pairs[apart < 1.5e-3],
+        eyes=data["eyes"].astype(np.float64),
+        eye_distance=float(data["eye_distance"]),
+    )
 
 
 def row_of(recipe: dict[str, float]) -> FloatArray:

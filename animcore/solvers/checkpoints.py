@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import pickle
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from animcore.atomic import make_folder, whole_file
-from animcore.errors import InputError
+from animcore.errors import BROKEN_FILE, InputError
+from animcore.reading import content
 
 CONFIG = "config.json"
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
@@ -34,8 +34,8 @@ def config(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         raise InputError(f"There is no {CONFIG} in {folder}; download the whole folder of the model.")
     try:
-        contents = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
+        contents = json.loads(content(path).decode())
+    except BROKEN_FILE as error:
         raise InputError(f"{path} cannot be read ({error}); download it again.") from error
     if not isinstance(contents, dict):
         raise InputError(f"{path} is not the configuration of a model; download it again.")
@@ -79,7 +79,9 @@ def _safetensors(path: Path) -> dict[str, Tensor]:
     safetensors = library()
     try:
         found: dict[str, Tensor] = safetensors.torch.load_file(str(path))
-    except (safetensors.SafetensorError, OSError, ValueError, KeyError) as error:
+    except (safetensors.SafetensorError, *BROKEN_FILE) as error:
+        if memory_ran_out(error):
+            raise
         raise InputError(f"{path} is cut off or damaged ({error}); download it again.") from error
     return found
 
@@ -112,7 +114,7 @@ def pickled(path: Path, passed: tuple[str, ...] = (), advice: str = "download it
             found = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise InputError(f"{path} holds more than weights, which could run code; it was not opened.") from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, AttributeError, zipfile.BadZipFile) as error:
+    except BROKEN_FILE as error:
         if memory_ran_out(error):
             raise
         raise InputError(f"{path} is cut off or damaged ({_first_line(error)}); {advice}.") from error

@@ -20,8 +20,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from animcore.errors import InputError
+from animcore.errors import BROKEN_FILE, InputError
 from animcore.names import EMOTIONS
+from animcore.reading import content
 from animcore.solvers import face_encoder, face_published
 from animcore.solvers.face_decoder import slopes
 from animcore.solvers.face_encoder import Ear
@@ -304,6 +305,6 @@ def _yaml(path: Path) -> Any:
     if not path.is_file():
         raise InputError(f"There is no {path}; EMOTE's folder holds it beside {FILE}: download the whole folder.")
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, OSError, UnicodeDecodeError, RecursionError) as error:
+        return yaml.safe_load(content(path).decode())
+    except (yaml.YAMLError, *BROKEN_FILE) as error:
         raise InputError(f"{path} is no readable YAML file; download it again.") from error

@@ -6,7 +6,6 @@ vertices how far each lies from where it rests, in the mesh's own unit: x, y, z 
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,9 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from animcore import reading
 from animcore.atomic import whole_file
 from animcore.bodies import pickled
-from animcore.errors import InputError
+from animcore.errors import InputError, readable
 from animcore.names import ARKIT
 
 FloatArray = NDArray[np.float32]
@@ -102,11 +102,9 @@ class Topology:
         path = folder / MESH
         if not path.is_file():
             return None
-        try:
-            with np.load(path, allow_pickle=False) as data:
-                template, faces = data["template"].astype(np.float32), data["faces"].astype(np.int64)
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise InputError(f"{path} is cut off or damaged ({error}); train or download the model again.") from error
+        with readable(f"{path} is cut off or damaged", "train or download the model again"):
+            data = reading.arrays(path, ("template", "faces"))
+            template, faces = data["template"].astype(np.float32), data["faces"].astype(np.int64)
         return cls(*checked(template, faces, path))
 
 

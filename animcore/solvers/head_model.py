@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from animcore.errors import AnimcoreError
+from animcore import reading
+from animcore.errors import BROKEN_FILE, AnimcoreError
 from animcore.shipped import shipped
 from animcore.speech.prosody import FPS, Prosody, smooth
 
@@ -118,9 +119,9 @@ def load(path: Path) -> Model:
         AnimcoreError: when it is missing or broken.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return Model(**{field.name: file[field.name] for field in fields(Model)})
-    except (OSError, KeyError, ValueError) as error:
+        found = reading.arrays(path)
+        return Model(**{field.name: found[field.name] for field in fields(Model)})
+    except BROKEN_FILE as error:
         raise AnimcoreError(f"The head's weights cannot be read: {path}: {error}. Install animcore again.") from error
 
 

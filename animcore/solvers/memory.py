@@ -9,22 +9,21 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from animcore import reading
 from animcore.atomic import whole_file
-from animcore.errors import InputError
+from animcore.errors import BROKEN_FILE, InputError
 from animcore.names import CACHE_FOLDER
 
 FloatArray = NDArray[np.float32]
 
 LIMIT = 512 * 2**20  # bytes of the folder
 SUFFIX = ".heard.npz"
-_BROKEN = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
 
 
 def folder() -> Path | None:
@@ -46,10 +45,10 @@ def recall(name: str) -> list[FloatArray] | None:
         return None
     path = place / f"{name}{SUFFIX}"
     try:
-        with np.load(path, allow_pickle=False) as data:
-            found = [data[f"arr_{index}"] for index in range(len(data.files))]
+        contents = reading.arrays(path)
+        found = [contents[f"arr_{index}"] for index in range(len(contents))]
         os.utime(path)  # the oldest go first
-    except _BROKEN:
+    except BROKEN_FILE:
         return None
     return found
 

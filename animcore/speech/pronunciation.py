@@ -7,12 +7,12 @@ languages would: good enough to find where a word is, not to speak it.
 
 from __future__ import annotations
 
-import gzip
 import re
 import unicodedata
 from functools import cache
 from itertools import groupby
 
+from animcore import reading
 from animcore.shipped import shipped
 
 # Silence, and the phonemes of the dictionary in the order of the network's output.
@@ -60,10 +60,9 @@ _APART = "|"  # between signs that are read one by one
 def dictionary() -> dict[str, tuple[str, ...]]:
     """Return word -> ways to say it, each phonemes with blanks between them; read once (0.2 s)."""
     ways: dict[str, tuple[str, ...]] = {}
-    with gzip.open(DICTIONARY, "rt", encoding="ascii") as handle:
-        for line in handle:
-            word, _, spoken = line.rstrip("\n").partition(" ")
-            ways[word] = (*ways.get(word, ()), spoken)
+    for line in reading.unpacked(reading.content(DICTIONARY), DICTIONARY.name).decode("ascii").splitlines():
+        word, _, spoken = line.partition(" ")
+        ways[word] = (*ways.get(word, ()), spoken)
     return ways
 
 

@@ -35,7 +35,8 @@ ADJECTIVES: dict[str, tuple[str, float]] = {name: (name, 0.7) for name in EMOTIO
     "calm": ("neutral", 0.7), "serious": ("neutral", 0.7), "relaxed": ("neutral", 0.5),
 }  # fmt: skip
 
-_PART = re.compile(r"\[([^\]]*)\]|([^\s\[]+)")
+_LONGEST = 200  # signs of a word; what is longer is none, and to spell it would take minutes
+_PART = re.compile(r"\[([^\[\]]*)\]|([^\s\[]+)")
 _TAG = re.compile(r"\s*([^\W\d]+)\s*(?:[ =:]\s*(\d*\.?\d+)\s*)?")
 _SIGN = re.compile(r"[㐀-鿿][^\w㐀-鿿]*|[^㐀-鿿]+")  # Chinese stands without blanks: a sign is a word
 
@@ -102,7 +103,9 @@ def of_segments(segments: Iterable[tuple[str, float | None, float | None]]) -> T
         begun: tuple[str, float, int] | None = None
         for tag, label in _PART.findall(text):
             if label:
-                words += [Word(sign, start, end) for sign in _SIGN.findall(label) if ways(sign)]
+                words += [
+                    Word(sign, start, end) for sign in _SIGN.findall(label) if len(sign) < _LONGEST and ways(sign)
+                ]
                 continue
             cues += _closed(begun, len(words))
             begun = (*_feeling(tag), len(words))

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from animcore.atomic import make_folder
-from animcore.errors import InputError
+from animcore.errors import BROKEN_FILE, AnimcoreError, InputError
 from animcore.progress import Progress, progress_bar
+from animcore.reading import content
 
 # Each solver's module in this room, with `Config` and `job(config, data)`, and what it is.
 SOLVERS: dict[str, tuple[str, str]] = {
@@ -153,8 +154,10 @@ def settings(path: Path | None, kind: type[Any]) -> Any:
     if path is None:
         return kind()
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        values = tomllib.loads(content(path).decode())
+    except BROKEN_FILE as error:
+        if isinstance(error, AnimcoreError):
+            raise
         raise InputError(f"{path} is not a readable TOML file ({error}).") from error
     usual = kind()
     known = {part.name: getattr(usual, part.name) for part in fields(kind)}

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from animcore.atomic import whole_file
+from animcore.errors import BROKEN_FILE, reason
 
 LOG = logging.getLogger(__name__)
 
@@ -61,8 +62,7 @@ def descend(
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, course.rate, total_steps=course.steps, pct_start=0.1)
     kept: dict[str, Any] = {"module": module, "average": average, "optimizer": optimizer, "schedule": schedule}
     first = 0
-    if checkpoint.exists():
-        saved = torch.load(checkpoint, weights_only=True)
+    if (saved := _saved(checkpoint)) is not None:
         for name, one in kept.items():
             one.load_state_dict(saved[name])
         first = saved["step"]
@@ -90,3 +90,15 @@ def descend(
                     torch.save(saved, temporary)
     module.load_state_dict(average.module.state_dict())
     module.eval()
+
+
+def _saved(checkpoint: Path) -> dict[str, Any] | None:
+    """What a run left that was stopped; None where there is nothing, or it cannot be read: it begins anew."""
+    if not checkpoint.exists():
+        return None
+    try:
+        found: dict[str, Any] = torch.load(checkpoint, weights_only=True)
+    except BROKEN_FILE as error:
+        LOG.warning("%s cannot be read (%s): the run begins anew", checkpoint, reason(error))
+        return None
+    return found

@@ -24,12 +24,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from animcore import audio
+from animcore import audio, reading
 from animcore.audio import AudioClip
 from animcore.bodies import pickled
 from animcore.bodies.mesh_file import read_ply
 from animcore.bodies.model import OPEN_MODELS
-from animcore.errors import InputError
+from animcore.errors import InputError, readable
 from animcore.files import beat2
 from animcore.files.coefficients import with_expression
 from animcore.files.sheet import Setup
@@ -155,14 +155,10 @@ def _templates(path: Path, beside: str) -> dict[str, FloatArray]:
 def _vertices(path: Path, sound: Path, template: FloatArray | None) -> Curves:
     if template is None:
         raise InputError(f"{path.name} is of nobody whose face at rest is in templates.pkl.")
-    if path.stat().st_size > _LARGEST:
-        raise InputError(f"{path.name} has {path.stat().st_size / 1e9:.1f} GB; no clip is that large.")
-    try:
-        values = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"{path.name} is cut off, damaged or no array of numbers ({error}).") from error
+    with readable(f"{path.name} is cut off, damaged or no array of numbers", "download it again"):
+        values = reading.one_array(path, _LARGEST)
     width = template.size
-    if values.dtype.kind not in "iuf" or not len(values) or values.size != len(values) * width:
+    if not values.ndim or values.dtype.kind not in "iuf" or not len(values) or values.size != len(values) * width:
         raise InputError(f"{path.name} has the shape {values.shape}; its person's face has {width // 3} vertices.")
     frames = np.asarray(values, np.float32).reshape(len(values), width) - template.reshape(-1)
     basis = TOPOLOGIES.get(width // 3, "other")
@@ -210,11 +206,9 @@ def _frames_of(path: Path, name: str, places: Any, template: FloatArray | None) 
     """The rows of a sentence out of the frames of all, which stay on the disk."""
     if template is None:
         raise InputError(f"{name} is of nobody whose face at rest is in {_REST}.")
-    try:
-        frames = np.load(path, mmap_mode="r", allow_pickle=False)
+    with readable(f"{path.name} or {_ROWS} is cut off or damaged", "download them again"):
+        frames = reading.mapped(path)
         rows = np.array([int(pickled.array(places[frame], name)) for frame in sorted(places)], np.int64)
-    except (OSError, ValueError, EOFError, TypeError) as error:
-        raise InputError(f"{path.name} or {_ROWS} is cut off or damaged ({error}); download them again.") from error
     if frames.dtype.kind != "f" or frames.ndim < 2 or frames.size != len(frames) * template.size:
         raise InputError(
             f"{path.name} has the shape {frames.shape}; the face at rest of {name} has {len(template)} vertices."
@@ -270,11 +264,9 @@ def _reconstruction(path: Path, count: int, basis: str, felt: tuple[str, str]) -
     except ImportError as error:
         raise InputError("Reconstructions of MEAD are .hdf5 files: pip install 'animcore[train]' (h5py).") from error
     name = "/".join(path.parts[-6:])
-    try:
-        with h5py.File(path, "r") as data:
-            expression, jaw = (np.asarray(data[key][0], np.float32) for key in ("exp", "jaw"))
-    except (OSError, KeyError, ValueError, IndexError, TypeError) as error:
-        raise InputError(f"{name} is cut off, damaged or no reconstruction of MEAD ({error}).") from error
+    what = f"{name} is cut off, damaged or no reconstruction of MEAD"
+    with readable(what, "download it again"), h5py.File(path, "r") as data:
+        expression, jaw = (np.asarray(data[key][0], np.float32) for key in ("exp", "jaw"))
     values = _flame(name, expression, jaw, count)
     emotions = _no_emotions(len(values))
     emotion = _MEAD_EMOTIONS.get(felt[0])

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from animcore import audio
+from animcore import audio, reading
 from animcore.bodies import rotations
 from animcore.speech import prosody
 from animcore.speech.prosody import FPS, Prosody
@@ -80,12 +80,12 @@ class Head:
 
 def load(data: Path, name: str) -> Head:
     """Load a clip of the data folder by its name, `headpose/andrew_clip_1`."""
-    with np.load(data / f"{name}.npz", allow_pickle=False) as file:
-        fps = float(file["fps"])
-        if "rotation" in file.files:
-            turns = rotations.from_euler(file["rotation"][:, ::-1], "ZYX")
-        else:
-            turns = tracked(file["landmarks"].astype(np.float64))
+    file = reading.arrays(data / f"{name}.npz", ("fps", "rotation", "landmarks"))
+    fps = float(file["fps"])
+    if "rotation" in file:
+        turns = rotations.from_euler(file["rotation"][:, ::-1], "ZYX")
+    else:
+        turns = tracked(file["landmarks"].astype(np.float64))
     degrees = np.rad2deg(around_mean(turns))
     count = int(len(degrees) / fps * FPS)
     clip = audio.load(data / f"{name}.flac")

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from animcore import audio
+from animcore import audio, reading
 from animcore.atomic import whole_file
 from animcore.audio import AudioClip
 from animcore.errors import InputError
@@ -27,18 +27,20 @@ def kept(place: Path, read: Callable[[], tuple[dict[str, FloatArray], str]]) -> 
         place: beginning of the names of its files.
         read: gives arrays by name, and the note.
     """
-    said = beside(place, "txt")
-    if not said.exists():
+
+    def write(said: Path) -> None:
         arrays, note = read()
         for name, values in arrays.items():
             with whole_file(beside(place, f"{name}.npy")) as temporary:
                 np.save(temporary, values)
         # the last: where it is, the others are whole
-        with whole_file(said) as temporary:
-            temporary.write_text("\n".join([" ".join(arrays), note]), encoding="utf-8")
-    names, _, note = said.read_text(encoding="utf-8").partition("\n")
-    found = {name: np.load(beside(place, f"{name}.npy"), mmap_mode="r", allow_pickle=False) for name in names.split()}
-    return found, note
+        said.write_text("\n".join([" ".join(arrays), note]), encoding="utf-8")
+
+    def found(said: Path) -> tuple[dict[str, FloatArray], str]:
+        names, _, note = said.read_text(encoding="utf-8").partition("\n")
+        return {name: reading.mapped(beside(place, f"{name}.npy")) for name in names.split()}, note
+
+    return reading.kept(beside(place, "txt"), found, write)
 
 
 def beside(place: Path, part: str) -> Path:

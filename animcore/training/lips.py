@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from animcore import reading
 from animcore.names import ARKIT
 from animcore.shipped import shipped
 
@@ -26,13 +26,13 @@ class Lips(nn.Module):
 
     def __init__(self, path: Path = BASIS) -> None:
         super().__init__()
-        with np.load(path, allow_pickle=False) as basis:
-            names = [str(name) for name in basis["names"]]
-            order = [names.index(name) for name in ARKIT]
-            self.register_buffer("probes", torch.from_numpy(basis["probe_rest"]))
-            self.register_buffer("probe_deltas", torch.from_numpy(basis["probe_delta"][order]))
-            self.register_buffer("lip_deltas", torch.from_numpy(basis["lip_delta"][order][:, ::4]))
-            self.eyes = float(basis["eye_distance"])
+        basis = reading.arrays(path)
+        names = [str(name) for name in basis["names"]]
+        order = [names.index(name) for name in ARKIT]
+        self.register_buffer("probes", torch.from_numpy(basis["probe_rest"]))
+        self.register_buffer("probe_deltas", torch.from_numpy(basis["probe_delta"][order]))
+        self.register_buffer("lip_deltas", torch.from_numpy(basis["lip_delta"][order][:, ::4]))
+        self.eyes = float(basis["eye_distance"])
         self.rest = float((self.probes[0] - self.probes[1]).norm())
 
     def measures(self, weights: Tensor) -> tuple[Tensor, Tensor]:

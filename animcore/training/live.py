@@ -28,7 +28,7 @@ from onnx import numpy_helper
 from torch import Tensor, nn
 from torch.nn import functional
 
-from animcore import audio
+from animcore import audio, reading
 from animcore.atomic import whole_file
 from animcore.names import ARKIT
 from animcore.solvers.live import Level
@@ -192,12 +192,10 @@ def rest(encoder: StreamingEncoder, beside: live_ear.Company, cache: Path, threa
 
 
 def _cached(path: Path, make: Any) -> Iterator[Lesson]:
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        rows = [(one.states, one.taught, one.tracked, one.high) for one in make()]
-        with whole_file(path) as temporary:
-            torch.save(rows, temporary)
-    for row in torch.load(path, weights_only=True):
+    def write(place: Path) -> None:
+        torch.save([(one.states, one.taught, one.tracked, one.high) for one in make()], place)
+
+    for row in reading.kept(path, partial(torch.load, weights_only=True), write):
         yield Lesson(*row)
 
 
@@ -242,10 +240,10 @@ def _tracked(path: Path, count: int) -> tuple[Tensor, float]:
     beside = path.with_suffix(".npz")
     if not beside.exists():
         return _nothing(count), 0.0
-    with np.load(beside, allow_pickle=False) as data:
-        if "opening" not in data.files:
-            return _nothing(count), 0.0
-        curves, fps = np.stack([data["opening"], data["width"]], 1).astype(np.float32), float(data["fps"])
+    data = reading.arrays(beside, ("opening", "width", "fps"))
+    if "opening" not in data:
+        return _nothing(count), 0.0
+    curves, fps = np.stack([data["opening"], data["width"]], 1).astype(np.float32), float(data["fps"])
     position = np.arange(count) / FPS * fps
     values = np.stack([np.interp(position, np.arange(len(curves)), column) for column in curves.T], 1)
     values[position > len(curves) - 1] = np.nan

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +20,7 @@ from onnx import numpy_helper
 from torch import Tensor
 from torch.nn import functional
 
-from animcore import audio
-from animcore.atomic import whole_file
+from animcore import audio, reading
 from animcore.training import encoder as ear
 from animcore.training import music, nonspeech, recordings, synthetic
 from animcore.training.augmentation import at_loudness, faster, roughened
@@ -83,7 +82,8 @@ def voices(data: Path, cache: Path) -> list[Voice]:
 
 def _at_speeds(path: Path, speeds: int, encoder: ear.Encoder, cache: Path) -> Iterator[Voice]:
     kept = cache / f"clean-{path.parent.name}-{path.stem}.pt"
-    if not kept.exists():
+
+    def make(place: Path) -> None:
         samples = audio.load(path).samples
         rows = []
         for way in range(speeds):
@@ -92,10 +92,9 @@ def _at_speeds(path: Path, speeds: int, encoder: ear.Encoder, cache: Path) -> It
             sound = at_loudness(faster(samples, factor) if way else samples, LEVEL)
             states = recordings.encoded(encoder, sound)[:, WIDTH:]
             rows.append((torch.from_numpy(sound), torch.from_numpy(states.copy())))
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(kept) as temporary:
-            torch.save(rows, temporary)
-    for sound, states in torch.load(kept, weights_only=True):
+        torch.save(rows, place)
+
+    for sound, states in reading.kept(kept, partial(torch.load, weights_only=True), make):
         yield Voice(sound.numpy(), states)
 
 

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from animcore import audio
+from animcore import audio, reading
 from animcore.names import ARKIT
 from animcore.training import nonspeech, synthetic
 from animcore.training.augmentation import at_loudness, faster, roughened
@@ -96,8 +96,7 @@ def _clips(
     folder: Path, encoder: Encoder, cache: Path, ways: int, curves: Callable[[dict[str, FloatArray]], FloatArray]
 ) -> Iterator[Clip]:
     for path in sorted(folder.glob("*.npz")):
-        with np.load(path, allow_pickle=False) as data:
-            contents = {name: data[name] for name in data.files}
+        contents = reading.arrays(path)
         values, fps = curves(contents), float(contents["fps"])
         recordings = []
         for way in range(ways):
@@ -109,21 +108,18 @@ def _clips(
 
 def _way(path: Path, encoder: Encoder, cached: Path, way: int) -> tuple[NDArray[np.float16], float]:
     """The states of a clip as it is (way 0) or changed, and how much faster it plays; kept in the cache."""
-    if cached.exists():
-        with np.load(cached, allow_pickle=False) as data:
-            return data["states"], float(data["factor"])
-    samples, factor = audio.load(path.with_suffix(".flac")).samples, 1.0
-    if way:
-        generator = np.random.default_rng([way, *path.stem.encode()])
-        factor = float(np.exp(generator.uniform(-_SPEEDS, _SPEEDS)))
-        samples = roughened(faster(samples, factor), generator)
-        level = generator.uniform(*_LEVELS)
-    else:
-        level = LEVEL
-    states = encoded(encoder, at_loudness(samples, level))
-    cached.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(cached, states=states, factor=factor)
-    return states, factor
+
+    def make(place: Path) -> None:
+        samples, factor, level = audio.load(path.with_suffix(".flac")).samples, 1.0, LEVEL
+        if way:
+            generator = np.random.default_rng([way, *path.stem.encode()])
+            factor = float(np.exp(generator.uniform(-_SPEEDS, _SPEEDS)))
+            samples = roughened(faster(samples, factor), generator)
+            level = generator.uniform(*_LEVELS)
+        np.savez(place, states=encoded(encoder, at_loudness(samples, level)), factor=factor)
+
+    data = reading.kept(cached, reading.arrays, make)
+    return data["states"], float(data["factor"])
 
 
 def _aligned(states: NDArray[np.float16], values: FloatArray, fps: float) -> Recording:
@@ -138,8 +134,8 @@ def _aligned(states: NDArray[np.float16], values: FloatArray, fps: float) -> Rec
 
 def spoken(encoder: Encoder, cache: Path, count: int) -> list[Clip]:
     """Synthesize sentences with exact phoneme times; the target is (T, 5) places of articulation."""
-    cached = cache / "synthetic.npz"
-    if not cached.exists():
+
+    def make(place: Path) -> None:
         contents: dict[str, NDArray[np.float16] | FloatArray] = {}
         for index, (path, phones) in enumerate(synthetic.corpus(cache / "synthetic", count)):
             generator = np.random.default_rng([7, index])
@@ -151,31 +147,32 @@ def spoken(encoder: Encoder, cache: Path, count: int) -> list[Clip]:
             times = [(name, start / factor, end / factor) for name, start, end in phones]
             contents[f"{index:04d}-states"] = states
             contents[f"{index:04d}-labels"] = synthetic.labels(times, len(states), FPS)
-        np.savez(cached, **contents)
-    with np.load(cached, allow_pickle=False) as data:
-        return [
-            _synthetic(name.removesuffix("-states"), data[name], data[name.replace("states", "labels")])
-            for name in data.files
-            if name.endswith("-states")
-        ]
+        np.savez(place, **contents)
+
+    data = reading.kept(cache / "synthetic.npz", reading.arrays, make)
+    return [
+        _synthetic(name.removesuffix("-states"), data[name], data[name.replace("states", "labels")])
+        for name in data
+        if name.endswith("-states")
+    ]
 
 
 def unspoken(encoder: Encoder, cache: Path, count: int) -> list[Clip]:
     """Make sounds that are no voice; the target is no place of articulation (T, 5)."""
-    cached = cache / "unspoken.npz"
-    if not cached.exists():
+
+    def make(place: Path) -> None:
         contents: dict[str, NDArray[np.float16]] = {}
         for index, samples in enumerate(nonspeech.sounds(count)):
             generator = np.random.default_rng([13, index])
             sound = roughened(samples, generator) if index % 2 else samples
             contents[f"{index:04d}"] = encoded(encoder, at_loudness(sound, generator.uniform(*_LEVELS)))
-        cached.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(cached, **contents)
-    with np.load(cached, allow_pickle=False) as data:
-        return [
-            _synthetic(name, data[name], np.zeros((len(data[name]), len(synthetic.PLACES)), np.float32))
-            for name in data.files
-        ]
+        np.savez(place, **contents)
+
+    data = reading.kept(cache / "unspoken.npz", reading.arrays, make)
+    return [
+        _synthetic(name, values, np.zeros((len(values), len(synthetic.PLACES)), np.float32))
+        for name, values in data.items()
+    ]
 
 
 def _synthetic(name: str, states: NDArray[np.float16], places: FloatArray) -> Clip:

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from animcore.atomic import whole_file
+from animcore import reading
 from animcore.audio import RATE
 from animcore.solvers.gesture_features import FPS
 from animcore.solvers.talkshow import hear
@@ -43,10 +43,11 @@ class Clip:
     def heard(self, speech: str = "") -> FloatArray:
         """Return (2 T, D) frames of sound, 60 a second, from the cache; see `talkshow.hear`."""
         path = self.place.with_name(f"{self.place.name}.heard{hash_of(Path(speech)) if speech else ''}.npy")
-        if not path.exists():
-            with whole_file(path) as temporary:
-                np.save(temporary, hear(np.asarray(self.samples), 2 * len(self.frames), speech))
-        found: FloatArray = np.load(path, mmap_mode="r", allow_pickle=False)
+
+        def make(place: Path) -> None:
+            np.save(place, hear(np.asarray(self.samples), 2 * len(self.frames), speech))
+
+        found: FloatArray = reading.kept(path, reading.mapped, make)
         return found
 
 

@@ -1,0 +1,22 @@
+"""The command `animcore`: its modules take a second to import, in which Ctrl-C is a sentence as it is later."""
+
+from __future__ import annotations
+
+import sys
+
+_INTERRUPTED = 130  # what shells say of a program that Ctrl-C ended
+
+
+def main() -> int:
+    """Run the command of `sys.argv`; return its exit status."""
+    try:
+        from animcore import cli
+
+        return cli.main()
+    except KeyboardInterrupt:
+        sys.stderr.write("animcore: stopped before it began.\n")
+        return _INTERRUPTED
+
+
+if __name__ == "__main__":
+    sys.exit(main())
