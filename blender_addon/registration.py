@@ -12,11 +12,13 @@ from . import (
     live,
     operators,
     panels,
+    places,
     preferences,
     properties,
     resources,
     runner,
     splats,
+    swapped,
     translations,
     waveform,
 )
@@ -41,6 +43,8 @@ def register() -> None:
     bpy.types.Action.animcore = bpy.props.PointerProperty(type=properties.AnimcorePolish)
     bpy.types.WindowManager.animcore_tracks = bpy.props.CollectionProperty(type=properties.AnimcoreTrack)
     bpy.types.WindowManager.animcore_track_index = bpy.props.IntProperty(name="Track", options=set())
+    places.start()
+    swapped.start()
     splats.start()
     resources.tell_user_folder()
     runner.start()
@@ -63,6 +67,8 @@ def unregister() -> None:
     live.stop()
     runner.stop()
     splats.stop()
+    swapped.stop()
+    places.stop()
     del bpy.types.WindowManager.animcore_track_index, bpy.types.WindowManager.animcore_tracks
     del bpy.types.Scene.animcore
     del bpy.types.Action.animcore
