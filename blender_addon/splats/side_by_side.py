@@ -17,7 +17,7 @@ from animcore.errors import AnimcoreError
 from .. import orders, runner, swapped
 from ..errors import AddonError
 from ..swapped import Setting
-from .engine import NAME
+from .engine import NAME, left_out
 
 SUFFIX = ".png"
 IMAGE = "Side by Side"
@@ -35,6 +35,7 @@ class Pair:
         folder: for the two halves.
         engines: that render them.
         done: the halves, as far as they are begun.
+        notes: what one of them is without.
         whole: whether the last one came to its end.
     """
 
@@ -43,6 +44,7 @@ class Pair:
     folder: Path
     engines: list[str]
     done: list[Path] = field(default_factory=list)
+    notes: tuple[str, ...] = ()
     whole: bool = True
 
     @property
@@ -123,7 +125,8 @@ def begin(scene: bpy.types.Scene, path: Path) -> Pair:
     folder = Path(tempfile.mkdtemp(prefix="animcore-pair-"))
     copy = swapped.add(scene, IMAGE)
     swapped.set_all(_wanted(copy))
-    return Pair(copy.session_uid, path.with_suffix(SUFFIX), folder, [first, NAME])
+    notes = tuple(filter(None, [left_out(scene)]))
+    return Pair(copy.session_uid, path.with_suffix(SUFFIX), folder, [first, NAME], notes=notes)
 
 
 def _wanted(scene: bpy.types.Scene) -> Iterator[Setting]:
@@ -208,7 +211,7 @@ def _finish() -> None:
         runner.session.outcome = runner.Outcome(False, "Side by side was cancelled; nothing is left of it.")
         return
     _show(image)
-    runner.session.outcome = runner.Outcome(False, f"Side by side: {pair.path}.")
+    runner.session.outcome = runner.Outcome(False, f"Side by side: {pair.path}.", pair.notes)
 
 
 def _show(image: bpy.types.Image) -> None:

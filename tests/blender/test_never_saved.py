@@ -199,5 +199,3 @@ def test_a_copy_has_a_compositor_of_its_own(scene):
     assert [one.scene for one in copy.compositing_node_group.nodes] == [copy]
     swapped.remove(copy.session_uid)
     assert (node.scene, len(bpy.data.node_groups)) == (scene, 1)
-
-
