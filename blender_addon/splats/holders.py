@@ -44,7 +44,7 @@ def is_holder(thing: bpy.types.Object | None) -> bool:
 def path_of(holder: bpy.types.Object) -> Path:
     """The file of an object; what begins with // lies beside the file that the object is from.
 
-    Where an autosave or an earlier version left them as they were, the place where it was added counts.
+    Such paths stay as they are when a file is saved elsewhere: then the place where it was added counts.
     """
     library = holder.library
     if holder.override_library is not None and holder.override_library.reference is not None:

@@ -1,6 +1,6 @@
-"""Paths that a .blend keeps: relative to it from its first save on, and right when it is saved elsewhere.
+"""Paths that a .blend keeps: relative to it from its first save on.
 
-Blender does this for files of its own data-blocks and not for properties of an extension; the rules are Blender's.
+Blender does this for files of its own data-blocks and not for properties of an extension.
 """
 
 from __future__ import annotations
@@ -15,22 +15,17 @@ from . import holders
 
 Kept = tuple[Any, str, str]  # whose, which, and what it was
 
-_before: list[Kept] = []  # the first save, or one elsewhere, is under way
+_before: list[Kept] = []  # while the first save is under way
 
 
 @bpy.app.handlers.persistent
 def make_relative(target: str, *_args: Any) -> None:
     """Blender is about to save into a file."""
     _before.clear()
-    first, folder = not bpy.data.filepath, str(Path(target).parent)
-    if not target or (first and not bpy.context.preferences.filepaths.use_relative_paths):
-        return
-    for owner, name, kept, path in _paths():
-        if first or kept.startswith("//"):
-            relative = holders.relative(path, folder)
-            if relative != kept:
-                _before.append((owner, name, kept))
-                setattr(owner, name, relative)
+    if target and not bpy.data.filepath and bpy.context.preferences.filepaths.use_relative_paths:
+        for owner, name, kept, path in _paths():
+            _before.append((owner, name, kept))
+            setattr(owner, name, holders.relative(path, str(Path(target).parent)))
 
 
 @bpy.app.handlers.persistent
