@@ -26,6 +26,7 @@ Floats = NDArray[np.float64]
 PROBE = 0.3  # radians that joints are turned by to see what follows them
 _PART = "Animcore Head"
 _FOLLOWS = 0.5  # how much of a turn of the neck a vertex must follow to belong to the head
+_EVENED = 12  # times that this is evened over the mesh before it is cut there
 _LEAST = 0.25  # of a mesh without shapes: of which less follows is clothes
 _TALLEST = 1.0  # units, of what hangs on no neck: taller things are bodies
 _METRES = (0.12, 0.6)  # heights of heads that are taken as metres
@@ -287,18 +288,34 @@ def _following(who: rigs.Character, things: Sequence[bpy.types.Object], turn: Ma
 
 
 def _cut(thing: bpy.types.Object, follows: Floats, least: float) -> bool:
-    """Leave of a mesh what follows the neck; returns whether that is anything, and more than the least share."""
+    """Leave of a mesh what follows the neck; returns whether that is anything, and more than the least share.
+
+    Faces are cut where the share passes the limit, so that the neck ends in a line and not in the corners of faces.
+    """
     kept = follows > _FOLLOWS
     if not kept.any() or kept.mean() < least:
         return False
     if kept.all() or len(kept) != len(thing.data.vertices):  # modifiers that add vertices: all of it or nothing
         return bool(kept.mean() > 0.5)
     group = thing.vertex_groups.new(name=_PART)
-    group.add(np.flatnonzero(kept).tolist(), 1.0, "REPLACE")
+    for vertex, share in enumerate(_evened(thing, np.clip(follows, 0, 1)).tolist()):
+        group.add([vertex], share, "REPLACE")
     mask = thing.modifiers.new(_PART, "MASK")
-    mask.vertex_group = group.name
+    mask.vertex_group, mask.threshold, mask.use_smooth = group.name, _FOLLOWS, True
     thing.modifiers.move(len(thing.modifiers) - 1, 0)
     return True
+
+
+def _evened(thing: bpy.types.Object, values: Floats) -> Floats:
+    """Values of vertices (V,) without what goes up and down from one to the next: means of neighbours, repeatedly."""
+    ends = np.empty(2 * len(thing.data.edges), np.int32)
+    thing.data.edges.foreach_get("vertices", ends)
+    first, second = ends.reshape(-1, 2).T
+    count = 1 + np.bincount(ends, minlength=len(values))
+    for _ in range(_EVENED):
+        around = np.bincount(first, values[second], len(values)) + np.bincount(second, values[first], len(values))
+        values = (values + around) / count
+    return values
 
 
 def _hangs_on(hair: bpy.types.Object, who: rigs.Character, turn: Matrix) -> bool:

@@ -1,7 +1,7 @@
 """The same line in six emotions, as one picture: the engine performs it, the scene's camera sees it.
 
-Pictures are rendered one at a time, each with everything as it was before and after, so that work can go on between
-them.
+Pictures are rendered one at a time, of a copy of the scene, each with the character as it was before and after, so that
+work can go on between them.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,10 +20,10 @@ from numpy.typing import NDArray
 from animcore.errors import AnimcoreError
 from animcore.motion import Motion
 
-from . import keys, orders, places, preferences, properties, rigs, runner, takes, voice
+from . import keys, orders, places, preferences, properties, rigs, runner, swapped, takes, voice
 from .errors import AddonError
 from .jobs import Job, State
-from .swapped import Setting, Swapped
+from .swapped import Setting
 
 EMOTIONS = ("joy", "sadness", "anger", "disgust", "fear", "surprise")
 NAME = "Animcore Emotions"
@@ -174,30 +173,46 @@ def _picture(sheet: Sheet, number: int) -> NDArray[np.float32]:
     first = sheet.start_frame + round(motion.start * motion.rate)
     frame = first + int((column + 0.5) / TIMES * motion.frame_count)
     path = sheet.folder / f"{number}.png"
-    before = scene.frame_current, scene.frame_subframe
-    with ExitStack() as back:
-        back.callback(lambda: scene.frame_set(before[0], subframe=before[1]))
-        _wear(rigs.read(root), motion, first, back)
-        back.callback(
-            Swapped(
-                _settings(scene, f"{EMOTIONS[emotion]} {motion.start + (frame - first) / motion.fps:.2f} s", path)
-            ).back
-        )
-        scene.frame_set(frame)
-        bpy.ops.render.render(write_still=True, scene=scene.name)
+    label = f"{EMOTIONS[emotion]} {motion.start + (frame - first) / motion.fps:.2f} s"
+    copy, worn = swapped.add(scene, NAME), Worn(rigs.read(root), motion, first)
+    uid = copy.session_uid
+    try:
+        swapped.set_all(_settings(copy, label, path))
+        copy.frame_set(frame)
+        worn.on()
+        places.add(worn)
+        swapped.render(copy, write_still=True)
+    finally:
+        places.discard(worn)
+        worn.off()
+        swapped.remove(uid)
     return _pixels(path)
 
 
-def _wear(character: rigs.Character, motion: Motion, first: int, back: ExitStack) -> None:
-    """Have a performance play on a character until the stack is closed."""
-    shown = places.Shown()
-    back.callback(shown.back)
-    for owner, channels in takes.channels_of(character, motion, None):
-        shown.remember(places.of(owner, channel) for channel in channels)
-        back.callback(keys.Snapshot(owner).restore)
-        action = keys.make_action(owner, NAME, first, channels)
-        back.callback(bpy.data.actions.remove, action)
-        keys.assign(owner, action)
+class Worn:
+    """A performance that plays on a character for a while."""
+
+    def __init__(self, character: rigs.Character, motion: Motion, first: int) -> None:
+        self._work = list(takes.channels_of(character, motion, None))
+        self._first = first
+        self._shown = places.Shown()
+        self._before: list[tuple[keys.Snapshot, bpy.types.Action]] = []
+
+    def on(self) -> None:
+        """Have it play."""
+        for owner, channels in self._work:
+            self._shown.remember(places.of(owner, channel) for channel in channels)
+            action = keys.make_action(owner, NAME, self._first, channels)
+            self._before.append((keys.Snapshot(owner), action))
+            keys.assign(owner, action)
+
+    def off(self) -> None:
+        """Have the character as it was."""
+        for before, action in reversed(self._before):
+            before.restore()
+            bpy.data.actions.remove(action)
+        self._before.clear()
+        self._shown.back()
 
 
 def _settings(scene: bpy.types.Scene, label: str, path: Path) -> Iterator[Setting]:

@@ -1,4 +1,4 @@
-"""A take as a film with sound, through whatever the scene renders with; the scene's own output settings come back."""
+"""A take as a film with sound, through whatever the scene renders with: a copy of the scene is rendered."""
 
 from __future__ import annotations
 
@@ -9,33 +9,41 @@ from typing import Any
 
 import bpy
 
-from . import runner, take_list
+from . import orders, runner, swapped, take_list
 from .errors import AddonError
-from .swapped import Setting, Swapped
+from .swapped import Setting
 
 SUFFIX = ".mp4"
+NAME = "Animcore Film"
 _PART = ".part" + SUFFIX  # the name until the film is whole
+_LOOK = 0.2  # seconds between looks at whether Blender has put its render away
 
 
 @dataclass
 class Shooting:
-    """A film that is being rendered: the scene's settings as they were, and where it goes."""
+    """A film that is being rendered: the session number of the copy of the scene, and where it goes."""
 
-    settings: Swapped
+    scene: int
     path: Path
+    whole: bool = False
 
     @property
     def part(self) -> Path:
         """The file that is written until the film is whole."""
         return _part(self.path)
 
+    def render(self, *how: str) -> None:
+        """Render the copy; `how` is the execution context."""
+        scene = orders.by_uid(bpy.data.scenes, self.scene)
+        swapped.render(scene, *how, animation=True)
+
     def end(self, *, whole: bool) -> None:
-        """Put the settings back, and the film into its place where it is whole.
+        """Remove the copy of the scene, and put the film into its place where it is whole.
 
         Raises:
             AddonError: where there is no film.
         """
-        self.settings.back()
+        swapped.remove(self.scene)
         if not whole:
             self.part.unlink(missing_ok=True)
         elif not self.part.is_file():
@@ -48,7 +56,7 @@ _running: list[Shooting] = []
 
 
 def begin(scene: bpy.types.Scene, take: take_list.Listed, path: Path) -> Shooting:
-    """Have the scene's output be a film of a take.
+    """Have a copy of the scene whose output is a film of a take.
 
     Args:
         scene: is rendered, with its engine, camera and size.
@@ -70,7 +78,14 @@ def begin(scene: bpy.types.Scene, take: take_list.Listed, path: Path) -> Shootin
     if not path.parent.is_dir():
         raise AddonError(f"There is no folder {path.parent}; choose another place for the film.")
     path = path.with_suffix(SUFFIX)
-    return Shooting(Swapped(_wanted(scene, take, _part(path))), path)
+    copy = swapped.add(scene, NAME)
+    shooting = Shooting(copy.session_uid, path)
+    try:
+        swapped.set_all(_wanted(copy, take, shooting.part))
+    except BaseException:
+        swapped.remove(shooting.scene)
+        raise
+    return shooting
 
 
 def shoot(scene: bpy.types.Scene, take: take_list.Listed, path: Path) -> None:
@@ -82,7 +97,7 @@ def shoot(scene: bpy.types.Scene, take: take_list.Listed, path: Path) -> None:
     shooting = begin(scene, take, path)
     if bpy.app.background:
         try:
-            bpy.ops.render.render(animation=True)
+            shooting.render()
         except RuntimeError as error:
             shooting.end(whole=False)
             raise AddonError(f"The film could not be rendered ({str(error).strip()}).") from error
@@ -91,13 +106,15 @@ def shoot(scene: bpy.types.Scene, take: take_list.Listed, path: Path) -> None:
     _running.append(shooting)
     bpy.app.handlers.render_complete.append(_done)
     bpy.app.handlers.render_cancel.append(_left)
-    bpy.ops.render.render("INVOKE_DEFAULT", animation=True)
+    shooting.render("INVOKE_DEFAULT")
 
 
 def stop() -> None:
-    """Forget a film under way; its settings come back."""
+    """Forget a film under way."""
+    if bpy.app.timers.is_registered(_finish_later):
+        bpy.app.timers.unregister(_finish_later)
     if _running:
-        _finish(whole=False)
+        _finish()
 
 
 def _part(path: Path) -> Path:
@@ -110,6 +127,7 @@ def _wanted(scene: bpy.types.Scene, take: take_list.Listed, path: Path) -> Itera
     frames = [frame for action in take.actions for frame in action.frame_range]
     yield scene, "frame_start", round(min(frames))
     yield scene, "frame_end", round(max(frames))
+    yield scene, "frame_step", 1
     yield render, "filepath", str(path)
     if hasattr(pictures, "media_type"):  # since Blender 5.0
         yield pictures, "media_type", "VIDEO"
@@ -125,23 +143,39 @@ def _sides(scene: bpy.types.Scene) -> tuple[int, int]:
 
 
 def _done(*_args: Any) -> None:
-    _finish(whole=True)
+    _put_away(whole=True)
 
 
 def _left(*_args: Any) -> None:
-    _finish(whole=False)
+    _put_away(whole=False)
 
 
-def _finish(*, whole: bool) -> None:
-    """The end of a film in a window: settings back, and a word in the panel."""
+def _put_away(*, whole: bool) -> None:
+    """The render says that it is over, from a thread of its own that still needs the scene."""
+    if _running:
+        _running[0].whole = whole
+        bpy.app.timers.register(_finish_later, first_interval=_LOOK, persistent=True)
+
+
+def _finish_later() -> float | None:
+    if bpy.app.is_job_running("RENDER"):
+        return _LOOK
+    _finish()
+    return None
+
+
+def _finish() -> None:
+    """The end of a film in a window: the copy of the scene goes, and a word in the panel."""
     for handlers, handler in ((bpy.app.handlers.render_complete, _done), (bpy.app.handlers.render_cancel, _left)):
         if handler in handlers:
             handlers.remove(handler)
+    if not _running:
+        return
     shooting = _running.pop()
     try:
-        shooting.end(whole=whole)
+        shooting.end(whole=shooting.whole)
     except AddonError as error:
         runner.session.outcome = runner.Outcome(True, str(error))
         return
-    said = f"The film is {shooting.path}." if whole else "The film was cancelled; nothing is left of it."
+    said = f"The film is {shooting.path}." if shooting.whole else "The film was cancelled; nothing is left of it."
     runner.session.outcome = runner.Outcome(False, said)

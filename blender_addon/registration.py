@@ -13,11 +13,13 @@ from . import (
     live,
     operators,
     panels,
+    places,
     preferences,
     properties,
     resources,
     runner,
     splats,
+    swapped,
     take_actions,
     take_list,
     translations,
@@ -47,6 +49,8 @@ def register() -> None:
     callbacks.registered = callbacks.Callbacks(
         take_list.playing_row, take_list.show_row, take_actions.follow_polish, lambda: runner.session.engine_note
     )
+    places.start()
+    swapped.start()
     splats.start()
     resources.tell_user_folder()
     runner.start()
@@ -69,6 +73,8 @@ def unregister() -> None:
     live.stop()
     runner.stop()
     splats.stop()
+    swapped.stop()
+    places.stop()
     del bpy.types.WindowManager.animcore_track_index, bpy.types.WindowManager.animcore_tracks
     del bpy.types.Scene.animcore
     del bpy.types.Action.animcore

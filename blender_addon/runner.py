@@ -435,8 +435,9 @@ def start() -> None:
 
 
 def stop() -> None:
-    """Unhook, and end the engine."""
+    """Unhook, end the engine, and put back what was tried out."""
     unwatch()
+    tracks.end_preview()
     for handlers, handler in HANDLERS:
         if handler in handlers:
             handlers.remove(handler)

@@ -1,23 +1,99 @@
-"""Settings of a scene that are others for a while."""
+"""A copy of a scene that renders with settings of its own: the user's scene keeps its settings and its frame.
+
+The copy is runtime data, which Blender never saves, not by itself either. Its objects are those of the scene. A step of
+undo that was noted meanwhile brings it back: then it is removed again.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
 
+import bpy
+
 Setting = tuple[Any, str, Any]  # whose, which, and what
 
+_MARK = "animcore_renders"
 
-class Swapped:
-    """Sets settings in their order, and puts back in the same order what they were before."""
+_rendering: set[int] = set()  # session numbers of the copies that are needed
 
-    def __init__(self, wanted: Iterable[Setting]) -> None:
-        settings = list(wanted)
-        self._before = [(owner, name, getattr(owner, name)) for owner, name, _value in settings]
-        for owner, name, value in settings:
-            setattr(owner, name, value)
 
-    def back(self) -> None:
-        """Put them back."""
-        for owner, name, value in self._before:  # in the same order: a kind of file resets what belongs to films
-            setattr(owner, name, value)
+def add(scene: bpy.types.Scene, name: str) -> bpy.types.Scene:
+    """Return a copy of a scene, at its frame, with a compositor of its own."""
+    made = scene.copy()
+    made.name, made[_MARK], made.is_runtime_data = name, True, True
+    _own_compositor(made, scene)
+    _rendering.add(made.session_uid)
+    return made
+
+
+def remove(uid: int) -> None:
+    """Remove a copy by its session number; where it is gone already, nothing."""
+    _rendering.discard(uid)
+    for scene in [one for one in bpy.data.scenes if one.session_uid == uid]:
+        _remove(scene)
+
+
+def render(scene: bpy.types.Scene, *how: str, **what: bool) -> None:
+    """Render a copy, at its own frame: by `scene=` Blender would take that of the scene that the user sees.
+
+    Args:
+        scene: the copy.
+        how: the execution context, as of any operator.
+        what: `animation` or `write_still`.
+    """
+    with bpy.context.temp_override(scene=scene, view_layer=scene.view_layers[0]):
+        bpy.ops.render.render(*how, **what)
+
+
+def set_all(wanted: Iterable[Setting]) -> None:
+    """Set settings in their order: a kind of file resets what belongs to films."""
+    for owner, name, value in wanted:
+        setattr(owner, name, value)
+
+
+def _own_compositor(made: bpy.types.Scene, scene: bpy.types.Scene) -> None:
+    """Have the compositor take the copy's layers: since Blender 5.0 scenes share its nodes, which name the scene."""
+    if getattr(made, "compositing_node_group", None) is not None:
+        made.compositing_node_group = made.compositing_node_group.copy()
+        made.compositing_node_group.is_runtime_data = True
+        for node in made.compositing_node_group.nodes:
+            if node.type == "R_LAYERS" and node.scene == scene:
+                node.scene = made
+
+
+def _remove(scene: bpy.types.Scene) -> None:
+    group = getattr(scene, "compositing_node_group", None)
+    bpy.data.scenes.remove(scene)
+    if group is not None and group.is_runtime_data:
+        bpy.data.node_groups.remove(group)
+
+
+@bpy.app.handlers.persistent
+def remove_left(*_args: Any) -> None:
+    """Remove copies that a file or a step of undo brings back."""
+    for scene in [one for one in bpy.data.scenes if _MARK in one and one.session_uid not in _rendering]:
+        _remove(scene)
+
+
+@bpy.app.handlers.persistent
+def forget(*_args: Any) -> None:
+    """Another file is opened: the copies are gone."""
+    _rendering.clear()
+
+
+_HANDLERS = (("load_pre", forget), ("load_post", remove_left), ("undo_post", remove_left), ("redo_post", remove_left))
+
+
+def start() -> None:
+    """Hook into Blender."""
+    for name, handler in _HANDLERS:
+        getattr(bpy.app.handlers, name).append(handler)
+
+
+def stop() -> None:
+    """Unhook."""
+    for name, handler in _HANDLERS:
+        handlers = getattr(bpy.app.handlers, name)
+        if handler in handlers:
+            handlers.remove(handler)

@@ -395,10 +395,20 @@ def _put_into_scene(
         if (kept := keys.make_room(owner, shown)) is not None:
             notes.append(f"Your action {kept!r} plays on beneath the take, on the NLA track {kept!r}.")
         keys.assign(owner, action)
-    if frames[1] > scene.frame_end:
+    if frames[1] > scene.frame_end or _ends_early(scene, frames[1]):
         undo.callback(setattr, scene, "frame_end", scene.frame_end)
         scene.frame_end = frames[1]
         notes.append(f"The scene now ends at frame {frames[1]}, with the voice.")
+
+
+def _ends_early(scene: bpy.types.Scene, last: int) -> bool:
+    """Whether a scene ends where every new one does, after a take, and nothing in it goes on until there."""
+    strips = sound.strips_of(scene) if scene.sequence_editor is not None else ()
+    ends = [sound.span(strip)[1] - 1 for strip in strips]
+    ends += [marker.frame for marker in scene.timeline_markers]
+    ends += [int(action.frame_range[1]) for action in bpy.data.actions if action.users]
+    new = scene.bl_rna.properties["frame_end"].default
+    return bool(scene.frame_start <= last < scene.frame_end == new and max(ends, default=last) <= last)
 
 
 def _show(character: rigs.Character) -> list[str]:

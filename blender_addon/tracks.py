@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 import bpy
@@ -12,7 +13,7 @@ from animcore.retarget.face import SEEN
 from animcore.retarget.profiles import ROLES
 from animcore.retarget.sources import INDEX
 
-from . import corrections, rigs
+from . import corrections, places, rigs
 from .errors import AddonError
 
 SOLVED, NONE = "solved", "none"  # what a row says where no shape of its own stands for a track
@@ -108,12 +109,12 @@ def assign(root: bpy.types.Object | bpy.types.Collection, track: str, target: st
     corrections.store(root, corrections.Corrections(*parts))
 
 
-_before: dict[tuple[str, str], float] = {}
+_shown = places.Shown()
 
 
 def previewed() -> bool:
     """Whether a shape is being tried out."""
-    return bool(_before)
+    return bool(_shown.places)
 
 
 def preview(root: bpy.types.Object | bpy.types.Collection, track: str, weight: float) -> None:
@@ -127,31 +128,24 @@ def preview(root: bpy.types.Object | bpy.types.Collection, track: str, weight: f
     targets = set(_targets(character, track)) if track in INDEX else set()
     if not targets:
         raise AddonError(f"No shape stands for {track} alone, so that there is nothing to be tried out.")
-    for mesh, name in targets:
-        block = bpy.data.objects[mesh].data.shape_keys.key_blocks[name]
-        _before[mesh, name] = block.value
-        block.value = weight
+    keys = {mesh: bpy.data.objects[mesh].data.shape_keys for mesh, _ in targets}
+    _shown.show({("shape_keys", keys[mesh].session_uid, rigs.shape_path(name), 0): weight for mesh, name in targets})
 
 
 def previewed_blocks() -> list[bpy.types.ShapeKey]:
     """Return the shapes that are being tried out."""
-    return [block for mesh, name in _before if (block := _block(mesh, name)) is not None]
+    found = []
+    for place in _shown.places:
+        with suppress(StopIteration, ValueError):  # deleted in the meantime
+            found.append(places.target(place)[0])
+    return found
 
 
 def end_preview() -> None:
     """Put the shapes back that were tried out."""
-    for (mesh, name), value in _before.items():
-        if (block := _block(mesh, name)) is not None:
-            block.value = value
-    _before.clear()
+    _shown.back()
 
 
 def forget_preview() -> None:
     """Another file is open: nothing of it was tried out."""
-    _before.clear()
-
-
-def _block(mesh: str, name: str) -> bpy.types.ShapeKey | None:
-    owner = bpy.data.objects.get(mesh)
-    key = owner.data.shape_keys if owner is not None and owner.type == "MESH" else None
-    return key.key_blocks.get(name) if key is not None else None
+    _shown.forget()

@@ -332,6 +332,21 @@ _SPLATS = (
     ("Splats in Viewport", "在视图中显示泼溅", "ビューポートに表示"),
     ("Gaussian Preview", "高斯预览", "ガウシアンプレビュー"),
     (
+        "Gaussian Preview draws without motion blur.",
+        "高斯预览不绘制运动模糊。",
+        "ガウシアンプレビューはモーションブラーを描画しません。",
+    ),
+    (
+        "Gaussian Preview draws without depth of field.",
+        "高斯预览不绘制景深。",
+        "ガウシアンプレビューは被写界深度を描画しません。",
+    ),
+    (
+        "Gaussian Preview draws without motion blur and depth of field.",
+        "高斯预览不绘制运动模糊和景深。",
+        "ガウシアンプレビューはモーションブラーと被写界深度を描画しません。",
+    ),
+    (
         "Select the splats and the mesh that carries them",
         "请选择泼溅及承载它的网格",
         "スプラットと、それを載せるメッシュを選択してください",

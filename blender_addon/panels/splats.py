@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 
 from .. import keys
-from ..splats import holders
+from ..splats import engine, holders
 from .widgets import Sidebar, characters, text
 
 
@@ -26,6 +26,9 @@ class ANIMCORE_PT_splats(Sidebar, bpy.types.Panel):  # noqa: N801 (Blender's own
             column.operator("animcore.attach_splats", icon="LINKED")
         column.prop(context.scene.animcore_splats, "overlay")
         column.operator("animcore.render_side_by_side", icon="RENDER_STILL")
+        previewed = context.scene.render.engine == engine.NAME
+        if previewed and (missing := engine.left_out(context.scene)):
+            text(column, missing, characters(context), "INFO")
 
 
 def _draw_holder(column: bpy.types.UILayout, holder: bpy.types.Object, width: int) -> None:

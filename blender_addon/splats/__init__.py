@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from . import clouds, drawing, engine, holders, overlay, placing, shaders, side_by_side
+from . import clouds, drawing, engine, holders, overlay, paths, placing, shaders, side_by_side
 from .properties import AnimcoreCapture, AnimcoreSplats, AnimcoreSplatsView
 
 CLASSES = (AnimcoreSplats, AnimcoreSplatsView, AnimcoreCapture, engine.AnimcoreGaussianPreview)
@@ -17,11 +17,13 @@ def start() -> None:
     bpy.types.Scene.animcore_capture = bpy.props.PointerProperty(type=AnimcoreCapture)
     engine.start()
     overlay.start()
+    paths.start()
 
 
 def stop() -> None:
     """Take it all out again, and let go of files and of the graphics card."""
     side_by_side.stop()
+    paths.stop()
     overlay.stop()
     engine.stop()
     for room in (clouds, placing, holders, shaders):

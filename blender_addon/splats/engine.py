@@ -26,6 +26,15 @@ _PANELS = {
 }  # fmt: skip
 
 
+# by motion blur and depth of field that a scene has turned on
+_LEFT_OUT = {
+    (False, False): "",
+    (True, False): "Gaussian Preview draws without motion blur.",
+    (False, True): "Gaussian Preview draws without depth of field.",
+    (True, True): "Gaussian Preview draws without motion blur and depth of field.",
+}
+
+
 class AnimcoreGaussianPreview(bpy.types.RenderEngine):
     """Meshes drawn simply, with Gaussians between and before them."""
 
@@ -54,6 +63,8 @@ class AnimcoreGaussianPreview(bpy.types.RenderEngine):
             self._refuse(f"Animcore failed where it should not ({type(error).__name__}: {error}).")
             return
         scene = depsgraph.scene
+        if missing := left_out(scene):
+            self.report({"WARNING"}, missing)
         backdrop = None if scene.render.film_transparent else surfaces.backdrop(scene)
         left, bottom, width, height = _window(scene.render, size)
         kept = np.s_[bottom : bottom + height, left : left + width]
@@ -83,9 +94,15 @@ class AnimcoreGaussianPreview(bpy.types.RenderEngine):
             self._painter = painting.Painter()
         placed = holders.all_placed(depsgraph, space)
         wrong = holders.problems(depsgraph, space)
-        self.update_stats("", wrong[0] if wrong else "")
+        self.update_stats("", wrong[0] if wrong else left_out(depsgraph.scene))
         looked = view.of_region(context.region, context.region_data)
         self._painter.show(placed, self._stage, looked, surfaces.backdrop(depsgraph.scene))
+
+
+def left_out(scene: bpy.types.Scene) -> str:
+    """Say in one sentence what the scene asks for and this engine does not do; empty where there is nothing."""
+    lens = scene.camera.data if scene.camera is not None and scene.camera.type == "CAMERA" else None
+    return _LEFT_OUT[scene.render.use_motion_blur, lens is not None and lens.dof.use_dof]
 
 
 def shot(placed: Sequence[Placed], found: Sequence[Surface], looked: View) -> Shot:

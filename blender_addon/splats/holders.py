@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -43,12 +44,13 @@ def is_holder(thing: bpy.types.Object | None) -> bool:
 def path_of(holder: bpy.types.Object) -> Path:
     """The file of an object; what begins with // lies beside the file that the object is from.
 
-    Blender leaves such paths as they are when a file is saved elsewhere: then the place where it was added counts.
+    Such paths stay as they are when a file is saved elsewhere: then the place where it was added counts.
     """
     library = holder.library
     if holder.override_library is not None and holder.override_library.reference is not None:
         library = holder.override_library.reference.library
-    kept, added = Path(bpy.path.abspath(holder.animcore_splats.filepath, library=library)), holder.animcore_splats.added
+    found, added = bpy.path.abspath(holder.animcore_splats.filepath, library=library), holder.animcore_splats.added
+    kept = Path(os.path.normpath(found))
     return Path(added) if not kept.exists() and Path(added).name == kept.name and Path(added).exists() else kept
 
 
@@ -71,6 +73,7 @@ def add(context: bpy.types.Context, path: Path, carrier: bpy.types.Object | None
     context.collection.objects.link(holder)
     if head is not None:
         carrier = heads.add_mesh(head, path, context.collection)
+        carrier.parent.parent = holder  # mesh and splats go where the empty goes
     if cloud.is_bound and carrier is not None:
         attach(holder, carrier)
     for other in context.selected_objects:
@@ -97,11 +100,14 @@ def attach(holder: bpy.types.Object, carrier: bpy.types.Object) -> None:
 
 
 def kept_path(path: Path) -> str:
-    """A path as a .blend keeps it: relative to a saved one, where that can be said."""
-    if not bpy.data.filepath:
-        return str(path)
+    """A path as a .blend keeps it: relative to a saved one; `paths` sees to one that is not saved yet."""
+    return relative(path, str(Path(bpy.data.filepath).parent)) if bpy.data.filepath else str(path)
+
+
+def relative(path: Path, folder: str) -> str:
+    """A path as it is kept in a file of a folder, where that can be said."""
     try:
-        return str(bpy.path.relpath(str(path)))
+        return str(bpy.path.relpath(str(path), start=folder))
     except ValueError:  # another drive
         return str(path)
 

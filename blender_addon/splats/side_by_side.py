@@ -14,10 +14,10 @@ import numpy as np
 
 from animcore.errors import AnimcoreError
 
-from .. import runner
+from .. import orders, runner, swapped
 from ..errors import AddonError
-from ..swapped import Setting, Swapped
-from .engine import NAME
+from ..swapped import Setting
+from .engine import NAME, left_out
 
 SUFFIX = ".png"
 IMAGE = "Side by Side"
@@ -27,32 +27,48 @@ _NEXT = 0.2  # seconds after which Blender has put its render away and takes ano
 
 @dataclass
 class Pair:
-    """Two renders of a frame, one after the other; the scene's settings as they were."""
+    """Two renders of a frame, one after the other, of a copy of the scene: whatever frame the user goes to meanwhile.
 
-    scene: bpy.types.Scene
+    Attributes:
+        scene: session number of the copy.
+        path: of the picture that is made.
+        folder: for the two halves.
+        engines: that render them.
+        done: the halves, as far as they are begun.
+        notes: what one of them is without.
+        whole: whether the last one came to its end.
+    """
+
+    scene: int
     path: Path
     folder: Path
     engines: list[str]
-    settings: Swapped
     done: list[Path] = field(default_factory=list)
+    notes: tuple[str, ...] = ()
+    whole: bool = True
 
-    def prepare(self) -> None:
-        """Have the scene render with the next engine."""
-        engine = self.engines[len(self.done)]
-        self.scene.render.engine = engine
+    @property
+    def more(self) -> bool:
+        """Whether there is another half to render."""
+        return self.whole and len(self.done) < len(self.engines)
+
+    def render_next(self, *how: str) -> None:
+        """Render with the next engine; `how` is the execution context."""
+        scene = orders.by_uid(bpy.data.scenes, self.scene)
         part = self.folder / f"{len(self.done)}{SUFFIX}"
-        self.scene.render.filepath = str(part)
+        scene.render.engine, scene.render.filepath = self.engines[len(self.done)], str(part)
         self.done.append(part)
+        swapped.render(scene, *how, write_still=True)
 
-    def end(self, *, whole: bool) -> bpy.types.Image | None:
-        """Put the settings back, and the two pictures side by side where both are there.
+    def end(self) -> bpy.types.Image | None:
+        """Remove the copy of the scene, and put the two pictures side by side where both are there.
 
         Raises:
             AddonError: where one of them is not.
         """
-        self.settings.back()
+        swapped.remove(self.scene)
         try:
-            if not whole:
+            if not self.whole:
                 return None
             if not all(part.is_file() for part in self.done):
                 raise AddonError("Blender wrote no picture; its console says why.")
@@ -81,20 +97,20 @@ def render(scene: bpy.types.Scene, path: Path) -> None:
         _running.append(pair)
         bpy.app.handlers.render_complete.append(_complete)
         bpy.app.handlers.render_cancel.append(_cancelled)
-        _start_next()
+        pair.render_next("INVOKE_DEFAULT")
         return
     try:
-        while len(pair.done) < len(pair.engines):
-            pair.prepare()
-            bpy.ops.render.render(write_still=True)
+        while pair.more:
+            pair.render_next()
     except RuntimeError as error:
-        pair.end(whole=False)
+        pair.whole = False
+        pair.end()
         raise AddonError(f"The picture could not be rendered ({_reason(error)}).") from error
-    pair.end(whole=True)
+    pair.end()
 
 
 def begin(scene: bpy.types.Scene, path: Path) -> Pair:
-    """Have the scene's output be two small pictures.
+    """Have a copy of the scene whose output is two pictures.
 
     Raises:
         AddonError: where they cannot be made.
@@ -107,14 +123,15 @@ def begin(scene: bpy.types.Scene, path: Path) -> Pair:
         raise AddonError(f"There is no folder {path.parent}; choose another place for the picture.")
     first = scene.render.engine if scene.render.engine != NAME else _ELSE
     folder = Path(tempfile.mkdtemp(prefix="animcore-pair-"))
-    return Pair(scene, path.with_suffix(SUFFIX), folder, [first, NAME], Swapped(_wanted(scene)))
+    copy = swapped.add(scene, IMAGE)
+    swapped.set_all(_wanted(copy))
+    notes = tuple(filter(None, [left_out(scene)]))
+    return Pair(copy.session_uid, path.with_suffix(SUFFIX), folder, [first, NAME], notes=notes)
 
 
 def _wanted(scene: bpy.types.Scene) -> Iterator[Setting]:
-    """What the scene's output has to be, in the order in which Blender accepts it; engine and path change later."""
+    """What the scene's output has to be, in the order in which Blender accepts it."""
     pictures = scene.render.image_settings
-    yield scene.render, "engine", scene.render.engine
-    yield scene.render, "filepath", scene.render.filepath
     if hasattr(pictures, "media_type"):  # since Blender 5.0
         yield pictures, "media_type", "IMAGE"
     yield pictures, "file_format", "PNG"
@@ -147,41 +164,37 @@ def joined(parts: list[Path], path: Path) -> bpy.types.Image:
 
 
 def stop() -> None:
-    """Forget renders under way; the scene's settings come back."""
+    """Forget renders under way."""
+    if bpy.app.timers.is_registered(_go_on):
+        bpy.app.timers.unregister(_go_on)
     if _running:
-        _finish(whole=False)
-
-
-def _start_next() -> None:
-    """Render with the next engine, in the background of Blender's window."""
-    if not _running:
-        return
-    _running[0].prepare()
-    bpy.ops.render.render("INVOKE_DEFAULT", write_still=True)
+        _running[0].whole = False
+        _finish()
 
 
 def _complete(*_args: Any) -> None:
-    pair = _running[0]
-    if len(pair.done) < len(pair.engines):
-        bpy.app.timers.register(_start_next, first_interval=_NEXT)
-    else:
-        bpy.app.timers.register(_finish_whole, first_interval=_NEXT)
+    bpy.app.timers.register(_go_on, first_interval=_NEXT, persistent=True)
 
 
 def _cancelled(*_args: Any) -> None:
-    bpy.app.timers.register(_finish_left, first_interval=_NEXT)
+    if _running:
+        _running[0].whole = False
+        _complete()
 
 
-def _finish_whole() -> None:
-    _finish(whole=True)
+def _go_on() -> float | None:
+    """Once Blender has put its render away: the next one, or the end."""
+    if bpy.app.is_job_running("RENDER"):
+        return _NEXT
+    if _running and _running[0].more and orders.by_uid(bpy.data.scenes, _running[0].scene) is not None:
+        _running[0].render_next("INVOKE_DEFAULT")
+    else:
+        _finish()
+    return None
 
 
-def _finish_left() -> None:
-    _finish(whole=False)
-
-
-def _finish(*, whole: bool) -> None:
-    """The end of both in a window: settings back, the picture shown, a word in the panel."""
+def _finish() -> None:
+    """The end of both in a window: the copy of the scene goes, the picture is shown, a word in the panel."""
     handlers = bpy.app.handlers
     for listed, handler in ((handlers.render_complete, _complete), (handlers.render_cancel, _cancelled)):
         if handler in listed:
@@ -190,7 +203,7 @@ def _finish(*, whole: bool) -> None:
         return
     pair = _running.pop()
     try:
-        image = pair.end(whole=whole)
+        image = pair.end()
     except AnimcoreError as error:
         runner.session.outcome = runner.Outcome(True, str(error))
         return
@@ -198,7 +211,7 @@ def _finish(*, whole: bool) -> None:
         runner.session.outcome = runner.Outcome(False, "Side by side was cancelled; nothing is left of it.")
         return
     _show(image)
-    runner.session.outcome = runner.Outcome(False, f"Side by side: {pair.path}.")
+    runner.session.outcome = runner.Outcome(False, f"Side by side: {pair.path}.", pair.notes)
 
 
 def _show(image: bpy.types.Image) -> None:

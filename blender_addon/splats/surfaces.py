@@ -198,11 +198,11 @@ def light_from(looked: view.View) -> NDArray[np.float64]:
 
 
 def backdrop(scene: bpy.types.Scene) -> tuple[float, float, float]:
-    """The colour of the world as light: the one of its background, or of its viewport where nodes make it."""
+    """The colour of the world as light: black without one, as in Cycles; that of its viewport where nodes make it."""
     world = scene.world
     if world is None:
-        return 0.05, 0.05, 0.05
-    tree = world.node_tree
+        return 0.0, 0.0, 0.0
+    tree = world.node_tree if world.use_nodes else None
     node = next((one for one in tree.nodes if one.type == "BACKGROUND"), None) if tree is not None else None
     if node is None or node.inputs["Color"].is_linked:
         return tuple(world.color)

@@ -78,6 +78,27 @@ def test_bones_of_head_and_eyes_turn_the_model_as_they_turn_the_character(tmp_pa
     assert flame_pose(motion).shape == (2, 5, 3)
 
 
+def test_a_neck_ends_in_a_line_and_not_in_the_corners_of_its_faces():
+    """A tube of large faces whose lower end is the body's: the border runs across the faces."""
+    bpy.ops.mesh.primitive_cylinder_add(vertices=16, radius=0.06, depth=0.4, end_fill_type="NOTHING")
+    bpy.ops.object.mode_set(mode="EDIT")
+    bpy.ops.mesh.select_all(action="SELECT")
+    bpy.ops.mesh.subdivide(number_cuts=9)
+    bpy.ops.object.mode_set(mode="OBJECT")
+    tube = bpy.context.object
+    places = np.array([one.co for one in tube.data.vertices])
+    across = places @ (0.6, 0, 0.8)  # not along the rings
+    assert capture_studio._cut(tube, 0.5 + 4 * across, 0.0)
+    mesh = tube.evaluated_get(bpy.context.evaluated_depsgraph_get()).data
+    left = np.array([one.co for one in mesh.vertices])
+    edges = [key for face in mesh.polygons for key in face.edge_keys]
+    border = [key for key in set(edges) if edges.count(key) == 1]
+    ends = left[sorted({number for key in border for number in key})]
+    lower = ends[ends[:, 2] < 0.19]
+    assert len(lower) >= 16
+    assert np.abs(lower @ (0.6, 0, 0.8)).max() < 0.004  # the edges are 0.04 long
+
+
 def test_hair_has_masks_of_its_own_and_is_no_part_of_the_model(tmp_path):
     head = ball_head.add(hair=True)
     bare = len(head.data.vertices)

@@ -1,4 +1,4 @@
-"""A take becomes a film, and the scene's output settings come back."""
+"""A take becomes a film, and the scene's output settings stay as they are."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def output(scene):
     return (scene.frame_start, scene.frame_end, scene.render.filepath, pictures.file_format, film.format, film.codec)
 
 
-def test_a_take_becomes_a_film_and_the_settings_come_back(scene, tmp_path):
+def test_a_take_becomes_a_film_and_the_settings_stay(scene, tmp_path):
     before = output(scene)
     bpy.ops.animcore.film_take(filepath=str(tmp_path / "take.mp4"))
     film = tmp_path / "take.mp4"
@@ -58,8 +58,11 @@ def test_what_cannot_be_filmed_says_so_and_changes_nothing(scene, tmp_path, spoi
 def test_a_film_that_is_left_leaves_nothing(scene, tmp_path):
     before = output(scene)
     shooting = filming.begin(scene, take_list.find(scene), tmp_path / "take.mp4")
-    assert output(scene) != before
+    assert output(scene) == before
+    (copy,) = (one for one in bpy.data.scenes if one != scene)
+    assert output(copy)[2:4] == (str(shooting.part), "FFMPEG")
     shooting.part.write_bytes(b"half")
     shooting.end(whole=False)
     assert output(scene) == before
+    assert list(bpy.data.scenes) == [scene]
     assert not list(Path(tmp_path).glob("*.part*"))

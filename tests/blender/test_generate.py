@@ -119,7 +119,26 @@ def test_a_second_run_keeps_the_edited_take(voice):
     assert any(earlier.name in note for note in outcome.notes)
 
 
-def test_the_scene_is_made_long_enough_and_never_shorter(voice):
+def goes_on_to(scene, what: str) -> None:
+    if what == "marker":
+        scene.timeline_markers.new("end", frame=200)
+    else:
+        camera = bpy.data.objects.new("Camera", None)
+        camera.keyframe_insert("location", frame=200)
+
+
+@pytest.mark.parametrize(("what", "end"), [("nothing", 49), ("marker", 250), ("camera", 250)])
+def test_a_new_scene_ends_with_its_take_where_nothing_else_goes_on(voice, what, end):
+    scene = bpy.context.scene
+    assert scene.frame_end == 250
+    if what != "nothing":
+        goes_on_to(scene, what)
+    outcome = generate(head(), voice())
+    assert scene.frame_end == end
+    assert any("ends at frame 49" in note for note in outcome.notes) == (end == 49)
+
+
+def test_the_scene_is_made_long_enough_and_what_the_user_set_stays(voice):
     scene = bpy.context.scene
     scene.frame_end = 20
     outcome = generate(head("A"), voice())

@@ -63,6 +63,22 @@ def test_a_head_brings_its_mesh_and_shapes_move_both(head, folder):
         assert np.abs(centres(placed) - in_blender(expected.means)).max() < 2e-4
 
 
+def test_a_head_goes_where_its_empty_goes(folder):
+    bpy.ops.animcore.add_splats(filepath=str(folder))
+    holder = bpy.context.object
+    carrier = holder.animcore_splats.carrier
+    assert bpy.context.scene.animcore.character == carrier.parent
+    (placed,) = holders.all_placed(now())
+    before = centres(placed), np.array([carrier.matrix_world @ one.co for one in carrier.data.vertices])
+    holder.location, holder.rotation_euler, holder.scale = (1, 2, 3), (0.2, 0, 0.5), (2, 2, 2)
+    bpy.context.view_layer.update()
+    (placed,) = holders.all_placed(now())
+    after = centres(placed), np.array([carrier.matrix_world @ one.co for one in carrier.data.vertices])
+    moved = np.array(holder.matrix_world)
+    for was, now_is in zip(before, after, strict=True):
+        assert np.abs(now_is - (was @ moved[:3, :3].T + moved[:3, 3])).max() < 1e-4
+
+
 def test_its_texture_shows_as_it_is(folder):
     bpy.ops.animcore.add_splats(filepath=str(folder))
     (surface,) = surfaces.of_scene(now())

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from splat_scenes import bound_cloud, cloud, one, written
 
-from blender_addon.splats import computing, engine, holders, painting, surfaces, view
+from blender_addon.splats import computing, engine, holders, painting, side_by_side, surfaces, view
 
 RED, GREEN = (0.9, 0.1, 0.1), (0.1, 0.8, 0.1)
 
@@ -94,6 +94,32 @@ def test_the_film_is_transparent_or_shows_the_world(scene, tmp_path):
     if scene.world.node_tree is not None:
         scene.world.node_tree.nodes["Background"].inputs["Color"].default_value = (0.1, 0.2, 0.4, 1)
     assert np.allclose(rendered(scene, tmp_path)[0, 0], (0.1, 0.2, 0.4, 1), atol=1e-3)
+
+
+def test_without_a_world_it_is_as_black_as_cycles(scene, tmp_path):
+    add(written(one(RED, 0.06), tmp_path))
+    scene.render.film_transparent, scene.world, scene.cycles.samples = False, None, 1
+    corners = []
+    for name in (engine.NAME, "CYCLES"):
+        scene.render.engine = name
+        corners.append(rendered(scene, tmp_path)[0, 0].tolist())
+    assert corners == [[0, 0, 0, 1]] * 2
+
+
+def test_what_the_preview_leaves_out_is_said(scene, tmp_path):
+    add(written(one(RED, 0.06), tmp_path))
+    said = []
+    for blur, field in ((False, False), (True, False), (False, True), (True, True)):
+        scene.render.use_motion_blur, scene.camera.data.dof.use_dof = blur, field
+        said.append(engine.left_out(scene))
+        rendered(scene, tmp_path)  # a warning is no failure
+    assert [("blur" in one, "field" in one) for one in said] == [
+        (False, False), (True, False), (False, True), (True, True),
+    ]  # fmt: skip
+    pair = side_by_side.begin(scene, tmp_path / "pair.png")
+    assert pair.notes == (said[3],)
+    pair.whole = False
+    pair.end()
 
 
 def test_what_was_fitted_is_what_a_png_shows(scene, tmp_path):
