@@ -49,8 +49,8 @@ def span_of(scene: bpy.types.Scene, actions: Sequence[bpy.types.Action]) -> Span
         scene: whose frame rate counts.
         actions: of the take, at least one.
     """
-    first = int(np.floor(min(action.frame_range[0] for action in actions)))
-    last = int(np.ceil(max(action.frame_range[1] for action in actions)))
+    first = int(np.floor(min(action.curve_frame_range[0] for action in actions)))
+    last = int(np.ceil(max(action.curve_frame_range[1] for action in actions)))
     sound = _sound_frame(scene, actions)
     if sound is None:
         return Span(first, last, f"Second 0 of every file is frame {first}, the first of the take.")
