@@ -25,7 +25,7 @@ from animcore import audio, files
 from animcore.audio import AudioClip
 from animcore.direction import Direction
 from animcore.judge import command, face, takes
-from animcore.judge.judging import Clip, judge
+from animcore.judge.judging import Clip
 from animcore.motion import Motion
 from animcore.progress import silent
 from animcore.solvers import articulation, faces, live
@@ -105,8 +105,8 @@ def table(shared: Path, runs: list[Path]) -> str:
                 started = time.perf_counter()
                 made[name] = [takes.of_motion(solve(sound), path, basis)]
                 spent[name] = spent.get(name, 0.0) + time.perf_counter() - started
-            clips.append(Clip(path.stem, truth, made, {name: judge(truth, one, basis) for name, one in made.items()}))
-        summed = command.summed(clips, basis)
+            clips.append(command.judged(Clip(path.stem, truth, made), basis))
+        summed = command.summed(clips)
         for name in every:
             taken = {key: summed.means[name].get(key, np.nan) for key in FIGURES[kind]}
             figures.setdefault(name, {}).update(taken)
