@@ -33,7 +33,13 @@ def exact_rate(value: str | float | Fraction) -> Fraction:
 
 
 def timecode(frame: float, rate: Fraction) -> str:
-    """Return non-drop ``HH:MM:SS:FF.fff`` of a frame counted from 0; FF counts to the rounded rate (SMPTE 12M)."""
+    """Return non-drop ``HH:MM:SS:FF.fff`` of a frame counted from 0; FF counts to the rounded rate (SMPTE 12M).
+
+    Raises:
+        InputError: for a frame before 0, which has no timecode.
+    """
+    if frame < 0:
+        raise InputError(f"Frame {frame:g} is before 0, where no timecode is; let the file begin at 0 s.")
     seconds, thousandths = divmod(round(frame * 1000), round(rate) * 1000)
     minutes, seconds = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)

@@ -12,7 +12,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, TextIO
@@ -293,8 +293,11 @@ def _export(request: dict[str, Any], progress: Callable[[float, str], None]) -> 
     return {"files": [_report(title, report) for title, report in written]}
 
 
-def _checked(motion: Any, made: dict[str, dict[str, Any]], progress: Progress) -> list[tuple[str, Any]]:
-    """Read files back that the parent wrote of a motion itself: format -> its `path` and when it starts there (s)."""
+def _checked(motion: Any, made: dict[str, dict[str, str]], progress: Progress) -> list[tuple[str, Any]]:
+    """Read files back that the parent wrote of a motion itself: format -> its `path` and what is `meant` to be in it.
+
+    A file that is not what was meant is removed.
+    """
     from animcore import files
     from animcore.files.delivery import compared
 
@@ -302,7 +305,10 @@ def _checked(motion: Any, made: dict[str, dict[str, Any]], progress: Progress) -
     for index, (name, file) in enumerate(made.items()):
         path, form = Path(file["path"]), files.format_named(name)
         progress(index / len(made), f"Reading {path.name} back")
-        reports.append((form.title, compared(replace(motion, start=file["start"]), path, form)))
+        report = compared(motion, path, form, Path(file["meant"]))
+        if report.error is not None:
+            path.unlink(missing_ok=True)
+        reports.append((form.title, report))
     return reports
 
 

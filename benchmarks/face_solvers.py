@@ -16,19 +16,17 @@ import argparse
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 from machine import describe
 
-from animcore import audio
+from animcore import audio, files
 from animcore.audio import AudioClip
 from animcore.direction import Direction
 from animcore.judge import command, face, takes
-from animcore.judge.judging import Clip, judge
+from animcore.judge.judging import Clip
 from animcore.motion import Motion
-from animcore.names import ARKIT
 from animcore.progress import silent
 from animcore.solvers import articulation, faces, live
 
@@ -66,12 +64,7 @@ def make(data: Path, folder: Path) -> None:
 
 def performed(path: Path) -> Motion:
     """The animator's curves of a clip of `performance`."""
-    with np.load(path.with_suffix(".npz"), allow_pickle=False) as data:
-        names, weights = [str(name) for name in data["names"]], data["arkit"].astype(np.float32)
-        fps = Fraction(float(data["fps"])).limit_denominator(1001)
-    still = np.zeros(len(weights), np.float32)
-    columns = [weights[:, names.index(name)] if name in names else still for name in ARKIT]
-    return Motion(fps, arkit=np.clip(np.stack(columns, 1), 0.0, 1.0))
+    return files.load_any(path.with_suffix(".npz"))[1]
 
 
 def solvers(runs: list[Path], speaker: str) -> dict[str, tuple[Solver, float]]:
@@ -112,8 +105,8 @@ def table(shared: Path, runs: list[Path]) -> str:
                 started = time.perf_counter()
                 made[name] = [takes.of_motion(solve(sound), path, basis)]
                 spent[name] = spent.get(name, 0.0) + time.perf_counter() - started
-            clips.append(Clip(path.stem, truth, made, {name: judge(truth, one, basis) for name, one in made.items()}))
-        summed = command.summed(clips, basis)
+            clips.append(command.judged(Clip(path.stem, truth, made), basis))
+        summed = command.summed(clips)
         for name in every:
             taken = {key: summed.means[name].get(key, np.nan) for key in FIGURES[kind]}
             figures.setdefault(name, {}).update(taken)

@@ -16,7 +16,7 @@ from machine import describe
 from animcore import audio
 from animcore.direction import Direction
 from animcore.judge import command, face, takes
-from animcore.judge.judging import Clip, judge
+from animcore.judge.judging import Clip
 from animcore.motion import Motion
 from animcore.names import ARKIT, ARKIT_INDEX
 from animcore.solvers.performance import perform
@@ -52,9 +52,8 @@ def main() -> None:
                 "loudness": by_loudness(sound),
             }
             made = {name: [takes.of_motion(motion, path, basis)] for name, motion in motions.items()}
-            verdicts = {name: judge(truth, found, basis) for name, found in made.items()}
-            clips.append(Clip(path.stem, truth, made, verdicts))
-        print(f"\n{kind}\n{command.table(command.summed(clips, basis), per_clip=True)}", flush=True)
+            clips.append(command.judged(Clip(path.stem, truth, made), basis))
+        print(f"\n{kind}\n{command.table(command.summed(clips), per_clip=True)}", flush=True)
 
 
 if __name__ == "__main__":

@@ -258,10 +258,11 @@ def _curves(who: rigs.Character, share: float) -> tuple[int, dict[str, NDArray[n
     found: dict[str, list[NDArray[np.float64]]] = {}
     for face in who.faces:
         keyed = {curve.data_path: curve for curve in by_owner[face.key]}
-        for name, own in face.shapes.items():
-            curve = keyed.get(rigs.shape_path(own[0]))
+        known = {own[0]: name for name, own in face.shapes.items()}
+        for own in face.names:  # shapes of other conventions too, by their own names
+            curve = keyed.get(rigs.shape_path(own))
             if curve is not None:
-                found.setdefault(name, []).append(sampled(curve))
+                found.setdefault(known.get(own, own), []).append(sampled(curve))
     curves = {name: _agreed(columns) for name, columns in found.items()}
     if who.armature is not None:
         curves |= _turning(who.armature, by_owner[who.armature], sampled)

@@ -17,17 +17,17 @@ import bpy
 from animcore.atomic import whole_file
 from animcore.errors import AnimcoreError
 from animcore.files import FORMATS
-from animcore.motion import Motion
 from animcore.retarget.profiles import driving, profiles
 
-from . import export, preferences, properties, readback, rigs, runner
+from . import checks, export, origin, preferences, properties, readback, rigs, runner
 from .errors import AddonError
 from .jobs import Job, State
+from .origin import Span
 
 # What Blender writes itself, of the character in the scene as it is: format -> kind of `export`.
 _CACHE = "pc2"
 IN_BLENDER: dict[str, str] = {"fbx": "fbx", "usd": "usd", "alembic": "alembic", "glb": "glb", _CACHE: _CACHE}
-_FROM_ZERO = {"glb"}  # whose files start with the take; the others keep the frames of the scene
+_VERTICES = {"alembic", _CACHE}  # which hold vertices alone
 
 
 def disabled_reason(scene: bpy.types.Scene) -> str:
@@ -53,14 +53,15 @@ def order_delivery(scene: bpy.types.Scene) -> Job:
     settings = properties.of(scene)
     folder = Path(bpy.path.abspath(settings.deliver_folder))
     character = rigs.read(properties.root(settings))
-    motion = readback.performance(scene, character, settings.start_frame)
+    span = readback.span_of(scene, character)
+    motion = readback.performance(scene, character, span)
     wanted = [name for name in FORMATS if name in settings.deliver_formats]
     name = _file_name(character)
     work = Path(tempfile.mkdtemp(prefix="animcore-"))
     try:
         folder.mkdir(parents=True, exist_ok=True)
         motion.save(work / f"{name}.npz")
-        made, failed = _in_blender(scene, character, motion, folder / name, wanted, settings.start_frame)
+        made, failed = _in_blender(scene, character, span, folder / name, wanted, work)
         request = {
             "do": "export",
             "motion": str(work / f"{name}.npz"),
@@ -107,32 +108,40 @@ def _file_name(character: rigs.Character) -> str:
 
 
 def _in_blender(
-    scene: bpy.types.Scene,
-    character: rigs.Character,
-    motion: Motion,
-    target: Path,
-    wanted: Iterable[str],
-    start_frame: int,
-) -> tuple[dict[str, dict[str, Any]], list[str]]:
-    """Write the scene formats; returns format -> file and its first second, and a sentence for each that failed."""
-    first = start_frame + round(motion.start * motion.rate)
-    frames = (first, first + motion.frame_count - 1)
+    scene: bpy.types.Scene, character: rigs.Character, span: Span, target: Path, wanted: Iterable[str], work: Path
+) -> tuple[dict[str, dict[str, str]], list[str]]:
+    """Write the scene formats; returns format -> file and what is meant to be in it, and what the user should know."""
+    frames = (0, span.count - 1)
     objects = rigs.members_of(properties.root(properties.of(scene)))
-    made, failed = {}, []
-    for name in wanted:
-        if name not in IN_BLENDER:
-            continue
-        path = target.with_name(target.name + FORMATS[name].suffix)
-        try:
-            with whole_file(path) as temporary:
-                if name == _CACHE:
-                    export.write_pc2(scene, _largest(character), temporary, frames)
-                else:
-                    failed += export.export(scene, objects, temporary, IN_BLENDER[name], frames)
-            made[name] = {"path": str(path), "start": 0.0 if name in _FROM_ZERO else float(first / motion.rate)}
-        except AnimcoreError as error:
-            failed.append(str(error))
-    return made, failed
+    made: dict[str, dict[str, str]] = {}
+    notes = [span.sentence]
+    own = [name for name in wanted if name in IN_BLENDER]
+    if not own:
+        return made, notes
+    checks.save_shapes(work / "shapes.npz", readback.shape_curves(character, span), bound=_is_bound(character, objects))
+    with origin.at_zero(scene, span.first):
+        for name in own:
+            path, meant = target.with_name(target.name + FORMATS[name].suffix), work / "shapes.npz"
+            try:
+                if name in _VERTICES:
+                    meant = work / f"{name}.npz"
+                    meshes = [_largest(character)] if name == _CACHE else [face.mesh for face in character.faces]
+                    checks.save_vertices(meant, scene, meshes, frames, in_world=name != _CACHE)
+                with whole_file(path) as temporary:
+                    if name == _CACHE:
+                        export.write_pc2(scene, _largest(character), temporary, frames)
+                    else:
+                        notes += export.export(scene, objects, temporary, IN_BLENDER[name], frames)
+                made[name] = {"path": str(path), "meant": str(meant)}
+            except AnimcoreError as error:
+                notes.append(str(error))
+    return made, notes
+
+
+def _is_bound(character: rigs.Character, objects: Iterable[bpy.types.Object]) -> bool:
+    """Whether a mesh is bound to the bones; else FBX does not say how they rest, and USD has none of them."""
+    modifiers = (modifier for one in objects for modifier in one.modifiers if modifier.type == "ARMATURE")
+    return any(modifier.object == character.armature for modifier in modifiers)
 
 
 def _finish(job: Job, work: Path, notes: list[str]) -> None:

@@ -75,7 +75,6 @@ _EXPORTERS: dict[str, tuple[str, dict[str, Any]]] = {
             "export_frame_range": True,
             "export_optimize_animation_size": False,
             "export_current_frame": False,
-            "export_anim_slide_to_zero": True,  # the take starts with the file, on whatever frame it stands here
         },
     ),
 }

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 TAKE = "animcore_take"  # custom property of an action that Animcore made: the name of its take
 TAKE_ID = "animcore_take_id"  # custom property of an action: tells takes of one name apart; later ones sort behind
 SETTINGS = "animcore_settings"  # custom property of an action: what was asked of the engine, as JSON
+SOUND_FRAME = "animcore_sound_frame"  # custom property of an action: the frame at which its sound starts
 RATE = "animcore_rate"  # custom property of an action: the frame rate that its keys stand at, as two numbers
 OWNER = "animcore_owner"  # custom property of a data-block and of the actions that were made for it: a mark of its own
 OWNER_NAME = "animcore_owner_name"  # custom property of an action, for data-blocks that cannot keep a mark
@@ -34,7 +35,7 @@ _BEZIER = 2  # Keyframe.interpolation as a number
 _LINEAR = 1
 _AUTO_CLAMPED = 4  # Keyframe.handle_left_type as a number: smooth, and never past a key
 _ALIGNED = 3
-_SAME_FRAME = 0.01  # frames; a key that is nearer stands on it
+SAME_FRAME = 0.01  # frames; a key that is nearer stands on it
 _THIRD = 5e-3  # of a gap between keys; a handle that is nearer to a third of the way stands there
 _PARTS = (  # what a key consists of, for foreach_get
     ("co", 2, np.float32), ("handle_left", 2, np.float32), ("handle_right", 2, np.float32),
@@ -325,7 +326,7 @@ def sampled(curves: Sequence[bpy.types.FCurve | None], frames: NDArray[np.float6
     for column, curve in enumerate(curves):
         if curve is not None:
             places = points(curve)
-            if len(places) == len(frames) and np.abs(places[:, 0] - frames).max(initial=0.0) < _SAME_FRAME:
+            if len(places) == len(frames) and np.abs(places[:, 0] - frames).max(initial=0.0) < SAME_FRAME:
                 values[:, column] = places[:, 1]
             elif (plain := _plain(curve, places, frames)) is not None:
                 values[:, column] = plain

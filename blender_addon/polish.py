@@ -62,6 +62,7 @@ def store(action: bpy.types.Action, kept: Record) -> None:
     if record.PROPERTY in action:
         del action[record.PROPERTY]  # Blender 4.5 cuts bytes off that are written over others at their first zero
     action[record.PROPERTY] = kept.packed()
+    action[keys.SOUND_FRAME] = kept.sound_frame
 
 
 def curves_in(action: bpy.types.Action, kept: Record) -> list[bpy.types.FCurve | None]:
@@ -195,18 +196,27 @@ def drop_edits(
 
 
 def bake(actions: Iterable[bpy.types.Action], scene: bpy.types.Scene) -> None:
-    """Turn what is seen into plain keys on every frame: edits and polish become part of what was generated."""
+    """Turn what is seen into plain keys on every whole frame: edits and polish become part of what was generated."""
     for action in actions:
-        kept = seen(action, scene)
-        curves = curves_in(action, kept)
-        values = keys.sampled(curves, kept.frames)
-        values = np.where(np.isnan(values), kept.generated, values)
-        for curve, column in zip(curves, values.T, strict=True):
-            if curve is not None:
-                keys.set_points(curve, kept.frames, column)
-        plain = values.astype(np.float32)
+        kept = record_of(action, scene)
+        curves, frames = curves_in(action, kept), _whole_frames(action, kept)
+        values = keys.sampled(curves, frames)
+        for index, curve in enumerate(curves):
+            if curve is None:  # removed by the user
+                values[:, index] = np.interp(frames, kept.frames, kept.generated[:, index])
+            else:
+                keys.set_points(curve, frames, values[:, index])
+        plain, rate = values.astype(np.float32), kept.scene_rate
+        start = float((int(frames[0]) - kept.sound_frame) / rate)
         properties.set_polish(action, None)
-        store(action, replace(kept, generated=plain, layer=np.zeros_like(plain), written=plain, shown=1.0))
+        store(action, Record(rate, start, rate, kept.sound_frame, kept.curves, plain, np.zeros_like(plain), plain))
+
+
+def _whole_frames(action: bpy.types.Action, kept: Record) -> Array:
+    """(T,) the whole frames that a take reaches over: its moments stand between them after a change of the rate."""
+    first = min(kept.frames[0], action.curve_frame_range[0]) + keys.SAME_FRAME
+    last = max(kept.frames[-1], action.curve_frame_range[1]) - keys.SAME_FRAME
+    return np.arange(np.floor(first), np.ceil(last) + 1)
 
 
 def _from_curves(action: bpy.types.Action, scene: bpy.types.Scene) -> Record:

@@ -18,8 +18,9 @@ from animcore.motion import Motion
 from animcore.names import ARKIT, TONGUE
 
 from . import body as bodies
-from . import keys, maps, pose, rigs
+from . import keys, maps, origin, pose, rigs
 from .errors import AddonError
+from .origin import Span
 from .rates import exact_rate
 
 FloatArray = NDArray[np.float32]
@@ -28,36 +29,63 @@ _FEWEST = 8  # bones with keys that make a body
 Curves = Mapping[tuple[str, int], bpy.types.FCurve]
 
 
-def performance(scene: bpy.types.Scene, character: rigs.Character, start_frame: int) -> Motion:
-    """Return what the keys of a character do, from the first key of the take to its last.
-
-    Args:
-        scene: whose frame rate counts.
-        character: as `rigs.read` found it.
-        start_frame: the frame at which the sound starts, second 0 of the motion.
+def span_of(scene: bpy.types.Scene, character: rigs.Character) -> Span:
+    """Return the frames of the take that plays on a character, counted as every delivered file counts them.
 
     Raises:
-        AddonError: where no action plays on the character.
+        AddonError: where no take plays on the character.
     """
     actions = playing(character)
     if not actions:
         raise AddonError(f"{character.name!r} has no keys to deliver; generate a performance first.")
-    first = int(np.floor(min(action.frame_range[0] for action in actions)))
-    last = int(np.ceil(max(action.frame_range[1] for action in actions)))
-    frames = np.arange(first, last + 1)
+    return origin.span_of(scene, actions)
+
+
+def performance(scene: bpy.types.Scene, character: rigs.Character, span: Span | None = None) -> Motion:
+    """Return what the keys of a character do on the frames of its take; the first of them is second 0.
+
+    Args:
+        scene: whose frame rate counts.
+        character: as `rigs.read` found it.
+        span: the frames, where they are known.
+
+    Raises:
+        AddonError: where no take plays on the character.
+    """
+    frames = _frames(span or span_of(scene, character))
     rate = exact_rate(scene.render.fps, scene.render.fps_base)
     tracks = _tracks(character, frames)
     tongue = slice(len(ARKIT), len(ARKIT) + len(TONGUE))
     try:
         return Motion(
             rate=rate,
-            start=float((first - start_frame) / rate),
             arkit=tracks[:, : len(ARKIT)],
             tongue=tracks[:, tongue] if tracks[:, tongue].any() else None,
             **_poses(character, frames),
         )
     except InputError as error:
         raise AddonError(f"The keys of {character.name!r} cannot be delivered: {error}") from error
+
+
+def shape_curves(character: rigs.Character, span: Span) -> dict[str, FloatArray]:
+    """Return (copies, T) what the keys of each shape that they move say, by its name; a copy for each mesh."""
+    frames, found = _frames(span), {}
+    for face in character.faces:
+        curves = _by_path(face.key)
+        for name in face.names:
+            curve = curves.get((rigs.shape_path(name), 0))
+            if curve is not None and np.ptp(values := _shown(face.key.key_blocks[name], curve, frames)):
+                found.setdefault(name, []).append(values)
+    return {name: np.stack(copies).astype(np.float32) for name, copies in found.items()}
+
+
+def _shown(block: bpy.types.ShapeKey, curve: bpy.types.FCurve, frames: NDArray[np.int64]) -> NDArray[np.float64]:
+    """(T,) the values of a shape, kept within what its slider allows as Blender does."""
+    return np.clip(_sampled(curve, frames, block.value), block.slider_min, block.slider_max)
+
+
+def _frames(span: Span) -> NDArray[np.int64]:
+    return np.arange(span.first, span.last + 1)
 
 
 def playing(character: rigs.Character) -> list[bpy.types.Action]:
@@ -145,7 +173,7 @@ def _by_path(owner: bpy.types.ID) -> Curves:
 
 
 def _sampled(curve: bpy.types.FCurve | None, frames: NDArray[np.int64], still: float) -> NDArray[np.float64]:
-    """(T,) values of a curve on frames; a property without one stays as it is."""
-    if curve is None:
+    """(T,) values of a curve on frames; a property without one, or with one that is muted, stays as it is."""
+    if curve is None or curve.mute:
         return np.full(len(frames), still)
     return np.array([curve.evaluate(frame) for frame in frames])

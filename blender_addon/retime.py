@@ -29,15 +29,14 @@ class Move:
 
 def behind(scene: bpy.types.Scene) -> list[bpy.types.Action]:
     """Return the takes on the scene's characters whose keys stand at another frame rate than the scene's."""
-    rate = _rate(scene)
+    return [action for action in _on(scene) if keys.stored_rate(action) not in (None, _rate(scene))]
+
+
+def _on(scene: bpy.types.Scene) -> list[bpy.types.Action]:
+    """The takes on the scene's characters."""
     owners = [block for thing in scene.objects for block in _animated(thing)]
-    found = []
-    for action in bpy.data.actions:
-        if keys.TAKE in action and any(keys.is_made_for(action, owner) for owner in owners):
-            stands = keys.stored_rate(action)
-            if stands is not None and stands != rate:
-                found.append(action)
-    return found
+    takes = [action for action in bpy.data.actions if keys.TAKE in action]
+    return [action for action in takes if any(keys.is_made_for(action, owner) for owner in owners)]
 
 
 def is_behind(scene: bpy.types.Scene, takes: Iterable[Listed]) -> bool:
@@ -58,6 +57,7 @@ def retime(scene: bpy.types.Scene) -> str:
     if not late:
         raise AddonError("All takes stand at the scene's frame rate; there is nothing to retime.")
     rate, settings = _rate(scene), properties.of(scene)
+    is_whole = len(late) == len(_on(scene))  # else the scene stands at its rate already, and a take came to it
     moves: dict[tuple[int, Fraction], Move] = {}
     spans: dict[Move, tuple[float, float]] = {}
     for action in late:
@@ -81,7 +81,10 @@ def retime(scene: bpy.types.Scene) -> str:
     if settings.start_frame in starts:
         settings.start_frame = starts[settings.start_frame].to
     _move_markers(scene, spans)
-    scene.frame_end = max(scene.frame_end, *(int(move(span[1]) + 0.999) for move, span in spans.items()))
+    ends = [int(move(span[1]) + 0.999) for move, span in spans.items()]
+    if is_whole:
+        _move_range(scene, max(move.factor for move in spans))
+    scene.frame_end = max(scene.frame_end, *ends)
     scene.frame_set(scene.frame_current)
     count = len({keys.take_id(action) for action in late})
     return f"{count} take{'s' * (count > 1)} moved to {float(rate):.5g} frames a second."
@@ -105,6 +108,19 @@ def _move_strips(action: bpy.types.Action, move: Move) -> None:
             if strip.action == action:
                 first, last = move(strip.action_frame_start), move(strip.action_frame_end)
                 keys.place_strip(strip, first, last)
+
+
+def _move_range(scene: bpy.types.Scene, factor: Fraction) -> None:
+    """Let the scene and its preview range reach over the same seconds as before; the scene's first frame stays."""
+
+    def moved(frame: int) -> int:
+        return scene.frame_start + round((frame - scene.frame_start) * factor)
+
+    scene.frame_end = moved(scene.frame_end)
+    if scene.use_preview_range:
+        first, last = moved(scene.frame_preview_start), moved(scene.frame_preview_end)
+        scene.frame_preview_end, scene.frame_preview_start = last, first  # each keeps the other in order ...
+        scene.frame_preview_end = last  # ... so that the end comes once more
 
 
 def _move_markers(scene: bpy.types.Scene, spans: dict[Move, tuple[float, float]]) -> None:

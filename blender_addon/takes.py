@@ -365,7 +365,7 @@ def _layers(
     try:
         return polish.carry(earlier, action, made, scene)
     except AnimcoreError:  # what an earlier take lost must not keep a new one from being made
-        notes.append(f"The edits of the earlier take {earlier.name!r} cannot be read; it stays as it is.")
+        notes.append(f"The edits of the earlier take {earlier[keys.TAKE]!r} cannot be read; it stays as it is.")
         return ()
 
 
@@ -391,7 +391,7 @@ def _put_into_scene(
         undo.callback(keys.Snapshot(owner).restore)
         before = owner.animation_data.action if owner.animation_data is not None else None
         if before is not None and keys.TAKE in before:
-            notes.append(f"The earlier take stays as the action {before.name!r}.")
+            notes.append(f"The earlier take {before[keys.TAKE]!r} stays in the list of takes.")
         if (kept := keys.make_room(owner, shown)) is not None:
             notes.append(f"Your action {kept!r} plays on beneath the take, on the NLA track {kept!r}.")
         keys.assign(owner, action)
@@ -413,11 +413,11 @@ def _ends_early(scene: bpy.types.Scene, last: int) -> bool:
 
 def _show(character: rigs.Character) -> list[str]:
     """Turn off what would hide the result; returns what was turned off."""
-    notes = []
-    for face in character.faces:
-        if face.mesh.show_only_shape_key:
-            face.mesh.show_only_shape_key = False
-            notes.append(f"The shape that was pinned on {face.mesh.name!r} hid the others; its pin is off now.")
+    pinned = [face.mesh for face in character.faces if face.mesh.show_only_shape_key]
+    for mesh in pinned:
+        mesh.show_only_shape_key = False
+    names = ", ".join(repr(mesh.name) for mesh in pinned)
+    notes = [f"The shape that was pinned on {names} hid the others; its pin is off now."] if pinned else []
     armature = character.armature
     if armature is not None and character.bones and armature.data.pose_position == "REST":
         armature.data.pose_position = "POSE"

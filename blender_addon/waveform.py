@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from animcore.motion import Event
 
-from . import hearing, properties, rates, rigs, voice
+from . import hearing, keys, properties, rates, rigs, voice
 from .errors import AddonError
 
 EVENTS = "animcore_events"  # custom property of a take's action: its words and phonemes
@@ -120,14 +120,11 @@ def _draw() -> None:
         return
     heard = hearing.of(settings)
     peaks = heard.peaks if heard is not None else None
-    spoken = read(_spoken_text(settings))
-    if peaks is None and not spoken:
-        return
-    pixel = _pixel(context, voice.start_frame(context.scene))
-    scale = context.preferences.system.ui_scale
+    scale, width = context.preferences.system.ui_scale, context.region.width
     if peaks is not None:
-        _draw_sound(context.region.width, peaks, pixel, scale)
-    _draw_words(labels(spoken, pixel, context.region.width), scale)
+        _draw_sound(width, peaks, _pixel(context, voice.start_frame(context.scene)), scale)
+    if (take := _spoken_take(settings)) is not None:
+        _draw_words(labels(read(str(take[EVENTS])), _pixel(context, sound_frame(take)), width), scale)
 
 
 def _pixel(context: bpy.types.Context, first: int) -> Callable[[float], float]:
@@ -138,19 +135,25 @@ def _pixel(context: bpy.types.Context, first: int) -> Callable[[float], float]:
     return lambda seconds: zero + (thousand - zero) / 1000 * seconds * rate
 
 
-def _spoken_text(settings: properties.AnimcoreSettings) -> str:
-    """The words of the take that plays on the character, as they are kept."""
+def _spoken_take(settings: properties.AnimcoreSettings) -> bpy.types.Action | None:
+    """The action of the take that plays on the character, where words are kept with it."""
     root = properties.root(settings)
     try:
         members = rigs.members_of(root) if root is not None else []
     except AddonError:
-        return ""
+        return None
     for one in members:
         key = one.data.shape_keys if one.type == "MESH" else None
         data = key.animation_data if key is not None else None
         if data is not None and data.action is not None and EVENTS in data.action:
-            return str(data.action[EVENTS])
-    return ""
+            return data.action
+    return None
+
+
+def sound_frame(take: bpy.types.Action) -> int:
+    """Return the frame at which the sound of a take starts; an older take does not say it and starts with its keys."""
+    found = take.get(keys.SOUND_FRAME)
+    return found if isinstance(found, int) else round(take.curve_frame_range[0])
 
 
 def _draw_sound(width: int, peaks: NDArray[np.float32], pixel: Callable[[float], float], scale: float) -> None:

@@ -40,7 +40,8 @@ FLOOR = {room: level for level, rooms in enumerate(ROOMS) for room in rooms}
 
 # What the extension may import into Blender's own process; numpy is all that these need.
 OPEN_TO_THE_EXTENSION = {
-    "array_namespace", "errors", "names", "shipped", "rates", "atomic", "reading", "motion", "direction", "bodies", "finish",
+    "array_namespace", "errors", "names", "shipped", "rates", "atomic", "reading", "motion", "direction", "bodies",
+    "finish",
     "retarget", "avatar", "files",
 }  # fmt: skip
 

@@ -49,7 +49,6 @@ def encode(motion: Motion, setup: Setup) -> Sheet:
     """
     path = character(setup)
     who = _described(path, path.stat().st_mtime_ns)
-    motion, cut = scene_sheet.from_the_start(motion)
     start, shifted = _on_the_grid(motion)
     curves: dict[str, Array] = {
         name: values for name, values in scene_sheet.weights(motion).items() if name in who["shapes"]
@@ -60,7 +59,6 @@ def encode(motion: Motion, setup: Setup) -> Sheet:
     if not curves:
         raise InputError(f"{path.name} has nothing that this motion could move; give another character.")
     lacks = (
-        *cut,
         *shifted,
         *scene_sheet.shape_lacks(motion, who["shapes"], path.name),
         *scene_sheet.bone_lacks(motion, set(who["bones"]), path.name),
@@ -214,4 +212,5 @@ ALEMBIC = Format(
     decode=decode_vertices,
     tolerance=1e-5,
     needs_rate=True,
+    limit=1e-4,
 )

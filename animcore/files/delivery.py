@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from animcore.atomic import whole_file
 from animcore.errors import InputError, readable
+from animcore.files import checking
 from animcore.files.sheet import Format, Setup, Sheet, largest_errors
 from animcore.motion import Motion
 from animcore.reading import check_file
@@ -55,6 +56,7 @@ def deliver(motion: Motion, path: Path, form: Format, setup: Setup | None = None
     setup = setup or Setup()
     if motion.frame_count == 0:
         raise InputError("This motion has no frames, so there is nothing to write.")
+    motion, moved = from_its_start(motion)
     sheet = form.encode(motion, setup)
     with whole_file(path) as temporary:
         form.write(sheet, temporary, setup)
@@ -62,8 +64,21 @@ def deliver(motion: Motion, path: Path, form: Format, setup: Setup | None = None
         errors = largest_errors(sheet, found)
         _check(sheet, found, errors, form, path)
     tracks = track_errors(motion, form.decode(found, setup))
-    lacks = (*_left_out(motion, form), *sheet.lacks)
+    lacks = (*moved, *_left_out(motion, form), *sheet.lacks)
     return Report(path, found.frame_count, errors, form.tolerance, tracks, lacks)
+
+
+def from_its_start(motion: Motion) -> tuple[Motion, tuple[str, ...]]:
+    """Return a motion that begins before 0 s moved so that it begins there, and a sentence that says so.
+
+    Few formats have a place for frames before 0 s; what one file of a delivery does, all of them do.
+    """
+    early = -motion.start
+    if early <= 0.0:
+        return motion, ()
+    events = tuple(replace(event, start=event.start + early, end=event.end + early) for event in motion.events)
+    said = f"Second 0 of the file is its first frame; the sound starts {early:.3f} s later."
+    return replace(motion, start=0.0, events=events), (said,)
 
 
 def load(path: Path, form: Format, setup: Setup | None = None) -> Motion:
@@ -90,16 +105,20 @@ def loaded(path: Path, form: Format, setup: Setup | None = None) -> tuple[Motion
         return form.decode(sheet, setup), sheet.notes
 
 
-def compared(motion: Motion, path: Path, form: Format, setup: Setup | None = None) -> Report:
-    """Read a file back that another program wrote of a motion, and compare track by track; nothing is refused."""
+def compared(motion: Motion, path: Path, form: Format, meant: Path, setup: Setup | None = None) -> Report:
+    """Read a file back that another program wrote of a motion and compare it with what was meant, by its limit.
+
+    The report has an error where the file has other frames or is further off than the format allows.
+    """
     setup = replace(setup or Setup(), rate=motion.rate)
     try:
         with readable(f"{path.name} cannot be read as {form.title}", "write it again"):
             found = form.read(path, setup)
-            tracks = track_errors(motion, form.decode(found, setup))
+            errors = checking.errors_of(found, meant, motion, form, setup)
     except InputError as error:
         return Report(path, 0, error=str(error))
-    return Report(path, found.frame_count, tracks=tracks, lacks=tuple(_left_out(motion, form)))
+    lacks = tuple(_left_out(motion, form))
+    return Report(path, found.frame_count, errors, form.limit, errors, lacks, checking.refused(errors, form))
 
 
 def track_errors(motion: Motion, other: Motion) -> dict[str, float]:

@@ -51,7 +51,6 @@ def encode(motion: Motion, setup: Setup) -> Sheet:
     """
     document = source(setup)
     who = gltf_character.read(document)
-    motion, cut = scene_sheet.from_the_start(motion)
     curves, absent = _shape_curves(motion, who, document.name)
     body = gltf_body.read(document, who) if motion.body_pose is not None else None
     curves |= scene_sheet.pose_curves(_face_poses(motion, who, body))
@@ -62,7 +61,6 @@ def encode(motion: Motion, setup: Setup) -> Sheet:
             "that this motion could move; give another character."
         )
     lacks = (
-        *cut,
         *absent,
         *scene_sheet.bone_lacks(motion, {*who.bones, *who.by_shape}, document.name),
         *_body_lacks(motion, body, document.name),

@@ -19,7 +19,7 @@ from animcore.errors import BROKEN_FILE, InputError
 from animcore.files import shapes
 from animcore.files.sheet import Array, Format, Setup, Sheet
 from animcore.files.text import text_of
-from animcore.files.timing import allowed, from_zero, keys
+from animcore.files.timing import allowed, keys
 from animcore.motion import Motion
 from animcore.rates import exact_rate
 
@@ -31,10 +31,9 @@ _TRACK = re.compile(r"^tracks/(\d+)/(\w+) = (.*?)(?=^tracks/|^\[|\Z)", re.MULTIL
 
 
 def encode(motion: Motion, setup: Setup) -> Sheet:
-    """Take the weights under the rig's names; an animation of Godot's cannot begin before 0."""
+    """Take the weights under the rig's names."""
     sheet = shapes.encode(motion, setup)
-    sheet = Sheet(sheet.rate, sheet.start, sheet.curves, lacks=sheet.lacks)
-    return from_zero(sheet, FORMAT.title) if sheet.start < 0.0 else sheet
+    return Sheet(sheet.rate, sheet.start, sheet.curves, lacks=sheet.lacks)
 
 
 def write(sheet: Sheet, path: Path, setup: Setup) -> None:

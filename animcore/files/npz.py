@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from animcore.files import weight_arrays
 from animcore.files.sheet import Format, Setup, Sheet
 from animcore.motion import TRACKS, Motion
 
@@ -25,7 +26,9 @@ def write(sheet: Sheet, path: Path, setup: Setup) -> None:
 
 
 def read(path: Path, setup: Setup) -> Sheet:
-    """Read a motion file."""
+    """Read a motion file, or plain arrays of weights (weight_arrays.py)."""
+    if weight_arrays.is_one(path):
+        return weight_arrays.read(path, setup)
     return encode(Motion.load(path), setup)
 
 

@@ -64,4 +64,5 @@ FORMAT = Format(
     decode=blender_formats.decode_vertices,
     tolerance=1e-6,
     needs_rate=True,
+    limit=1e-4,
 )

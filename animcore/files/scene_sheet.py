@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,6 @@ from numpy.typing import NDArray
 
 from animcore.bodies import rotations
 from animcore.bodies.kinematics import INDEX, unknown_fingers
-from animcore.errors import InputError
 from animcore.files.sheet import Sheet
 from animcore.motion import Motion
 from animcore.names import ARKIT, SMPLX_JOINTS, TONGUE
@@ -28,18 +26,6 @@ _NECK_SHARE = 0.4  # of a head rotation that comes without its own neck track; t
 _POSE, _JOINT, _WAY = "_pose", "_joint", "translation"
 _FACE = frozenset(INDEX[joint] for joint in ("neck", "head", "jaw", "left_eye_smplhf", "right_eye_smplhf"))
 _STILL = 1e-6  # of a rotation matrix: bones that exporters bake without anybody having moved them
-
-
-def from_the_start(motion: Motion) -> tuple[Motion, tuple[str, ...]]:
-    """Return a motion without its frames before 0 s, which scene files cannot hold, and the sentence that says so."""
-    early = int(np.sum(motion.times < -1e-9))
-    if not early:
-        return motion, ()
-    if early == motion.frame_count:
-        raise InputError("This motion ends before the start of its sound, so a scene file cannot hold any of it.")
-    tracks: dict[str, Any] = {name: values[early:] for name, values in motion.tracks().items()}
-    kept = replace(motion, start=float(motion.times[early]), **tracks)
-    return kept, (f"{early} frames before the start of the sound cannot be in such a file: not written.",)
 
 
 def weights(motion: Motion) -> dict[str, FloatArray]:

@@ -104,6 +104,7 @@ class Format:
         decode: Sheet -> Motion.
         tolerance: the largest difference between what was meant and what is read back that is mere rounding.
         needs_rate: whether its files do not say their frame rate.
+        limit: the largest difference of a weight, of radians or of metres in a file that another program wrote.
     """
 
     title: str
@@ -115,6 +116,7 @@ class Format:
     decode: Callable[[Sheet, Setup], Motion]
     tolerance: float = 1e-5
     needs_rate: bool = False
+    limit: float = 1e-3
 
 
 def face_weights(motion: Motion, _setup: Setup) -> Sheet:

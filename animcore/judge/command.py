@@ -80,15 +80,13 @@ def run(options: argparse.Namespace) -> int:
     with progress_bar() as progress:
         clips, notes = collect(options, face, setup, progress)
         sounds = _sounds(options.sound, clips, needed=options.film or options.syncnet is not None)
-        clips = [_judged(clip, face) for clip in clips]
+        clips = [judged(clip, face) for clip in clips]
         if options.syncnet is not None:
             net = syncnet.SyncNet(options.syncnet)
             clips = [_with_lse(clip, sounds[clip.name], net, face) for clip in clips]
-        result = summed(clips, face, notes)
-        make_folder(options.out)
-        _write_json(result, options, options.out / "judge.json")
-        if options.film:
-            _films(result.clips, sounds, options.out, face, progress)
+    result = summed(clips, notes)
+    make_folder(options.out)
+    _write_json(result, options, options.out / "judge.json")
     print(table(result))
     said = [*notes, *(note for clip in result.clips for verdict in clip.verdicts.values() for note in verdict.notes)]
     for note in dict.fromkeys(said):
@@ -97,6 +95,9 @@ def run(options: argparse.Namespace) -> int:
         page.write(result.clips, result.means, sounds, notes, options.out / "judge.html")
     except InputError as error:
         print(f"note: there is no judge.html: {error}")
+    if options.film:  # last: they take minutes, and the figures do not wait for them
+        with progress_bar() as progress:
+            _films(result.clips, sounds, options.out, face, progress)
     print(f"written: {', '.join(sorted(str(path) for path in options.out.glob('*') if path.is_file()))}")
     return 0
 
@@ -136,16 +137,18 @@ def _load(path: Path, options: argparse.Namespace, face: Face, setup: Setup) -> 
     return takes.from_zero(take) if options.from_zero else take
 
 
-def _judged(clip: Clip, face: Face) -> Clip:
-    return replace(clip, verdicts={name: judge(clip.truth, found, face) for name, found in clip.takes.items()})
+def judged(clip: Clip, face: Face) -> Clip:
+    """Return a clip with the figures of every output, and the truth's own."""
+    verdicts = {name: judge(clip.truth, found, face) for name, found in clip.takes.items()}
+    return replace(clip, verdicts=verdicts, own=truth_values(clip.truth, face))
 
 
-def summed(clips: Sequence[Clip], face: Face, notes: Sequence[str] = ()) -> Judgement:
+def summed(clips: Sequence[Clip], notes: Sequence[str] = ()) -> Judgement:
     """Average the figures of every output over the clips."""
     means: dict[str, Values] = {
         name: mean([clip.verdicts[name].values for clip in clips], MEASURES) for name in clips[0].verdicts
     }
-    own = mean([truth_values(clip.truth, face) for clip in clips], MEASURES)
+    own = mean([clip.own for clip in clips], MEASURES)
     return Judgement(tuple(clips), means | ({TRUTH: own} if own else {}), tuple(notes))
 
 

@@ -63,9 +63,7 @@ def run(options: argparse.Namespace) -> int:
         means |= {name: mean([clip.values[name] for clip in clips], MEASURES) for name in clips[0].values}
         if options.encoder is not None:
             means = _with_distance(means, clips, options.encoder)
-        make_folder(options.out)
-        if options.film:
-            _films(clips, options.out, progress)
+    make_folder(options.out)
     print(command.as_text([*means.items()], MEASURES, f"{len(clips)} clip(s)"))
     for note in notes:
         print(f"note: {note}")
@@ -74,6 +72,9 @@ def run(options: argparse.Namespace) -> int:
         gesture_page.write(clips, means, notes, options.out / "judge.html")
     except InputError as error:
         print(f"note: there is no judge.html: {error}")
+    if options.film:
+        with progress_bar() as progress:
+            _films(clips, options.out, progress)
     print(f"written: {', '.join(sorted(str(path) for path in options.out.glob('*') if path.is_file()))}")
     return 0
 

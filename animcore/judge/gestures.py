@@ -20,7 +20,7 @@ from animcore.errors import InputError
 from animcore.files.sheet import Setup
 from animcore.finish import collisions, feet
 from animcore.judge import gesture_measures as measures
-from animcore.judge.judging import Measure, mean
+from animcore.judge.judging import TRUTH, Measure, mean
 from animcore.judge.onsets import onsets
 from animcore.judge.takes import FEWEST
 from animcore.motion import Motion
@@ -33,24 +33,86 @@ MM = 1000.0
 DEEP = 0.010  # metres in the body that are no touch
 
 MEASURES: tuple[Measure, ...] = (
-    Measure("bc", "", "high", 3, "beat consistency as EMAGE's code has it: onsets near a beat of a joint, sigma 0.3 s"),
-    Measure("bc_moved", "", "", 3, "the same with beats moved in time, 20 times: what is left without timing"),
-    Measure("align", "", "high", 3, "beat alignment: ends of strokes near an onset of the sound, sigma 0.1 s"),
-    Measure("align_moved", "", "", 3, "the same with strokes moved in time"),
-    Measure("accent", "", "high", 3, "ends of strokes near a stressed syllable, sigma 0.1 s"),
-    Measure("accent_moved", "", "", 3, "the same with strokes moved in time"),
-    Measure("strokes", "/min", "", 1, "strokes of both wrists a minute"),
-    Measure("l1_div", "m", "high", 2, "L1 diversity: how far joints are from their means, summed (EMAGE)"),
-    Measure("diversity", "mm", "high", 1, "mean distance of joints between takes of one recording"),
-    Measure("fgd", "", "low", 3, "Fréchet gesture distance to the truth, by the encoder that was given"),
-    Measure("jerk", "m/s³", "low", 1, "mean jerk of the upper body's joints; only equal rates compare"),
-    Measure("wrist_v", "m/s", "", 2, "peak speed of the wrists: the 99.9th percentile"),
-    Measure("wrist_a", "m/s²", "", 1, "peak acceleration of the wrists: the 99.9th percentile"),
-    Measure("slide", "mm/s", 0.0, 2, "foot sliding: speed of soles along the floor, the more the nearer"),
-    Measure("below", "mm", 0.0, 1, "how deep a foot is in the floor, at most"),
-    Measure("inside", "mm", 0.0, 1, "how deep forearms and hands are in trunk, head or thighs, at most"),
-    Measure("inside_10", "%", 0.0, 2, "frames in which that is above 10 mm"),
-)
+    Measure(
+        "bc", "", "high", 3,
+        "beat consistency by the definition of EMAGE's published code (`emage_evaltools`, class BC): for each "
+        "of 13 joints of the upper body, how near each onset of the sound is to a beat of the joint, "
+        "exp(-d²/2σ²) with σ = 0.3 s; a beat is slower than the 7 frames either side at 30 a second, and "
+        "faster than a tenth of the joint's mean speed. Onsets are librosa's, by our own code, the same to "
+        "the frame. It differs in the mean speeds: theirs come from a file of BEAT2, ours are the motion's "
+        "own. So figures compare with each other, and not with the 0.77 that EMAGE prints",
+    ),
+    Measure(
+        "bc_moved", "", "", 3,
+        "the same with beats moved round the clip by at least 2 s, 20 times: what is left without timing",
+    ),
+    Measure(
+        "align", "", "high", 3,
+        "how near the end of each stroke of a wrist is to an onset, σ = 0.1 s (AIST++'s beat alignment, "
+        "summed over the body's beats)",
+    ),
+    Measure(
+        "align_moved", "", "", 3,
+        "the same with strokes moved in time",
+    ),
+    Measure(
+        "accent", "", "high", 3,
+        "how near the end of each stroke is to a stressed syllable (`speech/prosody.py`), σ = 0.1 s",
+    ),
+    Measure(
+        "accent_moved", "", "", 3,
+        "the same with strokes moved in time",
+    ),
+    Measure(
+        "strokes", "/min", "", 1,
+        "strokes a minute, of both wrists",
+    ),
+    Measure(
+        "l1_div", "m", "high", 2,
+        "L1 diversity as EMAGE's code has it: the distance of coordinates from their means over time, summed "
+        "over joints",
+    ),
+    Measure(
+        "diversity", "mm", "high", 1,
+        "mean distance of joints between takes of one recording (`seeds/1`, `seeds/2` ...)",
+    ),
+    Measure(
+        "fgd", "", "low", 3,
+        "Fréchet distance of an encoder's windows to the truth's, over all clips; `--encoder` takes what "
+        "`animcore train fgd` leaves. Distances of two encoders do not compare",
+    ),
+    Measure(
+        "jerk", "m/s³", TRUTH, 1,
+        "mean jerk of the upper body's joints: far above the truth's own they shake, far below they are "
+        "smeared; only equal frame rates compare",
+    ),
+    Measure(
+        "wrist_v", "m/s", "", 2,
+        "99.9th percentile of the wrists' speed. A reach of 0.5 m in 0.5 s peaks at 1.9 m/s (minimum jerk, "
+        "Flash and Hogan 1985)",
+    ),
+    Measure(
+        "wrist_a", "m/s²", "", 1,
+        "99.9th percentile of the wrists' acceleration; that reach peaks at 11.5 m/s²",
+    ),
+    Measure(
+        "slide", "mm/s", 0.0, 2,
+        "foot sliding: speed of four points of each sole times 2 - 2^(h / 25 mm) of their height (Zhang et "
+        "al., SIGGRAPH 2018)",
+    ),
+    Measure(
+        "below", "mm", 0.0, 1,
+        "how deep a foot is in the floor, at most",
+    ),
+    Measure(
+        "inside", "mm", 0.0, 1,
+        "how deep an arm is in trunk, head or thighs, at most, of the capsules in docs/finish.md",
+    ),
+    Measure(
+        "inside_10", "%", 0.0, 2,
+        "frames in which that is above 10 mm",
+    ),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

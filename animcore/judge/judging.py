@@ -29,9 +29,10 @@ class Measure:
     Attributes:
         name: in the table and in `judge.json`.
         unit: of the figure; empty for a ratio.
-        best: the value that a perfect take has, or "high" or "low" where there is none.
+        best: the value that a perfect take has, "high" or "low" where there is none, `TRUTH` where the truth's own
+            is best, or empty where no value is.
         digits: behind the point, in tables.
-        meaning: one sentence.
+        meaning: what the table, the page and docs/judge.md say of it.
     """
 
     name: str
@@ -45,31 +46,102 @@ class Measure:
         value = values.get(self.name, np.nan)
         return f"{value:.{self.digits}f}" if np.isfinite(value) else "-"
 
+    @property
+    def told_best(self) -> str:
+        """What is best, in words."""
+        if isinstance(self.best, float):
+            return f"{self.best:g}"
+        return "the truth's" if self.best == TRUTH else self.best
+
+    def distance(self, value: float, truth: float) -> float:
+        """How far a figure is from the best; NaN where nobody knows what is best."""
+        if isinstance(self.best, float):
+            return abs(value - self.best)
+        return {"low": value, "high": -value, TRUTH: abs(value - truth)}.get(self.best, float("nan"))
+
 
 MEASURES: tuple[Measure, ...] = (
-    Measure("r_open", "", 1.0, 3, "correlation of the lips' opening, the best within two frames of the truth"),
-    Measure("r_open0", "", 1.0, 3, "the same without any move"),
-    Measure("r_width", "", 1.0, 3, "correlation of the mouth's width, the best within two frames"),
-    Measure("closure_f1", "", 1.0, 3, "F1 of the frames with closed lips"),
-    Measure("dynamics", "", 1.0, 3, "speed of the opening for its spread, over the truth's"),
     Measure(
-        "lag_ms",
-        "ms",
-        0.0,
-        0,
-        "how late the opening is (below 0: early), to 5 ms within 300; none where r stays below 0.3",
+        "r_open", "", 1.0, 3,
+        "Pearson correlation of the opening with the truth's, the best of moving it by up to 2 frames of the "
+        "truth: films' sound is often off by as much",
     ),
-    Measure("lve_mm", "mm", 0.0, 2, "lip vertex error: largest lip vertex distance of each frame, averaged"),
-    Measure("lve_mm2", "mm²", 0.0, 2, "the same squared before averaging, as CodeTalker's code prints it"),
-    Measure("mve_mm", "mm", 0.0, 3, "mean vertex error: distance of all face vertices, averaged (FaceDiffuser)"),
-    Measure("fdd_mm2", "mm²", 0.0, 3, "upper-face dynamics deviation (CodeTalker); above 0: moves too little"),
-    Measure("r_jaw", "", 1.0, 3, "correlation of jawOpen"),
-    Measure("jitter", "mm/s³", "low", 0, "root mean square third derivative of the lips, at the truth's frames"),
-    Measure("diversity_mm", "mm", "high", 3, "mean distance between takes of one recording, all face vertices"),
-    Measure("lse_d", "", "low", 2, "SyncNet's distance of sound and picture at their best offset (Wav2Lip)"),
-    Measure("lse_c", "", "high", 2, "SyncNet's confidence: median less least distance over offsets (Wav2Lip)"),
-)
+    Measure(
+        "r_open0", "", 1.0, 3,
+        "the same unmoved",
+    ),
+    Measure(
+        "r_width", "", 1.0, 3,
+        "correlation of the width, the best within 2 frames",
+    ),
+    Measure(
+        "closure_f1", "", 1.0, 3,
+        "F1 of the frames in which the lips are closed: opened less than 15 % of the 95th percentile of this "
+        "face's own opening",
+    ),
+    Measure(
+        "dynamics", "", 1.0, 3,
+        "mean step of the opening over its standard deviation, divided by the truth's: below 1 mumbles, above "
+        "1 trembles",
+    ),
+    Measure(
+        "lag_ms", "ms", 0.0, 0,
+        "the move within ±300 ms, in steps of 5, that correlates best; above 0 the output is late. None where "
+        "that r is below 0.3",
+    ),
+    Measure(
+        "lve_mm", "mm", 0.0, 2,
+        "lip vertex error: the largest distance of a lip vertex in each frame, averaged over frames: as "
+        "MeshTalk and FaceFormer word it",
+    ),
+    Measure(
+        "lve_mm2", "mm²", 0.0, 2,
+        "the same with squared distances: what CodeTalker's published code prints as LVE, in the square of "
+        "the data's unit, and with it most later tables. It is not the square of lve_mm",
+    ),
+    Measure(
+        "mve_mm", "mm", 0.0, 3,
+        "distance averaged over all face vertices and frames (FaceDiffuser's MVE). None where the truth's "
+        "brows never move: it did not record the upper face",
+    ),
+    Measure(
+        "fdd_mm2", "mm²", 0.0, 3,
+        "upper-face dynamics deviation as CodeTalker's code has it: spread over time of squared distances "
+        "from rest, truth less output, averaged over vertices above the lower edge of the eyeballs. Above 0 "
+        "the output's upper face moves too little. None where the truth's brows never move",
+    ),
+    Measure(
+        "r_jaw", "", 1.0, 3,
+        "correlation of jawOpen",
+    ),
+    Measure(
+        "jitter", "mm/s³", TRUTH, 0,
+        "root of the mean squared third derivative of the lip vertices, at the truth's frame rate: far above "
+        "the truth's own the mouth shakes, far below it is smeared",
+    ),
+    Measure(
+        "diversity_mm", "mm", "", 3,
+        "mean distance between two takes of one recording, over all pairs, frames and face vertices "
+        "(FaceDiffuser)",
+    ),
+    Measure(
+        "lse_d", "", "low", 2,
+        "with `--syncnet syncnet_v2.model` (Oxford's weights, your own download) and PyTorch: SyncNet's "
+        "distance of sound and picture at their best offset, as Wav2Lip's evaluation computes it",
+    ),
+    Measure(
+        "lse_c", "", "high", 2,
+        "likewise, SyncNet's confidence: the median less the least distance over offsets",
+    ),
+)  # fmt: skip
+_STILL_BROWS = 0.01  # of a weight: a tracker's brows tremble by more
 BY_NAME: dict[str, Measure] = {measure.name: measure for measure in MEASURES}
+
+
+def as_markdown(shown: Sequence[Measure]) -> str:
+    """Return the table of what each figure means, as docs/judge.md has it."""
+    rows = [f"| {one.name} | {one.unit} | {one.told_best} | {one.meaning} |" for one in shown]
+    return "\n".join(["| figure | unit | best | what it is |", "|---|---|---|---|", *rows])
 
 
 @dataclass(frozen=True)
@@ -94,12 +166,19 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Clip:
-    """One truth and what each output made of it, by the outputs' names."""
+    """One truth and what each output made of it, by the outputs' names; `own` are the truth's own figures."""
 
     name: str
     truth: Take
     takes: Mapping[str, Sequence[Take]]
     verdicts: Mapping[str, Verdict] = field(default_factory=dict)
+    own: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def rows(self) -> dict[str, Mapping[str, float]]:
+        """The figures of every output, and of the truth where it has some."""
+        outputs = {name: verdict.values for name, verdict in self.verdicts.items()}
+        return outputs | ({TRUTH: self.own} if self.own else {})
 
 
 def judge(truth: Take, takes: Sequence[Take], face: Face) -> Verdict:
@@ -151,8 +230,21 @@ def _judge_one(truth: Take, take: Take, face: Face) -> Verdict:
         values["jitter"] = _jitter(weights, float(truth.rate), face)
         if truth.weights is not None:
             error, more = _vertices(truth.weights, weights, face)
+            if brows_stand_still(truth.weights):
+                notes = (*notes, _no_brows(truth))
+                more = {name: value for name, value in more.items() if name not in ("mve_mm", "fdd_mm2")}
             values |= more
     return Verdict(values, times, opening, width, error, notes)
+
+
+def brows_stand_still(weights: Array) -> bool:
+    """Whether a take (T, 52) has no brows: its upper face was not recorded, and is no truth."""
+    brows = [index for name, index in ARKIT_INDEX.items() if name.startswith("brow")]
+    return bool(np.ptp(weights[:, brows], axis=0).max(initial=0.0) < _STILL_BROWS)
+
+
+def _no_brows(truth: Take) -> str:
+    return f"The brows of {truth.path.name} never move, so it is no truth of the upper face: no mve_mm and fdd_mm2."
 
 
 def _coverage(truth: Take, take: Take) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import io
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -56,13 +57,12 @@ def write(
         picture(_overview(clips, list(clips[0].verdicts), figure_of)) if len(clips) > 1 else "",
     ]
     for clip in clips:
-        rows = {name: verdict.values for name, verdict in clip.verdicts.items()}
         clip_sound = audio.load(sounds[clip.name]) if clip.name in sounds else None
         parts += [
             f"<h2>{html.escape(clip.name)}</h2><small>truth: {html.escape(clip.truth.path.name)}, "
             f"{clip.truth.duration:.1f} s, {float(clip.truth.rate):g} frames a second</small>",
             *(f"<p class=note>{html.escape(note)}</p>" for note in _notes(clip)),
-            table(rows, shown, "output"),
+            table(clip.rows, shown, "output"),
             picture(_curves(clip, clip_sound, figure_of)),
         ]
     parts += ["<h2>What the figures mean</h2><ul>", *map(legend, shown), "</ul>"]
@@ -100,14 +100,12 @@ def table(rows: Mapping[str, Mapping[str, float]], shown: Sequence[Measure], cor
 
 
 def nearest(measure: Measure, rows: Mapping[str, Mapping[str, float]]) -> str | None:
-    """Return the row that does best by a measure; None where fewer than two have it."""
+    """Return the row that does best by a measure; None where fewer than two have it, or none can be best."""
     known = {name: row[measure.name] for name, row in rows.items() if measure.name in row and name != TRUTH}
-    if len(known) < 2 or measure.best == "":
-        return None
-    if measure.best in ("high", "low"):
-        sign = 1 if measure.best == "high" else -1
-        return max(known, key=lambda name: sign * known[name])
-    return min(known, key=lambda name: abs(known[name] - float(measure.best)))
+    truth = rows.get(TRUTH, {}).get(measure.name, np.nan)
+    off = {name: measure.distance(value, truth) for name, value in known.items()}
+    off = {name: distance for name, distance in off.items() if np.isfinite(distance)}
+    return min(off, key=lambda name: off[name]) if len(off) > 1 else None
 
 
 def _cell(measure: Measure, name: str, values: Mapping[str, float], best: str | None) -> str:
@@ -117,8 +115,7 @@ def _cell(measure: Measure, name: str, values: Mapping[str, float], best: str | 
 
 def legend(measure: Measure) -> str:
     """Return what a figure means, as an item of a list."""
-    best = measure.best if isinstance(measure.best, str) else f"{measure.best:g}"
-    told = f" <small>(best: {best})</small>" if best else ""
+    told = f" <small>(best: {measure.told_best})</small>" if measure.told_best else ""
     return f"<li><b>{measure.name}</b> {html.escape(measure.meaning)}{told}</li>"
 
 
@@ -136,7 +133,7 @@ def _overview(clips: Sequence[Clip], names: Sequence[str], figure_of: Callable[.
         axes.axhline(0, color="0.4", linewidth=0.7)
         axes.grid(axis="y", color="0.9")
         axes.set_axisbelow(True)
-        axes.set_title(BY_NAME[key].meaning, fontsize=9, loc="left")
+        axes.set_title(re.split("[:;]", BY_NAME[key].meaning)[0], fontsize=9, loc="left")
     axes.set_xticks(np.arange(len(clips)) + 0.4, [clip.name for clip in clips], rotation=35, ha="right", fontsize=8)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside upper right", ncols=len(names), fontsize=9)
     return figure

@@ -17,14 +17,12 @@ from animcore.files.sheet import Setup
 from animcore.judge import tracking
 from animcore.judge.face import Face
 from animcore.motion import Motion
-from animcore.names import ARKIT
 from animcore.rates import exact_rate
 
 Array = NDArray[np.floating[Any]]
 
 FILMS = frozenset({".mp4", ".mov", ".mkv", ".avi", ".webm", ".m4v", ".mpg"})
 SOUNDS = (".flac", ".wav", ".mp3", ".ogg", ".opus", ".m4a", ".aac", ".aif", ".aiff")
-_SLACK = 0.5  # that an animator's weights may overshoot; more means another unit
 FEWEST = 5  # frames below which neither a correlation nor a lag means anything
 
 
@@ -97,8 +95,6 @@ def _read(path: Path, face: Face, setup: Setup | None) -> Take:
     try:
         if {"opening", "width", "fps"} <= arrays.keys():
             return _tracked(path, arrays)
-        if {"arkit", "names", "fps"} <= arrays.keys() and "format" not in arrays:
-            return _curves(path, arrays, face)
     except BROKEN_FILE as error:
         if isinstance(error, AnimcoreError):
             raise
@@ -122,7 +118,7 @@ def of_motion(motion: Motion, path: Path, face: Face) -> Take:
 
 def _arrays(path: Path) -> Mapping[str, NDArray[Any]]:
     """The arrays of an `.npz`, landmarks and other bulk left unread; nothing is unpickled."""
-    wanted = {"opening", "width", "fps", "arkit", "names", "format", "start"}
+    wanted = {"opening", "width", "fps", "start"}
     with errors.readable(f"{path.name} is not a readable .npz", "make it again"):
         return reading.arrays(path, wanted)
 
@@ -133,21 +129,6 @@ def _tracked(path: Path, arrays: Mapping[str, NDArray[Any]]) -> Take:
         raise InputError(f"{path.name}: opening {opening.shape} and width {width.shape} must be equally long curves.")
     opening, width = (np.where(np.isfinite(curve), curve, np.nan) for curve in (opening, width))
     return Take(path, _rate(path, arrays), opening, width, _start(path, arrays))
-
-
-def _curves(path: Path, arrays: Mapping[str, NDArray[Any]], face: Face) -> Take:
-    values, names = arrays["arkit"].astype(np.float64), [str(name).lower() for name in arrays["names"]]
-    if values.ndim != 2 or values.shape[1] != len(names):
-        raise InputError(f"{path.name}: arkit has the shape {values.shape} for {len(names)} names.")
-    if not np.isfinite(values).all():
-        raise InputError(f"{path.name} holds weights that are not numbers (NaN or infinite); export it again.")
-    if values.size and (values.min() < -_SLACK or values.max() > 1 + _SLACK):
-        raise InputError(f"{path.name}: weights must lie in 0..1; these reach {values.min():g}..{values.max():g}.")
-    weights = np.zeros((len(values), len(ARKIT)))
-    present = [index for index, name in enumerate(ARKIT) if name.lower() in names]
-    weights[:, present] = values[:, [names.index(ARKIT[index].lower()) for index in present]]
-    rate = _rate(path, arrays)
-    return Take(path, rate, face.opening(weights), face.width(weights), _start(path, arrays), weights)
 
 
 def _rate(path: Path, arrays: Mapping[str, NDArray[Any]]) -> Fraction:

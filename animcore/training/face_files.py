@@ -30,7 +30,7 @@ from animcore.bodies import pickled
 from animcore.bodies.mesh_file import read_ply
 from animcore.bodies.model import OPEN_MODELS
 from animcore.errors import InputError, readable
-from animcore.files import beat2
+from animcore.files import beat2, npz
 from animcore.files.coefficients import with_expression
 from animcore.files.sheet import Setup
 from animcore.motion import Motion
@@ -289,7 +289,7 @@ def _of_beat2(folder: Path) -> Iterator[Source]:
 
 
 def _ours(path: Path, count: int, kind: str) -> Curves:
-    motion = Motion.load(path)
+    motion = npz.decode(npz.read(path, Setup()), Setup())
     wanted = kind or ("arkit" if motion.arkit is not None else "flame")
     return _of_motion(path, motion, count, wanted)
 

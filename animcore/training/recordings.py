@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from animcore import audio, reading
-from animcore.names import ARKIT
+from animcore.files import weight_arrays
 from animcore.training import nonspeech, synthetic
 from animcore.training.augmentation import at_loudness, faster, roughened
 from animcore.training.encoder import FPS, HOP, REACH, Encoder
@@ -84,10 +84,7 @@ def performed(folder: Path, encoder: Encoder, cache: Path, ways: int) -> list[Cl
     """Load clips with an animator's 52 weights."""
 
     def curves(data: dict[str, FloatArray]) -> FloatArray:
-        names = [str(name) for name in data["names"]]
-        columns = [data["arkit"][:, names.index(name)] if name in names else None for name in ARKIT]
-        still = np.zeros(len(data["arkit"]))
-        return np.stack([still if column is None else column for column in columns], 1).astype(np.float32)
+        return weight_arrays.ordered(data, folder).astype(np.float32)
 
     return list(_clips(folder, encoder, cache, ways, curves))
 

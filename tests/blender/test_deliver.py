@@ -48,7 +48,7 @@ def real_engine(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_keys_are_read_back_as_the_motion_they_were_made_from(voice, mode):
     rig = character(mode)
     generate(rig, voice(), start_frame=11)
-    motion = readback.performance(bpy.context.scene, rigs.read(rig), 11)
+    motion = readback.performance(bpy.context.scene, rigs.read(rig))
     assert motion.start == 0.0
     np.testing.assert_allclose(motion.arkit, weights(motion.times), atol=1e-6)
     wanted = swings(motion.times)
@@ -64,14 +64,14 @@ def test_hand_edits_are_delivered_and_values_out_of_range_are_cut(voice):
     curves = {curve.data_path: curve for curve in keys.current_curves(key)}
     curves['key_blocks["jawOpen"].value'].keyframe_points[5].co.y = 0.77
     curves['key_blocks["jawOpen"].value'].keyframe_points[6].co.y = 1.7
-    motion = readback.performance(bpy.context.scene, rigs.read(rig), 1)
+    motion = readback.performance(bpy.context.scene, rigs.read(rig))
     assert motion.arkit[5, ARKIT.index("jawOpen")] == pytest.approx(0.77, abs=1e-6)
     assert motion.arkit[6, ARKIT.index("jawOpen")] == 1.0
 
 
 def test_a_character_without_a_take_says_so():
     with pytest.raises(AddonError, match="no keys to deliver"):
-        readback.performance(bpy.context.scene, rigs.read(character()), 1)
+        readback.performance(bpy.context.scene, rigs.read(character()))
 
 
 def test_files_are_written_read_back_and_reported(voice, tmp_path, real_engine, monkeypatch):

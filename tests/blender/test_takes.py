@@ -384,6 +384,59 @@ def test_ten_minutes_retimed_keep_their_milliseconds(voice, monkeypatch, rate):
     np.testing.assert_array_equal(edited, np.arange(2000, 2010), "nothing but what was edited counts as edited")
 
 
+def test_after_retiming_the_scene_ends_at_its_second_and_baking_gives_whole_frames(voice):
+    face, scene = head(), bpy.context.scene
+    set_rate(Fraction(24))
+    scene.frame_end = 250
+    generate(face, voice(), start_frame=10)
+    scene.use_preview_range, scene.frame_preview_start, scene.frame_preview_end = True, 25, 49
+    set_rate(Fraction(30))
+    bpy.ops.animcore.retime()
+    assert scene.frame_end == 312, "250 at 24 frames a second"
+    assert (scene.frame_preview_start, scene.frame_preview_end) == (31, 61)
+    before = curve(face, "jawOpen")
+    assert np.abs(keys.points(before)[:, 0] - keys.points(before)[:, 0].round()).max() > 0.1
+    frames = np.arange(before.range()[0], before.range()[1] + 0.01)
+    shown = np.array([before.evaluate(frame) for frame in frames])
+    bpy.ops.animcore.bake_take(target="KEYS")
+    for one in keys.current_curves(face.data.shape_keys):
+        np.testing.assert_array_equal(keys.points(one)[:, 0], frames)
+    np.testing.assert_allclose(keys.points(curve(face, "jawOpen"))[:, 1], shown, atol=1e-5)
+    kept = polish.record_of(playing_action(), scene)
+    np.testing.assert_array_equal(kept.frames, frames)
+    assert (kept.rate, kept.scene_rate, kept.sound_frame) == (30, 30, settings().start_frame)
+    set_rate(Fraction(24))
+    bpy.ops.animcore.retime()
+    assert scene.frame_end == 250
+
+
+def test_a_late_take_in_a_scene_at_its_rate_leaves_the_range_alone(voice):
+    face, scene = head(), bpy.context.scene
+    set_rate(Fraction(24))
+    generate(face, voice())
+    first = playing_action()
+    set_rate(Fraction(30))
+    scene.frame_end = 200
+    generate(face, voice())
+    bpy.ops.animcore.retime()
+    assert keys.stored_rate(first) == 30
+    assert scene.frame_end == 200
+
+
+def test_an_earlier_take_is_told_of_once_however_many_actions_it_has(voice):
+    rig = armature({"head": ((0, 0, 1.5), (0, 0, 1.7), 0.3)})
+    for name in ("Skin", "Brows", "Teeth"):
+        head(name).parent = rig
+    generate(rig, voice())
+    for face in bpy.data.meshes:
+        bpy.data.objects[face.name].show_only_shape_key = True
+    outcome = generate(rig, voice())
+    notes = outcome.take.notes
+    assert len(outcome.take.actions) == 4
+    assert [note for note in notes if "earlier take" in note] == ["The earlier take 'line' stays in the list of takes."]
+    assert len([note for note in notes if "pinned" in note]) == 1
+
+
 def test_everything_is_one_step_of_undo(voice):
     face = head()
     generate(face, voice())

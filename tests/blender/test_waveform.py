@@ -10,7 +10,7 @@ import pytest
 from conftest import head, settings
 
 from animcore.motion import Event, Motion
-from blender_addon import rigs, takes, waveform
+from blender_addon import keys, rigs, takes, waveform
 
 SPOKEN = (Event("word", "well", 0.5, 1.0), Event("phoneme", "ɛ", 0.6, 0.7), Event("beat", "accent", 0.5, 0.5))
 
@@ -18,10 +18,13 @@ SPOKEN = (Event("word", "well", 0.5, 1.0), Event("phoneme", "ɛ", 0.6, 0.7), Eve
 def test_words_are_kept_with_the_take_and_found_again():
     face = head()
     motion = Motion(Fraction(24), arkit=np.zeros((24, 52), np.float32), events=SPOKEN)
-    takes.apply(bpy.context.scene, rigs.read(face), motion, takes.Placement(1, "line"))
-    settings().character = face
-    found = waveform.read(waveform._spoken_text(settings()))
-    assert found == SPOKEN[:2], "beats are no words"
+    takes.apply(bpy.context.scene, rigs.read(face), motion, takes.Placement(31, "line"))
+    settings().character, settings().start_frame = face, 500
+    take = waveform._spoken_take(settings())
+    assert waveform.read(take[waveform.EVENTS]) == SPOKEN[:2], "beats are no words"
+    assert waveform.sound_frame(take) == 31, "the take's own, not the panel's"
+    del take[keys.SOUND_FRAME]
+    assert waveform.sound_frame(take) == 31, "of an older take: its first key"
 
 
 @pytest.mark.parametrize("text", ["", "nonsense", "[[1, 2]]", "{}", "[3]"])

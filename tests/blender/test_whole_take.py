@@ -172,7 +172,7 @@ def test_keys_give_the_whole_take_back(name, mode):
     for bone in rig.pose.bones:
         bone.rotation_mode = mode
     keyed(rig, motion)
-    back = readback.performance(bpy.context.scene, rigs.read(rig), 1)
+    back = readback.performance(bpy.context.scene, rigs.read(rig))
     pose = np.array(motion.body_pose)
     pose[:, INDEX["head"]], pose[:, INDEX["neck"]] = motion.head_pose, motion.neck_pose
     ends = [INDEX[joint] for joint in ENDS if joint in body.read(rig).retarget.joints]
@@ -186,7 +186,7 @@ def test_keys_give_the_whole_take_back(name, mode):
 def test_keys_of_a_face_alone_are_no_body():
     rig, motion = rig_of("default"), whole()
     keyed(rig, Motion(motion.rate, arkit=motion.arkit, head_pose=motion.head_pose))
-    assert readback.performance(bpy.context.scene, rigs.read(rig), 1).body_pose is None
+    assert readback.performance(bpy.context.scene, rigs.read(rig)).body_pose is None
 
 
 def own_turns(rig: bpy.types.Object, values: dict[str, tuple[float, float]], name: str) -> bpy.types.Action:

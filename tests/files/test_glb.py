@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import struct
-from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -200,16 +199,6 @@ def test_a_node_with_a_matrix_is_turned_too(tmp_path, character):
     assert "matrix" not in node
     assert node["scale"] == pytest.approx([2, 2, 2])
     assert np.abs(load(tmp_path / "a.glb", glb.FORMAT).head_pose - made.head_pose).max() < 1e-5
-
-
-def test_frames_before_the_sound_are_left_out_and_that_is_said(tmp_path, character):
-    made = replace(motion(), start=-float(10 / FILM))
-    report = deliver(made, tmp_path / "a.glb", glb.FORMAT, Setup(character=character))
-    assert report.frames == 38
-    assert any("10 frames before the start of the sound" in said for said in report.lacks)
-    back = load(tmp_path / "a.glb", glb.FORMAT)
-    assert back.start == pytest.approx(0, abs=1e-9)
-    assert np.array_equal(shape(back, "jawOpen"), shape(made, "jawOpen")[10:])
 
 
 def test_a_mesh_that_goes_its_own_way_is_not_overlooked(tmp_path):

@@ -17,7 +17,9 @@ from animcore import audio
 from animcore.cli import main
 from animcore.files import film, npz
 from animcore.files.delivery import deliver
-from animcore.judge import drawing, face, tracking
+from animcore.judge import command, drawing, face, gestures, page, tracking
+from animcore.judge.judging import BY_NAME, MEASURES, as_markdown
+from animcore.motion import Motion
 from animcore.names import ARKIT_INDEX
 
 HAS_PLOTS = importlib.util.find_spec("matplotlib") is not None
@@ -61,10 +63,10 @@ def test_outputs_stand_side_by_side(folders, capsys):
     )
     assert told["measures"]["lve_mm"]["unit"] == "mm"
     if HAS_PLOTS:
-        page = (out / "judge.html").read_text()
-        assert page.count("data:image/png;base64,") == 3  # the overview and two clips
-        assert "B &amp; C" in page
-        assert page.count("<b>") > 10
+        html = (out / "judge.html").read_text()
+        assert html.count("data:image/png;base64,") == 3  # the overview and two clips
+        assert "B &amp; C" in html
+        assert html.count("<b>") > 10
 
 
 def test_tables_of_other_tools_are_judged(folders, capsys):
@@ -88,6 +90,40 @@ def test_takes_in_folders_have_a_diversity(folders, speaking):
     told = json.loads((out / "judge.json").read_text())
     assert told["means"]["seeds"]["diversity_mm"] > 0.1
     assert told["notes"] == ["1 clip(s) that not every output has were left out: b"]
+
+
+def test_the_smeared_take_is_not_the_best_by_jitter(folders, capsys):
+    """The truth's own jitter is best: what shakes and what is smeared are both far from it."""
+    pytest.importorskip("matplotlib")
+    truth = Motion.load(folders / "truth" / "a.npz")
+    smear = np.stack([np.convolve(column, np.ones(9) / 9, "same") for column in truth.arkit.T], 1)
+    shaken = truth.arkit + np.random.default_rng(0).normal(0, 0.02, truth.arkit.shape)
+    for name, weights in (("smeared", smear), ("near", truth.arkit * 0.98), ("shaken", shaken)):
+        keep(replace(truth, arkit=np.clip(weights, 0, 1).astype(np.float32)), folders / f"{name}.npz")
+    out = folders / "verdict"
+    outputs = [folders / f"{name}.npz" for name in ("smeared", "near", "shaken")]
+    assert judge("--truth", folders / "truth" / "a.npz", *outputs, "--out", out) == 0
+    means = json.loads((out / "judge.json").read_text())["means"]
+    assert means["smeared"]["jitter"] < means["near"]["jitter"] < means["shaken"]["jitter"]
+    assert page.nearest(BY_NAME["jitter"], means) == "near"
+    html = (out / "judge.html").read_text()
+    assert html.count(f"<b>{BY_NAME['jitter'].text(means['near'])}</b>") == 2, "over all clips, and of the clip"
+    assert "(best: the truth's)" in html
+
+
+def test_the_page_is_there_before_the_first_film(folders, monkeypatch):
+    pytest.importorskip("matplotlib")
+    out, seen = folders / "verdict", []
+    monkeypatch.setattr(command, "_films", lambda *rest: seen.extend(sorted(path.name for path in out.iterdir())))
+    assert judge("--truth", folders / "truth" / "a.npz", folders / "good" / "a.npz", "--out", out, "--film") == 0
+    assert seen == ["judge.html", "judge.json"]
+
+
+def test_page_docs_and_code_say_the_same_of_every_figure():
+    docs = (Path(__file__).resolve().parents[2] / "docs" / "judge.md").read_text(encoding="utf-8")
+    for measures in (MEASURES, gestures.MEASURES):
+        assert as_markdown(measures) in docs, f"docs/judge.md needs this table:\n{as_markdown(measures)}"
+        assert len({one.name for one in measures}) == len(measures)
 
 
 def test_two_takes_are_filmed_with_their_sound(folders, speaking):

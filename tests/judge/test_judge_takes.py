@@ -63,8 +63,9 @@ def test_a_start_is_respected_and_can_be_ignored(performance):
 
 def test_errors_in_millimetres_are_those_of_the_face():
     """An open jaw against a closed one: the same as adding the shape by hand."""
-    still = Motion(Fraction(30), arkit=np.zeros((10, 52), np.float32))
     weights = np.zeros((10, 52), np.float32)
+    weights[:, ARKIT_INDEX["browInnerUp"]] = np.linspace(0, 0.02, 10)  # of both: a truth has brows
+    still = Motion(Fraction(30), arkit=weights.copy())
     weights[:, ARKIT_INDEX["jawOpen"]] = 0.5
     verdict = judge(take(still), [take(Motion(Fraction(30), arkit=weights))], FACE)
     with np.load(face.BASIS) as basis:
@@ -101,7 +102,15 @@ def test_still_brows_show_as_a_positive_deviation(performance):
     values = judge(take(performance), [take(still)], FACE).values
     assert values["fdd_mm2"] > 0.2
     assert values["lve_mm"] == pytest.approx(0, abs=1e-6)
-    assert judge(take(still), [take(performance)], FACE).values["fdd_mm2"] == pytest.approx(-values["fdd_mm2"])
+
+
+def test_a_truth_without_brows_is_none_of_the_upper_face(performance):
+    weights = performance.arkit.copy()
+    weights[:, [index for name, index in ARKIT_INDEX.items() if name.startswith("brow")]] = 0.005
+    verdict = judge(take(replace(performance, arkit=weights), "mouth.npz"), [take(performance)], FACE)
+    assert not {"fdd_mm2", "mve_mm"} & verdict.values.keys()
+    assert verdict.values["lve_mm"] == pytest.approx(0, abs=0.2)
+    assert any("The brows of mouth.npz never move" in note for note in verdict.notes)
 
 
 def test_several_takes_are_averaged_and_told_apart(performance, speaking):
