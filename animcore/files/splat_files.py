@@ -13,11 +13,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from animcore.avatar.moving import HALF_TURN, moved
 from animcore.avatar.splats import Splats, checked
 from animcore.errors import InputError
-from animcore.files import avatar_folder, gltf_splats, ply, sog, splat, spz, usd_splats
+from animcore.files import avatar_folder, gltf_splats, ply, sog, splat, spz, unpacking, usd_splats
 from animcore.files.splat_format import SMALLEST, Notes, SplatFormat
 
 FORMATS: dict[str, SplatFormat] = {
@@ -29,6 +30,11 @@ FORMATS: dict[str, SplatFormat] = {
     "usd": usd_splats.FORMAT,
     "avatar": avatar_folder.FORMAT,
 }
+
+
+_SUFFIXES = tuple(suffix for form in FORMATS.values() for suffix in form.suffixes if suffix)
+_HUGE = 1e4  # times the size of a cloud
+_FAR = ("ply", "glb")  # that can hold positions far from zero
 
 
 @dataclass(frozen=True)
@@ -72,15 +78,20 @@ def load(path: Path, y_down: bool = False) -> Found:
     Raises:
         InputError: where it is missing, of another kind, broken, or nothing in it can be drawn.
     """
+    if path.suffix.lower() in unpacking.SUFFIXES and path.is_file():
+        with unpacking.unpacked(path, _SUFFIXES) as inside:
+            found = load(inside, y_down)
+        return replace(found, notes=(f"{path.name}: {inside.name} in it was opened.", *found.notes))
     name = "avatar" if path.is_dir() else format_of(path)
     if not path.exists():
         raise InputError(f"There is no file {path}.")
     with enough_memory(path):
         splats, notes = FORMATS[name].read(path)
         splats, said = _sound(splats, path.name)
+        notes = (*notes, *said, *_told(splats, path.name))
         if y_down and not FORMATS[name].upright and splats.binding is None:
             splats = moved(splats, HALF_TURN)
-    return Found(name, splats, (*notes, *said))
+    return Found(name, splats, notes)
 
 
 def save(splats: Splats, path: Path, y_down: bool = False) -> Notes:
@@ -107,7 +118,21 @@ def save(splats: Splats, path: Path, y_down: bool = False) -> Notes:
         if y_down and not form.upright and splats.binding is None:
             splats = moved(splats, HALF_TURN)
         form.write(splats, path)
-    return (f"{path.name}: colours no longer change with the view.",) if name == "splat" and splats.degree else ()
+    notes: Notes = ()
+    if name == "splat" and splats.degree:
+        notes = (f"{path.name}: colours no longer change with the view.",)
+    if any(splats.origin) and name not in _FAR:
+        notes += (f"{path.name} cannot hold the origin {_place(splats)}; its Gaussians lie around zero.",)
+    return notes
+
+
+def _told(splats: Splats, name: str) -> Notes:
+    """A sentence on the origin of a cloud that lies far away."""
+    return (f"{name} lies far away: it was moved to its own origin, {_place(splats)}.",) if any(splats.origin) else ()
+
+
+def _place(splats: Splats) -> str:
+    return "({:.0f}, {:.0f}, {:.0f}) m".format(*splats.origin)
 
 
 @contextmanager
@@ -127,6 +152,14 @@ def enough_memory(path: Path) -> Iterator[None]:
         ) from error
 
 
+def _huge(splats: Splats) -> NDArray[np.bool_]:
+    """Which Gaussians (N,) are so large that they are the wreck of a training, not a sky."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        size = float(np.nanmedian(np.abs(splats.means - np.nanmedian(splats.means, 0)).max(1)))
+        usual = float(np.nanmedian(splats.scales.max(1)))
+        return np.asarray(splats.scales.max(1) > _HUGE * max(size, usual))
+
+
 def _sound(splats: Splats, name: str) -> tuple[Splats, Notes]:
     """The Gaussians that can be drawn, and a sentence for those that cannot."""
     arrays = (splats.means, splats.rotations, splats.scales, splats.opacities[:, None], splats.harmonics)
@@ -134,6 +167,7 @@ def _sound(splats: Splats, name: str) -> tuple[Splats, Notes]:
     for values in arrays:
         good &= np.isfinite(values.reshape(splats.count, -1)).all(1)
     good &= (splats.rotations != 0).any(1)
+    huge = good & _huge(splats)
     notes: Notes = ()
     if not good.any():
         raise InputError(
@@ -141,6 +175,10 @@ def _sound(splats: Splats, name: str) -> tuple[Splats, Notes]:
         )
     if not good.all():
         notes = (f"{name}: {int((~good).sum())} Gaussians that are no numbers (NaN or infinite) were left out.",)
+    if huge.any() and not huge[good].all():
+        good &= ~huge
+        notes += (f"{name}: {int(huge.sum())} Gaussians larger than {_HUGE:,.0f} times the whole were left out.",)
+    if not good.all():
         splats = splats.part(good)
     splats = replace(
         splats, scales=np.maximum(np.abs(splats.scales), SMALLEST), opacities=np.clip(splats.opacities, 0, 1)
