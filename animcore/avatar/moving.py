@@ -49,11 +49,13 @@ def around(positions: NDArray[Any]) -> tuple[NDArray[np.float32], Origin]:
     Clouds in the coordinates of the earth lie so far away that float32 would put what is centimetres apart into one
     place. They are moved to the whole metre that is nearest to their middle.
     """
+    if not np.abs(positions).max(initial=0.0) >= _FAR:
+        return positions.astype(np.float32, copy=False), (0.0, 0.0, 0.0)
     middle = np.median(positions, 0)
     size = float(np.median(np.abs(positions - middle).max(1)))
     coarse = float(np.spacing(np.float32(np.abs(middle).max())))
-    if not np.isfinite(middle).all() or coarse <= _FINEST * size or np.abs(middle).max() < _FAR:
-        return positions.astype(np.float32), (0.0, 0.0, 0.0)
+    if not np.isfinite(middle).all() or coarse <= _FINEST * size:
+        return positions.astype(np.float32, copy=False), (0.0, 0.0, 0.0)
     x, y, z = np.rint(middle).tolist()
     return (positions - (x, y, z)).astype(np.float32), (x, y, z)
 

@@ -91,7 +91,8 @@ def read(path: Path) -> tuple[Splats, Notes]:
     names = table.dtype.names or ()
     if packed_ply.VERTEX[0] in names:
         rest = _table(data, header, "sh", path.name) if "sh" in header.names else None
-        return packed_ply.decoded(table, _table(data, header, "chunk", path.name), rest, path.name)
+        splats, said = packed_ply.decoded(table, _table(data, header, "chunk", path.name), rest, path.name)
+        return splats, (*said, *ply_kinds.remarks((), (), "\n".join(header.comments), path.name))
     missing = [name for name in _NEEDED if name not in names]
     flat = missing == [_SCALES[2]]
     if missing and not flat:

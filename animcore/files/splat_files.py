@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from animcore.avatar.moving import HALF_TURN, moved
+from animcore.avatar.moving import HALF_TURN, around, moved
 from animcore.avatar.splats import Splats, checked
 from animcore.errors import InputError
 from animcore.files import avatar_folder, gltf_splats, ply, sog, splat, spz, unpacking, usd_splats
@@ -88,6 +88,9 @@ def load(path: Path, y_down: bool = False) -> Found:
     with enough_memory(path):
         splats, notes = FORMATS[name].read(path)
         splats, said = _sound(splats, path.name)
+        if splats.binding is None and not any(splats.origin):
+            means, origin = around(splats.means)
+            splats = replace(splats, means=means, origin=origin)
         notes = (*notes, *said, *_told(splats, path.name))
         if y_down and not FORMATS[name].upright and splats.binding is None:
             splats = moved(splats, HALF_TURN)
@@ -152,12 +155,15 @@ def enough_memory(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _huge(splats: Splats) -> NDArray[np.bool_]:
-    """Which Gaussians (N,) are so large that they are the wreck of a training, not a sky."""
-    with np.errstate(invalid="ignore", over="ignore"):
-        size = float(np.nanmedian(np.abs(splats.means - np.nanmedian(splats.means, 0)).max(1)))
-        usual = float(np.nanmedian(splats.scales.max(1)))
-        return np.asarray(splats.scales.max(1) > _HUGE * max(size, usual))
+def _huge(splats: Splats, good: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which of the good Gaussians (N,) are so large that they are the wreck of a training, not a sky."""
+    largest = np.where(good, splats.scales.max(1), 0.0)
+    usual = float(np.median(largest[good])) if good.any() else 0.0
+    if splats.binding is not None or largest.max() <= _HUGE * usual:
+        return np.zeros(splats.count, bool)
+    means = splats.means[good].astype(np.float64)
+    size = float(np.median(np.abs(means - np.median(means, 0)).max(1)))
+    return np.asarray(largest > _HUGE * max(size, usual))
 
 
 def _sound(splats: Splats, name: str) -> tuple[Splats, Notes]:
@@ -167,7 +173,7 @@ def _sound(splats: Splats, name: str) -> tuple[Splats, Notes]:
     for values in arrays:
         good &= np.isfinite(values.reshape(splats.count, -1)).all(1)
     good &= (splats.rotations != 0).any(1)
-    huge = good & _huge(splats)
+    huge = _huge(splats, good)
     notes: Notes = ()
     if not good.any():
         raise InputError(
@@ -175,7 +181,7 @@ def _sound(splats: Splats, name: str) -> tuple[Splats, Notes]:
         )
     if not good.all():
         notes = (f"{name}: {int((~good).sum())} Gaussians that are no numbers (NaN or infinite) were left out.",)
-    if huge.any() and not huge[good].all():
+    if huge.any():
         good &= ~huge
         notes += (f"{name}: {int(huge.sum())} Gaussians larger than {_HUGE:,.0f} times the whole were left out.",)
     if not good.all():

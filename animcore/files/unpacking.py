@@ -14,6 +14,7 @@ from typing import IO
 from animcore.errors import BROKEN_ARCHIVE, InputError
 
 SUFFIXES = (".zip", ".gz")
+META = "meta.json"  # of a SOG
 _LARGEST = 4 * 1024**3  # bytes unpacked
 _PIECE = 1 << 20
 
@@ -41,6 +42,8 @@ def _member(path: Path, wanted: Sequence[str], folder: Path) -> Path:
             names = ", ".join(one.filename for one in found[:5]) or "none of a known kind"
             raise InputError(f"{path.name} must hold one file of Gaussians ({names} in it); unpack it and choose one.")
         target = folder / PurePosixPath(found[0].filename).name
+        if target.name.lower() == META:  # a SOG whose pictures lie beside it
+            return Path(shutil.copyfile(path, folder / f"{path.stem}.sog"))
         with archive.open(found[0]) as source:
             _copy(source, target, path)
     return target
