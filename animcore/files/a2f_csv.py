@@ -38,7 +38,7 @@ def write(sheet: Sheet, path: Path, _setup: Setup) -> None:
     names = tuple(sheet.curves)
     header = ("", _TIME, *(_PREFIX + name[0].upper() + name[1:] for name in names))
     firsts = (f"{index},{float(sheet.start + index / sheet.rate)!r}" for index in range(sheet.frame_count))
-    save_table(path, header, firsts, sheet.matrix(names))
+    save_table(path, header, firsts, sheet.rows(names))
 
 
 def read(path: Path, setup: Setup) -> Sheet:

@@ -78,12 +78,12 @@ def write(sheet: Sheet, path: Path, _setup: Setup) -> None:
     Raises:
         InputError: when the file cannot be written.
     """
-    values = sheet.matrix((*WEIGHT_COLUMNS, *ROTATION_COLUMNS))
+    names = (*WEIGHT_COLUMNS, *ROTATION_COLUMNS)
     first = float(sheet.start * sheet.rate)
     with whole_file(path) as temporary, temporary.open("w", newline="\n", encoding="ascii") as handle:
         handle.write(",".join(HEADER) + "\n")
-        form = ",".join(["%.6f"] * values.shape[1])
-        for index, row in enumerate(values.tolist()):
+        form = ",".join(["%.6f"] * len(names))
+        for index, row in enumerate(sheet.rows(names)):
             handle.write(f"{timecode(first + index, sheet.rate)},{_COUNT},{form % tuple(row)}\n")
 
 

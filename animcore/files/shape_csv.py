@@ -30,7 +30,7 @@ def write(sheet: Sheet, path: Path, _setup: Setup) -> None:
     """
     names = tuple(sheet.curves)
     times = (repr(float(sheet.start + index / sheet.rate)) for index in range(sheet.frame_count))
-    save_table(path, (_TIMES[0], *names), times, sheet.matrix(names))
+    save_table(path, (_TIMES[0], *names), times, sheet.rows(names))
 
 
 def read(path: Path, setup: Setup) -> Sheet:

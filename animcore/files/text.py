@@ -208,14 +208,13 @@ def _opened(path: Path, encoding: str) -> Iterator[TextIO]:
         raise InputError(f"{path.name} is not a text file ({error.reason}); is it of another kind?") from error
 
 
-def save_table(path: Path, header: Sequence[str], firsts: Iterable[str], values: NDArray[np.floating[Any]]) -> None:
-    """Write a table with commas: of each row of (T, K) `values` what comes before them, and seven digits of each.
+def save_table(path: Path, header: Sequence[str], firsts: Iterable[str], rows: Iterable[Sequence[float]]) -> None:
+    """Write a table with commas: of each of T rows of numbers what comes before them, and seven digits of each.
 
     Raises:
         InputError: when the file cannot be written.
     """
-    form = ",".join(["%.7g"] * values.shape[1])
     with whole_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as handle:
         csv.writer(handle, lineterminator="\n").writerow(header)
-        for first, row in zip(firsts, values.tolist(), strict=True):
-            handle.write(f"{first},{form % tuple(row)}\n")
+        for first, row in zip(firsts, rows, strict=True):
+            handle.write(f"{first},{','.join(f'{value:.7g}' for value in row)}\n")
