@@ -1,6 +1,6 @@
 """What Generate and the panels' looks cost in an empty scene and in one of 200 objects: run it with the module bpy.
 
-    PYTHONPATH=. python benchmarks/busy_scene.py [voice.wav]
+    python benchmarks/busy_scene.py [voice.wav]
 
 Panels cannot be drawn without a window: measured is everything that they ask for while they are drawn.
 """
@@ -14,6 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import bpy
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import blender_addon
 from blender_addon import dialogue, hearing, retime, runner, take_list

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "finish"))
 
-import makers
+import moving
 
 from animcore import audio
 from animcore.bodies import solid
@@ -45,9 +45,9 @@ def main() -> None:
     """Measure and print."""
     print(f"machine: {describe()}\ncommand: python {' '.join(sys.argv)}\n")
     print(f"{'':34}" + "".join(f"{name:>14}" for name in _FIGURES))
-    clean = makers.gesturing(60, 0, 0.25)
-    bad = makers.spoiled(*clean)
-    bad[0][1000:, makers.INDEX["left_elbow"], 1] -= 0.8  # a jump
+    clean = moving.gesturing(60, 0, 0.25)
+    bad = moving.spoiled(*clean)
+    bad[0][1000:, moving.INDEX["left_elbow"], 1] -= 0.8  # a jump
     _both("bad on purpose", bad, finished)
     _both("bad, lower body still", bad, lambda *body: finished(*feet.lower_body_still(*body), body[2]))
     for path in map(Path, sys.argv[1:] or [str(ROOT / "assets" / "voices" / "line.flac")]):
@@ -58,7 +58,7 @@ def main() -> None:
             assert body is not None
             _both(f"{path.stem} {style}", (body.pose, body.translation), finished)
     for minutes in (1, 10):
-        body = makers.spoiled(*makers.gesturing(60 * minutes, 0, 0.2))
+        body = moving.spoiled(*moving.gesturing(60 * minutes, 0, 0.2))
         started = time.perf_counter()
         finished(*body, RATE)
         print(f"{minutes} minute(s) of the bad motion: {time.perf_counter() - started:.1f} s")
