@@ -25,7 +25,7 @@ from animcore.progress import Progress, part, silent
 from animcore.solvers import faces, learned, script
 from animcore.solvers.faces import Face
 from animcore.solvers.learned import Gestures
-from animcore.solvers.performance import perform
+from animcore.solvers.performance import act, hear
 from animcore.speech.transcript import Transcript
 
 Source = Path | Sequence[audio.Part]  # a recording, or several that are put together
@@ -170,8 +170,9 @@ def generate(
         spoken, direction = followed.spoken, followed.direction
         facts = replace(facts, warnings=(*facts.warnings, *followed.notes))
         rest = part(rest, _FOLLOWING, 1.0)
-    motion = _possible(perform(clip, direction, rest, spoken, gestures, other, face), is_learned=gestures is not None)
-    del clip  # two hours of samples are 460 MB, which resampling does not need
+    heard = hear(clip, direction, rest, spoken, gestures, other, face)
+    del clip, other  # two hours of samples are 460 MB, which nothing after it needs
+    motion = _possible(act(heard, direction, rest), is_learned=gestures is not None)
     return placed(motion, rate, place), facts
 
 
@@ -199,7 +200,8 @@ def _possible(motion: Motion, *, is_learned: bool) -> Motion:
         return motion
     if is_learned:
         return finished(motion, ["clean"])
-    return replace(motion, body_pose=collisions.pushed_out(motion.body_pose, motion.fps).astype(np.float32))
+    collisions.push_out(motion.body_pose, motion.fps)
+    return motion
 
 
 def run(sources: Sequence[Path], order: Order, progress: Progress = silent) -> list[Take]:

@@ -28,6 +28,8 @@ VERSION = 1
 EventKind = Literal["phoneme", "word", "beat", "emotion"]
 FloatArray = NDArray[np.float32]
 
+_BLOCK = 4096  # frames that are worked on at once
+
 # The shape of one frame of each track; None stands for any length.
 TRACKS: dict[str, tuple[int | None, ...]] = {
     "arkit": (len(ARKIT),),
@@ -159,13 +161,16 @@ class Motion:
         share = (position - before).astype(np.float32)
 
         def between(values: FloatArray) -> FloatArray:
-            weight = share.reshape(-1, *[1] * (values.ndim - 1))
-            mixed: FloatArray = values[before] * (1 - weight) + values[after] * weight
+            mixed = np.empty((len(position), *values.shape[1:]), np.float32)
+            for first in range(0, len(position), _BLOCK):  # hours at once would take three times their memory
+                part = slice(first, first + _BLOCK)
+                weight = share[part].reshape(-1, *[1] * (values.ndim - 1))
+                mixed[part] = values[before[part]] * (1 - weight) + values[after[part]] * weight
             return mixed
 
         changed: dict[str, Any] = {name: between(values) for name, values in self.tracks().items()}
         for name in WEIGHT_NAMES.keys() & changed.keys():
-            changed[name] = np.clip(changed[name], 0.0, 1.0)  # rounding may pass 1 by one bit
+            np.clip(changed[name], 0.0, 1.0, out=changed[name])  # rounding may pass 1 by one bit
         return replace(self, rate=rate, start=start, **changed)
 
     def save(self, path: Path) -> None:
@@ -244,8 +249,8 @@ def _arguments(contents: dict[str, NDArray[Any]]) -> dict[str, Any]:
         "basis": str(contents.get("basis", "")) or None,
         "events": tuple(_events(contents)),
     }
-    for name in TRACKS.keys() & contents.keys():
-        values = contents[name].astype(np.float32)
+    for name in sorted(TRACKS.keys() & contents.keys()):
+        values = contents.pop(name).astype(np.float32, copy=False)  # no second copy of long motions
         arguments[name] = _in_order(values, contents[_NAME_KEYS[name]], name) if name in WEIGHT_NAMES else values
     return arguments
 

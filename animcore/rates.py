@@ -61,6 +61,8 @@ def frame_of_timecode(text: str, rate: Fraction) -> float:
         (frames,) = (float(part) for part in parts[3:])
     except ValueError as error:
         raise InputError(f"{text!r} is not a timecode of the kind HH:MM:SS:FF.") from error
+    if min(hours, minutes, seconds, frames) < 0 or "-" in text:
+        raise InputError(f"{text!r} is before midnight, which no timecode is; export it with a start of 0 or later.")
     minutes += hours * 60
     dropped = round(rate) // 15 * (minutes - minutes // 10) if ";" in text else 0
     return (minutes * 60 + seconds) * round(rate) + frames - dropped

@@ -64,7 +64,7 @@ def main() -> None:
             taken = seconds_taken(path)
             print(f"{wanted / rate:8.1f} s {taken:8.3f} s {wanted / rate / taken:16.1f}")
     bits = live_milliseconds(np.tile(samples, 5))
-    print(f"live, 33 ms at a time: {np.mean(bits):.1f} ms on average, 95 % within {np.percentile(bits, 95):.1f} ms")
+    print(f"live, 33 ms at a time: {np.mean(bits):.1f} ms on average, 99 % within {np.percentile(bits, 99):.1f} ms")
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ class Splats:
         opacities: (N,) 0..1.
         harmonics: (N, K, 3) red, green and blue of K = 1, 4, 9 or 16 spherical harmonics, the constant one first.
         binding: (N,) int64 triangles of the mesh that carry the Gaussians; None where they stand in the world.
+        origin: (3,) metres, where the zero of `means` lies in a world too large for float32; (0, 0, 0) where it fits.
     """
 
     means: Array
@@ -38,6 +39,7 @@ class Splats:
     opacities: Array
     harmonics: Array
     binding: NDArray[np.int64] | None = None
+    origin: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
     @property
     def count(self) -> int:
@@ -53,7 +55,7 @@ class Splats:
         """Return the Gaussians of an index or a mask (N,)."""
         binding = None if self.binding is None else self.binding[chosen]
         means, rotations, scales, opacities, harmonics = (getattr(self, name)[chosen] for name in _ARRAYS)
-        return Splats(means, rotations, scales, opacities, harmonics, binding)
+        return Splats(means, rotations, scales, opacities, harmonics, binding, self.origin)
 
     def up_to(self, degree: int) -> Splats:
         """Return the same Gaussians with spherical harmonics to a degree, 0 to 3; no more than there are."""
@@ -99,7 +101,7 @@ def checked(splats: Splats, where: str) -> Splats:
     if not lengths.all():
         raise InputError(f"{where} has rotations of length zero.")
     arrays["rotations"] = arrays["rotations"] / lengths
-    return Splats(**arrays, binding=splats.binding)
+    return Splats(**arrays, binding=splats.binding, origin=splats.origin)
 
 
 def _fits(values: NDArray[np.float32], shape: tuple[int | None, ...], what: str) -> None:

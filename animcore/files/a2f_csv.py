@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from animcore.errors import InputError
 from animcore.files import shapes
 from animcore.files.sheet import Format, Setup, Sheet, face_weights
 from animcore.files.text import save_table, table_of
-from animcore.files.timing import even
+from animcore.files.timing import even, without_gaps
 from animcore.motion import Motion
 from animcore.names import ARKIT, TONGUE
 
@@ -36,7 +38,7 @@ def write(sheet: Sheet, path: Path, _setup: Setup) -> None:
     names = tuple(sheet.curves)
     header = ("", _TIME, *(_PREFIX + name[0].upper() + name[1:] for name in names))
     firsts = (f"{index},{float(sheet.start + index / sheet.rate)!r}" for index in range(sheet.frame_count))
-    save_table(path, header, firsts, sheet.matrix(names))
+    save_table(path, header, firsts, sheet.rows(names))
 
 
 def read(path: Path, setup: Setup) -> Sheet:
@@ -52,9 +54,10 @@ def read(path: Path, setup: Setup) -> Sheet:
             f"{path.name} is no animation_frames.csv of Audio2Face-3D: it needs timeCode and blendShapes columns."
         )
     times = table.numbers((_TIME,))[:, 0]
-    values = dict(zip((name[len(_PREFIX) :] for name in names), table.numbers(names).T, strict=True))
+    plain = tuple(name[len(_PREFIX) :] for name in names)
+    values, gaps = without_gaps(times, plain, table.numbers(names, np.float32), path.name)
     columns, notes = shapes.noticed(values, path.name)
-    return even(times, columns, path.name, setup.rate, notes)
+    return even(times, columns, path.name, setup.rate, (*table.notes, *gaps, *notes))
 
 
 FORMAT = Format(

@@ -96,6 +96,15 @@ class Gltf:
         accessors.append(accessor)
         return len(accessors) - 1
 
+    def add_placeholder(self, values: NDArray[Any], limits: bool = False) -> int:
+        """Append an accessor of numbers (T,) or (T, width) that an extension holds instead; returns its index."""
+        table = np.asarray(values, np.float32).reshape(len(values), -1)
+        accessor = {"componentType": 5126, "count": len(table), "type": _TYPES[table.shape[1]]}
+        if limits:
+            accessor |= {"min": table.min(0).tolist(), "max": table.max(0).tolist()}
+        self.part("accessors").append(accessor)
+        return len(self.part("accessors")) - 1
+
     def save(self, path: Path) -> None:
         """Write the `.glb`."""
         self.binary.extend(bytes(-len(self.binary) % 4))

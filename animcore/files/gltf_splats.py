@@ -7,6 +7,7 @@ for programs that do not know the extension. Y is up, metres.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from animcore.avatar.splats import HARMONIC_0, Splats
 from animcore.bodies import rotations
 from animcore.bodies.correspondence import Similarity
 from animcore.errors import BROKEN_FILE, InputError
-from animcore.files import gltf
+from animcore.files import gltf, gltf_spz
 from animcore.files.splat_format import Notes, SplatFormat, allowed, exponential, harmonics
 
 _NAME = "KHR_gaussian_splatting"
@@ -30,6 +31,8 @@ _LOOKS = {
     "sortingMethod": "cameraDistance",
     "projection": "perspective",
 }
+_LINEAR = "lin_rec709_display"
+PACKED = ".spz.glb"  # a file that is called so is written with its Gaussians as SPZ
 _EVEN = 1e-3  # how much the sizes of a node may differ and still be one
 _DEEPEST = 256  # nodes in one another
 
@@ -46,8 +49,11 @@ def read(path: Path) -> tuple[Splats, Notes]:
     try:
         for mesh, matrix in _placed(document):
             for primitive in mesh.get("primitives", []):
-                if _NAME in primitive.get("extensions", {}):
-                    cloud, said = _cloud(document, primitive)
+                view = gltf_spz.view_of(primitive)
+                if view is not None or _NAME in primitive.get("extensions", {}):
+                    cloud, said = gltf_spz.read(document, view) if view is not None else _cloud(document, primitive)
+                    cloud, more = _in_srgb(cloud, primitive["extensions"].get(_NAME), path.name)
+                    said += more
                     clouds.append(_moved(cloud, matrix, path.name))
                     notes += said
     except BROKEN_FILE as error:
@@ -60,7 +66,7 @@ def read(path: Path) -> tuple[Splats, Notes]:
 
 
 def write(splats: Splats, path: Path) -> None:
-    """Write a `.glb` of one mesh.
+    """Write a `.glb` of one mesh; one that is called `.spz.glb` a tenth as large, its Gaussians as SPZ.
 
     Raises:
         InputError: when it cannot be written, would pass 4 GB, or is asked for as text.
@@ -68,7 +74,11 @@ def write(splats: Splats, path: Path) -> None:
     if path.suffix.lower() != ".glb":
         raise InputError(f"{path.name}: glTF is written as one binary file; name it {path.stem}.glb.")
     document = gltf.Gltf(path.name)
-    add = document.add_accessor
+    packed = path.name.lower().endswith(PACKED)
+    looks: dict[str, Any] = dict(_LOOKS)
+    if packed:
+        looks["extensions"] = {gltf_spz.NAME: {"bufferView": gltf_spz.add(splats, document)}}
+    add = document.add_placeholder if packed else document.add_accessor
     colour = np.clip(0.5 + HARMONIC_0 * splats.harmonics[:, 0], 0, 1)
     attributes = {
         "POSITION": add(splats.means, limits=True),
@@ -80,15 +90,21 @@ def write(splats: Splats, path: Path) -> None:
     for degree in range(splats.degree + 1):
         for index in range(2 * degree + 1):
             attributes[_harmonic(degree, index)] = add(splats.harmonics[:, degree**2 + index])
-    for view in document.part("bufferViews"):
-        view["target"] = _VERTICES
-    primitive = {"attributes": attributes, "mode": _POINTS, "extensions": {_NAME: _LOOKS}}
+    if not packed:
+        for view in document.part("bufferViews"):
+            view["target"] = _VERTICES
+    primitive = {"attributes": attributes, "mode": _POINTS, "extensions": {_NAME: looks}}
+    node: dict[str, Any] = {"name": path.stem, "mesh": 0}
+    if any(splats.origin):
+        node["translation"] = list(splats.origin)
+    names = [_NAME, gltf_spz.NAME] if packed else [_NAME]
     document.document |= {
         "asset": {"version": "2.0", "generator": "Animcore"},
-        "extensionsUsed": [_NAME],
+        "extensionsUsed": names,
+        **({"extensionsRequired": names} if packed else {}),
         "scene": 0,
         "scenes": [{"nodes": [0]}],
-        "nodes": [{"name": path.stem, "mesh": 0}],
+        "nodes": [node],
         "meshes": [{"name": path.stem, "primitives": [primitive]}],
     }
     with whole_file(path) as temporary:
@@ -164,6 +180,31 @@ def _cloud(document: gltf.Gltf, primitive: dict[str, Any]) -> tuple[Splats, Note
     rest = np.stack(coefficients, 1)[:, 1:]
     table, said = harmonics(coefficients[0], rest, name)
     return Splats(means, turns, scales, opacities, table), (*notes, *said)
+
+
+def _in_srgb(cloud: Splats, looks: Any, name: str) -> tuple[Splats, Notes]:
+    """The Gaussians with colours in sRGB, and sentences on what else a file asks for.
+
+    What a linear colour is in sRGB is no linear function, so harmonics above the constant one are converted as small
+    changes of it are: by the slope of the curve at that colour.
+    """
+    looks = looks if isinstance(looks, dict) else {}
+    notes = tuple(
+        f"{name}: {key} is {looks[key]}, which is not known here; it was taken for {usual}."
+        for key, usual in _LOOKS.items()
+        if looks.get(key, usual) not in (usual, _LINEAR)
+    )
+    if looks.get("colorSpace") != _LINEAR:
+        return cloud, notes
+    linear = np.maximum(0.5 + HARMONIC_0 * cloud.harmonics[:, 0].astype(np.float64), 0.0)
+    low = linear <= 0.0031308
+    bright = np.maximum(linear, 0.0031308)
+    shown = np.where(low, 12.92 * linear, 1.055 * bright ** (1 / 2.4) - 0.055)
+    slope = np.where(low, 12.92, 1.055 / 2.4 * bright ** (1 / 2.4 - 1))
+    table = cloud.harmonics * slope[:, None]
+    table[:, 0] = (shown - 0.5) / HARMONIC_0
+    said = f"{name} has linear colours ({_LINEAR}); they were converted to sRGB."
+    return replace(cloud, harmonics=table.astype(np.float32)), (*notes, said)
 
 
 def _column(document: gltf.Gltf, primitive: dict[str, Any], attribute: str, width: int) -> NDArray[np.float32]:

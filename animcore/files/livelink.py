@@ -8,7 +8,6 @@ match by name, which ours does; the writer keeps the app's order for those that 
 from __future__ import annotations
 
 from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +16,13 @@ from numpy.typing import NDArray
 from animcore.atomic import whole_file
 from animcore.errors import InputError
 from animcore.files import shapes
+from animcore.files.livelink_times import times_of
 from animcore.files.sheet import Array, Format, Setup, Sheet
 from animcore.files.text import table_of
-from animcore.files.timing import even
+from animcore.files.timing import even, without_gaps
 from animcore.motion import Motion
 from animcore.names import ARKIT
-from animcore.rates import frame_of_timecode, timecode
+from animcore.rates import timecode
 
 FloatArray = NDArray[np.float32]
 
@@ -37,10 +37,7 @@ HEADER: tuple[str, ...] = (
     *(name[0].upper() + name[1:] for name in WEIGHT_COLUMNS),
     *ROTATION_COLUMNS,
 )
-_USUAL_RATE = Fraction(60)  # of the app, for recordings too short to show theirs
-_COUNTED = tuple(Fraction(rate) for rate in (24, 25, 30, 48, 50, 60, 100, 120, 240))
 _FARTHEST = 1.6  # radians: nobody turns away from the camera further and is still seen; more is degrees
-_DAY = 24 * 60 * 60  # seconds; a take over midnight begins again at 0
 _COUNT = len(WEIGHT_COLUMNS) + len(ROTATION_COLUMNS)
 # Motion's axis-angle (X pitch, Y yaw, Z roll) in the order of the columns; head and eyes turn little, so that the
 # components of the axis-angle vector stand for the three angles.
@@ -81,12 +78,12 @@ def write(sheet: Sheet, path: Path, _setup: Setup) -> None:
     Raises:
         InputError: when the file cannot be written.
     """
-    values = sheet.matrix((*WEIGHT_COLUMNS, *ROTATION_COLUMNS))
+    names = (*WEIGHT_COLUMNS, *ROTATION_COLUMNS)
     first = float(sheet.start * sheet.rate)
     with whole_file(path) as temporary, temporary.open("w", newline="\n", encoding="ascii") as handle:
         handle.write(",".join(HEADER) + "\n")
-        form = ",".join(["%.6f"] * values.shape[1])
-        for index, row in enumerate(values.tolist()):
+        form = ",".join(["%.6f"] * len(names))
+        for index, row in enumerate(sheet.rows(names)):
             handle.write(f"{timecode(first + index, sheet.rate)},{_COUNT},{form % tuple(row)}\n")
 
 
@@ -113,36 +110,14 @@ def read(path: Path, setup: Setup) -> Sheet:
     present = {name.lower() for name in table.header}
     if not codes or not any(name.lower() in present for name in ARKIT):
         raise InputError(f"{path.name} is not a Live Link Face recording: it needs a Timecode and ARKit columns.")
-    counted, rate, notes = (setup.rate, setup.rate, ()) if setup.rate else _rates_of(codes)
-    frames = np.array([frame_of_timecode(code, counted) for code in codes])
-    day = _DAY * round(counted)
-    frames[np.cumsum(np.diff(frames, prepend=frames[0]) < -day / 2) > 0] += day
-    if (np.diff(frames) <= 0).any():
-        raise InputError(f"{path.name}: the timecodes do not rise; was it recorded at {float(counted):g} fps?")
+    times = times_of(codes, path.name, setup.rate)
     names = tuple(name for name in (*ARKIT, *ROTATION_COLUMNS) if name.lower() in present)
-    columns, more = _noticed(dict(zip(names, table.numbers(names).T, strict=True)), path)
-    sheet = even(frames / float(counted), columns, path.name, rate, (*notes, *more))
+    values = table.numbers(names, np.float32)[times.order]
+    curves, gaps = without_gaps(times.seconds, names, values, path.name)
+    columns, more = _noticed(curves, path)
+    sheet = even(times.seconds, columns, path.name, times.rate, (*times.notes, *table.notes, *gaps, *more))
     still = np.zeros(sheet.frame_count)
     return replace(sheet, curves={name: sheet.curves.get(name, still) for name in (*ARKIT, *ROTATION_COLUMNS)})
-
-
-def _rates_of(codes: list[str]) -> tuple[Fraction, Fraction, tuple[str, ...]]:
-    """The rate that timecodes count to, the rate of the recording, and a sentence about it.
-
-    Timecodes count to the usual rate above the largest number of a frame within a second. Recordings of 60 frames a
-    second may have timecodes that count to 30, with halves between.
-    """
-    plain = [code.replace(";", ":") for code in codes]
-    largest = max(frame_of_timecode(code, Fraction(_DAY)) % _DAY for code in plain)
-    counted = next((rate for rate in _COUNTED if rate > largest), _USUAL_RATE)
-    if any(";" in code for code in codes):
-        counted = max(counted, Fraction(30)) * Fraction(1000, 1001)  # nothing below 30 is ever drop-frame
-    elif len(codes) < counted:
-        counted = max(counted, _USUAL_RATE)  # less than a second does not show how far its frames count
-    steps = np.diff([frame_of_timecode(code, counted) for code in codes])
-    step = float(np.median(steps)) if len(steps) else 1.0
-    rate = counted * round(1 / step) if 0.0 < step < 0.75 else counted
-    return counted, rate, (f"The frame rate was found from the timecodes: {float(rate):g} frames a second.",)
 
 
 def _noticed(columns: dict[str, Array], path: Path) -> tuple[dict[str, Array], tuple[str, ...]]:

@@ -20,9 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animcore.atomic import whole_file
+from animcore.avatar.moving import Origin, around
 from animcore.avatar.splats import Splats
 from animcore.errors import BROKEN_FILE, InputError
-from animcore.files import packed_ply
+from animcore.files import packed_ply, ply_kinds
 from animcore.files.splat_format import (
     Array,
     Notes,
@@ -70,6 +71,7 @@ class _Header:
     order: str
     elements: list[_Element]
     start: int
+    comments: list[str] = field(default_factory=list)
 
     @property
     def names(self) -> list[str]:
@@ -89,25 +91,25 @@ def read(path: Path) -> tuple[Splats, Notes]:
     names = table.dtype.names or ()
     if packed_ply.VERTEX[0] in names:
         rest = _table(data, header, "sh", path.name) if "sh" in header.names else None
-        return packed_ply.decoded(table, _table(data, header, "chunk", path.name), rest, path.name)
+        splats, said = packed_ply.decoded(table, _table(data, header, "chunk", path.name), rest, path.name)
+        return splats, (*said, *ply_kinds.remarks((), (), "\n".join(header.comments), path.name))
     missing = [name for name in _NEEDED if name not in names]
-    if missing:
+    flat = missing == [_SCALES[2]]
+    if missing and not flat:
         raise InputError(_stranger(path.name, names, missing))
+    ply_kinds.still(names, path.name)
     rest = _columns(table, _rest_names(names, path.name))
     if rest.shape[1] % 3:
         raise InputError(
             f"{path.name} has {rest.shape[1]} values f_rest, no multiple of three colours; export it again."
         )
     colours, notes = harmonics(_columns(table, _COLOURS), rest.reshape(len(table), 3, -1).transpose(0, 2, 1), path.name)
-    splats = Splats(
-        _columns(table, _MEANS),
-        _columns(table, _ROTATIONS),
-        exponential(_columns(table, _SCALES)),
-        logistic(table["opacity"]),
-        colours,
-        _binding(table[_BINDING], path.name) if _BINDING in names else None,
-    )
-    return splats, notes
+    scales, opacities, said = _sizes(table, flat, path.name)
+    binding = _binding(table[_BINDING], path.name) if _BINDING in names else None
+    means, origin = _positions(table, binding is not None)
+    splats = Splats(means, _columns(table, _ROTATIONS), scales, opacities, colours, binding, origin)
+    used = (*_NEEDED, _BINDING, ply_kinds.FILTER)
+    return splats, (*notes, *said, *ply_kinds.remarks(names, used, "\n".join(header.comments), path.name))
 
 
 def write(splats: Splats, path: Path) -> None:
@@ -118,7 +120,6 @@ def write(splats: Splats, path: Path) -> None:
     """
     rest = splats.harmonics[:, 1:].transpose(0, 2, 1).reshape(splats.count, 3 * splats.harmonics.shape[1] - 3)
     parts: list[tuple[tuple[str, ...], NDArray[Any]]] = [
-        (_MEANS, splats.means),
         (("nx", "ny", "nz"), np.zeros((splats.count, 3), np.float32)),
         (_COLOURS, splats.harmonics[:, 0]),
         (tuple(f"f_rest_{index}" for index in range(rest.shape[1])), rest),
@@ -128,13 +129,39 @@ def write(splats: Splats, path: Path) -> None:
     ]
     if splats.binding is not None:
         parts.append(((_BINDING,), splats.binding[:, None]))
+    far = any(splats.origin)  # only double holds such positions
+    row = np.dtype([("means", "<f8" if far else "<f4", 3), ("rest", "<f4", sum(len(names) for names, _ in parts))])
     lines = ["ply", "format binary_little_endian 1.0", f"element vertex {splats.count}"]
+    lines += [f"property {'double' if far else 'float'} {name}" for name in _MEANS]
     lines += [f"property float {name}" for names, _ in parts for name in names] + ["end_header", ""]
     with whole_file(path) as temporary, temporary.open("wb") as handle:
         handle.write("\n".join(lines).encode())
         for start in range(0, splats.count, _BLOCK):  # all at once would take the memory of the whole file
-            rows = [np.asarray(values[start : start + _BLOCK], "<f4") for _, values in parts]
-            handle.write(np.concatenate(rows, 1).data)
+            means = splats.means[start : start + _BLOCK]
+            block = np.empty(len(means), row)
+            block["means"] = means + np.array(splats.origin) if far else means
+            block["rest"] = np.concatenate([values[start : start + _BLOCK] for _, values in parts], 1)
+            handle.write(block.tobytes())
+
+
+def _positions(table: NDArray[Any], bound: bool) -> tuple[Array, Origin]:
+    """Positions, and the origin that was taken off them; those of triangles have their own."""
+    if bound or all(table.dtype[name].itemsize < 8 for name in _MEANS):
+        return _columns(table, _MEANS), (0.0, 0.0, 0.0)
+    return around(np.stack([np.asarray(table[name], np.float64) for name in _MEANS], 1))
+
+
+def _sizes(table: NDArray[Any], flat: bool, name: str) -> tuple[Array, Array, Notes]:
+    """Scales (N, 3) and opacities (N,) of the kind of training that a file comes from, and what was noticed."""
+    scales, opacities = exponential(_columns(table, _SCALES[:2] if flat else _SCALES)), logistic(table["opacity"])
+    notes: Notes = ()
+    if flat:
+        scales = ply_kinds.flattened(scales)
+        notes = (f"{name} holds flat Gaussians (2DGS); they are drawn as very thin ones.",)
+    if ply_kinds.FILTER in (table.dtype.names or ()):
+        scales, opacities = ply_kinds.filtered(scales, opacities, table[ply_kinds.FILTER])
+        notes += (f"{name} has the 3D filter of Mip-Splatting; sizes and opacities are with it.",)
+    return scales, opacities, notes
 
 
 def _header(data: bytes, name: str) -> _Header:
@@ -163,7 +190,9 @@ def _lines(header: bytes) -> Iterator[list[str]]:
 
 def _take(words: list[str], header: _Header) -> None:
     """Add what one line of a header says."""
-    if words[0] == "format":
+    if words[0] == "comment":
+        header.comments.append(" ".join(words[1:]))
+    elif words[0] == "format":
         header.order = _ORDERS[words[1]]
     elif words[0] == "element":
         count = int(words[2])

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from animcore.errors import InputError
 from animcore.files import shapes
 from animcore.files.sheet import Format, Setup, Sheet
 from animcore.files.text import save_table, table_of
-from animcore.files.timing import even
+from animcore.files.timing import even, without_gaps
 from animcore.motion import Motion
 
 _TIMES = ("time", "seconds", "t", "timestamp")
@@ -28,7 +30,7 @@ def write(sheet: Sheet, path: Path, _setup: Setup) -> None:
     """
     names = tuple(sheet.curves)
     times = (repr(float(sheet.start + index / sheet.rate)) for index in range(sheet.frame_count))
-    save_table(path, (_TIMES[0], *names), times, sheet.matrix(names))
+    save_table(path, (_TIMES[0], *names), times, sheet.rows(names))
 
 
 def read(path: Path, setup: Setup) -> Sheet:
@@ -42,9 +44,10 @@ def read(path: Path, setup: Setup) -> Sheet:
     names = tuple(name for name in table.header if name and name != time)
     if time is None or not names:
         raise InputError(f"{path.name} is no table of shapes: it needs a column `time` (seconds) and one a shape.")
-    values = dict(zip(names, table.numbers(names).T, strict=True))
+    times = table.numbers((time,))[:, 0]
+    values, gaps = without_gaps(times, names, table.numbers(names, np.float32), path.name)
     columns, notes = shapes.noticed(values, path.name)
-    return even(table.numbers((time,))[:, 0], columns, path.name, setup.rate, notes)
+    return even(times, columns, path.name, setup.rate, (*table.notes, *gaps, *notes))
 
 
 FORMAT = Format(

@@ -7,8 +7,8 @@ compared with what was meant to be in it, curve by curve, in its own terms.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,8 @@ from animcore.motion import Event, Motion
 from animcore.names import ARKIT, TONGUE
 
 Array = NDArray[np.floating[Any]]
+
+_BLOCK = 4096  # frames
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,13 @@ class Sheet:
         still = np.zeros(self.frame_count)
         columns = [found.get(name.lower(), still) for name in names]
         return np.stack(columns, 1).astype(np.float32) if columns else np.zeros((self.frame_count, 0), np.float32)
+
+    def rows(self, names: tuple[str, ...]) -> Iterator[list[float]]:
+        """Go through the frames of named curves, as `matrix` has them, without holding all as Python's numbers."""
+        found = {name.lower(): values for name, values in self.curves.items()}
+        for first in range(0, self.frame_count, _BLOCK):
+            part = {name: values[first : first + _BLOCK] for name, values in found.items()}
+            yield from replace(self, curves=part).matrix(names).tolist()
 
 
 @dataclass(frozen=True)
@@ -158,10 +167,18 @@ def largest_errors(wanted: Sheet, found: Sheet) -> dict[str, float]:
         if other is None or np.shape(other) != np.shape(values):
             errors[name] = float("inf")
         else:
-            errors[name] = float(np.max(np.abs(np.asarray(other) - values), initial=0.0))
+            errors[name] = max(
+                (float(np.max(np.abs(np.asarray(a) - b), initial=0.0)) for a, b in _both(other, values)), default=0.0
+            )
     if wanted.events:
         errors["events"] = _event_error(wanted.events, found.events)
     return errors
+
+
+def _both(one: Array, other: Array) -> Iterator[tuple[Array, Array]]:
+    """Two curves side by side in pieces: the difference of hours at once takes as much memory as both."""
+    for first in range(0, len(one), _BLOCK):
+        yield one[first : first + _BLOCK], other[first : first + _BLOCK]
 
 
 def _event_error(wanted: tuple[Event, ...], found: tuple[Event, ...]) -> float:

@@ -28,6 +28,7 @@ from animcore.atomic import whole_file
 from animcore.avatar.splats import Splats
 from animcore.errors import BROKEN_FILE, InputError
 from animcore.files import palette
+from animcore.files.ply_kinds import MIP
 from animcore.files.splat_format import (
     OTHER_THREE,
     WIDTHS,
@@ -178,7 +179,7 @@ def _read(load: Callable[[str], bytes], path: Path) -> tuple[Splats, Notes]:
             exponential(_values(meta["scales"], scales[:, :3])),
             colours[:, 3].astype(np.float32) / 255 if "codebook" in meta["sh0"] else logistic(constant[:, 3]),
             np.concatenate([constant[:, None, :3], rest], 1),
-        ), ()
+        ), (f"{path.name} {MIP}",) if meta.get("antialias") is True else ()
     except BROKEN_FILE as error:
         if isinstance(error, InputError):
             raise

@@ -13,12 +13,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from animcore import atomic
-from animcore.avatar.moving import HALF_TURN, moved
+from animcore.avatar.moving import HALF_TURN, around, moved
 from animcore.avatar.splats import Splats, checked
 from animcore.errors import InputError, readable
-from animcore.files import avatar_folder, gltf_splats, ply, sog, splat, spz, usd_splats
+from animcore.files import avatar_folder, gltf_splats, ply, sog, splat, spz, unpacking, usd_splats
 from animcore.files.splat_format import SMALLEST, Notes, SplatFormat
 from animcore.reading import check_file
 
@@ -34,6 +35,9 @@ FORMATS: dict[str, SplatFormat] = {
 
 
 _READ_ONLY = {".usdz": ".usdc", ".gltf": ".glb", sog.META: ".sog"}  # and what is written in their place
+_SUFFIXES = tuple(suffix for form in FORMATS.values() for suffix in form.suffixes if suffix)
+_HUGE = 1e4  # times the size of a cloud
+_FAR = ("ply", "glb")  # that can hold positions far from zero
 
 
 @dataclass(frozen=True)
@@ -91,15 +95,23 @@ def load(path: Path, y_down: bool = False) -> Found:
     Raises:
         InputError: where it is missing, of another kind, broken, or nothing in it can be drawn.
     """
+    if path.suffix.lower() in unpacking.SUFFIXES and path.is_file():
+        with unpacking.unpacked(path, _SUFFIXES) as inside:
+            found = load(inside, y_down)
+        return replace(found, notes=(f"{path.name}: {inside.name} in it was opened.", *found.notes))
     name = "avatar" if path.is_dir() else format_of(path)
     if not path.is_dir():
         check_file(path)
     with readable(f"{path.name} is no readable file of Gaussians", "export it again"), enough_memory(path):
         splats, notes = FORMATS[name].read(path)
         splats, said = _sound(splats, path.name)
+        if splats.binding is None and not any(splats.origin):
+            means, origin = around(splats.means)
+            splats = replace(splats, means=means, origin=origin)
+        notes = (*notes, *said, *_told(splats, path.name))
         if y_down and not FORMATS[name].upright and splats.binding is None:
             splats = moved(splats, HALF_TURN)
-    return Found(name, splats, (*notes, *said))
+    return Found(name, splats, notes)
 
 
 def save(splats: Splats, path: Path, y_down: bool = False) -> Notes:
@@ -127,7 +139,21 @@ def save(splats: Splats, path: Path, y_down: bool = False) -> Notes:
         if y_down and not form.upright and splats.binding is None:
             splats = moved(splats, HALF_TURN)
         form.write(splats, path)
-    return (f"{path.name}: colours no longer change with the view.",) if name == "splat" and splats.degree else ()
+    notes: Notes = ()
+    if name == "splat" and splats.degree:
+        notes = (f"{path.name}: colours no longer change with the view.",)
+    if any(splats.origin) and name not in _FAR:
+        notes += (f"{path.name} cannot hold the origin {_place(splats)}; its Gaussians lie around zero.",)
+    return notes
+
+
+def _told(splats: Splats, name: str) -> Notes:
+    """A sentence on the origin of a cloud that lies far away."""
+    return (f"{name} lies far away: it was moved to its own origin, {_place(splats)}.",) if any(splats.origin) else ()
+
+
+def _place(splats: Splats) -> str:
+    return "({:.0f}, {:.0f}, {:.0f}) m".format(*splats.origin)
 
 
 @contextmanager
@@ -147,6 +173,17 @@ def enough_memory(path: Path) -> Iterator[None]:
         ) from error
 
 
+def _huge(splats: Splats, good: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which of the good Gaussians (N,) are so large that they are the wreck of a training, not a sky."""
+    largest = np.where(good, splats.scales.max(1), 0.0)
+    usual = float(np.median(largest[good])) if good.any() else 0.0
+    if splats.binding is not None or largest.max() <= _HUGE * usual:
+        return np.zeros(splats.count, bool)
+    means = splats.means[good].astype(np.float64)
+    size = float(np.median(np.abs(means - np.median(means, 0)).max(1)))
+    return np.asarray(largest > _HUGE * max(size, usual))
+
+
 def _sound(splats: Splats, name: str) -> tuple[Splats, Notes]:
     """The Gaussians that can be drawn, and a sentence for those that cannot."""
     arrays = (splats.means, splats.rotations, splats.scales, splats.opacities[:, None], splats.harmonics)
@@ -154,6 +191,7 @@ def _sound(splats: Splats, name: str) -> tuple[Splats, Notes]:
     for values in arrays:
         good &= np.isfinite(values.reshape(splats.count, -1)).all(1)
     good &= (splats.rotations != 0).any(1)
+    huge = _huge(splats, good)
     notes: Notes = ()
     if not good.any():
         raise InputError(
@@ -161,6 +199,10 @@ def _sound(splats: Splats, name: str) -> tuple[Splats, Notes]:
         )
     if not good.all():
         notes = (f"{name}: {int((~good).sum())} Gaussians that are no numbers (NaN or infinite) were left out.",)
+    if huge.any():
+        good &= ~huge
+        notes += (f"{name}: {int(huge.sum())} Gaussians larger than {_HUGE:,.0f} times the whole were left out.",)
+    if not good.all():
         splats = splats.part(good)
     splats = replace(
         splats, scales=np.maximum(np.abs(splats.scales), SMALLEST), opacities=np.clip(splats.opacities, 0, 1)

@@ -29,6 +29,7 @@ from animcore.avatar.moving import moved
 from animcore.avatar.splats import Splats
 from animcore.bodies.correspondence import Similarity
 from animcore.errors import BROKEN_FILE, InputError
+from animcore.files.ply_kinds import MIP
 from animcore.files.splat_format import (
     Array,
     Notes,
@@ -56,7 +57,7 @@ _MOST_BITS = 16  # of a fraction: 15 micrometres; finer ones change no picture a
 _LARGEST = (1 << 23) - 1
 _LONGEST_END = 1 << 16  # bytes of extensions that are looked at
 _HALF = 0.70710678118654752
-_HAS_EXTENSIONS = 2
+_MIP, _HAS_EXTENSIONS = 1, 2
 _AXES = 0xADBE0003  # the extension that says which way the axes look
 _SIDES = (None, "LDB", "RDB", "LUB", "RUB", "LDF", "RDF", "LUF", "RUF")
 _DEGREE_1, _HIGHER = 8, 16  # steps in which harmonics are rounded, of 256: what Niantic's own writer takes
@@ -71,6 +72,7 @@ class _Facts:
     rest: int
     bits: int
     extended: bool
+    mip: bool
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -84,19 +86,27 @@ def read(path: Path) -> tuple[Splats, Notes]:
     Raises:
         InputError: when it is none, broken, cut off or of a later version.
     """
-    data = content(path)
+    return decoded(content(path), path.name)
+
+
+def decoded(data: bytes, name: str) -> tuple[Splats, Notes]:
+    """Return the Gaussians of the bytes of an SPZ, and what was noticed.
+
+    Raises:
+        InputError: as `read` does.
+    """
     if data[:2] == b"\x1f\x8b":
-        facts, parts, more = _legacy(data, path.name)
+        facts, parts, more = _legacy(data, name)
     elif len(data) >= _HEADER_4.size and struct.unpack_from("<I", data)[0] == _MAGIC:
-        facts, parts, more = _streams(data, path.name)
+        facts, parts, more = _streams(data, name)
     else:
-        raise InputError(f"{path.name} is not an SPZ file, or cut off within its header; copy it again.")
+        raise InputError(f"{name} is not an SPZ file, or cut off within its header; copy it again.")
     positions, opacities, colours, scales, turns, rest = (
         np.frombuffer(part, np.uint8).reshape(facts.count, -1) for part in parts
     )
     constant = (colours.astype(np.float32) / 255 - 0.5) / np.float32(_COLOUR)
     others = (rest.reshape(facts.count, facts.rest, 3).astype(np.float32) - 128) / 128
-    table, notes = harmonics(constant, others, path.name)
+    table, notes = harmonics(constant, others, name)
     splats = Splats(
         _positions(positions, facts),
         _smallest_three(turns) if facts.version >= 3 else _first_three(turns),
@@ -105,8 +115,10 @@ def read(path: Path) -> tuple[Splats, Notes]:
         table,
     )
     if facts.extended:
-        splats, said = _turned(splats, more, path.name)
+        splats, said = _turned(splats, more, name)
         notes += said
+    if facts.mip:
+        notes += (f"{name} {MIP}",)
     return splats, notes
 
 
@@ -116,9 +128,20 @@ def write(splats: Splats, path: Path) -> None:
     Raises:
         InputError: when it cannot be written, or a Gaussian is more than 8,000 km away.
     """
+    data = encoded(splats, path.name)
+    with whole_file(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def encoded(splats: Splats, name: str) -> bytes:
+    """Return the bytes of an SPZ of version 3.
+
+    Raises:
+        InputError: where a Gaussian is more than 8,000 km away.
+    """
     farthest = float(np.abs(splats.means).max())
     if farthest >= _LARGEST:
-        raise InputError(f"{path.name}: a Gaussian is {farthest:.0f} m away, farther than an SPZ can hold.")
+        raise InputError(f"{name}: a Gaussian is {farthest:.0f} m away, farther than an SPZ can hold.")
     bits = int(np.clip(np.floor(np.log2(_LARGEST / max(farthest, 1e-6))), 0, _MOST_BITS))
     fixed = np.rint(np.asarray(splats.means, np.float64) * (1 << bits)).astype("<i4")
     colours = bytes_of(255 * (_COLOUR * splats.harmonics[:, 0] + 0.5))
@@ -131,8 +154,7 @@ def write(splats: Splats, path: Path) -> None:
         _packed(splats.rotations).tobytes(),
         _rounded(splats.harmonics[:, 1:]).tobytes(),
     )
-    with whole_file(path) as temporary:
-        temporary.write_bytes(gzip.compress(b"".join(parts), mtime=0))
+    return gzip.compress(b"".join(parts), mtime=0)
 
 
 def _legacy(data: bytes, name: str) -> tuple[_Facts, list[bytes], bytes]:
@@ -205,7 +227,7 @@ def _facts(version: int, count: int, degree: int, bits: int, flags: int, name: s
         raise InputError(f"{name} has spherical harmonics of degree {degree}; degrees 0 to 3 can be read.")
     if bits > 30:
         raise InputError(f"{name} is broken: its positions would have {bits} bits of a fraction.")
-    return _Facts(version, allowed(count, name), _REST[degree], bits, bool(flags & _HAS_EXTENSIONS))
+    return _Facts(version, allowed(count, name), _REST[degree], bits, bool(flags & _HAS_EXTENSIONS), bool(flags & _MIP))
 
 
 def _positions(stored: NDArray[np.uint8], facts: _Facts) -> Array:

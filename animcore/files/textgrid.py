@@ -15,11 +15,16 @@ from animcore.errors import BROKEN_FILE, InputError
 from animcore.files.sheet import Format, Setup, Sheet
 from animcore.files.text import text_of
 from animcore.motion import Event, EventKind, Motion
+from animcore.speech.pronunciation import PHONEMES
 
 _TIERS: dict[EventKind, tuple[str, ...]] = {
-    "word": ("words", "word", "ort", "ort-mau", "transcription", "text"),
+    "word": ("words", "word", "ort", "ort-mau", "transcription", "text", "mots", "wörter", "palabras"),
     "phoneme": ("phones", "phone", "phonemes", "phoneme", "segments", "mau", "kan-mau", "phon"),
 }
+Interval = tuple[float, float, str]
+Tier = tuple[str, list[Interval]]
+_BINARY = b"ooBinaryFile"
+_MOSTLY = 0.8  # of the labels
 _KINDS = {"IntervalTier": 3, "TextTier": 2}  # tokens of an interval and of a point
 _SILENT = ("", "sil", "sp", "<p:>", "<sil>", "spn")
 _RATE = Fraction(30)  # of motions that consist of words alone, where none is asked for
@@ -69,11 +74,13 @@ def write(sheet: Sheet, path: Path, _setup: Setup) -> None:
 
 
 def read(path: Path, setup: Setup) -> Sheet:
-    """Read the tiers that are called words or phones, or like it; silences are left out.
+    """Read the tiers that are called words or phones, or like it, or the only one; silences are left out.
 
     Raises:
         InputError: when it is no TextGrid, cut off, or has no such tier.
     """
+    if _starts_binary(path):
+        raise InputError(f"{path.name} is a TextGrid in Praat's binary form; save it there as a text file.")
     text = text_of(path)
     if "TextGrid" not in text[:200]:
         raise InputError(f"{path.name} is no TextGrid of Praat.")
@@ -82,23 +89,57 @@ def read(path: Path, setup: Setup) -> Sheet:
         tiers = _tiers(tokens)
     except BROKEN_FILE as error:
         raise InputError(f"{path.name} is cut off or broken: its tiers end before their intervals do.") from error
-    kinds = {name: kind for kind, names in _TIERS.items() for name in names}
+    said = [(name, [one for one in intervals if one[2].strip().lower() not in _SILENT]) for name, intervals in tiers]
     events = [
-        Event(kinds[name.strip().lower().split(" - ")[-1]], label.strip(), start, end)
-        for name, intervals in tiers
-        if name.strip().lower().split(" - ")[-1] in kinds
+        Event(kind, label.strip(), start, end)
+        for kind, intervals in _chosen([(name, intervals) for name, intervals in said if intervals], path.name)
         for start, end, label in intervals
-        if label.strip().lower() not in _SILENT
     ]
     if not events:
         names = ", ".join(name for name, _ in tiers) or "none"
-        raise InputError(f"{path.name} has no tier of words or phones; its tiers are: {names}.")
+        raise InputError(f"{path.name} has no words in it: all its tiers are empty (tiers of intervals: {names}).")
     if any(event.end <= event.start for event in events):
         raise InputError(f"{path.name} has an interval that ends before it begins.")
     return Sheet(setup.rate or _RATE, events=tuple(sorted(events, key=_order)))
 
 
-def _tiers(tokens: list[str | float]) -> list[tuple[str, list[tuple[float, float, str]]]]:
+def _starts_binary(path: Path) -> bool:
+    try:
+        with path.open("rb") as handle:
+            return handle.read(len(_BINARY)) == _BINARY
+    except OSError:
+        return False  # said by what reads the text
+
+
+def _chosen(tiers: list[Tier], where: str) -> list[tuple[EventKind, list[Interval]]]:
+    """The tiers of words and of phonemes, by their names; a tier with another name is taken where it is the only one.
+
+    Raises:
+        InputError: where several tiers may be meant.
+    """
+    known = [(_kind(name), name, intervals) for name, intervals in tiers]
+    found: list[tuple[EventKind, list[Interval]]] = [(kind, intervals) for kind, _, intervals in known if kind]
+    other = [(name, intervals) for kind, name, intervals in known if not kind]
+    if not any(kind == "word" for kind, _ in found) and len(other) == 1:
+        labels = [label.strip().lower().rstrip("012") for _, _, label in other[0][1]]
+        sounds = sum(label in PHONEMES for label in labels) > _MOSTLY * len(labels)
+        found.append(("phoneme" if sounds else "word", other[0][1]))
+    if not found and other:
+        names = ", ".join(name for name, _ in other)
+        raise InputError(
+            f"{where} has no tier of words or phones; its tiers are: {names}; name the one with what is said `words`."
+        )
+    return found
+
+
+def _kind(name: str) -> EventKind | None:
+    """What a tier holds by its name: `words`, `anna - words`, `Phones_2`."""
+    plain = name.strip().lower()
+    ways = (plain, plain.split(" - ")[-1], *re.findall(r"[^\W\d_]+", plain))
+    return next((kind for way in ways for kind, names in _TIERS.items() if way in names), None)
+
+
+def _tiers(tokens: list[str | float]) -> list[Tier]:
     """Name and intervals of each tier; tiers of points are passed over."""
     place = next((index for index, token in enumerate(tokens) if token in _KINDS), len(tokens))
     wanted, read_tiers, tiers = int(tokens[place - 1]), 0, []

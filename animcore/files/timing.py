@@ -8,9 +8,10 @@ nearly always one of the usual rates, so the one is taken whose frames lie neare
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,6 +65,24 @@ def even(
         notes = (*notes, f"{name} has {len(frames)} frames where {count} would be even: interpolated.")
     curves = {key: np.interp(np.arange(count), frames, values) for key, values in columns.items()}
     return Sheet(rate, float(times[0]), curves, notes=notes)
+
+
+def without_gaps(
+    times: Times, names: Sequence[str], values: NDArray[Any], name: str
+) -> tuple[dict[str, Array], tuple[str, ...]]:
+    """Return (T, K) values column by column, with what is NaN interpolated in time, and a sentence where some was.
+
+    A column without any value is 0.
+    """
+    gaps = np.isnan(values)
+    columns: dict[str, Array] = dict(zip(names, values.T, strict=True))
+    for column in np.flatnonzero(gaps.any(0)):
+        there = ~gaps[:, column]
+        filled = np.interp(times, times[there], values[there, column]) if there.any() else np.zeros(len(times))
+        columns[names[column]] = filled
+    frames = int(gaps.any(1).sum())
+    said = f"{name}: {frames} frames have empty cells (the face was lost, or nothing written): interpolated."
+    return columns, (said,) if frames else ()
 
 
 def rate_of(times: Times) -> tuple[Fraction, str]:

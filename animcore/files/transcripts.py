@@ -9,6 +9,7 @@ from animcore.errors import InputError
 from animcore.files import captions, textgrid
 from animcore.files.sheet import Setup
 from animcore.files.text import text_of
+from animcore.motion import Event
 from animcore.names import folded
 from animcore.reading import check_file
 from animcore.speech import transcript
@@ -66,13 +67,20 @@ def beside(recording: Path, folder: Path) -> Path:
 
 def _of_textgrid(path: Path) -> Transcript:
     events = textgrid.read(path, Setup()).events
-    words = [
-        Word(one.label, one.start, one.end, exact=True) for one in events if one.kind == "word" and ways(one.label)
-    ]
+    words = [word for one in events if one.kind == "word" for word in _words(one)]
     if not words:
         raise InputError(f"{path.name} has no tier of words, which a transcript consists of.")
     phonemes = [replace(one, label=_plain(one.label)) for one in events if one.kind == "phoneme"]
     return Transcript(tuple(words), phonemes=tuple(one for one in phonemes if one.label in PHONEMES[1:]))
+
+
+def _words(one: Event) -> tuple[Word, ...]:
+    """The words of an interval: one is timed exactly, a whole utterance says roughly when its words are."""
+    if not ways(one.label):
+        return ()
+    if not any(sign.isspace() for sign in one.label):
+        return (Word(one.label, one.start, one.end, exact=True),)
+    return transcript.of_segments([(one.label, one.start, one.end)]).words
 
 
 def _plain(label: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +52,11 @@ def pushed_out(pose: Given, rate: float) -> Given:
         rate: frames a second.
     """
     return in_blocks(partial(_push_block, rate=rate), pose, np.zeros((len(pose), 3)), rate)[0]
+
+
+def push_out(pose: NDArray[np.floating[Any]], rate: float) -> None:
+    """Do in place what `pushed_out` does."""
+    in_blocks(partial(_push_block, rate=rate), pose, np.zeros((len(pose), 3), pose.dtype), rate, in_place=True)
 
 
 def _push_block(

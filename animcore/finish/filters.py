@@ -46,7 +46,9 @@ def envelope(values: NDArray[np.floating[Any]], frames: int) -> Array:
     return _convolved(largest, window / window.sum())
 
 
-def in_blocks(step: Step, pose: Given, translation: Given, rate: float) -> tuple[Given, Given]:
+def in_blocks(
+    step: Step, pose: Given, translation: Given, rate: float, *, in_place: bool = False
+) -> tuple[Given, Given]:
     """Return a motion changed block by block, so that hours need no more memory than minutes.
 
     A block sees some seconds more on either side than are kept of it; where two meet, one goes over into the other.
@@ -56,6 +58,7 @@ def in_blocks(step: Step, pose: Given, translation: Given, rate: float) -> tuple
         pose: (T, 55, 3) axis-angle.
         translation: (T, 3).
         rate: frames a second.
+        in_place: whether those given are changed, so that no second copy of a long motion is held.
 
     Returns:
         pose and translation in the types of those given.
@@ -63,11 +66,14 @@ def in_blocks(step: Step, pose: Given, translation: Given, rate: float) -> tuple
     count, size, margin, half = len(pose), *(round(seconds * rate) for seconds in (_BLOCK, _MARGIN, _SEAM / 2))
     if count <= size + 2 * margin:
         size = max(count, 1)
-    done, moved = np.array(pose), np.array(translation)
+    done, moved = (pose, translation) if in_place else (np.array(pose), np.array(translation))
+    before = done[:0], moved[:0]  # the start of the next block, as it was
     left: Any = None
     for first in range(0, count, size):
         begin, end = max(first - margin, 0), min(first + size + margin, count)
-        block = np.array(pose[begin:end], np.float64), np.array(translation[begin:end], np.float64)
+        block = np.array(done[begin:end], np.float64), np.array(moved[begin:end], np.float64)
+        for values, was in zip(block, before, strict=True):
+            values[: len(was)] = was
         turned, gone, left = step(*block, left, first + size - margin - begin)
         start, stop = max(first - half, 0), min(first + size + half, count)
         mixed = min(2 * half, stop - start) if first else 0
@@ -79,6 +85,8 @@ def in_blocks(step: Step, pose: Given, translation: Given, rate: float) -> tuple
         gone[start - begin : start - begin + mixed] -= (gone[seam.start - begin :][:mixed] - moved[seam]) * (
             1 - share[:, None]
         )
+        following = slice(max(first + size - margin, 0), stop)
+        before = done[following].copy(), moved[following].copy()
         done[start:stop], moved[start:stop] = turned[start - begin : stop - begin], gone[start - begin : stop - begin]
     return done, moved
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -51,21 +51,72 @@ def perform(
     Raises:
         AnimcoreError: when a solver's file is missing or broken.
     """
+    return act(hear(clip, direction, progress, spoken, gestures, other, learned_face), direction, progress)
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What is known of a voice once it was heard, so that its samples, most of what a long one takes, can go.
+
+    Attributes:
+        speech: the face that speaks, at 50 frames a second; `act` changes it in place.
+        prosody: of the voice.
+        spoken: words and phonemes with their times, where they are known.
+        other: prosody of somebody who is talked with.
+        gestures: a learned solver of the body, with the clip that it hears itself; None for the shipped one.
+        feels: whether the face that speaks has its emotions itself.
+    """
+
+    speech: Motion
+    prosody: prosody.Prosody
+    spoken: tuple[Event, ...]
+    other: prosody.Prosody | None
+    gestures: tuple[Gestures, AudioClip] | None
+    feels: bool
+
+
+def hear(
+    clip: AudioClip,
+    direction: Direction,
+    progress: Progress = silent,
+    spoken: Sequence[Event] = (),
+    gestures: Gestures | None = None,
+    other: AudioClip | None = None,
+    learned_face: Face | None = None,
+) -> Heard:
+    """Listen to a voice: the first part of `perform`, with its arguments.
+
+    Raises:
+        AnimcoreError: when a solver's file is missing or broken.
+    """
     speech = _speech(clip, direction, part(progress, 0.0, _ARTICULATION), spoken, learned_face)
     if speech.rate != Fraction(prosody.FPS):
         speech = speech.resampled(Fraction(prosody.FPS))
     progress(_ARTICULATION, "Moving head, eyes and body")
     # how far the mouth is open tells speech from music and noise, whatever the strengths asked for
-    heard = prosody.analyse(clip, speech.frame_count, _mouth(clip, direction, speech), spoken)
+    return Heard(
+        speech,
+        prosody.analyse(clip, speech.frame_count, _mouth(clip, direction, speech), spoken),
+        tuple(spoken),
+        None if other is None else prosody.analyse(other, speech.frame_count),
+        None if gestures is None else (gestures, clip),
+        learned_face is not None and learned_face.feels,
+    )
+
+
+def act(found: Heard, direction: Direction, progress: Progress = silent) -> Motion:
+    """Return what head, eyes and body do to a voice that was heard: the second part of `perform`."""
+    speech, heard, spoken = found.speech, found.prosody, found.spoken
     mood = emotion.mood(heard, direction)
     movement = head.move(heard, direction, mood)
-    if gestures is None:
+    if found.gestures is None:
         body = gesture.move(heard, direction, mood, spoken)
     else:
+        gestures, clip = found.gestures
         body = gestures.move(clip, heard, direction, mood, spoken)
     attention = None
-    if other is not None:
-        attention = listening.attend(heard, prosody.analyse(other, speech.frame_count), direction)
+    if found.other is not None:
+        attention = listening.attend(heard, found.other, direction)
         movement = movement.nodding(listening.head(attention, direction))
     eyes = gaze.look(heard, movement.total, direction, mood, attention)
     face = speech.arkit  # nobody else holds it: changed in place, since long talks are large
@@ -79,7 +130,7 @@ def perform(
         np.maximum(face, listening.face(attention, direction, may_smile=glad), out=face)
         events += attention.events()
     if mood is not None:
-        if learned_face is None or not learned_face.feels:
+        if not found.feels:
             emotion.wear(face, mood, heard, direction)
         events += emotion.events(mood)
         speech = replace(speech, jaw_pose=articulation.jaw_pose(face))

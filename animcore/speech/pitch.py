@@ -52,12 +52,13 @@ def track(samples: FloatArray, rate: int, hop: int, count: int) -> FloatArray:
         hop: samples between frames.
         count: frames wanted; those behind the end are unvoiced.
     """
-    loudest = float(np.abs(samples).max(initial=0.0))
+    loudest = max(float(samples.max(initial=0.0)), -float(samples.min(initial=0.0)))  # without a copy of hours
     if not count or not loudest:
         return np.zeros(count, np.float32)
-    parts = [_candidates(samples, rate, hop, first, min(_BATCH, count - first), loudest)
-             for first in range(0, count, _BATCH)]  # fmt: skip
-    found = _Candidates(np.concatenate([part.pitch for part in parts]), np.concatenate([part.worth for part in parts]))
+    found = _Candidates(*(np.empty((count, 1 + _CANDIDATES), np.float32) for _ in range(2)))
+    for first in range(0, count, _BATCH):
+        here = _candidates(samples, rate, hop, first, min(_BATCH, count - first), loudest)
+        found.pitch[first : first + _BATCH], found.worth[first : first + _BATCH] = here.pitch, here.worth
     pitch: FloatArray = found.pitch[np.arange(count), _best_path(found, hop / rate)]
     return pitch
 

@@ -17,7 +17,7 @@ from ..errors import AddonError
 from . import clouds, heads, placing
 from .placing import Placed
 
-GLOB = "*.ply;*.splat;*.spz;*.sog;*.glb;*.gltf;*.usd;*.usda;*.usdc;*.usdz"
+GLOB = "*.ply;*.splat;*.spz;*.sog;*.glb;*.gltf;*.usd;*.usda;*.usdc;*.usdz;*.zip;*.gz"
 
 
 @dataclass(frozen=True)

@@ -91,3 +91,61 @@ def test_captions_of_generated_words_can_be_read_as_a_transcript(tmp_path: Path)
     motion = Motion(Fraction(30), events=WORDS)
     captions.SRT.write(captions.SRT.encode(motion, Setup()), tmp_path / "a.srt", Setup())
     assert [word.label for word in transcripts.load(tmp_path / "a.srt").words] == ["Hello", "you"]
+
+
+def grid(path: Path, *tiers: tuple[str, list[tuple[float, float, str]]], encoding: str = "utf-8") -> Path:
+    """A TextGrid in the long form, written without our writer."""
+    lines = ['File type = "ooTextFile"', 'Object class = "TextGrid"', "", "xmin = 0 ", "xmax = 6.735 "]
+    lines += ["tiers? <exists> ", f"size = {len(tiers)} ", "item []: "]
+    for name, rows in tiers:
+        lines += ["item [1]:", 'class = "IntervalTier" ', f'name = "{name}" ', "xmin = 0 ", "xmax = 6.735 "]
+        lines += [f"intervals: size = {len(rows)} "]
+        lines += [f'intervals [1]:\nxmin = {start} \nxmax = {end} \ntext = "{text}" ' for start, end, text in rows]
+    path.write_text("\n".join(lines), encoding=encoding)
+    return path
+
+
+@pytest.mark.parametrize("name", ["anna", "Speaker 1", "mots", "Wörter", "words_anna", "utterance"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "cp1252"])
+def test_the_only_tier_is_read_whatever_its_name_and_encoding(tmp_path: Path, name, encoding):
+    path = grid(tmp_path / "a.TextGrid", (name, [(0, 0.3, ""), (0.3, 3, "déjà my friend"), (3, 4, "bye")]),
+                encoding=encoding)  # fmt: skip
+    spans = [(word.label, word.start, word.end, word.exact) for word in transcripts.load(path).words]
+    assert spans == [*((one, 0.3, 3, False) for one in ("déjà", "my", "friend")), ("bye", 3, 4, True)]
+
+
+def test_words_are_preferred_to_utterances_and_sounds_are_known_by_their_names(tmp_path: Path):
+    sounds = [(0.3, 0.5, "HH"), (0.5, 0.7, "AH0"), (0.7, 1, "L"), (1, 1.2, "OW1")]
+    path = grid(tmp_path / "a.TextGrid", ("sentence", [(0, 3, "hello")]), ("words", [(0.3, 1.2, "hello")]))
+    assert [word.start for word in transcripts.load(path).words] == [0.3]
+    both = grid(tmp_path / "b.TextGrid", ("anna", [(0.3, 1.2, "hello")]), ("Phonemes_1", sounds))
+    assert [one.label for one in transcripts.load(both).phonemes] == ["hh", "ah", "l", "ow"]
+    alone = grid(tmp_path / "c.TextGrid", ("anna", sounds))
+    assert {one.kind for one in textgrid.read(alone, Setup()).events} == {"phoneme"}
+
+
+@pytest.mark.parametrize(
+    ("tiers", "sentence"),
+    [
+        ((("words", [(0, 6, "")]), ("phones", [(0, 6, "")])), "a.TextGrid has no words in it"),
+        ((("words", []),), "a.TextGrid has no words in it"),
+        ((("anna", [(0, 1, "hello you")]), ("bob", [(2, 3, "bye you")])), "its tiers are: anna, bob; name the one"),
+    ],
+)
+def test_a_textgrid_that_says_nothing_or_too_much(tmp_path: Path, tiers, sentence):
+    with pytest.raises(InputError, match=sentence):
+        transcripts.load(grid(tmp_path / "a.TextGrid", *tiers))
+
+
+def test_text_in_ansi_is_read_and_other_bytes_are_named(tmp_path: Path):
+    (tmp_path / "a.txt").write_bytes("Voilà l'été déjà".encode("cp1252"))
+    assert [word.label for word in transcripts.load(tmp_path / "a.txt").words] == ["Voilà", "l'été", "déjà"]
+    (tmp_path / "b.txt").write_bytes("Привет, как дела".encode("cp1251"))
+    with pytest.raises(InputError, match=r"b\.txt is in an encoding .* save it as UTF-8"):
+        transcripts.load(tmp_path / "b.txt")
+    (tmp_path / "c.txt").write_bytes(b"RIFF\x24\x08\x00\x00WAVEfmt ")
+    with pytest.raises(InputError, match=r"c\.txt is not a text file"):
+        transcripts.load(tmp_path / "c.txt")
+    (tmp_path / "d.TextGrid").write_bytes(b"ooBinaryFile\x08TextGrid\x00")
+    with pytest.raises(InputError, match=r"d\.TextGrid .* binary form; save it there as a text file"):
+        transcripts.load(tmp_path / "d.TextGrid")
