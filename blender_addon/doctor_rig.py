@@ -6,9 +6,7 @@ from collections.abc import Iterator
 
 import bpy
 
-from animcore.retarget.profiles import find_bones
-
-from . import keys, rigs
+from . import facing, keys, rigs
 from .doctor import Check, Patient, Values
 
 # Constraints that decide about a bone's rotation alone: keys of the bone are not seen beside them.
@@ -169,7 +167,7 @@ def _face_bones(who: Patient) -> list[bpy.types.PoseBone]:
     rig = who.armature
     if rig is None or rig.pose is None:
         return []
-    found = find_bones([bone.name for bone in rig.data.bones])[1]
+    found = facing.roles(rig)[1]
     return [rig.pose.bones[name] for name in found.values()]
 
 

@@ -91,7 +91,12 @@ def find(names: Sequence[str], declared: Mapping[str, str] | None = None) -> Bon
         names: the bones.
         declared: what the file itself says: the bones by their names in VRM's humanoid (`leftUpperArm`).
     """
-    found = _found_declared(declared or {})
+    return _find(tuple(names), tuple((declared or {}).items()))
+
+
+@functools.lru_cache(maxsize=32)
+def _find(names: tuple[str, ...], declared: tuple[tuple[str, str], ...]) -> BoneNames:
+    found = _found_declared(dict(declared))
     if len(found.chains) < _FEWEST:
         found, worded = max(_plain(names), _stripped(names), key=_size), _by_words(names)
         found = worded if _size(worded) > _MORE * _size(found) else found
@@ -103,14 +108,21 @@ def find(names: Sequence[str], declared: Mapping[str, str] | None = None) -> Bon
 def roles(names: Sequence[str], declared: Mapping[str, str] | None = None) -> tuple[str, dict[str, str]]:
     """Return the convention of the bones of head, neck, jaw and eyes, and these bones by role.
 
-    They are known by their own names, else by what the file declares or the rest of the skeleton says of them.
+    They are known by what the file declares, else by their own names or what the rest of the skeleton says of them.
     """
-    said = {role: bone for role, name in _DECLARED_ROLES.items() if (bone := (declared or {}).get(name)) is not None}
+    profile, found = _roles(tuple(names), tuple((declared or {}).items()))
+    return profile, dict(found)
+
+
+@functools.lru_cache(maxsize=32)
+def _roles(names: tuple[str, ...], known: tuple[tuple[str, str], ...]) -> tuple[str, dict[str, str]]:
+    declared = dict(known)
+    said = {role: bone for role, name in _DECLARED_ROLES.items() if (bone := declared.get(name)) is not None}
     bare = affixes.stripped(names)
     own = {text: name for name, text in reversed(bare.items())}
     profile, found = max((find_bones(names), find_bones(list(own))), key=lambda one: len(one[1]))
     found = {role: bone if bone in bare else own[bone] for role, bone in found.items()}
-    joints = _words_of(tuple(names)) | dict(find(names, declared).chains)
+    joints = _words_of(names) | dict(find(names, declared).chains)
     behind = {role: joints[role][-1 if role == "head" else 0] for role in ROLES if role in joints}
     return profile, behind | found | said
 
