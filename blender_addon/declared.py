@@ -7,7 +7,7 @@ properties that it left in the file.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,13 +83,13 @@ def entries(armature: bpy.types.Object | None, free: set[tuple[str, str]]) -> tu
     return profile, tuple(found.get(profile, ()))
 
 
-def hint(names: Iterator[str] | list[str]) -> str:
+def hint(names: Iterable[str]) -> str:
     """Return what to do where an importer lost the names of shapes; empty where it did not."""
     if not any(_NAMELESS.fullmatch(name) for name in names):
         return ""
     return (
-        "The importer found no names for the shapes (target_0 ...): this looks like VRM 0; import it with the VRM add-on "
-        "(a .vrm file, or a .glb of the same)."
+        "The names of the shapes were lost at the import (target_0 ...): this looks like VRM 0; import it with the VRM "
+        "add-on, or press Match by Shape to look at what they do."
     )
 
 
@@ -107,7 +107,9 @@ def _bones_of_1(extension: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _of_0(extension: Any) -> Iterator[Expression]:
-    groups = [(_preset(group), group) for group in _each(_path(extension, "vrm0", "blend_shape_master", "blend_shape_groups"))]
+    groups = [
+        (_preset(group), group) for group in _each(_path(extension, "vrm0", "blend_shape_master", "blend_shape_groups"))
+    ]
     for preset, group in sorted(groups, key=lambda one: one[0] == "blink"):  # both lids only where there is none alone
         if preset in _PRESETS:
             yield Expression(_PRESETS[preset], tuple(_binds(_get(group, "binds"), "mesh")))
@@ -165,8 +167,8 @@ def _keys(thing: Any) -> list[str]:
     if thing is None:
         return []
     if isinstance(thing, bpy.types.PropertyGroup):
-        return [key for key in thing.bl_rna.properties.keys() if key not in ("rna_type", "name")]
-    return [str(key) for key in thing.keys()] if hasattr(thing, "keys") else []
+        return [one.identifier for one in thing.bl_rna.properties if one.identifier not in ("rna_type", "name")]
+    return list(map(str, thing.keys())) if hasattr(thing, "keys") else []
 
 
 def _each(thing: Any) -> list[Any]:

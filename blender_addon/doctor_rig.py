@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import bpy
 
-from . import facing, keys, rigs
+from . import facing, keys, naming, rigs
 from .doctor import Check, Patient, Values
 
 # Constraints that decide about a bone's rotation alone: keys of the bone are not seen beside them.
@@ -15,7 +15,7 @@ _RULING = {"COPY_ROTATION", "COPY_TRANSFORMS", "DAMPED_TRACK", "LOCKED_TRACK", "
 
 def _names(found: list[str]) -> Values | None:
     """The values of a sentence about some things; None where there are none."""
-    return {"count": len(found), "names": rigs.few(found)} if found else None
+    return {"count": len(found), "names": naming.few(found)} if found else None
 
 
 def _speakable(mesh: bpy.types.Object) -> list[bpy.types.ShapeKey]:
@@ -92,23 +92,23 @@ def _missing(who: Patient) -> Values | None:
 
 
 def _driven(who: Patient) -> Values | None:
-    return _names([name for face in who.faces for name in rigs.of_speech(face.driven)])
+    return _names([name for face in who.faces for name in naming.of_speech(face.driven)])
 
 
 def _mute_drivers(who: Patient) -> None:
     for face in who.faces:
-        paths = {rigs.shape_path(name) for name in rigs.of_speech(face.driven)}
+        paths = {rigs.shape_path(name) for name in naming.of_speech(face.driven)}
         for driver in face.key.animation_data.drivers if paths else ():
             driver.mute = driver.mute or driver.data_path in paths
 
 
 def _locked(who: Patient) -> Values | None:
-    return _names([name for face in who.faces for name in rigs.of_speech(face.locked)])
+    return _names([name for face in who.faces for name in naming.of_speech(face.locked)])
 
 
 def _unlock(who: Patient) -> None:
     for face in who.faces:
-        paths = {rigs.shape_path(name) for name in rigs.of_speech(face.locked)}
+        paths = {rigs.shape_path(name) for name in naming.of_speech(face.locked)}
         for curve in keys.current_curves(face.key) if paths else ():
             curve.lock = curve.lock and curve.data_path not in paths
 

@@ -18,7 +18,7 @@ from . import declared
 
 _TALL = 1.6  # metres from the lowest to the highest bone of a grown person
 _AHEAD = 0.12  # of the size of a head that its face has to lie before its middle
-_BLENDER = np.column_stack(((1.0, 0.0, 0.0), (0.0, 0.0, 1.0), (0.0, -1.0, 0.0)))  # left, up, forward along -Y
+BLENDER = np.column_stack(((1.0, 0.0, 0.0), (0.0, 0.0, 1.0), (0.0, -1.0, 0.0)))  # left, up, forward along -Y
 
 
 def body(armature: bpy.types.Object) -> bone_names.BoneNames:
@@ -58,7 +58,7 @@ def character_axes(armature: bpy.types.Object) -> np.ndarray:
         alone = all(side in of_head for pair in pairs for side in pair)
         if (axes := skeletons.character_axes(left, world[2] if alone else heads[head] - centre)) is not None:
             return axes
-    return world.T @ _BLENDER
+    return world.T @ BLENDER
 
 
 def _pairs(armature: bpy.types.Object, heads: Iterable[str]) -> list[tuple[str, str]]:
@@ -105,7 +105,7 @@ def world_axes(
 def _by_face(points: NDArray[np.floating], moved: NDArray[np.floating]) -> NDArray[np.float64]:
     """A face looks to the side of its head on which shapes move it, along X or Y of the world; else along -Y."""
     if not moved.any():
-        return _BLENDER
+        return BLENDER
     middle = np.average(points, axis=0, weights=moved)
     spread = 3.0 * np.sqrt(np.average((points[:, 2] - middle[2]) ** 2, weights=moved))
     near = points[np.abs(points[:, 2] - middle[2]) <= spread]  # the head's own height, of a whole figure too
@@ -113,7 +113,7 @@ def _by_face(points: NDArray[np.floating], moved: NDArray[np.floating]) -> NDArr
     ahead = (middle - (low + high) / 2.0)[:2]
     axis = int(np.abs(ahead).argmax())
     if abs(ahead[axis]) < _AHEAD * float((high - low)[:2].max()):
-        return _BLENDER
+        return BLENDER
     forward = np.zeros(3)
     forward[axis] = np.sign(ahead[axis])
     up = np.array((0.0, 0.0, 1.0))

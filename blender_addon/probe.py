@@ -72,7 +72,10 @@ def probe(root: bpy.types.ID, told: Told) -> RigGeometry:
             told(number / len(bones))
             found += _bone_fields(bone, meshes, rest, axes, height, armature.matrix_world.median_scale or 1.0)
     if not found:
-        raise AddonError(f"Neither shapes nor bones of {root.name!r} move its meshes; pick the whole character.")
+        raise AddonError(
+            f"No mouth found: neither shapes nor bones of {root.name!r} move its meshes. Pick the whole character where "
+            "it has a face; without one Generate moves head and body."
+        )
     channels, fields = zip(*found, strict=True)
     eyes = _eyes(armature, axes) if armature is not None else None
     return RigGeometry(rest.astype(np.float64), _triangles(meshes), channels, np.stack(fields), eyes)
@@ -212,7 +215,9 @@ def _moved(
         bone.matrix_basis = Matrix()
 
 
-def _shape_fields(meshes: Sequence[bpy.types.Object], count: int, axes: FloatArray) -> Iterator[tuple[Channel, FloatArray]]:
+def _shape_fields(
+    meshes: Sequence[bpy.types.Object], count: int, axes: FloatArray
+) -> Iterator[tuple[Channel, FloatArray]]:
     """What each relative shape does, from its data; those that are driven or locked are another's business."""
     first = 0
     for mesh in meshes:

@@ -6,24 +6,21 @@ Everything here is read afresh when it is needed: no reference to Blender's data
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 import bpy
 import numpy as np
 
-from animcore.retarget import matching
+from animcore.names import ARKIT
 from animcore.retarget.face import FaceMap, coverage, nothing
-from animcore.retarget.profiles import driving
-from animcore.retarget.proposal import Entry, Proposal, from_profile, propose
+from animcore.retarget.proposal import Entry, Proposal, from_profile
 from animcore.retarget.sources import SOURCES
 
-from . import corrections, facing, maps
+from . import corrections, declared, facing, maps, naming
 from .errors import AddonError
 
 MARK = "animcore_character"  # custom property of the default character's armature or collection
-_FEWEST = 3  # channels; with fewer nobody would call it speech
 _LEAST = 0.1  # share of a spoken performance that a rig must be able to make
 _SHUT = "Nothing of the face opens the mouth: it stays shut."
 _SAME_PLACE = 1e-5  # metres below which a shape does not move a vertex
@@ -96,13 +93,12 @@ class Character:
         if not self.map.channels:
             return f"{self._without_face} Bones: {bones}."
         if not self.solved:
-            known = len(self.shape_names & set(driving().shapes))
-            return f"{known} of {len(driving().shapes)} shapes on {meshes}. Bones: {bones}."
+            known = len(self.shape_names & set(ARKIT))
+            return f"{known} of {len(ARKIT)} shapes on {meshes}. Bones: {bones}."
         return (
             f"{self.map.profile} ({self.confidence:.0%} sure): {len(self.map.channels)} channels on {meshes} do what "
             f"{coverage(self.map.explained):.0%} of a spoken performance asks. Bones: {bones}."
         )
-
 
     @property
     def _without_face(self) -> str:
@@ -125,8 +121,9 @@ def read(root: bpy.types.Object | bpy.types.Collection | None) -> Character:
     meshes = [member for member in members if member.type == "MESH"]
     faces = faces_of(meshes)
     armature = armature_of(members, [face.mesh for face in faces] or meshes)
-    proposal = _proposal(faces, armature)
+    proposal, what = naming.proposal_of(faces, armature)
     found, confidence, told = _map(root, proposal, faces, armature)
+    told = (*told, *what) if found is not None and maps.stored(root) is None else told
     if found is None:
         return _without_face(root, meshes, faces, armature, proposal)
     faces = tuple(face for one in faces if (face := _with_shapes(one, found)) is not None)
@@ -154,7 +151,7 @@ def _without_face(
     """
     held = [shape for face in faces for shape in (*face.driven, *face.locked)]
     bones, profile, notes = _bones(armature, (), set(), corrections.of(root).bones)
-    stuck = len(of_speech(tuple(held))) >= _FEWEST
+    stuck = len(naming.of_speech(tuple(held))) >= naming.FEWEST
     why = _all_held(root.name, held) if stuck else _why_no_face(root, meshes, proposal)
     moved = bones or (armature is not None and armature.is_editable and facing.body(armature).chains)
     if not meshes or not moved or (stuck and "jaw" not in bones):
@@ -182,25 +179,7 @@ def proposed(root: bpy.types.Object | bpy.types.Collection) -> tuple[Proposal, d
     armature, known = armature_of(members, meshes), corrections.of(root)
     free = {(face.mesh.name, name) for face in faces for name in face.names}
     bones = facing.roles(armature)[1] if armature is not None else {}
-    return corrections.applied(_proposal(faces, armature), known, free), bones | dict(known.bones)
-
-
-def forget_names() -> None:
-    """Read the names of every rig anew: a profile was written."""
-    _proposed.cache_clear()
-
-
-def _proposal(faces: Iterable[Face], armature: bpy.types.Object | None) -> Proposal:
-    """What the names say; the names of a rig seldom change, and comparing them takes some milliseconds."""
-    names = tuple((face.mesh.name, (*face.names, *face.driven, *face.locked)) for face in faces)
-    bones = armature.pose.bones if armature is not None and armature.is_editable and armature.pose else ()
-    free = tuple(bone.name for bone in bones if not (all(bone.lock_rotation) and all(bone.lock_location)))
-    return _proposed(names, free)
-
-
-@functools.lru_cache(maxsize=32)
-def _proposed(shapes: tuple[tuple[str, tuple[str, ...]], ...], bones: tuple[str, ...]) -> Proposal:
-    return propose(dict(shapes), bones)
+    return corrections.applied(naming.proposal_of(faces, armature)[0], known, free), bones | dict(known.bones)
 
 
 def _map(
@@ -214,7 +193,7 @@ def _map(
         return (measured, 1.0, ()) if coverage(measured.explained) >= _LEAST else (None, 0.0, ())
     proposal = corrections.applied(proposal, known, free)
     entries = [entry for one in proposal.entries if (entry := _free_part(one, free)) is not None]
-    found = from_profile(replace(proposal, entries=tuple(entries))) if len(entries) >= _FEWEST else None
+    found = from_profile(replace(proposal, entries=tuple(entries))) if len(entries) >= naming.FEWEST else None
     found = _of_face(found, armature) if found is not None else None
     if found is None or coverage(found.explained) < _LEAST:
         return None, 0.0, ()
@@ -226,8 +205,8 @@ def _of_face(found: FaceMap, armature: bpy.types.Object | None) -> FaceMap:
     body = facing.joints(armature) if armature is not None else set()
     keep = [
         index
-        for index, channel in enumerate(found.channels)
-        if not any(not owner and name in body for owner, name in channel.targets)
+        for index in found.moving
+        if not any(not owner and name in body for owner, name in found.channels[index].targets)
     ]
     return found if len(keep) == len(found.channels) else found.only(keep)
 
@@ -355,7 +334,10 @@ def _why_no_face(
             f"{root.name!r} has no shape keys, and no bones with names of a face; press Match by Shape to look at what "
             "its bones do, or add the default character."
         )
-    names = ", ".join([block.name for key in keys for block in list(key.key_blocks)[1:]][:3])
+    shapes = [block.name for key in keys for block in list(key.key_blocks)[1:]]
+    if hint := declared.hint(shapes):
+        return hint
+    names = ", ".join(shapes[:3])
     return (
         f"The shapes of {root.name!r} have names of no known rig ({names} ...); press Match by Shape to look at what "
         "they do, or rename them (docs/rigs.md)."
@@ -364,7 +346,7 @@ def _why_no_face(
 
 def _all_held(name: str, held: list[str]) -> str:
     return (
-        f"{len(held)} face shapes of {name!r} have drivers or locked channels ({few(held)}); remove or unlock them, "
+        f"{len(held)} face shapes of {name!r} have drivers or locked channels ({naming.few(held)}); remove or unlock them, "
         "so that they can be keyed."
     )
 
@@ -396,25 +378,13 @@ def _shape_notes(faces: Iterable[Face]) -> list[str]:
     notes = []
     for face in faces:
         name = face.mesh.name
-        if driven := of_speech(face.driven):
-            notes.append(f"{name}: {len(driven)} shapes have drivers and were left alone ({few(driven)}).")
-        if locked := of_speech(face.locked):
-            notes.append(f"{name}: {len(locked)} shapes are locked and were left alone ({few(locked)}).")
+        if driven := naming.of_speech(face.driven):
+            notes.append(f"{name}: {len(driven)} shapes have drivers and were left alone ({naming.few(driven)}).")
+        if locked := naming.of_speech(face.locked):
+            notes.append(f"{name}: {len(locked)} shapes are locked and were left alone ({naming.few(locked)}).")
         if muted := [s for own in face.shapes.values() for s in own if face.key.key_blocks[s].mute]:
-            notes.append(f"{name}: {len(muted)} shapes are muted and will not be seen ({few(muted)}).")
+            notes.append(f"{name}: {len(muted)} shapes are muted and will not be seen ({naming.few(muted)}).")
     return notes
-
-
-def of_speech(shapes: tuple[str, ...]) -> list[str]:
-    """Return those of some shapes that the engine would have keyed: rigs drive many shapes of their own."""
-    known = matching.match(driving().shapes, shapes)
-    return [name for own in known.values() for name in own]
-
-
-def few(names: Iterable[str]) -> str:
-    """Return some names in one line: the first three stand for more."""
-    names = list(names)
-    return ", ".join(names[:3]) + (" ..." if len(names) > 3 else "")
 
 
 def armature_of(members: list[bpy.types.Object], meshes: list[bpy.types.Object]) -> bpy.types.Object | None:

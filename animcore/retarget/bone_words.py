@@ -14,8 +14,8 @@ from animcore.retarget import affixes, matching
 _SIDES = {"l": "left", "left": "left", "lft": "left", "r": "right", "right": "right", "rgt": "right", "rt": "right"}
 _COMMON = 0.6  # share of the bones that a word must be in to say nothing
 _NOTHING = {
-    "bind", "jnt", "joint", "bone", "def", "b", "j", "bn", "sk", "skin", "armature", "c", "m", "mid", "center", "centre",
-    "rig", "deform", "org", "base", "main",
+    "bind", "jnt", "joint", "bone", "def", "b", "j", "bn", "sk", "skin", "armature", "c", "m", "mid", "center",
+    "centre", "rig", "deform", "org", "base", "main",
 }  # fmt: skip
 # Joints of SMPL-X by the words that mean them; the words of a name are compared as a set, joined words as one.
 _WORDS: dict[str, tuple[str, ...]] = {
@@ -84,4 +84,3 @@ def _joint(words: Sequence[str]) -> str | None:
     if len(fingers) == 1 and set(words) - set(_FINGERS) <= {"finger", "fingers", "f", "hand", "a", "b", "c", "d"}:
         return fingers[0]
     return _MEANT.get(frozenset(words))
-

@@ -99,6 +99,11 @@ class FaceMap:
         """Sentences: which tracks are not written, since the rig has nothing for them."""
         return _missing_sentences(self.explained)
 
+    @property
+    def moving(self) -> tuple[int, ...]:
+        """The channels that do something for a performance."""
+        return tuple(np.flatnonzero((self.direct != 0).any(1) | (np.diag(self.gram) > 0.0)).tolist())
+
     def only(self, keep: Sequence[int]) -> FaceMap:
         """Return the map of some of the channels alone."""
         index = np.array(list(keep), np.int64)
@@ -208,6 +213,8 @@ def assemble(
     closes = bool(direct[:, close].any())
     if not closes:
         direct = np.where(direct[:, [jaw]] != 0, 0.0, direct)
+    if not direct[:, jaw].any():  # lips that close without a jaw that opens would go through each other
+        direct = np.where(direct[:, [close]] != 0, 0.0, direct)
     bounds = np.array([(one.low - one.rest, one.high - one.rest) for one in channels]).reshape(-1, 2).T
     meaning = reference().meaning
     probes = np.eye(len(SOURCES))

@@ -28,11 +28,15 @@ _LONELY = 0.35  # confidence, at most, of a convention that only single letters 
 
 @dataclass(frozen=True)
 class Entry:
-    """A channel of the rig with what it does: a recipe in tracks, per unit; `direct` names a track that it is."""
+    """A channel of the rig with what it does: a recipe in tracks, per unit.
+
+    `direct` names a track that it is, `gain` how far it has to be raised for it.
+    """
 
     channel: Channel
     recipe: Mapping[str, float]
     direct: str = ""
+    gain: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -103,7 +107,7 @@ def from_profile(proposal: Proposal) -> FaceMap:
 
 def _map(profile: str, entries: Sequence[Entry]) -> FaceMap:
     columns = np.array([row_of(dict(entry.recipe)) for entry in entries])
-    direct = np.array([row_of({entry.direct: 1.0} if entry.direct else {}) for entry in entries])
+    direct = np.array([row_of({entry.direct: entry.gain} if entry.direct else {}) for entry in entries])
     mix = columns @ reference().meaning
     return assemble(profile, tuple(entry.channel for entry in entries), direct, mix @ columns.T, mix)
 
