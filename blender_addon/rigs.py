@@ -91,7 +91,7 @@ class Character:
         roles += ["eyes"] if eyes <= self.bones.keys() else sorted(eyes & self.bones.keys())
         bones = ", ".join(roles).replace("_", " ") or "none"
         if not self.map.channels:
-            return f"{self._without_face} Bones: {bones}."
+            return " ".join((f"{self._without_face} Bones: {bones}.", *self.notes[:1]))
         if not self.solved:
             known = len(self.shape_names & set(ARKIT))
             return f"{known} of {len(ARKIT)} shapes on {meshes}. Bones: {bones}."

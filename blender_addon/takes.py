@@ -143,6 +143,7 @@ def _applied(
     last = first + motion.frame_count - 1
     notes = list(character.notes)
     notes += _own_shapes(character, undo)
+    notes += _widened(character, undo)
     body = _body(character, motion, placement, notes)
     work = list(channels_of(character, motion, performance.values, body))
     if not work:
@@ -222,6 +223,21 @@ def _own_shapes(character: rigs.Character, undo: ExitStack) -> list[str]:
         if names
         else []
     )
+
+
+def _widened(character: rigs.Character, undo: ExitStack) -> list[str]:
+    """Let the sliders of shapes go as far as shapes need that are weak or turned; returns what was done."""
+    names = []
+    for face in character.faces:
+        for index, name in maps.shapes_of(character.map, face.mesh.name):
+            block, way = face.key.key_blocks[name], character.map.channels[index]
+            low, high = min(block.slider_min, way.low), max(block.slider_max, way.high)
+            if way.low < min(0.0, block.slider_min) or way.high > max(1.0, block.slider_max):
+                undo.callback(setattr, block, "slider_min", block.slider_min)
+                undo.callback(setattr, block, "slider_max", block.slider_max)
+                block.slider_min, block.slider_max = low, high
+                names.append(name)
+    return [f"The sliders of {', '.join(dict.fromkeys(names))} were widened, so that they can do it."] if names else []
 
 
 def _relink(own: bpy.types.Mesh, linked: bpy.types.Mesh) -> None:

@@ -85,7 +85,8 @@ def corrected(
     """
     seen = {one.direct: one for one in entries if one.direct in ARKIT and _of(one, moves).count >= _POINTS}
     found = {track: _of(one, moves) for track, one in seen.items()}
-    swapped = _swapped(found, axes, sure)
+    axes = axes if sure else _sided(found, axes)
+    swapped = _swapped(found, axes)
     tracks = {track: swapped.get(track, track) for track in seen}
     turned = {track for track in _against(found, tracks, axes) if not track.startswith(("mouthClose", "eyeLook"))}
     gains = _gains({tracks[track]: one.most for track, one in found.items()})
@@ -117,18 +118,28 @@ def _of(entry: Entry, moves: Mapping[Target, Move]) -> Move:
     return max(own, key=lambda one: one.most, default=Move(0.0, np.zeros(3), np.zeros(3), 0))
 
 
-def _swapped(found: Mapping[str, Move], axes: FloatArray, sure: bool) -> dict[str, str]:
-    """Tracks whose shape does what the other side's says, with that one: their places lie on the wrong sides."""
-    pairs = [
+def _pairs(found: Mapping[str, Move]) -> list[tuple[str, str]]:
+    return [
         (track, f"{track[:-4]}Right") for track in found if track.endswith("Left") and f"{track[:-4]}Right" in found
     ]
+
+
+def _sided(found: Mapping[str, Move], axes: FloatArray) -> FloatArray:
+    """The axes of a character without a skeleton: left is where most of the shapes of the left are."""
+    apart = np.sum([found[left].centre - found[right].centre for left, right in _pairs(found)] or [np.zeros(3)], axis=0)
+    left = apart - axes[:, 1] * (axes[:, 1] @ apart)
+    size = float(np.linalg.norm(left))
+    return np.column_stack((left / size, axes[:, 1], np.cross(left / size, axes[:, 1]))) if size > 0.0 else axes
+
+
+def _swapped(found: Mapping[str, Move], axes: FloatArray) -> dict[str, str]:
+    """Tracks whose shape does what the other side's says, with that one: their places lie on the wrong sides."""
+    pairs = _pairs(found)
     apart = np.array([(found[left].centre - found[right].centre) @ axes[:, 0] for left, right in pairs])
     usual = float(np.median(np.abs(apart))) if len(apart) else 0.0
     if usual <= 0.0:
         return {}
     wrong = apart < -_APART * usual
-    if not sure and wrong.sum() > len(wrong) / 2:  # nothing but the shapes says which side is left
-        wrong = apart > _APART * usual
     changed = [pair for pair, is_wrong in zip(pairs, wrong, strict=True) if is_wrong]
     middle = [pair for pair, is_apart in zip(pairs, np.abs(apart), strict=True) if is_apart < 0.1 * usual]
     changed += [pair for pair in middle if pair[0] in ("jawLeft", "mouthLeft") and _aside(found, pair, axes) < 0]
