@@ -46,12 +46,13 @@ def humanoid(armature: bpy.types.Object) -> dict[str, str]:
     extension = _get(armature.data, _EXTENSION)
     if extension is None:
         return {}
-    by_mark = {_get(_get(bone, _EXTENSION), "uuid"): bone.name for bone in armature.data.bones}
+    marks = {bone.name: _get(_get(bone, _EXTENSION), "uuid") for bone in armature.data.bones}
+    by_mark = {mark: name for name, mark in marks.items() if mark}
     found = {}
     for name, node in (*_bones_of_1(extension), *_bones_of_0(extension)):
-        bone = _get(node, "bone_name") or by_mark.get(_get(node, "bone_uuid") or None) or _get(node, "value")
-        if bone in armature.data.bones:
-            found.setdefault(name, str(bone))
+        bone = _get(node, "bone_name") or by_mark.get(_get(node, "bone_uuid")) or _get(node, "value")
+        if isinstance(bone, str) and bone in armature.data.bones:
+            found.setdefault(name, bone)
     return found
 
 
@@ -88,8 +89,8 @@ def hint(names: Iterable[str]) -> str:
     if not any(_NAMELESS.fullmatch(name) for name in names):
         return ""
     return (
-        "The names of the shapes were lost at the import (target_0 ...): this looks like VRM 0; import it with the VRM "
-        "add-on, or press Match by Shape to look at what they do."
+        "The names of the shapes were lost at the import (target_0 ...); this looks like VRM 0: import it with the VRM "
+        "add-on, or press Match by Shape to look at what the shapes do."
     )
 
 

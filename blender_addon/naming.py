@@ -44,6 +44,7 @@ def proposal_of(faces: Iterable[Shapes], armature: bpy.types.Object | None) -> t
     moving = {name for names in held.values() for name in names}
     gone = of_speech(tuple(dict.fromkeys(name for _, name in sorted(still) if name not in moving)))
     if gone:
+        gone.sort(key=lambda name: "open" not in name.lower())  # what keeps the mouth shut stands first
         told = (
             f"{len(gone)} shapes do nothing when they are raised ({few(gone)}): others are used where they can do it.",
             *told,

@@ -156,7 +156,7 @@ def _without_face(
     moved = bones or (armature is not None and armature.is_editable and facing.body(armature).chains)
     if not meshes or not moved or (stuck and "jaw" not in bones):
         raise AddonError(why)
-    notes = notes if "jaw" in bones else [why, *notes]
+    notes = [*(_shape_notes(faces) if stuck else [why]), *notes]
     return Character(root.name, (), nothing(), 1.0, armature, bones, profile, tuple(notes))
 
 
@@ -190,12 +190,14 @@ def _map(
     measured, known = maps.stored(root), corrections.of(root)
     if measured is not None and maps.fits(measured, free):
         measured = _of_face(corrections.applied_to_map(measured, known), armature)
-        return (measured, 1.0, ()) if coverage(measured.explained) >= _LEAST else (None, 0.0, ())
+        return (
+            (measured, 1.0, ()) if measured.opens_mouth or coverage(measured.explained) >= _LEAST else (None, 0.0, ())
+        )
     proposal = corrections.applied(proposal, known, free)
     entries = [entry for one in proposal.entries if (entry := _free_part(one, free)) is not None]
     found = from_profile(replace(proposal, entries=tuple(entries))) if len(entries) >= naming.FEWEST else None
     found = _of_face(found, armature) if found is not None else None
-    if found is None or coverage(found.explained) < _LEAST:
+    if found is None or not (found.opens_mouth or coverage(found.explained) >= _LEAST):
         return None, 0.0, ()
     return found, proposal.confidence, (proposal.note,) if proposal.note else ()
 
@@ -346,8 +348,8 @@ def _why_no_face(
 
 def _all_held(name: str, held: list[str]) -> str:
     return (
-        f"{len(held)} face shapes of {name!r} have drivers or locked channels ({naming.few(held)}); remove or unlock them, "
-        "so that they can be keyed."
+        f"{len(held)} face shapes of {name!r} have drivers or locked channels ({naming.few(held)}); remove or unlock "
+        "them, so that they can be keyed."
     )
 
 

@@ -60,7 +60,7 @@ def test_the_map_is_saved_with_the_file_and_a_changed_mesh_drops_it(real_engine,
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "a.blend"))
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "a.blend"))
     rig = bpy.data.objects["Animcore Rig"]
-    assert len(rigs.read(rig).map.channels) >= 52
+    assert len(rigs.read(rig).map.channels) >= 51, "of the 52 the tongue's does nothing to the skin"
     skin = bpy.data.objects["Animcore Skin"]
     skin.shape_key_remove(skin.data.shape_keys.key_blocks[5])
     assert "no known rig" in rigs.read(rig).summary
