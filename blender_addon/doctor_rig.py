@@ -91,6 +91,16 @@ def _missing(who: Patient) -> Values | None:
     return {"message": " ".join(who.character.map.missing)} if who.character and who.character.map.missing else None
 
 
+def _shut(who: Patient) -> Values | None:
+    """A character whose mouth nothing opens."""
+    return {"name": who.character.name} if who.character is not None and not who.character.speaks else None
+
+
+def _otherwise(who: Patient) -> Values | None:
+    """Shapes that do something else than their names say."""
+    return {"message": " ".join(who.character.told)} if who.character is not None and who.character.told else None
+
+
 def _driven(who: Patient) -> Values | None:
     return _names([name for face in who.faces for name in naming.of_speech(face.driven)])
 
@@ -353,5 +363,11 @@ CHECKS = (
         "Your action {names} moves shapes of the take too: it plays on beneath the take, unseen there.",
         _playing,
     ),
+    Check(
+        "no_mouth", "rig", "warning",
+        "Nothing opens the mouth of {name!r}: it stays shut, whatever is said.",
+        _shut,
+    ),
+    Check("shapes_otherwise", "rig", "note", "{message}", _otherwise),
     Check("missing_shapes", "rig", "note", "{message}", _missing),
 )  # fmt: skip

@@ -88,8 +88,8 @@ def _finish(job: Job, folder: Path, uid: int, name: str) -> None:
 def _no_mouth(root: orders.Root) -> str:
     """What to know where nothing that was measured opens a mouth."""
     return (
-        f"No mouth found: nothing that moves {root.name!r} opens one, so nothing was kept. Generate moves what its names "
-        "and bones say: head and body at the least."
+        f"No mouth found: nothing that moves {root.name!r} opens one, so nothing was kept. Generate moves what its "
+        "names and bones say: head and body at the least."
     )
 
 

@@ -73,8 +73,8 @@ def probe(root: bpy.types.ID, told: Told) -> RigGeometry:
             found += _bone_fields(bone, meshes, rest, axes, height, armature.matrix_world.median_scale or 1.0)
     if not found:
         raise AddonError(
-            f"No mouth found: neither shapes nor bones of {root.name!r} move its meshes. Pick the whole character; where "
-            "it has no face, Generate moves head and body."
+            f"No mouth found: neither shapes nor bones of {root.name!r} move its meshes. Pick the whole character; "
+            "where it has no face, Generate moves head and body."
         )
     channels, fields = zip(*found, strict=True)
     eyes = _eyes(armature, axes) if armature is not None else None

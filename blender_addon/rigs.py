@@ -56,6 +56,7 @@ class Character:
     Attributes:
         map: what the engine's tracks do to the channels of this rig.
         confidence: how sure it is that the names mean that, 0..1.
+        told: what its shapes do that their names do not say, and what is done about it.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Character:
     bones: dict[str, str] = field(default_factory=dict)
     profile: str = ""
     notes: tuple[str, ...] = ()
+    told: tuple[str, ...] = ()
 
     @property
     def shape_names(self) -> set[str]:
@@ -123,7 +125,6 @@ def read(root: bpy.types.Object | bpy.types.Collection | None) -> Character:
     armature = armature_of(members, [face.mesh for face in faces] or meshes)
     proposal, what = naming.proposal_of(faces, armature)
     found, confidence, told = _map(root, proposal, faces, armature)
-    told = (*told, *what) if found is not None and maps.stored(root) is None else told
     if found is None:
         return _without_face(root, meshes, faces, armature, proposal)
     faces = tuple(face for one in faces if (face := _with_shapes(one, found)) is not None)
@@ -133,7 +134,8 @@ def read(root: bpy.types.Object | bpy.types.Collection | None) -> Character:
     if "jaw" in bones:
         found = _with_jaw(found)
     notes = (*_shape_notes(faces), *found.missing, *told, *bone_notes)
-    character = Character(root.name, faces, found, confidence, armature, bones, profile, notes)
+    what = what if maps.stored(root) is None else ()
+    character = Character(root.name, faces, found, confidence, armature, bones, profile, (*notes, *what), what)
     return character if character.speaks else replace(character, notes=(_SHUT, *notes))
 
 

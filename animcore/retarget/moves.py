@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,7 +52,7 @@ class Move:
     count: int
 
 
-def move(rest: NDArray[np.floating], delta: NDArray[np.floating]) -> Move:
+def move(rest: NDArray[np.floating[Any]], delta: NDArray[np.floating[Any]]) -> Move:
     """Measure a shape by the places (V, 3) and the displacements (V, 3) of its mesh, in any axes."""
     size = np.linalg.norm(delta, axis=1).astype(np.float64)
     most = float(size.max(initial=0.0))
