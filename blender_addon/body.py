@@ -16,10 +16,9 @@ from mathutils import Matrix
 
 from animcore.bodies.kinematics import INDEX, grounded, open_body_joints, unknown_fingers
 from animcore.motion import Motion
-from animcore.retarget import bone_names
 from animcore.retarget.skeletons import Retarget, Skeleton
 
-from . import pose, rigs
+from . import facing, pose
 
 Sampled = Callable[[bpy.types.PoseBone], np.ndarray]
 
@@ -109,7 +108,7 @@ def poses(
 def read(armature: bpy.types.Object) -> Body | None:
     """Read the body of an armature; None where it has no bones of a known skeleton."""
     bones = _in_order(armature)
-    found = bone_names.find([bone.name for bone in bones])
+    found = facing.body(armature)
     if not found.chains:
         return None
     used = {name for names in (*found.chains.values(), *found.twists.values(), found.spine) for name in names}
@@ -120,7 +119,7 @@ def read(armature: bpy.types.Object) -> Body | None:
     above = {bone.name: _turned_by(bone) for bone in bones} | parents
     place = {name: index for index, name in enumerate(names)}
     to_engine = np.eye(4)
-    to_engine[:3, :3] = rigs.character_axes(armature).T
+    to_engine[:3, :3] = facing.character_axes(armature).T
     rest = np.stack([to_engine @ np.array(armature.data.bones[name].matrix_local) for name in names])
     target = Skeleton(tuple(names), tuple(place.get(above[name] or "", -1) for name in names), rest)
     retarget = Retarget(target, found, open_body_joints(), _points(armature) @ to_engine[:3, :3].T)

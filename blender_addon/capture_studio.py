@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from animcore.motion import Motion
 from animcore.names import ARKIT, TONGUE
 
-from . import capture, places, rigs, takes
+from . import capture, facing, places, rigs, takes
 from .errors import AddonError
 
 Floats = NDArray[np.float64]
@@ -235,7 +235,7 @@ def _turn(who: rigs.Character) -> Matrix:
     """From a character that faces -Y to this one."""
     if who.armature is None:
         return Matrix.Identity(3)
-    axes = np.array(who.armature.matrix_world.to_3x3().normalized()) @ rigs.character_axes(who.armature)
+    axes = np.array(who.armature.matrix_world.to_3x3().normalized()) @ facing.character_axes(who.armature)
     return Matrix((axes @ np.array([[1, 0, 0], [0, 0, 1], [0, -1, 0.0]])).tolist())
 
 

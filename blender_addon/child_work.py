@@ -17,10 +17,9 @@ from animcore.motion import Motion
 from animcore.names import ARKIT, TONGUE
 from animcore.rates import exact_rate
 from animcore.reading import arrays
-from animcore.retarget.profiles import find_bones
 
 from . import body as bodies
-from . import capture_work, export, keys, readback, rigs, takes
+from . import capture_work, export, facing, keys, readback, rigs, takes
 from .errors import AddonError
 from .export import Told
 
@@ -290,9 +289,9 @@ def _turning(
     armature: bpy.types.Object, curves: Iterable[bpy.types.FCurve], sampled: Sampled
 ) -> dict[str, NDArray[np.float64]]:
     """Axis-angle (T, 3) in the character's axes of the face's bones."""
-    axes, keyed = rigs.character_axes(armature), _by_path(curves)
+    axes, keyed = facing.character_axes(armature), _by_path(curves)
     found = {}
-    for role, name in find_bones([bone.name for bone in armature.data.bones])[1].items():
+    for role, name in facing.roles(armature)[1].items():
         bone = armature.pose.bones[name]
         own = _own_turns(bone, keyed, sampled)
         if own is not None:

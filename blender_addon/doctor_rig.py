@@ -6,9 +6,7 @@ from collections.abc import Iterator
 
 import bpy
 
-from animcore.retarget.profiles import find_bones
-
-from . import keys, rigs
+from . import facing, keys, naming, rigs
 from .doctor_checks import Check, Patient, Values
 
 # Constraints that decide about a bone's rotation alone: keys of the bone are not seen beside them.
@@ -17,7 +15,7 @@ _RULING = {"COPY_ROTATION", "COPY_TRANSFORMS", "DAMPED_TRACK", "LOCKED_TRACK", "
 
 def _names(found: list[str]) -> Values | None:
     """The values of a sentence about some things; None where there are none."""
-    return {"count": len(found), "names": rigs.few(found)} if found else None
+    return {"count": len(found), "names": naming.few(found)} if found else None
 
 
 def _speakable(mesh: bpy.types.Object) -> list[bpy.types.ShapeKey]:
@@ -93,24 +91,34 @@ def _missing(who: Patient) -> Values | None:
     return {"message": " ".join(who.character.map.missing)} if who.character and who.character.map.missing else None
 
 
+def _shut(who: Patient) -> Values | None:
+    """A character whose mouth nothing opens."""
+    return {"name": who.character.name} if who.character is not None and not who.character.speaks else None
+
+
+def _otherwise(who: Patient) -> Values | None:
+    """Shapes that do something else than their names say."""
+    return {"message": " ".join(who.character.told)} if who.character is not None and who.character.told else None
+
+
 def _driven(who: Patient) -> Values | None:
-    return _names([name for face in who.faces for name in rigs.of_speech(face.driven)])
+    return _names([name for face in who.faces for name in naming.of_speech(face.driven)])
 
 
 def _mute_drivers(who: Patient) -> None:
     for face in who.faces:
-        paths = {rigs.shape_path(name) for name in rigs.of_speech(face.driven)}
+        paths = {rigs.shape_path(name) for name in naming.of_speech(face.driven)}
         for driver in face.key.animation_data.drivers if paths else ():
             driver.mute = driver.mute or driver.data_path in paths
 
 
 def _locked(who: Patient) -> Values | None:
-    return _names([name for face in who.faces for name in rigs.of_speech(face.locked)])
+    return _names([name for face in who.faces for name in naming.of_speech(face.locked)])
 
 
 def _unlock(who: Patient) -> None:
     for face in who.faces:
-        paths = {rigs.shape_path(name) for name in rigs.of_speech(face.locked)}
+        paths = {rigs.shape_path(name) for name in naming.of_speech(face.locked)}
         for curve in keys.current_curves(face.key) if paths else ():
             curve.lock = curve.lock and curve.data_path not in paths
 
@@ -169,7 +177,7 @@ def _face_bones(who: Patient) -> list[bpy.types.PoseBone]:
     rig = who.armature
     if rig is None or rig.pose is None:
         return []
-    found = find_bones([bone.name for bone in rig.data.bones])[1]
+    found = facing.roles(rig)[1]
     return [rig.pose.bones[name] for name in found.values()]
 
 
@@ -355,5 +363,11 @@ CHECKS = (
         "Your action {names} moves shapes of the take too: it plays on beneath the take, unseen there.",
         _playing,
     ),
+    Check(
+        "no_mouth", "rig", "warning",
+        "Nothing opens the mouth of {name!r}: it stays shut, whatever is said.",
+        _shut,
+    ),
+    Check("shapes_otherwise", "rig", "note", "{message}", _otherwise),
     Check("missing_shapes", "rig", "note", "{message}", _missing),
 )  # fmt: skip

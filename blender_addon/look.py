@@ -9,7 +9,7 @@ from mathutils import Vector
 from animcore.direction import NEAREST_TARGET
 from animcore.retarget.reference import reference
 
-from . import rigs
+from . import facing, rigs
 from .errors import AddonError
 
 _BETWEEN = ("left_eye", "right_eye")
@@ -48,8 +48,8 @@ def _seen(character: rigs.Character, place: Vector, name: str) -> list[float]:
     """A place of the world as the character sees it."""
     armature, eyes = _eyes(character)
     seen = np.array(armature.matrix_world.inverted() @ place) - eyes
-    metres = reference().eye_distance / rigs.eye_distance(armature)
-    found = rigs.character_axes(armature).T @ seen * metres
+    metres = reference().eye_distance / facing.eye_distance(armature)
+    found = facing.character_axes(armature).T @ seen * metres
     if found[2] < NEAREST_TARGET:
         raise AddonError(
             f"{name!r} is not in front of the face of {character.name!r}, so its eyes cannot be on it; move it, "

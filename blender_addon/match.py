@@ -69,8 +69,12 @@ def _finish(job: Job, folder: Path, uid: int, name: str) -> None:
         root = orders.root_by_uid(uid)
         if root is None:
             raise AddonError(f"The character {name!r} is no longer in this file; nothing was kept.")
-        maps.store(root, FaceMap.load(Path(job.answer["map"])))
+        found = FaceMap.load(Path(job.answer["map"]))
         runner.session.character = None  # what the panel says of it is no longer true
+        if not found.opens_mouth:
+            runner.session.outcome = runner.Outcome(False, _no_mouth(root), found.missing)
+            return
+        maps.store(root, found)
         runner.push_undo("Animcore: Match by Shape")
         count, share = job.answer["channels"], job.answer["coverage"]
         message = f"{count} channels of {name!r} were measured; they do what {share:.0%} of a spoken performance asks."
@@ -79,6 +83,14 @@ def _finish(job: Job, folder: Path, uid: int, name: str) -> None:
         raise AddonError(str(error)) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _no_mouth(root: orders.Root) -> str:
+    """What to know where nothing that was measured opens a mouth."""
+    return (
+        f"No mouth found: nothing that moves {root.name!r} opens one, so nothing was kept. Generate moves what its "
+        "names and bones say: head and body at the least."
+    )
 
 
 def forget(root: bpy.types.ID) -> None:

@@ -16,7 +16,7 @@ from animcore.retarget.profiles import driving
 from animcore.retarget.reference import reference
 from animcore.retarget.sources import SOURCES
 
-from . import maps, rigs
+from . import facing, maps, rigs
 from .keys import Channel
 from .record import Curve
 
@@ -115,7 +115,7 @@ def _bones(
     motion: Motion | None,
 ) -> Iterable[Curve]:
     roles = {bone: role for role, bone in character.bones.items()}
-    axes, unit, opened = rigs.character_axes(owner), rigs.eye_distance(owner), _opened_by(motion)
+    axes, unit, opened = facing.character_axes(owner), facing.eye_distance(owner), _opened_by(motion)
     for channel in channels:
         name, what = bone_of(channel.path)
         own = [index for index, one in enumerate(character.map.channels) if ("", name) in one.targets]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from animcore.retarget import matching
 
-from . import meaning, polish, pose, properties, readback, rigs, takes
+from . import facing, meaning, polish, pose, properties, readback, rigs, takes
 from .keys import Channel
 from .record import Record
 from .take_list import Listed
@@ -61,7 +61,7 @@ def _swapped_bones(values: Array, kept: Record, armature: bpy.types.Object | Non
             found.setdefault((bone, what), []).append(index)
     if armature is None or not found:
         return values
-    result, axes, other = values.copy(), rigs.character_axes(armature), _other_side(bone for bone, _ in found)
+    result, axes, other = values.copy(), facing.character_axes(armature), _other_side(bone for bone, _ in found)
     for (name, what), own in found.items():
         source = found.get((other.get(name, name), what), own)
         bone, twin = (armature.pose.bones[one] for one in (name, other.get(name, name)))

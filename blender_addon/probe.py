@@ -18,9 +18,8 @@ from numpy.typing import NDArray
 
 from animcore.retarget.face import Channel
 from animcore.retarget.fit import RigGeometry
-from animcore.retarget.profiles import find_bones
 
-from . import maps, rigs
+from . import facing, maps, rigs
 from .errors import AddonError
 
 FloatArray = NDArray[np.float32]
@@ -64,17 +63,21 @@ def probe(root: bpy.types.ID, told: Told) -> RigGeometry:
             _at_rest(armature, undo)
         bpy.context.view_layer.update()
         meshes = _of_the_face(meshes, armature)
-        rest = _all(meshes)
+        axes = _axes(meshes, armature)
+        rest = _all(meshes, axes)
         height = float(np.ptp(rest[:, 1]))
-        found = list(_shape_fields(meshes, len(rest)))
+        found = list(_shape_fields(meshes, len(rest), axes))
         bones = _candidates(armature) if armature is not None else []
         for number, bone in enumerate(bones):
             told(number / len(bones))
-            found += _bone_fields(bone, meshes, rest, height, armature.matrix_world.median_scale or 1.0)
+            found += _bone_fields(bone, meshes, rest, axes, height, armature.matrix_world.median_scale or 1.0)
     if not found:
-        raise AddonError(f"Neither shapes nor bones of {root.name!r} move its meshes; pick the whole character.")
+        raise AddonError(
+            f"No mouth found: neither shapes nor bones of {root.name!r} move its meshes. Pick the whole character; "
+            "where it has no face, Generate moves head and body."
+        )
     channels, fields = zip(*found, strict=True)
-    eyes = _eyes(armature) if armature is not None else None
+    eyes = _eyes(armature, axes) if armature is not None else None
     return RigGeometry(rest.astype(np.float64), _triangles(meshes), channels, np.stack(fields), eyes)
 
 
@@ -102,15 +105,29 @@ def _of_the_face(meshes: list[bpy.types.Object], armature: bpy.types.Object | No
     return shaped or same
 
 
-def _eyes(armature: bpy.types.Object) -> NDArray[np.float64] | None:
+def _axes(meshes: Sequence[bpy.types.Object], armature: bpy.types.Object | None) -> FloatArray:
+    """(3, 3) columns left, up, forward of the character in the world."""
+    moved = []
+    for mesh in meshes:
+        size = np.zeros(len(mesh.data.vertices), np.float32)
+        for name in rigs.free_shapes(mesh):
+            block = mesh.data.shape_keys.key_blocks[name]
+            own = np.linalg.norm(_points(block.data) - _points(block.relative_key.data), axis=1)
+            size += own / max(float(own.max(initial=0.0)), 1e-12)
+        moved.append(size)
+    places = _all(meshes, np.eye(3, dtype=np.float32))
+    return facing.world_axes(armature, places, np.concatenate(moved)).astype(np.float32)
+
+
+def _eyes(armature: bpy.types.Object, axes: FloatArray) -> NDArray[np.float64] | None:
     """(2, 3) the centres of the eyes where the names of the bones tell them, in metres, Y up."""
-    found = find_bones([bone.name for bone in armature.data.bones])[1]
+    found = facing.roles(armature)[1]
     if not {"left_eye", "right_eye"} <= found.keys():
         return None
     places = [
         armature.matrix_world @ armature.data.bones[found[f"{side}_eye"]].head_local for side in ("left", "right")
     ]
-    return _y_up(np.array(places, np.float32)).astype(np.float64)
+    return (np.array(places, np.float32) @ axes).astype(np.float64)
 
 
 def _bare(meshes: Sequence[bpy.types.Object], undo: ExitStack) -> None:
@@ -138,17 +155,29 @@ def _at_rest(armature: bpy.types.Object, undo: ExitStack) -> None:
 
 
 def _candidates(armature: bpy.types.Object) -> list[bpy.types.PoseBone]:
-    """The bones that may move a face: those behind the head bone, or all where there is no such bone."""
-    head = find_bones([bone.name for bone in armature.data.bones])[1].get("head")
+    """The bones that may move a face: those behind the head bone, those no lower than it, or all of a rig without one.
+
+    A body's own bones are none of them: a leg that moves is no mouth that opens.
+    """
+    head, body = facing.roles(armature)[1].get("head"), facing.joints(armature)
     bones = list(armature.pose.bones[head].children_recursive) if head is not None else []
-    bones = bones or list(armature.pose.bones)
+    if not bones:
+        up = facing.character_axes(armature)[:, 1]
+        least = float(np.array(armature.data.bones[head].head_local) @ up) if head is not None else -np.inf
+        bones = [bone for bone in armature.pose.bones if float(np.array(bone.bone.head_local) @ up) >= least]
+    bones = [bone for bone in bones if bone.name not in body]
     bones = [bone for bone in bones if not (all(bone.lock_rotation) and all(bone.lock_location))]
     shown = [bone for bone in bones if not bone.bone.hide]
     return (shown or bones)[:_MOST_BONES]
 
 
 def _bone_fields(
-    bone: bpy.types.PoseBone, meshes: Sequence[bpy.types.Object], rest: FloatArray, height: float, scale: float
+    bone: bpy.types.PoseBone,
+    meshes: Sequence[bpy.types.Object],
+    rest: FloatArray,
+    axes: FloatArray,
+    height: float,
+    scale: float,
 ) -> Iterator[tuple[Channel, FloatArray]]:
     """Try the free channels of one bone; those that move nothing of the face are left out."""
     for axis in range(3):
@@ -159,14 +188,19 @@ def _bone_fields(
         for kind, step, most, locked in trials:
             if locked or (kind == "location" and bone.bone.use_connect):
                 continue
-            delta = _moved(bone, kind, axis, step, meshes) - rest
+            delta = _moved(bone, kind, axis, step, meshes, axes) - rest
             if np.abs(delta).max(initial=0.0) > _STILL * height:
                 name = maps.measured_name(bone.name, kind, axis)
                 yield Channel(name, "bone", (("", bone.name),), axis, -most, most), delta / step
 
 
 def _moved(
-    bone: bpy.types.PoseBone, kind: str, axis: int, step: float, meshes: Sequence[bpy.types.Object]
+    bone: bpy.types.PoseBone,
+    kind: str,
+    axis: int,
+    step: float,
+    meshes: Sequence[bpy.types.Object],
+    axes: FloatArray,
 ) -> FloatArray:
     """(V, 3) the vertices with one channel of a bone at `step`; the bone is put back."""
     direction = Vector([float(axis == index) for index in range(3)])
@@ -176,12 +210,14 @@ def _moved(
         bone.matrix_basis = Matrix.Translation(direction * step)
     bpy.context.view_layer.update()
     try:
-        return _all(meshes)
+        return _all(meshes, axes)
     finally:
         bone.matrix_basis = Matrix()
 
 
-def _shape_fields(meshes: Sequence[bpy.types.Object], count: int) -> Iterator[tuple[Channel, FloatArray]]:
+def _shape_fields(
+    meshes: Sequence[bpy.types.Object], count: int, axes: FloatArray
+) -> Iterator[tuple[Channel, FloatArray]]:
     """What each relative shape does, from its data; those that are driven or locked are another's business."""
     first = 0
     for mesh in meshes:
@@ -189,7 +225,7 @@ def _shape_fields(meshes: Sequence[bpy.types.Object], count: int) -> Iterator[tu
         for name in rigs.free_shapes(mesh):
             block = mesh.data.shape_keys.key_blocks[name]
             delta = np.zeros((count, 3), np.float32)
-            delta[first : first + size] = _y_up(_turned(mesh, _points(block.data) - _points(block.relative_key.data)))
+            delta[first : first + size] = _turned(mesh, _points(block.data) - _points(block.relative_key.data)) @ axes
             channel = Channel(f"{mesh.name}|{name}", "shape", ((mesh.name, name),), -1, max(block.slider_min, -1.0),
                               min(block.slider_max, 2.0))  # fmt: skip
             yield channel, delta
@@ -208,13 +244,13 @@ def _turned(mesh: bpy.types.Object, offsets: FloatArray) -> FloatArray:
     return offsets @ np.array(mesh.matrix_world.to_3x3(), np.float32).T
 
 
-def _all(meshes: Sequence[bpy.types.Object]) -> FloatArray:
-    """(V, 3) the vertices of all meshes as they are now, in metres, Y up."""
-    return np.concatenate([_evaluated(mesh) for mesh in meshes])
+def _all(meshes: Sequence[bpy.types.Object], axes: FloatArray) -> FloatArray:
+    """(V, 3) the vertices of all meshes as they are now, in metres along the character's left, up and forward."""
+    return np.concatenate([_evaluated(mesh) for mesh in meshes]) @ axes
 
 
 def _evaluated(mesh: bpy.types.Object) -> FloatArray:
-    """(V, 3) the evaluated vertices of one mesh in the world, Y up."""
+    """(V, 3) the evaluated vertices of one mesh in the world."""
     seen = mesh.evaluated_get(bpy.context.evaluated_depsgraph_get())
     data = seen.to_mesh()
     try:
@@ -223,12 +259,8 @@ def _evaluated(mesh: bpy.types.Object) -> FloatArray:
     finally:
         seen.to_mesh_clear()
     world = np.array(mesh.matrix_world, np.float32)
-    return _y_up(places.reshape(-1, 3) @ world[:3, :3].T + world[:3, 3])
-
-
-def _y_up(points: FloatArray) -> FloatArray:
-    """From Blender's axes (Z up, facing -Y) to the engine's (Y up, facing Z)."""
-    return np.stack([points[:, 0], points[:, 2], -points[:, 1]], 1)
+    moved: FloatArray = places.reshape(-1, 3) @ world[:3, :3].T + world[:3, 3]
+    return moved
 
 
 def _triangles(meshes: Sequence[bpy.types.Object]) -> NDArray[np.int32]:

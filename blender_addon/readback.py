@@ -18,7 +18,7 @@ from animcore.motion import Motion
 from animcore.names import ARKIT, TONGUE
 
 from . import body as bodies
-from . import keys, maps, origin, pose, rigs
+from . import facing, keys, maps, origin, pose, rigs
 from .errors import AddonError
 from .origin import Span
 from .rates import exact_rate
@@ -113,7 +113,7 @@ def _poses(character: rigs.Character, frames: NDArray[np.int64]) -> dict[str, Fl
     armature = character.armature
     if armature is None:
         return {}
-    curves, axes = _by_path(armature), rigs.character_axes(armature)
+    curves, axes = _by_path(armature), facing.character_axes(armature)
     found = {}
     for role, name in character.bones.items():
         bone = armature.pose.bones[name]

@@ -6,27 +6,23 @@ Everything here is read afresh when it is needed: no reference to Blender's data
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 import bpy
 import numpy as np
 
-from animcore.retarget import matching, skeletons
-from animcore.retarget.face import FaceMap, coverage
-from animcore.retarget.profiles import driving, find_bones
-from animcore.retarget.proposal import Entry, Proposal, from_profile, propose
-from animcore.retarget.reference import reference
+from animcore.names import ARKIT
+from animcore.retarget.face import FaceMap, coverage, nothing
+from animcore.retarget.proposal import Entry, Proposal, from_profile
 from animcore.retarget.sources import SOURCES
 
-from . import corrections, maps
+from . import corrections, declared, facing, maps, naming
 from .errors import AddonError
 
 MARK = "animcore_character"  # custom property of the default character's armature or collection
-_FEWEST = 3  # channels; with fewer nobody would call it speech
 _LEAST = 0.1  # share of a spoken performance that a rig must be able to make
-_TALL = 1.6  # metres from the lowest to the highest bone of a grown person
+_SHUT = "Nothing of the face opens the mouth: it stays shut."
 _SAME_PLACE = 1e-5  # metres below which a shape does not move a vertex
 
 
@@ -60,6 +56,7 @@ class Character:
     Attributes:
         map: what the engine's tracks do to the channels of this rig.
         confidence: how sure it is that the names mean that, 0..1.
+        told: what its shapes do that their names do not say, and what is done about it.
     """
 
     name: str
@@ -70,11 +67,17 @@ class Character:
     bones: dict[str, str] = field(default_factory=dict)
     profile: str = ""
     notes: tuple[str, ...] = ()
+    told: tuple[str, ...] = ()
 
     @property
     def shape_names(self) -> set[str]:
         """The engine's names of all shapes that at least one mesh has."""
         return {name for face in self.faces for name in face.shapes}
+
+    @property
+    def speaks(self) -> bool:
+        """Whether shapes or bones open the mouth."""
+        return self.map.opens_mouth or "jaw" in self.bones
 
     @property
     def solved(self) -> bool:
@@ -89,13 +92,23 @@ class Character:
         roles = [role for role in self.bones if role not in eyes]
         roles += ["eyes"] if eyes <= self.bones.keys() else sorted(eyes & self.bones.keys())
         bones = ", ".join(roles).replace("_", " ") or "none"
+        if not self.map.channels:
+            return " ".join((f"{self._without_face} Bones: {bones}.", *self.notes[:1]))
         if not self.solved:
-            known = len(self.shape_names & set(driving().shapes))
-            return f"{known} of {len(driving().shapes)} shapes on {meshes}. Bones: {bones}."
+            known = len(self.shape_names & set(ARKIT))
+            return f"{known} of {len(ARKIT)} shapes on {meshes}. Bones: {bones}."
         return (
             f"{self.map.profile} ({self.confidence:.0%} sure): {len(self.map.channels)} channels on {meshes} do what "
             f"{coverage(self.map.explained):.0%} of a spoken performance asks. Bones: {bones}."
         )
+
+    @property
+    def _without_face(self) -> str:
+        """What a take of a character without shapes and bones of a face moves."""
+        if "jaw" in self.bones:
+            return "The jaw bone opens the mouth; nothing else of the face was found."
+        whole = self.armature is not None and facing.body(self.armature).chains
+        return f"No mouth found: {'head and body' if whole else 'the head'} only."
 
 
 def read(root: bpy.types.Object | bpy.types.Collection | None) -> Character:
@@ -110,17 +123,50 @@ def read(root: bpy.types.Object | bpy.types.Collection | None) -> Character:
     meshes = [member for member in members if member.type == "MESH"]
     faces = faces_of(meshes)
     armature = armature_of(members, [face.mesh for face in faces] or meshes)
-    proposal = _proposal(faces, armature)
-    found, confidence, missing = _map(root, proposal, faces)
+    proposal, what = naming.proposal_of(faces, armature)
+    found, confidence, told = _map(root, proposal, faces, armature)
     if found is None:
-        held = [shape for face in faces for shape in (*face.driven, *face.locked)]
-        raise AddonError(_all_held(root.name, held) if len(held) >= _FEWEST else _why_no_face(root, meshes, proposal))
+        return _without_face(root, meshes, faces, armature, proposal)
     faces = tuple(face for one in faces if (face := _with_shapes(one, found)) is not None)
     _check_editable(faces)
     used = {name for channel in found.channels for owner, name in channel.targets if not owner}
     bones, profile, bone_notes = _bones(armature, faces, used, corrections.of(root).bones)
-    notes = (*_shape_notes(faces), *missing, *bone_notes)
-    return Character(root.name, faces, found, confidence, armature, bones, profile, notes)
+    if "jaw" in bones:
+        found = _with_jaw(found)
+    notes = (*_shape_notes(faces), *found.missing, *told, *bone_notes)
+    what = what if maps.stored(root) is None else ()
+    character = Character(root.name, faces, found, confidence, armature, bones, profile, (*notes, *what), what)
+    return character if character.speaks else replace(character, notes=(_SHUT, *notes))
+
+
+def _without_face(
+    root: bpy.types.Object | bpy.types.Collection,
+    meshes: list[bpy.types.Object],
+    faces: tuple[Face, ...],
+    armature: bpy.types.Object | None,
+    proposal: Proposal,
+) -> Character:
+    """A character of which only head and body move, or the jaw bone too.
+
+    Raises:
+        AddonError: where it has neither.
+    """
+    held = [shape for face in faces for shape in (*face.driven, *face.locked)]
+    bones, profile, notes = _bones(armature, (), set(), corrections.of(root).bones)
+    stuck = len(naming.of_speech(tuple(held))) >= naming.FEWEST
+    why = _all_held(root.name, held) if stuck else _why_no_face(root, meshes, proposal)
+    moved = bones or (armature is not None and armature.is_editable and facing.body(armature).chains)
+    if not meshes or not moved or (stuck and "jaw" not in bones):
+        raise AddonError(why)
+    notes = [*(_shape_notes(faces) if stuck else [why]), *notes]
+    return Character(root.name, (), nothing(), 1.0, armature, bones, profile, tuple(notes))
+
+
+def _with_jaw(found: FaceMap) -> FaceMap:
+    """A map beside which a bone opens the mouth: nothing of that is missing."""
+    explained = found.explained.copy()
+    explained[[SOURCES.index(track) for track in ("jawOpen", "mouthClose")]] = 1.0
+    return replace(found, explained=explained)
 
 
 def proposed(root: bpy.types.Object | bpy.types.Collection) -> tuple[Proposal, dict[str, str]]:
@@ -134,43 +180,39 @@ def proposed(root: bpy.types.Object | bpy.types.Collection) -> tuple[Proposal, d
     faces = faces_of(meshes)
     armature, known = armature_of(members, meshes), corrections.of(root)
     free = {(face.mesh.name, name) for face in faces for name in face.names}
-    bones = find_bones(armature.data.bones.keys())[1] if armature is not None else {}
-    return corrections.applied(_proposal(faces, armature), known, free), bones | dict(known.bones)
-
-
-def forget_names() -> None:
-    """Read the names of every rig anew: a profile was written."""
-    _proposed.cache_clear()
-
-
-def _proposal(faces: Iterable[Face], armature: bpy.types.Object | None) -> Proposal:
-    """What the names say; the names of a rig seldom change, and comparing them takes some milliseconds."""
-    names = tuple((face.mesh.name, (*face.names, *face.driven, *face.locked)) for face in faces)
-    bones = armature.pose.bones if armature is not None and armature.is_editable and armature.pose else ()
-    free = tuple(bone.name for bone in bones if not (all(bone.lock_rotation) and all(bone.lock_location)))
-    return _proposed(names, free)
-
-
-@functools.lru_cache(maxsize=32)
-def _proposed(shapes: tuple[tuple[str, tuple[str, ...]], ...], bones: tuple[str, ...]) -> Proposal:
-    return propose(dict(shapes), bones)
+    bones = facing.roles(armature)[1] if armature is not None else {}
+    return corrections.applied(naming.proposal_of(faces, armature)[0], known, free), bones | dict(known.bones)
 
 
 def _map(
-    root: bpy.types.ID, proposal: Proposal, faces: Iterable[Face]
+    root: bpy.types.ID, proposal: Proposal, faces: Iterable[Face], armature: bpy.types.Object | None
 ) -> tuple[FaceMap | None, float, tuple[str, ...]]:
-    """The map of the character, how sure it is, and what it cannot do; None where nobody would call it speech."""
+    """The map of the character, how sure it is, and what else to know; None where nobody would call it speech."""
     free = {(face.mesh.name, name) for face in faces for name in face.names}
     measured, known = maps.stored(root), corrections.of(root)
     if measured is not None and maps.fits(measured, free):
-        measured = corrections.applied_to_map(measured, known)
-        return measured, 1.0, measured.missing
+        measured = _of_face(corrections.applied_to_map(measured, known), armature)
+        return (
+            (measured, 1.0, ()) if measured.opens_mouth or coverage(measured.explained) >= _LEAST else (None, 0.0, ())
+        )
     proposal = corrections.applied(proposal, known, free)
     entries = [entry for one in proposal.entries if (entry := _free_part(one, free)) is not None]
-    found = from_profile(replace(proposal, entries=tuple(entries))) if len(entries) >= _FEWEST else None
-    if found is None or coverage(found.explained) < _LEAST:
+    found = from_profile(replace(proposal, entries=tuple(entries))) if len(entries) >= naming.FEWEST else None
+    found = _of_face(found, armature) if found is not None else None
+    if found is None or not (found.opens_mouth or coverage(found.explained) >= _LEAST):
         return None, 0.0, ()
-    return found, proposal.confidence, (*found.missing, *([proposal.note] if proposal.note else []))
+    return found, proposal.confidence, (proposal.note,) if proposal.note else ()
+
+
+def _of_face(found: FaceMap, armature: bpy.types.Object | None) -> FaceMap:
+    """A map without the bones of the body: each bone has one owner, and a body's pose is no expression."""
+    body = facing.joints(armature) if armature is not None else set()
+    keep = [
+        index
+        for index in found.moving
+        if not any(not owner and name in body for owner, name in found.channels[index].targets)
+    ]
+    return found if len(keep) == len(found.channels) else found.only(keep)
 
 
 def _free_part(entry: Entry, free: set[tuple[str, str]]) -> Entry | None:
@@ -189,43 +231,6 @@ def _with_shapes(face: Face, found: FaceMap) -> Face | None:
             track = SOURCES[int(np.argmax(found.direct[index]))]
             shapes[track] = (*shapes.get(track, ()), name)
     return replace(face, shapes=shapes) if own else None
-
-
-def character_axes(armature: bpy.types.Object) -> np.ndarray:
-    """Return (3, 3) columns left, up, forward of the character in armature space, from the skeleton itself.
-
-    An imported skeleton may have any axis up and any bone roll; its left and right bones and the way from its lowest
-    bones to its head say where it looks. A head alone stands upright in the world; without bones on two sides it faces
-    as characters in Blender do, along -Y of the world.
-    """
-    world = np.array(armature.matrix_world.to_3x3().normalized())
-    heads = {bone.name: np.array(bone.head_local) for bone in armature.data.bones}
-    pairs = matching.side_pairs(heads)
-    head = find_bones(list(heads))[1].get("head")
-    if pairs and head is not None:
-        left = sum((heads[a] - heads[b] for a, b in pairs), np.zeros(3))
-        centre = (np.mean([heads[a] + heads[b] for a, b in pairs], axis=0)) / 2.0
-        of_head = {bone.name for bone in armature.data.bones[head].children_recursive}
-        alone = all(side in of_head for pair in pairs for side in pair)
-        if (axes := skeletons.character_axes(left, world[2] if alone else heads[head] - centre)) is not None:
-            return axes
-    return world.T @ np.column_stack(((1.0, 0.0, 0.0), (0.0, 0.0, 1.0), (0.0, -1.0, 0.0)))
-
-
-def eye_distance(armature: bpy.types.Object) -> float:
-    """Return the distance between the outer eye corners in the armature's own units: the measure of a face's size.
-
-    It follows from the eye bones; a rig without them is taken to be as large as a grown person of its height.
-    """
-    heads = {bone.name: np.array(bone.head_local) for bone in armature.data.bones}
-    found = find_bones(list(heads))[1]
-    face = reference()
-    if "left_eye" in found and "right_eye" in found:
-        between = float(np.linalg.norm(heads[found["left_eye"]] - heads[found["right_eye"]]))
-        if between > 0.0:
-            return between * face.eye_distance / float(np.linalg.norm(face.eyes[0] - face.eyes[1]))
-    places = np.array(list(heads.values()))
-    return float(np.ptp(places, axis=0).max()) * face.eye_distance / _TALL
 
 
 def members_of(root: bpy.types.Object | bpy.types.Collection) -> list[bpy.types.Object]:
@@ -333,7 +338,10 @@ def _why_no_face(
             f"{root.name!r} has no shape keys, and no bones with names of a face; press Match by Shape to look at what "
             "its bones do, or add the default character."
         )
-    names = ", ".join([block.name for key in keys for block in list(key.key_blocks)[1:]][:3])
+    shapes = [block.name for key in keys for block in list(key.key_blocks)[1:]]
+    if hint := declared.hint(shapes):
+        return hint
+    names = ", ".join(shapes[:3])
     return (
         f"The shapes of {root.name!r} have names of no known rig ({names} ...); press Match by Shape to look at what "
         "they do, or rename them (docs/rigs.md)."
@@ -342,8 +350,8 @@ def _why_no_face(
 
 def _all_held(name: str, held: list[str]) -> str:
     return (
-        f"{len(held)} face shapes of {name!r} have drivers or locked channels ({few(held)}); remove or unlock them, "
-        "so that they can be keyed."
+        f"{len(held)} face shapes of {name!r} have drivers or locked channels ({naming.few(held)}); remove or unlock "
+        "them, so that they can be keyed."
     )
 
 
@@ -374,25 +382,13 @@ def _shape_notes(faces: Iterable[Face]) -> list[str]:
     notes = []
     for face in faces:
         name = face.mesh.name
-        if driven := of_speech(face.driven):
-            notes.append(f"{name}: {len(driven)} shapes have drivers and were left alone ({few(driven)}).")
-        if locked := of_speech(face.locked):
-            notes.append(f"{name}: {len(locked)} shapes are locked and were left alone ({few(locked)}).")
+        if driven := naming.of_speech(face.driven):
+            notes.append(f"{name}: {len(driven)} shapes have drivers and were left alone ({naming.few(driven)}).")
+        if locked := naming.of_speech(face.locked):
+            notes.append(f"{name}: {len(locked)} shapes are locked and were left alone ({naming.few(locked)}).")
         if muted := [s for own in face.shapes.values() for s in own if face.key.key_blocks[s].mute]:
-            notes.append(f"{name}: {len(muted)} shapes are muted and will not be seen ({few(muted)}).")
+            notes.append(f"{name}: {len(muted)} shapes are muted and will not be seen ({naming.few(muted)}).")
     return notes
-
-
-def of_speech(shapes: tuple[str, ...]) -> list[str]:
-    """Return those of some shapes that the engine would have keyed: rigs drive many shapes of their own."""
-    known = matching.match(driving().shapes, shapes)
-    return [name for own in known.values() for name in own]
-
-
-def few(names: Iterable[str]) -> str:
-    """Return some names in one line: the first three stand for more."""
-    names = list(names)
-    return ", ".join(names[:3]) + (" ..." if len(names) > 3 else "")
 
 
 def armature_of(members: list[bpy.types.Object], meshes: list[bpy.types.Object]) -> bpy.types.Object | None:
@@ -412,7 +408,7 @@ def _bones(
         return {}, "", ["The character has no armature; head, eyes and jaw stay still apart from its shapes."]
     if not armature.is_editable:
         return {}, "", [f"The armature {armature.name!r} is linked without an override; head and eyes stay still."]
-    profile, found = find_bones([bone.name for bone in armature.data.bones])
+    profile, found = facing.roles(armature)
     found = {role: name for role, name in (found | chosen).items() if name in armature.data.bones}
     notes = []
     bones = {}

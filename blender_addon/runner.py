@@ -21,7 +21,20 @@ import bpy
 
 from animcore.errors import AnimcoreError
 
-from . import doctor, doctor_checks, hearing, look, orders, preferences, properties, rigs, takes, tracks, voice
+from . import (
+    doctor,
+    doctor_checks,
+    hearing,
+    look,
+    measured,
+    orders,
+    preferences,
+    properties,
+    rigs,
+    takes,
+    tracks,
+    voice,
+)
 from .errors import AddonError
 from .jobs import Job, Jobs, State
 from .rates import exact_rate
@@ -200,6 +213,7 @@ def begin(
     if session.jobs.busy:
         raise AddonError("A performance is being made already; wait for it or cancel it first.")
     orders.check_scene(scene)
+    measured.forget()  # shapes may have been sculpted since they were looked at
     characters = [rigs.read(root) for root, _ in wanted]  # their errors are better heard before the work than after it
     launch = preferences.launch()
     examine(scene)

@@ -23,7 +23,7 @@ from animcore.retarget.face import FaceMap
 from animcore.retarget.profiles import driving
 
 from . import body as bodies
-from . import keys, maps, meaning, polish, pose, properties, ranges, rigs, sound, waveform
+from . import facing, keys, maps, meaning, polish, pose, properties, ranges, rigs, sound, waveform
 from .errors import AddonError
 from .keys import Channel
 from .rates import exact_rate
@@ -143,6 +143,7 @@ def _applied(
     last = first + motion.frame_count - 1
     notes = list(character.notes)
     notes += _own_shapes(character, undo)
+    notes += _widened(character, undo)
     body = _body(character, motion, placement, notes)
     work = list(channels_of(character, motion, performance.values, body))
     if not work:
@@ -224,6 +225,21 @@ def _own_shapes(character: rigs.Character, undo: ExitStack) -> list[str]:
     )
 
 
+def _widened(character: rigs.Character, undo: ExitStack) -> list[str]:
+    """Let the sliders of shapes go as far as shapes need that are weak or turned; returns what was done."""
+    names = []
+    for face in character.faces:
+        for index, name in maps.shapes_of(character.map, face.mesh.name):
+            block, way = face.key.key_blocks[name], character.map.channels[index]
+            low, high = min(block.slider_min, way.low), max(block.slider_max, way.high)
+            if way.low < min(0.0, block.slider_min) or way.high > max(1.0, block.slider_max):
+                undo.callback(setattr, block, "slider_min", block.slider_min)
+                undo.callback(setattr, block, "slider_max", block.slider_max)
+                block.slider_min, block.slider_max = low, high
+                names.append(name)
+    return [f"The sliders of {', '.join(dict.fromkeys(names))} were widened, so that they can do it."] if names else []
+
+
 def _relink(own: bpy.types.Mesh, linked: bpy.types.Mesh) -> None:
     own.user_remap(linked)
     bpy.data.meshes.remove(own)
@@ -243,18 +259,23 @@ def channels_of(
 
 
 def _shape_channels(face: rigs.Face, found: FaceMap, values: np.ndarray) -> list[Channel]:
-    return [
-        Channel(rigs.shape_path(name), 0, driving().region(maps.track_of(found, index)), values[:, index])
-        for index, name in maps.shapes_of(found, face.mesh.name)
-    ]
+    """One channel a shape; where several of the map's are one shape's, the one that raises it most."""
+    made: dict[str, Channel] = {}
+    for index, name in maps.shapes_of(found, face.mesh.name):
+        path = rigs.shape_path(name)
+        before = made[path].values if path in made else values[:, index]
+        group = made[path].group if path in made else driving().region(maps.track_of(found, index))
+        made[path] = Channel(path, 0, group, np.maximum(before, values[:, index]))
+    return list(made.values())
 
 
 def _bone_channels(
     character: rigs.Character, motion: Motion, values: np.ndarray, body: bodies.Body | None
 ) -> list[Channel]:
+    """One channel a property: the body's stand first, then head, neck, jaw and eyes, then what the face's map moves."""
     armature = character.armature
     assert armature is not None
-    axes = rigs.character_axes(armature)
+    axes = facing.character_axes(armature)
     channels = []
     poses = _poses(character.bones, motion)
     if body is not None:  # head and neck hang on the chest, which the body moves; jaw and eyes are the face's
@@ -263,14 +284,17 @@ def _bone_channels(
     for role, turns in poses.items():
         bone = armature.pose.bones[character.bones[role]]
         channels += rotation(bone, pose.local_rotations(turns, _rest(bone), axes))
-    unit = rigs.eye_distance(armature) if character.solved else 1.0
+    unit = facing.eye_distance(armature) if character.solved else 1.0
     for name, moved in maps.bone_motions(character.map, values).items():
         bone = armature.pose.bones[name]
         turn = pose.local_rotations(moved.turn, _rest(bone), axes) + moved.own_turn
         move = pose.local_rotations(moved.move * unit, _rest(bone), axes) + moved.own_move
         channels += rotation(bone, turn) if turn.any() else []
         channels += _location(bone, move) if move.any() else []
-    return channels
+    owned: dict[tuple[str, int], Channel] = {}
+    for channel in channels:
+        owned.setdefault((channel.path, channel.index), channel)
+    return list(owned.values())
 
 
 def _body_channels(armature: bpy.types.Object, body: bodies.Body, motion: Motion) -> list[Channel]:

@@ -13,8 +13,8 @@ from animcore.bodies import rotations
 from animcore.errors import BROKEN_FILE, InputError
 from animcore.files.gltf import Gltf
 from animcore.names import ARKIT, TONGUE
-from animcore.retarget import matching
-from animcore.retarget.profiles import ROLES, find_bones
+from animcore.retarget import bone_names, matching
+from animcore.retarget.profiles import ROLES
 
 FloatArray = NDArray[np.float64]
 
@@ -90,7 +90,7 @@ def _read(gltf: Gltf) -> Character:
     shapes = {index: own for index, node in enumerate(nodes) if (own := _targets(gltf, node))}
     present = list(dict.fromkeys(name for own in shapes.values() for name in own))
     engine = matching.match((*ARKIT, *TONGUE), present)
-    _, roles = find_bones(names)
+    _, roles = bone_names.roles(names)
     bones = {role: names.index(roles[role]) for role in ROLES if role in roles}
     rivals = [role for role, node in bones.items() if _done_by_shape(gltf, shapes, engine, role, node)]
     return Character(
@@ -114,6 +114,9 @@ def _targets(gltf: Gltf, node: Mapping[str, Any]) -> tuple[str, ...]:
     targets = mesh["primitives"][0].get("targets", [])
     extras = mesh.get("extras")
     names = extras.get("targetNames") if isinstance(extras, dict) else None
+    if not isinstance(names, list):  # VRM 0 keeps them with the primitive
+        extras = mesh["primitives"][0].get("extras")
+        names = extras.get("targetNames") if isinstance(extras, dict) else None
     if not isinstance(names, list) or len(names) != len(targets):
         names = [f"{mesh.get('name', node['mesh'])} {index}" for index in range(len(targets))]
     return tuple(map(str, names))

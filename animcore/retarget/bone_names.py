@@ -6,19 +6,27 @@ import functools
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from animcore.names import SMPLX_JOINTS
-from animcore.retarget import matching
-from animcore.retarget.profiles import RIGS
+from animcore.retarget import affixes, bone_words, matching
+from animcore.retarget.profiles import RIGS, ROLES, find_bones
 
 _SPINE = "spine"
 _TWIST = "_twist"
 _SIDES = ("left", "right")
 _PREFIX = re.compile(r"^(?:mixamorig|bip|character)\d*[ _]?")  # of every bone of a character, with its number
 _NUMBERED = re.compile(r"\.\d{3}$")
+_MORE = 1.25  # times as many joints that words have to find as the best convention does
 _FEWEST = 8  # joints; with fewer it is no body
+# The thumbs of VRM 0 by their names in VRM 1.
+_THUMBS = {
+    f"{side}Thumb{old}": f"{side}Thumb{new}"
+    for side in _SIDES
+    for old, new in (("Proximal", "Metacarpal"), ("Intermediate", "Proximal"))
+}
+_DECLARED_ROLES = {"head": "head", "neck": "neck", "jaw": "jaw", "left_eye": "leftEye", "right_eye": "rightEye"}
 # Joints whose absence is told, in words of the body.
 _PARTS: dict[str, tuple[str, ...]] = {
     "hips": ("pelvis",),
@@ -76,29 +84,107 @@ def _spelled(table: dict[str, Any]) -> dict[str, tuple[str, ...]]:
     return spelled
 
 
-def find(names: Sequence[str]) -> BoneNames:
-    """Return which bones are which joints, by the convention that explains most of them."""
-    best = BoneNames("", {}, (), {}, ())
-    for profile, table in _tables():
-        found = _matched(profile, table, names)
-        if len(found.chains) + len(found.spine) > len(best.chains) + len(best.spine):
-            best = found
-    if len(best.chains) < _FEWEST:
+def find(names: Sequence[str], declared: Mapping[str, str] | None = None) -> BoneNames:
+    """Return which bones are which joints, by the convention that explains most of them.
+
+    Args:
+        names: the bones.
+        declared: what the file itself says: the bones by their names in VRM's humanoid (`leftUpperArm`).
+    """
+    return _find(tuple(names), tuple((declared or {}).items()))
+
+
+@functools.lru_cache(maxsize=32)
+def _find(names: tuple[str, ...], declared: tuple[tuple[str, str], ...]) -> BoneNames:
+    found = _found_declared(dict(declared))
+    if len(found.chains) < _FEWEST:
+        found, worded = max(_plain(names), _stripped(names), key=_size), _by_words(names)
+        found = worded if _size(worded) > _MORE * _size(found) else found
+    if len(found.chains) < _FEWEST:
         return BoneNames("", {}, (), {}, ("The skeleton has no bones of a known body: its body is not moved.",))
-    return best
+    return found
+
+
+def roles(names: Sequence[str], declared: Mapping[str, str] | None = None) -> tuple[str, dict[str, str]]:
+    """Return the convention of the bones of head, neck, jaw and eyes, and these bones by role.
+
+    They are known by what the file declares, else by their own names or what the rest of the skeleton says of them.
+    """
+    profile, found = _roles(tuple(names), tuple((declared or {}).items()))
+    return profile, dict(found)
+
+
+@functools.lru_cache(maxsize=32)
+def _roles(names: tuple[str, ...], known: tuple[tuple[str, str], ...]) -> tuple[str, dict[str, str]]:
+    declared = dict(known)
+    said = {role: bone for role, name in _DECLARED_ROLES.items() if (bone := declared.get(name)) is not None}
+    bare = affixes.stripped(names)
+    own = {text: name for name, text in reversed(bare.items())}
+    profile, found = max((find_bones(names), find_bones(list(own))), key=lambda one: len(one[1]))
+    found = {role: bone if bone in bare else own[bone] for role, bone in found.items()}
+    joints = _words_of(names) | dict(find(names, declared).chains)
+    behind = {role: joints[role][-1 if role == "head" else 0] for role in ROLES if role in joints}
+    return profile, behind | found | said
+
+
+def _size(found: BoneNames) -> int:
+    return len(found.chains) + min(len(found.spine), 3)
+
+
+def _plain(names: Sequence[str]) -> BoneNames:
+    """What the conventions say; the earliest of those that say as much."""
+    return max((_matched(profile, table, names) for profile, table in _tables()), key=_size)
+
+
+def _stripped(names: Sequence[str]) -> BoneNames:
+    """The same without the endings and beginnings that most bones share."""
+    own = {bare: name for name, bare in reversed(affixes.stripped(names).items())}
+    return _renamed(_plain(list(own)), own)
+
+
+def _found_declared(declared: Mapping[str, str]) -> BoneNames:
+    """What the humanoid of a file says, its thumbs in either version's names."""
+    own = {_THUMBS.get(name, name): bone for name, bone in declared.items()}
+    old = any("ThumbIntermediate" in name for name in declared)
+    own = own if old else dict(declared)
+    return _renamed(_plain(list(own)), own) if own else BoneNames("", {}, (), {}, ())
+
+
+def _renamed(found: BoneNames, own: Mapping[str, str]) -> BoneNames:
+    """The same bones under other names."""
+    chains = {joint: tuple(own[one] for one in bones) for joint, bones in found.chains.items()}
+    twists = {joint: tuple(own[one] for one in bones) for joint, bones in found.twists.items()}
+    return replace(found, chains=chains, twists=twists, spine=tuple(own[one] for one in found.spine))
+
+
+def _by_words(names: Sequence[str]) -> BoneNames:
+    """What the words of the names mean, for skeletons of no convention."""
+    table = _words_of(tuple(names))
+    chains = {joint: bones for joint, bones in table.items() if joint in SMPLX_JOINTS and joint not in ROLES[2:]}
+    spine = table.get(_SPINE, ())
+    return BoneNames("words", chains, spine, {}, _lacks(chains, spine))
+
+
+@functools.lru_cache(maxsize=32)
+def _words_of(names: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    return bone_words.find(names)
 
 
 def _matched(profile: str, table: Mapping[str, tuple[str, ...]], names: Sequence[str]) -> BoneNames:
     """What a convention explains; each bone stands for one joint alone."""
     exact = {_bare(name): name for name in reversed(names)}
     present: dict[str, tuple[str, ...]] = {}
+    taken: set[str] = set()
     for joint, wanted in table.items():
-        bones = [bone for one in wanted if (bone := _found(one, exact, names)) is not None]
+        bones = [bone for one in wanted if (bone := _found(one, exact, names)) is not None and bone not in taken]
         if bones:
             present[joint] = tuple(dict.fromkeys(bones))
+            taken.update(bones)
     spine = present.pop(_SPINE, ())
     twists = {joint.removesuffix(_TWIST): bones for joint, bones in present.items() if joint.endswith(_TWIST)}
     chains = {joint: bones for joint, bones in present.items() if joint in SMPLX_JOINTS}
+    if "head" not in chains and len(chains.get("neck", ())) > 1:  # the last of a row of neck bones carries the head
+        chains["neck"], chains["head"] = chains["neck"][:-1], chains["neck"][-1:]
     return BoneNames(profile, chains, spine, twists, _lacks(chains, spine))
 
 
@@ -112,7 +198,7 @@ def _found(wanted: str, exact: Mapping[str, str], names: Sequence[str]) -> str |
 
 def _bare(name: str) -> str:
     """A name without its namespace (`mixamorig9:`), its character's prefix (`Bip001 `) and case."""
-    return _PREFIX.sub("", name.rpartition(":")[2].lower()).replace(" ", "_")
+    return _PREFIX.sub("", matching.one_width(name.rpartition(":")[2]).lower()).replace(" ", "_")
 
 
 def _lacks(chains: Mapping[str, tuple[str, ...]], spine: tuple[str, ...]) -> tuple[str, ...]:

@@ -8,6 +8,8 @@ our own tracks under another name takes that track as it is.
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -32,6 +34,7 @@ FloatArray = NDArray[np.float64]
 
 RIDGE = 0.01  # of a channel's own size: keeps channels small that do the same as others, and answers unique
 SEEN = 0.25  # share of a track's movement that a rig must be able to make, or the track counts as missing
+_FEW = 5  # names of tracks that a sentence may hold
 _HELD_BACK = {"mouthClose": ("jawOpen", "mouthClose")}  # tracks that mean something together with another one only
 
 
@@ -87,9 +90,27 @@ class FaceMap:
         return tuple(channel.name for channel in self.channels)
 
     @property
+    def opens_mouth(self) -> bool:
+        """Whether the channels open the mouth at all."""
+        return bool(self.explained[INDEX["jawOpen"]] >= SEEN)
+
+    @property
     def missing(self) -> tuple[str, ...]:
         """Sentences: which tracks are not written, since the rig has nothing for them."""
         return _missing_sentences(self.explained)
+
+    @property
+    def moving(self) -> tuple[int, ...]:
+        """The channels that do something for a performance."""
+        return tuple(np.flatnonzero((self.direct != 0).any(1) | (np.diag(self.gram) > 0.0)).tolist())
+
+    def only(self, keep: Sequence[int]) -> FaceMap:
+        """Return the map of some of the channels alone."""
+        index = np.array(list(keep), np.int64)
+        alike = tuple(self.alike[one] for one in keep) if self.alike else ()
+        channels = tuple(self.channels[one] for one in keep)
+        gram = self.gram[np.ix_(index, index)]
+        return assemble(self.profile, channels, self.direct[index], gram, self.mix[index], alike)
 
     def solve(self, motion: Motion) -> FloatArray:
         """Return the values (T, K) of the channels; equal motions give equal values.
@@ -162,6 +183,12 @@ class FaceMap:
             return _from_arrays(contents)
 
 
+def nothing(profile: str = "") -> FaceMap:
+    """Return the map of a rig whose face nothing moves."""
+    none = np.zeros((0, len(SOURCES)))
+    return assemble(profile, (), none, np.zeros((0, 0)), none)
+
+
 def assemble(
     profile: str,
     channels: tuple[Channel, ...],
@@ -179,6 +206,8 @@ def assemble(
     closes = bool(direct[:, close].any())
     if not closes:
         direct = np.where(direct[:, [jaw]] != 0, 0.0, direct)
+    if not direct[:, jaw].any():  # lips that close without a jaw that opens would go through each other
+        direct = np.where(direct[:, [close]] != 0, 0.0, direct)
     bounds = np.array([(one.low - one.rest, one.high - one.rest) for one in channels]).reshape(-1, 2).T
     meaning = reference().meaning
     probes = np.eye(len(SOURCES))
@@ -230,15 +259,20 @@ def _missing_sentences(explained: FloatArray) -> tuple[str, ...]:
     for part, names in parts.items():
         kept = [name for name in names if name not in lost]
         if kept and len(kept) < len(names) / 4:
-            sentences.append(f"No {part} shapes but {', '.join(kept)}: the other tracks of the {part} are not written.")
+            others = f"No {part} shapes but {', '.join(kept)}" if len(kept) < _FEW else f"Few {part} shapes"
+            sentences.append(f"{others}: the other tracks of the {part} are not written.")
         elif part not in gone:
             single += [name for name in names if name in lost]
     if gone:
         sentences.append(
             f"{', '.join(f'no {part}' for part in gone)} shapes: these tracks are not written.".capitalize()
         )
-    if single:
+    if 0 < len(single) < _FEW:
         sentences.append(f"Nothing does what {', '.join(single)} mean: these tracks are not written.")
+    elif single:
+        counted = Counter(region(name) for name in single)
+        parts_of = ", ".join(f"{count} of the {part}" for part, count in counted.items())
+        sentences.append(f"{len(single)} smaller movements have no shape and are left out ({parts_of}).")
     return tuple(sentences)
 
 

@@ -26,6 +26,8 @@ from animcore.retarget.sources import INDEX, SOURCES
 FloatArray = NDArray[np.float64]
 
 ALIKE = 0.72  # cosine from which a channel is taken for the shape that it is most like
+_FACE = 0.2  # of what a channel does that a face can do; with less it has nothing to do with one
+_NAMED = 0.3  # cosine from which a channel may be the track that its name says
 _STRENGTH = (0.35, 2.8)  # how much weaker or stronger than the shape such a channel may be
 
 
@@ -127,10 +129,15 @@ def overlay(geometry: RigGeometry) -> Correspondence:
 def _fitted(geometry: RigGeometry, profile: str, known: Mapping[str, str]) -> FaceMap:
     head = reference()
     rows = head.rows(overlay(geometry).carry(geometry.fields.astype(np.float32)))
+    rows[_like_a_face(rows, head) < _FACE] = 0.0  # it stays at rest
     mix = np.zeros((len(rows), len(SOURCES)))
     mix[:, : len(ARKIT)] = rows @ head.shapes.T
     cosine, strength = _compared(rows, mix[:, : len(ARKIT)], head)
-    track_of = {index: known[one.name] for index, one in enumerate(geometry.channels) if one.name in known}
+    track_of = {
+        index: known[one.name]
+        for index, one in enumerate(geometry.channels)
+        if one.name in known and _as_named(cosine[index], known[one.name])
+    }
     track_of |= _alike(geometry.channels, cosine, strength, track_of)
     direct = np.zeros((len(rows), len(SOURCES)))
     for index, track in track_of.items():
@@ -138,6 +145,19 @@ def _fitted(geometry: RigGeometry, profile: str, known: Mapping[str, str]) -> Fa
     best = np.abs(cosine).argmax(1)
     alike = tuple((ARKIT[shape], float(cosine[index, shape])) for index, shape in enumerate(best))
     return assemble(profile, geometry.channels, direct, rows @ rows.T, mix, alike)
+
+
+def _like_a_face(rows: FloatArray, head: Reference) -> FloatArray:
+    """(K,) how much of what each channel does a face can do, 0..1: hair that hides and legs are nothing of the kind."""
+    _, sizes, ways = np.linalg.svd(head.shapes, full_matrices=False)
+    inside = rows @ ways[sizes > 1e-3 * sizes[0]].T
+    share: FloatArray = (inside**2).sum(1) / np.maximum((rows**2).sum(1), 1e-30)
+    return share
+
+
+def _as_named(cosine: FloatArray, track: str) -> bool:
+    """Whether a channel does not contradict its name; of tracks that the skin does not show nothing can be said."""
+    return track not in ARKIT or track == "tongueOut" or bool(cosine[ARKIT.index(track)] > _NAMED)
 
 
 def _compared(rows: FloatArray, mix: FloatArray, head: Reference) -> tuple[FloatArray, FloatArray]:

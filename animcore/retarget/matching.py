@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import functools
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 
+from animcore.retarget import affixes
+
+_KATAKANA = {code: code - 0x60 for code in range(0x30A1, 0x30F7)}  # to hiragana
 _COPY = re.compile(r"\.\d{3,}$")  # Blender's suffix of a copy: "jawOpen.001"
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_A-Za-z]+")
 _SIDES = {"l": "left", "left": "left", "r": "right", "right": "right"}
@@ -16,13 +20,17 @@ _PREFIXES = {"arkit", "ar", "kit", "bs", "blend", "shape", "blendshape", "shapes
 def canonical(name: str) -> str:
     """Bring a name to lower case without separators, prefixes and copy numbers, with its side spelled at the end.
 
-    ``blendShape2.eyeBlink_L``, ``ARKit_EyeBlinkLeft`` and ``eyeBlinkLeft.001`` all give ``eyeblinkleft``.
+    ``blendShape2.eyeBlink_L``, ``ARKit_EyeBlinkLeft`` and ``eyeBlinkLeft.001`` all give ``eyeblinkleft``. Kana of half
+    and of full width, katakana and hiragana are one.
     """
-    parts = [part for part in re.split(r"[.:|]", _COPY.sub("", name)) if part]
+    parts = [part for part in re.split(r"[.:|]", _COPY.sub("", one_width(name))) if part]
     if not parts:
         return ""
     sided = len(parts) > 1 and parts[-1].lower() in _SIDES
-    words = [word.lower() for word in _WORDS.findall(" ".join(parts[-2:] if sided else parts[-1:]))]
+    last = 1 + sided  # parts from the end that are the name: thumb.01.L is no 01.L
+    while last < len(parts) and parts[-last].isdigit():
+        last += 1
+    words = [word.lower() for word in _WORDS.findall(" ".join(parts[-last:]))]
     while len(words) > 1 and (words[0] in _PREFIXES or words[0].isdigit()):
         del words[0]
     side = ""
@@ -31,6 +39,11 @@ def canonical(name: str) -> str:
     elif len(words) > 1 and words[0] in _SIDES:
         side = _SIDES[words.pop(0)]
     return "".join(words) + side
+
+
+def one_width(name: str) -> str:
+    """Return a name in letters and kana of the usual width, kana as hiragana."""
+    return unicodedata.normalize("NFKC", name).translate(_KATAKANA)
 
 
 def words(name: str) -> list[str]:
@@ -72,7 +85,7 @@ def first(candidates: Iterable[str], present: Sequence[str]) -> str | None:
 
 def side_pairs(names: Iterable[str]) -> list[tuple[str, str]]:
     """Return (left, right) pairs of names that differ by their side alone."""
-    forms = {canonical(name): name for name in names}
+    forms = {canonical(bare): name for name, bare in affixes.stripped(names).items()}
     lefts = [form for form in forms if form.endswith("left") and form != "left"]
     others = ((form, form.removesuffix("left") + "right") for form in lefts)
     return [(forms[left], forms[right]) for left, right in others if right in forms]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,26 +11,32 @@ from numpy.typing import NDArray
 
 from animcore.errors import InputError
 from animcore.names import ARKIT, TONGUE
-from animcore.retarget import matching
+from animcore.retarget import affixes, matching
 from animcore.retarget.face import Channel, FaceMap, Kind, assemble, coverage
 from animcore.retarget.profiles import Profile, profiles
 from animcore.retarget.reference import reference, row_of
 
 FloatArray = NDArray[np.float64]
+Spellings = Callable[[Profile, tuple[str, ...]], Iterator[dict[str, str]]]
 
 FEWEST = 3  # shapes or bones of a convention that make it one
 _WORTH = 0.02  # share of a performance that another convention must add to be used beside the first
+_GUESSED = 0.6  # what a convention counts whose names stand behind a beginning of the rig's own
 _OWN = frozenset((*ARKIT, *TONGUE))
 _LONELY = 0.35  # confidence, at most, of a convention that only single letters speak for
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A channel of the rig with what it does: a recipe in tracks, per unit; `direct` names a track that it is."""
+    """A channel of the rig with what it does: a recipe in tracks, per unit.
+
+    `direct` names a track that it is, `gain` how far it has to be raised for it.
+    """
 
     channel: Channel
     recipe: Mapping[str, float]
     direct: str = ""
+    gain: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -100,19 +107,24 @@ def from_profile(proposal: Proposal) -> FaceMap:
 
 def _map(profile: str, entries: Sequence[Entry]) -> FaceMap:
     columns = np.array([row_of(dict(entry.recipe)) for entry in entries])
-    direct = np.array([row_of({entry.direct: 1.0} if entry.direct else {}) for entry in entries])
+    direct = np.array([row_of({entry.direct: entry.gain} if entry.direct else {}) for entry in entries])
     mix = columns @ reference().meaning
     return assemble(profile, tuple(entry.channel for entry in entries), direct, mix @ columns.T, mix)
 
 
 def _proposed(meshes: dict[str, tuple[str, ...]], bones: tuple[str, ...], images: bool) -> Proposal:
     candidates = {}
+    exact = {}
     for profile in profiles():
-        if (profile.kind == "image" or not images) and (found := list(_entries(profile, meshes, bones))):
-            candidates[profile.name] = (profile, found)
+        if profile.kind == "image" or not images:
+            plain = list(_entries(profile, meshes, bones, _plain))
+            found = list(_entries(profile, meshes, bones, _spellings))
+            exact[profile.name] = len(plain) == len(found)
+            if found:
+                candidates[profile.name] = (profile, plain if exact[profile.name] else found)
     if not candidates:
         return _summary([], [], meshes, bones)
-    best = max(candidates, key=lambda name: _worth(*candidates[name]))
+    best = max(candidates, key=lambda name: _worth(*candidates[name]) * (1.0 if exact[name] else _GUESSED))
     first, entries = candidates.pop(best)
     chosen = [first]
     while candidates and not images:
@@ -179,12 +191,14 @@ def _recipes(profile: Profile) -> Mapping[str, Mapping[str, float]]:
     return own | dict(profile.recipes)
 
 
-def _entries(profile: Profile, meshes: dict[str, tuple[str, ...]], bones: tuple[str, ...]) -> Iterator[Entry]:
+def _entries(
+    profile: Profile, meshes: dict[str, tuple[str, ...]], bones: tuple[str, ...], spellings: Spellings
+) -> Iterator[Entry]:
     """The channels of a rig that a convention explains; nothing where too few are there."""
     recipes = _recipes(profile)
     places: dict[tuple[str, int, int], list[tuple[str, str]]] = {}
     for mesh, shapes in meshes.items():
-        for name, own in _matched(profile, recipes, shapes).items():
+        for name, own in _matched(profile, recipes, shapes, spellings).items():
             for part, shape in enumerate(own):
                 places.setdefault((name, part, len(own)), []).append((mesh, shape))
     if len(places) >= FEWEST:
@@ -200,23 +214,46 @@ def _entries(profile: Profile, meshes: dict[str, tuple[str, ...]], bones: tuple[
 
 
 def _matched(
-    profile: Profile, recipes: Mapping[str, Mapping[str, float]], shapes: tuple[str, ...]
+    profile: Profile, recipes: Mapping[str, Mapping[str, float]], shapes: tuple[str, ...], spellings: Spellings
 ) -> dict[str, tuple[str, ...]]:
     """The mesh's own names by the convention's: as they are written, without prefixes, and by other spellings."""
-    bare = {_without(shape, profile.prefixes): shape for shape in reversed(shapes)}
     whole = {shape.lower(): shape for shape in reversed(shapes)}
     found: dict[str, tuple[str, ...]] = {name: (whole[name.lower()],) for name in recipes if name.lower() in whole}
-    taken = {one for own in found.values() for one in own}
-    left = [name for name in recipes if name not in found]
-    for name, own in matching.match(left, [one for one in bare if bare[one] not in taken]).items():
-        found[name] = tuple(bare[one] for one in own)
-        taken.update(found[name])
-    for name, others in profile.aliases.items():
-        other = matching.first(others, [one for one in bare if bare[one] not in taken])
-        if name not in found and other is not None:
-            found[name] = (bare[other],)
-            taken.add(bare[other])
+    for bare in spellings(profile, shapes):
+        taken = {one for own in found.values() for one in own}
+        left = [name for name in recipes if name not in found]
+        for name, own in matching.match(left, [one for one in bare if bare[one] not in taken]).items():
+            found[name] = tuple(bare[one] for one in own)
+            taken.update(found[name])
+        for name, others in profile.aliases.items():
+            other = matching.first(others, [one for one in bare if bare[one] not in taken])
+            if name not in found and other is not None:
+                found[name] = (bare[other],)
+                taken.add(bare[other])
     return found
+
+
+def _plain(profile: Profile, shapes: tuple[str, ...]) -> Iterator[dict[str, str]]:
+    """The mesh's own names by what may be meant: without the convention's prefixes."""
+    yield {_without(shape, profile.prefixes): shape for shape in reversed(shapes)}
+
+
+def _spellings(profile: Profile, shapes: tuple[str, ...]) -> Iterator[dict[str, str]]:
+    """The same, and then without what many of the names share."""
+    yield from _plain(profile, shapes)
+    yield {bare: shape for shape, bare in reversed(_stripped(shapes).items()) if bare != shape}
+    for start in _prefixes(shapes):
+        yield {shape[len(start) :]: shape for shape in reversed(shapes) if shape.startswith(start)}
+
+
+@functools.lru_cache(maxsize=64)
+def _stripped(shapes: tuple[str, ...]) -> dict[str, str]:
+    return affixes.stripped(shapes)
+
+
+@functools.lru_cache(maxsize=64)
+def _prefixes(shapes: tuple[str, ...]) -> tuple[str, ...]:
+    return affixes.prefixes(shapes)
 
 
 def _without(shape: str, prefixes: tuple[str, ...]) -> str:

@@ -4,7 +4,7 @@ import bpy
 
 from animcore.retarget.profiles import ROLES
 
-from .. import corrections, properties, rigs, runner, tracks
+from .. import corrections, naming, properties, rigs, runner, tracks
 from ..errors import AddonError
 from .base import OnCharacter
 
@@ -124,5 +124,5 @@ class ANIMCORE_OT_save_profile(OnCharacter):  # noqa: N801 (Blender's own naming
         root = _root(context)
         proposal, bones = rigs.proposed(root)
         path = corrections.save_profile(self.name, proposal, {role: bones[role] for role in ROLES if role in bones})
-        rigs.forget_names()
+        naming.forget()
         self.report({"INFO"}, f"Saved as {path}")

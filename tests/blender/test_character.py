@@ -10,7 +10,7 @@ from conftest import armature, generate, head, settings
 
 from animcore.names import ARKIT
 from animcore.retarget import profiles
-from blender_addon import corrections, keys, rigs, runner, tracks
+from blender_addon import corrections, keys, naming, rigs, runner, tracks
 
 BONES = {"head": ((0, 0, 1.5), (0, 0, 1.7), 0.0), "my chin": ((0, 0, 1.5), (0, -0.1, 1.5), 0.0)}
 ODD = ("Open", "Shut", "SmileyL", "SmileyR", "WinkL", "WinkR")
@@ -21,11 +21,11 @@ def own_folder(tmp_path, monkeypatch):
     """A folder of profiles that is nobody's."""
     monkeypatch.setenv(profiles.USER_FOLDER, str(tmp_path / "rigs"))
     profiles.read_again()
-    rigs.forget_names()
+    naming.forget()
     yield tmp_path / "rigs"
     monkeypatch.undo()
     profiles.read_again()
-    rigs.forget_names()
+    naming.forget()
 
 
 def listed() -> dict[str, str]:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from mathutils import Matrix
 
-from blender_addon import look, rigs
+from blender_addon import facing, look, rigs
 from blender_addon.errors import AddonError
 
 
@@ -31,13 +31,13 @@ def eyes_of(character):
 
 
 def test_a_point_before_the_face_is_left_up_and_forward(character):
-    left, up, forward = rigs.character_axes(character.armature).T
+    left, up, forward = facing.character_axes(character.armature).T
     place = eyes_of(character) + 0.4 * left + 0.2 * up + 1.5 * forward
     assert look.point(character, thing(place)) == pytest.approx([0.4, 0.2, 1.5], abs=0.03)
 
 
 def test_it_moves_with_the_character(character):
-    left, _, forward = rigs.character_axes(character.armature).T
+    left, _, forward = facing.character_axes(character.armature).T
     place = eyes_of(character) + 0.4 * left + 1.5 * forward
     made = thing(place)
     before = look.point(character, made)
@@ -49,6 +49,6 @@ def test_it_moves_with_the_character(character):
 
 
 def test_what_is_behind_the_head_is_refused(character):
-    forward = rigs.character_axes(character.armature).T[2]
+    forward = facing.character_axes(character.armature).T[2]
     with pytest.raises(AddonError, match="not in front of"):
         look.point(character, thing(eyes_of(character) - forward))

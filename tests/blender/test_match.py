@@ -36,7 +36,7 @@ def nameless() -> tuple[bpy.types.Object, dict[str, str]]:
 
 def test_shapes_without_meaningful_names_are_recognized(real_engine):
     rig, meant = nameless()
-    assert "no known rig" in runner.character_seen(settings()).problem
+    assert "no known rig" in runner.character_seen(settings()).found
     assert bpy.ops.animcore.match() == {"FINISHED"}
     assert not runner.session.outcome.failed, runner.session.outcome
     character = rigs.read(rig)
@@ -51,7 +51,7 @@ def test_shapes_without_meaningful_names_are_recognized(real_engine):
     assert not runner.character_seen(settings()).problem
     bpy.ops.animcore.forget_match()
     assert maps.PROPERTY not in rig
-    assert "no known rig" in runner.character_seen(settings()).problem
+    assert "no known rig" in runner.character_seen(settings()).found
 
 
 def test_the_map_is_saved_with_the_file_and_a_changed_mesh_drops_it(real_engine, tmp_path):
@@ -60,11 +60,10 @@ def test_the_map_is_saved_with_the_file_and_a_changed_mesh_drops_it(real_engine,
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "a.blend"))
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "a.blend"))
     rig = bpy.data.objects["Animcore Rig"]
-    assert len(rigs.read(rig).map.channels) >= 52
+    assert len(rigs.read(rig).map.channels) >= 51, "of the 52 the tongue's does nothing to the skin"
     skin = bpy.data.objects["Animcore Skin"]
     skin.shape_key_remove(skin.data.shape_keys.key_blocks[5])
-    with pytest.raises(rigs.AddonError, match="no known rig"):
-        rigs.read(rig)
+    assert "no known rig" in rigs.read(rig).summary
 
 
 def test_looking_at_a_rig_leaves_it_as_it_was():

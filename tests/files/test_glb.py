@@ -405,3 +405,14 @@ def test_no_damage_of_a_file_does_worse_than_a_sentence(tmp_path_factory, data):
     (folder / "spoilt.glb").write_bytes(content)
     with contextlib.suppress(InputError):
         assert load(folder / "spoilt.glb", glb.FORMAT).frame_count > 0
+
+
+def test_names_of_shapes_that_stand_with_the_primitive(tmp_path):
+    """VRM 0 keeps them there."""
+    path = tmp_path / "a.glb"
+    small_glb.write(path)
+    file = pygltflib.GLTF2().load(str(path))
+    names, file.meshes[0].extras = file.meshes[0].extras["targetNames"], {}
+    file.meshes[0].primitives[0].extras = {"targetNames": names}
+    file.save_binary(str(path))
+    assert gltf_character.read(gltf.load(path)).shapes[0] == tuple(names)
