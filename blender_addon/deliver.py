@@ -1,6 +1,7 @@
 """A take as files: its keys are read back; Blender writes the scene formats of this character, the engine the rest.
 
-Every file is read again and compared with the keys; what a format cannot hold is said.
+All of it happens beside the window: another Blender opens a copy of the file. Every file is read again and compared
+with the keys before it comes into its folder; what a format cannot hold is said.
 """
 
 from __future__ import annotations
@@ -8,19 +9,18 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import bpy
 
-from animcore.atomic import whole_file
 from animcore.errors import AnimcoreError
 from animcore.files import FORMATS
 from animcore.motion import Motion
 from animcore.retarget.profiles import driving, profiles
 
-from . import export, preferences, properties, readback, rigs, runner
+from . import copies, export, preferences, properties, readback, rigs, runner
 from .errors import AddonError
 from .jobs import Job, State
 
@@ -45,29 +45,32 @@ def disabled_reason(scene: bpy.types.Scene) -> str:
 
 
 def order_delivery(scene: bpy.types.Scene) -> Job:
-    """Read the take from its keys, write what Blender writes, and ask the engine for the rest and for the comparison.
+    """Ask the engine for the files of the take, with a copy of this file for the Blender that it starts.
 
     Raises:
         AddonError: where there is nothing to write, or nowhere to write it.
     """
     settings = properties.of(scene)
-    folder = Path(bpy.path.abspath(settings.deliver_folder))
-    character = rigs.read(properties.root(settings))
-    motion = readback.performance(scene, character, settings.start_frame)
+    folder, root = Path(bpy.path.abspath(settings.deliver_folder)), properties.root(settings)
+    character = rigs.read(root)
+    if not readback.playing(character):
+        raise AddonError(f"{character.name!r} has no keys to deliver; generate a performance first.")
     wanted = [name for name in FORMATS if name in settings.deliver_formats]
-    name = _file_name(character)
     work = Path(tempfile.mkdtemp(prefix="animcore-"))
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        motion.save(work / f"{name}.npz")
-        made, failed = _in_blender(scene, character, motion, folder / name, wanted, settings.start_frame)
         request = {
             "do": "export",
-            "motion": str(work / f"{name}.npz"),
+            "scene": {
+                **copies.of_file(scene, root, work),
+                "name": _file_name(character),
+                "formats": [one for one in wanted if one in IN_BLENDER],
+                "start_frame": settings.start_frame,
+                "work": str(work),
+            },
             "formats": [one for one in wanted if one not in IN_BLENDER],
             "folder": str(folder),
             "setup": _setup(character),
-            "check": made,
         }
         job = runner.session.jobs.begin(preferences.launch(), request)
     except OSError as error:
@@ -77,8 +80,25 @@ def order_delivery(scene: bpy.types.Scene) -> Job:
         shutil.rmtree(work, ignore_errors=True)
         raise
     runner.session.outcome = None
-    runner.session.finish = lambda done: _finish(done, work, failed)
+    runner.session.finish = lambda done: _finish(done, work)
     return job
+
+
+def write_take(request: dict[str, Any], told: export.Told) -> dict[str, Any]:
+    """Read the take in a copy of the user's file and write the scene formats; runs in the other Blender.
+
+    Answers with `motion` (the file of what the keys do), `files` (format -> `path` and `start` in seconds) and `notes`.
+    """
+    told(0.0, "Opening a copy of the file")
+    scene, root = copies.opened(request)
+    character = rigs.read(root)
+    told(0.1, "Reading the keys")
+    motion = readback.performance(scene, character, request["start_frame"])
+    target = Path(request["work"]) / request["name"]
+    motion.save(path := target.with_name(target.name + ".npz"))
+    objects, wanted = rigs.members_of(root), request["formats"]
+    made, failed = _in_blender(scene, character, objects, motion, target, wanted, request["start_frame"], told)
+    return {"motion": str(path), "files": made, "notes": failed}
 
 
 def _setup(character: rigs.Character) -> dict[str, str]:
@@ -109,41 +129,42 @@ def _file_name(character: rigs.Character) -> str:
 def _in_blender(
     scene: bpy.types.Scene,
     character: rigs.Character,
+    objects: Sequence[bpy.types.Object],
     motion: Motion,
     target: Path,
-    wanted: Iterable[str],
+    wanted: Sequence[str],
     start_frame: int,
+    told: export.Told,
 ) -> tuple[dict[str, dict[str, Any]], list[str]]:
     """Write the scene formats; returns format -> file and its first second, and a sentence for each that failed."""
     first = start_frame + round(motion.start * motion.rate)
     frames = (first, first + motion.frame_count - 1)
-    objects = rigs.members_of(properties.root(properties.of(scene)))
     made, failed = {}, []
-    for name in wanted:
-        if name not in IN_BLENDER:
-            continue
-        path = target.with_name(target.name + FORMATS[name].suffix)
+    for number, name in enumerate(wanted):
+        path = target.parent / name / (target.name + FORMATS[name].suffix)  # each may bring textures along
+        told(0.2 + 0.8 * number / len(wanted), f"Writing {path.name}")
         try:
-            with whole_file(path) as temporary:
-                if name == _CACHE:
-                    export.write_pc2(scene, _largest(character), temporary, frames)
-                else:
-                    failed += export.export(scene, objects, temporary, IN_BLENDER[name], frames)
+            path.parent.mkdir()
+            if name == _CACHE:
+                export.write_pc2(scene, _largest(character), path, frames)
+            else:
+                failed += export.export(scene, objects, path, IN_BLENDER[name], frames)
             made[name] = {"path": str(path), "start": 0.0 if name in _FROM_ZERO else float(first / motion.rate)}
         except AnimcoreError as error:
             failed.append(str(error))
     return made, failed
 
 
-def _finish(job: Job, work: Path, notes: list[str]) -> None:
+def _finish(job: Job, work: Path) -> None:
     """Say what became of each file."""
     shutil.rmtree(work, ignore_errors=True)
     if job.state is State.CANCELLED:
-        runner.session.outcome = runner.Outcome(False, "Cancelled; files that were finished are kept.", tuple(notes))
+        runner.session.outcome = runner.Outcome(False, "Cancelled; files that were finished are kept.")
         return
     if job.state is State.FAILED:
-        runner.session.outcome = runner.Outcome(True, job.message, tuple(notes), job.report)
+        runner.session.outcome = runner.Outcome(True, job.message, report=job.report)
         return
+    notes = job.answer.get("notes", [])
     reports = job.answer.get("files", [])
     good = [report for report in reports if not report.get("error")]
     lines = [line for report in reports for line in _lines(report)] + notes
