@@ -268,6 +268,13 @@ def _fit_head(request: dict[str, Any], progress: Callable[[float, str], None]) -
     return {"head": str(out / HEAD), "gaussians": fitted.count}
 
 
+def _add_head(request: dict[str, Any], progress: Callable[[float, str], None]) -> dict[str, Any]:
+    """Have Blender make the mesh of a hybrid head: `head` (its folder) becomes a `.blend` (`out`)."""
+    from animcore.files import blender
+
+    return blender.ask("add_head", progress, head=_wanted(request, "head"), out=_wanted(request, "out"))
+
+
 def _export(request: dict[str, Any], progress: Callable[[float, str], None]) -> dict[str, Any]:
     """Write a motion, or the take of a scene: then Blender reads its keys and writes the scene formats itself."""
     from animcore import batch, files
@@ -404,6 +411,7 @@ WORK: dict[str, Work] = {
     "dialogue": _dialogue,
     "inspect": _inspect,
     "export": _export,
+    "add_head": _add_head,
     "fit": _fit,
     "fit_head": _fit_head,
     "listen": _listen,

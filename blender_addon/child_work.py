@@ -22,6 +22,7 @@ from . import body as bodies
 from . import capture_work, deliver, export, keys, readback, rigs, takes
 from .errors import AddonError
 from .export import Told
+from .splats import adding
 
 Request = dict[str, Any]
 Sampled = Callable[[bpy.types.FCurve], NDArray[np.float64]]
@@ -133,6 +134,7 @@ WORK: dict[str, Callable[[Request, Told], dict[str, Any]]] = {
     "read": read,
     "capture": capture_work.run,
     "write_take": deliver.write_take,
+    "add_head": adding.make,
 }
 
 

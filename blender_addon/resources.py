@@ -45,6 +45,18 @@ def default_character() -> Path:
     return path
 
 
+def hybrid_head() -> Path:
+    """Return the folder of the hybrid head that comes with Animcore.
+
+    Raises:
+        AddonError: where it is missing.
+    """
+    path = folder("assets") / "avatar" / "curls"
+    if not path.is_dir():
+        raise AddonError(f"The hybrid head ({path}) is missing; install the Animcore zip again.")
+    return path
+
+
 def user_folder(name: str) -> Path:
     """Return a folder of the user's own that outlives updates of the extension; it need not be there yet."""
     if __package__ is not None and __package__.startswith("bl_ext."):

@@ -375,12 +375,18 @@ def _finish_inspection(job: Job, what: tuple[str, ...], envelope: Path) -> None:
 
 
 def push_undo(message: str) -> None:
-    """Make the change one step of undo; a timer has no window of its own, so one is borrowed."""
-    windows = bpy.context.window_manager.windows
-    override = bpy.context.temp_override(window=windows[0]) if len(windows) else contextlib.nullcontext()
-    with override:
+    """Make the change one step of undo."""
+    with in_window():
         if bpy.ops.ed.undo_push.poll():
             bpy.ops.ed.undo_push(message=message)
+
+
+def in_window() -> contextlib.AbstractContextManager[Any]:
+    """Give the work of a timer a window, which it has none of its own of."""
+    windows = bpy.context.window_manager.windows
+    if bpy.app.background or not len(windows) or bpy.context.window is not None:
+        return contextlib.nullcontext()
+    return bpy.context.temp_override(window=windows[0])
 
 
 def _interface_busy() -> bool:

@@ -11,7 +11,8 @@ from ..jobs import Job, State
 from .voice import draw_choice
 from .widgets import Sidebar, characters, duration, running, text
 
-_SHOWN = ("generate", "dialogue", "export", "fit", "capture", "fit_head")  # requests whose progress is drawn
+# requests whose progress is drawn
+_SHOWN = ("generate", "dialogue", "export", "fit", "capture", "fit_head", "add_head", "emotion_sheet")
 
 
 class ANIMCORE_PT_main(Sidebar, bpy.types.Panel):  # noqa: N801 (Blender's own naming)
