@@ -128,7 +128,7 @@ def another_blender() -> engine.Launch:
 
 def _finish_capture(job: Job, work: Path, folder: Path, name: str) -> None:
     """Say what there is now; the other Blender ends, for it holds the whole file."""
-    runner.session.jobs.close()
+    runner.session.jobs.close(wait=False)
     shutil.rmtree(work, ignore_errors=True)
     if job.state is State.CANCELLED:
         _tell(f"Cancelled; what was taken is kept in {folder}, and the same button goes on there.")

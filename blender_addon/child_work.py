@@ -19,7 +19,7 @@ from animcore.rates import exact_rate
 from animcore.retarget.profiles import find_bones
 
 from . import body as bodies
-from . import capture_work, deliver, export, keys, readback, rigs, takes
+from . import capture_work, deliver, emotion_render, export, keys, readback, rigs, takes
 from .errors import AddonError
 from .export import Told
 from .splats import adding
@@ -134,6 +134,7 @@ WORK: dict[str, Callable[[Request, Told], dict[str, Any]]] = {
     "read": read,
     "capture": capture_work.run,
     "write_take": deliver.write_take,
+    "emotion_sheet": emotion_render.make,
     "add_head": adding.make,
 }
 

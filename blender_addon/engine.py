@@ -147,10 +147,16 @@ class Engine:
                 found.append(self._events.get_nowait())
         return found
 
-    def close(self) -> None:
-        """End the process: its input ends; what then still runs is killed."""
+    def close(self, *, wait: bool = True) -> None:
+        """End the process: its input ends; what then still runs is killed, in a thread where nobody is to wait."""
         with contextlib.suppress(OSError, ValueError):
             self._stdin.close()
+        if wait:
+            self._see_it_end()
+        else:
+            threading.Thread(target=self._see_it_end, daemon=True).start()
+
+    def _see_it_end(self) -> None:
         try:
             self._process.wait(_LAST_WORDS)
         except subprocess.TimeoutExpired:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
@@ -79,6 +79,8 @@ def steps(voice: Path, folder: Path) -> Iterator[Step]:
     _prepare(scene)
     yield "add_character", {}
     rig = mine.character
+    for part in rig.children_recursive:
+        part.hide_render = part.data.shape_keys is None if part.type == "MESH" else False
     bpy.context.view_layer.objects.active = rig
     yield "use_selected", {}
     yield from _mapping()
@@ -105,6 +107,7 @@ def steps(voice: Path, folder: Path) -> Iterator[Step]:
     yield "fit_head", {}
     for name in ("listen", "stop_listening", "cancel", "heed_escape"):  # grey without a window, or without a job
         yield name, {}
+    yield "save_profile", {"name": "Mine"}
     for name in ("delete_take", "open_log", "copy_report", "clear_cache", "dismiss"):
         yield name, {}
 
@@ -115,7 +118,7 @@ def _prepare(scene: bpy.types.Scene) -> None:
     scene.collection.objects.link(camera)
     scene.camera, scene.render.engine, scene.cycles.samples = camera, "CYCLES", 1
     scene.render.resolution_x = scene.render.resolution_y = 64
-    scene.frame_end = 3
+    scene.cycles.use_denoising, scene.render.use_persistent_data = False, True
 
 
 def _key() -> bpy.types.Key:
@@ -128,7 +131,6 @@ def _mapping() -> Iterator[Step]:
     yield "preview_track", {"track": ""}
     yield "assign_track", {"track": "mouthSmileLeft", "target": "mouthFunnel"}
     yield "mirror_track", {"track": "mouthFrownLeft"}
-    yield "save_profile", {"name": "Mine"}
     yield "forget_corrections", {}
 
 
@@ -136,9 +138,9 @@ def _takes() -> Iterator[Step]:
     yield "compare_takes", {}
     yield "show_take", {}
     yield "rename_take", {"name": "Second"}
-    yield "bake_take", {"target": "KEYS"}
     yield "bake_take", {"target": "NLA"}
-    yield "show_take", {}
+    (second,) = [one for one in import_module(f"{PACKAGE}.take_list").all_takes(bpy.context.scene) if one.on_nla]
+    yield "show_take", {"take": second.ident}
     bpy.context.scene.render.fps = 30
     yield "retime", {}
     bpy.context.scene.render.fps = 24
@@ -156,6 +158,7 @@ def _polish() -> Iterator[Step]:
     yield "key_viseme", {"viseme": "PP"}
     yield "drop_edits", {}
     yield "show_curves", {}
+    yield "bake_take", {"target": "KEYS"}
 
 
 def _files(folder: Path) -> Iterator[Step]:
@@ -188,23 +191,104 @@ def _splats(folder: Path) -> Iterator[Step]:
     yield "add_splats", {"filepath": holder.animcore_splats.added}
 
 
-def main(voice: Path, out: Path, done: Callable[[], None] = lambda: None) -> None:
-    """Press everything, and write what came of it."""
-    bpy.ops.wm.read_homefile(use_empty=True)
-    found: dict[str, Any] = {}
-    for name, arguments in steps(voice, out.parent):
-        known = found.get(name, {})
-        now = press(name, **arguments)
-        worse = max(known.get("cpu", 0), now.get("cpu", 0)), max(known.get("longest", 0), now.get("longest", 0))
-        found[name] = now | ({"cpu": worse[0], "longest": worse[1]} if "cpu" in now else {})
-        sys.stdout.write(f"{name} {arguments} {now}\n")
-        sys.stdout.flush()
+def note(found: dict[str, Any], step: Step, now: dict[str, Any]) -> None:
+    """Keep what came of a button; of one that is pressed twice its slower time."""
+    name, arguments = step
+    if "cpu" in now:
+        before = found.get(name, {})
+        now = now | {what: max(before.get(what, 0.0), now[what]) for what in ("longest", "cpu")}
+    found[name] = now
+    sys.stdout.write(f"{name} {arguments} {now}\n")
+    sys.stdout.flush()
+
+
+def finish(found: dict[str, Any], out: Path) -> None:
+    """Write what came of all of them."""
     classes = import_module(f"{PACKAGE}.operators").CLASSES
     found["never pressed"] = sorted({one.bl_idname.split(".")[1] for one in classes} - set(found))
     found["engine"] = import_module("animcore").__file__
     out.write_text(json.dumps(found, indent=1), encoding="utf-8")
-    done()
+
+
+def without_window(voice: Path, out: Path) -> None:
+    """Press everything, one after the other."""
+    bpy.ops.wm.read_homefile(use_empty=True)
+    found: dict[str, Any] = {}
+    for name, arguments in steps(voice, out.parent):
+        note(found, (name, arguments), press(name, **arguments))
+    finish(found, out)
+
+
+class InWindow:
+    """Presses everything in a window, by a timer that also sees how long the window was held."""
+
+    def __init__(self, voice: Path, out: Path) -> None:
+        self._steps, self._out = steps(voice, out.parent), out
+        self._found: dict[str, Any] = {}
+        self._step: Step | None = None
+        self._blocks, self._began, self._quiet, self._error = Blocks(), time.monotonic(), 0, ""
+
+    def __call__(self) -> float | None:
+        """Look at the window; press the next button where nothing is under way."""
+        self._blocks.end()
+        self._quiet = 0 if self._busy() else self._quiet + 1
+        if self._quiet < _QUIET:
+            self._blocks.begin()
+            return _TICK
+        if self._step is not None:
+            note(self._found, self._step, self._outcome())
+        self._step = next(self._steps, None)
+        if self._step is None:
+            finish(self._found, self._out)
+            bpy.ops.wm.quit_blender()
+            return None
+        self._blocks, self._quiet = Blocks(), 0
+        self._press(*self._step)
+        return _TICK
+
+    def _press(self, name: str, arguments: dict[str, Any]) -> None:
+        import_module(f"{PACKAGE}.runner").session.outcome = None
+        operator, self._began, self._error = getattr(bpy.ops.animcore, name), time.monotonic(), ""
+        window = bpy.context.window_manager.windows[0]
+        area = next(one for one in window.screen.areas if one.type == "VIEW_3D")
+        region = next(one for one in area.regions if one.type == "WINDOW")
+        with bpy.context.temp_override(window=window, area=area, region=region):
+            try:
+                if operator.poll():
+                    operator(**arguments)
+                else:
+                    self._error = "grey"
+            except RuntimeError as raised:
+                self._error = str(raised).strip()
+
+    def _busy(self) -> bool:
+        """Whether something is under way."""
+        modules = [import_module(f"{PACKAGE}.{name}") for name in ("runner", "filming", "splats.side_by_side")]
+        runner, filming, pair = modules
+        reading = import_module(f"{PACKAGE}.splats.clouds")._threads
+        return bool(runner.session.jobs.busy or runner.session.finish or filming._running or pair._running or reading)
+
+    def _outcome(self) -> dict[str, Any]:
+        outcome = import_module(f"{PACKAGE}.runner").session.outcome
+        return {
+            "seconds": round(time.monotonic() - self._began, 3),
+            "longest": round(self._blocks.longest, 3),
+            "cpu": round(self._blocks.cpu, 3),
+            "error": self._error,
+            "failed": bool(outcome is not None and outcome.failed),
+            "said": outcome.message if outcome is not None else "",
+        }
+
+
+_TICK, _QUIET = 0.02, 20  # seconds between two looks at the window, and looks at a quiet one before the next button
 
 
 if __name__ == "__main__":
-    main(*map(Path, sys.argv[-2:]))
+    voice_path, out_path = map(Path, sys.argv[-2:])
+    if bpy.app.background:
+        without_window(voice_path, out_path)
+    else:
+        bpy.context.preferences.view.show_splash = False
+        for thing in list(bpy.data.objects):
+            bpy.data.objects.remove(thing)
+        bpy.app.timers.register(InWindow(voice_path, out_path), first_interval=3.0, persistent=True)
