@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from animcore import names
+from animcore.names import BLENDER, BLENDER_SCRIPT
 
 from .errors import AddonError
 
@@ -71,7 +71,7 @@ def of_python(python: str) -> Launch:
 
 def of_blender(program: str) -> dict[str, str]:
     """What tells the engine which Blender writes and reads files for it: a program, or a Python that has `bpy`."""
-    return {names.BLENDER: program or sys.executable, names.BLENDER_SCRIPT: str(CHILD)}
+    return {BLENDER: program or sys.executable, BLENDER_SCRIPT: str(CHILD)}
 
 
 def plain() -> dict[str, str]:

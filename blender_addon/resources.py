@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 
 import bpy
@@ -65,9 +66,11 @@ def user_folder(name: str) -> Path:
 
 
 def tell_user_folder() -> None:
-    """Let the rig reader here and in the engine's process find the user's own profiles."""
+    """Let the rig reader here and in the engine's process find the user's own profiles; they are read at once."""
     os.environ.setdefault(profiles.USER_FOLDER, str(user_folder("rigs")))
     profiles.read_again()
+    if not bpy.app.background:
+        threading.Thread(target=profiles.profiles, daemon=True).start()  # else the first character would wait for them
 
 
 def cache_folder(chosen: str) -> Path:

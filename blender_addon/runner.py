@@ -28,7 +28,8 @@ from .rates import exact_rate
 
 _INTERVAL = 0.15  # seconds between looks at the engine
 _GLANCE = 2.0  # seconds that what the panel says of a character stays true enough
-_BUSY_OPERATORS = ("TRANSFORM_OT_", "SCULPT_OT_", "PAINT_OT_", "RENDER_OT_")  # an answer waits for their end
+# an answer waits for their end; a render is a job, whose operator ends with the next move of the mouse alone
+_BUSY_OPERATORS = ("TRANSFORM_OT_", "SCULPT_OT_", "PAINT_OT_", "RENDER_OT_opengl")
 
 Progress = Callable[[float, str], None]
 
