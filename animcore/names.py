@@ -72,6 +72,10 @@ TRANSITIONS: tuple[str, ...] = ("hold", "blend")
 # The variable of the environment that names the folder in which the engine keeps what it heard in recordings.
 CACHE_FOLDER = "ANIMCORE_CACHE"
 
+# The variables that name the Blender which writes and reads files for the engine, and the program that it runs there.
+BLENDER = "ANIMCORE_BLENDER"
+BLENDER_SCRIPT = "ANIMCORE_BLENDER_SCRIPT"
+
 
 def folded(name: str) -> str:
     """Return what is equal for names of files that some disk takes for one: in other case, or é as one sign or two."""

@@ -7,7 +7,7 @@ from fractions import Fraction
 import bpy
 import numpy as np
 import pytest
-from conftest import FAKE_ENGINE, armature, generate, head, set_rate, settings
+from conftest import armature, generate, head, set_rate, settings
 from fake_engine import swings, weights
 
 from animcore.files import FORMATS
@@ -32,16 +32,6 @@ def character(mode: str = "QUATERNION") -> bpy.types.Object:
     rig.data.bones["jaw"].use_deform = False
     head().parent = rig
     return rig
-
-
-@pytest.fixture
-def real_engine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The engine itself in place of the one for tests."""
-    fake = preferences.launch().command
-    monkeypatch.setattr(
-        preferences, "launch", lambda: engine.Launch((fake[0], "-m", "animcore.service"), engine.carried().environment)
-    )
-    assert str(FAKE_ENGINE) in fake
 
 
 @pytest.mark.parametrize("mode", ["QUATERNION", "XYZ", "ZYX", "AXIS_ANGLE"])

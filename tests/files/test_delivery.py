@@ -10,7 +10,7 @@ import pytest
 
 from animcore.errors import InputError
 from animcore.files import FORMATS, format_named, livelink
-from animcore.files.delivery import deliver, load
+from animcore.files.delivery import adopted, deliver, load
 from animcore.files.sheet import Sheet, largest_errors
 from animcore.motion import Event, Motion
 
@@ -72,3 +72,26 @@ def test_an_unknown_format_names_those_there_are():
 def test_no_two_formats_write_the_same_file():
     suffixes = [form.suffix for form in FORMATS.values()]
     assert len(set(suffixes)) == len(suffixes)
+
+
+def test_what_another_program_wrote_comes_into_its_folder_once_it_was_read_back(tmp_path, motion):
+    made, folder = tmp_path / "made", tmp_path / "out"
+    folder.mkdir()
+    (made / "textures").mkdir(parents=True)
+    (made / "textures" / "skin.png").write_bytes(b"skin")
+    deliver(motion, made / "a.csv", livelink.FORMAT)
+    report = adopted(motion, made / "a.csv", folder, livelink.FORMAT)
+    assert report.error is None
+    assert report.path == folder / "a.csv"
+    assert load(report.path, livelink.FORMAT).frame_count == 50
+    assert (folder / "textures" / "skin.png").read_bytes() == b"skin"
+
+
+def test_what_another_program_wrote_and_nobody_can_read_is_not_kept(tmp_path, motion):
+    made, folder = tmp_path / "made" / "a.csv", tmp_path / "out"
+    folder.mkdir()
+    made.parent.mkdir()
+    made.write_bytes(b"\x00 not a table")
+    report = adopted(motion, made, folder, livelink.FORMAT)
+    assert report.error is not None
+    assert list(folder.iterdir()) == []
