@@ -213,7 +213,7 @@ def test_an_answer_does_not_wait_for_a_render_that_is_over():
     assert "RENDER_OT_opengl".startswith(runner._BUSY_OPERATORS)  # which has no job
 
 
-DEAF = "import time; print('{\\"event\\": \\"ready\\", \\"protocol\\": 1}', flush=True); time.sleep(60)"
+DEAF = """import time; print('{"event": "ready", "protocol": 1}', flush=True); time.sleep(60)"""
 
 
 def test_another_engine_is_started_without_waiting_for_the_end_of_the_one_before():
