@@ -15,7 +15,7 @@ from .errors import AddonError
 
 _USUAL_RATE = 48_000
 _PLAIN = (".wav", ".wave", ".flac", ".aif", ".aiff")  # files that Blender plays as the engine reads them
-_SURROUND = ("SURROUND51", "SURROUND71")
+_MIXES = ("MONO", "STEREO", "SURROUND4", "SURROUND51", "SURROUND71")  # channels that Blender mixes to
 
 
 def is_plain(scene: bpy.types.Scene, strip: Any) -> bool:
@@ -23,7 +23,7 @@ def is_plain(scene: bpy.types.Scene, strip: Any) -> bool:
     if strip.type != "SOUND" or must_be_written(strip.sound):
         return False
     changed = getattr(strip, "speed_factor", 1.0) != 1.0 or _retimed(strip) or len(strip.modifiers)
-    return not changed and not _is_animated(scene)
+    return not changed and not sound.is_animated(scene)
 
 
 def must_be_written(data: bpy.types.Sound) -> bool:
@@ -33,12 +33,6 @@ def must_be_written(data: bpy.types.Sound) -> bool:
 
 def _retimed(strip: Any) -> bool:
     return len(getattr(strip, "retiming_keys", ())) > 0
-
-
-def _is_animated(scene: bpy.types.Scene) -> bool:
-    """Whether anything of the scene's strips may be animated: volume above all."""
-    data = scene.animation_data
-    return data is not None and (data.action is not None or len(data.drivers) > 0)
 
 
 def of_strip(scene: bpy.types.Scene, strip: Any) -> Path:
@@ -95,12 +89,12 @@ def _apart(scene: bpy.types.Scene) -> Iterator[bpy.types.Scene]:
 def _mixed(scene: bpy.types.Scene, data: bpy.types.Sound | None) -> Path:
     path = Path(tempfile.mkdtemp(prefix="animcore-", dir=bpy.app.tempdir or None)) / "strip.wav"
     rate = int(data.samplerate) if data is not None else 0
-    surround = data.channels if data is not None and data.channels in _SURROUND else "STEREO"
+    channels = data.channels if data is not None and data.channels in _MIXES else "STEREO"
     try:
         with bpy.context.temp_override(scene=scene, view_layer=scene.view_layers[0]):
             bpy.ops.sound.mixdown(
                 filepath=str(path), check_existing=False, container="WAV", codec="PCM", format="F32",
-                channels=surround, mixrate=rate if 8000 <= rate <= 192_000 else _USUAL_RATE,
+                channels=channels, mixrate=rate if 8000 <= rate <= 192_000 else _USUAL_RATE,
             )  # fmt: skip
     except RuntimeError as error:
         raise AddonError(f"Blender cannot mix the sound of a strip ({str(error).strip()}).") from error

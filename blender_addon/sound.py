@@ -115,9 +115,16 @@ def _free(scene: bpy.types.Scene, frame: int, length: int) -> int:
     return next((index for index in _CHANNELS if index not in taken | locked), _CHANNELS[-1])
 
 
+def is_animated(scene: bpy.types.Scene) -> bool:
+    """Whether anything of the scene's strips may be animated: volume above all."""
+    data = scene.animation_data
+    return data is not None and (data.action is not None or len(data.drivers) > 0)
+
+
 def is_muted(scene: bpy.types.Scene, strip: Any) -> bool:
-    """Whether nothing of a strip is heard: it is muted, its channel is, or its volume is 0."""
-    return strip.mute or scene.sequence_editor.channels[strip.channel].mute or getattr(strip, "volume", 1.0) == 0.0
+    """Whether nothing of a strip is heard: it is muted, its channel is, or its volume is 0 for good."""
+    is_off = getattr(strip, "volume", 1.0) == 0.0 and not is_animated(scene)
+    return bool(strip.mute or scene.sequence_editor.channels[strip.channel].mute or is_off)
 
 
 def unmute(scene: bpy.types.Scene, strip: Any) -> None:

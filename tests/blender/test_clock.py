@@ -33,6 +33,7 @@ def played(strips: list, seconds: float) -> np.ndarray:
         strip.mute = strip not in strips
     rate = scene.render.fps / scene.render.fps_base
     scene.frame_start, scene.frame_end = 1, int(seconds * rate) + 1
+    bpy.context.view_layer.update()
     out = Path(bpy.app.tempdir) / "mix.wav"
     bpy.ops.sound.mixdown(filepath=str(out), check_existing=False, container="WAV", codec="PCM", format="S16",
                           channels="MONO", mixrate=48_000)  # fmt: skip
