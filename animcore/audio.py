@@ -226,7 +226,7 @@ def load(path: Path | str, progress: Progress = silent, track: int = 0, channel:
     """
     path = Path(path)
     _check_file(path)
-    count, default = _tracks(path)
+    count, default = tracks(path)
     if not 0 <= track <= count:
         raise InputError(f"{path.name} has {count} audio track{'s' * (count > 1)}; there is no track {track}.")
     chosen = track or default
@@ -240,8 +240,8 @@ def load(path: Path | str, progress: Progress = silent, track: int = 0, channel:
             notes.append(f"Track {chosen} of {path.name} is silent; track {best} is performed.")
             heard = others[best]
         elif levels:
-            which = " and ".join(map(str, levels))
-            notes.append(f"Track {chosen} of {path.name} is silent; choose track {which}, which is not (--track).")
+            which = " or ".join(map(str, levels))
+            notes.append(f"Track {chosen} of {path.name} is silent, others are not: choose track {which} (--track).")
     elif count > 1 and not track:
         notes.append(f"{path.name} has {count} audio tracks; track {chosen} is performed (--track).")
     return AudioClip(heard.samples, path.name, _sha256(path), heard.facts(notes, count))
@@ -262,8 +262,12 @@ def copy(path: Path, track: int, out: Path, progress: Progress = silent) -> None
             progress(reader.done, "Copying the sound")
 
 
-def _tracks(path: Path) -> tuple[int, int]:
-    """How many audio tracks a file has, and which one is its default, from 1 on."""
+def tracks(path: Path) -> tuple[int, int]:
+    """Return how many audio tracks a file has, and which one is its default, from 1 on.
+
+    Raises:
+        InputError: where it cannot be opened, or has none.
+    """
     with decoding.opened(path) as container:
         named = [bool(one.disposition & av.stream.Disposition.default) for one in container.streams.audio]
     return len(named), named.index(True) + 1 if True in named else 1

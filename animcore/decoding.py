@@ -32,6 +32,7 @@ _TAGS = (b"ID3", b"TAG", b"APE", b"LYR")  # what stands where one MP3 file was j
 _JITTER = Fraction(1, 50)  # seconds that time stamps may be off by without meaning it
 _BACK = 1  # seconds; a clock that goes back further was set anew
 _LONGEST = 2 * 3600  # seconds of silence that are believed, all together
+_FEWEST_BYTES = 250  # a second: whoever claims to last longer is not believed
 _PIECE = 1 << 16  # samples of silence handed on at a time
 
 
@@ -132,7 +133,8 @@ class Reader:
         is_plain = container.format.name in _PLAIN and self.codec.startswith(("pcm_", "flac"))
         self.plain = is_plain and len(container.streams.audio) == 1
         ends = [float(one.duration * one.time_base) for one in (stream,) if one.duration]
-        self.expected = max([*ends, (container.duration or 0) / av.time_base])
+        claimed = max([*ends, (container.duration or 0) / av.time_base])
+        self.expected = min(claimed, self.path.stat().st_size / _FEWEST_BYTES)
         moving = pictures(container)
         if moving:
             self.film_rate, self.film_varies = film_rates.of_stream(moving[0])

@@ -8,6 +8,7 @@ from typing import Any
 _USUAL = tuple(Fraction(rate) for rate in (12, 15, 24, 25, 30, 48, 50, 60, 90, 100, 120, 240)) + tuple(
     Fraction(base * 1000, 1001) for base in (24, 30, 60, 120)
 )
+_SLOWEST, _FASTEST = 8, 250  # frames a second
 _NEAR = Fraction(4, 100)  # share of a rate by which the average of a film of a phone is off
 
 
@@ -18,9 +19,9 @@ def of_stream(stream: Any) -> tuple[tuple[int, int] | None, bool]:
     then what the file names, or the usual rate nearest to the average; None where there is none near.
     """
     average, named = stream.average_rate, stream.guessed_rate
-    if not average:
+    average = Fraction(average or 0)
+    if not _SLOWEST <= average <= _FASTEST:  # a picture that stands still, or no rate at all
         return None, False
-    average = Fraction(average)
     if average in _USUAL:
         return (average.numerator, average.denominator), False
     if named and Fraction(named) in _USUAL:

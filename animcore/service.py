@@ -162,7 +162,7 @@ def _generate(request: dict[str, Any], progress: Callable[[float, str], None]) -
     motion = batch.finished(motion, finishes)
     motion.save(out)
     answer = {"motion": str(out), "frames": motion.frame_count, **_facts(facts)}
-    if "sound" in request and not facts.plays_alike:
+    if voice and "sound" in request and not facts.plays_alike:
         answer["sound"] = _write_sound(voice, facts.track, Path(request["sound"]))
     if "map" in request:
         _solve(Path(request["map"]), motion, Path(_wanted(request, "values")))

@@ -74,14 +74,14 @@ def write(folder: Path, name: str, gap: float = 0.0) -> Path:
         soundfile.write(path, samples, rate)
         return path
     with av.open(str(path), "w", options=options) as container:
-        moving = None
+        moving, rate_of_pictures = None, 2 if suffix == "webm" else 25  # its encoder is slow
         if suffix in _PICTURES:
-            moving = container.add_stream(_PICTURES[suffix], rate=25)
+            moving = container.add_stream(_PICTURES[suffix], rate=rate_of_pictures)
             moving.width = moving.height = 64
             moving.pix_fmt = "yuv420p"
         stream = container.add_stream(codec, rate=rate, layout="mono", bit_rate=128_000)
         if moving is not None:
-            for number in range(75):
+            for number in range(3 * rate_of_pictures):
                 picture = av.VideoFrame.from_ndarray(np.full((64, 64, 3), 3 * number, np.uint8))
                 picture.pts = number
                 container.mux(moving.encode(picture))
