@@ -12,14 +12,12 @@ from typing import Any
 
 import av
 import av.audio.frame
-import av.audio.stream
-import av.error
 import av.stream
 import numpy as np
 from numpy.typing import NDArray
 
-from animcore import loudness
-from animcore.errors import BROKEN_FILE, AnimcoreError, InputError
+from animcore import decoding, loudness, sound_file
+from animcore.errors import InputError
 from animcore.progress import Progress, silent
 from animcore.progress import part as share
 from animcore.reading import check_file
@@ -27,8 +25,9 @@ from animcore.reading import check_file
 RATE = 16_000
 CLIPPED_LEVEL = 0.9995
 CLIPPED_WORTH_SAYING = 1e-3  # share of clipped samples above which distortion is heard
-GAP_WORTH_FILLING = 0.02  # seconds between frames; less is rounding of the file's time stamps
 OUT_OF_PHASE = 0.05  # energy of the mono mix over that of the loudest channel below which channels cancel each other
+_AUTOMATIC, _MIX = 0, -1  # in the place of a channel's number
+_CENTRE = "FC"  # FFmpeg's name of the channel that dialogue is in
 
 FloatArray = NDArray[np.float32]
 
@@ -48,6 +47,11 @@ class AudioFacts:
         codec: how the sound is packed, as ffmpeg names it.
         bit_rate: bits a second of a packing that loses something; 0 where nothing is lost, or where it is not known.
         film_rate: frames a second of the pictures that the sound belongs to, as numerator and denominator, or None.
+        film_varies: whether the pictures come now faster, now slower, as phones film: `film_rate` is then nominal.
+        tracks: how many audio tracks the file has.
+        track: which one this is, from 1 on.
+        channel: which channel this is, from 1 on; 0 for all of them mixed.
+        plays_alike: whether every player plays the file as it was heard: its only track from its first sample on.
     """
 
     duration: float
@@ -61,6 +65,11 @@ class AudioFacts:
     codec: str = ""
     bit_rate: int = 0
     film_rate: tuple[int, int] | None = None
+    film_varies: bool = False
+    tracks: int = 1
+    track: int = 1
+    channel: int = 0
+    plays_alike: bool = True
 
     @property
     def silent(self) -> bool:
@@ -105,6 +114,7 @@ class Part:
         skip: seconds of the file that are left out at its start.
         length: seconds that are heard; None for all of it.
         gain: factor of its loudness, 0 or more.
+        track, channel: of the file, as `load` takes them.
     """
 
     path: Path
@@ -112,6 +122,13 @@ class Part:
     skip: Fraction = Fraction(0)
     length: Fraction | None = None
     gain: float = 1.0
+    track: int = 0
+    channel: int = 0
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is the file as it stands."""
+        return (self.at, self.skip, self.length, self.gain) == (0, 0, None, 1.0)
 
     def __post_init__(self) -> None:
         """Check the times.
@@ -133,14 +150,18 @@ def joined(parts: Sequence[Part], progress: Progress = silent) -> AudioClip:
     """
     if not parts:
         raise InputError("There is no recording to be performed; choose one.")
+    if len(parts) == 1 and parts[0].whole:
+        return load(parts[0].path, progress, parts[0].track, parts[0].channel)
     spans, facts, digests = [], [], []
     for index, part in enumerate(parts):
-        clip = load(part.path, share(progress, index / len(parts), (index + 1) / len(parts)))
+        clip = load(part.path, share(progress, index / len(parts), (index + 1) / len(parts)), part.track, part.channel)
         first = round(part.skip * RATE)
         last = None if part.length is None else first + round(part.length * RATE)
         spans.append((round(part.at * RATE), part.gain * clip.samples[first:last]))
         facts.append(clip.facts)
-        digests.append(f"{clip.sha256} {part.at} {part.skip} {part.length} {part.gain}")
+        digests.append(
+            f"{clip.sha256} {part.at} {part.skip} {part.length} {part.gain} {clip.facts.track} {clip.facts.channel}"
+        )
     samples = np.zeros(max(first + len(heard) for first, heard in spans), np.float32)
     for first, heard in spans:
         samples[first : first + len(heard)] += heard
@@ -180,28 +201,95 @@ def _together(samples: FloatArray, facts: Sequence[AudioFacts]) -> AudioFacts:
         codec=facts[0].codec,
         bit_rate=min((one.bit_rate for one in facts if one.bit_rate), default=0),
         film_rate=facts[0].film_rate,
+        film_varies=facts[0].film_varies,
+        tracks=facts[0].tracks,
+        track=facts[0].track,
+        channel=facts[0].channel,
+        plays_alike=facts[0].plays_alike,
     )
 
 
-def load(path: Path | str, progress: Progress = silent) -> AudioClip:
-    """Decode the first audio stream of a file of any kind that ffmpeg reads, in bounded memory.
+def load(path: Path | str, progress: Progress = silent, track: int = 0, channel: int = 0) -> AudioClip:
+    """Decode an audio track of a file of any kind that ffmpeg reads, in bounded memory.
 
     Memory grows by 64 kB for each second of audio (the result) whatever the file's own rate and channels.
 
+    Args:
+        path: the file.
+        progress: told the fraction done.
+        track: which audio track, from 1 on; 0 for the file's default one or, where that is silent, the loudest.
+        channel: which channel of it, from 1 on; 0 for the centre of surround sound that has something there, else
+            for all of them mixed.
+
     Raises:
-        InputError: no such file, empty, not decodable, no audio stream, or nothing but broken samples.
+        InputError: no such file, empty, not decodable, no audio, no such track or channel, or nothing but broken
+            samples.
     """
     path = Path(path)
     _check_file(path)
-    decoder = _Decoder(path)
-    samples = decoder.run(progress)
-    loudest = decoder.channel_that_cancels()
-    warnings = []
-    if loudest is not None:
-        warnings.append(f"The channels cancel each other (opposite phase); channel {loudest + 1} alone is used.")
-        decoder = _Decoder(path, channel=loudest)
-        samples = decoder.run(progress)
-    return AudioClip(samples, path.name, _sha256(path), decoder.facts(samples, warnings))
+    count, default = tracks(path)
+    if not 0 <= track <= count:
+        raise InputError(f"{path.name} has {count} audio track{'s' * (count > 1)}; there is no track {track}.")
+    chosen = track or default
+    heard = _heard(path, chosen, channel, progress)
+    notes = []
+    if count > 1 and heard.level is None:
+        others = {one: _heard(path, one, channel, progress) for one in range(1, count + 1) if one != chosen}
+        levels = {one: other.level for one, other in others.items() if other.level is not None}
+        if levels and not track:
+            best = max(levels, key=lambda one: levels[one])
+            notes.append(f"Track {chosen} of {path.name} is silent; track {best} is performed.")
+            heard = others[best]
+        elif levels:
+            which = " or ".join(map(str, levels))
+            notes.append(f"Track {chosen} of {path.name} is silent, others are not: choose track {which} (--track).")
+    elif count > 1 and not track:
+        notes.append(f"{path.name} has {count} audio tracks; track {chosen} is performed (--track).")
+    return AudioClip(heard.samples, path.name, _sha256(path), heard.facts(notes, count))
+
+
+def copy(path: Path, track: int, out: Path, progress: Progress = silent) -> None:
+    """Write a track (from 1 on) as a WAV file of all its channels, second t of the file at sample ``t * rate``.
+
+    Other programs start a track where its first sample is, or skip an encoder's delay twice; all play this alike.
+
+    Raises:
+        InputError: where it cannot be decoded or written.
+    """
+    reader = decoding.Reader(path, track)
+    with sound_file.wav(out) as made:
+        for values in reader.blocks():
+            made.add(values, reader.rate, reader.layout)
+            progress(reader.done, "Copying the sound")
+
+
+def tracks(path: Path) -> tuple[int, int]:
+    """Return how many audio tracks a file has, and which one is its default, from 1 on.
+
+    Raises:
+        InputError: where it cannot be opened, or has none.
+    """
+    with decoding.opened(path) as container:
+        named = [bool(one.disposition & av.stream.Disposition.default) for one in container.streams.audio]
+    return len(named), named.index(True) + 1 if True in named else 1
+
+
+def _heard(path: Path, track: int, channel: int, progress: Progress) -> _Listener:
+    """Hear a channel, or the centre, or the mix; where channels cancel each other in it, the loudest."""
+    first = _Listener(path, track, channel)
+    first.run(progress)
+    if channel:
+        return first
+    if first.is_centre and first.level is None:
+        first = _Listener(path, track, _MIX)
+        first.run(progress)
+    loudest = None if first.is_centre else first.channel_that_cancels()
+    if loudest is None:
+        return first
+    other = _Listener(path, track, loudest)
+    other.notes.append(f"The channels cancel each other (opposite phase); channel {loudest} alone is used.")
+    other.run(progress)
+    return other
 
 
 def _check_file(path: Path) -> None:
@@ -231,6 +319,10 @@ class _Growing:
         self.values = np.zeros(max(expected, RATE), np.float32)
         self.count = 0
 
+    def reserve(self, expected: int) -> None:
+        """Make room at once for what is expected; nothing was written yet."""
+        self.values.resize(max(expected, len(self.values)), refcheck=False)
+
     def extend(self, more: FloatArray) -> None:
         needed = self.count + len(more)
         if needed > len(self.values):
@@ -244,85 +336,58 @@ class _Growing:
         return self.values
 
 
-class _Decoder:
-    """One pass over a file: mono samples at 16 kHz, and the facts of the original samples on the way."""
+class _Listener:
+    """One pass over a track: mono samples at 16 kHz, and the facts of the original samples on the way."""
 
-    def __init__(self, path: Path, channel: int | None = None) -> None:
+    def __init__(self, path: Path, track: int, channel: int) -> None:
+        self.reader = decoding.Reader(path, track)
         self.path = path
         self.channel = channel
+        self.is_centre = False
+        self.notes: list[str] = []
+        self.samples = np.zeros(0, np.float32)
+        self.level: float | None = None
         self.peak = 0.0
         self.clipped = 0
         self.broken = 0
-        self.total = 0
-        self.damaged_at: float | None = None
+        self.channels = 0
         self.mix_energy = 0.0
         self.channel_energy: NDArray[np.float64] = np.zeros(1)
-        self.sample_rate = 0
-        self.channels = 0
-        self.packing: dict[str, Any] = {}
 
-    def run(self, progress: Progress) -> FloatArray:
-        try:
-            with av.open(str(self.path), metadata_errors="replace") as container:
-                if not container.streams.audio:
-                    raise InputError(f"{self.path.name} has no sound in it; choose a file with an audio track.")
-                return self._decode(container, container.streams.audio[0], progress)
-        except AnimcoreError:
-            raise
-        except (av.error.FFmpegError, *BROKEN_FILE) as error:
-            raise InputError(
-                f"{self.path.name} is not a sound file that can be decoded; "
-                "export it again as WAV, FLAC, MP3 or any other kind that ffmpeg reads."
-            ) from error
-
-    def _decode(self, container: Any, stream: Any, progress: Progress) -> FloatArray:
-        expected = _seconds(stream, container)
-        self.packing = _packing(container, stream)
-        output = _Growing(int(expected * RATE) + RATE)
+    def run(self, progress: Progress) -> None:
+        reader = self.reader
+        output = _Growing(RATE)
         resampler = av.AudioResampler(format="flt", layout="mono", rate=RATE)
-        origin = (container.start_time or 0) / av.time_base
-        for frame in self._frames(container, stream):
-            mono = self._measured_mono(frame)
-            if frame.time is not None:
-                mono = self._with_gap(mono, frame.time - origin, expected)
-            self.total += len(mono)
-            for piece in resampler.resample(_mono_frame(mono, frame.sample_rate)):
+        for values in reader.blocks():
+            if not self.channels:
+                output.reserve(int(reader.expected * RATE) + RATE)
+                self._choose(values)
+            for piece in resampler.resample(_mono_frame(self._measured_mono(values), reader.rate)):
                 output.extend(piece.to_ndarray()[0])
-            progress(min(self.total / self.sample_rate / max(expected, 1e-3), 1.0), "Reading the sound")
-        for piece in resampler.resample(None) if self.total else ():
+            progress(reader.done, "Reading the sound")
+        for piece in resampler.resample(None) if self.channels else ():
             output.extend(piece.to_ndarray()[0])
         if output.count == 0:
             raise InputError(f"{self.path.name} holds no sound: its audio track has no samples; export it again.")
-        if self.broken >= self.total * self.channels:
+        if self.broken >= reader.count * self.channels:
             raise InputError(f"{self.path.name} holds no numbers, only NaN or infinite samples; export it again.")
-        return output.finish()
+        self.samples = output.finish()
+        self.level = loudness.integrated(self.samples, RATE)
 
-    def _frames(self, container: Any, stream: Any) -> Iterator[av.audio.frame.AudioFrame]:
-        """Every frame that can be decoded; a damaged packet is remembered and passed over."""
-        for packet in container.demux(stream):
-            try:
-                frames = packet.decode()
-            except av.error.InvalidDataError:
-                if self.damaged_at is None and packet.size:
-                    self.damaged_at = self.total / max(self.sample_rate, 1)
-                continue
-            for frame in frames:
-                self.sample_rate = frame.sample_rate
-                self.channels = frame.layout.nb_channels
-                yield frame
+    def _choose(self, values: FloatArray) -> None:
+        """See which channel is meant, now that it is known which there are."""
+        self.channels = len(values)
+        self.channel_energy = np.zeros(self.channels)
+        if self.channel > self.channels:
+            raise InputError(
+                f"{self.path.name} has {self.channels} channel{'s' * (self.channels > 1)}; "
+                f"there is no channel {self.channel}."
+            )
+        names = [one.name for one in self.reader.layout.channels]
+        if self.channel == _AUTOMATIC and self.channels > 2 and _CENTRE in names:
+            self.channel, self.is_centre = names.index(_CENTRE) + 1, True
 
-    def _with_gap(self, mono: FloatArray, time: float, expected: float) -> FloatArray:
-        """Put silence before samples that start later than those before them end: a late start, or a lost part."""
-        here = self.total / self.sample_rate
-        gap = min(time, max(expected, here)) - here
-        if gap < GAP_WORTH_FILLING:
-            return mono
-        if self.total and self.damaged_at is None:
-            self.damaged_at = here
-        return np.concatenate([np.zeros(round(gap * self.sample_rate), np.float32), mono])
-
-    def _measured_mono(self, frame: av.audio.frame.AudioFrame) -> FloatArray:
-        values = _as_float(frame)
+    def _measured_mono(self, values: FloatArray) -> FloatArray:
         finite = np.isfinite(values)
         if not finite.all():
             self.broken += int(values.size - finite.sum())
@@ -330,82 +395,62 @@ class _Decoder:
         size = np.abs(values)
         self.peak = max(self.peak, float(size.max(initial=0.0)))
         self.clipped += int((size >= CLIPPED_LEVEL).sum())
-        mono: FloatArray = values.mean(0) if self.channel is None else values[min(self.channel, len(values) - 1)]
+        mono: FloatArray = values[self.channel - 1] if self.channel > 0 else values.mean(0)
         self.mix_energy += float(np.square(mono, dtype=np.float64).sum())
-        energy = np.square(values, dtype=np.float64).sum(1)
-        if len(energy) == len(self.channel_energy):
-            self.channel_energy += energy
-        else:
-            self.channel_energy = energy
+        self.channel_energy += np.square(values, dtype=np.float64).sum(1)
         return np.clip(mono, -1e3, 1e3)  # a float file may hold anything; the resampler must not overflow
 
     def channel_that_cancels(self) -> int | None:
-        """The loudest channel where the channels cancel each other in the mix, else None."""
+        """The loudest channel, from 1 on, where the channels cancel each other in the mix, else None."""
         loudest = int(self.channel_energy.argmax())
         share = self.channel_energy[loudest] / max(len(self.channel_energy), 1) ** 2
         cancels = len(self.channel_energy) > 1 and self.mix_energy < OUT_OF_PHASE * share
-        return loudest if cancels else None
+        return loudest + 1 if cancels else None
 
-    def facts(self, samples: FloatArray, warnings: list[str]) -> AudioFacts:
-        said = list(warnings)
-        clipped = self.clipped / max(self.total * self.channels, 1)
-        level = loudness.integrated(samples, RATE)
-        if level is None:
-            said.append(f"{self.path.name} is silent; the face will stay still.")
-        if self.broken:
-            said.append(f"{self.broken} samples are not numbers (NaN or infinite) and are heard as silence.")
-        if self.damaged_at is not None:
-            said.append(f"The file is damaged at {self.damaged_at:.1f} s; what could be read is used.")
-        if clipped > CLIPPED_WORTH_SAYING:
-            said.append(f"{clipped:.1%} of the samples are clipped; record with a lower gain if it sounds distorted.")
+    def facts(self, notes: list[str], tracks: int) -> AudioFacts:
+        clipped = self.clipped / max(self.reader.count * self.channels, 1)
+        said = [*notes, *self.notes, *self._said(clipped)]
+        if self.level is None and not notes:
+            said.insert(0, f"{self.path.name} is silent; the face will stay still.")
         return AudioFacts(
-            duration=len(samples) / RATE,
-            sample_rate=self.sample_rate,
+            duration=len(self.samples) / RATE,
+            sample_rate=self.reader.rate,
             channels=self.channels,
             peak=self.peak,
-            loudness=level,
+            loudness=self.level,
             clipped_fraction=clipped,
-            silences=loudness.silences(samples, RATE),
+            silences=loudness.silences(self.samples, RATE),
             warnings=tuple(said),
-            **self.packing,
+            codec=self.reader.codec,
+            bit_rate=self.reader.bit_rate,
+            film_rate=self.reader.film_rate,
+            film_varies=self.reader.film_varies,
+            tracks=tracks,
+            track=self.reader.track,
+            channel=max(self.channel, 0),
+            plays_alike=self.reader.plain,
         )
 
-
-def _packing(container: Any, stream: Any) -> dict[str, Any]:
-    """How the sound is packed, and with which pictures: the last fields of `AudioFacts`."""
-    context = stream.codec_context
-    pictures = [one.average_rate for one in container.streams.video if one.average_rate and not _cover(one)]
-    return {
-        "codec": str(context.name),
-        "bit_rate": int(context.bit_rate or 0) if context.codec.lossy else 0,
-        "film_rate": (pictures[0].numerator, pictures[0].denominator) if pictures else None,
-    }
-
-
-def _cover(stream: Any) -> bool:
-    """Whether a stream of pictures is the one picture on the cover of a record."""
-    return bool(stream.disposition & av.stream.Disposition.attached_pic)
-
-
-def _seconds(stream: Any, container: Any) -> float:
-    """The length that the file claims, or 0."""
-    if stream.duration:
-        return float(stream.duration * stream.time_base)
-    return container.duration / av.time_base if container.duration else 0.0
+    def _said(self, clipped: float) -> Iterator[str]:
+        """What is to be known of the file, one sentence each."""
+        reader, name = self.reader, self.path.name
+        if self.is_centre:
+            yield f"The centre channel ({self.channel} of {self.channels}) is performed (--channel)."
+        elif self.channels > 2 and self.channel <= 0:
+            yield f"All {self.channels} channels are mixed; choose the one with the voice, if there is one (--channel)."
+        if self.broken:
+            yield f"{self.broken} samples are not numbers (NaN or infinite) and are heard as silence."
+        if reader.damaged_at is not None:
+            yield f"The file is damaged at {reader.damaged_at:.1f} s; what could be read is used."
+        if reader.jumps_at is not None:
+            yield f"The clock of {name} is set anew at {reader.jumps_at:.1f} s; what follows is played on from there."
+        if reader.missing:
+            yield f"{name} is cut off: {reader.missing} could be read; copy or export it again."
+        if clipped > CLIPPED_WORTH_SAYING:
+            yield f"{clipped:.1%} of the samples are clipped; record with a lower gain if it sounds distorted."
 
 
 def _mono_frame(mono: FloatArray, rate: int) -> av.audio.frame.AudioFrame:
     frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(mono[None], np.float32), format="flt", layout="mono")
     frame.sample_rate = rate
     return frame
-
-
-def _as_float(frame: av.audio.frame.AudioFrame) -> FloatArray:
-    """(channels, n) float32 samples of a frame, full scale at 1, from any sample format."""
-    raw: NDArray[Any] = frame.to_ndarray()
-    values = raw if frame.format.is_planar else raw.reshape(-1, frame.layout.nb_channels).T
-    if values.dtype == np.uint8:
-        return (values.astype(np.float32) - 128.0) / 128.0
-    if np.issubdtype(values.dtype, np.integer):
-        return values.astype(np.float32) / 2.0 ** (8 * values.itemsize - 1)
-    return values.astype(np.float32)

@@ -85,6 +85,7 @@ class Order:
             performed; one that has no such name listens to nobody.
         face: folder of a learned solver of speech, in the place of the shipped one.
         speaker: in whose manner that one speaks, by a name that it knows; where empty, as the direction's style says.
+        track, channel: of each recording, as `audio.load` takes them.
     """
 
     folder: Path
@@ -98,6 +99,8 @@ class Order:
     listening_to: Path | None = None
     face: Path | None = None
     speaker: str = ""
+    track: int = 0
+    channel: int = 0
 
     def __post_init__(self) -> None:
         """Check the formats and the finishes.
@@ -236,7 +239,7 @@ def _prepare(sources: Sequence[Path], order: Order) -> None:
 def _take(source: Path, order: Order, progress: Progress, gestures: Gestures | None, face: Face | None) -> Take:
     try:
         motion, facts = generate(
-            source,
+            [audio.Part(source, track=order.track, channel=order.channel)],
             order.rate or _USUAL_RATE,
             order.direction,
             lambda done, _: progress(done, source.name),

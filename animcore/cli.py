@@ -109,6 +109,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="LEFT,UP,FORWARD",
         help="what the eyes are on, in metres from between them (default: a viewer far ahead)",
     )
+    _add_choice(generate)
     generate.add_argument("--style", choices=STYLES, default=STYLES[0], help="the kind of speaker that the body is")
     generate.add_argument(
         "--gestures",
@@ -154,8 +155,37 @@ def _parser() -> argparse.ArgumentParser:
 
     inspect = commands.add_parser("inspect", help="say what is to be known about a recording")
     inspect.add_argument("file", nargs="+", type=Path)
+    _add_choice(inspect)
     inspect.set_defaults(command=_inspect)
     return parser
+
+
+def _add_choice(parser: argparse.ArgumentParser) -> None:
+    """Add what of a recording is heard."""
+    parser.add_argument(
+        "--track",
+        type=_number,
+        default=0,
+        metavar="N",
+        help="audio track, from 1 on (default: the file's own; where that is silent, the loudest)",
+    )
+    parser.add_argument(
+        "--channel",
+        type=_number,
+        default=0,
+        metavar="N",
+        help="channel, from 1 on (default: the centre of surround sound, else all of them mixed)",
+    )
+
+
+def _number(text: str) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"a number from 1 on, not {text!r}")
+    return number
 
 
 def _add_delivery(parser: argparse.ArgumentParser, formats: str, rate: str) -> None:
@@ -215,6 +245,7 @@ def _generate(options: argparse.Namespace) -> int:
         _point(options.look_at), options.transition,
     )  # fmt: skip
     learned = {"gestures": options.gestures, "face": options.face, "speaker": options.speaker}
+    learned |= {"track": options.track, "channel": options.channel}
     order = replace(_order(options, asked), transcript=options.transcript, listening_to=options.listening_to, **learned)
     return _run(batch.run, options, order)
 
@@ -276,7 +307,7 @@ def _inspect(options: argparse.Namespace) -> int:
     failed = False
     for path in options.file:
         try:
-            facts = audio.load(path).facts
+            facts = audio.load(path, track=options.track, channel=options.channel).facts
         except InputError as error:
             print(f"{path}: {error}", file=sys.stderr)
             failed = True

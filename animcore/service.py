@@ -164,9 +164,20 @@ def _generate(request: dict[str, Any], progress: Callable[[float, str], None]) -
     )
     motion = batch.finished(motion, finishes)
     motion.save(out)
+    answer = {"motion": str(out), "frames": motion.frame_count, **_facts(facts)}
+    if voice and "sound" in request and not facts.plays_alike:
+        answer["sound"] = _write_sound(voice, facts.track, Path(request["sound"]))
     if "map" in request:
         _solve(Path(request["map"]), motion, Path(_wanted(request, "values")))
-    return {"motion": str(out), "frames": motion.frame_count, **_facts(facts)}
+    return answer
+
+
+def _write_sound(voice: Any, track: int, out: Path) -> str:
+    """Write the sound that was heard, for programs that would play its file at another time."""
+    from animcore import audio
+
+    audio.copy(voice[0].path, track, out)
+    return str(out)
 
 
 def _learned(request: dict[str, Any]) -> dict[str, Any]:
@@ -186,8 +197,8 @@ def _dialogue(request: dict[str, Any], progress: Callable[[float, str], None]) -
 
 
 def _voice(request: dict[str, Any]) -> Any:
-    """The recording that a request names, or the parts that a voice is to be put together from."""
-    return _parts(request, "parts") if "parts" in request else Path(_wanted(request, "audio"))
+    """The parts that a voice is to be put together from; a recording that a request names is one, whole."""
+    return _parts(request if "parts" in request else {"do": request["do"], "parts": [request]}, "parts")
 
 
 def _parts(request: dict[str, Any], name: str) -> Any:
@@ -201,9 +212,19 @@ def _parts(request: dict[str, Any], name: str) -> Any:
             _seconds(values.get("skip", 0)),
             None if values.get("length") is None else _seconds(values["length"]),
             float(values.get("gain", 1.0)),
+            _number(values, "track"),
+            _number(values, "channel"),
         )
         for values in request.get(name, ())
     ]
+
+
+def _number(values: dict[str, Any], name: str) -> int:
+    """A track or a channel, from 1 on; 0 for the engine's own choice."""
+    number = values.get(name, 0)
+    if not isinstance(number, int) or number < 0:
+        raise InputError(f"The {name} is a number from 1 on, or 0 for the usual one; {number!r} is neither.")
+    return number
 
 
 def _place(request: dict[str, Any]) -> Any:
@@ -336,8 +357,7 @@ def _inspect(request: dict[str, Any], progress: Callable[[float, str], None]) ->
     """Say what is to be known of a voice; where `envelope` names a file, how loud it is is written there."""
     from animcore import audio
 
-    source = _voice(request)
-    clip = audio.load(source, progress) if isinstance(source, Path) else audio.joined(source, progress)
+    clip = audio.joined(_voice(request), progress)
     if "envelope" in request:
         _write_envelope(clip, Path(request["envelope"]))
     answer = _facts(clip.facts)

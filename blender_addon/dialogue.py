@@ -19,6 +19,7 @@ from .jobs import Job
 _LISTENS = "listening"  # what the take of a character without a voice is called
 _COPIED = (
     "source", "character", "collection", "voice_from", "audio", "start_frame", "strips", "speaker",
+    "sound_track", "sound_channel",
     "transcript_text", "transcript_file", "emotion", "emotion_intensity", "style",
 )  # fmt: skip
 
@@ -100,7 +101,7 @@ def order(scene: bpy.types.Scene) -> Job:
 def _read(scene: bpy.types.Scene, part: properties.AnimcorePart) -> _Speaker:
     root = properties.root(part)
     assert root is not None
-    said = None if part.voice_from == "NONE" else voice.read(scene, part)
+    said = None if part.voice_from == "NONE" else voice.mixed(scene, voice.read(scene, part))
     return _Speaker(part, root, rigs.read(root), said)
 
 

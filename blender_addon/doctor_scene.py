@@ -11,7 +11,7 @@ from . import rates, sound, voice
 from .doctor_checks import Check, Patient, Values
 
 _SLOW = 20  # frames a second; a closure of p, b or m lasts 0.06 s and falls between the keys of fewer
-_NEAR = 0.006  # share: 23.98 is 23.976, and 24 is not
+_NEAR = Fraction(6, 1000)  # share: 23.98 is 23.976, and 24 is not
 
 
 def _rate(who: Patient) -> Fraction:
@@ -56,7 +56,7 @@ def _filmed(who: Patient) -> Fraction | None:
 
 def _other_film(who: Patient) -> Values | None:
     film = _filmed(who)
-    if film is None or abs(film - _rate(who)) < Fraction(1, 1000):
+    if film is None or abs(film - _rate(who)) < (_NEAR * film if who.heard.get("film_varies") else Fraction(1, 1000)):
         return None
     return {"film": f"{float(film):.5g}", "rate": f"{float(_rate(who)):.5g}"}
 

@@ -43,6 +43,8 @@ class Heard:
             parts.append(f"{self.facts['duration']:.1f} s")
         if "sample_rate" in self.facts:
             parts.append(f"{self.facts['sample_rate'] / 1000:g} kHz")
+        if self.facts.get("tracks", 1) > 1:
+            parts.append(f"track {self.facts['track']} of {self.facts['tracks']}")
         if "channels" in self.facts:
             parts.append({1: "mono", 2: "stereo"}.get(self.facts["channels"], f"{self.facts['channels']} channels"))
         return " · ".join(parts)
@@ -54,7 +56,14 @@ _last: list[Heard] = []
 def choice(settings: properties.AnimcoreSettings) -> Choice:
     """Return what tells one choice of a voice from another, cheap enough to be asked while a panel is drawn."""
     speaker = settings.speaker.name if settings.speaker is not None else ""
-    return (settings.voice_from, {"FILE": settings.audio, "STRIPS": settings.strips}.get(settings.voice_from, speaker))
+    if settings.voice_from == "FILE":
+        return of_file(settings.audio, settings.sound_track, settings.sound_channel)
+    return (settings.voice_from, settings.strips if settings.voice_from == "STRIPS" else speaker)
+
+
+def of_file(audio: str, track: int, channel: int) -> Choice:
+    """Return the choice of a file with its track and channel."""
+    return ("FILE", audio, str(track), str(channel))
 
 
 def of(settings: properties.AnimcoreSettings) -> Heard | None:

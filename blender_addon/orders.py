@@ -8,7 +8,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from .errors import AddonError
 
 Root = bpy.types.Object | bpy.types.Collection
 _TAKE, _MAP, _VALUES = "take{}.npz", "map{}.npz", "values{}.npz"  # the engine's motion, and what it solved for the rig
+_SOUND = "sound{}.wav"  # the sound of a file that Blender would play at another time
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,8 @@ def request(order: Order, characters: Sequence[rigs.Character]) -> dict[str, Any
 
 def _wish(order: Order, place: int, character: rigs.Character) -> dict[str, Any]:
     wish = {**order.roles[place].placement.settings, "out": str(order.folder / _TAKE.format(place))}
+    if order.roles[place].placement.audio:
+        wish["sound"] = str(order.folder / _SOUND.format(place))
     if character.solved:
         path = order.folder / _MAP.format(place)
         character.map.save(path)
@@ -103,12 +106,13 @@ def write(order: Order, answer: Mapping[str, Any]) -> list[takes.Take]:
     answers = answer.get("cast", [answer])
     return takes.apply_all(
         scene,
-        [_performance(order, place, Path(one["motion"])) for place, one in enumerate(answers)],
+        [_performance(order, place, one) for place, one in enumerate(answers)],
     )
 
 
-def _performance(order: Order, place: int, path: Path) -> takes.Performance:
-    role = order.roles[place]
+def _performance(order: Order, place: int, answer: Mapping[str, Any]) -> takes.Performance:
+    role, path = order.roles[place], Path(answer["motion"])
+    heard = Path(answer["sound"]) if "sound" in answer else None
     root = root_by_uid(role.root)
     if root is None:
         raise AddonError(f"The character {role.name!r} is no longer in this file; nothing was written.")
@@ -117,7 +121,7 @@ def _performance(order: Order, place: int, path: Path) -> takes.Performance:
             motion, values = Motion.load(path), _values(order.folder / _VALUES.format(place))
     except InputError as error:
         raise AddonError(f"The engine's result cannot be read ({error}); generate again.") from error
-    return takes.Performance(rigs.read(root), motion, role.placement, values)
+    return takes.Performance(rigs.read(root), motion, replace(role.placement, heard=heard), values)
 
 
 def _values(path: Path) -> NDArray[np.float64] | None:

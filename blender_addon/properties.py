@@ -138,6 +138,18 @@ class _Spoken:
         type=bpy.types.Object,
         **_SPEAKERS,
     )
+    sound_track: bpy.props.IntProperty(
+        name="Track",
+        description="The audio track of the file, from 1 on; 0: its usual one, or, where that is silent, the loudest",
+        min=0,
+        options=set(),
+    )
+    sound_channel: bpy.props.IntProperty(
+        name="Channel",
+        description="The channel with the voice, from 1 on; 0: the centre of surround sound, else all of them mixed",
+        min=0,
+        options=set(),
+    )
     transcript_text: bpy.props.PointerProperty(
         name="Transcript",
         description="A text block with the words that are said; [joy 0.7] in it sets an emotion from there on",

@@ -195,7 +195,8 @@ def order_again(scene: bpy.types.Scene, wish: dict[str, Any], name: str, start_f
     rate = exact_rate(scene.render.fps, scene.render.fps_base)
     asked = {**wish, "fps": [rate.numerator, rate.denominator]}
     audio = wish.get("audio", "") if properties.of(scene).add_sound else ""
-    return _order(scene, takes.Placement(start_frame, name, audio, asked, "span" in asked), ("FILE", audio))
+    choice = hearing.of_file(audio, wish.get("track", 0), wish.get("channel", 0))
+    return _order(scene, takes.Placement(start_frame, name, audio, asked, "span" in asked), choice)
 
 
 def _order(scene: bpy.types.Scene, placement: takes.Placement, choice: hearing.Choice) -> Job:
@@ -245,7 +246,7 @@ def order_inspection(scene: bpy.types.Scene, then: Callable[[], None] | None = N
     Raises:
         AddonError: where there is none, or another job runs.
     """
-    said, what = voice.read(scene), hearing.choice(properties.of(scene))
+    said, what = voice.mixed(scene, voice.read(scene)), hearing.choice(properties.of(scene))
     folder = Path(tempfile.mkdtemp(prefix="animcore-"))
     envelope = folder / "envelope.npz"
     try:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import bpy
 
+from . import sound_files
 from .errors import AddonError
 
 MARK = "animcore"  # custom property of a strip that Animcore added
@@ -19,7 +21,9 @@ def strips_of(scene: bpy.types.Scene) -> Any:
     return editor.strips if hasattr(editor, "strips") else editor.sequences
 
 
-def place(scene: bpy.types.Scene, path: str, frame: int, length: int) -> tuple[bpy.types.ID | None, bool]:
+def place(
+    scene: bpy.types.Scene, path: str, frame: int, length: int, heard: Path | None = None
+) -> tuple[bpy.types.ID | None, bool]:
     """Put a sound file onto the sequencer at a frame; an earlier strip of ours with the same file makes room.
 
     A strip of the user's with that file at that frame is left as it is, and no second one is added.
@@ -29,6 +33,8 @@ def place(scene: bpy.types.Scene, path: str, frame: int, length: int) -> tuple[b
         path: the file as Blender should keep it (absolute, or relative with ``//``).
         frame: where the first sample sounds.
         length: frames that the sound covers, to find a channel that is free there.
+        heard: the engine's own copy of its sound, where Blender would play the file itself at another time: it is
+            kept, and the strip plays it under the file's name.
 
     Returns:
         The strip, and whether it was added now.
@@ -37,15 +43,21 @@ def place(scene: bpy.types.Scene, path: str, frame: int, length: int) -> tuple[b
         AddonError: where this Blender cannot make sound strips.
     """
     strips = strips_of(scene)
-    same = [strip for strip in strips if strip.type == "SOUND" and _same_file(strip, path)]
+    same = [strip for strip in strips if strip.type == "SOUND" and is_of(strip, path)]
     for strip in same:
-        if MARK not in strip and int(content_start(strip)) == frame:
+        if MARK not in strip and int(content_start(strip)) == frame and heard is None:
             return strip, False
+    name = bpy.path.basename(path)
+    kept = sound_files.keep(heard, sound_files.file_name(name)) if heard is not None else None
+    title, file = (name, str(kept)) if kept is not None else (bpy.path.display_name_from_filepath(path), path)
     try:
-        added = strips.new_sound(bpy.path.display_name_from_filepath(path), path, _free(scene, frame, length), frame)
+        added = strips.new_sound(title, file, _free(scene, frame, length), frame)
     except RuntimeError as error:
         raise AddonError(f"The sound could not be put on the sequencer ({str(error).strip()}).") from error
     added[MARK] = True
+    if kept is not None:
+        added[sound_files.SOURCE] = path
+        sound_files.settle(added.sound, kept, name)
     for strip in same:
         if MARK in strip:
             strips.remove(strip)
@@ -58,10 +70,10 @@ def only(scene: bpy.types.Scene, path: str, others: Iterable[str]) -> None:
     Strips of other characters' takes go on as they are, and a take without a strip silences none.
     """
     own = own_strips(scene)
-    if any(_same_file(strip, path) for strip in own):
+    if any(is_of(strip, path) for strip in own):
         for strip in own:
-            if _same_file(strip, path) or any(_same_file(strip, other) for other in others):
-                strip.mute = not _same_file(strip, path)
+            if is_of(strip, path) or any(is_of(strip, other) for other in others):
+                strip.mute = not is_of(strip, path)
 
 
 def own_strips(scene: bpy.types.Scene) -> list[Any]:
@@ -76,8 +88,10 @@ def move(strip: Any, frame: int) -> None:
     setattr(strip, "content_start" if hasattr(strip, "content_start") else "frame_start", frame)
 
 
-def _same_file(strip: Any, path: str) -> bool:
-    return strip.sound is not None and bpy.path.abspath(strip.sound.filepath) == bpy.path.abspath(path)
+def is_of(strip: Any, path: str) -> bool:
+    """Whether a strip is of a file, be it of a copy of its sound."""
+    is_sound = strip.type == "SOUND" and strip.sound is not None
+    return is_sound and bpy.path.abspath(sound_files.of_strip(strip)) == bpy.path.abspath(path)
 
 
 def content_start(strip: Any) -> float:
@@ -101,9 +115,16 @@ def _free(scene: bpy.types.Scene, frame: int, length: int) -> int:
     return next((index for index in _CHANNELS if index not in taken | locked), _CHANNELS[-1])
 
 
+def is_animated(scene: bpy.types.Scene) -> bool:
+    """Whether anything of the scene's strips may be animated: volume above all."""
+    data = scene.animation_data
+    return data is not None and (data.action is not None or len(data.drivers) > 0)
+
+
 def is_muted(scene: bpy.types.Scene, strip: Any) -> bool:
-    """Whether nothing of a strip is heard: it is muted, its channel is, or its volume is 0."""
-    return strip.mute or scene.sequence_editor.channels[strip.channel].mute or strip.volume == 0.0
+    """Whether nothing of a strip is heard: it is muted, its channel is, or its volume is 0 for good."""
+    is_off = getattr(strip, "volume", 1.0) == 0.0 and not is_animated(scene)
+    return bool(strip.mute or scene.sequence_editor.channels[strip.channel].mute or is_off)
 
 
 def unmute(scene: bpy.types.Scene, strip: Any) -> None:

@@ -41,6 +41,7 @@ class Placement:
         name: what the take is called, usually after its sound file.
         audio: the sound file as Blender should keep it, or empty for a take without a strip.
         sound_frame: the frame at which that file begins, where that is not `start_frame`.
+        heard: the engine's copy of the sound of that file, where Blender would play the file itself at another time.
         settings: what was asked of the engine; it is stored with the take.
         within: only a marked range is new; the take that plays goes on around it.
     """
@@ -51,6 +52,7 @@ class Placement:
     settings: Mapping[str, Any] = field(default_factory=dict)
     within: bool = False
     sound_frame: int | None = None
+    heard: Path | None = None
 
     @property
     def has_hands(self) -> bool:
@@ -453,7 +455,7 @@ def _add_sound(scene: bpy.types.Scene, placement: Placement, motion: Motion) -> 
     """Put the voice on the sequencer, and let playback follow it; a Blender without sound only says so."""
     try:
         frame = placement.start_frame if placement.sound_frame is None else placement.sound_frame
-        _, added = sound.place(scene, placement.audio, frame, motion.frame_count)
+        _, added = sound.place(scene, placement.audio, frame, motion.frame_count, placement.heard)
     except AnimcoreError as error:
         return [str(error)]
     if not added:

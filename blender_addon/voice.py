@@ -14,13 +14,14 @@ import bpy
 from animcore.direction import EmotionSpan, directed
 from animcore.names import EMOTIONS
 
-from . import properties, rates, sound
+from . import mixdown, properties, rates, sound, sound_files
 from .errors import AddonError
 
 _EMOTION = re.compile(
     rf"(?:(?P<who>[^:]+?)\s*:)?\s*(?P<emotion>{'|'.join(EMOTIONS)})\s*[:= ]?\s*(?P<felt>[01]?\.?\d*)\s*", re.IGNORECASE
 )
 _FELT = 0.6  # how strongly an emotion is felt whose marker says no number
+SOUNDING = ("SOUND", "META", "SCENE")  # kinds of strips that are heard
 _BILLION = 10**9  # parts of a second that times of strips are told the engine in
 
 
@@ -34,6 +35,9 @@ class Part:
         skip: seconds of the file that are left out at its start.
         length: seconds that are heard; None for all of it.
         gain: factor of its loudness.
+        track, channel: of the file, from 1 on; 0 for the engine's own choice.
+        strip: the name of the strip that has to be mixed by Blender to know how it sounds; the file is then that mix.
+        sound: the name of the sound that has to be written by Blender, as it plays it.
     """
 
     path: str
@@ -41,6 +45,10 @@ class Part:
     skip: Fraction = Fraction(0)
     length: Fraction | None = None
     gain: float = 1.0
+    track: int = 0
+    channel: int = 0
+    strip: str = ""
+    sound: str = ""
 
     def later(self, seconds: Fraction) -> Part:
         """Return the recording so many seconds later."""
@@ -54,7 +62,13 @@ class Part:
             "skip": _pair(self.skip),
             "length": None if self.length is None else _pair(self.length),
             "gain": self.gain,
+            **self.choice,
         }
+
+    @property
+    def choice(self) -> dict[str, int]:
+        """Track and channel, where they are chosen."""
+        return {name: number for name in ("track", "channel") if (number := getattr(self, name))}
 
 
 @dataclass(frozen=True)
@@ -76,8 +90,11 @@ class Voice:
     @property
     def asked(self) -> dict[str, Any]:
         """What the engine is told: a file, or the parts that are to be put together."""
-        whole = len(self.parts) == 1 and self.parts[0] == Part(self.parts[0].path)
-        return {"audio": self.parts[0].path} if whole else {"parts": [part.asked() for part in self.parts]}
+        if len(self.parts) == 1:
+            only = self.parts[0]
+            if only == Part(only.path, track=only.track, channel=only.channel):
+                return {"audio": only.path, **only.choice}
+        return {"parts": [part.asked() for part in self.parts]}
 
 
 def asked(scene: bpy.types.Scene, said: Voice, part: properties.AnimcorePart | None = None) -> dict[str, Any]:
@@ -91,6 +108,7 @@ def asked(scene: bpy.types.Scene, said: Voice, part: properties.AnimcorePart | N
     Raises:
         AddonError: where the transcript or the marked range is not there.
     """
+    said = mixed(scene, said)
     settings = properties.of(scene)
     rate = rates.exact_rate(scene.render.fps, scene.render.fps_base)
     direction = properties.direction(settings, part)
@@ -139,6 +157,26 @@ def read(scene: bpy.types.Scene, part: properties.AnimcorePart | None = None) ->
     return kinds[settings.voice_from](scene, settings)
 
 
+def mixed(scene: bpy.types.Scene, said: Voice) -> Voice:
+    """Return a voice all of whose parts are files: what only Blender can play is mixed now.
+
+    Raises:
+        AddonError: where it cannot.
+    """
+    return replace(said, parts=tuple(_mixed(scene, part) for part in said.parts))
+
+
+def _mixed(scene: bpy.types.Scene, part: Part) -> Part:
+    if part.strip:
+        made = mixdown.of_strip(scene, sound.strips_of(scene)[part.strip])
+    elif part.sound:
+        made = mixdown.of_sound(scene, bpy.data.sounds[part.sound])
+    else:
+        return part
+    kept = sound_files.keep(made, sound_files.file_name(part.strip or part.sound))
+    return replace(part, path=str(kept), strip="", sound="")
+
+
 def start_frame(scene: bpy.types.Scene) -> int:
     """Return the frame that the voice begins at; that of a file where strips or speaker cannot be found."""
     try:
@@ -153,15 +191,15 @@ def strips(scene: bpy.types.Scene) -> list[Any]:
     if settings.voice_from == "SPEAKER":
         return []
     if settings.voice_from == "FILE":
-        path = bpy.path.abspath(settings.audio)
-        return [strip for strip in _sounds(scene) if bpy.path.abspath(strip.sound.filepath) == path]
+        return [strip for strip in _sounds(scene) if sound.is_of(strip, settings.audio)]
     return _named(scene, settings)
 
 
 def _sounds(scene: bpy.types.Scene) -> list[Any]:
     if scene.sequence_editor is None:
         return []
-    return [strip for strip in sound.strips_of(scene) if strip.type == "SOUND" and strip.sound is not None]
+    found = [strip for strip in sound.strips_of(scene) if strip.type in SOUNDING]
+    return [strip for strip in found if strip.type != "SOUND" or strip.sound is not None]
 
 
 def _named(scene: bpy.types.Scene, settings: properties.Asker) -> list[Any]:
@@ -173,8 +211,14 @@ def _of_file(scene: bpy.types.Scene, settings: properties.Asker) -> Voice:
     if not settings.audio:
         raise AddonError("No sound file is chosen; pick one under Voice.")
     path = _existing(settings.audio)
+    own = [strip for strip in _sounds(scene) if sound.is_of(strip, settings.audio) and sound.MARK not in strip]
+    begins = [strip for strip in own if round(sound.content_start(strip)) == settings.start_frame]
+    for strip in begins:  # the user's strip is what is heard: its sound is performed, and no second one is laid
+        if not mixdown.is_plain(scene, strip) and not sound.is_muted(scene, strip):
+            return replace(_joined(scene, [strip]), name=path.stem)
+    chosen = Part(str(path), track=settings.sound_track, channel=settings.sound_channel)
     kept = settings.audio if properties.of(scene).add_sound else ""
-    return Voice((Part(str(path)),), settings.start_frame, path.stem, kept)
+    return Voice((chosen,), settings.start_frame, path.stem, kept)
 
 
 def _of_strips(scene: bpy.types.Scene, settings: properties.Asker) -> Voice:
@@ -197,15 +241,21 @@ def _of_channel(scene: bpy.types.Scene, settings: properties.Asker) -> Voice:
 def _joined(scene: bpy.types.Scene, found: list[Any]) -> Voice:
     """The voice of strips, where they lie."""
     rate = rates.exact_rate(scene.render.fps, scene.render.fps_base)
-    heard = sorted(found, key=lambda strip: sound.span(strip))
+    audible = [strip for strip in found if not sound.is_muted(scene, strip)]
+    if not audible:
+        names = ", ".join(strip.name for strip in found)
+        raise AddonError(f"Nothing is heard of the voice ({names}): strip or channel is muted; unmute it.")
+    heard = sorted(audible, key=lambda strip: sound.span(strip))
     first = sound.span(heard[0])[0]
-    parts = tuple(_part(strip, first, rate) for strip in heard)
+    parts = tuple(_part(scene, strip, first, rate) for strip in heard)
     return Voice(parts, first, heard[0].name if len(heard) == 1 else f"{heard[0].name} +{len(heard) - 1}")
 
 
-def _part(strip: Any, first: int, rate: Fraction) -> Part:
+def _part(scene: bpy.types.Scene, strip: Any, first: int, rate: Fraction) -> Part:
     """A strip, trimmed as it stands; `first` is the frame that the voice begins at."""
     begin, end = sound.span(strip)
+    if not mixdown.is_plain(scene, strip):
+        return Part("", (begin - first) / rate, strip=strip.name)
     cut = begin - Fraction(round(sound.content_start(strip) * 1000), 1000)
     late = _exact(getattr(strip, "sound_offset", 0.0))  # seconds that the sound starts after its strip
     skip = cut / rate - late
@@ -229,7 +279,9 @@ def _of_speaker(scene: bpy.types.Scene, settings: properties.Asker) -> Voice:
         raise AddonError("No speaker is chosen; pick one under Voice.")
     if speaker.type != "SPEAKER" or speaker.data.sound is None:
         raise AddonError(f"{speaker.name!r} is no speaker with a sound; load one in its Object Data properties.")
-    return Voice((Part(str(_existing(speaker.data.sound.filepath))),), _speaks_at(speaker, scene), speaker.name)
+    data = speaker.data.sound
+    part = Part("", sound=data.name) if mixdown.must_be_written(data) else Part(str(_existing(data.filepath)))
+    return Voice((part,), _speaks_at(speaker, scene), speaker.name)
 
 
 def _speaks_at(speaker: bpy.types.Object, scene: bpy.types.Scene) -> int:

@@ -92,6 +92,19 @@ def test_inspect_and_help_explain_themselves(spoken_line, capsys):
     assert "examples:" in answer.stdout
 
 
+def test_a_track_and_a_channel_are_chosen(sound, noise, tmp_path, capsys):
+    path = str(sound("two.wav", np.stack([noise, 0 * noise], 1)))
+    assert main(["inspect", path, "--channel", "2"]) == 0
+    assert "two.wav is silent" in capsys.readouterr().out
+    assert main(["generate", path, "--out", str(tmp_path), "--format", "npz", "--channel", "3"]) == 1
+    assert "there is no channel 3" in capsys.readouterr().err
+    assert main(["generate", path, "--out", str(tmp_path), "--format", "npz", "--track", "2"]) == 1
+    assert "has 1 audio track; there is no track 2" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["inspect", path, "--track", "0"])
+    assert "a number from 1 on, not '0'" in capsys.readouterr().err
+
+
 def test_a_motion_becomes_a_file_of_another_kind_with_a_report(spoken_line, tmp_path, capsys):
     main(["generate", str(spoken_line), "--out", str(tmp_path), "--format", "npz", "--fps", "60"])
     capsys.readouterr()

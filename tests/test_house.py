@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # From the ground up: a room imports from its own line and from those before it.
 ROOMS = [
     {"errors", "progress", "names", "shipped", "array_namespace"},
-    {"atomic", "rates", "loudness", "pictures"},
+    {"atomic", "rates", "loudness", "pictures", "decoding", "file_length", "film_rates", "sound_file"},
     {"reading"},
     {"audio", "motion", "direction"},
     {"microphone"},

@@ -10,9 +10,11 @@ import time
 from fractions import Fraction
 from pathlib import Path
 
+import containers
 import numpy as np
 import pytest
 
+from animcore import audio
 from animcore.motion import Motion
 
 
@@ -68,6 +70,29 @@ def test_a_line_becomes_a_motion_at_the_rate_that_was_asked(engine, spoken_line,
     assert motion.arkit[:, 17].max() > 0.1
     assert {"duration", "sample_rate", "loudness", "silences"} <= answer["facts"].keys()
     assert [path.name for path in tmp_path.iterdir()] == ["take.npz"]
+
+
+def test_the_sound_that_was_heard_comes_with_a_file_that_others_play_at_another_time(engine, spoken_line, tmp_path):
+    film, copy = containers.write(tmp_path, "mp4_late"), tmp_path / "copy.wav"
+    engine.say(**wish(film, tmp_path / "take.npz", sound=str(copy)))
+    answer = engine.end_of("1")
+    assert answer["sound"] == str(copy)
+    assert audio.load(copy).duration == pytest.approx(audio.load(film).duration, abs=1e-3)
+    assert not answer["facts"]["plays_alike"]
+    copy.unlink()
+    engine.say(**wish(spoken_line, tmp_path / "take.npz", "2", sound=str(copy)))
+    assert "sound" not in engine.end_of("2")
+    assert not copy.exists()
+
+
+@pytest.mark.parametrize("choice", [{"track": 2}, {"channel": 3}, {"track": "one"}, {"channel": -1}])
+def test_a_track_or_channel_that_is_not_there_gets_a_sentence(engine, spoken_line, choice):
+    engine.say(id="1", do="inspect", audio=str(spoken_line), **choice)
+    answer = engine.end_of("1")
+    assert answer["event"] == "error"
+    assert answer["report"] == ""
+    engine.say(id="2", do="inspect", audio=str(spoken_line), track=1, channel=1)
+    assert engine.end_of("2")["facts"]["channel"] == 1
 
 
 def test_inspect_tells_the_facts(engine, spoken_line):

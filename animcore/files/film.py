@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
@@ -12,6 +12,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from animcore import audio, decoding
 from animcore.atomic import whole_file
 from animcore.errors import InputError
 
@@ -34,7 +35,7 @@ def write(frames: Iterable[NDArray[np.uint8]], rate: Fraction, path: Path, sound
     with whole_file(path) as temporary, av.open(str(temporary), "w", options={"movflags": "+faststart"}) as container:
         video: Any = container.add_stream("libx264", rate=rate, options={"crf": "18", "preset": "medium"})
         video.width, video.height, video.pix_fmt = width, height, "yuv420p"
-        audio: Any = container.add_stream("aac", rate=_SOUND_RATE, layout="stereo") if sound else None
+        heard: Any = container.add_stream("aac", rate=_SOUND_RATE, layout="stereo") if sound else None
         count = 0
         for image in (first, *iterator):
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
@@ -42,18 +43,22 @@ def write(frames: Iterable[NDArray[np.uint8]], rate: Fraction, path: Path, sound
             count += 1
         container.mux(video.encode(None))
         if sound is not None:
-            _add_sound(container, audio, sound, round(count / rate * _SOUND_RATE))
+            _add_sound(container, heard, sound, round(count / rate * _SOUND_RATE))
 
 
 def _add_sound(container: Any, stream: Any, sound: Path, samples: int) -> None:
-    """Resample the first audio stream of `sound` and encode at most `samples` samples of it."""
+    """Resample the audio of `sound` on its own clock, and encode at most `samples` samples of it."""
     resampler = av.AudioResampler(format="fltp", layout="stereo", rate=_SOUND_RATE, frame_size=1024)
-    try:
-        with av.open(str(sound), metadata_errors="replace") as source:
-            for frame in chain(source.decode(audio=0), [None]):
-                for piece in resampler.resample(frame):
-                    if (piece.pts or 0) < samples:
-                        container.mux(stream.encode(piece))
-    except (av.error.FFmpegError, IndexError) as error:
-        raise InputError(f"The sound of {sound.name} cannot be decoded; export it again.") from error
+    for frame in chain(_frames(decoding.Reader(sound, audio.tracks(sound)[1])), [None]):
+        for piece in resampler.resample(frame):
+            if (piece.pts or 0) < samples:
+                container.mux(stream.encode(piece))
     container.mux(stream.encode(None))
+
+
+def _frames(reader: decoding.Reader) -> Iterator[av.AudioFrame]:
+    for values in reader.blocks():
+        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(values), format="fltp", layout=reader.layout)
+        frame.sample_rate, frame.time_base = reader.rate, Fraction(1, reader.rate)
+        frame.pts = reader.count - values.shape[1]
+        yield frame

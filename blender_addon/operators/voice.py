@@ -49,7 +49,7 @@ class ANIMCORE_OT_use_strips(AnimcoreOperator):  # noqa: N801 (Blender's own nam
         """
         editor = context.scene.sequence_editor
         found = [strip for strip in (sound.strips_of(context.scene) if editor else ()) if strip.select]
-        names = [strip.name for strip in found if strip.type == "SOUND"]
+        names = [strip.name for strip in found if strip.type in voice.SOUNDING]
         if not names:
             raise AddonError("No sound strip is selected; select the strips of the voice in the sequencer.")
         settings = properties.of(context.scene)

@@ -70,6 +70,8 @@ def _draw_part(column: bpy.types.UILayout, scene: bpy.types.Scene, part: propert
     if part.voice_from == "FILE":
         column.prop(part, "audio")
         column.prop(part, "start_frame")
+        column.prop(part, "sound_track")
+        column.prop(part, "sound_channel")
     elif part.voice_from == "CHANNEL":
         column.prop(part, "channel")
     elif part.voice_from == "SPEAKER":

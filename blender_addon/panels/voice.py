@@ -21,6 +21,9 @@ class ANIMCORE_PT_voice(Sidebar, bpy.types.Panel):  # noqa: N801 (Blender's own 
         self.layout.use_property_split = True
         self.layout.use_property_decorate = False
         column = self.layout.column(align=True)
+        if settings.voice_from == "FILE":
+            column.prop(settings, "sound_track")
+            column.prop(settings, "sound_channel")
         column.prop(settings, "scope")
         column.prop(settings, "offset")
         column = self.layout.column(align=True)

@@ -259,6 +259,19 @@ def test_the_rate_of_the_film_is_taken(hero, voice, monkeypatch):
     assert "film_rate" not in {one.name for one in runner.session.findings}
 
 
+@pytest.mark.parametrize("rate", [Fraction(30), Fraction(30000, 1001)])
+def test_the_variable_rate_of_a_phone_is_no_finding(hero, voice, monkeypatch, rate):
+    set_rate(rate)
+    monkeypatch.setenv("FAKE_ENGINE_FACTS", json.dumps({"film_rate": [30, 1], "film_varies": True}))
+    settings().audio = str(voice())
+    bpy.ops.animcore.examine()
+    assert not {"film_rate", "crooked_rate"} & {one.name for one in runner.session.findings}
+    set_rate(Fraction(24))
+    bpy.ops.animcore.examine()
+    mend("film_rate")
+    assert (bpy.context.scene.render.fps, bpy.context.scene.render.fps_base) == (30, 1.0)
+
+
 def test_a_linked_character_gets_its_override_and_then_its_keys(tmp_path, voice):
     library = linked(tmp_path)
     bpy.context.scene.collection.children.link(library)
