@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
@@ -48,7 +49,7 @@ def rate(pair: Any) -> Fraction | None:
 def wish(owner: bpy.types.bpy_struct, name: str) -> dict[str, Any]:
     """Return what the engine was asked with; what is of another kind than it has to be is left out."""
     found = fields(owner, name)
-    right = {
+    right: dict[str, Callable[[Any], bool]] = {
         "audio": lambda value: isinstance(value, str),
         "parts": _recordings,
         "listening_to": _recordings,
