@@ -18,7 +18,7 @@ from animcore.bodies.kinematics import INDEX, grounded, open_body_joints, unknow
 from animcore.motion import Motion
 from animcore.retarget.skeletons import Retarget, Skeleton
 
-from . import facing, pose
+from . import facing, id_properties, pose
 
 Sampled = Callable[[bpy.types.PoseBone], np.ndarray]
 
@@ -158,7 +158,7 @@ def _carriers(armature: bpy.types.Object, names: list[str]) -> dict[str, str | N
     """Which bone carries each bone as a parent would: of all that turn it, the one that is itself turned by most."""
     controls = armature.pose.bones
     kept = {bone.name: bone.matrix_basis.copy() for bone in controls}
-    switches = {bone.name: bone[_SWITCH] for bone in controls if _SWITCH in bone}
+    switches = {bone.name: bone[_SWITCH] for bone in controls if isinstance(bone.get(_SWITCH), (int, float))}
     carried: dict[str, set[str]] = {name: set() for name in names}
     try:
         for bone in controls:
@@ -224,7 +224,7 @@ def _root_notes(root: bpy.types.Bone | None) -> list[str]:
 
 def _switch_notes(armature: bpy.types.Object) -> list[str]:
     """Limbs that hang on their hands and feet do not show the keys of their joints."""
-    hanging = [bone.name for bone in armature.pose.bones if bone.get(_SWITCH, 1.0) < 0.5]
+    hanging = [bone.name for bone in armature.pose.bones if id_properties.number(bone, _SWITCH, 1.0) < 0.5]
     if not hanging:
         return []
     return [f"{', '.join(hanging)}: {_SWITCH} is at IK, so that the joints' keys do not show; set it to 1 (FK)."]

@@ -20,6 +20,7 @@ from animcore.retarget.profiles import AXES, ROLES
 from animcore.retarget.proposal import Entry, Proposal
 from animcore.retarget.sources import INDEX, SOURCES
 
+from . import id_properties
 from .errors import AddonError
 
 PROPERTY = "animcore_corrections"  # custom property of what the character is chosen by
@@ -39,12 +40,12 @@ class Corrections:
 def of(root: bpy.types.ID) -> Corrections:
     """Return what is kept with a character; what cannot be read counts as nothing."""
     try:
-        kept = json.loads(str(root.get(PROPERTY, "{}")))
+        found = id_properties.fields(root, PROPERTY)
         return Corrections(
-            {str(track): str(shape) for track, shape in kept.get("shapes", {}).items() if track in TRACKS},
-            {str(role): str(bone) for role, bone in kept.get("bones", {}).items() if role in ROLES},
+            {str(track): str(shape) for track, shape in found.get("shapes", {}).items() if track in TRACKS},
+            {str(role): str(bone) for role, bone in found.get("bones", {}).items() if role in ROLES},
         )
-    except (ValueError, AttributeError):
+    except AttributeError:
         return Corrections()
 
 
@@ -59,8 +60,8 @@ def store(root: bpy.types.ID, corrections: Corrections) -> None:
     if not corrections.shapes and not corrections.bones:
         root.pop(PROPERTY, None)
         return
-    kept = {"shapes": dict(corrections.shapes), "bones": dict(corrections.bones)}
-    root[PROPERTY] = json.dumps(kept, sort_keys=True, ensure_ascii=False)
+    whole = {"shapes": dict(corrections.shapes), "bones": dict(corrections.bones)}
+    root[PROPERTY] = json.dumps(whole, sort_keys=True, ensure_ascii=False)
 
 
 def applied(proposal: Proposal, known: Corrections, free: Collection[tuple[str, str]]) -> Proposal:

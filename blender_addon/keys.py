@@ -10,7 +10,6 @@ those that its importers of PLY and SPZ write (source/blender/io/gsplat, as fact
 
 from __future__ import annotations
 
-import json
 import re
 import secrets
 import time
@@ -22,6 +21,8 @@ from typing import Any
 import bpy
 import numpy as np
 from numpy.typing import NDArray
+
+from . import id_properties
 
 TAKE = "animcore_take"  # custom property of an action that Animcore made: the name of its take
 TAKE_ID = "animcore_take_id"  # custom property of an action: tells takes of one name apart; later ones sort behind
@@ -108,7 +109,7 @@ def is_made_for(action: bpy.types.Action, owner: bpy.types.ID) -> bool:
     """
     if OWNER in action:
         own = owner.get(OWNER)
-        return action[OWNER] == own if own is not None else action[OWNER_NAME] == owner_name(owner)
+        return action[OWNER] == own if own is not None else action.get(OWNER_NAME) == owner_name(owner)
     curve = next(iter(curves_of(action)), None)
     try:
         return curve is not None and owner.path_resolve(curve.data_path) is not None
@@ -118,18 +119,17 @@ def is_made_for(action: bpy.types.Action, owner: bpy.types.ID) -> bool:
 
 def take_id(action: bpy.types.Action) -> str:
     """Return what tells the take of an action apart; those from before there was such a thing go by name and wish."""
-    return str(action.get(TAKE_ID) or f"{action[TAKE]}|{action.get(SETTINGS, '')}")
+    return id_properties.text(action, TAKE_ID) or f"{take_name(action)}|{id_properties.text(action, SETTINGS)}"
+
+
+def take_name(action: bpy.types.Action) -> str:
+    """Return what the take of an action is called."""
+    return id_properties.text(action, TAKE) or str(action.name)
 
 
 def stored_rate(action: bpy.types.Action) -> Fraction | None:
     """Return the frame rate that the keys of a take stand at; None where that is not known."""
-    found = action.get(RATE)
-    if found is None:
-        try:
-            found = json.loads(action.get(SETTINGS, "{}"))["fps"]
-        except (ValueError, KeyError, TypeError):
-            return None
-    return Fraction(int(found[0]), int(found[1]))
+    return id_properties.rate(action.get(RATE)) or id_properties.rate(id_properties.fields(action, SETTINGS).get("fps"))
 
 
 def store_rate(action: bpy.types.Action, rate: Fraction) -> None:

@@ -19,6 +19,8 @@ from .keys import Channel
 Place = tuple[str, int, str, int]  # collection and session number of the data-block, path, index
 
 NOTE = "animcore_before"  # on a data-block: path, index and value of what stood there, as JSON
+# what a note raises that somebody else has written
+_FOREIGN = (TypeError, ValueError, LookupError, AttributeError, OverflowError, RecursionError)
 _KINDS = ("objects", "shape_keys")
 
 
@@ -181,7 +183,7 @@ def heal(*_args: Any) -> None:
     for kind in _KINDS:
         for owner in getattr(bpy.data, kind):
             if NOTE in owner and owner.library is None and (kind, owner.session_uid) not in owned:
-                with suppress(TypeError, ValueError):  # a note that somebody else has written
+                with suppress(*_FOREIGN):
                     for path, index, value in json.loads(owner[NOTE]):
                         _set((kind, owner.session_uid, str(path), int(index)), float(value))
                 del owner[NOTE]

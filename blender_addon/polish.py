@@ -6,10 +6,8 @@ edits, then fewer keys. So every slider can go back to where it was.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from fractions import Fraction
 
 import bpy
 import numpy as np
@@ -19,7 +17,7 @@ from animcore.finish import layers, lips, reduction
 from animcore.finish.polish import NOTHING, Touch
 from animcore.names import REGIONS
 
-from . import keys, meaning, properties, record
+from . import id_properties, keys, meaning, properties, record
 from .errors import AddonError
 from .rates import exact_rate
 from .record import Record, Settings
@@ -224,8 +222,8 @@ def _from_curves(action: bpy.types.Action, scene: bpy.types.Scene) -> Record:
     found = keys.curves_of(action)
     if not found:
         raise AddonError(f"The action {action.name!r} has no curves; generate again.")
-    asked = json.loads(action.get(keys.SETTINGS, "{}"))
-    rate = Fraction(*asked["fps"]) if "fps" in asked else exact_rate(scene.render.fps, scene.render.fps_base)
+    rate = id_properties.rate(id_properties.fields(action, keys.SETTINGS).get("fps"))
+    rate = rate or exact_rate(scene.render.fps, scene.render.fps_base)
     places = [keys.points(curve)[:, 0] for curve in found if len(curve.keyframe_points)]
     first = int(np.floor(min(place[0] for place in places)))
     frames = np.arange(first, int(np.ceil(max(place[-1] for place in places))) + 1, dtype=np.float64)

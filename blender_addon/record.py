@@ -33,6 +33,9 @@ Single = NDArray[np.float32]
 PROPERTY = "animcore_record"  # custom property of an action
 VERSION = 1
 
+# what the unpacking of bytes raises that somebody else has written
+_BROKEN = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError, MemoryError, zlib.error)
+_FARTHEST = 10_000_000  # frames from 0, either way: ten times what Blender takes
 _TURN = 100.0  # millimetres of skin that a radian of a bone of the face or the head counts
 _SHIFT = 1000.0  # millimetres that a unit of a bone's location counts
 _UNKNOWN = 5.0  # millimetres that a weight counts whose shape the reference head does not have
@@ -199,7 +202,7 @@ class Record:
             for name, size in header["sizes"].items():
                 arrays[name], rest = _unsqueezed(rest[:size], shape), rest[size:]
             generated = arrays["generated"]
-            return cls(
+            found = cls(
                 Fraction(*header["rate"]),
                 float(header["start"]),
                 Fraction(*header["scene_rate"]),
@@ -210,11 +213,29 @@ class Record:
                 arrays.get("written", generated),
                 float(header["shown"]),
             )
-        except (KeyError, ValueError, TypeError, IndexError, AttributeError, ZeroDivisionError, zlib.error) as error:
+            found._check()
+            return found
+        except _BROKEN as error:
             raise AddonError(
                 f"What was kept with the take cannot be read ({error}): its keys play on, but cannot be polished; "
                 "generate again."
             ) from error
+
+    def _check(self) -> None:
+        """Raise ValueError where something is of another kind than it has to be, or no number."""
+        numbers = [self.start, self.shown]
+        for curve in self.curves:
+            limits = [value for value in (curve.rest, curve.low, curve.high) if value is not None]
+            if not all(isinstance(value, (int, float)) for value in (*limits, *curve.tracks.values())):
+                raise ValueError("a curve has no numbers")
+            if not (isinstance(curve.path, str) and isinstance(curve.index, int) and isinstance(curve.region, str)):
+                raise ValueError("a curve has no path")
+            numbers += [*limits, *curve.tracks.values()]
+        arrays = (np.array(numbers, np.float64), self.generated, self.layer, self.written)
+        if not all(np.isfinite(values).all() for values in arrays) or min(self.rate, self.scene_rate) <= 0:
+            raise ValueError("not all of it is numbers")
+        if abs(self.sound_frame) > _FARTHEST:
+            raise ValueError("it begins nowhere")
 
     def _tracks(self) -> Array:
         """(C, 52) what the curves do, in ARKit weights."""

@@ -5,7 +5,6 @@ A take is its actions: nothing else is kept of it, so that it comes and goes wit
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from typing import Any
 
 import bpy
 
-from . import keys, polish, properties, rigs, sound, takes
+from . import id_properties, keys, polish, properties, rigs, sound, takes
 from .errors import AddonError
 
 _GLANCE = 2.0  # seconds that the data-blocks of a character stay true enough for drawing
@@ -61,7 +60,7 @@ def listed(owners: Iterable[bpy.types.ID]) -> list[Listed]:
     laid = {strip.action for owner in owners for strip in keys.strips_of(owner)}
     return [
         Listed(
-            ident, str(actions[0][keys.TAKE]), tuple(actions), bool(played & set(actions)), bool(laid & set(actions))
+            ident, keys.take_name(actions[0]), tuple(actions), bool(played & set(actions)), bool(laid & set(actions))
         )
         for ident, actions in sorted(grouped.items(), key=lambda item: ("|" not in item[0], item[0]))
     ]
@@ -174,11 +173,7 @@ def delete(scene: bpy.types.Scene, take: Listed) -> None:
 
 def settings_of(take: Listed) -> dict[str, Any]:
     """Return what the engine was asked for."""
-    try:
-        found = json.loads(take.actions[0].get(keys.SETTINGS, "{}"))
-    except ValueError:
-        found = {}
-    return found if isinstance(found, dict) else {}
+    return id_properties.wish(take.actions[0], keys.SETTINGS)
 
 
 _seen: dict[int, tuple[float, list[int]]] = {}

@@ -24,7 +24,7 @@ class ANIMCORE_UL_takes(bpy.types.UIList):  # noqa: N801 (Blender's own naming)
         flags, order, behind = [], [], len(found) + 1
         for action in actions:
             place = wanted.get(action.name) if keys.TAKE in action else None
-            if place is None or self.filter_name.lower() not in str(action[keys.TAKE]).lower():
+            if place is None or self.filter_name.lower() not in keys.take_name(action).lower():
                 flags.append(0)
                 order.append(behind)
                 behind += 1
@@ -53,7 +53,7 @@ class ANIMCORE_UL_takes(bpy.types.UIList):  # noqa: N801 (Blender's own naming)
         row = layout.row(align=True)
         icon = "RADIOBUT_ON" if take is not None and take.playing else "RADIOBUT_OFF"
         row.label(
-            text=str(action[keys.TAKE]), icon="NLA" if take is not None and take.on_nla else icon, translate=False
+            text=keys.take_name(action), icon="NLA" if take is not None and take.on_nla else icon, translate=False
         )
         for operator, symbol in (("animcore.rename_take", "GREASEPENCIL"), ("animcore.delete_take", "TRASH")):
             row.operator(operator, text="", icon=symbol, emboss=False).take = ident

@@ -14,6 +14,7 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import id_properties
 from ..errors import AddonError
 
 Floats = NDArray[np.float32]
@@ -83,7 +84,9 @@ def of(thing: bpy.types.Object, material: bpy.types.Material | None) -> Floats |
         width, height = node.image.size
         values = np.empty(width * height * 4, np.float32)
         node.image.pixels.foreach_get(values)
-        part = values.reshape(height, width, 4)[..., :3] * np.float32(thing.get(DETAIL.format(number), 0.0))
+        part = values.reshape(height, width, 4)[..., :3] * np.float32(
+            id_properties.number(thing, DETAIL.format(number), 0.0)
+        )
         total = part if total is None else total + part
         number += 1
     return total
