@@ -139,9 +139,12 @@ def _in_blender(
 
 
 def _is_bound(character: rigs.Character, objects: Iterable[bpy.types.Object]) -> bool:
-    """Whether a mesh is bound to the bones; else FBX does not say how they rest, and USD has none of them."""
-    modifiers = (modifier for one in objects for modifier in one.modifiers if modifier.type == "ARMATURE")
-    return any(modifier.object == character.armature for modifier in modifiers)
+    """Whether bones move a mesh by its weights; else FBX does not say how they rest, and USD has none of them."""
+    if character.armature is None:
+        return False
+    bones = character.armature.data.bones.keys()
+    moved = (one for one in objects if any(part.type == "ARMATURE" for part in one.modifiers))
+    return any(not set(one.vertex_groups.keys()).isdisjoint(bones) for one in moved)
 
 
 def _finish(job: Job, work: Path, notes: list[str]) -> None:
