@@ -1,9 +1,9 @@
 """Builds the Blender extension: `python build_addon.py` writes one zip a platform into dist/.
 
-Each zip carries the extension, the default character and, as wheels, the engine with rig profiles and what it needs, so
-that installing it needs neither the Internet nor pip. Wheels are fetched once into .cache/wheels, checked against
-tools/addon_wheels.toml and used from there afterwards. Equal sources give equal zips. Where a Blender is at hand (the
-module `bpy` or a program `blender`), its own `extension validate` judges every zip.
+Each zip carries the extension, the default character, the hybrid head and, as wheels, the engine with rig profiles and
+what it needs, so that installing it needs neither the Internet nor pip. Wheels are fetched once into .cache/wheels,
+checked against tools/addon_wheels.toml and used from there afterwards. Equal sources give equal zips. Where a Blender
+is at hand (the module `bpy` or a program `blender`), its own `extension validate` judges every zip.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _DATE = (2026, 1, 1, 0, 0, 0)  # of every file in a zip: the same sources give t
 _STORED = {".whl", ".blend", ".onnx", ".png", ".jpg", ".flac"}  # already compressed, or not worth it
 # folders that the engine itself needs
 _ENGINE_DATA = ("assets/bodies", "assets/gestures", "assets/retarget", "assets/solvers", "rigs")
-_EXTENSION_DATA = ("character",)  # folders of assets/ that the extension reads
+_EXTENSION_DATA = (("character", "*.blend"), ("avatar/curls", "*"))  # folders of assets/ that the extension reads
 
 
 class BuildError(Exception):
@@ -102,8 +102,8 @@ def manifest(platform: str, wheels: Iterable[Path]) -> str:
 def extension_files() -> dict[str, Path]:
     """The files of the extension by their names in the zip, without manifest and wheels."""
     found = {path.relative_to(EXTENSION).as_posix(): path for path in _files(EXTENSION, "*.py")}
-    for folder in _EXTENSION_DATA:
-        for path in _files(ROOT / "assets" / folder, "*.blend"):
+    for folder, pattern in _EXTENSION_DATA:
+        for path in _files(ROOT / "assets" / folder, pattern):
             found[path.relative_to(ROOT).as_posix()] = path
     found["LICENSE"] = ROOT / "LICENSE"
     return found

@@ -69,3 +69,7 @@ TRANSITIONS: tuple[str, ...] = ("hold", "blend")
 
 # The variable of the environment that names the folder in which the engine keeps what it heard in recordings.
 CACHE_FOLDER = "ANIMCORE_CACHE"
+
+# The variables that name the Blender which writes and reads files for the engine, and the program that it runs there.
+BLENDER = "ANIMCORE_BLENDER"
+BLENDER_SCRIPT = "ANIMCORE_BLENDER_SCRIPT"

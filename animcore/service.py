@@ -268,8 +268,17 @@ def _fit_head(request: dict[str, Any], progress: Callable[[float, str], None]) -
     return {"head": str(out / HEAD), "gaussians": fitted.count}
 
 
+def _add_head(request: dict[str, Any], progress: Callable[[float, str], None]) -> dict[str, Any]:
+    """Have Blender make the mesh of a hybrid head: `head` (its folder) becomes a `.blend` (`out`)."""
+    from animcore.files import blender
+
+    return blender.ask("add_head", progress, head=_wanted(request, "head"), out=_wanted(request, "out"))
+
+
 def _export(request: dict[str, Any], progress: Callable[[float, str], None]) -> dict[str, Any]:
+    """Write a motion, or the take of a scene: then Blender reads its keys and writes the scene formats itself."""
     from animcore import batch, files
+    from animcore.files import blender
     from animcore.files.sheet import Setup
     from animcore.motion import Motion
 
@@ -281,31 +290,41 @@ def _export(request: dict[str, Any], progress: Callable[[float, str], None]) -> 
         character=Path(wanted["character"]) if wanted.get("character") else None,
     )
     order = batch.Order(Path(_wanted(request, "folder")), _wanted(request, "formats"), setup=setup)
-    motion = Path(_wanted(request, "motion"))
-    (take,) = batch.convert([motion], order, part(progress, 0.0, 0.5))
-    if take.error is not None:
-        raise InputError(take.error)
-    written = [(files.FORMATS[name].title, report) for name, report in zip(order.formats, take.reports, strict=True)]
-    written += _checked(Motion.load(motion), request.get("check", {}), part(progress, 0.5, 1.0))
-    return {"files": [_report(title, report) for title, report in written]}
+    if "scene" in request:
+        made = blender.ask("write_take", part(progress, 0.0, 0.6), **request["scene"])
+    else:
+        made = {"motion": _wanted(request, "motion"), "files": {}, "notes": []}
+    motion = Path(made["motion"])
+    written = _checked(Motion.load(motion), made["files"], order.folder, part(progress, 0.6, 0.9))
+    if order.formats:
+        (take,) = batch.convert([motion], order, part(progress, 0.9, 1.0))
+        if take.error is not None:
+            raise InputError(take.error)
+        titles = [files.FORMATS[name].title for name in order.formats]
+        written = [*zip(titles, take.reports, strict=True), *written]
+    return {"files": [_report(title, report) for title, report in written], "notes": made["notes"]}
 
 
-def _checked(motion: Any, made: dict[str, dict[str, str]], progress: Progress) -> list[tuple[str, Any]]:
-    """Read files back that the parent wrote of a motion itself: format -> its `path` and what is `meant` to be in it.
+def _checked(motion: Any, made: dict[str, dict[str, str]], folder: Path, progress: Progress) -> list[tuple[str, Any]]:
+    """Read back what Blender wrote of a motion; what is as it was meant goes into the folder.
 
-    A file that is not what was meant is removed.
+    Args:
+        motion: what the files were made of.
+        made: format -> `path`, and `meant` (checking.py) or the `error` that kept it from being written.
+        folder: where they belong.
+        progress: told the fraction done.
     """
     from animcore import files
-    from animcore.files.delivery import compared
+    from animcore.files.delivery import Report, adopted
 
     reports = []
     for index, (name, file) in enumerate(made.items()):
         path, form = Path(file["path"]), files.format_named(name)
         progress(index / len(made), f"Reading {path.name} back")
-        report = compared(motion, path, form, Path(file["meant"]))
-        if report.error is not None:
-            path.unlink(missing_ok=True)
-        reports.append((form.title, report))
+        if "error" in file:
+            reports.append((form.title, Report(folder / path.name, 0, error=file["error"])))
+            continue
+        reports.append((form.title, adopted(motion, path, folder, form, Path(file["meant"]))))
     return reports
 
 
@@ -402,6 +421,7 @@ WORK: dict[str, Work] = {
     "dialogue": _dialogue,
     "inspect": _inspect,
     "export": _export,
+    "add_head": _add_head,
     "fit": _fit,
     "fit_head": _fit_head,
     "listen": _listen,

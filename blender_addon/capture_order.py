@@ -16,13 +16,12 @@ import bpy
 
 from animcore.avatar import capture
 
-from . import engine, preferences, properties, rigs, runner
+from . import copies, engine, preferences, properties, rigs, runner
 from .errors import AddonError
 from .jobs import Job, State
 
 HEAD = "head"  # the avatar's folder in that of a fit
 FITS = "fit"  # the folder of the fit in that of the capture
-_CHILD = Path(__file__).with_name("child.py")
 
 
 def disabled_reason(scene: bpy.types.Scene) -> str:
@@ -73,24 +72,14 @@ def order_capture(scene: bpy.types.Scene) -> Job:
         work = Path(tempfile.mkdtemp(prefix="animcore-"))
     except OSError as error:
         raise AddonError(f"The folder {folder} cannot be made ({error.strerror}); choose another.") from error
-    copy = work / "capture.blend"
     try:
-        bpy.ops.wm.save_as_mainfile(filepath=str(copy), copy=True, check_existing=False)
         request = {
             "do": "capture",
-            "file": str(copy),
-            "scripts": not bpy.app.autoexec_fail,
-            "kind": "collections" if isinstance(root, bpy.types.Collection) else "objects",
-            "root": root.name,
+            **copies.of_file(scene, root, work),
             "folder": str(folder),
             **{name: getattr(settings, name) for name in ("cameras", "faces", "size", "samples", "engine")},
         }
         job = runner.session.jobs.begin(another_blender(), request)
-    except RuntimeError as error:
-        shutil.rmtree(work, ignore_errors=True)
-        raise AddonError(
-            f"A copy of the file cannot be written ({str(error).strip()}); make room on the disk."
-        ) from error
     except BaseException:
         shutil.rmtree(work, ignore_errors=True)
         raise
@@ -130,7 +119,7 @@ def another_blender() -> engine.Launch:
     spec = importlib.util.find_spec("animcore")
     if spec is None or spec.origin is None:
         raise AddonError("The engine is not installed with this extension; install the Animcore zip for this computer.")
-    arguments = [str(_CHILD), str(Path(spec.origin).parents[1])]
+    arguments = [str(engine.CHILD), str(Path(spec.origin).parents[1])]
     program = bpy.app.binary_path
     if program:
         return engine.Launch((program, "--background", "--python", arguments[0], "--", arguments[1]), engine.plain())
@@ -139,7 +128,7 @@ def another_blender() -> engine.Launch:
 
 def _finish_capture(job: Job, work: Path, folder: Path, name: str) -> None:
     """Say what there is now; the other Blender ends, for it holds the whole file."""
-    runner.session.jobs.close()
+    runner.session.jobs.close(wait=False)
     shutil.rmtree(work, ignore_errors=True)
     if job.state is State.CANCELLED:
         _tell(f"Cancelled; what was taken is kept in {folder}, and the same button goes on there.")

@@ -19,9 +19,10 @@ from animcore.rates import exact_rate
 from animcore.retarget.profiles import find_bones
 
 from . import body as bodies
-from . import capture_work, export, keys, readback, rigs, takes
+from . import capture_work, deliver, emotion_render, export, keys, readback, rigs, takes
 from .errors import AddonError
 from .export import Told
+from .splats import adding
 
 Request = dict[str, Any]
 Sampled = Callable[[bpy.types.FCurve], NDArray[np.float64]]
@@ -69,7 +70,7 @@ def embody(request: Request, _told: Told) -> dict[str, Any]:
     return {"roles": [role for role, name in who.bones.items() if name in found.moved], "notes": notes}
 
 
-def deliver(request: Request, told: Told) -> dict[str, Any]:
+def perform(request: Request, told: Told) -> dict[str, Any]:
     """Put a motion onto the character and export it."""
     who, members, frames = _performed(request)
     told(0.1, "Writing")
@@ -127,11 +128,14 @@ def read(request: Request, told: Told) -> dict[str, Any]:
 WORK: dict[str, Callable[[Request, Told], dict[str, Any]]] = {
     "describe": describe,
     "embody": embody,
-    "deliver": deliver,
+    "deliver": perform,
     "probe": probe,
     "still": still,
     "read": read,
     "capture": capture_work.run,
+    "write_take": deliver.write_take,
+    "emotion_sheet": emotion_render.make,
+    "add_head": adding.make,
 }
 
 

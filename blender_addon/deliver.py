@@ -1,6 +1,7 @@
 """A take as files: its keys are read back; Blender writes the scene formats of this character, the engine the rest.
 
-Every file is read again and compared with the keys; what a format cannot hold is said.
+All of it happens beside the window: another Blender opens a copy of the file. Every file is read again and compared
+with the keys before it comes into its folder; what a format cannot hold is said.
 """
 
 from __future__ import annotations
@@ -8,18 +9,17 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import bpy
 
-from animcore.atomic import whole_file
 from animcore.errors import AnimcoreError
 from animcore.files import FORMATS
 from animcore.retarget.profiles import driving, profiles
 
-from . import checks, export, origin, preferences, properties, readback, rigs, runner
+from . import checks, copies, export, origin, preferences, properties, readback, rigs, runner
 from .errors import AddonError
 from .jobs import Job, State
 from .origin import Span
@@ -45,30 +45,31 @@ def disabled_reason(scene: bpy.types.Scene) -> str:
 
 
 def order_delivery(scene: bpy.types.Scene) -> Job:
-    """Read the take from its keys, write what Blender writes, and ask the engine for the rest and for the comparison.
+    """Ask the engine for the files of the take, with a copy of this file for the Blender that it starts.
 
     Raises:
         AddonError: where there is nothing to write, or nowhere to write it.
     """
     settings = properties.of(scene)
-    folder = Path(bpy.path.abspath(settings.deliver_folder))
-    character = rigs.read(properties.root(settings))
-    span = readback.span_of(scene, character)
-    motion = readback.performance(scene, character, span)
+    folder, root = Path(bpy.path.abspath(settings.deliver_folder)), properties.root(settings)
+    character = rigs.read(root)
+    if not readback.playing(character):
+        raise AddonError(f"{character.name!r} has no keys to deliver; generate a performance first.")
     wanted = [name for name in FORMATS if name in settings.deliver_formats]
-    name = _file_name(character)
     work = Path(tempfile.mkdtemp(prefix="animcore-"))
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        motion.save(work / f"{name}.npz")
-        made, failed = _in_blender(scene, character, span, folder / name, wanted, work)
         request = {
             "do": "export",
-            "motion": str(work / f"{name}.npz"),
+            "scene": {
+                **copies.of_file(scene, root, work),
+                "name": _file_name(character),
+                "formats": [one for one in wanted if one in IN_BLENDER],
+                "work": str(work),
+            },
             "formats": [one for one in wanted if one not in IN_BLENDER],
             "folder": str(folder),
             "setup": _setup(character),
-            "check": made,
         }
         job = runner.session.jobs.begin(preferences.launch(), request)
     except OSError as error:
@@ -78,8 +79,26 @@ def order_delivery(scene: bpy.types.Scene) -> Job:
         shutil.rmtree(work, ignore_errors=True)
         raise
     runner.session.outcome = None
-    runner.session.finish = lambda done: _finish(done, work, failed)
+    runner.session.finish = lambda done: _finish(done, work)
     return job
+
+
+def write_take(request: dict[str, Any], told: export.Told) -> dict[str, Any]:
+    """Read the take in a copy of the user's file and write the scene formats; runs in the other Blender.
+
+    Answers with `motion` (the file of what the keys do), `files` (format -> `path`, `meant` or `error`) and `notes`.
+    """
+    told(0.0, "Opening a copy of the file")
+    scene, root = copies.opened(request)
+    character = rigs.read(root)
+    told(0.1, "Reading the keys")
+    span = readback.span_of(scene, character)
+    motion = readback.performance(scene, character, span)
+    target = Path(request["work"]) / request["name"]
+    motion.save(path := target.with_name(target.name + ".npz"))
+    objects, wanted = rigs.members_of(root), request["formats"]
+    made, notes = _in_blender(scene, character, objects, span, target, wanted, told)
+    return {"motion": str(path), "files": made, "notes": notes}
 
 
 def _setup(character: rigs.Character) -> dict[str, str]:
@@ -108,33 +127,41 @@ def _file_name(character: rigs.Character) -> str:
 
 
 def _in_blender(
-    scene: bpy.types.Scene, character: rigs.Character, span: Span, target: Path, wanted: Iterable[str], work: Path
+    scene: bpy.types.Scene,
+    character: rigs.Character,
+    objects: Sequence[bpy.types.Object],
+    span: Span,
+    target: Path,
+    wanted: Sequence[str],
+    told: export.Told,
 ) -> tuple[dict[str, dict[str, str]], list[str]]:
-    """Write the scene formats; returns format -> file and what is meant to be in it, and what the user should know."""
-    frames = (0, span.count - 1)
-    objects = rigs.members_of(properties.root(properties.of(scene)))
+    """Write the scene formats.
+
+    Returns:
+        Of each format its file and the file of what is meant to be in it, or the error; and what the user should know.
+    """
+    frames, folder = (0, span.count - 1), target.parent / "meant"
     made: dict[str, dict[str, str]] = {}
-    notes = [span.sentence]
-    own = [name for name in wanted if name in IN_BLENDER]
-    if not own:
-        return made, notes
-    checks.save_shapes(work / "shapes.npz", readback.shape_curves(character, span), bound=_is_bound(character, objects))
+    notes, shapes = [span.sentence], folder / "shapes.npz"
+    folder.mkdir()
+    checks.save_shapes(shapes, readback.shape_curves(character, span), bound=_is_bound(character, objects))
     with origin.at_zero(scene, span.first):
-        for name in own:
-            path, meant = target.with_name(target.name + FORMATS[name].suffix), work / "shapes.npz"
+        for number, name in enumerate(wanted):
+            path = target.parent / name / (target.name + FORMATS[name].suffix)  # each may bring textures along
+            told(0.2 + 0.8 * number / len(wanted), f"Writing {path.name}")
+            meant = folder / f"{name}.npz" if name in _VERTICES else shapes
             try:
+                path.parent.mkdir()
                 if name in _VERTICES:
-                    meant = work / f"{name}.npz"
                     meshes = [_largest(character)] if name == _CACHE else [face.mesh for face in character.faces]
                     checks.save_vertices(meant, scene, meshes, frames, in_world=name != _CACHE)
-                with whole_file(path) as temporary:
-                    if name == _CACHE:
-                        export.write_pc2(scene, _largest(character), temporary, frames)
-                    else:
-                        notes += export.export(scene, objects, temporary, IN_BLENDER[name], frames)
+                if name == _CACHE:
+                    export.write_pc2(scene, _largest(character), path, frames)
+                else:
+                    notes += export.export(scene, objects, path, IN_BLENDER[name], frames)
                 made[name] = {"path": str(path), "meant": str(meant)}
             except AnimcoreError as error:
-                notes.append(str(error))
+                made[name] = {"path": str(path), "error": str(error)}
     return made, notes
 
 
@@ -147,15 +174,16 @@ def _is_bound(character: rigs.Character, objects: Iterable[bpy.types.Object]) ->
     return any(not set(one.vertex_groups.keys()).isdisjoint(bones) for one in moved)
 
 
-def _finish(job: Job, work: Path, notes: list[str]) -> None:
+def _finish(job: Job, work: Path) -> None:
     """Say what became of each file."""
     shutil.rmtree(work, ignore_errors=True)
     if job.state is State.CANCELLED:
-        runner.session.outcome = runner.Outcome(False, "Cancelled; files that were finished are kept.", tuple(notes))
+        runner.session.outcome = runner.Outcome(False, "Cancelled; files that were finished are kept.")
         return
     if job.state is State.FAILED:
-        runner.session.outcome = runner.Outcome(True, job.message, tuple(notes), job.report)
+        runner.session.outcome = runner.Outcome(True, job.message, report=job.report)
         return
+    notes = job.answer.get("notes", [])
     reports = job.answer.get("files", [])
     good = [report for report in reports if not report.get("error")]
     lines = [line for report in reports for line in _lines(report)] + notes

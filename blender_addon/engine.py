@@ -20,9 +20,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from animcore.names import BLENDER, BLENDER_SCRIPT
+
 from .errors import AddonError
 
 PROTOCOL = 1
+CHILD = Path(__file__).with_name("child.py")
 _LOG_LINES = 400
 _LAST_WORDS = 2.0  # seconds a process that was asked to end is given
 _NO_CONSOLE = getattr(subprocess, "CREATE_NO_WINDOW", 0)  # Windows alone
@@ -64,6 +67,11 @@ def of_python(python: str) -> Launch:
     if not Path(python).is_file():
         raise AddonError(f"There is no Python at {python}; mend its path in the preferences, or clear it.")
     return Launch((python, "-m", "animcore.service"), _environment(None))
+
+
+def of_blender(program: str) -> dict[str, str]:
+    """What tells the engine which Blender writes and reads files for it: a program, or a Python that has `bpy`."""
+    return {BLENDER: program or sys.executable, BLENDER_SCRIPT: str(CHILD)}
 
 
 def plain() -> dict[str, str]:
@@ -139,10 +147,16 @@ class Engine:
                 found.append(self._events.get_nowait())
         return found
 
-    def close(self) -> None:
-        """End the process: its input ends; what then still runs is killed."""
+    def close(self, *, wait: bool = True) -> None:
+        """End the process: its input ends; what then still runs is killed, in a thread where nobody is to wait."""
         with contextlib.suppress(OSError, ValueError):
             self._stdin.close()
+        if wait:
+            self._see_it_end()
+        else:
+            threading.Thread(target=self._see_it_end, daemon=True).start()
+
+    def _see_it_end(self) -> None:
         try:
             self._process.wait(_LAST_WORDS)
         except subprocess.TimeoutExpired:

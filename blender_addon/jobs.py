@@ -90,7 +90,7 @@ class Jobs:
         if self.busy:
             raise AddonError("A performance is being made already; wait for it or cancel it first.")
         if self._engine is None or not self._engine.alive or self._engine.launch != launch:
-            self.close()
+            self.close(wait=False)
             self._engine = Engine(launch)
         self._count += 1
         self.current = Job(str(self._count), dict(request), self._clock())
@@ -124,13 +124,13 @@ class Jobs:
         if self.current is not None and self.current.state is State.WORKING and self._engine is not None:
             self._engine.send({"id": self.current.number, "do": "stop"})
 
-    def close(self) -> None:
-        """End the process; a job that runs is cancelled."""
+    def close(self, *, wait: bool = True) -> None:
+        """End the process, and see that it is gone; a job that runs is cancelled."""
         engine, self._engine, self._ready = self._engine, None, False
         if self.busy and self.current is not None:
             self.current.state = State.CANCELLED
         if engine is not None:
-            engine.close()
+            engine.close(wait=wait)
 
     def _send(self, job: Job) -> None:
         assert self._engine is not None

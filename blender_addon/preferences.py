@@ -94,7 +94,8 @@ def launch() -> engine.Launch:
     addon = bpy.context.preferences.addons.get(__package__)
     python = bpy.path.abspath(addon.preferences.python) if addon is not None else ""
     made = engine.of_python(python) if python else engine.carried()
-    return replace(made, environment={**made.environment, CACHE_FOLDER: str(cache())})
+    own = {CACHE_FOLDER: str(cache()), **engine.of_blender(bpy.app.binary_path)}
+    return replace(made, environment={**made.environment, **own})
 
 
 def microphone() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 
 import bpy
@@ -45,6 +46,18 @@ def default_character() -> Path:
     return path
 
 
+def hybrid_head() -> Path:
+    """Return the folder of the hybrid head that comes with Animcore.
+
+    Raises:
+        AddonError: where it is missing.
+    """
+    path = folder("assets") / "avatar" / "curls"
+    if not path.is_dir():
+        raise AddonError(f"The hybrid head ({path}) is missing; install the Animcore zip again.")
+    return path
+
+
 def user_folder(name: str) -> Path:
     """Return a folder of the user's own that outlives updates of the extension; it need not be there yet."""
     if __package__ is not None and __package__.startswith("bl_ext."):
@@ -53,9 +66,11 @@ def user_folder(name: str) -> Path:
 
 
 def tell_user_folder() -> None:
-    """Let the rig reader here and in the engine's process find the user's own profiles."""
+    """Let the rig reader here and in the engine's process find the user's own profiles; they are read at once."""
     os.environ.setdefault(profiles.USER_FOLDER, str(user_folder("rigs")))
     profiles.read_again()
+    if not bpy.app.background:
+        threading.Thread(target=profiles.profiles, daemon=True).start()  # else the first character would wait for them
 
 
 def cache_folder(chosen: str) -> Path:

@@ -28,7 +28,8 @@ from .rates import exact_rate
 
 _INTERVAL = 0.15  # seconds between looks at the engine
 _GLANCE = 2.0  # seconds that what the panel says of a character stays true enough
-_BUSY_OPERATORS = ("TRANSFORM_OT_", "SCULPT_OT_", "PAINT_OT_", "RENDER_OT_")  # an answer waits for their end
+# an answer waits for their end; a render is a job, whose operator ends with the next move of the mouse alone
+_BUSY_OPERATORS = ("TRANSFORM_OT_", "SCULPT_OT_", "PAINT_OT_", "RENDER_OT_opengl")
 
 Progress = Callable[[float, str], None]
 
@@ -375,12 +376,18 @@ def _finish_inspection(job: Job, what: tuple[str, ...], envelope: Path) -> None:
 
 
 def push_undo(message: str) -> None:
-    """Make the change one step of undo; a timer has no window of its own, so one is borrowed."""
-    windows = bpy.context.window_manager.windows
-    override = bpy.context.temp_override(window=windows[0]) if len(windows) else contextlib.nullcontext()
-    with override:
+    """Make the change one step of undo."""
+    with in_window():
         if bpy.ops.ed.undo_push.poll():
             bpy.ops.ed.undo_push(message=message)
+
+
+def in_window() -> contextlib.AbstractContextManager[Any]:
+    """Give the work of a timer a window, which it has none of its own of."""
+    windows = bpy.context.window_manager.windows
+    if bpy.app.background or not len(windows) or bpy.context.window is not None:
+        return contextlib.nullcontext()
+    return bpy.context.temp_override(window=windows[0])
 
 
 def _interface_busy() -> bool:

@@ -317,6 +317,7 @@ _FINDINGS = (
 _SPLATS = (
     ("Splats", "高斯泼溅", "スプラット"),
     ("Add Splats", "添加高斯泼溅", "スプラットを追加"),
+    ("Add Hybrid Head", "添加混合头部", "ハイブリッドヘッドを追加"),
     ("Attach to Mesh", "附着到网格", "メッシュに付ける"),
     ("Show or Hide Mesh", "显示或隐藏网格", "メッシュの表示切替"),
     ("Show Mesh", "显示网格", "メッシュを表示"),

@@ -17,19 +17,20 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from pathlib import Path
 from typing import IO, Any
 
 from animcore.errors import InputError
 from animcore.files import gltf
+from animcore.names import BLENDER as VARIABLE
+from animcore.names import BLENDER_SCRIPT
 from animcore.progress import Progress, silent
 
-VARIABLE = "ANIMCORE_BLENDER"
 _PACKAGE = Path(__file__).resolve().parents[1]
-_INSTALLED = _PACKAGE / "blender_addon" / "child.py"  # inside the package; in a checkout beside it
-SCRIPT = _INSTALLED if _INSTALLED.is_file() else _PACKAGE.parent / "blender_addon" / "child.py"
 _STARTING = 120.0  # seconds that a Blender on a slow disk may take to start
 _SILENCE = 1800.0  # seconds without a word after which it is taken for hung: exporters say nothing while they work
+_GLANCE = 0.25  # seconds between looks at whether the work is still wanted
 _LAST_WORDS = 5.0
 
 
@@ -56,22 +57,37 @@ def command() -> list[str]:
     return _started_by(program)
 
 
+def script() -> Path:
+    """Return the program that Blender runs: of the extension that started this engine, in the package, or beside it.
+
+    Raises:
+        InputError: where the installation is incomplete.
+    """
+    told = os.environ.get(BLENDER_SCRIPT)
+    places = [Path(told)] if told else [folder / "blender_addon" / "child.py" for folder in (_PACKAGE, _PACKAGE.parent)]
+    for place in places:
+        if place.is_file():
+            return place
+    raise InputError(f"{places[0]}, which Blender runs for the engine, is missing; install Animcore again.")
+
+
 def _started_by(program: str) -> list[str]:
     """The command line for a Python that has `bpy`, or for Blender itself."""
-    engine = str(_PACKAGE.parent)
+    engine, own = str(_PACKAGE.parent), str(script())
     if Path(program).name.lower().startswith("python"):
-        return [program, str(SCRIPT), engine]
-    return [program, "--background", "--factory-startup", "--disable-autoexec", "--python", str(SCRIPT), "--", engine]
+        return [program, own, engine]
+    return [program, "--background", "--factory-startup", "--disable-autoexec", "--python", own, "--", engine]
 
 
 class Child:
     """One Blender that answers requests."""
 
-    def __init__(self) -> None:
+    def __init__(self, progress: Progress = silent) -> None:
         """Start it.
 
         Raises:
             InputError: where there is none, or it does not start.
+            Cancelled: when the progress callback raises it.
         """
         line = command()
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as long as the child)
@@ -83,7 +99,11 @@ class Child:
             raise InputError(f"Blender could not be started ({line[0]}: {error.strerror}).") from error
         self._lines: queue.Queue[str | None] = queue.Queue()
         threading.Thread(target=self._listen, daemon=True).start()
-        self._answer(_STARTING, silent)
+        try:
+            self._answer(_STARTING, progress)
+        except BaseException:
+            self._end()
+            raise
 
     @property
     def alive(self) -> bool:
@@ -108,7 +128,7 @@ class Child:
         except InputError:
             raise
         except BaseException:  # it goes on working at what nobody waits for
-            self.close()
+            self._end()
             raise
 
     def close(self) -> None:
@@ -132,12 +152,17 @@ class Child:
         self._lines.put(None)
 
     def _answer(self, patience: float, progress: Progress) -> dict[str, Any]:
+        where, heard = (0.0, "Starting Blender"), time.monotonic()
         while True:
             try:
-                line = self._lines.get(timeout=patience)
+                line = self._lines.get(timeout=_GLANCE)
             except queue.Empty:
+                progress(*where)  # whoever cancels is heard while an exporter works, too
+                if time.monotonic() - heard < patience:
+                    continue
                 self._end()
                 raise InputError(f"Blender said nothing for {patience:.0f} s and was ended; try again.") from None
+            heard = time.monotonic()
             if line is None:
                 raise InputError(self._broken())
             if not line.startswith("{"):
@@ -147,7 +172,8 @@ class Child:
                 raise InputError(message["message"])
             if message["event"] != "progress":
                 return message
-            progress(message["fraction"], message["stage"])
+            where = message["fraction"], message["stage"]
+            progress(*where)
 
     def _broken(self) -> str:
         self._process.wait(_LAST_WORDS)
@@ -169,7 +195,7 @@ def ask(wish: str, progress: Progress = silent, **arguments: Any) -> dict[str, A
     global _child
     with _lock:
         if _child is None or not _child.alive:
-            _child = Child()
+            _child = Child(progress)
             atexit.register(_child.close)
         return _child.ask(wish, progress, **arguments)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -117,6 +118,33 @@ def compared(motion: Motion, path: Path, form: Format, meant: Path, setup: Setup
         return Report(path, 0, error=str(error))
     lacks = tuple(_left_out(motion, form))
     return Report(path, found.frame_count, errors, form.limit, errors, lacks, checking.refused(errors, form))
+
+
+def adopted(motion: Motion, made: Path, folder: Path, form: Format, meant: Path, setup: Setup | None = None) -> Report:
+    """Read a file back that another program wrote of a motion; only then it goes into its folder.
+
+    What lies beside it there, such as its textures, goes with it.
+
+    Args:
+        motion: what the file was made of.
+        made: the file, in a folder of its own.
+        folder: where it belongs.
+        form: its format.
+        meant: what is to be in it (checking.py).
+        setup: what its reader needs.
+    """
+    report = replace(compared(motion, made, form, meant, setup), path=folder / made.name)
+    if report.error is not None:
+        return report
+    try:
+        for beside in made.parent.iterdir():
+            if beside.is_dir():
+                shutil.copytree(beside, folder / beside.name, dirs_exist_ok=True)
+        with whole_file(report.path) as temporary:
+            shutil.move(made, temporary)
+    except (InputError, OSError) as error:
+        return replace(report, error=f"{made.name} was not kept: {error}")
+    return report
 
 
 def track_errors(motion: Motion, other: Motion) -> dict[str, float]:

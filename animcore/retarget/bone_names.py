@@ -78,6 +78,11 @@ def _spelled(table: dict[str, Any]) -> dict[str, tuple[str, ...]]:
 
 def find(names: Sequence[str]) -> BoneNames:
     """Return which bones are which joints, by the convention that explains most of them."""
+    return _find(tuple(names))
+
+
+@functools.lru_cache(maxsize=16)  # the panel, a take and its export ask for the same skeleton
+def _find(names: tuple[str, ...]) -> BoneNames:
     best = BoneNames("", {}, (), {}, ())
     for profile, table in _tables():
         found = _matched(profile, table, names)

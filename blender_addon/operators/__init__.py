@@ -36,6 +36,7 @@ from .polish import (
     ANIMCORE_OT_show_curves,
 )
 from .splats import (
+    ANIMCORE_OT_add_hybrid_head,
     ANIMCORE_OT_add_splats,
     ANIMCORE_OT_attach_splats,
     ANIMCORE_OT_own_splats,
@@ -93,6 +94,7 @@ CLASSES = (
     ANIMCORE_OT_mirror_take,
     ANIMCORE_OT_key_viseme,
     ANIMCORE_OT_show_curves,
+    ANIMCORE_OT_add_hybrid_head,
     ANIMCORE_OT_add_splats,
     ANIMCORE_OT_attach_splats,
     ANIMCORE_OT_toggle_carrier,

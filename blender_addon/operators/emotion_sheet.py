@@ -31,7 +31,5 @@ class ANIMCORE_OT_emotion_sheet(AnimcoreOperator):  # noqa: N801 (Blender's own 
             runner.watch()
             runner.heed_escape()
             return
-        for _ in emotion_sheet.EMOTIONS:
+        while emotion_sheet.under_way():
             runner.wait()
-        while emotion_sheet.work():
-            pass

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import bpy
 
-from .. import keys, properties, resources
+from .. import keys, properties, resources, runner
 from ..errors import AddonError
-from ..splats import holders, native, side_by_side
+from ..splats import adding, heads, holders, native, side_by_side
 from .base import AnimcoreOperator
 
 
@@ -30,10 +30,37 @@ class ANIMCORE_OT_add_splats(AnimcoreOperator):  # noqa: N801 (Blender's own nam
         """Add it."""
         if context.mode != "OBJECT":
             raise AddonError("Go to Object Mode first.")
-        holder = holders.add(context, Path(bpy.path.abspath(self.filepath)), _carrier(context))
-        carrier, chosen = holder.animcore_splats.carrier, properties.of(context.scene)
-        if properties.root(chosen) is None and carrier is not None and chosen.source == "OBJECT":
-            chosen.character = carrier.parent or carrier  # a head that was just added is there to speak
+        path = Path(bpy.path.abspath(self.filepath))
+        if bpy.app.background:
+            adding.choose(context.scene, holders.add(context, path, _carrier(context)))
+        elif heads.is_head(path):
+            adding.order(context.scene, path)
+            runner.follow()
+        else:
+            adding.read(path, lambda: holders.add(bpy.context, path, _carrier(bpy.context)))
+
+
+class ANIMCORE_OT_add_hybrid_head(AnimcoreOperator):  # noqa: N801 (Blender's own naming)
+    """Add the hybrid head that comes with Animcore, and choose it as the character where none is chosen."""
+
+    bl_idname = "animcore.add_hybrid_head"
+    bl_label = "Add Hybrid Head"
+    bl_description = "Add Animcore's own head of mesh and Gaussians, to try them with"
+    bl_options = {"REGISTER"}  # noqa: RUF012 (the step of undo comes with the head, not with the press)
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Whether objects can be added now."""
+        reason = "Something is being made already; wait for it or cancel it first" if runner.session.jobs.busy else ""
+        reason = reason or ("Go to Object Mode first" if context.mode != "OBJECT" else "")
+        if reason:
+            cls.poll_message_set(reason)
+        return not reason
+
+    def work(self, context: bpy.types.Context) -> None:
+        """Start the work; without a window, also wait for its end."""
+        adding.order(context.scene, resources.hybrid_head())
+        runner.follow()
 
 
 class ANIMCORE_OT_attach_splats(AnimcoreOperator):  # noqa: N801

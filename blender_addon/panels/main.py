@@ -6,12 +6,13 @@ import time
 
 import bpy
 
-from .. import emotion_sheet, live, maps, properties, runner
+from .. import live, maps, properties, runner
 from ..jobs import Job, State
 from .voice import draw_choice
 from .widgets import Sidebar, characters, duration, running, text
 
-_SHOWN = ("generate", "dialogue", "export", "fit", "capture", "fit_head")  # requests whose progress is drawn
+# requests whose progress is drawn
+_SHOWN = ("generate", "dialogue", "export", "fit", "capture", "fit_head", "add_head", "emotion_sheet")
 
 
 class ANIMCORE_PT_main(Sidebar, bpy.types.Panel):  # noqa: N801 (Blender's own naming)
@@ -60,9 +61,6 @@ def _draw_generate(layout: bpy.types.UILayout, scene: bpy.types.Scene, width: in
     column = layout.column()
     if (moved := live.stage()) is not None:
         _draw_live(column.box().column(), moved)
-    elif (sheet := emotion_sheet.under_way()) is not None and sheet.pictures:
-        column.box().progress(factor=sheet.fraction, text="Rendering the sheet", type="BAR")
-        column.operator("animcore.cancel", icon="X")
     elif (job := next(filter(None, map(running, _SHOWN)), None)) is not None:
         _draw_progress(column.box().column(), job)
     else:

@@ -20,6 +20,7 @@ class ANIMCORE_PT_splats(Sidebar, bpy.types.Panel):  # noqa: N801 (Blender's own
         """Draw the file, the mesh and the buttons."""
         column = self.layout.column()
         column.operator("animcore.add_splats", icon="ADD")
+        column.operator("animcore.add_hybrid_head", icon="USER")
         if holders.is_holder(context.object):
             _draw_holder(column.box().column(), context.object, characters(context))
         elif any(map(holders.is_holder, context.selected_objects)):

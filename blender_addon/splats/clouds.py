@@ -1,13 +1,15 @@
-"""The files of Gaussians, read once and again where they have changed on disk."""
+"""The files of Gaussians, read once and again where they have changed on disk; beside the window where there is one."""
 
 from __future__ import annotations
 
 import functools
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import bpy
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,6 +23,7 @@ from . import heads
 
 MOST = 1_000_000  # Gaussians of one file that are drawn
 _LOOK_AGAIN = 1.0  # seconds after which a file is looked at again
+_GLANCE = 0.1  # seconds between looks at whether one is read
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,23 +75,69 @@ class _Kept:
 
 
 _kept: dict[str, _Kept] = {}
+_threads: dict[str, threading.Thread] = {}  # of the files that are being read beside the window
+_waiting: dict[str, list[Callable[[], None]]] = {}
+
+
+class StillReading(AddonError):
+    """A file that is being read beside the window; it will be drawn as soon as it is there."""
 
 
 def of_file(path: Path, clock: Callable[[], float] = time.monotonic) -> Cloud:
     """Return the Gaussians of a file or of an avatar's folder.
 
     Raises:
+        StillReading: in the main thread of a window, which is not held up until a file is read.
         AddonError: where it cannot be drawn; one sentence says why.
     """
     kept, now = _kept.get(str(path)), clock()
     if kept is None or now - kept.looked > _LOOK_AGAIN:
         stamp = _stamp(path)
         if kept is None or kept.stamp != stamp:
+            if _holds_a_window():
+                reading(path)
+                raise StillReading(f"Reading {path.name} ...")
             kept = _kept[str(path)] = _Kept(stamp, now, *_read(path))
         kept.looked = now
     if kept.cloud is None:
         raise AddonError(kept.problem)
     return kept.cloud
+
+
+def reading(path: Path, then: Callable[[], None] | None = None) -> None:
+    """Read a file in a thread, and in the main thread do something when it is there."""
+    key = str(path)
+    if then is not None:
+        _waiting.setdefault(key, []).append(then)
+    if key in _threads:
+        return
+    _threads[key] = threading.Thread(target=_keep, args=(path,), daemon=True)
+    _threads[key].start()
+    if not bpy.app.timers.is_registered(_look_for_read):
+        bpy.app.timers.register(_look_for_read, first_interval=_GLANCE)
+
+
+def _keep(path: Path) -> None:
+    stamp = _stamp(path)
+    _kept[str(path)] = _Kept(stamp, time.monotonic(), *_read(path))
+
+
+def _look_for_read() -> float | None:
+    """The timer: draw what was read, and go on with what waited for it."""
+    for key in [key for key, thread in _threads.items() if not thread.is_alive()]:
+        _threads.pop(key)
+        for then in _waiting.pop(key, ()):
+            then()
+        for window in bpy.context.window_manager.windows:
+            for area in window.screen.areas:
+                if area.type == "VIEW_3D":
+                    area.tag_redraw()
+    return _GLANCE if _threads else None
+
+
+def _holds_a_window() -> bool:
+    """Whether reading here would hold up a window; a render has a thread of its own, which waits."""
+    return not bpy.app.background and threading.current_thread() is threading.main_thread()
 
 
 def thinned(splats: Splats, most: int) -> Splats:
@@ -103,6 +152,9 @@ def thinned(splats: Splats, most: int) -> Splats:
 def forget() -> None:
     """Let all files go."""
     _kept.clear()
+    _waiting.clear()
+    if bpy.app.timers.is_registered(_look_for_read):
+        bpy.app.timers.unregister(_look_for_read)
 
 
 def _stamp(path: Path) -> tuple[tuple[str, int, int], ...]:

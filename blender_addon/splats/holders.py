@@ -65,20 +65,31 @@ def add(context: bpy.types.Context, path: Path, carrier: bpy.types.Object | None
     """
     head = heads.loaded(path) if heads.is_head(path) else None
     cloud = clouds.of_file(path)
-    holder = bpy.data.objects.new(path.stem, None)
-    holder.empty_display_type, holder.empty_display_size = "SPHERE", 0.05
-    holder.animcore_splats.filepath, holder.animcore_splats.added = kept_path(path), str(path)
-    context.collection.objects.link(holder)
+    holder = standing_for(path, context.collection)
     if head is not None:
         carrier = heads.add_mesh(head, path, context.collection)
     if cloud.is_bound and carrier is not None:
         attach(holder, carrier)
+    select(context, holder)
+    place(holder, context.evaluated_depsgraph_get())
+    return holder
+
+
+def standing_for(path: Path, collection: bpy.types.Collection) -> bpy.types.Object:
+    """Add the object that stands for a file of Gaussians, or for an avatar's folder."""
+    holder = bpy.data.objects.new(path.stem, None)
+    holder.empty_display_type, holder.empty_display_size = "SPHERE", 0.05
+    holder.animcore_splats.filepath, holder.animcore_splats.added = kept_path(path), str(path)
+    collection.objects.link(holder)
+    return holder
+
+
+def select(context: bpy.types.Context, holder: bpy.types.Object) -> None:
+    """Select an object alone, and make it the active one."""
     for other in context.selected_objects:
         other.select_set(False)
     holder.select_set(True)
     context.view_layer.objects.active = holder
-    place(holder, context.evaluated_depsgraph_get())
-    return holder
 
 
 def attach(holder: bpy.types.Object, carrier: bpy.types.Object) -> None:
@@ -116,6 +127,9 @@ def place(holder: bpy.types.Object, depsgraph: bpy.types.Depsgraph, to_world: An
     """
     try:
         placed = _placed(holder, depsgraph, to_world)
+    except clouds.StillReading as waiting:
+        _tell(holder, Told(str(waiting)))
+        return None
     except AnimcoreError as error:
         _tell(holder, Told(str(error), failed=True))
         return None

@@ -36,6 +36,13 @@ def empty_file(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     blender_addon.unregister()
 
 
+@pytest.fixture
+def real_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The engine itself in place of the one for tests."""
+    launch = engine.Launch((sys.executable, "-m", "animcore.service"), engine.carried().environment)
+    monkeypatch.setattr(preferences, "launch", lambda: launch)
+
+
 def pytest_sessionfinish(exitstatus: int) -> None:
     """Remember how the tests went, for `pytest_unconfigure`."""
     global _status

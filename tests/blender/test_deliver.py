@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from fractions import Fraction
 
 import bpy
 import numpy as np
 import pytest
-from conftest import FAKE_ENGINE, armature, generate, head, set_rate, settings
+from conftest import armature, generate, head, set_rate, settings
 from fake_engine import swings, weights
 
 from animcore.files import FORMATS
 from animcore.files.delivery import load
 from animcore.motion import Motion
 from animcore.names import ARKIT
-from blender_addon import engine, keys, preferences, readback, rigs, runner
+from blender_addon import deliver, engine, keys, preferences, readback, rigs, runner
 from blender_addon.errors import AddonError
 
 BONES = {
@@ -32,16 +33,6 @@ def character(mode: str = "QUATERNION") -> bpy.types.Object:
     rig.data.bones["jaw"].use_deform = False
     head().parent = rig
     return rig
-
-
-@pytest.fixture
-def real_engine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The engine itself in place of the one for tests."""
-    fake = preferences.launch().command
-    monkeypatch.setattr(
-        preferences, "launch", lambda: engine.Launch((fake[0], "-m", "animcore.service"), engine.carried().environment)
-    )
-    assert str(FAKE_ENGINE) in fake
 
 
 @pytest.mark.parametrize("mode", ["QUATERNION", "XYZ", "ZYX", "AXIS_ANGLE"])
@@ -133,3 +124,21 @@ def test_what_is_missing_keeps_the_button_grey(tmp_path, change, reason):
         setattr(mine, name, value)
     assert reason in deliver.disabled_reason(bpy.context.scene)
     assert not bpy.ops.animcore.deliver.poll()
+
+
+def test_a_cancelled_export_leaves_nothing_behind(voice, tmp_path, real_engine, monkeypatch):
+    rig = character()
+    with monkeypatch.context() as fake:
+        fake.setattr(preferences, "launch", lambda: _fake())
+        generate(rig, voice())
+    runner.session.jobs.close()
+    settings().deliver_folder, settings().deliver_formats = str(tmp_path / "out"), {"fbx", "livelink"}
+    job = deliver.order_delivery(bpy.context.scene)
+    while "Writing" not in job.stage:  # the other Blender is at it
+        runner.session.jobs.tick()
+        time.sleep(0.02)
+        assert not job.state.over, job.message
+    runner.cancel()
+    runner.wait()
+    assert runner.session.outcome.message.startswith("Cancelled")
+    assert list((tmp_path / "out").iterdir()) == []

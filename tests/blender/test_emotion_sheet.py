@@ -42,7 +42,9 @@ def test_six_emotions_stand_in_one_picture_and_nothing_else_changes(scene, monke
     bpy.ops.animcore.emotion_sheet()
     image = bpy.data.images[emotion_sheet.NAME]
     assert tuple(image.size) == (4 * 48, 6 * 24)
-    assert [request["direction"]["emotions"][0]["emotion"] for request in asked] == list(emotion_sheet.EMOTIONS)
+    *performed, rendered = asked
+    assert [request["direction"]["emotions"][0]["emotion"] for request in performed] == list(emotion_sheet.EMOTIONS)
+    assert rendered["do"] == "emotion_sheet"  # by a Blender of its own, beside the window
     pixels = np.array(image.pixels[:]).reshape(6, 24, 4, 48, 4)
     columns = pixels[0, :, :, :, :3].swapaxes(0, 1)
     assert np.abs(columns[0] - columns[2]).max() > 0.05  # the face moves from picture to picture

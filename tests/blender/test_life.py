@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import textwrap
@@ -12,7 +13,7 @@ import pytest
 from conftest import ROOT, fake_launch, generate, head, settings
 
 import blender_addon
-from blender_addon import hearing, preferences, runner
+from blender_addon import engine, hearing, preferences, runner
 from blender_addon.jobs import State
 
 
@@ -204,3 +205,24 @@ def _runs(pid: int) -> bool:
             return stat.read().split()[2] != "Z"
     except FileNotFoundError:
         return False
+
+
+def test_an_answer_does_not_wait_for_a_render_that_is_over():
+    """The operator of a render ends with the next move of the mouse alone; what counts is its job."""
+    assert not "RENDER_OT_render".startswith(runner._BUSY_OPERATORS)
+    assert "RENDER_OT_opengl".startswith(runner._BUSY_OPERATORS)  # which has no job
+
+
+DEAF = """import time; print('{"event": "ready", "protocol": 1}', flush=True); time.sleep(60)"""
+
+
+def test_another_engine_is_started_without_waiting_for_the_end_of_the_one_before():
+    jobs = runner.session.jobs
+    jobs.begin(engine.Launch((sys.executable, "-c", DEAF), dict(os.environ)), {})
+    before = jobs.engine
+    while jobs.busy:
+        jobs.tick()
+    began = time.monotonic()
+    jobs.begin(fake_launch(), {})
+    assert time.monotonic() - began < 1
+    assert jobs.engine is not before

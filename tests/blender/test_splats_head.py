@@ -18,7 +18,8 @@ from animcore.bodies.model import load_model
 from animcore.files import hybrid_head
 from animcore.motion import Motion
 from animcore.names import ARKIT, ARKIT_INDEX, TONGUE
-from blender_addon.splats import heads, holders, surfaces
+from blender_addon import runner
+from blender_addon.splats import clouds, heads, holders, surfaces
 
 
 @pytest.fixture(scope="module")
@@ -85,3 +86,29 @@ def test_a_damaged_folder_is_one_sentence_and_leaves_nothing(folder):
         bpy.ops.animcore.add_splats(filepath=str(folder))
     assert not bpy.data.objects
     assert heads.is_head(folder)
+
+
+def test_the_button_adds_the_shipped_head_beside_the_window(real_engine):
+    bpy.ops.animcore.add_hybrid_head()
+    assert not runner.session.outcome.failed
+    holder = bpy.context.object
+    mesh = holder.animcore_splats.carrier
+    assert bpy.context.scene.animcore.character == mesh.parent
+    assert mesh.parent.type == "ARMATURE"
+    assert len(mesh.data.shape_keys.key_blocks) >= 1 + 52 + 16
+    assert holders.place(holder, bpy.context.evaluated_depsgraph_get()).cloud.is_bound
+    assert {one.name for one in bpy.context.scene.objects} == {holder.name, mesh.name, mesh.parent.name}
+
+
+def test_a_window_is_not_held_up_while_gaussians_are_read(folder, monkeypatch):
+    bpy.ops.animcore.add_splats(filepath=str(folder))
+    holder, graph = bpy.context.object, bpy.context.evaluated_depsgraph_get()
+    clouds.forget()
+    monkeypatch.setattr(clouds, "_holds_a_window", lambda: True)
+    assert holders.place(holder, graph) is None
+    assert holders.told(holder) == holders.Told("Reading Ada ...")
+    for thread in list(clouds._threads.values()):
+        thread.join()
+    clouds._look_for_read()
+    assert holders.place(holder, graph).cloud.splats.count == 80
+    assert holders.told(holder).text == "80 Gaussians."

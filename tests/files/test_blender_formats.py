@@ -298,3 +298,40 @@ def test_a_cache_says_where_it_begins(tmp_path):
     found = pc2.read(tmp_path / "a.pc2", Setup(FILM))
     assert found.start == pytest.approx(5 * 1001 / 24000)
     assert np.array_equal(found.curves["vertices"].ravel(), np.arange(36))
+
+
+SLOW = """
+import json, sys, time
+print(json.dumps({"event": "ready"}), flush=True)
+sys.stdin.readline()
+print(json.dumps({"event": "progress", "fraction": 0.5, "stage": "Writing"}), flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_cancel_is_heard_while_an_exporter_says_nothing(tmp_path, monkeypatch):
+    (tmp_path / "slow.py").write_text(SLOW)
+    monkeypatch.setenv(blender.VARIABLE, sys.executable)
+    monkeypatch.setenv(blender.BLENDER_SCRIPT, str(tmp_path / "slow.py"))
+    told = []
+
+    def stop(fraction, stage):
+        told.append(fraction)
+        if told.count(0.5) == 2:  # nothing new was said
+            raise Cancelled
+
+    started = time.monotonic()
+    child = blender.Child()
+    with pytest.raises(Cancelled):
+        child.ask("write_take", stop)
+    assert time.monotonic() - started < 5
+    assert not child.alive
+
+
+def test_the_extension_tells_the_engine_where_the_program_of_its_blender_is(tmp_path, monkeypatch):
+    (tmp_path / "child.py").write_text("")
+    monkeypatch.setenv(blender.BLENDER_SCRIPT, str(tmp_path / "child.py"))
+    assert blender.script() == tmp_path / "child.py"
+    monkeypatch.setenv(blender.BLENDER_SCRIPT, str(tmp_path / "none.py"))
+    with pytest.raises(InputError, match=r"none\.py.*is missing; install Animcore again"):
+        blender.script()
