@@ -330,14 +330,24 @@ def _export(request: dict[str, Any], progress: Callable[[float, str], None]) -> 
 
 
 def _checked(motion: Any, made: dict[str, dict[str, str]], folder: Path, progress: Progress) -> list[tuple[str, Any]]:
-    """Read back what Blender wrote of a motion, and take it into the folder: format -> `path`, and what is `meant`."""
+    """Read back what Blender wrote of a motion; what is as it was meant goes into the folder.
+
+    Args:
+        motion: what the files were made of.
+        made: format -> `path`, and `meant` (checking.py) or the `error` that kept it from being written.
+        folder: where they belong.
+        progress: told the fraction done.
+    """
     from animcore import files
-    from animcore.files.delivery import adopted
+    from animcore.files.delivery import Report, adopted
 
     reports = []
     for index, (name, file) in enumerate(made.items()):
         path, form = Path(file["path"]), files.format_named(name)
         progress(index / len(made), f"Reading {path.name} back")
+        if "error" in file:
+            reports.append((form.title, Report(folder / path.name, 0, error=file["error"])))
+            continue
         reports.append((form.title, adopted(motion, path, folder, form, Path(file["meant"]))))
     return reports
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -86,8 +86,7 @@ def order_delivery(scene: bpy.types.Scene) -> Job:
 def write_take(request: dict[str, Any], told: export.Told) -> dict[str, Any]:
     """Read the take in a copy of the user's file and write the scene formats; runs in the other Blender.
 
-    Answers with `motion` (the file of what the keys do), `files` (format -> `path`, and what is `meant` to be in it)
-    and `notes`.
+    Answers with `motion` (the file of what the keys do), `files` (format -> `path`, `meant` or `error`) and `notes`.
     """
     told(0.0, "Opening a copy of the file")
     scene, root = copies.opened(request)
@@ -97,8 +96,9 @@ def write_take(request: dict[str, Any], told: export.Told) -> dict[str, Any]:
     motion = readback.performance(scene, character, span)
     target = Path(request["work"]) / request["name"]
     motion.save(path := target.with_name(target.name + ".npz"))
-    made, notes = _in_blender(scene, character, rigs.members_of(root), span, target, request["formats"], told)
-    return {"motion": str(path), "files": made, "notes": [span.sentence, *notes]}
+    objects, wanted = rigs.members_of(root), request["formats"]
+    made, notes = _in_blender(scene, character, objects, span, target, wanted, told)
+    return {"motion": str(path), "files": made, "notes": notes}
 
 
 def _setup(character: rigs.Character) -> dict[str, str]:
@@ -135,53 +135,43 @@ def _in_blender(
     wanted: Sequence[str],
     told: export.Told,
 ) -> tuple[dict[str, dict[str, str]], list[str]]:
-    """Write the scene formats; returns format -> file and what is meant to be in it, and what the user should know."""
+    """Write the scene formats.
+
+    Returns:
+        Of each format its file and the file of what is meant to be in it, or the error; and what the user should know.
+    """
+    frames, folder = (0, span.count - 1), target.parent / "meant"
     made: dict[str, dict[str, str]] = {}
-    notes: list[str] = []
-    if not wanted:
-        return made, notes
-    shapes = target.parent / "shapes.npz"
+    notes, shapes = [span.sentence], folder / "shapes.npz"
+    folder.mkdir()
     checks.save_shapes(shapes, readback.shape_curves(character, span), bound=_is_bound(character, objects))
     with origin.at_zero(scene, span.first):
         for number, name in enumerate(wanted):
             path = target.parent / name / (target.name + FORMATS[name].suffix)  # each may bring textures along
             told(0.2 + 0.8 * number / len(wanted), f"Writing {path.name}")
+            meant = folder / f"{name}.npz" if name in _VERTICES else shapes
             try:
                 path.parent.mkdir()
-                notes += _write(scene, character, objects, path, name, (0, span.count - 1))
-                made[name] = {"path": str(path), "meant": str(_meant(path, name) if name in _VERTICES else shapes)}
+                if name in _VERTICES:
+                    meshes = [_largest(character)] if name == _CACHE else [face.mesh for face in character.faces]
+                    checks.save_vertices(meant, scene, meshes, frames, in_world=name != _CACHE)
+                if name == _CACHE:
+                    export.write_pc2(scene, _largest(character), path, frames)
+                else:
+                    notes += export.export(scene, objects, path, IN_BLENDER[name], frames)
+                made[name] = {"path": str(path), "meant": str(meant)}
             except AnimcoreError as error:
-                notes.append(str(error))
+                made[name] = {"path": str(path), "error": str(error)}
     return made, notes
 
 
-def _write(
-    scene: bpy.types.Scene,
-    character: rigs.Character,
-    objects: Sequence[bpy.types.Object],
-    path: Path,
-    name: str,
-    frames: tuple[int, int],
-) -> Sequence[str]:
-    """Write one file, and beside it where its vertices are meant to be; returns what the user should know."""
-    if name in _VERTICES:
-        meshes = [_largest(character)] if name == _CACHE else [face.mesh for face in character.faces]
-        checks.save_vertices(_meant(path, name), scene, meshes, frames, in_world=name != _CACHE)
-    if name == _CACHE:
-        export.write_pc2(scene, _largest(character), path, frames)
-        return ()
-    return export.export(scene, objects, path, IN_BLENDER[name], frames)
-
-
-def _meant(path: Path, name: str) -> Path:
-    """Where it is kept what is meant to be in a file of vertices: outside the folder whose contents are handed over."""
-    return path.parents[1] / f"{name}.npz"
-
-
-def _is_bound(character: rigs.Character, objects: Sequence[bpy.types.Object]) -> bool:
-    """Whether a mesh is bound to the bones; else FBX does not say how they rest, and USD has none of them."""
-    modifiers = (modifier for one in objects for modifier in one.modifiers if modifier.type == "ARMATURE")
-    return any(modifier.object == character.armature for modifier in modifiers)
+def _is_bound(character: rigs.Character, objects: Iterable[bpy.types.Object]) -> bool:
+    """Whether bones move a mesh by its weights; else FBX does not say how they rest, and USD has none of them."""
+    if character.armature is None:
+        return False
+    bones = character.armature.data.bones.keys()
+    moved = (one for one in objects if any(part.type == "ARMATURE" for part in one.modifiers))
+    return any(not set(one.vertex_groups.keys()).isdisjoint(bones) for one in moved)
 
 
 def _finish(job: Job, work: Path) -> None:

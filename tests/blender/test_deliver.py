@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from fractions import Fraction
 
 import bpy
@@ -14,7 +15,7 @@ from animcore.files import FORMATS
 from animcore.files.delivery import load
 from animcore.motion import Motion
 from animcore.names import ARKIT
-from blender_addon import engine, keys, preferences, readback, rigs, runner
+from blender_addon import deliver, engine, keys, preferences, readback, rigs, runner
 from blender_addon.errors import AddonError
 
 BONES = {
@@ -123,3 +124,21 @@ def test_what_is_missing_keeps_the_button_grey(tmp_path, change, reason):
         setattr(mine, name, value)
     assert reason in deliver.disabled_reason(bpy.context.scene)
     assert not bpy.ops.animcore.deliver.poll()
+
+
+def test_a_cancelled_export_leaves_nothing_behind(voice, tmp_path, real_engine, monkeypatch):
+    rig = character()
+    with monkeypatch.context() as fake:
+        fake.setattr(preferences, "launch", lambda: _fake())
+        generate(rig, voice())
+    runner.session.jobs.close()
+    settings().deliver_folder, settings().deliver_formats = str(tmp_path / "out"), {"fbx", "livelink"}
+    job = deliver.order_delivery(bpy.context.scene)
+    while "Writing" not in job.stage:  # the other Blender is at it
+        runner.session.jobs.tick()
+        time.sleep(0.02)
+        assert not job.state.over, job.message
+    runner.cancel()
+    runner.wait()
+    assert runner.session.outcome.message.startswith("Cancelled")
+    assert list((tmp_path / "out").iterdir()) == []

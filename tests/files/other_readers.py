@@ -144,33 +144,33 @@ def textgrid(path: Path) -> Read:
 
 
 def gltf(path: Path) -> Read:
-    """Curves of weights by the names of the targets, and of rotations by the names of the nodes."""
-    import pygltflib
-
-    document = pygltflib.GLTF2().load_binary(str(path))
-    assert document is not None
-    blob = document.binary_blob()
+    """Weights by the names of the targets and rotations by the names of the nodes (glTF 2.0, chapter 4)."""
+    data = path.read_bytes()
+    magic, version, whole, length, kind = struct.unpack_from("<4sIII4s", data)
+    assert (magic, version, whole, kind) == (b"glTF", 2, len(data), b"JSON")
+    document = json.loads(data[20 : 20 + length])
+    blob = data[28 + length :]
 
     def numbers(index: int) -> np.ndarray:
-        accessor = document.accessors[index]
-        view = document.bufferViews[accessor.bufferView]
-        size = {"SCALAR": 1, "VEC3": 3, "VEC4": 4}[accessor.type]
-        assert accessor.componentType == pygltflib.FLOAT
-        offset = (view.byteOffset or 0) + (accessor.byteOffset or 0)
-        return np.frombuffer(blob, "<f4", accessor.count * size, offset).reshape(accessor.count, size)
+        accessor = document["accessors"][index]
+        view = document["bufferViews"][accessor["bufferView"]]
+        size = {"SCALAR": 1, "VEC3": 3, "VEC4": 4}[accessor["type"]]
+        assert accessor["componentType"] == 5126
+        offset = view.get("byteOffset", 0) + accessor.get("byteOffset", 0)
+        return np.frombuffer(blob, "<f4", accessor["count"] * size, offset).reshape(-1, size)
 
     first, curves = [], {}
-    animation = document.animations[0]
-    for channel in animation.channels:
-        sampler = animation.samplers[channel.sampler]
-        times, values = numbers(sampler.input)[:, 0], numbers(sampler.output)
+    animation = document["animations"][0]
+    for channel in animation["channels"]:
+        sampler, target = animation["samplers"][channel["sampler"]], channel["target"]
+        times, values = numbers(sampler["input"])[:, 0], numbers(sampler["output"])
         first.append(float(times[0]))
-        node = document.nodes[channel.target.node]
-        if channel.target.path == "weights":
-            names = (document.meshes[node.mesh].extras or {})["targetNames"]
+        node = document["nodes"][target["node"]]
+        if target["path"] == "weights":
+            names = document["meshes"][node["mesh"]]["extras"]["targetNames"]
             curves |= dict(zip(names, values.reshape(len(times), -1).T, strict=True))
         else:
-            curves |= {f"{node.name} {channel.target.path} {k}": column for k, column in enumerate(values.T)}
+            curves |= {f"{node['name']} {target['path']} {k}": column for k, column in enumerate(values.T)}
     return min(first), curves
 
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from animcore.errors import InputError
 from animcore.files import FORMATS, format_named, livelink
-from animcore.files.delivery import adopted, deliver, load
+from animcore.files.delivery import adopted, compared, deliver, load
 from animcore.files.sheet import Sheet, largest_errors
 from animcore.motion import Event, Motion
+from animcore.names import ARKIT
 
 
 @pytest.fixture
@@ -74,13 +77,50 @@ def test_no_two_formats_write_the_same_file():
     assert len(set(suffixes)) == len(suffixes)
 
 
+def meant(folder, motion, **changes) -> Path:
+    """What the extension notes of the shapes of a motion."""
+    values = {"names": np.array(ARKIT), "values": motion.arkit.T, "bound": False, **changes}
+    np.savez(folder / "meant.npz", **values)
+    return folder / "meant.npz"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda motion: {"values": motion.arkit.T[:, ::-1]}, "shapes up to 0[.]9[0-9]+ off where 0.001 is the most"),
+        (lambda motion: {"values": np.clip(motion.arkit.T, 0, 0.99)}, "shapes up to 0[.]00[0-9]+ off"),
+        (lambda _: {"names": np.array(["Fcl_A"]), "values": np.linspace(0, 0.3, 50)[None]}, "shapes up to"),
+    ],
+)
+def test_what_another_program_wrote_must_be_what_was_meant(tmp_path, motion, change, words):
+    deliver(motion, tmp_path / "a.csv", livelink.FORMAT)
+    (tmp_path / "out").mkdir()
+    report = adopted(
+        motion, tmp_path / "a.csv", tmp_path / "out", livelink.FORMAT, meant(tmp_path, motion, **change(motion))
+    )
+    assert re.search(words, report.error)
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_what_another_program_wrote_must_have_all_frames_bones_and_begin_at_its_second(tmp_path, motion):
+    path, noted = tmp_path / "a.csv", meant(tmp_path, motion, bound=True)
+    deliver(motion, path, livelink.FORMAT)
+    assert compared(motion, path, livelink.FORMAT, noted).error is None
+    longer = Motion(motion.rate, arkit=np.concatenate([motion.arkit, motion.arkit[:3]]))
+    assert "50 frames are in it where the take has 53" in compared(longer, path, livelink.FORMAT, noted).error
+    later = replace(motion, start=4.2)
+    assert "it begins at 0.000 s where 4.200 s is meant" in compared(later, path, livelink.FORMAT, noted).error
+    turned = replace(motion, head_pose=np.linspace(0, 0.5, 150, dtype=np.float32).reshape(50, 3))
+    assert "head pose up to" in compared(turned, path, livelink.FORMAT, noted).error
+
+
 def test_what_another_program_wrote_comes_into_its_folder_once_it_was_read_back(tmp_path, motion):
     made, folder = tmp_path / "made", tmp_path / "out"
     folder.mkdir()
     (made / "textures").mkdir(parents=True)
     (made / "textures" / "skin.png").write_bytes(b"skin")
     deliver(motion, made / "a.csv", livelink.FORMAT)
-    report = adopted(motion, made / "a.csv", folder, livelink.FORMAT)
+    report = adopted(motion, made / "a.csv", folder, livelink.FORMAT, meant(tmp_path, motion))
     assert report.error is None
     assert report.path == folder / "a.csv"
     assert load(report.path, livelink.FORMAT).frame_count == 50
@@ -92,6 +132,6 @@ def test_what_another_program_wrote_and_nobody_can_read_is_not_kept(tmp_path, mo
     folder.mkdir()
     made.parent.mkdir()
     made.write_bytes(b"\x00 not a table")
-    report = adopted(motion, made, folder, livelink.FORMAT)
+    report = adopted(motion, made, folder, livelink.FORMAT, meant(tmp_path, motion))
     assert report.error is not None
     assert list(folder.iterdir()) == []
