@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-bpy = pytest.importorskip("bpy", reason="these tests run inside Blender: make test-blender")
+bpy = pytest.importorskip("bpy", reason="these tests run inside Blender: tools/test_blender.py")
 
 ROOT = Path(__file__).resolve().parents[2]
 if str(ROOT) not in sys.path:
