@@ -6,7 +6,7 @@
 # Blender 4.2 to 5.0 are built for Python 3.11, and the module bpy needs exactly that.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
-IN_PARALLEL := --numprocesses 2 --dist worksteal
+IN_PARALLEL := --numprocesses 2 --dist loadfile
 export AUDIO
 
 .PHONY: help demo test test-all lint clean
