@@ -6,6 +6,7 @@
 # Blender 4.2 to 5.0 are built for Python 3.11, and the module bpy needs exactly that.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
+IN_PARALLEL := --numprocesses 2 --dist loadfile
 export AUDIO
 
 .PHONY: help demo test test-all lint clean
@@ -16,13 +17,16 @@ help:
 demo: .venv/.demo
 	@$(BIN)/python examples/talking_character.py
 
+# two workers share two cores: libraries that would take both for each are slower
+test test-all: export OMP_NUM_THREADS := 1
+
 test: lint
-	$(BIN)/python -m pytest --numprocesses 2 --ignore tests/blender
-	$(BIN)/python tools/test_blender.py 4.5 5.0
+	$(BIN)/python -m pytest $(IN_PARALLEL) --ignore tests/blender
+	$(BIN)/python tools/test_blender.py 4.5 5.0 --pytest='$(IN_PARALLEL)'
 
 test-all: lint
-	$(BIN)/python -m pytest --numprocesses 2 --ignore tests/blender -m 'long or not long'
-	$(BIN)/python tools/test_blender.py 4.2 4.5 5.0 5.2
+	$(BIN)/python -m pytest $(IN_PARALLEL) --ignore tests/blender -m 'long or not long'
+	$(BIN)/python tools/test_blender.py 4.2 4.5 5.0 5.2 --pytest='$(IN_PARALLEL)'
 	$(BIN)/python tools/window_session.py
 
 lint: .venv/.test

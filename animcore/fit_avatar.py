@@ -93,7 +93,7 @@ def torch_or_refuse() -> Any:
         import torch
     except ImportError as error:
         raise InputError(
-            'Fitting a head needs PyTorch: pip install "animcore[avatar]"; in Blender, name the Python that has it '
-            "under Other Python in the extension's preferences."
+            'Fitting a head needs PyTorch: pip install ".[avatar]" in the source folder of Animcore; '
+            "in Blender, name the Python that has it under Other Python in the extension's preferences."
         ) from error
     return torch

@@ -63,7 +63,7 @@ def carried() -> Launch:
 
 
 def of_python(python: str) -> Launch:
-    """Start the engine of another Python, one with `animcore[torch]` say.
+    """Start the engine of another Python, one with Animcore and PyTorch say.
 
     Raises:
         AddonError: where there is no such program.

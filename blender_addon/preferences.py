@@ -22,7 +22,7 @@ class AnimcorePreferences(bpy.types.AddonPreferences):
     python: bpy.props.StringProperty(
         name="Other Python",
         description=(
-            "A Python with animcore[torch] installed, to use its models and its GPU. "
+            "A Python with Animcore and PyTorch installed, to use its models and its GPU. "
             "Empty: the engine that this extension carries"
         ),
         subtype="FILE_PATH",

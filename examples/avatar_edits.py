@@ -4,7 +4,7 @@ Two heads of Gaussians are made on the open head (skin on its triangles, strands
 run on the first one, each from the same start, and the results are drawn side by side: as it was, hair of another hue,
 a mask painted over the texture coordinates recoloured, a ball cut out, the hair of the other head; then the first
 one as a hybrid head, with a texture on the mesh instead of Gaussians of skin, and that texture painted. Writes
-docs/images/avatar_edits.png. Needs Pillow for the labels (`pip install animcore[demo]`), and numba to be quick.
+docs/images/avatar_edits.png. Needs Pillow for the labels (`pip install '.[demo]'`), and numba to be quick.
 """
 
 from __future__ import annotations

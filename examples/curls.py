@@ -2,7 +2,7 @@
 
     python examples/curls.py curls.ply [--strands 2500]
 
-Needs `animcore[blender]`. Then, in Blender: Add Default Character, hide its hair, select its skin, Splats > Add Splats.
+Needs the extra `blender`. Then, in Blender: Add Default Character, hide its hair, select its skin, Splats > Add Splats.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Each row is an emotion; its pictures are, at an intensity of one half and of 1, a moment of an open vowel and a moment
 of a closure. Writes docs/images/emotions.png; `--plain` leaves the labels out, so that one can guess, and `--size`,
-`--only` and `--out` are for trying things. Needs Blender as a Python module (`pip install animcore[demo]`).
+`--only` and `--out` are for trying things. Needs Blender as a Python module (`pip install '.[demo]'`).
 """
 
 from __future__ import annotations

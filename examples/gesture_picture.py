@@ -1,7 +1,7 @@
 """One line, three speakers: the default character in mid-gesture; writes docs/images/gestures.png.
 
 `python examples/gesture_picture.py`; each picture is the moment at which the hands are farthest from the body in the
-performance of one style. Needs Blender as a Python module (`pip install animcore[demo]`).
+performance of one style. Needs Blender as a Python module (`pip install '.[demo]'`).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Both are made here from the default character, whose own 52 shapes are taken away: so what they can do is known, and how
 near their lips come to the reference can be measured. `python examples/other_rigs.py` renders them beside the
-reference into `out/other_rigs.png` and prints the correlation of the lip openings. Needs `animcore[demo]`.
+reference into `out/other_rigs.png` and prints the correlation of the lip openings. Needs the extra `demo`.
 """
 
 from __future__ import annotations

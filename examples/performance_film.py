@@ -3,7 +3,7 @@
 `python examples/performance_film.py TAKE.npz --audio line.wav --out film.mp4 --sheet sheet.png`. The default character
 plays the motion (face, head, body, way) in Blender's Workbench, which needs no GPU where Mesa is installed; `--fine`
 renders through Cycles, which takes three times as long. Without `--out` only the pictures of the sheet are rendered.
-Needs Blender as a Python module (`pip install animcore[demo]`).
+Needs Blender as a Python module (`pip install '.[demo]'`).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Writes into `out/`: line.csv (Live Link Face), line.npz (Motion), line.blend (the default character, keyed, with the
 sound on the sequencer), line.mp4 (rendered through Cycles, with sound), line.png (a contact sheet) and hybrid.mp4 (the
-same take on the head of mesh and Gaussians). Needs Blender as a Python module (`pip install animcore[demo]`); the same
+same take on the head of mesh and Gaussians). Needs Blender as a Python module (`pip install '.[demo]'`); the same
 calls work inside Blender with the extension installed.
 
 Your own recording: `make demo AUDIO=path`, or `python examples/talking_character.py path`.

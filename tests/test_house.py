@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -129,6 +131,33 @@ def test_one_function_finds_what_animcore_carries(path):
     """A path counted from a module's own place is wrong in a wheel, or after the module moved."""
     if path.name not in ("shipped.py", "blender.py"):
         assert "__file__" not in path.read_text(encoding="utf-8"), "ask animcore.shipped"
+
+
+def test_what_is_said_of_extras_works():
+    """Animcore is on no index: an extra is installed from the source folder, by a name that pyproject.toml has."""
+    known = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    for folder in ("animcore", "blender_addon", "docs", "assets", "examples", "benchmarks", "tools"):
+        for path in (ROOT / folder).rglob("*"):
+            if path.suffix in (".py", ".md", ".toml"):
+                text = path.read_text(encoding="utf-8")
+                assert not re.search(r"(pip install|-m) *['\"]?animcore\[", text), path
+                named = re.findall(r"pip install (?:-e )?['\"]\.\[([\w,]+)\]", text)
+                assert {extra for names in named for extra in names.split(",")} <= set(known), path
+
+
+def test_tests_are_collected_without_what_only_some_of_them_need():
+    """In an environment of NumPy, sound and pytest alone, the other tests are skipped, and no file breaks."""
+    code = """
+import sys
+from importlib.machinery import PathFinder
+import pytest
+find, absent = PathFinder.find_spec, {"torch", "warp", "mediapipe", "transformers", "onnx", "bpy", "numba"}
+PathFinder.find_spec = lambda name, *more: None if name.partition(".")[0] in absent else find(name, *more)
+left_out = ["--ignore=tests/blender", "--ignore=tests/test_house.py"]
+sys.exit(pytest.main(["--collect-only", "-qq", "-p", "no:cacheprovider", *left_out]))
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-3000:]
 
 
 def test_the_changelog_tells_of_this_version():

@@ -25,7 +25,15 @@ BLENDERS = {
     "5.2": ("5.2.3", "3.13"),
 }
 # the engine's libraries in the versions that the extension carries (tools/addon_wheels.toml)
-_NEEDS = ("pytest>=8", "onnxruntime==1.31.1", "av==18.1.0", "soundfile>=0.12", "tqdm>=4.66", "safetensors>=0.4")
+_NEEDS = (
+    "pytest>=8",
+    "pytest-xdist>=3.5",
+    "onnxruntime==1.31.1",
+    "av==18.1.0",
+    "soundfile>=0.12",
+    "tqdm>=4.66",
+    "safetensors>=0.4",
+)
 
 
 class SetupError(Exception):

@@ -5,7 +5,7 @@
 Drives a real Blender 5.2 on a virtual screen through ../shared/tools/blender_window (or BLENDER_WINDOW), with real
 clicks, keeps a picture of every step, and fails where a step does not come to what it should, or where the keyed face
 does not look like tests/golden/window/face.png (`--expect` writes that picture anew). The microphone is a device of
-ALSA's that plays the demo's line. Linux alone; `make test-window`.
+ALSA's that plays the demo's line. Linux alone; part of `make test-all`.
 """
 
 from __future__ import annotations

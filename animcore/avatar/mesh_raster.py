@@ -115,7 +115,7 @@ def _chosen(backend: str, on_cuda: bool = False) -> str:
     for package in _NEEDS[backend]:
         if not installed(package):
             raise InputError(f"The mesh rasterizer {backend} needs the package {package}: "
-                             'pip install "animcore[avatar]".')  # fmt: skip
+                             'pip install ".[avatar]" in the source folder of Animcore.')  # fmt: skip
     return backend
 
 

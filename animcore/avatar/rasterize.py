@@ -182,7 +182,9 @@ def module_of(backend: str, modules: Mapping[str, str] = MODULES) -> ModuleType:
     for package in _NEEDS.get(backend, ()):
         if installed(package):
             continue
-        how = "pip install gsplat" if package == "gsplat" else 'pip install "animcore[avatar]"'
+        how = (
+            "pip install gsplat" if package == "gsplat" else 'pip install ".[avatar]" in the source folder of Animcore'
+        )
         raise InputError(f"The rasterizer {backend} needs the package {package}: {how}.")
     return importlib.import_module(f"animcore.avatar.{modules[backend]}")
 

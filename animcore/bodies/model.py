@@ -137,7 +137,7 @@ class ParametricModel:
         try:
             import torch
         except ImportError as error:
-            raise InputError("Tensors need PyTorch; install animcore[train], or use the model as it is.") from error
+            raise InputError("Tensors need PyTorch: pip install torch, or use the model as it is.") from error
         try:
             moved: dict[str, Any] = {name: torch.as_tensor(getattr(self, name), device=device) for name in _TENSORS}
         except (RuntimeError, AssertionError) as error:

@@ -181,7 +181,10 @@ def solutions(name: str) -> Any:
         InputError: without MediaPipe, or with one that has lost them.
     """
     if importlib.util.find_spec("mediapipe") is None:
-        raise InputError(f"{name} is a film, and tracking its face needs MediaPipe: pip install 'animcore[judge]'.")
+        raise InputError(
+            f"{name} is a film, and tracking its face needs MediaPipe: pip install '.[judge]' in the source folder of "
+            "Animcore."
+        )
     import mediapipe
 
     if not hasattr(mediapipe, "solutions"):

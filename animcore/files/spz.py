@@ -209,7 +209,8 @@ def _unpacked(data: bytes, size: int, name: str) -> bytes:
         import zstandard
     except ImportError as error:
         raise InputError(
-            f"{name} is SPZ of version 4: pip install 'animcore[avatar]' (zstandard), or save it as version 3."
+            f"{name} is SPZ of version 4: pip install '.[avatar]' (zstandard) in the source folder of Animcore, "
+            "or save it as version 3."
         ) from error
     try:
         with zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(data) as stream:

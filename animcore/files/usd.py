@@ -39,7 +39,7 @@ def read(path: Path, setup: Setup) -> Sheet:
         setup = replace(setup, rate=_rate(path))
     elif setup.rate is None:
         raise InputError(f"{path.name}: its frame rate cannot be read without OpenUSD; give it (--fps), or "
-                         "`pip install 'animcore[usd]'`.")  # fmt: skip
+                         "`pip install '.[usd]'` in the source folder of Animcore.")  # fmt: skip
     return blender_formats.read(path, setup)
 
 

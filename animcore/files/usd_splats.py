@@ -141,7 +141,9 @@ def _library(path: Path) -> Any:
         import pxr.UsdGeom
         import pxr.Vt
     except ImportError as error:
-        raise InputError(f"{path.name} needs the library of OpenUSD: pip install 'animcore[usd]'.") from error
+        raise InputError(
+            f"{path.name} needs the library of OpenUSD: pip install '.[usd]' in the source folder of Animcore."
+        ) from error
     return pxr
 
 

@@ -28,7 +28,7 @@ Values = Mapping[str, float]
 _EXAMPLES = """examples:
   animcore judge --truth capture.csv takes/line.npz rhubarb/line.tsv --out verdict
   animcore judge --truth truths --out verdict ours a2f --name ours --name "Audio2Face" --film
-  animcore judge --truth interview.mp4 take.npz --out verdict        (a film is tracked: pip install 'animcore[judge]')
+  animcore judge --truth interview.mp4 take.npz --out verdict        (a film is tracked: extra `judge`)
   animcore judge --truth lips seeds --out verdict                    (seeds/1, seeds/2 ...: takes, for diversity)"""
 
 

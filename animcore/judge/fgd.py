@@ -31,7 +31,7 @@ class Encoder:
         try:
             from animcore.training import fgd
         except ImportError as error:
-            raise InputError("FGD needs PyTorch: pip install 'animcore[train]'.") from error
+            raise InputError("FGD needs PyTorch: pip install '.[train]' in the source folder of Animcore.") from error
         self._network = fgd.load(folder)
 
     def features(self, pose: Array, rate: float) -> Array:

@@ -84,7 +84,9 @@ def figures() -> Callable[..., Any]:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise InputError("The page of plots needs matplotlib: pip install 'animcore[judge]'.") from error
+        raise InputError(
+            "The page of plots needs matplotlib: pip install '.[judge]' in the source folder of Animcore."
+        ) from error
     return Figure
 
 

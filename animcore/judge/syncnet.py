@@ -203,5 +203,7 @@ def _torch() -> Any:
     try:
         import torch
     except ImportError as error:
-        raise InputError("LSE-C and LSE-D need PyTorch: pip install 'animcore[train]'.") from error
+        raise InputError(
+            "LSE-C and LSE-D need PyTorch: pip install '.[train]' in the source folder of Animcore."
+        ) from error
     return torch

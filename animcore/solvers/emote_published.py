@@ -301,7 +301,9 @@ def _yaml(path: Path) -> Any:
     try:
         import yaml
     except ImportError as error:
-        raise InputError("EMOTE's settings are a YAML file: pip install 'animcore[train]'.") from error
+        raise InputError(
+            "EMOTE's settings are a YAML file: pip install '.[train]' in the source folder of Animcore."
+        ) from error
     if not path.is_file():
         raise InputError(f"There is no {path}; EMOTE's folder holds it beside {FILE}: download the whole folder.")
     try:

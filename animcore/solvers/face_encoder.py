@@ -288,7 +288,9 @@ def _empty(config: dict[str, Any], where: Path) -> Any:
     try:
         import transformers
     except ImportError as error:
-        raise InputError("This model hears with a speech model: pip install 'animcore[train]'.") from error
+        raise InputError(
+            "This model hears with a speech model: pip install '.[train]' in the source folder of Animcore."
+        ) from error
     kind = config.pop("model_type")
     try:
         return transformers.AutoModel.from_config(transformers.AutoConfig.for_model(kind, **config))

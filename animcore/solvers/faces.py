@@ -146,7 +146,9 @@ def load(folder: Path, flame: Path | None = None, speaker: str = "") -> Face:
     try:
         from animcore.solvers import checkpoints
     except ImportError as error:
-        raise InputError("Learned faces need PyTorch: pip install 'animcore[train]'.") from error
+        raise InputError(
+            "Learned faces need PyTorch: pip install '.[train]' in the source folder of Animcore."
+        ) from error
     try:
         face = _loaded(folder, flame)
     except (MemoryError, RuntimeError) as error:

@@ -85,7 +85,9 @@ def speech_model(folder: Path) -> Any:
     try:
         import transformers
     except ImportError as error:
-        raise InputError("A speech model needs the package transformers: pip install 'animcore[train]'.") from error
+        raise InputError(
+            "A speech model needs the package transformers: pip install '.[train]' in the source folder of Animcore."
+        ) from error
     if not (folder / "config.json").is_file():
         raise InputError(f"There is no speech model in {folder}: give a folder with config.json and model.safetensors.")
     try:

@@ -103,7 +103,9 @@ def load(folder: Path) -> Gestures:
     try:
         from animcore.solvers import checkpoints, emage, talkshow
     except ImportError as error:
-        raise InputError("Learned gestures need PyTorch: pip install 'animcore[train]'.") from error
+        raise InputError(
+            "Learned gestures need PyTorch: pip install '.[train]' in the source folder of Animcore."
+        ) from error
     values = checkpoints.config(folder)
     kind = _KINDS.get(str(values.get("model_type")))
     if kind is None:

@@ -1,1 +1,1 @@
-"""Training of the shipped solvers: data, losses, loops and export. Needs the extra `animcore[train]`."""
+"""Training of the shipped solvers: data, losses, loops and export. Needs the extra `train`."""

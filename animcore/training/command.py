@@ -104,7 +104,7 @@ def run(options: argparse.Namespace) -> int:
 
         from animcore.training import loop
     except ImportError as error:
-        raise InputError("Training needs PyTorch: pip install 'animcore[train]'.") from error
+        raise InputError("Training needs PyTorch: pip install '.[train]' in the source folder of Animcore.") from error
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     if options.threads is not None:
         torch.set_num_threads(max(1, options.threads))

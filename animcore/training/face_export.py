@@ -56,7 +56,9 @@ def write(model: FaceModel, path: Path) -> float:
     try:
         import onnx
     except ImportError as error:
-        raise InputError("Writing ONNX needs the package onnx: pip install 'animcore[train]'.") from error
+        raise InputError(
+            "Writing ONNX needs the package onnx: pip install '.[train]' in the source folder of Animcore."
+        ) from error
     whole, inputs = _Whole(model).eval(), _inputs(model, _SECONDS[0])
     axes = {name: {1: f"length of {name}"} for name in (*inputs, "frames") if name != "speaker"}
     path.parent.mkdir(parents=True, exist_ok=True)

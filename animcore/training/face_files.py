@@ -262,7 +262,9 @@ def _reconstruction(path: Path, count: int, basis: str, felt: tuple[str, str]) -
     try:
         import h5py
     except ImportError as error:
-        raise InputError("Reconstructions of MEAD are .hdf5 files: pip install 'animcore[train]' (h5py).") from error
+        raise InputError(
+            "Reconstructions of MEAD are .hdf5 files: pip install '.[train]' (h5py) in the source folder of Animcore."
+        ) from error
     name = "/".join(path.parts[-6:])
     what = f"{name} is cut off, damaged or no reconstruction of MEAD"
     with readable(what, "download it again"), h5py.File(path, "r") as data:

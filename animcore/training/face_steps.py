@@ -29,7 +29,9 @@ def write(model: FaceFormer, folder: Path) -> list[Path]:
     try:
         import onnx
     except ImportError as error:
-        raise InputError("Exporting needs the package onnx: pip install 'animcore[train]'.") from error
+        raise InputError(
+            "Exporting needs the package onnx: pip install '.[train]' in the source folder of Animcore."
+        ) from error
     make_folder(folder)
     written = []
     for name, graph in model.graphs().items():

@@ -300,7 +300,10 @@ class Log:
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError:
-            LOG.info("losses go into %s (for TensorBoard: pip install 'animcore[train]')", folder / "losses.csv")
+            LOG.info(
+                "losses go into %s (for TensorBoard: pip install '.[train]' in the source folder of Animcore)",
+                folder / "losses.csv",
+            )
             return cls(folder)
         LOG.info("losses: tensorboard --logdir %s", folder)
         return cls(folder, SummaryWriter(str(folder)))

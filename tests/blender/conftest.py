@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
+import tempfile
 import wave
 from collections.abc import Callable, Iterator
 from fractions import Fraction
@@ -12,7 +14,10 @@ from pathlib import Path
 
 import pytest
 
-bpy = pytest.importorskip("bpy", reason="these tests run inside Blender: make test-blender")
+# a home of its own for each process: no test reads or changes the user's, and two at once do not meet
+HOME = tempfile.mkdtemp(prefix="animcore_home_")
+os.environ["BLENDER_USER_RESOURCES"] = HOME
+bpy = pytest.importorskip("bpy", reason="these tests run inside Blender: tools/test_blender.py")
 
 ROOT = Path(__file__).resolve().parents[2]
 if str(ROOT) not in sys.path:
@@ -51,6 +56,7 @@ def pytest_sessionfinish(exitstatus: int) -> None:
 
 def pytest_unconfigure() -> None:
     """End at once before Blender 5.0: a module still held then waits for ever or crashes (Blender #146640)."""
+    shutil.rmtree(HOME, ignore_errors=True)
     if bpy.app.version < (5, 0, 0):
         sys.stdout.flush()
         sys.stderr.flush()

@@ -150,7 +150,7 @@ def test_no_film(tmp_path):
 
 def test_without_mediapipe(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(InputError, match=r"talking_head.mp4 is a film.*pip install 'animcore\[judge\]'"):
+    with pytest.raises(InputError, match=r"talking_head.mp4 is a film.*pip install '\.\[judge\]'"):
         film_faces.read(FILM)
 
 

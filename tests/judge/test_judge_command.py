@@ -193,7 +193,7 @@ def test_films_need_the_tracker(folders, monkeypatch, capsys):
     (folders / "take.mp4").write_bytes(b"a film")
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     assert judge("--truth", folders / "take.mp4", folders / "good" / "a.npz", "--out", folders / "verdict") == 1
-    assert "pip install 'animcore[judge]'" in capsys.readouterr().err
+    assert "pip install '.[judge]'" in capsys.readouterr().err
 
 
 def test_without_matplotlib_the_table_is_there_all_the_same(folders, monkeypatch, capsys):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("safetensors")
-torch = pytest.importorskip("torch", reason="learned faces need the extra animcore[train]")
+torch = pytest.importorskip("torch", reason="learned faces need the extra train")
 
 from animcore import audio, cli  # noqa: E402 (torch first)
 from animcore.direction import Direction, EmotionSpan  # noqa: E402

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("safetensors")
-torch = pytest.importorskip("torch", reason="learned faces need the extra animcore[train]")
+torch = pytest.importorskip("torch", reason="learned faces need the extra train")
 yaml = pytest.importorskip("yaml")
 transformers = pytest.importorskip("transformers")
 

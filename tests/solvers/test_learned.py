@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("safetensors")
-torch = pytest.importorskip("torch", reason="learned gestures need the extra animcore[train]")
+torch = pytest.importorskip("torch", reason="learned gestures need the extra train")
 
 import emage_layout  # noqa: E402
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-torch = pytest.importorskip("torch", reason="training needs the extra animcore[train]")
+torch = pytest.importorskip("torch", reason="training needs the extra train")
 
 from animcore.training import encoder  # noqa: E402 (torch first)
 

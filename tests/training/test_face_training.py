@@ -12,7 +12,7 @@ import pytest
 import soundfile
 
 pytest.importorskip("safetensors")
-torch = pytest.importorskip("torch", reason="training needs the extra animcore[train]")
+torch = pytest.importorskip("torch", reason="training needs the extra train")
 
 from animcore import audio, cli  # noqa: E402 (torch first)
 from animcore.bodies.mesh_file import read_ply  # noqa: E402

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason="training needs the extra animcore[train]")
+torch = pytest.importorskip("torch", reason="training needs the extra train")
 
 from animcore.bodies import rotations  # noqa: E402 (torch first)
 from animcore.solvers import head_model  # noqa: E402

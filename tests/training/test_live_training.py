@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason="training needs the extra animcore[train]")
-pytest.importorskip("onnx", reason="training needs the extra animcore[train]")
+torch = pytest.importorskip("torch", reason="training needs the extra train")
+pytest.importorskip("onnx", reason="training needs the extra train")
 
 from animcore.training import descent, encoder, live, live_ear, music, streaming  # noqa: E402 (torch first)
 from animcore.training.encoder import HOP, WIDTH  # noqa: E402

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-torch = pytest.importorskip("torch", reason="training needs the extra animcore[train]")
+torch = pytest.importorskip("torch", reason="training needs the extra train")
 pytest.importorskip("accelerate")
 
 import line  # noqa: E402 (torch first)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-pytest.importorskip("scipy", reason="training needs the extra animcore[train]")
+pytest.importorskip("scipy", reason="training needs the extra train")
 
 from animcore.training import nonspeech, synthetic
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("safetensors")
-torch = pytest.importorskip("torch", reason="training needs the extra animcore[train]")
+torch = pytest.importorskip("torch", reason="training needs the extra train")
 
 from animcore import cli  # noqa: E402 (torch first)
 from animcore.errors import InputError  # noqa: E402
