@@ -21,6 +21,8 @@ import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from animcore.atomic import whole_file
+
 ROOT = Path(__file__).resolve().parent
 EXTENSION = ROOT / "blender_addon"
 PINS = ROOT / "tools" / "addon_wheels.toml"
@@ -165,13 +167,11 @@ def fetch(name: str, digest: str) -> Path:
 def write_zip(path: Path, files: Mapping[str, Path], manifest_text: str, wheels: Iterable[Path]) -> None:
     """Write a zip, whole or not at all."""
     contents = dict(files) | {f"wheels/{wheel.name}": wheel for wheel in wheels}
-    part = path.with_suffix(".zip.part")
-    with zipfile.ZipFile(part, "w") as archive:
+    with whole_file(path) as part, zipfile.ZipFile(part, "w") as archive:
         _add(archive, "blender_manifest.toml", manifest_text.encode(), zipfile.ZIP_DEFLATED)
         for inner, source in sorted(contents.items()):
             how = zipfile.ZIP_STORED if source.suffix in _STORED else zipfile.ZIP_DEFLATED
             _add(archive, inner, source.read_bytes(), how)
-    part.replace(path)
 
 
 def validator() -> list[str] | None:

@@ -186,7 +186,8 @@ def kept(path: Path, read: Callable[[Path], T], write: Callable[[Path], Any]) ->
 
 
 def _array(handle: IO[bytes], name: str) -> NDArray[Any]:
-    values: NDArray[Any] = np.lib.format.read_array(handle, allow_pickle=False)
+    read: Any = np.lib.format.read_array  # numpy leaves it untyped
+    values: NDArray[Any] = read(handle, allow_pickle=False)
     if values.size > LARGEST or (values.size and not values.itemsize):  # rows of nothing: a count without bytes
         raise ValueError(f"{name} claims {values.size:,} values")
     return values

@@ -16,6 +16,8 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
+from animcore.atomic import whole_file
+
 from .errors import AddonError
 from .rates import exact_rate
 
@@ -128,7 +130,7 @@ def write_pc2(
     the number of samples, then x, y, z of every point of every sample as 32-bit floats.
     """
     count = frames[1] - frames[0] + 1
-    with path.open("wb") as handle:
+    with whole_file(path) as temporary, temporary.open("wb") as handle:
         handle.write(_PC2.pack(b"POINTCACHE2\0", 1, len(mesh.data.vertices), float(frames[0]), 1.0, count))
         for done, places in enumerate(vertices(scene, [mesh], range(frames[0], frames[1] + 1))):
             handle.write(places[0].astype("<f4").tobytes())

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from animcore.atomic import whole_file
 from animcore.bodies.kinematics import INDEX, open_body_joints
 from animcore.names import SMPLX_JOINTS
 
@@ -57,19 +58,20 @@ def main() -> None:
     spheres = [sphere for side in ("left", "right") for sphere in _arm(body, side)]
     kinds, joints, starts, ends, radii = zip(*parts, strict=True)
     sides, owners, centres, sizes, shares = zip(*spheres, strict=True)
-    np.savez(
-        ROOT / "assets" / "retarget" / "solid.npz",
-        capsule_part=np.array(kinds),
-        capsule_joint=np.array([INDEX[joint] for joint in joints]),
-        capsule_ends=np.stack([starts, ends], 1).astype(np.float32),
-        capsule_radius=np.array(radii, np.float32),
-        sphere_side=np.array(sides),
-        sphere_joint=np.array([INDEX[joint] for joint in owners]),
-        sphere_centre=np.array(centres, np.float32),
-        sphere_radius=np.array(sizes, np.float32),
-        sphere_share=np.array(shares, np.float32),
-        soles=np.stack([_sole(body, side) for side in ("left", "right")]).astype(np.float32),
-    )
+    with whole_file(ROOT / "assets" / "retarget" / "solid.npz") as temporary:
+        np.savez(
+            temporary,
+            capsule_part=np.array(kinds),
+            capsule_joint=np.array([INDEX[joint] for joint in joints]),
+            capsule_ends=np.stack([starts, ends], 1).astype(np.float32),
+            capsule_radius=np.array(radii, np.float32),
+            sphere_side=np.array(sides),
+            sphere_joint=np.array([INDEX[joint] for joint in owners]),
+            sphere_centre=np.array(centres, np.float32),
+            sphere_radius=np.array(sizes, np.float32),
+            sphere_share=np.array(shares, np.float32),
+            soles=np.stack([_sole(body, side) for side in ("left", "right")]).astype(np.float32),
+        )
     print(f"{len(parts)} capsules, {len(spheres)} spheres")
     for kind in dict.fromkeys(kinds):
         _report(body, kind, [part for part in parts if part[0] == kind])

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from animcore import pictures
+from animcore.atomic import whole_file
 from animcore.avatar import capture
 from animcore.avatar.mesh_raster import draw_mesh
 from animcore.bodies import model as models
@@ -61,13 +62,14 @@ def main() -> None:
         f"spread: median {1000 * np.median(spread[:FACE]):.2f} mm, "
         f"90 % below {1000 * np.quantile(spread[:FACE], 0.9):.2f}"
     )
-    np.savez_compressed(
-        options.out,
-        corners=corners.astype(np.int32),
-        shares=shares.astype(np.float32),
-        spread=spread.astype(np.float32),
-        drift=drift.astype(np.float32),
-    )
+    with whole_file(options.out) as temporary:
+        np.savez_compressed(
+            temporary,
+            corners=corners.astype(np.int32),
+            shares=shares.astype(np.float32),
+            spread=spread.astype(np.float32),
+            drift=drift.astype(np.float32),
+        )
 
 
 def part(head: ParametricModel, name: str) -> np.ndarray:

@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT)]
 
 from animcore import pictures  # noqa: E402
+from animcore.atomic import whole_file  # noqa: E402
 from animcore.bodies.rotations import from_matrix  # noqa: E402
 from animcore.files import film  # noqa: E402
 from animcore.motion import Motion  # noqa: E402
@@ -77,12 +78,13 @@ def main() -> None:
         path = options.out / "frames" / f"{number:04d}.png"
         files.append(path)
         if not path.is_file():
-            scene.render.filepath = str(path.with_suffix(".part.png"))
-            bpy.ops.render.render(write_still=True)
-            path.with_suffix(".part.png").replace(path)
+            with whole_file(path) as part:
+                scene.render.filepath = str(part)
+                bpy.ops.render.render(write_still=True)
             print(path.name, flush=True)
     arrays = {name: np.array(values) for name, values in truth.items()}
-    np.savez_compressed(options.out / "truth.npz", focal=LENS * options.size, fps=float(RATE), **arrays)
+    with whole_file(options.out / "truth.npz") as part:
+        np.savez_compressed(part, focal=LENS * options.size, fps=float(RATE), **arrays)
     film.write((pictures.decoded(path.read_bytes(), path.name)[..., :3] for path in files), RATE,
                options.out / "film.mp4")  # fmt: skip
 

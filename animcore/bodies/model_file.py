@@ -99,6 +99,8 @@ def read(path: Path, name: str | None = None) -> ModelFile:
 def _archive(path: Path) -> dict[str, NDArray[Any]]:
     """The arrays of an .npz that a model needs; parts that would have to be unpickled are left where they are."""
     with readable(f"{path.name} is cut off or damaged", "download or build it again"):
+        with reading.archive(path) as parts:
+            reading.checked(parts, path, lambda _name: True, pickled.LARGEST)
         return reading.arrays(path, (*REQUIRED, *OPTIONAL), pickled.LARGEST)
 
 
