@@ -15,8 +15,6 @@ from pathlib import Path
 
 import bpy
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 import blender_addon
 from blender_addon import dialogue, hearing, retime, runner, take_list
 
@@ -61,8 +59,9 @@ def milliseconds(work: Callable[[], None], rounds: int) -> str:
     return f"median {statistics.median(taken):.2f} ms, worst {max(taken):.1f} ms"
 
 
-def main(voice: str) -> None:
+def main() -> None:
     """Measure both scenes."""
+    voice = sys.argv[1] if len(sys.argv) > 1 else str(ROOT / "assets" / "voices" / "line.flac")
     for count in (0, OBJECTS):
         bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
         blender_addon.register()
@@ -80,4 +79,4 @@ def main(voice: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1] if len(sys.argv) > 1 else str(ROOT / "assets" / "voices" / "line.flac"))
+    main()

@@ -74,4 +74,5 @@ def clock(what: str, work: Callable[[], object], times: int = 1) -> None:
     print(f"{what}: {1000 * (time.perf_counter() - start) / times:.2f} ms")
 
 
-main()
+if __name__ == "__main__":
+    main()
