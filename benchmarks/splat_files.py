@@ -27,13 +27,14 @@ from animcore.bodies.model import load_model
 from animcore.errors import InputError
 from animcore.files import sog, splat_files
 
-NAMES = ("a.ply", "a.splat", "a.spz", "a.sog", "a.glb", "a.usdc", "avatar")
+NAMES = ("a.ply", "a.splat", "a.spz", "a.sog", "a.glb", "a.spz.glb", "a.usdc", "avatar")
 SMALL = ("a.spz", "a.sog")
+COUNT = 50_000  # Gaussians of the cloud that is made here
 PIXELS, WIDE = 512, np.radians(22)
 AROUND = (-0.6, 0.0, 0.7)  # radians that the camera goes round the head
 
 
-def strands(count: int = 50_000) -> Splats:
+def strands(count: int) -> Splats:
     """A head of Gaussians: skin on the open head, a third of them thin strands above it."""
     random = np.random.default_rng(0)
     model = load_model("open-head")
@@ -103,7 +104,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("file", nargs="?", type=Path, help="Gaussians of your own, in the world")
     options = parser.parse_args()
-    splats = splat_files.load(options.file).splats if options.file else strands()
+    splats = splat_files.load(options.file).splats if options.file else strands(COUNT)
     print(f"machine: {describe()}, load {os.getloadavg()[0]:.1f}")
     print(f"command: python {' '.join(sys.argv)}")
     print(f"{splats.count:,} Gaussians, harmonics of degree {splats.degree}")
