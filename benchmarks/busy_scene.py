@@ -15,8 +15,6 @@ from pathlib import Path
 
 import bpy
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 import blender_addon
 from blender_addon import dialogue, hearing, retime, runner, take_list
 

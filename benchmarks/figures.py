@@ -5,8 +5,8 @@
 
 `run` starts a benchmark as its page says and keeps what it prints in `benchmarks/figures/<name>.json`: the command, the
 machine, the commit, the day, the text, and a fingerprint of each module of the engine that the benchmark loaded.
-`check` compares these with the code as it is. A fingerprint leaves out imports, comments and docstrings, so a file that
-only moved counts as unchanged. It also says which benchmarks that the docs name were never kept.
+`check` compares these with the code as it is. A fingerprint leaves out imports, comments and docstrings, so that a file
+that only moved counts as unchanged. It also says which benchmarks that the docs name were never kept.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def run(script: Path, arguments: Sequence[str], folder: Path = FOLDER, code: Pat
         sys.argv = before
     loaded = {Path(one.__file__).resolve() for one in list(sys.modules.values()) if getattr(one, "__file__", None)}
     record = {
-        "command": " ".join(["python", f"benchmarks/{script.name}", *arguments]),
+        "command": _plain(" ".join(["python", f"benchmarks/{script.name}", *arguments])),
         "machine": describe(),
         "commit": _commit(),
         "day": datetime.date.today().isoformat(),
@@ -86,12 +86,17 @@ def run(script: Path, arguments: Sequence[str], folder: Path = FOLDER, code: Pat
             for path in sorted(loaded)
             if path.is_relative_to(code) and path.suffix == ".py"
         },
-        "printed": both.kept.getvalue().splitlines(),
+        "printed": _plain(both.kept.getvalue()).splitlines(),
     }
     folder.mkdir(exist_ok=True)
     target = folder / f"{script.stem}.json"
     target.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return target
+
+
+def _plain(text: str) -> str:
+    """The text without the folders of this machine."""
+    return text.replace(f"{ROOT}/", "").replace(f"{ROOT.parent}/", "../")
 
 
 def _commit() -> str:

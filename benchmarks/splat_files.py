@@ -27,7 +27,7 @@ from animcore.bodies.model import load_model
 from animcore.errors import InputError
 from animcore.files import sog, splat_files
 
-NAMES = ("a.ply", "a.splat", "a.spz", "a.sog", "a.glb", "a.usdc", "avatar")
+NAMES = ("a.ply", "a.splat", "a.spz", "a.sog", "a.glb", "a.spz.glb", "a.usdc", "avatar")
 SMALL = ("a.spz", "a.sog")
 COUNT = 50_000  # Gaussians of the cloud that is made here
 PIXELS, WIDE = 512, np.radians(22)

@@ -42,7 +42,7 @@ _TARGETS: dict[str, tuple[float, dict[str, float]]] = {
     "uh uw w": (1.0, {"tongueIn": 0.4, "tongueUp": 0.35, "tongueNarrow": 0.3}),
 }
 _SPREAD = 0.025  # seconds: standard deviation of the time over which neighbours blend
-_CHUNK = 60_000  # frames that are blended at a time
+_CHUNK = 8192  # frames that are blended at a time
 
 
 def move(probabilities: FloatArray, fps: float, strength: float) -> FloatArray:

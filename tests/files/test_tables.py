@@ -176,3 +176,20 @@ def test_any_convention_goes_out_and_comes_back_as_movement(tmp_path, profile, n
     for track in tracks:
         column = ARKIT.index(track)
         assert np.corrcoef(back.arkit[:, column], arkit[:, column])[0, 1] > 0.8, track
+
+
+def test_decimal_commas_and_empty_cells_are_read_in_every_table(tmp_path):
+    rows = [f"{i};{i / 30:.6f};{i / 100};0.5".replace(".", ",") for i in range(40)]
+    rows[7] = "7;0,233333;;"
+    (tmp_path / "take.a2f.csv").write_text(
+        "\n".join([";timeCode;blendShapes.JawOpen;blendShapes.MouthClose", *rows, ";;;"])
+    )
+    (tmp_path / "take.shapes.csv").write_text(
+        "\n".join(["time;jawOpen;mouthClose", *(row.partition(";")[2] for row in rows)])
+    )
+    for form, name in ((a2f_csv, "take.a2f.csv"), (shape_csv, "take.shapes.csv")):
+        sheet = form.read(tmp_path / name, Setup())
+        found = {key.lower(): values for key, values in sheet.curves.items()}
+        assert found["jawopen"] == pytest.approx(np.arange(40) / 100, abs=1e-6)
+        assert any("decimal commas" in note for note in sheet.notes)
+        assert any("1 frames have empty cells" in note for note in sheet.notes)
