@@ -95,20 +95,16 @@ def test_every_button_does_its_work_from_the_installed_zip(pressed):
     wrong = {
         name: one["error"] or one["said"] for name, one in buttons.items() if one.get("error") or one.get("failed")
     }
-    assert set(wrong) == {"fit_head", "deliver"}, wrong
+    assert set(wrong) == {"fit_head"}, wrong
     assert "PyTorch" in wrong["fit_head"]
 
 
 def test_every_format_is_written_and_read_back_from_the_installed_zip(pressed):
     found, folder = pressed
-    formats = {name for name, form in FORMATS.items() if set(form.carries) != {"events"}}
-    said = f"{len(formats) - 1} of {len(formats)} files written and read back"
-    assert said in found["deliver"]["said"], found["deliver"]
-    (why,) = [note for note in found["deliver"]["notes"] if ".vmd: " in note]
-    assert "longer than the 15 bytes that MMD keeps" in why  # no name of this character's fits
+    formats = [form for form in FORMATS.values() if set(form.carries) != {"events"}]
+    assert f"{len(formats)} of {len(formats)} files written and read back" in found["deliver"]["said"], found["deliver"]
     written = {path.name.partition(".")[2] for path in (folder / "export").iterdir()}
-    assert written >= {FORMATS[name].suffix.removeprefix(".") for name in formats - {"vmd"}}
-    assert "vmd" not in written
+    assert written == {form.suffix.removeprefix(".") for form in formats}
 
 
 def test_no_button_of_the_installed_zip_holds_the_window(pressed):
