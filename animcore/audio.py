@@ -128,7 +128,7 @@ class Part:
     @property
     def whole(self) -> bool:
         """Whether it is the file as it stands."""
-        return (self.at, self.skip, self.length, self.gain) == (0, 0, None, 1.0)
+        return self == Part(self.path, track=self.track, channel=self.channel)
 
     def __post_init__(self) -> None:
         """Check the times.

@@ -119,7 +119,8 @@ class Reader:
             claim = file_length.claimed(self.path, container, stream)
             others = _starts(container, stream)
             for frame in self._frames(container, stream):
-                time = None if frame.pts is None else frame.pts * Fraction(frame.time_base)
+                base = frame.time_base
+                time = None if frame.pts is None or base is None else frame.pts * Fraction(base)
                 values = self._uniform(frame)
                 if values.shape[1]:
                     yield from self._placed(values, time, others, form)

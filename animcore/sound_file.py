@@ -56,4 +56,5 @@ def wav(path: Path) -> Iterator[Wav]:
                 yield made
                 made.finish()
         except av.error.FFmpegError as error:
-            raise InputError(write_failure(path, error)) from error
+            known = OSError(error.errno or 0, error.strerror or str(error))
+            raise InputError(write_failure(path, known)) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -87,7 +88,9 @@ def _apart(scene: bpy.types.Scene) -> Iterator[bpy.types.Scene]:
 
 
 def _mixed(scene: bpy.types.Scene, data: bpy.types.Sound | None) -> Path:
-    path = Path(tempfile.mkdtemp(prefix="animcore-", dir=bpy.app.tempdir or None)) / "strip.wav"
+    handle, name = tempfile.mkstemp(".wav", "animcore-", bpy.app.tempdir or None)
+    os.close(handle)
+    path = Path(name)
     rate = int(data.samplerate) if data is not None else 0
     channels = data.channels if data is not None and data.channels in _MIXES else "STEREO"
     try:
@@ -98,6 +101,6 @@ def _mixed(scene: bpy.types.Scene, data: bpy.types.Sound | None) -> Path:
             )  # fmt: skip
     except RuntimeError as error:
         raise AddonError(f"Blender cannot mix the sound of a strip ({str(error).strip()}).") from error
-    if not path.is_file():
+    if not path.stat().st_size:
         raise AddonError("Blender has not mixed the sound of the strip; is there room on the disk?")
     return path

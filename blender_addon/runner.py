@@ -246,7 +246,7 @@ def order_inspection(scene: bpy.types.Scene, then: Callable[[], None] | None = N
     Raises:
         AddonError: where there is none, or another job runs.
     """
-    said, what = voice.mixed(scene, voice.read(scene)), hearing.choice(properties.of(scene))
+    said, what = voice.mixed(scene, voice.read(scene), stays=False), hearing.choice(properties.of(scene))
     folder = Path(tempfile.mkdtemp(prefix="animcore-"))
     envelope = folder / "envelope.npz"
     try:

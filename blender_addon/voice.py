@@ -157,23 +157,28 @@ def read(scene: bpy.types.Scene, part: properties.AnimcorePart | None = None) ->
     return kinds[settings.voice_from](scene, settings)
 
 
-def mixed(scene: bpy.types.Scene, said: Voice) -> Voice:
+def mixed(scene: bpy.types.Scene, said: Voice, *, stays: bool = True) -> Voice:
     """Return a voice all of whose parts are files: what only Blender can play is mixed now.
+
+    Args:
+        scene: whose strips they are.
+        said: the voice.
+        stays: whether the files stay, for takes that are made of them again; else they go when Blender ends.
 
     Raises:
         AddonError: where it cannot.
     """
-    return replace(said, parts=tuple(_mixed(scene, part) for part in said.parts))
+    return replace(said, parts=tuple(_mixed(scene, part, stays=stays) for part in said.parts))
 
 
-def _mixed(scene: bpy.types.Scene, part: Part) -> Part:
+def _mixed(scene: bpy.types.Scene, part: Part, *, stays: bool) -> Part:
     if part.strip:
         made = mixdown.of_strip(scene, sound.strips_of(scene)[part.strip])
     elif part.sound:
         made = mixdown.of_sound(scene, bpy.data.sounds[part.sound])
     else:
         return part
-    kept = sound_files.keep(made, sound_files.file_name(part.strip or part.sound))
+    kept = sound_files.keep(made, sound_files.file_name(part.strip or part.sound)) if stays else made
     return replace(part, path=str(kept), strip="", sound="")
 
 
@@ -255,7 +260,7 @@ def _part(scene: bpy.types.Scene, strip: Any, first: int, rate: Fraction) -> Par
     """A strip, trimmed as it stands; `first` is the frame that the voice begins at."""
     begin, end = sound.span(strip)
     if not mixdown.is_plain(scene, strip):
-        return Part("", (begin - first) / rate, strip=strip.name)
+        return Part("", (begin - first) / rate, length=(end - begin) / rate, strip=strip.name)
     cut = begin - Fraction(round(sound.content_start(strip) * 1000), 1000)
     late = _exact(getattr(strip, "sound_offset", 0.0))  # seconds that the sound starts after its strip
     skip = cut / rate - late

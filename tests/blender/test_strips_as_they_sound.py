@@ -217,6 +217,15 @@ def test_a_copy_lies_beside_the_file_and_is_used_again(tmp_path, voice):
     assert names == ["mp4_late.mp4.wav", "mp4_late.mp4_2.wav"], "another sound takes the place of none"
 
 
+def test_a_look_at_a_strip_leaves_nothing_beside_the_file(tmp_path):
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "shot.blend"))
+    choose(strips().new_sound("Mine", str(containers.write(tmp_path, "mp3_44k1")), 1, 1))
+    bpy.ops.animcore.inspect()
+    assert not (tmp_path / "animcore_sound").exists()
+    wish = asked()
+    assert wish["parts"][0]["audio"] == str(tmp_path / "animcore_sound" / "Mine.wav")
+
+
 def test_in_a_file_without_a_place_it_is_packed_and_travels(tmp_path):
     path, copy = containers.write(tmp_path, "mp4_late"), tmp_path / "copy.wav"
     audio.copy(path, 1, copy)
