@@ -62,7 +62,7 @@ def order_capture(scene: bpy.types.Scene) -> Job:
     """
     settings, folder = scene.animcore_capture, folder_of(scene)
     root = properties.root(properties.of(scene))
-    who = rigs.read(root)
+    who = rigs.read_face(root)
     if folder is None:
         raise AddonError(
             "No folder is chosen that has a place; choose one that the pictures go into, or save the file first."

@@ -86,7 +86,7 @@ def prepared(scene: bpy.types.Scene, root: bpy.types.ID) -> tuple[rigs.Character
     for thing in rigs.members_of(root):
         _own(thing)
     bpy.context.view_layer.update()  # the pose of an armature that was an override has its bones again
-    who = rigs.read(root)
+    who = rigs.read_face(root)
     members = rigs.members_of(root)
     _stand_still(who)
     rendered = _rendered(bpy.context.view_layer.layer_collection)

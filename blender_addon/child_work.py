@@ -200,7 +200,7 @@ def _read_best(path: Path) -> rigs.Character:
     found, refusals = [], []
     for root in roots:
         try:
-            found.append(rigs.read(root))
+            found.append(rigs.read_face(root))
         except AddonError as error:
             refusals.append(str(error))
     if not found:

@@ -78,7 +78,8 @@ def entries(armature: bpy.types.Object | None, free: set[tuple[str, str]]) -> tu
             continue
         weight = max(weight for mesh, shape, weight in one.binds if (mesh, shape) in targets)
         recipe = {track: share / weight for track, share in profile.recipes[one.name].items()}
-        found.setdefault(profile.name, []).append(Entry(Channel(one.name, "shape", targets), recipe))
+        direct = next(iter(recipe)) if list(recipe.values()) == [1.0] else ""
+        found.setdefault(profile.name, []).append(Entry(Channel(one.name, "shape", targets), recipe, direct))
         taken.update(targets)
     profile = max(found, key=lambda name: len(found[name]), default="")
     return profile, tuple(found.get(profile, ()))

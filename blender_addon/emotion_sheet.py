@@ -58,7 +58,7 @@ def begin(scene: bpy.types.Scene) -> None:
     if scene.camera is None:
         raise AddonError("The scene has no camera to see the face with; add one (Shift A) that looks at it.")
     said, root = voice.read(scene), properties.root(properties.of(scene))
-    rigs.read(root)
+    rigs.read_face(root)
     wish = voice.asked(scene, said)
     wish["direction"]["strengths"] |= {"body": 0.0, "hands": 0.0}
     folder = Path(tempfile.mkdtemp(prefix="animcore-"))

@@ -74,7 +74,7 @@ def _finish(job: Job, folder: Path, uid: int, name: str) -> None:
         if not found.opens_mouth:
             runner.session.outcome = runner.Outcome(False, _no_mouth(root), found.missing)
             return
-        maps.store(root, found)
+        maps.store(root, found.only(found.moving))
         runner.push_undo("Animcore: Match by Shape")
         count, share = job.answer["channels"], job.answer["coverage"]
         message = f"{count} channels of {name!r} were measured; they do what {share:.0%} of a spoken performance asks."

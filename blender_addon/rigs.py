@@ -169,6 +169,18 @@ def _with_jaw(found: FaceMap) -> FaceMap:
     return replace(found, explained=explained)
 
 
+def read_face(root: bpy.types.Object | bpy.types.Collection | None) -> Character:
+    """Read a character whose face is needed.
+
+    Raises:
+        AddonError: where it cannot be keyed, or has no face that moves.
+    """
+    character = read(root)
+    if not character.map.channels:
+        raise AddonError(next(iter(character.notes), character.summary))
+    return character
+
+
 def proposed(root: bpy.types.Object | bpy.types.Collection) -> tuple[Proposal, dict[str, str]]:
     """Return what names and the user's corrections say of a character, and its bones by role.
 
@@ -196,9 +208,9 @@ def _map(
             (measured, 1.0, ()) if measured.opens_mouth or coverage(measured.explained) >= _LEAST else (None, 0.0, ())
         )
     proposal = corrections.applied(proposal, known, free)
-    entries = [entry for one in proposal.entries if (entry := _free_part(one, free)) is not None]
+    body = facing.joints(armature) if armature is not None else set()
+    entries = [entry for one in proposal.entries if (entry := _free_part(one, free, body)) is not None]
     found = from_profile(replace(proposal, entries=tuple(entries))) if len(entries) >= naming.FEWEST else None
-    found = _of_face(found, armature) if found is not None else None
     if found is None or not (found.opens_mouth or coverage(found.explained) >= _LEAST):
         return None, 0.0, ()
     return found, proposal.confidence, (proposal.note,) if proposal.note else ()
@@ -215,9 +227,13 @@ def _of_face(found: FaceMap, armature: bpy.types.Object | None) -> FaceMap:
     return found if len(keep) == len(found.channels) else found.only(keep)
 
 
-def _free_part(entry: Entry, free: set[tuple[str, str]]) -> Entry | None:
-    """A channel without the shapes that a driver or a lock holds."""
-    targets = tuple(target for target in entry.channel.targets if not target[0] or target in free)
+def _free_part(entry: Entry, free: set[tuple[str, str]], body: set[str]) -> Entry | None:
+    """A channel without shapes that a driver or a lock holds and bones of the body; None where it does nothing."""
+    targets = tuple(
+        target for target in entry.channel.targets if (target in free if target[0] else target[1] not in body)
+    )
+    if not entry.recipe:
+        return None
     return replace(entry, channel=replace(entry.channel, targets=targets)) if targets else None
 
 

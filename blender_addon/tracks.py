@@ -36,9 +36,9 @@ def rows(root: bpy.types.ID) -> list[Row]:
         character = rigs.read(root)
     except AnimcoreError:
         character = None
-    if character is None:  # what is known of it is not enough to speak yet
+    if character is None or not character.map.channels:  # what is known of it is not enough to speak yet
         targets = {track: shape for track, shape in known.shapes.items() if shape != corrections.NOTHING}
-        bones = dict(known.bones)
+        bones = dict(known.bones) if character is None else character.bones
     else:
         targets = {track: _target(character, track) for track in corrections.TRACKS}
         bones = character.bones

@@ -288,6 +288,11 @@ _FINDINGS = (
         "顔のボーンがロックされています（{count} 本：{names}）。キーは打たれません。",
     ),
     (
+        "Nothing opens the mouth of {name!r}: it stays shut, whatever is said.",
+        "{name!r} 没有能张开嘴的形态或骨骼：嘴始终闭着。",
+        "{name!r} の口を開くものがありません。口は閉じたままです。",
+    ),
+    (
         "Constraints decide about bones of the face ({names}): keys on these bones are not seen.",
         "约束决定着面部骨骼（{names}）：看不到这些骨骼上的关键帧。",
         "顔のボーンはコンストレイントで決まります（{names}）。そのキーは見えません。",

@@ -102,7 +102,16 @@ def from_profile(proposal: Proposal) -> FaceMap:
             "The names of the rig's shapes and bones follow no convention that is known; read its geometry, or write a "
             "profile (docs/rigs.md)."
         )
-    return _map(proposal.profile, proposal.entries)
+    return _kept(
+        proposal.profile,
+        tuple((one.channel, tuple(one.recipe.items()), one.direct, one.gain) for one in proposal.entries),
+    )
+
+
+@functools.lru_cache(maxsize=32)
+def _kept(profile: str, entries: tuple[tuple[Channel, tuple[tuple[str, float], ...], str, float], ...]) -> FaceMap:
+    """A map by what it follows from: a panel asks for it again and again."""
+    return _map(profile, [Entry(channel, dict(recipe), direct, gain) for channel, recipe, direct, gain in entries])
 
 
 def _map(profile: str, entries: Sequence[Entry]) -> FaceMap:

@@ -202,6 +202,19 @@ def test_swapped_turned_and_weak_shapes_do_what_is_asked():
     assert all(any(word in note for note in take.notes) for word in ("swapped", "wrong way", "stronger", "widened"))
 
 
+def test_the_doctor_says_what_shapes_do_otherwise_and_that_no_mouth_opens():
+    whole = dict(zip(ARKIT, reference().delta, strict=True))
+    settings().character = face(whole | {"jawOpen": np.zeros_like(whole["jawOpen"])})
+    found = {one.name: one for one in runner.examine(bpy.context.scene)}
+    assert "jawOpen" in found["shapes_otherwise"].sentence
+    settings().character = skeleton()
+    thing = head("Body", ())
+    thing.shape_key_clear()
+    thing.parent = settings().character
+    found = {one.name: one for one in runner.examine(bpy.context.scene)}
+    assert found["no_mouth"].severity == "warning"
+
+
 def test_a_shape_that_was_sculpted_anew_is_measured_anew():
     thing = face()
     assert not any("wrong way" in note for note in rigs.read(thing).notes)

@@ -12,9 +12,11 @@ from animcore.audio import load
 from animcore.direction import Direction
 from animcore.errors import InputError
 from animcore.names import ARKIT, ARKIT_INDEX
-from animcore.retarget.face import FaceMap
-from animcore.retarget.fit import from_geometry, from_names_and_geometry
+from animcore.retarget.face import Channel, FaceMap
+from animcore.retarget.fit import RigGeometry, from_geometry, from_names_and_geometry
 from animcore.retarget.proposal import from_profile, propose
+from animcore.retarget.reference import reference
+from animcore.retarget.sources import INDEX
 from animcore.solvers.performance import perform
 
 CLOSED = 0.15  # of the opening's 95th percentile: lips that nobody sees open
@@ -127,3 +129,22 @@ def test_what_cannot_be_compared_is_said():
         shapes(one.rest, one.triangles, np.full((1, len(one.rest), 3), np.nan), ["Key"])
     with pytest.raises(InputError, match="cannot have displacements"):
         shapes(one.rest, one.triangles, np.zeros((2, len(one.rest), 3)), ["Key"])
+
+
+def test_names_that_the_mesh_contradicts_and_hair_are_not_believed():
+    head = reference()
+    names = ("jawOpen", "eyeBlinkLeft", "eyeBlinkRight", "browInnerUp")
+    moved = {name: head.delta[ARKIT.index(name)] for name in names}
+    moved |= {"eyeBlinkLeft": moved["eyeBlinkRight"], "eyeBlinkRight": moved["eyeBlinkLeft"]}
+    top = head.rest[:, 1] > np.quantile(head.rest[:, 1], 0.8)
+    wild = np.random.default_rng(1).normal(size=head.rest.shape)
+    moved["mouthFunnel"] = (0.05 * wild * top[:, None]).astype(np.float32)  # hides the hair, whatever it is called
+    channels = tuple(Channel(f"Head|{name}", "shape", (("Head", name),)) for name in moved)
+    geometry = RigGeometry(head.rest, head.triangles, channels, np.stack(list(moved.values())))
+    found = from_names_and_geometry(propose({"Head": list(moved)}), geometry)
+    named = {one.targets[0][1]: index for index, one in enumerate(found.channels)}
+    assert found.direct[named["eyeBlinkLeft"], INDEX["eyeBlinkRight"]] == 1.0
+    assert found.direct[named["eyeBlinkRight"], INDEX["eyeBlinkLeft"]] == 1.0
+    assert named["mouthFunnel"] not in found.moving
+    assert found.opens_mouth
+    assert not found.only([named["mouthFunnel"], named["browInnerUp"]]).opens_mouth

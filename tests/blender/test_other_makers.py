@@ -1,0 +1,84 @@
+"""Characters of other makers, where the folder that they are shared in lies above the checkout.
+
+Its README says of each what is right.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import bpy
+import numpy as np
+import pytest
+from test_rig_detector import apply, motion
+
+from blender_addon import facing, keys, naming, rigs
+
+FOLDERS = [above / "shared" / "characters" for above in Path(__file__).resolve().parents]
+FOLDER = next((one for one in FOLDERS if one.is_dir()), None)
+pytestmark = pytest.mark.skipif(FOLDER is None, reason="the characters of other makers are not here")
+
+
+def opened(name: str, folder: Path) -> bpy.types.Object:
+    """Open or import a file; returns its armature."""
+    if name.endswith(".blend"):
+        bpy.ops.wm.open_mainfile(filepath=str(FOLDER / name))
+    else:
+        copy = folder / f"{Path(name).stem}.glb"  # a .vrm is one, for those who have no add-on for it
+        shutil.copyfile(FOLDER / name, copy)
+        bpy.ops.import_scene.gltf(filepath=str(copy))
+    return next(one for one in bpy.context.scene.objects if one.type == "ARMATURE")
+
+
+def lowest(mesh: bpy.types.Object, shape: str) -> float:
+    """The metres that a shape brings a vertex down by, at most, in the frame shown."""
+    block = mesh.data.shape_keys.key_blocks[shape]
+    here, rest = (np.array([tuple(point.co) for point in data]) for data in (block.data, block.relative_key.data))
+    return float(block.value * (rest - here)[:, 2].max())
+
+
+@pytest.mark.parametrize(
+    ("name", "speaks", "words", "moved", "still"),
+    [
+        ("mpfb_female.glb", True, "52 of 52", "mixamorig:LeftLeg", ""),
+        ("mpfb_male.glb", True, "MakeHuman units", "calf_l", ""),
+        ("male_base_mesh.glb", False, "No mouth found: head and body only", "shin.L", "heel.02.L"),
+        ("character-female-a.glb", False, "No mouth found: the head only", "head", "leg-left"),
+        ("godot chan.blend", False, "No mouth found: head and body only", "head", "brow1.l"),
+        (
+            "Godette_vrm_v4.vrm",
+            False,
+            "this looks like VRM 0: import it with the VRM add-on",
+            "shin.l_Armature",
+            "Ribbon",
+        ),
+    ],
+)
+def test_characters_of_other_makers(tmp_path, name, speaks, words, moved, still):
+    rig = opened(name, tmp_path)
+    character = rigs.read(rig)
+    assert character.speaks == speaks
+    assert words in character.summary
+    take = apply(character, motion(jawOpen=0.9))
+    assert moved in take.bones
+    assert still not in take.bones
+    assert bool(take.shape_count) == speaks
+    counted = Counter((one.data_path, one.array_index) for one in keys.current_curves(rig))
+    assert max(counted.values()) == 1
+
+
+def test_makehuman_units_open_the_jaw_and_are_all_known(tmp_path):
+    rig = opened("mpfb_male.glb", tmp_path)
+    character = rigs.read(rig)
+    assert naming.proposal_of(character.faces, rig)[0].unknown == ()
+    apply(character, motion(jawOpen=0.9))
+    bpy.context.scene.frame_set(3)
+    assert lowest(character.faces[0].mesh, "mouth-open") > 0.02
+
+
+def test_a_figure_that_looks_along_x(tmp_path):
+    rig = opened("male_base_mesh.glb", tmp_path)
+    axes = np.array(rig.matrix_world.to_3x3().normalized()) @ facing.character_axes(rig)
+    np.testing.assert_allclose(axes[:, 2], (1.0, 0.0, 0.0), atol=1e-6)
