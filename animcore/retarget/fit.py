@@ -110,7 +110,7 @@ def from_names_and_geometry(proposal: Proposal, geometry: RigGeometry) -> FaceMa
         for channel in geometry.channels
         if tracks.keys() & set(channel.targets)
     }
-    return _fitted(geometry, f"{proposal.profile} and geometry".strip(), known)
+    return _fitted(geometry, " and ".join(filter(None, (proposal.profile, "geometry"))), known)
 
 
 def overlay(geometry: RigGeometry) -> Correspondence:

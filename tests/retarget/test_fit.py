@@ -142,6 +142,8 @@ def test_names_that_the_mesh_contradicts_and_hair_are_not_believed():
     channels = tuple(Channel(f"Head|{name}", "shape", (("Head", name),)) for name in moved)
     geometry = RigGeometry(head.rest, head.triangles, channels, np.stack(list(moved.values())))
     found = from_names_and_geometry(propose({"Head": list(moved)}), geometry)
+    assert found.profile.endswith("geometry")
+    assert not found.profile.startswith("and")
     named = {one.targets[0][1]: index for index, one in enumerate(found.channels)}
     assert found.direct[named["eyeBlinkLeft"], INDEX["eyeBlinkRight"]] == 1.0
     assert found.direct[named["eyeBlinkRight"], INDEX["eyeBlinkLeft"]] == 1.0
