@@ -73,7 +73,8 @@ class Avatar:
         binding = self.arrays.get(f"{group}.{_BINDING}")
         if binding is not None and (binding.dtype.kind not in "iu" or binding.shape != (len(arrays["means"]),)):
             raise InputError(f"The avatar's Gaussians {group!r} have a broken binding; save it again.")
-        return checked(Splats(**arrays, binding=None if binding is None else binding.astype(np.int64)), group)
+        triangles = None if binding is None else binding.astype(np.int64)
+        return checked(Splats(*(arrays[name] for name in _PARTS), binding=triangles), group)
 
     def with_splats(self, group: str, splats: Splats | None) -> Avatar:
         """Return the avatar with other Gaussians in a group, or without that group."""
