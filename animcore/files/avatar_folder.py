@@ -69,11 +69,13 @@ class Avatar:
         missing = [name for name in _PARTS if f"{group}.{name}" not in self.arrays]
         if missing:
             raise InputError(f"The avatar's Gaussians {group!r} have no {missing[0]}; save it again.")
-        arrays = {name: self.arrays[f"{group}.{name}"] for name in _PARTS}
+        means, *others = (self.arrays[f"{group}.{name}"] for name in _PARTS)
+        rotations, scales, opacities, harmonics = others
         binding = self.arrays.get(f"{group}.{_BINDING}")
-        if binding is not None and (binding.dtype.kind not in "iu" or binding.shape != (len(arrays["means"]),)):
+        if binding is not None and (binding.dtype.kind not in "iu" or binding.shape != (len(means),)):
             raise InputError(f"The avatar's Gaussians {group!r} have a broken binding; save it again.")
-        return checked(Splats(**arrays, binding=None if binding is None else binding.astype(np.int64)), group)
+        triangles = None if binding is None else binding.astype(np.int64)
+        return checked(Splats(means, rotations, scales, opacities, harmonics, triangles), group)
 
     def with_splats(self, group: str, splats: Splats | None) -> Avatar:
         """Return the avatar with other Gaussians in a group, or without that group."""

@@ -86,8 +86,8 @@ def times_of(codes: Sequence[str], name: str, rate: Fraction | None) -> Times:
 
 def _parts(codes: Sequence[str]) -> tuple[Frames, Frames]:
     """Whole seconds of the day and the number of the frame within its second, of timecodes."""
-    frames = np.array([frame_of_timecode(code.replace(";", ":"), Fraction(_DAY)) for code in codes])
-    return frames // _DAY, frames % _DAY
+    frames: Frames = np.array([frame_of_timecode(code.replace(";", ":"), Fraction(_DAY)) for code in codes], np.float64)
+    return np.floor_divide(frames, _DAY), np.mod(frames, _DAY)
 
 
 def _counter(seconds: Frames, within: Frames) -> tuple[Frames, tuple[float, float]] | None:

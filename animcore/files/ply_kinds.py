@@ -55,7 +55,7 @@ def filtered(scales: Array, opacities: Array, filters: Array) -> tuple[Array, Ar
 
 def remarks(names: Sequence[str], used: Sequence[str], comments: str, name: str) -> Notes:
     """Return sentences on what a file says in comments or columns that nobody here draws."""
-    notes = (f"{name} {MIP}",) if _MIP.search(comments) else ()
+    notes: Notes = (f"{name} {MIP}",) if _MIP.search(comments) else ()
     strange = [one for one in names if one not in used and not _PASSED.fullmatch(one)]
     if strange:
         listed = ", ".join(strange[:5]) + (f" and {len(strange) - 5} more" if len(strange) > 5 else "")

@@ -61,7 +61,7 @@ def _stream(path: Path, folder: Path) -> Path:
     return target
 
 
-def _copy(source: IO[bytes], target: Path, path: Path) -> None:
+def _copy(source: IO[bytes] | gzip.GzipFile, target: Path, path: Path) -> None:
     size = 0
     with target.open("wb") as handle:
         while piece := source.read(_PIECE):
