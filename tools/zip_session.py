@@ -24,8 +24,8 @@ ROOT = Path(__file__).resolve().parent.parent
 TOOL = Path(os.environ.get("BLENDER_WINDOW", ROOT.parent / "shared" / "tools" / "blender_window"))
 LIMIT = 1500  # seconds for the whole session
 LONGEST = 0.3  # seconds of processor time of the main thread at a stretch, at most
-# what still measures, or keys two characters, in one go
-BULK = {"match": 0.6, "generate_dialogue": 0.6}
+# what still measures, keys two characters or copies a scene with two of them, in one go
+BULK = {"match": 0.6, "generate_dialogue": 0.6, "capture_head": 0.6}
 # what a program without graphics card draws by itself: Gaussians for the first time, renders, another editor
 DRAWING = {"film_take", "render_side_by_side", "add_character", "add_hybrid_head", "toggle_carrier", "show_curves"}
 REFUSED = {"fit_head": "PyTorch"}  # what cannot work here, and a word of the sentence that says why
