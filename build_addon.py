@@ -21,7 +21,7 @@ import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from animcore.atomic import whole_file
+from animcore.core.atomic_files import whole_file
 
 ROOT = Path(__file__).resolve().parent
 EXTENSION = ROOT / "blender_addon"

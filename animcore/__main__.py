@@ -10,9 +10,9 @@ _INTERRUPTED = 130  # what shells say of a program that Ctrl-C ended
 def main() -> int:
     """Run the command of `sys.argv`; return its exit status."""
     try:
-        from animcore import cli
+        from animcore.cli import main
 
-        return cli.main()
+        return main.main()
     except KeyboardInterrupt:
         sys.stderr.write("animcore: stopped before it began.\n")
         return _INTERRUPTED

@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Any
 
+from animcore.core.vocabulary import EMOTIONS, REGIONS, STYLES, TRANSITIONS, VARIANTS
 from animcore.errors import InputError, readable
-from animcore.names import EMOTIONS, REGIONS, STYLES, TRANSITIONS, VARIANTS
 
 STRENGTH_MAX = 2.0
 NEAREST_TARGET = 0.1  # metres in front of the eyes, which would cross for what is nearer

@@ -16,10 +16,10 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from animcore import reading
-from animcore.atomic import whole_file
+from animcore.core import reading
+from animcore.core.atomic_files import whole_file
+from animcore.core.vocabulary import ARKIT, SMPLX_JOINTS, TONGUE
 from animcore.errors import InputError, readable
-from animcore.names import ARKIT, SMPLX_JOINTS, TONGUE
 
 FORMAT = "animcore.motion"
 VERSION = 1

@@ -19,8 +19,8 @@ from typing import Any, TextIO
 
 import animcore
 from animcore import request_check
+from animcore.core.progress import Progress, part
 from animcore.errors import AnimcoreError, Cancelled, InputError
-from animcore.progress import Progress, part
 
 PROTOCOL = 1
 ENVELOPE_RATE = 100  # values a second
@@ -147,22 +147,22 @@ def _wanted(request: dict[str, Any], name: str) -> Any:
 
 def _generate(request: dict[str, Any], progress: Callable[[float, str], None]) -> dict[str, Any]:
     # the solvers take a moment to import; the process is ready before that
-    from animcore import batch
+    from animcore.core.frame_rates import exact_rate
     from animcore.direction import Direction
-    from animcore.files import transcripts
-    from animcore.rates import exact_rate
+    from animcore.files.subtitles import transcripts
+    from animcore.pipelines import generate_files
 
     rate = exact_rate("/".join(str(part) for part in _wanted(request, "fps")))
     out = Path(_wanted(request, "out"))
     direction = Direction.from_dict(request.get("direction", {}))
     said = transcripts.of_wish(request["transcript"]) if request.get("transcript", "").strip() else None
     finishes = request.get("finish", [])
-    batch.check_finishes(finishes)
+    generate_files.check_finishes(finishes)
     voice, other = _voice(request), _parts(request, "listening_to")
-    motion, facts = batch.generate(
+    motion, facts = generate_files.generate(
         voice, rate, direction, progress, said, _place(request), listening_to=other, **_learned(request)
     )
-    motion = batch.finished(motion, finishes)
+    motion = generate_files.finished(motion, finishes)
     motion.save(out)
     answer = {"motion": str(out), "frames": motion.frame_count, **_facts(facts)}
     if voice and "sound" in request and not facts.plays_alike:
@@ -174,17 +174,18 @@ def _generate(request: dict[str, Any], progress: Callable[[float, str], None]) -
 
 def _write_sound(voice: Any, track: int, out: Path) -> str:
     """Write the sound that was heard, for programs that would play its file at another time."""
-    from animcore import audio
+    from animcore.audio import recording
 
-    audio.copy(voice[0].path, track, out)
+    recording.copy(voice[0].path, track, out)
     return str(out)
 
 
 def _learned(request: dict[str, Any]) -> dict[str, Any]:
     """The learned solvers that a request names by their folders, in the place of the shipped ones."""
-    from animcore.solvers import faces, learned
+    from animcore.solvers.face_networks import face_solver
+    from animcore.solvers.gesture_networks import gesture_solver
 
-    loaders: dict[str, Callable[[Path], Any]] = {"face": faces.load, "gestures": learned.load}
+    loaders: dict[str, Callable[[Path], Any]] = {"face": face_solver.load, "gestures": gesture_solver.load}
     return {name: load(Path(request[name])) for name, load in loaders.items() if request.get(name)}
 
 
@@ -203,10 +204,10 @@ def _voice(request: dict[str, Any]) -> Any:
 
 def _parts(request: dict[str, Any], name: str) -> Any:
     """The recordings that a voice is put together from; none where they are not named."""
-    from animcore import audio
+    from animcore.audio import recording
 
     return [
-        audio.Part(
+        recording.Part(
             Path(_wanted({"do": request["do"], **values}, "audio")),
             _seconds(values.get("at", 0)),
             _seconds(values.get("skip", 0)),
@@ -228,7 +229,7 @@ def _number(values: dict[str, Any], name: str) -> int:
 
 
 def _place(request: dict[str, Any]) -> Any:
-    from animcore.finish.placing import Place
+    from animcore.postprocess.retiming import Place
 
     begin, end = request.get("span") or (None, None)
     return Place(_seconds(request.get("offset", 0)), begin, end)
@@ -248,8 +249,8 @@ def _solve(rig: Path, motion: Any, out: Path) -> None:
     """Write what the channels of a rig have to do for a motion: `names` (K,) and `values` (T, K)."""
     import numpy as np
 
-    from animcore.atomic import whole_file
-    from animcore.retarget.face import FaceMap
+    from animcore.core.atomic_files import whole_file
+    from animcore.retarget.face_map import FaceMap
 
     found = FaceMap.load(rig)
     with whole_file(out) as temporary:
@@ -258,9 +259,9 @@ def _solve(rig: Path, motion: Any, out: Path) -> None:
 
 def _fit(request: dict[str, Any], progress: Callable[[float, str], None]) -> dict[str, Any]:
     """Measure a rig: names where they are sure, its geometry for the rest."""
-    from animcore.retarget.face import coverage
-    from animcore.retarget.fit import from_names_and_geometry, load
-    from animcore.retarget.proposal import propose
+    from animcore.retarget.face_map import coverage
+    from animcore.retarget.geometry_matching import from_names_and_geometry, load
+    from animcore.retarget.rig_detection import propose
 
     progress(0.05, "Comparing the rig with the reference head")
     geometry = load(Path(_wanted(request, "rig")))
@@ -283,7 +284,7 @@ def _fit(request: dict[str, Any], progress: Callable[[float, str], None]) -> dic
 
 def _fit_head(request: dict[str, Any], progress: Callable[[float, str], None]) -> dict[str, Any]:
     """Fit a splat head to a capture; needs PyTorch."""
-    from animcore.fit_avatar import HEAD, fit
+    from animcore.pipelines.fit_avatar import HEAD, fit
 
     progress(0.0, "Reading the capture")
     out = Path(_wanted(request, "out"))
@@ -294,17 +295,18 @@ def _fit_head(request: dict[str, Any], progress: Callable[[float, str], None]) -
 
 def _add_head(request: dict[str, Any], progress: Callable[[float, str], None]) -> dict[str, Any]:
     """Have Blender make the mesh of a hybrid head: `head` (its folder) becomes a `.blend` (`out`)."""
-    from animcore.files import blender
+    from animcore.files.scenes import blender_process
 
-    return blender.ask("add_head", progress, head=_wanted(request, "head"), out=_wanted(request, "out"))
+    return blender_process.ask("add_head", progress, head=_wanted(request, "head"), out=_wanted(request, "out"))
 
 
 def _export(request: dict[str, Any], progress: Callable[[float, str], None]) -> dict[str, Any]:
     """Write a motion, or the take of a scene: then Blender reads its keys and writes the scene formats itself."""
-    from animcore import batch, files
-    from animcore.files import blender
-    from animcore.files.sheet import Setup
+    from animcore import files
+    from animcore.files.animation_curves import Setup
+    from animcore.files.scenes import blender_process
     from animcore.motion import Motion
+    from animcore.pipelines import generate_files
 
     wanted = request.get("setup", {})
     setup = Setup(
@@ -313,15 +315,15 @@ def _export(request: dict[str, Any], progress: Callable[[float, str], None]) -> 
         model=wanted.get("model", Setup.model),
         character=Path(wanted["character"]) if wanted.get("character") else None,
     )
-    order = batch.Order(Path(_wanted(request, "folder")), _wanted(request, "formats"), setup=setup)
+    order = generate_files.Order(Path(_wanted(request, "folder")), _wanted(request, "formats"), setup=setup)
     if "scene" in request:
-        made = blender.ask("write_take", part(progress, 0.0, 0.6), **request["scene"])
+        made = blender_process.ask("write_take", part(progress, 0.0, 0.6), **request["scene"])
     else:
         made = {"motion": _wanted(request, "motion"), "files": {}, "notes": []}
     motion = Path(made["motion"])
     written = _checked(Motion.load(motion), made["files"], order.folder, part(progress, 0.6, 0.9))
     if order.formats:
-        (take,) = batch.convert([motion], order, part(progress, 0.9, 1.0))
+        (take,) = generate_files.convert([motion], order, part(progress, 0.9, 1.0))
         if take.error is not None:
             raise InputError(take.error)
         titles = [files.FORMATS[name].title for name in order.formats]
@@ -339,7 +341,7 @@ def _checked(motion: Any, made: dict[str, dict[str, str]], folder: Path, progres
         progress: told the fraction done.
     """
     from animcore import files
-    from animcore.files.delivery import Report, adopted
+    from animcore.files.export_and_verify import Report, adopted
 
     reports = []
     for index, (name, file) in enumerate(made.items()):
@@ -365,9 +367,9 @@ def _report(title: str, report: Any) -> dict[str, Any]:
 
 def _inspect(request: dict[str, Any], progress: Callable[[float, str], None]) -> dict[str, Any]:
     """Say what is to be known of a voice; where `envelope` names a file, how loud it is is written there."""
-    from animcore import audio
+    from animcore.audio import recording
 
-    clip = audio.joined(_voice(request), progress)
+    clip = recording.joined(_voice(request), progress)
     if "envelope" in request:
         _write_envelope(clip, Path(request["envelope"]))
     answer = _facts(clip.facts)
@@ -377,20 +379,20 @@ def _inspect(request: dict[str, Any], progress: Callable[[float, str], None]) ->
 
 def _company(clip: Any) -> dict[str, Any]:
     """What is heard beside one voice: spans of `music`, and the turns of two `speakers` with the number of each."""
-    from animcore.speech import company, prosody
+    from animcore.speech import music_and_speakers, prosody
 
     if clip.facts.silent:
         return {"music": [], "speakers": []}
     heard = prosody.analyse(clip, int(clip.duration * prosody.FPS))
-    turns = [(turn.start, turn.end, turn.speaker) for turn in company.speakers(clip, heard)]
-    return {"music": company.music(clip), "speakers": turns}
+    turns = [(turn.start, turn.end, turn.speaker) for turn in music_and_speakers.speakers(clip, heard)]
+    return {"music": music_and_speakers.music(clip), "speakers": turns}
 
 
 def _write_envelope(clip: Any, out: Path) -> None:
     """Write the largest sample of every hundredth of a second as `peaks` (N,) in 0..1."""
     import numpy as np
 
-    from animcore.atomic import whole_file
+    from animcore.core.atomic_files import whole_file
 
     size = clip.rate // ENVELOPE_RATE
     padded = np.zeros(-(-len(clip.samples) // size) * size, np.float32)
@@ -406,9 +408,9 @@ def _facts(facts: Any) -> dict[str, Any]:
 
 def _listen(request: dict[str, Any], wire: Wire) -> dict[str, Any]:
     """Show the face of a voice from the microphone until the parent says stop, and write what was heard."""
-    from animcore import listening
     from animcore.direction import Direction
-    from animcore.solvers.articulation import jaw_pose
+    from animcore.pipelines import live_session
+    from animcore.solvers.speech_face.lip_sync import jaw_pose
 
     out = Path(_wanted(request, "out"))
 
@@ -419,13 +421,13 @@ def _listen(request: dict[str, Any], wire: Wire) -> dict[str, Any]:
 
     direction = Direction.from_dict(request.get("direction", {}))
     wire(0.0, "Listening")
-    seconds = listening.listen(str(request.get("microphone", "")), out, direction, show, wire.stopped)
+    seconds = live_session.listen(str(request.get("microphone", "")), out, direction, show, wire.stopped)
     return {"audio": str(out), "seconds": seconds}
 
 
 def _about(_request: dict[str, Any], progress: Callable[[float, str], None]) -> dict[str, Any]:
     """Say what this Python has: versions, PyTorch and a graphics card where there are any, the models."""
-    from animcore.solvers import articulation
+    from animcore.solvers.speech_face import lip_sync
 
     progress(0.1, "Looking at this Python")
     try:
@@ -435,7 +437,7 @@ def _about(_request: dict[str, Any], progress: Callable[[float, str], None]) -> 
     else:
         torch_version = str(torch.__version__)
         gpu = str(torch.cuda.get_device_name(0)) if torch.cuda.is_available() else None
-    models = sorted(path.stem for path in articulation.MODEL.parent.glob("*.onnx"))
+    models = sorted(path.stem for path in lip_sync.MODEL.parent.glob("*.onnx"))
     return {"python": platform.python_version(), "torch": torch_version, "gpu": gpu, "models": models}
 
 

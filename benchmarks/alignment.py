@@ -16,13 +16,13 @@ import numpy as np
 import sounds
 from machine import describe
 
-from animcore import audio
+from animcore.audio import recording
+from animcore.core.vocabulary import ARKIT_INDEX
 from animcore.direction import Direction
-from animcore.judge import face, takes
-from animcore.judge.judging import judge
+from animcore.evaluation.face import loading, reference_face
+from animcore.evaluation.face.scoring import judge
 from animcore.motion import Event
-from animcore.names import ARKIT_INDEX
-from animcore.solvers import articulation
+from animcore.solvers.speech_face import lip_sync
 from animcore.speech import alignment, transcript
 
 MARKS = ("r_open", "r_open0", "r_width", "closure_f1", "dynamics")
@@ -42,13 +42,13 @@ def told(path: Path) -> tuple[list[str], Boundaries]:
     return [word for word, _, _ in rows], [(start, end) for _, start, end in rows]
 
 
-def ours(clip: audio.AudioClip, words: Sequence[str]) -> tuple[Event, ...]:
+def ours(clip: recording.AudioClip, words: Sequence[str]) -> tuple[Event, ...]:
     """Align with the shipped network."""
-    heard = articulation.listen(clip)
+    heard = lip_sync.listen(clip)
     return alignment.align(transcript.parse(" ".join(words)), heard.probabilities, heard.fps).events
 
 
-def by_pocketsphinx(clip: audio.AudioClip, words: Sequence[str]) -> Boundaries | None:
+def by_pocketsphinx(clip: recording.AudioClip, words: Sequence[str]) -> Boundaries | None:
     """Align with pocketsphinx; None where it is not installed or finds no way."""
     try:
         import pocketsphinx
@@ -74,7 +74,7 @@ def boundaries(paths: Sequence[Path]) -> None:
     rows: dict[str, list[float]] = {"animcore": [], "pocketsphinx": []}
     lost = dict.fromkeys(rows, 0)
     for path in paths:
-        clip, (words, truth) = audio.load(path), told(path)
+        clip, (words, truth) = recording.load(path), told(path)
         mine = [(one.start, one.end) for one in ours(clip, words) if one.kind == "word"]
         for name, found in (("animcore", mine), ("pocketsphinx", by_pocketsphinx(clip, words))):
             if found is None or len(found) != len(truth):
@@ -89,20 +89,20 @@ def boundaries(paths: Sequence[Path]) -> None:
                   f"| {np.mean(np.array(values) < 50):.1%} | {lost[name]} |")  # fmt: skip
 
 
-def lips(paths: Sequence[Path], basis: face.Face) -> None:
+def lips(paths: Sequence[Path], basis: reference_face.Face) -> None:
     """Print what the transcript does for the lips, in clean sound and in noise."""
     print(f"\nlips of the same {len(paths)} sentences, without and with the transcript\n")
     print("| | r_open | r_open0 | r_width | closure_f1 | dynamics |\n|---|---|---|---|---|---|")
     for level in (None, 5):
         rows: dict[str, list[list[float]]] = {"without": [], "with": []}
         for path in paths:
-            clip, (words, _) = audio.load(path), told(path)
+            clip, (words, _) = recording.load(path), told(path)
             if level is not None:
                 clip = sounds.heard(clip, sounds.noisy(clip.samples.astype(np.float64), level))
-            truth = takes.load(path.with_suffix(".npz"), basis)
+            truth = loading.load(path.with_suffix(".npz"), basis)
             for name, spoken in (("without", ()), ("with", ours(clip, words))):
-                motion = articulation.solve(clip, Direction(), spoken=spoken)
-                verdict = judge(truth, [takes.of_motion(motion, path, basis)], basis)
+                motion = lip_sync.solve(clip, Direction(), spoken=spoken)
+                verdict = judge(truth, [loading.of_motion(motion, path, basis)], basis)
                 rows[name].append([verdict.values.get(key, np.nan) for key in MARKS])
         for name, values in rows.items():
             sound = "clean" if level is None else f"noise {level} dB below"
@@ -111,7 +111,7 @@ def lips(paths: Sequence[Path], basis: face.Face) -> None:
             )
 
 
-def closures(basis: face.Face) -> None:
+def closures(basis: reference_face.Face) -> None:
     """Print how many p, b and m of synthetic voices, whose times are exact, close the lips, and how many f and v."""
     told = [(path, json.loads(path.read_text())) for path in sorted(VOICES.glob("*.json"))]
     count = {kind: sum(phone in kind for _, one in told for phone, _, _ in one["phones"]) for kind in ("pbm", "fv")}
@@ -120,11 +120,11 @@ def closures(basis: face.Face) -> None:
     for level in (None, 10, 5, 0):
         found = dict.fromkeys(((kind, way) for kind in count for way in ("without", "with")), 0)
         for path, one in told:
-            clip = audio.load(path.with_suffix(".flac"))
+            clip = recording.load(path.with_suffix(".flac"))
             if level is not None:
                 clip = sounds.heard(clip, sounds.noisy(clip.samples.astype(np.float64), level))
             for way, spoken in (("without", ()), ("with", ours(clip, one["text"].split()))):
-                motion = articulation.solve(clip, Direction(), spoken=spoken)
+                motion = lip_sync.solve(clip, Direction(), spoken=spoken)
                 assert motion.arkit is not None
                 gap = basis.opening(motion.arkit.astype(np.float64))
                 rolled = motion.arkit[:, ARKIT_INDEX["mouthRollLower"]]
@@ -141,8 +141,8 @@ def main() -> None:
     shared = Path(sys.argv[1] if len(sys.argv) > 1 else "../shared")
     print(f"machine: {describe()}\ncommand: python {' '.join(sys.argv)}")
     paths = sorted((shared / "data" / "lips_grid").glob("*.flac"))[::EVERY]
-    basis = face.load(shared / "tools" / "lip_basis.npz", up=2)
-    closures(face.default())
+    basis = reference_face.load(shared / "tools" / "lip_basis.npz", up=2)
+    closures(reference_face.default())
     boundaries(paths)
     lips(paths, basis)
 

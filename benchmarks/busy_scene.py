@@ -16,7 +16,9 @@ from pathlib import Path
 import bpy
 
 import blender_addon
-from blender_addon import dialogue, hearing, retime, runner, take_list
+from blender_addon.performance import dialogue, session
+from blender_addon.takes import library, retime
+from blender_addon.voice import analysis
 
 ROOT = Path(__file__).resolve().parents[1]
 OBJECTS = 200
@@ -42,11 +44,11 @@ def looks() -> None:
     """Ask for everything that the panels show."""
     scene = bpy.context.scene
     settings = scene.animcore
-    runner.character_seen(settings)
-    runner.disabled_reason(scene)
+    session.character_seen(settings)
+    session.disabled_reason(scene)
     dialogue.disabled_reason(scene)
-    hearing.of(settings)
-    retime.is_behind(scene, take_list.drawn(scene))
+    analysis.of(settings)
+    retime.is_behind(scene, library.drawn(scene))
 
 
 def milliseconds(work: Callable[[], None], rounds: int) -> str:
@@ -73,7 +75,7 @@ def main() -> None:
         bpy.context.scene.animcore.seed = 1
         generated = milliseconds(bpy.ops.animcore.generate, 3)
         sys.stdout.write(f"{count + 6} objects: Generate {generated}; looks {milliseconds(looks, ROUNDS)}; ")
-        examined = milliseconds(lambda: runner.examine(bpy.context.scene), 5)
+        examined = milliseconds(lambda: session.examine(bpy.context.scene), 5)
         sys.stdout.write(f"Examine {examined}\n")
         blender_addon.unregister()
 

@@ -12,21 +12,21 @@ from pathlib import Path
 
 import numpy as np
 
-from animcore import audio
-from animcore.audio import AudioClip
-from animcore.speech import company, prosody
+from animcore.audio import recording
+from animcore.audio.recording import AudioClip
+from animcore.speech import music_and_speakers, prosody
 from animcore.speech.prosody import FPS
-from animcore.training import nonspeech
+from animcore.training.lip_sync import synthetic_noise
 
 SEEDS = 40
 PAIRS = 150
-SIZE = 7 * audio.RATE
+SIZE = 7 * recording.RATE
 
 
 def clip_of(samples: np.ndarray) -> AudioClip:
     """Samples as a recording of -20 dB."""
     scaled = 0.1 * samples / np.sqrt(np.square(samples).mean() + 1e-12)
-    facts = audio.AudioFacts(len(samples) / audio.RATE, audio.RATE, 1, 0.0, -20.0, 0.0, (), ())
+    facts = recording.AudioFacts(len(samples) / recording.RATE, recording.RATE, 1, 0.0, -20.0, 0.0, (), ())
     return AudioClip(scaled.astype(np.float32), "", "", facts)
 
 
@@ -37,34 +37,40 @@ def heard(clip: AudioClip) -> prosody.Prosody:
 
 def music(clips: dict[str, AudioClip]) -> None:
     """Print how often music is told."""
-    told = [name for name, clip in clips.items() if company.music(clip)]
+    told = [name for name, clip in clips.items() if music_and_speakers.music(clip)]
     print(f"music told in {len(told)} of {len(clips)} clips of speech: {', '.join(told)}")
     voices = [np.resize(clip.samples, SIZE) for clip in clips.values()]
     found: dict[str, list[bool]] = {}
     for seed in range(SEEDS):
-        for maker in (nonspeech._music, nonspeech._hum, nonspeech._noise, nonspeech._drums, nonspeech._breath):
+        for maker in (
+            synthetic_noise._music,
+            synthetic_noise._hum,
+            synthetic_noise._noise,
+            synthetic_noise._drums,
+            synthetic_noise._breath,
+        ):
             sound = clip_of(maker(np.random.default_rng(seed))).samples
-            found.setdefault(maker.__name__[1:], []).append(bool(company.music(clip_of(sound))))
-            if maker is nonspeech._music:
+            found.setdefault(maker.__name__[1:], []).append(bool(music_and_speakers.music(clip_of(sound))))
+            if maker is synthetic_noise._music:
                 for level in (0, -10, -20):
                     mixed = clip_of(voices[seed]).samples + sound * 10 ** (level / 20)
                     kind = f"music {level} dB beside a voice"
-                    found.setdefault(kind, []).append(bool(company.music(clip_of(mixed))))
+                    found.setdefault(kind, []).append(bool(music_and_speakers.music(clip_of(mixed))))
     for name, values in found.items():
         print(f"  {name:28} told as music in {np.mean(values):.0%} of {len(values)}")
 
 
 def pieces(clip: AudioClip) -> list[np.ndarray]:
     """Stretches of speech, with a little pause behind each."""
-    spans, _ = company._stretches(clip, heard(clip))
-    gap = np.zeros(audio.RATE // 4, np.float32)
-    return [np.concatenate([clip.samples[int(a * audio.RATE) : int(b * audio.RATE)], gap]) for a, b in spans]
+    spans, _ = music_and_speakers._stretches(clip, heard(clip))
+    gap = np.zeros(recording.RATE // 4, np.float32)
+    return [np.concatenate([clip.samples[int(a * recording.RATE) : int(b * recording.RATE)], gap]) for a, b in spans]
 
 
 def speakers(clips: dict[str, AudioClip]) -> None:
     """Print how often a second speaker is told."""
     cut = {name: found for name, clip in clips.items() if len(found := pieces(clip)) >= 6}
-    told = [name for name in cut if company.speakers(clips[name], heard(clips[name]))]
+    told = [name for name in cut if music_and_speakers.speakers(clips[name], heard(clips[name]))]
     print(f"two speakers told in {len(told)} of {len(cut)} clips long enough: {', '.join(told)}")
     generator = np.random.default_rng(0)
     found = []
@@ -78,13 +84,13 @@ def speakers(clips: dict[str, AudioClip]) -> None:
             laid += [*cut[one][place:after], *cut[two][place:after]]
             place = after
         mixed = clip_of(np.concatenate(laid))
-        found.append(bool(company.speakers(mixed, heard(mixed))))
+        found.append(bool(music_and_speakers.speakers(mixed, heard(mixed))))
     print(f"  two told in {np.mean(found):.0%} of {len(found)} dialogues")
 
 
 def main(shared: Path) -> None:
     """Print both."""
-    clips = {path.stem: audio.load(path) for path in sorted((shared / "data" / "speech").glob("*.flac"))}
+    clips = {path.stem: recording.load(path) for path in sorted((shared / "data" / "speech").glob("*.flac"))}
     music(clips)
     speakers(clips)
 

@@ -15,11 +15,11 @@ from pathlib import Path
 
 import numpy as np
 
-from animcore import audio
-from animcore.audio import AudioClip
+from animcore.audio import recording
+from animcore.audio.recording import AudioClip
+from animcore.core.vocabulary import ARKIT_INDEX
 from animcore.direction import Direction
-from animcore.names import ARKIT_INDEX
-from animcore.solvers import gaze, head, listening
+from animcore.solvers.nonverbal import gaze, head_motion, listener
 from animcore.speech import prosody
 from animcore.speech.prosody import FPS
 
@@ -49,11 +49,11 @@ def cut(clip: AudioClip) -> list[np.ndarray]:
 def dialogue(one: AudioClip, two: AudioClip) -> tuple[AudioClip, AudioClip]:
     """Both voices on one clock, in turns."""
     laid: list[list[tuple[int, np.ndarray]]] = [[], []]
-    at = audio.RATE // 2
+    at = recording.RATE // 2
     for turns in zip(cut(one), cut(two), strict=False):
         for side, turn in enumerate(turns):
             laid[side].append((at, turn))
-            at += len(turn) + int(GAP * audio.RATE)
+            at += len(turn) + int(GAP * recording.RATE)
     made = []
     for side, clip in enumerate((one, two)):
         samples = np.zeros(at, np.float32)
@@ -74,8 +74,8 @@ def measured(own: AudioClip, other: AudioClip, seed: int) -> dict[str, float]:
     count = int(own.duration * FPS)
     mine, theirs = prosody.analyse(own, count), prosody.analyse(other, count)
     direction = Direction(seed=seed)
-    attention = listening.attend(mine, theirs, direction)
-    moved = head.move(mine, direction).nodding(listening.head(attention, direction))
+    attention = listener.attend(mine, theirs, direction)
+    moved = head_motion.move(mine, direction).nodding(listener.head(attention, direction))
     eyes = gaze.look(mine, moved.total, direction, None, attention)
     world = np.rad2deg(np.linalg.norm((eyes.pose.mean(1) + eyes.head + moved.total)[:, :2], axis=1))
     listens, speaks = attention.attentive > 0, mine.speaking > 0
@@ -100,7 +100,7 @@ def measured(own: AudioClip, other: AudioClip, seed: int) -> dict[str, float]:
         "blinks near phrase ends, control": float(np.nanmean([near(lids, ends) for ends in moved_ends])),
         "head speed while listening, degrees a second": speed(moved.total, listens),
         "head speed while speaking, degrees a second": speed(moved.total, speaks),
-        "largest smile": float(listening.face(attention, direction)[:, ARKIT_INDEX["mouthSmileLeft"]].max()),
+        "largest smile": float(listener.face(attention, direction)[:, ARKIT_INDEX["mouthSmileLeft"]].max()),
     }
 
 
@@ -113,7 +113,7 @@ def main(shared: Path) -> None:
     """Print one table."""
     rows = []
     for names in PAIRS:
-        clips = dialogue(*(audio.load(shared / "data" / "speech" / f"{name}.flac") for name in names))
+        clips = dialogue(*(recording.load(shared / "data" / "speech" / f"{name}.flac") for name in names))
         rows += [measured(*side, seed) for side in (clips, clips[::-1]) for seed in SEEDS]
     for name in rows[0]:
         values = np.array([row[name] for row in rows])

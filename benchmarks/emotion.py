@@ -16,11 +16,11 @@ from pathlib import Path
 import numpy as np
 from machine import describe
 
-from animcore import audio
+from animcore.audio import recording
+from animcore.core.vocabulary import EMOTIONS
 from animcore.direction import Direction, EmotionSpan
 from animcore.motion import FloatArray
-from animcore.names import EMOTIONS
-from animcore.solvers.performance import perform
+from animcore.solvers.perform import perform
 
 ROOT = Path(__file__).resolve().parents[1]
 VOICES = sorted((ROOT / "tests" / "golden" / "voices").glob("*.json"))
@@ -34,7 +34,7 @@ def main() -> None:
     shared = Path(sys.argv[1] if len(sys.argv) > 1 else "../shared")
     print(f"machine: {describe()}\ncommand: python {' '.join(sys.argv)}\n")
     print("| emotion at 1 | closed at p, b, m | " + " | ".join(SCORES) + " |\n|" + "---|" * (2 + len(SCORES)))
-    clips = [audio.load(path) for path in sorted((shared / "data" / "lips").glob("*.flac"))]
+    clips = [recording.load(path) for path in sorted((shared / "data" / "lips").glob("*.flac"))]
     for name in ("none", *EMOTIONS[1:]):
         direction = Direction(emotions=[] if name == "none" else [EmotionSpan(name, 1.0)])
         closed, count = closures(direction)
@@ -48,7 +48,7 @@ def closures(direction: Direction) -> tuple[int, int]:
     """Return at how many p, b, m the lips meet, and how many there are."""
     found = []
     for told in VOICES:
-        motion = perform(audio.load(told.with_suffix(".flac")), direction)
+        motion = perform(recording.load(told.with_suffix(".flac")), direction)
         assert motion.arkit is not None
         opening = gap(motion.arkit)
         for phone, start, end in json.loads(told.read_text())["phones"]:
@@ -69,7 +69,7 @@ def gap(weights: FloatArray) -> FloatArray:
     return opened
 
 
-def scores(clips: list[audio.AudioClip], direction: Direction, shared: Path) -> dict[str, float]:
+def scores(clips: list[recording.AudioClip], direction: Direction, shared: Path) -> dict[str, float]:
     """Return the means of the shared tool over the clips."""
     with tempfile.TemporaryDirectory() as folder:
         for clip in clips:

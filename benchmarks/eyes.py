@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 from machine import describe
 
-from animcore import audio
+from animcore.audio import recording
+from animcore.core.vocabulary import ARKIT_INDEX
 from animcore.direction import Direction
 from animcore.motion import FloatArray, Motion
-from animcore.names import ARKIT_INDEX
-from animcore.solvers import gaze
-from animcore.solvers.performance import perform
+from animcore.solvers.nonverbal import gaze
+from animcore.solvers.perform import perform
 from animcore.speech import prosody
 from animcore.speech.prosody import FPS
 
@@ -51,10 +51,10 @@ def main() -> None:
     clips = [path for room in ("speech", "lips") for path in sorted((shared / "data" / room).glob("*.flac"))]
     speaking, idle = Tally(), Tally()
     for number, path in enumerate(clips):
-        clip = audio.load(path)
+        clip = recording.load(path)
         count(perform(clip, Direction(seed=number)), prosody.analyse(clip, round(clip.duration * FPS) + 1), speaking)
-    facts = audio.AudioFacts(SILENCE, audio.RATE, 1, 0.0, None, 0.0, (), ())
-    hush = audio.AudioClip(np.zeros(SILENCE * audio.RATE, np.float32), "hush", "", facts)
+    facts = recording.AudioFacts(SILENCE, recording.RATE, 1, 0.0, None, 0.0, (), ())
+    hush = recording.AudioClip(np.zeros(SILENCE * recording.RATE, np.float32), "hush", "", facts)
     for seed in range(3):
         count(perform(hush, Direction(seed=seed)), prosody.analyse(hush, SILENCE * FPS), idle)
     print("| | here | people | source |\n|---|---|---|---|")

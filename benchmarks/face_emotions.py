@@ -19,13 +19,14 @@ from pathlib import Path
 
 import numpy as np
 
-from animcore import audio
-from animcore.audio import AudioClip
+from animcore.audio import recording
+from animcore.audio.recording import AudioClip
+from animcore.core.vocabulary import ARKIT_INDEX, EMOTIONS
 from animcore.direction import Direction, EmotionSpan
-from animcore.judge import face
+from animcore.evaluation.face import reference_face
 from animcore.motion import Motion
-from animcore.names import ARKIT_INDEX, EMOTIONS
-from animcore.solvers import articulation, emotion, faces
+from animcore.solvers.face_networks import face_solver
+from animcore.solvers.speech_face import emotion, lip_sync
 from animcore.speech import prosody
 
 INTENSITIES = (1.0, 0.6, 0.8, 0.4)
@@ -44,7 +45,7 @@ Solver = Callable[[AudioClip, Direction], Motion]
 
 def acted(clip: AudioClip, direction: Direction) -> Motion:
     """The shipped solver's face with the emotions of a direction, without blinks and glances."""
-    spoken = articulation.solve(clip, direction)
+    spoken = lip_sync.solve(clip, direction)
     assert spoken.arkit is not None
     opening = spoken.arkit[:, ARKIT_INDEX["jawOpen"]] - spoken.arkit[:, ARKIT_INDEX["mouthClose"]]
     heard = prosody.analyse(clip, spoken.frame_count, opening)
@@ -66,15 +67,15 @@ def make(data: Path, folder: Path) -> None:
         if target.exists():
             continue
         name, level = EMOTIONS[index % len(EMOTIONS)], INTENSITIES[index // len(EMOTIONS) % len(INTENSITIES)]
-        soundfile.write(target.with_suffix(".wav"), audio.load(path).samples, audio.RATE)
-        clip = audio.load(target.with_suffix(".wav"))
+        soundfile.write(target.with_suffix(".wav"), recording.load(path).samples, recording.RATE)
+        clip = recording.load(target.with_suffix(".wav"))
         acted(clip, Direction(seed=index, emotions=[EmotionSpan(name, level)])).save(target)
 
 
 def table(data: Path, solvers: dict[str, Solver]) -> str:
     """What rises with each emotion, by solver."""
-    clips = [audio.load(path) for path in sorted((data / "lips").glob("*.flac"))[:VOICES]]
-    basis = face.default()
+    clips = [recording.load(path) for path in sorted((data / "lips").glob("*.flac"))[:VOICES]]
+    basis = reference_face.default()
     lines = []
     for name, solve in solvers.items():
         plain = [weights(solve(clip, Direction())) for clip in clips]
@@ -116,7 +117,7 @@ def main() -> None:
         return
     solvers: dict[str, Solver] = {"shipped": acted}
     for run in options.runs:
-        trained = faces.load(run / "model")
+        trained = face_solver.load(run / "model")
         solvers[run.name] = lambda clip, asked, trained=trained: trained.solve(clip, asked)  # type: ignore[misc]
     print(table(options.data, solvers))
 

@@ -21,14 +21,17 @@ from pathlib import Path
 import numpy as np
 from machine import describe
 
-from animcore import audio, files
-from animcore.audio import AudioClip
+from animcore import files
+from animcore.audio import recording
+from animcore.audio.recording import AudioClip
+from animcore.cli import judge
+from animcore.core.progress import silent
 from animcore.direction import Direction
-from animcore.judge import command, face, takes
-from animcore.judge.judging import Clip
+from animcore.evaluation.face import loading, reference_face
+from animcore.evaluation.face.scoring import Clip
 from animcore.motion import Motion
-from animcore.progress import silent
-from animcore.solvers import articulation, faces, live
+from animcore.solvers.face_networks import face_solver
+from animcore.solvers.speech_face import lip_sync, streaming
 
 APART = "1114_2_04"
 GRID = (8, 36)  # sentences of lips_grid that make a clip, and clips of them
@@ -47,19 +50,19 @@ def make(data: Path, folder: Path) -> None:
         if path.stem != APART:
             curves = performed(path)
             curves.save(folder / ANIMATOR / f"{path.stem}.npz")
-            soundfile.write(folder / ANIMATOR / f"{path.stem}.wav", audio.load(path).samples, audio.RATE)
+            soundfile.write(folder / ANIMATOR / f"{path.stem}.wav", recording.load(path).samples, recording.RATE)
     voices = [
-        (p.stem, audio.load(p).samples) for kind in ("speech", "lips_train") for p in (data / kind).glob("*.flac")
+        (p.stem, recording.load(p).samples) for kind in ("speech", "lips_train") for p in (data / kind).glob("*.flac")
     ]
     grid = sorted((data / "lips_grid").glob("*.flac"))
     for index in range(GRID[1]):
         chosen = grid[index :: GRID[1]][: GRID[0]]
-        voices.append((f"grid{index:02d}", np.concatenate([audio.load(path).samples for path in chosen])))
+        voices.append((f"grid{index:02d}", np.concatenate([recording.load(path).samples for path in chosen])))
     for name, samples in sorted(voices, key=lambda voice: voice[0]):
         target = folder / TAUGHT / f"{name}.npz"
         if not target.exists():
-            soundfile.write(target.with_suffix(".wav"), samples, audio.RATE)
-            articulation.solve(audio.load(target.with_suffix(".wav")), Direction()).save(target)
+            soundfile.write(target.with_suffix(".wav"), samples, recording.RATE)
+            lip_sync.solve(recording.load(target.with_suffix(".wav")), Direction()).save(target)
 
 
 def performed(path: Path) -> Motion:
@@ -70,19 +73,19 @@ def performed(path: Path) -> Motion:
 def solvers(runs: list[Path], speaker: str) -> dict[str, tuple[Solver, float]]:
     """Each solver by name with its size in MB."""
     found: dict[str, tuple[Solver, float]] = {
-        "shipped": (lambda clip: articulation.solve(clip, Direction()), _megabytes(articulation.MODEL)),
+        "shipped": (lambda clip: lip_sync.solve(clip, Direction()), _megabytes(lip_sync.MODEL)),
         "live": (
-            lambda clip: live.solve(clip, Direction(), silent),
-            _megabytes(articulation.MODEL.with_name("live.onnx")),
+            lambda clip: streaming.solve(clip, Direction(), silent),
+            _megabytes(lip_sync.MODEL.with_name("live.onnx")),
         ),
     }
     for run in runs:
         folder = run / "model" if (run / "model").is_dir() else run
-        trained = faces.load(folder)
+        trained = face_solver.load(folder)
         names = trained.model.speakers
         trained = replace(trained, speaker=names.index(speaker) if speaker in names else 0)
 
-        def solve(clip: AudioClip, trained: faces.Face = trained) -> Motion:
+        def solve(clip: AudioClip, trained: face_solver.Face = trained) -> Motion:
             return trained.solve(clip, Direction())
 
         found[run.name] = (solve, _megabytes(folder / "model.safetensors"))
@@ -91,7 +94,7 @@ def solvers(runs: list[Path], speaker: str) -> dict[str, tuple[Solver, float]]:
 
 def table(shared: Path, runs: list[Path]) -> str:
     """Every solver on `lips` and on the clip of `performance` that nobody trained on."""
-    basis = face.load(shared / "tools" / "lip_basis.npz", up=2)
+    basis = reference_face.load(shared / "tools" / "lip_basis.npz", up=2)
     figures: dict[str, dict[str, float]] = {}
     for kind, speaker in (("lips", TAUGHT), ("performance", ANIMATOR)):
         clips, spent, heard = [], dict[str, float](), 0.0
@@ -99,20 +102,20 @@ def table(shared: Path, runs: list[Path]) -> str:
         for path in sorted((shared / "data" / kind).glob("*.flac")):
             if kind == "performance" and path.stem != APART:
                 continue
-            sound, truth, made = audio.load(path), takes.load(path.with_suffix(".npz"), basis), {}
+            sound, truth, made = recording.load(path), loading.load(path.with_suffix(".npz"), basis), {}
             heard += sound.duration
             for name, (solve, _) in every.items():
                 started = time.perf_counter()
-                made[name] = [takes.of_motion(solve(sound), path, basis)]
+                made[name] = [loading.of_motion(solve(sound), path, basis)]
                 spent[name] = spent.get(name, 0.0) + time.perf_counter() - started
-            clips.append(command.judged(Clip(path.stem, truth, made), basis))
-        summed = command.summed(clips)
+            clips.append(judge.judged(Clip(path.stem, truth, made), basis))
+        summed = judge.summed(clips)
         for name in every:
             taken = {key: summed.means[name].get(key, np.nan) for key in FIGURES[kind]}
             figures.setdefault(name, {}).update(taken)
             if kind == "lips":
                 figures[name]["seconds"] = spent[name] / heard * 60
-        print(f"\n{kind}\n{command.table(summed)}", flush=True)
+        print(f"\n{kind}\n{judge.table(summed)}", flush=True)
     titles = [*FIGURES["lips"], *FIGURES["performance"]]
     lines = ["", f"{'':16}" + "".join(f"{title:>12}" for title in titles) + f"{'s a minute':>12}{'MB':>8}"]
     for name, (_, size) in solvers(runs, TAUGHT).items():

@@ -22,15 +22,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "finis
 
 import moving
 
-from animcore import audio
-from animcore.bodies import solid
-from animcore.bodies.kinematics import places, world_turns
+from animcore.audio import recording
+from animcore.body_models import collision_capsules
+from animcore.body_models.kinematics import places, world_turns
+from animcore.core.vocabulary import STYLES
 from animcore.direction import Direction
-from animcore.finish import collisions, feet
-from animcore.finish.body import finished
-from animcore.judge import gesture_measures as measures
-from animcore.names import STYLES
-from animcore.solvers import gesture
+from animcore.evaluation.body import metrics as measures
+from animcore.postprocess import foot_contact, self_collision
+from animcore.postprocess.body_cleanup import finished
+from animcore.solvers.gesture import body_motion
 from animcore.speech import prosody
 
 Array = NDArray[np.floating[Any]]
@@ -51,12 +51,12 @@ def main() -> None:
     bad = moving.spoiled(*clean)
     bad[0][len(bad[0]) // 3 :, moving.INDEX["left_elbow"], 1] -= 0.8  # a jump
     _both("bad on purpose", bad, finished)
-    _both("bad, lower body still", bad, lambda *body: finished(*feet.lower_body_still(*body), body[2]))
+    _both("bad, lower body still", bad, lambda *body: finished(*foot_contact.lower_body_still(*body), body[2]))
     for path in map(Path, sys.argv[1:] or [str(ROOT / "assets" / "voices" / "line.flac")]):
-        clip = audio.load(path)
+        clip = recording.load(path)
         heard = prosody.analyse(clip, int(clip.duration * prosody.FPS))
         for style in STYLES:
-            body = gesture.move(heard, Direction(style=style))
+            body = body_motion.move(heard, Direction(style=style))
             assert body is not None
             _both(f"{path.stem} {style}", (body.pose, body.translation), finished)
     for minutes in MINUTES:
@@ -75,9 +75,9 @@ def _both(name: str, body: Body, finish: Callable[..., Body]) -> None:
 def _figures(pose: Array, translation: Array) -> list[float]:
     turned = world_turns(pose)
     found = places(turned, translation)
-    soles = solid.soles(turned, found)
-    floor = feet.floor_of(pose, translation)
-    inside = collisions.penetration(pose)
+    soles = collision_capsules.soles(turned, found)
+    floor = foot_contact.floor_of(pose, translation)
+    inside = self_collision.penetration(pose)
     wrists = found[:, measures.WRISTS]
     return [
         1000 * measures.sliding(soles, floor, RATE),

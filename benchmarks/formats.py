@@ -16,8 +16,8 @@ import numpy as np
 from machine import describe
 
 from animcore.files import FORMATS
-from animcore.files.delivery import deliver, load
-from animcore.files.sheet import Setup
+from animcore.files.animation_curves import Setup
+from animcore.files.export_and_verify import deliver, load
 from animcore.motion import Event, Motion
 
 FRAMES, RATE = 100_000, Fraction(60)

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
-from animcore.avatar import film_tracking
-from animcore.bodies.face_marks import FaceMarks
-from animcore.bodies.model import load_model
-from animcore.bodies.rotations import from_matrix, to_matrix
-from animcore.files import film_faces
-from animcore.names import ARKIT_INDEX
+from animcore.body_models.face_landmarks import FaceMarks
+from animcore.body_models.parametric_model import load_model
+from animcore.core.vocabulary import ARKIT_INDEX
+from animcore.files.video import face_landmarks
+from animcore.geometry.rotations import from_matrix, to_matrix
+from animcore.hybrid_head.tracking import face_tracker
 
 FILMS = Path(__file__).resolve().parent.parent / "tests" / "golden" / "films"
 DISTANCES = {
@@ -39,12 +39,12 @@ def main() -> None:
         truth = {name: data[name] for name in data.files}
     model = load_model("open-head")
     begin = time.process_time()
-    faces = film_faces.read(film)
+    faces = face_landmarks.read(film)
     middle = time.process_time()
-    millimetres = float(truth["focal"]) / max(faces.size) * film_tracking.FULL_FRAME
+    millimetres = float(truth["focal"]) / max(faces.size) * face_tracker.FULL_FRAME
     for title, lens in (("lens known", millimetres), ("lens found", None)):
         started = time.process_time()
-        track = film_tracking.track(faces.times, faces.points, faces.size, model, lens)
+        track = face_tracker.track(faces.times, faces.points, faces.size, model, lens)
         print(
             f"{title}: {track.lens:.0f} mm (true {millimetres:.0f}), {time.process_time() - started:.1f} s of one core"
         )
@@ -53,7 +53,7 @@ def main() -> None:
     print(f"landmarks: {each:.0f} ms of processor a frame, {len(faces.times)} frames")
 
 
-def compare(track: film_tracking.Track, truth: dict[str, np.ndarray], marks: FaceMarks) -> None:
+def compare(track: face_tracker.Track, truth: dict[str, np.ndarray], marks: FaceMarks) -> None:
     """Print what is off."""
     away = from_matrix(track.turns @ to_matrix(truth["rotation"]).transpose(0, 2, 1))
     angle = np.degrees(np.linalg.norm(away, axis=1))

@@ -18,17 +18,19 @@ from pathlib import Path
 
 import numpy as np
 
-from animcore import audio, cli
-from animcore.audio import AudioClip
-from animcore.bodies import kinematics
+from animcore.audio import recording
+from animcore.audio.recording import AudioClip
+from animcore.body_models import kinematics
+from animcore.cli import main as cli
+from animcore.core.vocabulary import STYLES
 from animcore.direction import Direction
-from animcore.judge import fgd
-from animcore.judge import gesture_measures as measures
-from animcore.judge.onsets import onsets
+from animcore.evaluation.body import frechet_distance
+from animcore.evaluation.body import metrics as measures
+from animcore.evaluation.body.audio_onsets import onsets
 from animcore.motion import Motion
-from animcore.names import STYLES
-from animcore.solvers import gesture, learned
-from animcore.solvers.gesture_features import resampled
+from animcore.solvers.gesture import body_motion
+from animcore.solvers.gesture_networks import gesture_solver
+from animcore.solvers.gesture_networks.motion_features import resampled
 from animcore.speech import prosody
 
 APART = 5  # every fifth voice of `speech` is kept apart
@@ -47,19 +49,19 @@ def voices(data: Path) -> tuple[list[tuple[str, np.ndarray]], list[Path]]:
     """Names and samples to train on, and the files kept apart."""
     speech = sorted((data / "speech").glob("*.flac"))
     apart = speech[::APART]
-    result = [(path.stem, audio.load(path).samples) for path in speech if path not in apart]
-    result += [(path.stem, audio.load(path).samples) for path in sorted((data / "lips_train").glob("*.flac"))]
+    result = [(path.stem, recording.load(path).samples) for path in speech if path not in apart]
+    result += [(path.stem, recording.load(path).samples) for path in sorted((data / "lips_train").glob("*.flac"))]
     grid = sorted((data / "lips_grid").glob("*.flac"))
     for index in range(GRID[1]):
         chosen = grid[index :: GRID[1]][: GRID[0]]
-        result.append((f"grid{index:02d}", np.concatenate([audio.load(path).samples for path in chosen])))
+        result.append((f"grid{index:02d}", np.concatenate([recording.load(path).samples for path in chosen])))
     return result, apart
 
 
 def shipped(clip: AudioClip, direction: Direction) -> Body:
     """The shipped solver's body at 50 frames a second."""
     heard = prosody.analyse(clip, int(clip.duration * prosody.FPS))
-    body = gesture.move(heard, direction)
+    body = body_motion.move(heard, direction)
     assert body is not None
     return body.pose, body.translation
 
@@ -75,8 +77,8 @@ def make(data: Path, work: Path) -> list[Path]:
         folder.mkdir(parents=True, exist_ok=True)
         if (folder / f"{name}.npz").exists():
             continue
-        soundfile.write(folder / f"{name}.wav", samples, audio.RATE)
-        pose, way = shipped(audio.load(folder / f"{name}.wav"), Direction(seed=100 + index, style=style))
+        soundfile.write(folder / f"{name}.wav", samples, recording.RATE)
+        pose, way = shipped(recording.load(folder / f"{name}.wav"), Direction(seed=100 + index, style=style))
         Motion(Fraction(prosody.FPS), body_pose=pose, translation=way).save(folder / f"{name}.npz")
     return apart
 
@@ -96,16 +98,16 @@ def train(work: Path, solver: str, threads: int) -> float:
 
 def table(work: Path, apart: list[Path]) -> str:
     """Every solver on the voices that were kept apart."""
-    encoder = fgd.Encoder(work / "fgd" / "model")
-    clips = [clip for clip in map(audio.load, apart) if clip.duration > 4]
+    encoder = frechet_distance.Encoder(work / "fgd" / "model")
+    clips = [clip for clip in map(recording.load, apart) if clip.duration > 4]
     truth = [_all(clips, lambda clip, k=k: shipped(clip, Direction(seed=900 + k, style=STYLES[k]))) for k in range(4)]
     reference = _points(encoder, [body for bodies in truth for body in bodies])
     rows = [("shipped, other seeds", _all(clips, _styled(lambda clip, asked: shipped(clip, asked))))]
     rows.append(("the same, 5 s later", [_later(body) for body in rows[0][1]]))
     for solver in ("talkshow", "emage"):
-        trained = learned.load(work / solver / "model")
+        trained = gesture_solver.load(work / solver / "model")
 
-        def body(clip: AudioClip, asked: Direction, trained: learned.Gestures = trained) -> Body:
+        def body(clip: AudioClip, asked: Direction, trained: gesture_solver.Gestures = trained) -> Body:
             heard = prosody.analyse(clip, int(clip.duration * prosody.FPS))
             moved = trained.move(clip, heard, asked)
             assert moved is not None
@@ -140,7 +142,7 @@ def _later(body: Body) -> Body:
     return np.roll(body[0], 5 * prosody.FPS, axis=0), np.roll(body[1], 5 * prosody.FPS, axis=0)
 
 
-def _points(encoder: fgd.Encoder, bodies: list[Body]) -> np.ndarray:
+def _points(encoder: frechet_distance.Encoder, bodies: list[Body]) -> np.ndarray:
     return np.concatenate([encoder.features(pose, prosody.FPS) for pose, _ in bodies])
 
 

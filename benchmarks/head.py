@@ -20,12 +20,12 @@ from machine import describe
 from numpy.typing import NDArray
 
 from animcore.direction import Direction
-from animcore.solvers import head as solver
-from animcore.solvers import head_model
+from animcore.solvers.nonverbal import head_motion as solver
+from animcore.solvers.nonverbal import head_network
 from animcore.speech.prosody import FPS, Prosody, smooth
-from animcore.training import head as training
-from animcore.training import head_poses
-from animcore.training.head_poses import FOLDS, MEASURED, Head
+from animcore.training.head_motion import dataset
+from animcore.training.head_motion import train as training
+from animcore.training.head_motion.dataset import FOLDS, MEASURED, Head
 
 Array = NDArray[np.float64]
 
@@ -111,7 +111,7 @@ def _nod(heads: Sequence[Head]) -> float:
     return float(np.mean(after) - np.concatenate(always).mean())
 
 
-def solved(head: Head, seed: int, model: head_model.Model | None) -> Head:
+def solved(head: Head, seed: int, model: head_network.Model | None) -> Head:
     """The solver's head for the voice of a real one."""
     pose = solver.move(head.prosody, Direction(seed=seed), model=model).total
     degrees = np.rad2deg(pose.astype(np.float64))
@@ -162,15 +162,15 @@ def row(name: str, found: Measures, real: Measures, drifted: str) -> str:
             + f" | {distance:.2f} | {found.follows:.2f} | {found.nod:+.1f} | {drifted} |")  # fmt: skip
 
 
-def held_out(data: Path) -> list[tuple[list[Head], head_model.Model]]:
+def held_out(data: Path) -> list[tuple[list[Head], head_network.Model]]:
     """Speakers of the training folders, each fold with a network that has not seen it."""
-    folds = [[head_poses.load(data, name) for name in fold] for fold in FOLDS]
+    folds = [[dataset.load(data, name) for name in fold] for fold in FOLDS]
     speed = training.speeds([head for fold in folds for head in fold])
     others = [[head for other in folds if other is not fold for head in other] for fold in folds]
     return [(fold, training.train(heads, speed)) for fold, heads in zip(folds, others, strict=True)]
 
 
-def table(groups: Sequence[tuple[list[Head], head_model.Model | None]]) -> None:
+def table(groups: Sequence[tuple[list[Head], head_network.Model | None]]) -> None:
     """Print the rows of groups of real heads, each with its network."""
     real = [head for heads, _ in groups for head in heads]
     like = measure(real)
@@ -213,7 +213,7 @@ def main() -> None:
     print("speakers of the training folders, each held out in turn\n\n" + head + "\n" + rule)
     table(groups)
     print("the six people of `lips`, the shipped network\n\n" + head + "\n" + rule)
-    table([([head_poses.load(data, name) for name in MEASURED], None)])
+    table([([dataset.load(data, name) for name in MEASURED], None)])
 
 
 if __name__ == "__main__":

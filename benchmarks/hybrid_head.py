@@ -17,15 +17,17 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from animcore.avatar import capture, losses, perceptual
-from animcore.avatar.camera import Camera
-from animcore.avatar.fitting import Fit, Settings
-from animcore.avatar.head import MODES, HybridHead, Mode, Posed, render
-from animcore.avatar.samples import Moment, Picture
 from animcore.errors import InputError
-from animcore.files import capture_folder, hybrid_head
+from animcore.files.avatars import capture_dataset, hybrid_head
+from animcore.hybrid_head import capture_format
+from animcore.hybrid_head.fitting import losses
+from animcore.hybrid_head.fitting import lpips as perceptual
+from animcore.hybrid_head.fitting.samples import Moment, Picture
+from animcore.hybrid_head.fitting.trainer import Fit, Settings
+from animcore.hybrid_head.head_model import MODES, HybridHead, Mode, Posed, render
+from animcore.rendering.camera import Camera
 
-SPLITS = {"views": capture.VIEWS, "faces": capture.MOMENTS}
+SPLITS = {"views": capture_format.VIEWS, "faces": capture_format.MOMENTS}
 
 
 def main() -> None:
@@ -42,8 +44,8 @@ def main() -> None:
     except InputError as error:
         distance = None
         print(f"LPIPS is not measured: {error}")
-    pictures, moments = capture_folder.read(options.capture, capture.TRAIN)
-    person, known = capture_folder.person(options.capture), capture_folder.start(options.capture)
+    pictures, moments = capture_dataset.read(options.capture, capture_format.TRAIN)
+    person, known = capture_dataset.person(options.capture), capture_dataset.start(options.capture)
     print(f"fitted from {len(pictures)} pictures of {len(moments)} faces; {options.steps} steps")
     print("| layers | on | Gaussians | PSNR | face | SSIM | LPIPS | ms a picture | MB |")
     print("|---|---|---:|---:|---:|---:|---:|---:|---:|")
@@ -55,7 +57,7 @@ def main() -> None:
         size = sum(path.stat().st_size for path in (folder / "head").iterdir()) / 1e6
         head = hybrid_head.load(folder / "head", person.model)
         for name, split in SPLITS.items():
-            values = measured(head, mode, *capture_folder.read(options.capture, split), distance)
+            values = measured(head, mode, *capture_dataset.read(options.capture, split), distance)
             lpips = "-" if distance is None else f"{values[3]:.4f}"
             print(f"| {mode} | {name} | {head.count} | {values[0]:.2f} | {values[1]:.2f} | {values[2]:.4f} | "
                   f"{lpips} | {1000 * values[4]:.0f} | {size:.2f} |", flush=True)  # fmt: skip

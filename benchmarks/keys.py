@@ -22,9 +22,10 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import blender_addon
+from animcore.core.vocabulary import ARKIT
 from animcore.motion import Motion
-from animcore.names import ARKIT
-from blender_addon import rigs, takes
+from blender_addon.character import rig_reader
+from blender_addon.takes import keying
 
 
 def main() -> None:
@@ -53,7 +54,7 @@ def _run(seconds: float, fps: int, number: int) -> float:
     weights = np.random.default_rng(number).random((frames, len(ARKIT)), np.float32)
     motion = Motion(Fraction(fps), arkit=weights)
     started = time.perf_counter()
-    takes.apply(bpy.context.scene, rigs.read(face), motion, takes.Placement(1, "benchmark"))
+    keying.apply(bpy.context.scene, rig_reader.read(face), motion, keying.Placement(1, "benchmark"))
     return time.perf_counter() - started
 
 

@@ -18,10 +18,12 @@ import numpy as np
 import soundfile
 from machine import describe
 
-from animcore import audio
+from animcore.audio import recording
 from animcore.direction import Direction, EmotionSpan
-from animcore.finish import collisions
-from animcore.solvers import articulation, brows, emotion, gaze, gesture, head
+from animcore.postprocess import self_collision
+from animcore.solvers.gesture import body_motion
+from animcore.solvers.nonverbal import gaze, head_motion
+from animcore.solvers.speech_face import brows, emotion, lip_sync
 from animcore.speech import prosody
 
 LENGTH = 60.0  # seconds
@@ -34,7 +36,7 @@ def minute(folder: Path, path: Path) -> None:
     found: list[np.ndarray] = []
     rate, length = 16_000, 0
     for source in sorted(folder.glob("EmoTalk_ted*.flac")) + sorted(folder.glob("SadTalker_*.flac")):
-        clip = audio.load(source)
+        clip = recording.load(source)
         found.append(clip.samples)
         rate, length = clip.rate, length + len(clip.samples)
         if length >= LENGTH * rate:
@@ -48,20 +50,20 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "minute.wav"
         minute(Path(sys.argv[1]) / "data" / "speech", path)
-        clip = audio.load(path)
+        clip = recording.load(path)
     direction = Direction(style="lively", emotions=[EmotionSpan("joy", 0.7)])
-    articulation.solve(clip, direction)  # loads the network
+    lip_sync.solve(clip, direction)  # loads the network
     made: dict[str, Any] = {}
     layers: dict[str, Callable[[], Any]] = {
-        "lips": lambda: articulation.solve(clip, direction),
+        "lips": lambda: lip_sync.solve(clip, direction),
         "prosody": lambda: prosody.analyse(clip, made["lips"].frame_count),
         "emotion": lambda: emotion.mood(made["prosody"], direction),
-        "head": lambda: head.move(made["prosody"], direction, made["emotion"]),
+        "head": lambda: head_motion.move(made["prosody"], direction, made["emotion"]),
         "eyes": lambda: gaze.look(made["prosody"], made["head"].total, direction, made["emotion"]),
         "brows": lambda: brows.raise_on_accents(made["prosody"], direction),
         "worn": lambda: emotion.wear(made["lips"].arkit.copy(), made["emotion"], made["prosody"], direction),
-        "body": lambda: gesture.move(made["prosody"], direction, made["emotion"]),
-        "clear": lambda: collisions.pushed_out(made["body"].pose, prosody.FPS),
+        "body": lambda: body_motion.move(made["prosody"], direction, made["emotion"]),
+        "clear": lambda: self_collision.pushed_out(made["body"].pose, prosody.FPS),
     }
     total = 0.0
     for name, work in layers.items():

@@ -28,15 +28,15 @@ from machine import describe
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from animcore import audio
-from animcore.judge import face, takes
-from animcore.judge.judging import judge
-from animcore.names import ARKIT
-from animcore.training import articulation, encoder, recordings
-from animcore.training.articulation import Kind, Teachers
-from animcore.training.lips import Lips
-from animcore.training.network import HIDDEN, Face, Head
-from animcore.training.recordings import Clip
+from animcore.audio import recording
+from animcore.core.vocabulary import ARKIT
+from animcore.evaluation.face import loading, reference_face
+from animcore.evaluation.face.scoring import judge
+from animcore.training.lip_sync import conformer, recordings, train
+from animcore.training.lip_sync.lip_geometry_loss import Lips
+from animcore.training.lip_sync.network import HIDDEN, Face, Head
+from animcore.training.lip_sync.recordings import Clip
+from animcore.training.lip_sync.train import Kind, Teachers
 
 Array = NDArray[np.float64]
 
@@ -57,7 +57,7 @@ class Fold:
     folder: Path
     teachers: Teachers | None
     cache: Path
-    basis: face.Face
+    basis: reference_face.Face
 
 
 def mean(fold: Fold) -> Array:
@@ -107,17 +107,17 @@ def around(values: Array, frames: int, step: int) -> Array:
 def normal(clip: Clip) -> Array:
     """(T, 720) states of the clip as it is, each layer normalised as the heads do it."""
     states = clip.recordings[0].states.numpy().astype(np.float64)
-    layers = states.reshape(len(states), encoder.LAYERS + 1, encoder.WIDTH)
+    layers = states.reshape(len(states), conformer.LAYERS + 1, conformer.WIDTH)
     layers = (layers - layers.mean(2, keepdims=True)) / (layers.std(2, keepdims=True) + 1e-5)
     return layers.reshape(len(states), -1)
 
 
 def levels(folder: Path, clip: Clip) -> Array:
     """(T, 2) how loud the sound is: in decibels, and as amplitude."""
-    sound = audio.load(folder / f"{clip.name}.flac")
+    sound = recording.load(folder / f"{clip.name}.flac")
     assert sound.facts.loudness is not None
     samples = sound.samples * 10 ** ((recordings.LEVEL - sound.facts.loudness) / 20)
-    power = np.convolve(np.square(samples.astype(np.float64)), np.ones(640) / 640, "same")[:: encoder.HOP]
+    power = np.convolve(np.square(samples.astype(np.float64)), np.ones(640) / 640, "same")[:: conformer.HOP]
     power = np.pad(power, (0, 1), mode="edge")[: len(clip.recordings[0].states)]
     return np.stack([np.clip(10 * np.log10(power + 1e-6) / 20 + 1.5, -1, 2), 10 * np.sqrt(power)], 1)
 
@@ -144,7 +144,7 @@ class Hands(nn.Module):
 
     def _said(self, states: Tensor) -> Tensor:
         head = self.head
-        layers = head.norm(states.view(*states.shape[:2], encoder.LAYERS + 1, encoder.WIDTH))
+        layers = head.norm(states.view(*states.shape[:2], conformer.LAYERS + 1, conformer.WIDTH))
         return head.blocks(head.into(head.dropout(layers.reshape(states.shape))))
 
 
@@ -189,7 +189,7 @@ def shipped(fold: Fold) -> Array:
     assert fold.teachers is not None
     steps = STEPS["shipped"]
     teachers = Teachers(**{**vars(fold.teachers), "performance": Kind(fold.others, 3)})
-    head = articulation.train(teachers, steps, 0, fold.cache / f"head-without-{fold.held.name}-0-{steps}.pt")
+    head = train.train(teachers, steps, 0, fold.cache / f"head-without-{fold.held.name}-0-{steps}.pt")
     return _answer(lambda states: Face()(head(states))[0], fold)
 
 
@@ -211,7 +211,7 @@ _NEED_TEACHERS = ("two hands", "shipped")
 
 def after(seconds: float, weights: Array, fold: Fold) -> Array:
     """Each shape scaled and moved as the first seconds of the clip say."""
-    count = int(seconds * encoder.FPS)
+    count = int(seconds * conformer.FPS)
     truth = fold.held.recordings[0].target.numpy()[:count]
     known = weights[:count]
     moved = known - known.mean(0)
@@ -222,12 +222,12 @@ def after(seconds: float, weights: Array, fold: Fold) -> Array:
 def scores(weights: Array, fold: Fold, start: float = 0.0) -> tuple[float, float]:
     """Lip vertex error in mm and correlation of jawOpen, from a second on."""
     path, basis = fold.folder / f"{fold.held.name}.npz", fold.basis
-    truth = takes.load(path, basis)
+    truth = loading.load(path, basis)
     assert truth.weights is not None
-    rate, first = Fraction(encoder.FPS), int(start * truth.rate)
+    rate, first = Fraction(conformer.FPS), int(start * truth.rate)
     cut = truth.weights[first:]
-    rest = takes.Take(path, truth.rate, basis.opening(cut), basis.width(cut), first / float(truth.rate), cut)
-    made = takes.Take(path, rate, basis.opening(weights), basis.width(weights), 0.0, weights)
+    rest = loading.Take(path, truth.rate, basis.opening(cut), basis.width(cut), first / float(truth.rate), cut)
+    made = loading.Take(path, rate, basis.opening(weights), basis.width(weights), 0.0, weights)
     values = judge(rest, [made], basis).values
     return values["lve_mm"], values["r_jaw"]
 
@@ -259,9 +259,9 @@ def main() -> None:
     print(f"machine: {describe()}\ncommand: python benchmarks/leave_one_out.py\n")
     ways = options.way or list(WAYS)
     data = options.shared / "data"
-    clips = recordings.performed(data / "performance", encoder.pretrained(), options.cache, 4)
-    teachers = articulation.load(data, options.cache) if set(ways) & set(_NEED_TEACHERS) else None
-    basis = face.load(options.shared / "tools" / "lip_basis.npz", up=2)
+    clips = recordings.performed(data / "performance", conformer.pretrained(), options.cache, 4)
+    teachers = train.load(data, options.cache) if set(ways) & set(_NEED_TEACHERS) else None
+    basis = reference_face.load(options.shared / "tools" / "lip_basis.npz", up=2)
     folds = [
         Fold(
             clip, [other for other in clips if other is not clip], data / "performance", teachers, options.cache, basis

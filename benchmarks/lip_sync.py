@@ -13,18 +13,19 @@ from pathlib import Path
 import numpy as np
 from machine import describe
 
-from animcore import audio
+from animcore.audio import recording
+from animcore.cli import judge
+from animcore.core.vocabulary import ARKIT, ARKIT_INDEX
 from animcore.direction import Direction
-from animcore.judge import command, face, takes
-from animcore.judge.judging import Clip
+from animcore.evaluation.face import loading, reference_face
+from animcore.evaluation.face.scoring import Clip
 from animcore.motion import Motion
-from animcore.names import ARKIT, ARKIT_INDEX
-from animcore.solvers.performance import perform
+from animcore.solvers.perform import perform
 
 FPS = Fraction(50)
 
 
-def by_loudness(clip: audio.AudioClip) -> Motion:
+def by_loudness(clip: recording.AudioClip) -> Motion:
     """Open the jaw as the voice is loud: the baseline that any solver must beat."""
     count = int(clip.duration * FPS) + 1
     step = clip.rate // 50
@@ -40,20 +41,20 @@ def by_loudness(clip: audio.AudioClip) -> Motion:
 def main() -> None:
     """Perform every clip with both, judge them and print a table a data set."""
     shared = Path(sys.argv[1] if len(sys.argv) > 1 else "../shared")
-    basis = face.load(shared / "tools" / "lip_basis.npz", up=2)
+    basis = reference_face.load(shared / "tools" / "lip_basis.npz", up=2)
     print(f"machine: {describe()}\ncommand: python {' '.join(sys.argv)}")
     for kind in ("lips", "performance"):
         clips = []
         for path in sorted((shared / "data" / kind).glob("*.flac")):
-            sound, truth = audio.load(path), takes.load(path.with_suffix(".npz"), basis)
+            sound, truth = recording.load(path), loading.load(path.with_suffix(".npz"), basis)
             motions = {
                 "animcore": perform(sound, Direction()),
                 "live": perform(sound, Direction(variant="live")),
                 "loudness": by_loudness(sound),
             }
-            made = {name: [takes.of_motion(motion, path, basis)] for name, motion in motions.items()}
-            clips.append(command.judged(Clip(path.stem, truth, made), basis))
-        print(f"\n{kind}\n{command.table(command.summed(clips), per_clip=True)}", flush=True)
+            made = {name: [loading.of_motion(motion, path, basis)] for name, motion in motions.items()}
+            clips.append(judge.judged(Clip(path.stem, truth, made), basis))
+        print(f"\n{kind}\n{judge.table(judge.summed(clips), per_clip=True)}", flush=True)
 
 
 if __name__ == "__main__":

@@ -19,9 +19,9 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 import blender_addon  # noqa: E402
-from animcore import batch  # noqa: E402
+from animcore.core.progress import silent  # noqa: E402
 from animcore.direction import Direction  # noqa: E402
-from animcore.progress import silent  # noqa: E402
+from animcore.pipelines import generate_files  # noqa: E402
 
 LINE = ROOT / "assets" / "voices" / "line.flac"
 RATE = Fraction(24)
@@ -41,13 +41,17 @@ def _frames(direction: Direction) -> np.ndarray:
     """Seconds that each frame of a take was evaluated in."""
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     blender_addon.register()
-    from blender_addon import properties, rigs, takes
+    from blender_addon import properties
+    from blender_addon.character import rig_reader
+    from blender_addon.takes import keying
 
     scene = bpy.context.scene
     scene.render.fps = RATE.numerator
     bpy.ops.animcore.add_character()
-    motion, _facts = batch.generate(LINE, RATE, direction, silent)
-    take = takes.apply(scene, rigs.read(properties.root(properties.of(scene))), motion, takes.Placement(1, "line"))
+    motion, _facts = generate_files.generate(LINE, RATE, direction, silent)
+    take = keying.apply(
+        scene, rig_reader.read(properties.root(properties.of(scene))), motion, keying.Placement(1, "line")
+    )
     found = []
     for frame in range(take.first_frame, take.last_frame + 1):
         started = time.perf_counter()

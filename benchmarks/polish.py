@@ -20,10 +20,10 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 import blender_addon  # noqa: E402
-from animcore import audio  # noqa: E402
+from animcore.audio import recording  # noqa: E402
 from animcore.direction import Direction  # noqa: E402
 from animcore.motion import Motion  # noqa: E402
-from animcore.solvers.performance import perform  # noqa: E402
+from animcore.solvers.perform import perform  # noqa: E402
 
 
 def main() -> None:
@@ -32,26 +32,28 @@ def main() -> None:
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 60.0
     bpy.ops.wm.read_homefile(use_empty=True)
     blender_addon.register()
-    from blender_addon import properties, retime, rigs, take_list, takes
+    from blender_addon import properties
+    from blender_addon.character import rig_reader
+    from blender_addon.takes import keying, library, retime
 
     scene = bpy.context.scene
     bpy.ops.animcore.add_character()
     root = properties.root(properties.of(scene))
     motion = performance(seconds)
     settings = {"audio": "line.flac", "direction": {"seed": 0}, "fps": [24, 1]}
-    placement = takes.Placement(1, "line", "", settings)
-    clock("write the keys", lambda: takes.apply(scene, rigs.read(root), motion, placement))
-    clock("again, on edits and polish", lambda: takes.apply(scene, rigs.read(root), motion, placement))
+    placement = keying.Placement(1, "line", "", settings)
+    clock("write the keys", lambda: keying.apply(scene, rig_reader.read(root), motion, placement))
+    clock("again, on edits and polish", lambda: keying.apply(scene, rig_reader.read(root), motion, placement))
     wishes = [{"regions": {"lips"}, "exaggeration": 1.2}, {"regions": {"lips"}, "smoothing": 80}]
     wishes += [{"keys_per_second": amount} for amount in (12, 6, 3, 0)]
     for wish in wishes:
         clock(f"polish {wish}", lambda wish=wish: bpy.ops.animcore.polish(**wish))
-        told = take_list.told(take_list.find(scene).ident)
+        told = library.told(library.find(scene).ident)
         print(f"    {told.keys_per_second:.1f} keys a second, lips off by {told.lip_error:.3f} mm")
     clock("mirror", bpy.ops.animcore.mirror_take)
-    take_list.glance(scene)
-    clock("list of takes for one drawing", lambda: [take_list.glance(scene) for _ in range(100)], 100)
-    found = take_list.glance(scene)
+    library.glance(scene)
+    clock("list of takes for one drawing", lambda: [library.glance(scene) for _ in range(100)], 100)
+    found = library.glance(scene)
     clock("is a retime needed", lambda: [retime.is_behind(scene, found) for _ in range(100)], 100)
     scene.render.fps = 30
     clock("retime", bpy.ops.animcore.retime)
@@ -60,7 +62,7 @@ def main() -> None:
 
 def performance(seconds: float) -> Motion:
     """The shipped line at 24 frames a second, again and again."""
-    line = audio.load(ROOT / "assets" / "voices" / "line.flac")
+    line = recording.load(ROOT / "assets" / "voices" / "line.flac")
     motion = perform(line, Direction()).resampled(Fraction(24))
     count = round(seconds * 24)
     repeated = {name: np.resize(values, (count, *values.shape[1:])) for name, values in motion.tracks().items()}

@@ -24,13 +24,13 @@ import numpy as np
 import psutil
 from machine import describe
 
-from animcore.avatar import binding
-from animcore.avatar.camera import Camera
-from animcore.avatar.mesh_raster import draw_mesh
-from animcore.avatar.rasterize import draw, module_of, rasterize_torch
-from animcore.avatar.splats import Splats
-from animcore.bodies.model import load_model
+from animcore.body_models.parametric_model import load_model
 from animcore.errors import InputError
+from animcore.gaussians import triangle_binding
+from animcore.gaussians.gaussians import Splats
+from animcore.rendering.camera import Camera
+from animcore.rendering.gaussian_rasterizers.rasterize import draw, module_of, rasterize_torch
+from animcore.rendering.mesh_rasterizers.rasterize import draw_mesh
 
 HEAD = Path(__file__).resolve().parents[1] / "assets" / "bodies" / "open_head.npz"
 FILLS = 1.09  # of the head's height over the picture's, so that it covers half of the pixels
@@ -249,8 +249,8 @@ class Film:
         """Take a backend, and whether the mesh hides what is behind it."""
         self.backend, self.hidden, self.device = backend, hidden, place_of(backend)
         self.camera, splats, model = portrait(*FILM), cloud(DRIVEN), load_model(HEAD)
-        rest = binding.frames(model.template, model.faces)
-        splats, self.faces = binding.bound(standing(splats), rest, splats.binding), model.faces
+        rest = triangle_binding.frames(model.template, model.faces)
+        splats, self.faces = triangle_binding.bound(standing(splats), rest, splats.binding), model.faces
         self.frames = TAKE if self.device == "cuda" else PIECE
         dice, beat = np.random.default_rng(0), np.linspace(0, 8 * np.pi, self.frames)[:, None]
         self.expression = np.sin(beat + dice.uniform(0, 7, model.expression_count)).astype(np.float32) * 0.5
@@ -270,7 +270,7 @@ class Film:
         for first in range(0, self.frames, PIECE):
             piece = slice(first, first + PIECE)
             for vertices in self.model.posed(self.pose[piece], self.expression[piece])[0]:
-                splats = binding.placed(self.splats, binding.frames(vertices, self.faces))
+                splats = triangle_binding.placed(self.splats, triangle_binding.frames(vertices, self.faces))
                 if drawn:
                     self.picture(splats, vertices)
         if self.device == "cuda":

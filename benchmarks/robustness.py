@@ -20,15 +20,15 @@ import sounds
 from machine import describe
 from numpy.typing import NDArray
 
-from animcore import audio
+from animcore.audio import recording
+from animcore.core.vocabulary import VARIANTS
 from animcore.direction import Direction
-from animcore.judge import face, takes
-from animcore.judge.judging import judge
+from animcore.evaluation.face import loading, reference_face
+from animcore.evaluation.face.scoring import judge
 from animcore.motion import Motion
-from animcore.names import VARIANTS
-from animcore.solvers import articulation, live
+from animcore.solvers.speech_face import lip_sync, streaming
 
-_SOLVERS = {"full": articulation.solve, "live": live.solve}
+_SOLVERS = {"full": lip_sync.solve, "live": streaming.solve}
 _KINDS = ("music", "breath", "noise", "drums", "hum")
 _EACH = 4  # made sounds of a kind
 _LONGEST = 15  # seconds of a file that are measured, from its middle
@@ -50,18 +50,18 @@ def compared(opening: NDArray[np.float64], clean: NDArray[np.float64]) -> tuple[
     return 100 * float(np.abs(opening - clean).mean() / spread), float(np.corrcoef(opening, clean)[0, 1])
 
 
-def voices(variant: str, paths: Sequence[Path], basis: face.Face) -> None:
+def voices(variant: str, paths: Sequence[Path], basis: reference_face.Face) -> None:
     """Print the table of voices that were changed."""
     print(f"\n{variant}\n\n| the voice | change | r | r_open | closure_f1 | dynamics |\n|---|---|---|---|---|---|")
     rows: dict[str, list[list[float]]] = {name: [] for name in ("clean", *sounds.WAYS)}
     for path in paths:
-        clip, truth = audio.load(path), takes.load(path.with_suffix(".npz"), basis)
+        clip, truth = recording.load(path), loading.load(path.with_suffix(".npz"), basis)
         clean = None
         for name in rows:
             way = sounds.WAYS.get(name)
             other = clip if way is None else sounds.heard(clip, way(clip.samples.astype(np.float64)))
             motion = in_time(_SOLVERS[variant](other, Direction()), name, len(clip.samples) // 320 + 1)
-            verdict = judge(truth, [takes.of_motion(motion, path, basis)], basis)
+            verdict = judge(truth, [loading.of_motion(motion, path, basis)], basis)
             clean = verdict.opening if clean is None else clean
             marks = [verdict.values.get(key, np.nan) for key in ("r_open", "closure_f1", "dynamics")]
             rows[name].append([*compared(verdict.opening, clean), *marks])
@@ -76,15 +76,15 @@ def resting(folder: Path | None) -> Iterator[tuple[str, list[NDArray[np.float64]
         for kind in _KINDS:
             yield kind, [sound.astype(np.float64) for sound in sounds.kinds(kind, _EACH)]
         return
-    for path in sorted(path for path in folder.rglob("*") if path.suffix in takes.SOUNDS):
-        whole = audio.load(path).samples
-        start = max(0, (len(whole) - _LONGEST * audio.RATE) // 2)
-        yield path.name, [whole[start : start + _LONGEST * audio.RATE].astype(np.float64)]
+    for path in sorted(path for path in folder.rglob("*") if path.suffix in loading.SOUNDS):
+        whole = recording.load(path).samples
+        start = max(0, (len(whole) - _LONGEST * recording.RATE) // 2)
+        yield path.name, [whole[start : start + _LONGEST * recording.RATE].astype(np.float64)]
 
 
-def rest(variant: str, folder: Path | None, shared: Path, basis: face.Face) -> None:
+def rest(variant: str, folder: Path | None, shared: Path, basis: reference_face.Face) -> None:
     """Print the table of what is no voice."""
-    voice = audio.load(sorted((shared / "data" / "lips").glob("talkvid_*.flac"))[0])
+    voice = recording.load(sorted((shared / "data" / "lips").glob("talkvid_*.flac"))[0])
 
     def opening(samples: NDArray[np.float64]) -> NDArray[np.float64]:
         weights = _SOLVERS[variant](sounds.heard(voice, samples), Direction()).arkit
@@ -107,7 +107,7 @@ def main() -> None:
         "--rest", type=Path, metavar="FOLDER", help="sounds that are no voice, in the place of made ones"
     )
     options = parser.parse_args()
-    basis = face.load(options.shared / "tools" / "lip_basis.npz", up=2)
+    basis = reference_face.load(options.shared / "tools" / "lip_basis.npz", up=2)
     print(f"machine: {describe()}\ncommand: python {' '.join(sys.argv)}")
     paths = sorted((options.shared / "data" / "lips").glob("talkvid_*.flac"))
     for variant in VARIANTS:

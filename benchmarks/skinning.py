@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from machine import describe
 
-from animcore.bodies.model import FOLDER, OPEN_MODELS, ParametricModel, load_model
+from animcore.body_models.parametric_model import FOLDER, OPEN_MODELS, ParametricModel, load_model
 
 FRAMES, RUNS, BATCH = 1000, 3, 50
 _PARTS = {

@@ -19,9 +19,9 @@ import onnxruntime
 import soundfile
 from machine import describe
 
-from animcore import batch
 from animcore.direction import Direction
-from animcore.solvers import live
+from animcore.pipelines import generate_files
+from animcore.solvers.speech_face import streaming
 
 LINE = Path(__file__).resolve().parent.parent / "assets" / "voices" / "line.flac"
 LENGTHS = (0, 60, 600)  # seconds; 0 is the line itself
@@ -34,14 +34,14 @@ def seconds_taken(path: Path) -> float:
     taken = []
     for _ in range(RUNS):
         start = time.perf_counter()
-        batch.generate(path, Fraction(30), Direction())
+        generate_files.generate(path, Fraction(30), Direction())
         taken.append(time.perf_counter() - start)
     return statistics.median(taken)
 
 
 def live_milliseconds(samples: np.ndarray) -> list[float]:
     """Processor time in milliseconds that each bit of sound takes a live listener."""
-    listener, taken = live.Listener(), []
+    listener, taken = streaming.Listener(), []
     for first in range(0, len(samples), BIT):
         start = time.process_time()
         listener.feed(samples[first : first + BIT])
@@ -54,7 +54,7 @@ def main() -> None:
     print(f"machine: {describe()}, onnxruntime {onnxruntime.__version__}")
     print(f"command: python {' '.join(sys.argv)}")
     samples, rate = soundfile.read(LINE, dtype="float32")
-    batch.generate(LINE, Fraction(30), Direction())  # loads the network
+    generate_files.generate(LINE, Fraction(30), Direction())  # loads the network
     print(f"{'audio':>10s} {'taken':>10s} {'times real time':>16s}")
     with tempfile.TemporaryDirectory() as folder:
         for length in LENGTHS:

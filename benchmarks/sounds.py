@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg, signal
 
-from animcore import loudness
-from animcore.audio import RATE, AudioClip
-from animcore.training import nonspeech
+from animcore.audio import loudness
+from animcore.audio.recording import RATE, AudioClip
+from animcore.training.lip_sync import synthetic_noise
 
 FloatArray = NDArray[np.float64]
 _ORDER = 18  # of the linear prediction that parts a voice into throat and mouth
@@ -120,7 +120,7 @@ def by_mobile(samples: FloatArray) -> FloatArray:
 def kinds(kind: str, count: int) -> list[NDArray[np.float32]]:
     """So many sounds that are no voice and that never trained, of 7 s: `music`, `breath`, `noise`, `drums` or `hum`."""
     order = ("noise", "breath", "music", "drums", "hum", "music", "breath")  # as nonspeech makes them in turn
-    made = enumerate(nonspeech.sounds(len(order) * count, seed=NEVER_TRAINED))
+    made = enumerate(synthetic_noise.sounds(len(order) * count, seed=NEVER_TRAINED))
     return [sound for index, sound in made if order[index % len(order)] == kind][:count]
 
 

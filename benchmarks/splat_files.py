@@ -19,13 +19,14 @@ from pathlib import Path
 import numpy as np
 from machine import describe
 
-from animcore.avatar.camera import Camera
-from animcore.avatar.rasterize import draw
-from animcore.avatar.splats import HARMONIC_0, Splats, checked
-from animcore.bodies import rotations
-from animcore.bodies.model import load_model
+from animcore.body_models.parametric_model import load_model
 from animcore.errors import InputError
-from animcore.files import sog, splat_files
+from animcore.files.avatars import open_any_splats
+from animcore.files.splats import sog
+from animcore.gaussians.gaussians import HARMONIC_0, Splats, checked
+from animcore.geometry import rotations
+from animcore.rendering.camera import Camera
+from animcore.rendering.gaussian_rasterizers.rasterize import draw
 
 NAMES = ("a.ply", "a.splat", "a.spz", "a.sog", "a.glb", "a.spz.glb", "a.usdc", "avatar")
 SMALL = ("a.spz", "a.sog")
@@ -104,7 +105,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("file", nargs="?", type=Path, help="Gaussians of your own, in the world")
     options = parser.parse_args()
-    splats = splat_files.load(options.file).splats if options.file else strands(COUNT)
+    splats = open_any_splats.load(options.file).splats if options.file else strands(COUNT)
     print(f"machine: {describe()}, load {os.getloadavg()[0]:.1f}")
     print(f"command: python {' '.join(sys.argv)}")
     print(f"{splats.count:,} Gaussians, harmonics of degree {splats.degree}")
@@ -134,9 +135,9 @@ def measured(splats: Splats, degree: int, path: Path, views: Sequence[Camera], b
         InputError: where the format needs a package that is not there.
     """
     start = time.perf_counter()
-    splat_files.save(splats.up_to(degree), path)
+    open_any_splats.save(splats.up_to(degree), path)
     written = time.perf_counter()
-    back = splat_files.load(path).splats
+    back = open_any_splats.load(path).splats
     read = time.perf_counter()
     size = sum(part.stat().st_size for part in (path.iterdir() if path.is_dir() else [path]))
     after = pictures(back, views)

@@ -26,11 +26,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import bpy
 
 import blender_addon
-from animcore.avatar import binding
-from animcore.avatar.splats import HARMONIC_0, Splats
-from animcore.files import splat_files
-from blender_addon.splats import drawing, holders, placing, view
-from blender_addon.splats.gathering import Gathered, rows
+from animcore.files.avatars import open_any_splats
+from animcore.gaussians import triangle_binding
+from animcore.gaussians.gaussians import HARMONIC_0, Splats
+from blender_addon.splats.render import gpu_drawing
+from blender_addon.splats.render.gpu_packing import Gathered, rows
+from blender_addon.splats.scene import camera_view, placement, splat_objects
 
 SIZE = (960, 540)
 MOVING = ("jawOpen", "mouthSmileLeft", "mouthSmileRight", "browInnerUp", "eyeBlinkLeft", "eyeBlinkRight")
@@ -48,7 +49,7 @@ def main() -> None:
     skin = bpy.data.objects["Animcore Skin"]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "head.ply"
-        splat_files.save(on_head(skin, options.gaussians), path)
+        open_any_splats.save(on_head(skin, options.gaussians), path)
         bpy.context.view_layer.objects.active = skin
         bpy.ops.animcore.add_splats(filepath=str(path))
         keyed(skin, options.frames)
@@ -80,14 +81,14 @@ def now() -> np.ndarray:
 def on_head(skin: bpy.types.Object, count: int) -> Splats:
     """Flat Gaussians on the triangles of the head, larger where there are few, of a colour that changes with place."""
     rng = np.random.default_rng(0)
-    faces = placing.triangles(skin.data)
+    faces = placement.triangles(skin.data)
     vertices = np.array([skin.matrix_world @ one.co for one in skin.data.vertices])
     head = np.flatnonzero(vertices[faces][:, :, 2].min(1) > vertices[:, 2].max() - 0.26)
     corners = vertices[faces[head]]
     areas = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1) / 2
     chosen = rng.choice(len(head), count, p=areas / areas.sum())
     weights = rng.dirichlet((1, 1, 1), count)
-    mesh = binding.frames(vertices, faces)
+    mesh = triangle_binding.frames(vertices, faces)
     places = np.einsum("nk,nkc->nc", weights, corners[chosen])
     size = 0.9 * np.sqrt(areas.sum() / count)
     waves = np.sin(places * (90, 70, 110) + (0, 1, 2)).prod(1, keepdims=True)
@@ -96,10 +97,10 @@ def on_head(skin: bpy.types.Object, count: int) -> Splats:
     harmonics[:, 0] = (colours - 0.5) / HARMONIC_0
     harmonics[:, 1:] = rng.normal(size=(count, 15, 3)) * 0.01
     free = Splats(
-        places, binding.quaternions(mesh.rotations[head[chosen]]), np.array([[1, 0.15, 1]]) * np.full((count, 1), size),
+        places, triangle_binding.quaternions(mesh.rotations[head[chosen]]), np.array([[1, 0.15, 1]]) * np.full((count, 1), size),
         np.full(count, 0.8), harmonics,
     )  # fmt: skip
-    bound = binding.bound(free, mesh, head[chosen])
+    bound = triangle_binding.bound(free, mesh, head[chosen])
     parts = (bound.means, bound.rotations, bound.scales, bound.opacities, bound.harmonics)
     return Splats(*(part.astype(np.float32) for part in parts), binding=bound.binding)
 
@@ -128,9 +129,9 @@ def played(frames: int) -> list[dict[str, np.ndarray]]:
     for frame in range(1, frames + 1):
         scene.frame_set(frame)
         depsgraph = bpy.context.evaluated_depsgraph_get()
-        looked = view.of_camera(scene.camera.evaluated_get(depsgraph), depsgraph, SIZE)
+        looked = camera_view.of_camera(scene.camera.evaluated_get(depsgraph), depsgraph, SIZE)
         start = now()
-        placed = holders.all_placed(depsgraph)
+        placed = splat_objects.all_placed(depsgraph)
         read = now()
         if frame == 1:
             together = Gathered([one.cloud for one in placed])
@@ -164,7 +165,7 @@ def on_card() -> tuple:
     if not hasattr(gpu, "init"):
         return None, None
     gpu.init()
-    return drawing.Drawer(), gpu.types.GPUOffScreen(*SIZE, format="RGBA16F")
+    return gpu_drawing.Drawer(), gpu.types.GPUOffScreen(*SIZE, format="RGBA16F")
 
 
 def renderer() -> str:
@@ -174,7 +175,7 @@ def renderer() -> str:
     return gpu.platform.renderer_get()
 
 
-def drawn(drawer: drawing.Drawer, target: object, placed: list, looked: view.View) -> np.ndarray:
+def drawn(drawer: gpu_drawing.Drawer, target: object, placed: list, looked: camera_view.View) -> np.ndarray:
     """Seconds of drawing a frame, until its first pixel can be read."""
     import gpu
 

@@ -32,8 +32,8 @@ def main() -> None:
     cancelled = threading.Event()
     threading.Thread(target=_listen, args=(requests, cancelled), daemon=True).start()
     _load_extension()
-    _say(answers, {"event": "ready", "protocol": importlib.import_module(f"{_NAME}.engine").PROTOCOL})
-    work = importlib.import_module(f"{_NAME}.child_work").WORK
+    _say(answers, {"event": "ready", "protocol": importlib.import_module(f"{_NAME}.engine.process").PROTOCOL})
+    work = importlib.import_module(f"{_NAME}.child_requests").WORK
     while True:
         _answer(work, requests.get(), answers, cancelled)
 

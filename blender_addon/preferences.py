@@ -6,10 +6,11 @@ from pathlib import Path
 
 import bpy
 
-from animcore.names import CACHE_FOLDER
+from animcore.core.vocabulary import CACHE_FOLDER
 
-from . import callbacks, engine, resources
-from .translations import spoken
+from . import callbacks, resources
+from .engine import process
+from .locale.translations import spoken
 
 _GLANCE = 3.0  # seconds that the size of the cache stays true enough for drawing
 
@@ -83,7 +84,7 @@ def cache() -> Path:
     return resources.cache_folder(addon.preferences.cache if addon is not None else "")
 
 
-def launch() -> engine.Launch:
+def launch() -> process.Launch:
     """Return how the engine is to be started.
 
     Raises:
@@ -91,8 +92,8 @@ def launch() -> engine.Launch:
     """
     addon = bpy.context.preferences.addons.get(__package__)
     python = bpy.path.abspath(addon.preferences.python) if addon is not None else ""
-    made = engine.of_python(python) if python else engine.carried()
-    own = {CACHE_FOLDER: str(cache()), **engine.of_blender(bpy.app.binary_path)}
+    made = process.of_python(python) if python else process.carried()
+    own = {CACHE_FOLDER: str(cache()), **process.of_blender(bpy.app.binary_path)}
     return replace(made, environment={**made.environment, **own})
 
 

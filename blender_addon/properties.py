@@ -9,9 +9,9 @@ from typing import Any
 
 import bpy
 
+from animcore.core.vocabulary import EMOTIONS, REGIONS, STYLES
 from animcore.files import FORMATS
-from animcore.finish.polish import FURTHEST, SMOOTHEST, STRONGEST
-from animcore.names import EMOTIONS, REGIONS, STYLES
+from animcore.postprocess.region_smoothing import FURTHEST, SMOOTHEST, STRONGEST
 
 from . import callbacks
 

@@ -6,25 +6,12 @@ import atexit
 
 import bpy
 
-from . import (
-    callbacks,
-    emotion_sheet,
-    filming,
-    live,
-    operators,
-    panels,
-    places,
-    preferences,
-    properties,
-    resources,
-    runner,
-    splats,
-    swapped,
-    take_actions,
-    take_list,
-    translations,
-    waveform,
-)
+from . import callbacks, preferences, properties, resources, splats, ui
+from .locale import translations
+from .performance import emotion_sheet, live_session, session, take_actions, video_render
+from .scene import temporary_settings, temporary_values
+from .takes import library
+from .voice import waveform
 
 CLASSES = (
     properties.AnimcoreTrack,
@@ -33,8 +20,7 @@ CLASSES = (
     properties.AnimcorePolish,
     preferences.AnimcorePreferences,
     *splats.CLASSES,
-    *operators.CLASSES,
-    *panels.CLASSES,
+    *ui.CLASSES,
 )
 
 
@@ -47,14 +33,14 @@ def register() -> None:
     bpy.types.WindowManager.animcore_tracks = bpy.props.CollectionProperty(type=properties.AnimcoreTrack)
     bpy.types.WindowManager.animcore_track_index = bpy.props.IntProperty(name="Track", options=set())
     callbacks.registered = callbacks.Callbacks(
-        take_list.playing_row, take_list.show_row, take_actions.follow_polish, lambda: runner.session.engine_note
+        library.playing_row, library.show_row, take_actions.follow_polish, lambda: session.session.engine_note
     )
-    places.start()
-    swapped.start()
+    temporary_values.start()
+    temporary_settings.start()
     splats.start()
     resources.tell_user_folder()
-    runner.start()
-    live.start()
+    session.start()
+    live_session.start()
     waveform.start()
     translations.register()
     # Blender does this itself when it quits; a script that uses Blender as a module would crash at its end without it
@@ -69,12 +55,12 @@ def unregister() -> None:
     translations.unregister()
     waveform.stop()
     emotion_sheet.stop()
-    filming.stop()
-    live.stop()
-    runner.stop()
+    video_render.stop()
+    live_session.stop()
+    session.stop()
     splats.stop()
-    swapped.stop()
-    places.stop()
+    temporary_settings.stop()
+    temporary_values.stop()
     del bpy.types.WindowManager.animcore_track_index, bpy.types.WindowManager.animcore_tracks
     del bpy.types.Scene.animcore
     del bpy.types.Action.animcore

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import bpy
 
-from animcore.names import CACHE_FOLDER
-from animcore.retarget import profiles
+from animcore.core.vocabulary import CACHE_FOLDER
+from animcore.retarget import rig_profiles
 
 from .errors import AddonError
 
-_CACHED = ".heard.npz"  # the ending of what the engine keeps (animcore/solvers/memory.py)
+_CACHED = ".heard.npz"  # the ending of what the engine keeps (animcore/solvers/speech_face/feature_cache.py)
 _HERE = Path(__file__).resolve().parent
 
 
@@ -67,10 +67,12 @@ def user_folder(name: str) -> Path:
 
 def tell_user_folder() -> None:
     """Let the rig reader here and in the engine's process find the user's own profiles; they are read at once."""
-    os.environ.setdefault(profiles.USER_FOLDER, str(user_folder("rigs")))
-    profiles.read_again()
+    os.environ.setdefault(rig_profiles.USER_FOLDER, str(user_folder("rigs")))
+    rig_profiles.read_again()
     if not bpy.app.background:
-        threading.Thread(target=profiles.profiles, daemon=True).start()  # else the first character would wait for them
+        threading.Thread(
+            target=rig_profiles.profiles, daemon=True
+        ).start()  # else the first character would wait for them
 
 
 def cache_folder(chosen: str) -> Path:

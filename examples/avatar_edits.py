@@ -21,17 +21,18 @@ from PIL import Image, ImageDraw
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from animcore.avatar import binding, surface  # noqa: E402
-from animcore.avatar.camera import Camera  # noqa: E402
-from animcore.avatar.head import HybridHead, render  # noqa: E402
-from animcore.avatar.moving import joined  # noqa: E402
-from animcore.avatar.rasterize import draw  # noqa: E402
-from animcore.avatar.splats import HARMONIC_0, Splats, checked  # noqa: E402
-from animcore.bodies import rotations  # noqa: E402
-from animcore.bodies.model import load_model  # noqa: E402
-from animcore.cli import main as animcore  # noqa: E402
-from animcore.files import avatar_folder, hybrid_head  # noqa: E402
-from animcore.files.avatar_folder import Avatar  # noqa: E402
+from animcore.body_models.parametric_model import load_model  # noqa: E402
+from animcore.cli.main import main as animcore  # noqa: E402
+from animcore.files.avatars import avatar_folder, hybrid_head  # noqa: E402
+from animcore.files.avatars.avatar_folder import Avatar  # noqa: E402
+from animcore.gaussians import triangle_binding  # noqa: E402
+from animcore.gaussians.gaussians import HARMONIC_0, Splats, checked  # noqa: E402
+from animcore.gaussians.transforms import joined  # noqa: E402
+from animcore.geometry import rotations  # noqa: E402
+from animcore.hybrid_head import uv_layout  # noqa: E402
+from animcore.hybrid_head.head_model import HybridHead, render  # noqa: E402
+from animcore.rendering.camera import Camera  # noqa: E402
+from animcore.rendering.gaussian_rasterizers.rasterize import draw  # noqa: E402
 
 SKIN, STRANDS, STEPS = 120_000, 5_000, 16
 COLUMNS, TEXELS = 4, 1024
@@ -86,14 +87,14 @@ def head(shape: np.ndarray, longest: float, colour: tuple[float, float, float], 
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     area = np.linalg.norm(normals, axis=1)
     normals /= np.maximum(area, 1e-12)[:, None]
-    uv, uv_faces = surface.layout(model)
+    uv, uv_faces = uv_layout.layout(model)
     mesh = {"mesh.vertices": vertices, "mesh.faces": model.faces, "mesh.uv": uv, "mesh.uv_faces": uv_faces}
     triangle = random.choice(len(area), SKIN, p=area / area.sum())
     means = np.einsum("nc,ncx->nx", random.dirichlet((1, 1, 1), SKIN), corners[triangle])
     eyes = np.char.endswith(model.extras["part_names"][model.extras["part_of_vertex"]], "eye")
     tone = shaded(corners, eyes[model.faces[:, 0]])[triangle] + random.normal(size=(SKIN, 3)) * 0.01
     skin = gaussians(means, np.full((SKIN, 3), 0.0010), tone, 0.95)
-    skin = binding.bound(skin, binding.frames(vertices, model.faces), triangle)
+    skin = triangle_binding.bound(skin, triangle_binding.frames(vertices, model.faces), triangle)
     avatar = Avatar(
         mesh | {"eyes": eyes.astype(np.uint8), "shape": coefficients}, {"basis": model.name, "name": f"example {seed}"}
     )

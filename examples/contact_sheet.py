@@ -9,10 +9,10 @@ import matplotlib as mpl
 import numpy as np
 from numpy.typing import NDArray
 
-from animcore.atomic import whole_file
-from animcore.audio import AudioClip
+from animcore.audio.recording import AudioClip
+from animcore.core.atomic_files import whole_file
+from animcore.core.vocabulary import ARKIT_INDEX
 from animcore.motion import Motion
-from animcore.names import ARKIT_INDEX
 
 mpl.use("Agg")
 from matplotlib import pyplot

@@ -14,10 +14,10 @@ import bpy
 import numpy as np
 
 import blender_addon
-from animcore.avatar import binding
-from animcore.avatar.splats import HARMONIC_0, Splats
-from animcore.files import splat_files
-from blender_addon.splats import placing
+from animcore.files.avatars import open_any_splats
+from animcore.gaussians import triangle_binding
+from animcore.gaussians.gaussians import HARMONIC_0, Splats
+from blender_addon.splats.scene import placement
 
 PIECES = 36  # Gaussians of a strand
 LENGTH, CURL, TURNS = 0.11, 0.009, 3.5  # metres of a strand, of the radius of its curls, and how often it turns
@@ -34,8 +34,8 @@ def main() -> None:
     blender_addon.register()
     bpy.ops.animcore.add_character()
     skin, hair = bpy.data.objects["Animcore Skin"], bpy.data.objects["Animcore Hair"]
-    curls = grown(points(skin), placing.triangles(skin.data), points(hair), options.strands)
-    splat_files.save(curls, options.out)
+    curls = grown(points(skin), placement.triangles(skin.data), points(hair), options.strands)
+    open_any_splats.save(curls, options.out)
     print(f"{options.out}: {curls.count:,} Gaussians on the triangles of {skin.name!r}")
     blender_addon.unregister()
 
@@ -55,7 +55,7 @@ def grown(skin: np.ndarray, faces: np.ndarray, hair: np.ndarray, strands: int) -
         strands: how many.
     """
     rng = np.random.default_rng(0)
-    mesh = binding.frames(skin, faces)
+    mesh = triangle_binding.frames(skin, faces)
     cells = {tuple(cell) for cell in np.floor(hair / 0.012).astype(int)}  # where there is hair, in cubes of 12 mm
     near = np.array([tuple(cell) in cells for cell in np.floor(mesh.origins / 0.012).astype(int)])
     scalp = np.flatnonzero(near & (mesh.origins[:, 2] > hair[:, 2].min() + 0.03))
@@ -77,9 +77,13 @@ def grown(skin: np.ndarray, faces: np.ndarray, hair: np.ndarray, strands: int) -
     harmonics[:, 0] = (np.clip(colours, 0, 1).reshape(-1, 3) - 0.5) / HARMONIC_0
     harmonics[:, 3] = 0.05  # a little brighter from one side
     free = Splats(
-        middles.reshape(-1, 3), binding.quaternions(turns), scales.reshape(-1, 3), np.full(count, 0.85), harmonics
+        middles.reshape(-1, 3),
+        triangle_binding.quaternions(turns),
+        scales.reshape(-1, 3),
+        np.full(count, 0.85),
+        harmonics,
     )
-    bound = binding.bound(free, mesh, np.repeat(roots, PIECES))
+    bound = triangle_binding.bound(free, mesh, np.repeat(roots, PIECES))
     parts = (bound.means, bound.rotations, bound.scales, bound.opacities, bound.harmonics)
     return Splats(*(part.astype(np.float32) for part in parts), binding=bound.binding)
 

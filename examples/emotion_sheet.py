@@ -21,12 +21,12 @@ sys.path[:0] = [str(ROOT), str(ROOT / "examples")]
 
 from talking_character import LINE, quiet, read  # noqa: E402
 
-from animcore import audio  # noqa: E402
+from animcore.audio import recording  # noqa: E402
+from animcore.core.vocabulary import ARKIT, ARKIT_INDEX, EMOTIONS  # noqa: E402
 from animcore.direction import Direction, EmotionSpan  # noqa: E402
 from animcore.motion import Motion  # noqa: E402
-from animcore.names import ARKIT, ARKIT_INDEX, EMOTIONS  # noqa: E402
-from animcore.solvers.performance import perform  # noqa: E402
-from blender_addon import stage  # noqa: E402
+from animcore.solvers.perform import perform  # noqa: E402
+from blender_addon.scene import portrait_studio  # noqa: E402
 
 CHARACTER = ROOT / "assets" / "character" / "character.blend"
 INTENSITIES = (0.5, 1.0)
@@ -45,7 +45,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "images" / "emotions.png")
     parser.add_argument("--plain", action="store_true", help="no labels")
     options = parser.parse_args()
-    clip = audio.load(LINE)
+    clip = recording.load(LINE)
     no_blinks = {"blinks": 0.0}
     scene = build_scene(options.size)
     moments = vowel_and_closure(perform(clip, Direction(strengths=no_blinks)))
@@ -74,7 +74,9 @@ def build_scene(size: int) -> bpy.types.Scene:
     with quiet():
         bpy.ops.wm.open_mainfile(filepath=str(CHARACTER))
         scene = bpy.context.scene
-        camera = stage.set_stage(scene, bpy.data.collections["Animcore Character"].all_objects, samples=SAMPLES)
+        camera = portrait_studio.set_stage(
+            scene, bpy.data.collections["Animcore Character"].all_objects, samples=SAMPLES
+        )
     camera.data.lens *= CLOSER
     camera.data.shift_y = HIGHER
     scene.cycles.use_light_tree = False

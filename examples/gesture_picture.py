@@ -23,13 +23,13 @@ from performance_film import COLLECTION, build_scene  # noqa: E402
 from talking_character import LINE, read, render  # noqa: E402
 
 import blender_addon  # noqa: E402
-from animcore import audio  # noqa: E402
-from animcore.bodies.kinematics import INDEX, places, world_turns  # noqa: E402
+from animcore.audio import recording  # noqa: E402
+from animcore.body_models.kinematics import INDEX, places, world_turns  # noqa: E402
+from animcore.core.vocabulary import ARKIT_INDEX  # noqa: E402
 from animcore.direction import Direction  # noqa: E402
 from animcore.motion import Motion  # noqa: E402
-from animcore.names import ARKIT_INDEX  # noqa: E402
-from animcore.solvers.performance import perform  # noqa: E402
-from blender_addon import stage  # noqa: E402
+from animcore.solvers.perform import perform  # noqa: E402
+from blender_addon.scene import portrait_studio  # noqa: E402
 
 OUT = ROOT / "docs" / "images" / "gestures.png"
 STYLES = {"calm": -25.0, "lively": 25.0, "presenter": 35.0}  # and how far the camera walks around
@@ -40,7 +40,7 @@ SIZE, SAMPLES, MIDDLE = 400, 32, 0.98
 def main() -> None:
     """Perform, render and lay out."""
     blender_addon.register()
-    clip = audio.load(LINE)
+    clip = recording.load(LINE)
     pictures = []
     for style, turn in STYLES.items():
         motion = perform(clip, Direction(style=style)).resampled(RATE)
@@ -67,7 +67,7 @@ def picture(motion: Motion, frame: int, turn: float) -> NDArray[np.uint8]:
     """(SIZE, SIZE, 3) pixels of a frame, from the hips up."""
     scene = build_scene(motion, SIZE, turn, is_fine=True)
     members = bpy.data.collections[COLLECTION].all_objects
-    scene.camera = stage.add_camera(scene, members, turn, stage.MEDIUM)
+    scene.camera = portrait_studio.add_camera(scene, members, turn, portrait_studio.MEDIUM)
     scene.cycles.samples, scene.cycles.denoising_quality = SAMPLES, "HIGH"
     for one in members:
         for modifier in one.modifiers:

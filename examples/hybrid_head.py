@@ -18,13 +18,14 @@ from numpy.typing import NDArray
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT)]
 
-from animcore import batch  # noqa: E402
-from animcore.avatar.camera import Camera  # noqa: E402
-from animcore.avatar.head import HybridHead, Mode, render  # noqa: E402
+from animcore.core.progress import Progress, silent  # noqa: E402
 from animcore.direction import Direction  # noqa: E402
-from animcore.files import film, hybrid_head  # noqa: E402
+from animcore.files.avatars import hybrid_head  # noqa: E402
+from animcore.files.video import writer  # noqa: E402
+from animcore.hybrid_head.head_model import HybridHead, Mode, render  # noqa: E402
 from animcore.motion import Motion  # noqa: E402
-from animcore.progress import Progress, silent  # noqa: E402
+from animcore.pipelines import generate_files  # noqa: E402
+from animcore.rendering.camera import Camera  # noqa: E402
 
 LINE = ROOT / "assets" / "voices" / "line.flac"
 OUT = ROOT / "out"
@@ -55,7 +56,7 @@ def film_of(
         InputError: where the head or the sound cannot be read, or the film cannot be written.
     """
     loaded = hybrid_head.load(head)
-    film.write(frames(loaded, loaded.prepared(motion), mode, size, progress), motion.rate, path, sound)
+    writer.write(frames(loaded, loaded.prepared(motion), mode, size, progress), motion.rate, path, sound)
 
 
 def frames(
@@ -83,7 +84,7 @@ def main(arguments: Callable[[], list[str]] = lambda: sys.argv[1:]) -> None:
     """Perform the line, unless a motion is given, and write the film."""
     given = [Path(argument) for argument in arguments()]
     sound = given[1] if len(given) > 1 else LINE
-    motion = Motion.load(given[0]) if given else batch.generate(sound, 24, Direction())[0]
+    motion = Motion.load(given[0]) if given else generate_files.generate(sound, 24, Direction())[0]
     OUT.mkdir(exist_ok=True)
     film_of(motion, sound, OUT / "hybrid.mp4")
     print(f"  -> {OUT.name}/hybrid.mp4")

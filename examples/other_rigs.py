@@ -24,8 +24,8 @@ sys.path[:0] = [str(ROOT), str(ROOT / "examples")]
 from talking_character import quiet, read, render  # noqa: E402
 
 import blender_addon  # noqa: E402
-from blender_addon import stage  # noqa: E402
-from blender_addon.take import generate_take  # noqa: E402
+from blender_addon.api import generate_take  # noqa: E402
+from blender_addon.scene import portrait_studio  # noqa: E402
 
 LINE = ROOT / "assets" / "voices" / "line.flac"
 OUT = ROOT / "out" / "other_rigs.png"
@@ -176,7 +176,9 @@ def speak(kind: str, reference: NDArray[np.float64] | None) -> tuple[list[NDArra
             bpy.ops.animcore.match()  # names such as b03 say nothing
         take = generate_take(scene, rig, str(LINE), add_sound=False)
         opening = _opening(scene, take.last_frame)
-        camera = stage.set_stage(scene, bpy.data.collections["Animcore Character"].all_objects, samples=SAMPLES)
+        camera = portrait_studio.set_stage(
+            scene, bpy.data.collections["Animcore Character"].all_objects, samples=SAMPLES
+        )
         camera.data.lens *= CLOSER
         scene.render.resolution_x = scene.render.resolution_y = SIZE
         with tempfile.TemporaryDirectory() as folder:

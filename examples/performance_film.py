@@ -30,12 +30,14 @@ sys.path[:0] = [str(ROOT), str(ROOT / "examples")]
 from talking_character import quiet, read, render  # noqa: E402
 
 import blender_addon  # noqa: E402
-from animcore import audio  # noqa: E402
+from animcore.audio import recording  # noqa: E402
+from animcore.core.frame_rates import exact_rate  # noqa: E402
 from animcore.errors import AnimcoreError, InputError  # noqa: E402
-from animcore.files import film  # noqa: E402
+from animcore.files.video import writer  # noqa: E402
 from animcore.motion import Motion  # noqa: E402
-from animcore.rates import exact_rate  # noqa: E402
-from blender_addon import rigs, stage, takes  # noqa: E402
+from blender_addon.character import rig_reader  # noqa: E402
+from blender_addon.scene import portrait_studio  # noqa: E402
+from blender_addon.takes import keying  # noqa: E402
 
 VIEWS = {"front": 0.0, "three_quarter": 35.0}  # degrees around the character
 COLLECTION = "Animcore Character"
@@ -85,7 +87,7 @@ def make(options: argparse.Namespace) -> None:
         pictures = {frame: render(scene, frame + 1, Path(folder)) for frame in tqdm(wanted, "Rendering", unit="frame")}
         if options.out:
             sound = excerpt(options.audio, motion.start, Path(folder) / "sound.wav") if options.audio else None
-            film.write((read(pictures[frame]) for frame in wanted), motion.rate, options.out, sound)
+            writer.write((read(pictures[frame]) for frame in wanted), motion.rate, options.out, sound)
             print(f"{options.out}: {motion.frame_count / motion.fps:.1f} s")
         if options.sheet:
             lay_out([read(pictures[frame]) for frame in shown], motion.times[shown], options.sheet)
@@ -114,9 +116,11 @@ def build_scene(motion: Motion, size: int, turn: float, is_fine: bool) -> bpy.ty
         bpy.ops.animcore.add_character()
     members = bpy.data.collections[COLLECTION].all_objects
     scene.render.resolution_x = scene.render.resolution_y = size
-    stage.set_stage(scene, members, samples=1, turn=turn, framing=stage.WHOLE)
+    portrait_studio.set_stage(scene, members, samples=1, turn=turn, framing=portrait_studio.WHOLE)
     rig = next(one for one in members if one.type == "ARMATURE")
-    for note in takes.apply(scene, rigs.read(rig), replace(motion, start=0.0), takes.Placement(1, "take")).notes:
+    for note in keying.apply(
+        scene, rig_reader.read(rig), replace(motion, start=0.0), keying.Placement(1, "take")
+    ).notes:
         print(f"note: {note}")
     for one in members:
         for modifier in one.modifiers:
@@ -148,7 +152,7 @@ def _use_workbench(scene: bpy.types.Scene) -> None:
 
 def excerpt(source: Path, start: float, path: Path) -> Path:
     """Write the sound from `start` seconds on as WAV, and return its path."""
-    clip = audio.load(source)
+    clip = recording.load(source)
     samples = np.clip(clip.samples[round(start * clip.rate) :] * 32767, -32768, 32767).astype("<i2")
     with wave.open(str(path), "wb") as out:
         out.setnchannels(1)

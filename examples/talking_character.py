@@ -31,13 +31,15 @@ import contact_sheet  # noqa: E402
 import hybrid_head  # noqa: E402
 
 import blender_addon  # noqa: E402
-from animcore import audio, batch  # noqa: E402
+from animcore.audio import recording  # noqa: E402
 from animcore.direction import Direction  # noqa: E402
 from animcore.errors import AnimcoreError  # noqa: E402
-from animcore.files import film, livelink  # noqa: E402
-from animcore.files.delivery import deliver  # noqa: E402
+from animcore.files.export_and_verify import deliver  # noqa: E402
+from animcore.files.face_curves import livelink  # noqa: E402
+from animcore.files.video import writer  # noqa: E402
 from animcore.motion import Motion  # noqa: E402
-from blender_addon import stage  # noqa: E402
+from animcore.pipelines import generate_files  # noqa: E402
+from blender_addon.scene import portrait_studio  # noqa: E402
 
 OUT = ROOT / "out"
 LINE = ROOT / "assets" / "voices" / "line.flac"
@@ -63,7 +65,7 @@ def main() -> int:
 
 def make(path: Path) -> None:
     """Perform a recording and write all six files into `out/`."""
-    clip = audio.load(path)
+    clip = recording.load(path)
     for warning in clip.facts.warnings:
         print(f"note: {warning}")
     OUT.mkdir(exist_ok=True)
@@ -73,7 +75,7 @@ def make(path: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         pictures = [render(scene, frame, Path(folder)) for frame in tqdm(frames, "Rendering", unit="frame")]
         with told("line.mp4"):
-            film.write((read(picture) for picture in pictures), RATE, OUT / "line.mp4", path)
+            writer.write((read(picture) for picture in pictures), RATE, OUT / "line.mp4", path)
         with told("line.png"):
             times = contact_sheet.frame_times(clip.duration, SHEET_PICTURES)
             shown = [read(pictures[min(int(time * RATE), len(pictures) - 1)]) for time in times]
@@ -85,7 +87,7 @@ def make(path: Path) -> None:
 def write_motion(path: Path) -> Motion:
     """Perform a recording with the engine alone, and write line.csv and line.npz."""
     with told("line.csv and line.npz"):
-        motion, _ = batch.generate(path, RATE, Direction())
+        motion, _ = generate_files.generate(path, RATE, Direction())
         deliver(motion, OUT / "line.csv", livelink.FORMAT)
         motion.save(OUT / "line.npz")
     return motion
@@ -103,9 +105,9 @@ def build_scene(path: Path, frames: int) -> bpy.types.Scene:
         scene.animcore.audio = str(path.resolve())
         bpy.ops.animcore.generate()
         character = bpy.data.collections["Animcore Character"].all_objects
-        camera = stage.set_stage(scene, character, samples=SAMPLES)
+        camera = portrait_studio.set_stage(scene, character, samples=SAMPLES)
         camera.data.lens *= CLOSER
-        wide = stage.add_camera(scene, character, WIDE_TURN, stage.MEDIUM)
+        wide = portrait_studio.add_camera(scene, character, WIDE_TURN, portrait_studio.MEDIUM)
         for name, frame, one in (("Face", 1, camera), ("Hands", 1 + round(WIDE_FROM * frames), wide)):
             scene.timeline_markers.new(name, frame=frame).camera = one
         scene.cycles.use_light_tree = False  # three lights: the tree costs more than it saves

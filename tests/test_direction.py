@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from animcore.core.vocabulary import REGIONS, TRANSITIONS
 from animcore.direction import Direction, EmotionKey, EmotionSpan, directed
 from animcore.errors import InputError
-from animcore.names import REGIONS, TRANSITIONS
-from animcore.solvers.script import blended
+from animcore.solvers.speech_face.transcript_timing import blended
 
 strengths = st.dictionaries(st.sampled_from(REGIONS), st.floats(0, 2))
 

@@ -14,17 +14,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from animcore import batch, reading
-from animcore.avatar import capture, film_tracking
-from animcore.bodies import model_file
-from animcore.cli import main
+from animcore.body_models import model_file
+from animcore.cli.main import main
+from animcore.core import reading
 from animcore.errors import InputError
-from animcore.files import FORMATS, arrays, blender_formats, load_any, rhubarb, splat_files, transcripts
-from animcore.files.sheet import Setup
-from animcore.judge import face, takes
+from animcore.evaluation.face import loading, reference_face
+from animcore.files import FORMATS, load_any, npz_arrays
+from animcore.files.animation_curves import Setup
+from animcore.files.avatars import open_any_splats
+from animcore.files.scenes import via_blender
+from animcore.files.subtitles import rhubarb, transcripts
+from animcore.hybrid_head import capture_format
+from animcore.hybrid_head.tracking import face_tracker
 from animcore.motion import Motion
-from animcore.retarget import fit
-from animcore.retarget.face import FaceMap
+from animcore.pipelines import generate_files
+from animcore.retarget import geometry_matching
+from animcore.retarget.face_map import FaceMap
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -42,8 +47,8 @@ def test_a_named_pipe_is_not_waited_for(tmp_path, capsys):
     assert main(["avatar", "convert", str(tmp_path / "head.ply"), str(tmp_path / "a.spz")]) == 1
     readers = [
         lambda: Motion.load(tmp_path / "take.npz"), lambda: FaceMap.load(tmp_path / "take.npz"),
-        lambda: fit.load(tmp_path / "take.npz"), lambda: transcripts.load(tmp_path / "words.txt"),
-        lambda: splat_files.load(tmp_path / "head.glb"), lambda: load_any(tmp_path / "take.bvh"),
+        lambda: geometry_matching.load(tmp_path / "take.npz"), lambda: transcripts.load(tmp_path / "words.txt"),
+        lambda: open_any_splats.load(tmp_path / "head.glb"), lambda: load_any(tmp_path / "take.bvh"),
         lambda: load_any(tmp_path / "take.vmd"),
     ]  # fmt: skip
     for read in readers:
@@ -54,7 +59,7 @@ def test_a_named_pipe_is_not_waited_for(tmp_path, capsys):
 
 
 def test_a_report_that_cannot_be_written_is_told_before_the_work(spoken_line, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(batch, "run", lambda *_: pytest.fail("the work was begun"))
+    monkeypatch.setattr(generate_files, "run", lambda *_: pytest.fail("the work was begun"))
     command = ["generate", str(spoken_line), "--out", str(tmp_path / "out"), "--format", "npz", "--report"]
     assert main([*command, str(tmp_path / "no" / "report.json")]) == 1
     assert "there is no folder" in capsys.readouterr().err
@@ -81,7 +86,7 @@ def test_names_that_are_one_on_other_disks_do_not_write_over_each_other(spoken_l
         sources.append(tmp_path / form / f"{unicodedata.normalize(form, 'Éléonore')}.flac")
         sources[-1].write_bytes(spoken_line.read_bytes())
     with pytest.raises(InputError, match="would both be written as"):
-        batch.run(sources, batch.Order(tmp_path / "out", ["npz"]))
+        generate_files.run(sources, generate_files.Order(tmp_path / "out", ["npz"]))
     (tmp_path / "NFC" / f"{unicodedata.normalize('NFD', 'Éléonore')}.txt").write_text("hello")
     assert transcripts.beside(sources[0], tmp_path / "NFC").suffix == ".txt"
 
@@ -125,8 +130,8 @@ def claimed(path: Path, names: str, size: int) -> Path:
 @pytest.mark.parametrize(
     "read",
     [
-        Motion.load, FaceMap.load, fit.load, capture.read_pose, film_tracking.Track.load, face.load, takes._arrays,
-        model_file.read, blender_formats._arrays,
+        Motion.load, FaceMap.load, geometry_matching.load, capture_format.read_pose, face_tracker.Track.load, reference_face.load, loading._arrays,
+        model_file.read, via_blender._arrays,
         *(lambda path, form=form: form.read(path, Setup(rate=30)) for form in FORMATS.values()
           if form.suffix.endswith(".npz")),
     ],
@@ -162,7 +167,7 @@ def test_a_broken_entry_of_a_cache_is_made_anew(tmp_path):
 
     def write(place: Path) -> None:
         made.append(place)
-        arrays.save({"a": np.arange(3)}, place)
+        npz_arrays.save({"a": np.arange(3)}, place)
 
     path = tmp_path / "cache" / "a.npz"
     for content in (None, b"", b"PK\3\4", path, "half"):

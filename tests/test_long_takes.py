@@ -15,10 +15,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from animcore import audio, batch
+from animcore.audio import recording
 from animcore.direction import Direction
 from animcore.motion import Motion
-from animcore.solvers import performance
+from animcore.pipelines import generate_files
+from animcore.solvers import perform
 from animcore.speech import pitch
 
 LINE = Path(__file__).resolve().parents[1] / "assets" / "voices" / "line.flac"
@@ -65,7 +66,7 @@ def test_files_are_written_read_back_and_compared_in_pieces(tmp_path, name, most
     """A frame of a performance is 1,000 bytes; two hours of frames of so many more stay below the promise."""
     script = (
         "import resource, sys; sys.path.insert(0, sys.argv[1]); from pathlib import Path\n"
-        "from animcore.files import FORMATS; from animcore.files.delivery import deliver\n"
+        "from animcore.files import FORMATS; from animcore.files.export_and_verify import deliver\n"
         "from test_long_takes import performed\n"
         "form, most = FORMATS[sys.argv[2]], []\n"
         "for frames in (1_000, 5_000, 13_000):\n"
@@ -81,7 +82,7 @@ def test_files_are_written_read_back_and_compared_in_pieces(tmp_path, name, most
 
 def test_samples_go_once_they_were_heard(monkeypatch):
     kept: list[weakref.ref] = []
-    load, act = audio.load, performance.act
+    load, act = recording.load, perform.act
 
     def loaded(path, progress):
         clip = load(path, progress)
@@ -92,9 +93,9 @@ def test_samples_go_once_they_were_heard(monkeypatch):
         assert kept[0]() is None  # nobody holds them while the body is made
         return act(*arguments)
 
-    monkeypatch.setattr(batch.audio, "load", loaded)
-    monkeypatch.setattr(batch, "act", acted)
-    assert batch.generate(LINE, Fraction(30), Direction())[0].frame_count
+    monkeypatch.setattr(generate_files.audio, "load", loaded)
+    monkeypatch.setattr(generate_files, "act", acted)
+    assert generate_files.generate(LINE, Fraction(30), Direction())[0].frame_count
 
 
 def test_the_pitch_of_a_long_voice_needs_no_copy_of_it():

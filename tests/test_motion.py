@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from animcore.core.vocabulary import ARKIT
 from animcore.errors import InputError
 from animcore.motion import Event, Motion
-from animcore.names import ARKIT
 
 RATES = [Fraction(24), Fraction(25), Fraction(30), Fraction(60), Fraction(24000, 1001), Fraction(30000, 1001)]
 

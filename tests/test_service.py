@@ -14,7 +14,7 @@ import containers
 import numpy as np
 import pytest
 
-from animcore import audio
+from animcore.audio import recording
 from animcore.motion import Motion
 
 
@@ -77,7 +77,7 @@ def test_the_sound_that_was_heard_comes_with_a_file_that_others_play_at_another_
     engine.say(**wish(film, tmp_path / "take.npz", sound=str(copy)))
     answer = engine.end_of("1")
     assert answer["sound"] == str(copy)
-    assert audio.load(copy).duration == pytest.approx(audio.load(film).duration, abs=1e-3)
+    assert recording.load(copy).duration == pytest.approx(recording.load(film).duration, abs=1e-3)
     assert not answer["facts"]["plays_alike"]
     copy.unlink()
     engine.say(**wish(spoken_line, tmp_path / "take.npz", "2", sound=str(copy)))

@@ -47,7 +47,7 @@ from animcore.judge.face import ASSETS
 assert animcore.__file__.startswith(sys.argv[1])
 for line in sys.argv[2].splitlines():
     print(">", line, flush=True)
-    assert animcore.cli.main(shlex.split(line.replace("CURLS", str(ASSETS / "avatar" / "curls")))) == 0, line
+    assert animcore.cli.main.main(shlex.split(line.replace("CURLS", str(ASSETS / "avatar" / "curls")))) == 0, line
 """
 
 

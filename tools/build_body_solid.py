@@ -1,6 +1,6 @@
 """Fit spheres and capsules to the open body, and find its soles: `python tools/build_body_solid.py`.
 
-Writes `assets/retarget/solid.npz`, which `animcore.bodies.solid` reads. Needs numpy alone. Prints how far the skin lies
+Writes `assets/retarget/solid.npz`, which `animcore.body_models.collision_capsules` reads. Needs numpy alone. Prints how far the skin lies
 from what was fitted.
 """
 
@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from animcore.atomic import whole_file
-from animcore.bodies.kinematics import INDEX, open_body_joints
-from animcore.names import SMPLX_JOINTS
+from animcore.body_models.kinematics import INDEX, open_body_joints
+from animcore.core.atomic_files import whole_file
+from animcore.core.vocabulary import SMPLX_JOINTS
 
 ROOT = Path(__file__).resolve().parent.parent
 

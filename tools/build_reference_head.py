@@ -15,8 +15,8 @@ from pathlib import Path
 import bpy
 import numpy as np
 
-from animcore.atomic import whole_file
-from animcore.names import ARKIT
+from animcore.core.atomic_files import whole_file
+from animcore.core.vocabulary import ARKIT
 
 ROOT = Path(__file__).resolve().parents[1]
 CHARACTER = ROOT / "assets" / "character"

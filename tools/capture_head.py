@@ -24,16 +24,17 @@ sys.path[:0] = [str(ROOT), str(ROOT / "assets" / "avatar" / "recipe")]
 
 import curls  # noqa: E402
 
-from animcore.avatar import capture, sitting  # noqa: E402
-from animcore.avatar.splats import Splats  # noqa: E402
-from animcore.bodies import expression  # noqa: E402
-from animcore.bodies.model import ParametricModel, load_model  # noqa: E402
-from animcore.bodies.poses import flame_pose  # noqa: E402
-from animcore.files import capture_folder, capture_pictures, ply  # noqa: E402
+from animcore.body_models import arkit_to_flame  # noqa: E402
+from animcore.body_models.parametric_model import ParametricModel, load_model  # noqa: E402
+from animcore.body_models.pose_tracks import flame_pose  # noqa: E402
+from animcore.core.vocabulary import ARKIT  # noqa: E402
+from animcore.files.avatars import capture_dataset, capture_images  # noqa: E402
+from animcore.files.splats import ply  # noqa: E402
+from animcore.gaussians.gaussians import Splats  # noqa: E402
+from animcore.hybrid_head import capture_format, capture_plan  # noqa: E402
 from animcore.motion import Motion  # noqa: E402
-from animcore.names import ARKIT  # noqa: E402
-from blender_addon import capture as rig_capture  # noqa: E402
-from blender_addon import stage  # noqa: E402
+from blender_addon.capture import camera_rig as rig_capture  # noqa: E402
+from blender_addon.scene import portrait_studio  # noqa: E402
 
 CHARACTER = ROOT / "assets" / "character" / "character.blend"
 HIDDEN = ("Hair", "Sweater", "Trousers", "Shoes")
@@ -57,26 +58,28 @@ def main() -> None:
     model = load_model("open-head")
     cut_below(model)
     write_poses(model, sitter, options.out)
-    ply.write(strands(sitter), options.out / capture_folder.START)
-    front, held, hair = sitting.CAMERAS, sitting.HELD_OUT_CAMERAS, sitting.HAIR_CAMERAS
-    later = len(sitting.FACES)
+    ply.write(strands(sitter), options.out / capture_dataset.START)
+    front, held, hair = capture_plan.CAMERAS, capture_plan.HELD_OUT_CAMERAS, capture_plan.HAIR_CAMERAS
+    later = len(capture_plan.FACES)
     plan = {
-        capture.TRAIN: [
-            *rig_capture.shots(front, sitting.FACES[:OFTEN], thirds=2),
-            *rig_capture.shots(front, sitting.FACES[OFTEN:], first_moment=OFTEN, thirds=1),
-            *rig_capture.shots(hair, sitting.FACES[:1], len(front) + len(held)),
+        capture_format.TRAIN: [
+            *rig_capture.shots(front, capture_plan.FACES[:OFTEN], thirds=2),
+            *rig_capture.shots(front, capture_plan.FACES[OFTEN:], first_moment=OFTEN, thirds=1),
+            *rig_capture.shots(hair, capture_plan.FACES[:1], len(front) + len(held)),
         ],
-        capture.VIEWS: rig_capture.shots(held, sitting.FACES[:SEEN_AGAIN], len(front)),
-        capture.MOMENTS: rig_capture.shots(held, sitting.HELD_OUT_FACES, len(front), later),
+        capture_format.VIEWS: rig_capture.shots(held, capture_plan.FACES[:SEEN_AGAIN], len(front)),
+        capture_format.MOMENTS: rig_capture.shots(held, capture_plan.HELD_OUT_FACES, len(front), later),
     }
     print(sum(map(len, plan.values())), "pictures", flush=True)
     for split, wanted in plan.items():
-        capture.write_views(options.out, split, rig_capture.views(scene, sitter, wanted, options.out, options.size))
+        capture_format.write_views(
+            options.out, split, rig_capture.views(scene, sitter, wanted, options.out, options.size)
+        )
     for split, wanted in plan.items():
-        scene.cycles.samples = options.samples if split == capture.TRAIN else HELD_OUT_SAMPLES
+        scene.cycles.samples = options.samples if split == capture_format.TRAIN else HELD_OUT_SAMPLES
         for view in rig_capture.take(scene, sitter, wanted, options.out, options.size):
             print(view.image.name, flush=True)
-    capture_pictures.write_masks(options.out)
+    capture_images.write_masks(options.out)
 
 
 def studio(samples: int) -> tuple[bpy.types.Scene, rig_capture.Sitter]:
@@ -91,7 +94,7 @@ def studio(samples: int) -> tuple[bpy.types.Scene, rig_capture.Sitter]:
     for name in HIDDEN:
         bpy.data.objects[f"Animcore {name}"].hide_render = True
     objects = list(bpy.data.collections["Animcore Character"].all_objects)
-    stage.set_stage(scene, objects, samples=samples)
+    portrait_studio.set_stage(scene, objects, samples=samples)
     bpy.data.objects["Animcore Backdrop"].hide_render = True
     cycles = scene.cycles
     cycles.max_bounces, cycles.diffuse_bounces, cycles.glossy_bounces, cycles.transmission_bounces = 3, 1, 1, 1
@@ -144,27 +147,27 @@ def y_up(points: np.ndarray, sitter: rig_capture.Sitter) -> np.ndarray:
 
 def write_poses(model: ParametricModel, sitter: rig_capture.Sitter, out: Path) -> None:
     """Write what the face does at each moment as parameters of the open head, and say how near they come."""
-    faces = (*sitting.FACES, *sitting.HELD_OUT_FACES)
+    faces = (*capture_plan.FACES, *capture_plan.HELD_OUT_FACES)
     arkit = np.zeros((len(faces), len(ARKIT)), np.float32)
     for row, face in zip(arkit, faces, strict=True):
         for name, weight in rig_capture.looking(face).items():
             row[ARKIT.index(name)] = weight
     looks = np.radians([[(-face.look[1], face.look[0], 0)] * 2 for face in faces]).astype(np.float32)
-    motion, residual = expression.to_flame(Motion(Fraction(24), arkit=arkit, eye_pose=looks), model)
+    motion, residual = arkit_to_flame.to_flame(Motion(Fraction(24), arkit=arkit, eye_pose=looks), model)
     print(f"parameters meet the shapes within {residual.max():.2f} mm", flush=True)
     offset = offsets(model, sitter)
     print(f"the skin lies up to {1000 * np.linalg.norm(offset, axis=1).max():.2f} mm beside the model", flush=True)
     joints, still = flame_pose(motion), np.zeros(3, np.float32)
     for moment, row in enumerate(arkit):
-        pose = capture.Pose(
+        pose = capture_format.Pose(
             motion.expression[moment], joints[moment], still, np.zeros(0, np.float32), offset, model.name
         )
-        capture.write_pose(pose, out / "flame_param" / f"{moment:05d}.npz", row)
+        capture_format.write_pose(pose, out / "flame_param" / f"{moment:05d}.npz", row)
 
 
 def offsets(model: ParametricModel, sitter: rig_capture.Sitter) -> np.ndarray:
     """(V, 3) from the model's vertices to the same ones of the character as it is rendered, subdivided."""
-    rig_capture.pull(sitter, sitting.FACES[0])
+    rig_capture.pull(sitter, capture_plan.FACES[0])
     for thing in sitter.objects:
         for modifier in thing.modifiers:
             if modifier.type == "SUBSURF":
@@ -193,7 +196,7 @@ def offsets(model: ParametricModel, sitter: rig_capture.Sitter) -> np.ndarray:
 
 def strands(sitter: rig_capture.Sitter) -> Splats:
     """The curls as Gaussians, one a piece of a strand that a camera of the fit sees; where a fit starts."""
-    rig_capture.pull(sitter, sitting.FACES[0])
+    rig_capture.pull(sitter, capture_plan.FACES[0])
     mesh = bpy.data.objects["Animcore Curls"].data
     across = np.empty(len(mesh.vertices), np.float32)
     mesh.attributes["across"].data.foreach_get("value", across)
@@ -229,8 +232,8 @@ def visible(places: np.ndarray, sitter: rig_capture.Sitter) -> np.ndarray:
     trees = [BVHTree.FromObject(thing, depsgraph) for thing in shown]
     seen = np.zeros(len(places), bool)
     with rig_capture._eye(scene, sitter) as eye:
-        for camera in (*sitting.CAMERAS, *sitting.HAIR_CAMERAS):
-            rig_capture.view_of(eye, sitter, rig_capture.Shot(camera, 0, sitting.FACES[0], 0), Path(), 16)
+        for camera in (*capture_plan.CAMERAS, *capture_plan.HAIR_CAMERAS):
+            rig_capture.view_of(eye, sitter, rig_capture.Shot(camera, 0, capture_plan.FACES[0], 0), Path(), 16)
             where = eye.matrix_world.translation
             for index in np.flatnonzero(~seen):
                 place = Vector(places[index])

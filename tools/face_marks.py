@@ -15,15 +15,15 @@ from pathlib import Path
 
 import numpy as np
 
-from animcore import pictures
-from animcore.atomic import whole_file
-from animcore.avatar import capture
-from animcore.avatar.mesh_raster import draw_mesh
-from animcore.bodies import model as models
-from animcore.bodies.face_marks import FACE, MIDDLE, views_of
-from animcore.bodies.model import ParametricModel, load_model
-from animcore.files import film_faces
-from animcore.names import ARKIT_INDEX
+from animcore.body_models import parametric_model as models
+from animcore.body_models.face_landmarks import FACE, MIDDLE, views_of
+from animcore.body_models.parametric_model import ParametricModel, load_model
+from animcore.core import images
+from animcore.core.atomic_files import whole_file
+from animcore.core.vocabulary import ARKIT_INDEX
+from animcore.files.video import face_landmarks
+from animcore.hybrid_head import capture_format
+from animcore.rendering.mesh_rasterizers.rasterize import draw_mesh
 
 FINER = 4  # samples a pixel: where a ray meets the mesh is known within a fifth of a millimetre
 WIDEST = np.radians(45.0)  # from the front that a camera may stand
@@ -82,12 +82,12 @@ def seen(folder: Path, head: ParametricModel) -> tuple[np.ndarray, ...]:
     """Places (N, L, 3) at rest, weights (N, L), faces (N, L), shares (N, L, 3), and ways (N, 3) to the camera."""
     skin = part(head, "skin")[head.faces].all(1)
     places, weights, faces, shares, ways = [], [], [], [], []
-    splits = (capture.TRAIN, capture.VIEWS, capture.MOMENTS)
-    views = [view for split in splits for view in capture.read_views(folder, split)]
-    with film_faces.tracker(still=True) as mesh:
+    splits = (capture_format.TRAIN, capture_format.VIEWS, capture_format.MOMENTS)
+    views = [view for split in splits for view in capture_format.read_views(folder, split)]
+    with face_landmarks.tracker(still=True) as mesh:
         for view in views:
             ahead = -view.camera.world_to_camera[2, 2]
-            found = film_faces.landmarks(mesh, over_grey(view.image)) if ahead > np.cos(WIDEST) else []
+            found = face_landmarks.landmarks(mesh, over_grey(view.image)) if ahead > np.cos(WIDEST) else []
             if len(found) != 1:
                 continue
             face, share = met(found[0][:, :2] / ENLARGED, view, head, skin)
@@ -104,10 +104,10 @@ def seen(folder: Path, head: ParametricModel) -> tuple[np.ndarray, ...]:
 
 
 def met(
-    points: np.ndarray, view: capture.View, head: ParametricModel, skin: np.ndarray
+    points: np.ndarray, view: capture_format.View, head: ParametricModel, skin: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Faces (L,) of the skin, -1 where none, and shares (L, 3): what is seen at points (L, 2) or nearest to them."""
-    pose = capture.read_pose(view.pose)
+    pose = capture_format.read_pose(view.pose)
     person = replace(head, template=head.template + (0 if pose.offset is None else pose.offset))
     vertices = person.posed(pose.joints[None], pose.expression[None], pose.shape)[0][0]
     drawn = draw_mesh(vertices, head.faces, view.camera.resized(FINER))
@@ -132,7 +132,7 @@ def opened(path: Path) -> float:
 
 def over_grey(path: Path) -> np.ndarray:
     """The picture (H, W, 3) over grey, enlarged."""
-    pixels = pictures.decoded(path.read_bytes(), path.name).astype(float)
+    pixels = images.decoded(path.read_bytes(), path.name).astype(float)
     alpha = pixels[..., 3:] / 255
     flat = np.round(pixels[..., :3] * alpha + GREY * (1 - alpha)).astype(np.uint8)
     return np.ascontiguousarray(flat.repeat(ENLARGED, 0).repeat(ENLARGED, 1))

@@ -23,14 +23,14 @@ from mathutils import Euler, Matrix, Vector
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT)]
 
-from animcore import pictures  # noqa: E402
-from animcore.atomic import whole_file  # noqa: E402
-from animcore.bodies.rotations import from_matrix  # noqa: E402
-from animcore.files import film  # noqa: E402
+from animcore.core import images  # noqa: E402
+from animcore.core.atomic_files import whole_file  # noqa: E402
+from animcore.core.vocabulary import ARKIT  # noqa: E402
+from animcore.files.video import writer  # noqa: E402
+from animcore.geometry.rotations import from_matrix  # noqa: E402
 from animcore.motion import Motion  # noqa: E402
-from animcore.names import ARKIT  # noqa: E402
-from blender_addon import capture as rig_capture  # noqa: E402
-from blender_addon import stage  # noqa: E402
+from blender_addon.capture import camera_rig as rig_capture  # noqa: E402
+from blender_addon.scene import portrait_studio  # noqa: E402
 
 CHARACTER = ROOT / "assets" / "character" / "character.blend"
 RATE = Fraction(24)
@@ -85,7 +85,7 @@ def main() -> None:
     arrays = {name: np.array(values) for name, values in truth.items()}
     with whole_file(options.out / "truth.npz") as part:
         np.savez_compressed(part, focal=LENS * options.size, fps=float(RATE), **arrays)
-    film.write((pictures.decoded(path.read_bytes(), path.name)[..., :3] for path in files), RATE,
+    writer.write((images.decoded(path.read_bytes(), path.name)[..., :3] for path in files), RATE,
                options.out / "film.mp4")  # fmt: skip
 
 
@@ -99,7 +99,7 @@ def studio(samples: int, size: int) -> tuple[bpy.types.Scene, rig_capture.Sitter
     objects = list(bpy.data.collections["Animcore Character"].all_objects)
     for name in ("Trousers", "Shoes"):
         bpy.data.objects[f"Animcore {name}"].hide_render = True
-    camera = stage.set_stage(scene, objects, samples=samples)
+    camera = portrait_studio.set_stage(scene, objects, samples=samples)
     cycles = scene.cycles
     cycles.max_bounces, cycles.diffuse_bounces, cycles.glossy_bounces, cycles.transmission_bounces = 3, 1, 1, 1
     cycles.use_light_tree = False

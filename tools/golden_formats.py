@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from animcore.names import ARKIT
+from animcore.core.vocabulary import ARKIT
 
 OUT = Path(__file__).resolve().parents[1] / "tests" / "golden" / "formats"
 FRAMES, FPS = 31, 30

@@ -25,8 +25,8 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from animcore.atomic import whole_file
-from animcore.avatar.perceptual import Lpips, Net
+from animcore.core.atomic_files import whole_file
+from animcore.hybrid_head.fitting.lpips import Lpips, Net
 
 PACKAGES = {
     "lpips": ("0.1.4", "fd537af5828b69d2e6ffc0a397bd506dbc28ca183543617690844c08e102ec5e"),

@@ -26,8 +26,8 @@ sys.path.insert(0, str(ROOT))
 
 from animcore.errors import AnimcoreError  # noqa: E402
 from animcore.files import FORMATS  # noqa: E402
-from animcore.files.delivery import deliver  # noqa: E402
-from animcore.files.sheet import Setup  # noqa: E402
+from animcore.files.animation_curves import Setup  # noqa: E402
+from animcore.files.export_and_verify import deliver  # noqa: E402
 from animcore.motion import Motion  # noqa: E402
 
 MODULES = ROOT / ".cache" / "validators"

@@ -39,8 +39,8 @@ def _tick() -> float:
 def _tell(answer: str) -> None:
     from importlib import import_module
 
-    session = import_module(f"{EXTENSION}.runner").session
-    moved = import_module(f"{EXTENSION}.live").stage()
+    session = import_module(f"{EXTENSION}.performance.session").session
+    moved = import_module(f"{EXTENSION}.performance.live_session").stage()
     outcome = session.outcome
     character = bpy.context.scene.animcore.character
     state = {

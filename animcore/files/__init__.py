@@ -4,37 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from animcore.core.reading import check_file
 from animcore.errors import InputError
-from animcore.files import (
-    a2f_csv,
-    a2f_json,
-    amass,
-    beat2,
-    blender_formats,
-    bvh,
-    captions,
-    flame,
-    glb,
-    godot,
-    livelink,
-    npz,
-    pc2,
-    rhubarb,
-    shape_csv,
-    textgrid,
-    unity,
-    usd,
-    vmd,
-    vrma,
-)
-from animcore.files.delivery import loaded
-from animcore.files.sheet import Format, Setup
+from animcore.files import animcore_npz
+from animcore.files.animation_curves import Format, Setup
+from animcore.files.body_motion import amass, beat2, bvh, flame
+from animcore.files.export_and_verify import loaded
+from animcore.files.face_curves import a2f_csv, a2f_json, godot, livelink, shape_csv, unity, vmd
+from animcore.files.scenes import glb, pc2, usd, via_blender, vrma
+from animcore.files.subtitles import captions, rhubarb, textgrid
 from animcore.motion import Motion
-from animcore.reading import check_file
 
 FORMATS: dict[str, Format] = {
     "livelink": livelink.FORMAT,
-    "npz": npz.FORMAT,
+    "npz": animcore_npz.FORMAT,
     "a2f-csv": a2f_csv.FORMAT,
     "a2f-json": a2f_json.FORMAT,
     "beat2": beat2.FORMAT,
@@ -55,9 +38,9 @@ FORMATS: dict[str, Format] = {
     "textgrid": textgrid.FORMAT,
     "glb": glb.FORMAT,
     "vrma": vrma.FORMAT,
-    "fbx": blender_formats.FBX,
+    "fbx": via_blender.FBX,
     "usd": usd.FORMAT,
-    "alembic": blender_formats.ALEMBIC,
+    "alembic": via_blender.ALEMBIC,
     "pc2": pc2.FORMAT,
 }
 

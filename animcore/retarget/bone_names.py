@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from animcore.names import SMPLX_JOINTS
-from animcore.retarget import affixes, bone_words, matching
-from animcore.retarget.profiles import RIGS, ROLES, find_bones
+from animcore.core.vocabulary import SMPLX_JOINTS
+from animcore.retarget import affixes, bone_words, name_normalization
+from animcore.retarget.rig_profiles import RIGS, ROLES, find_bones
 
 _SPINE = "spine"
 _TWIST = "_twist"
@@ -192,13 +192,13 @@ def _found(wanted: str, exact: Mapping[str, str], names: Sequence[str]) -> str |
     """A bone by its name, else by another way of writing it; numbers at the end tell bones of a row apart."""
     bone = exact.get(_bare(wanted))
     if bone is None and not _NUMBERED.search(wanted):
-        bone = matching.first([wanted], [name for name in names if not _NUMBERED.search(name)])
+        bone = name_normalization.first([wanted], [name for name in names if not _NUMBERED.search(name)])
     return bone
 
 
 def _bare(name: str) -> str:
     """A name without its namespace (`mixamorig9:`), its character's prefix (`Bip001 `) and case."""
-    return _PREFIX.sub("", matching.one_width(name.rpartition(":")[2]).lower()).replace(" ", "_")
+    return _PREFIX.sub("", name_normalization.one_width(name.rpartition(":")[2]).lower()).replace(" ", "_")
 
 
 def _lacks(chains: Mapping[str, tuple[str, ...]], spine: tuple[str, ...]) -> tuple[str, ...]:

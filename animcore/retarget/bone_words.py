@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from animcore.retarget import affixes, matching
+from animcore.retarget import affixes, name_normalization
 
 _SIDES = {"l": "left", "left": "left", "lft": "left", "r": "right", "right": "right", "rgt": "right", "rt": "right"}
 _COMMON = 0.6  # share of the bones that a word must be in to say nothing
@@ -71,7 +71,7 @@ def find(names: Sequence[str]) -> dict[str, tuple[str, ...]]:
 def _words(names: Sequence[str]) -> dict[str, list[str]]:
     """The words of each name that say something."""
     bare = affixes.stripped(names)
-    split = {name: [word for word in matching.words(bare[name]) if not word.isdigit()] for name in names}
+    split = {name: [word for word in name_normalization.words(bare[name]) if not word.isdigit()] for name in names}
     counted = Counter(word for words in split.values() for word in set(words))
     shared = {word for word, count in counted.items() if count > _COMMON * len(names) and len(names) > len(_SIDES)}
     dull = (shared | _NOTHING) - set(_SIDES)

@@ -15,9 +15,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from animcore.atomic import make_folder, whole_file
+from animcore.core.atomic_files import make_folder, whole_file
+from animcore.core.reading import content
 from animcore.errors import BROKEN_FILE, InputError
-from animcore.reading import content
 
 CONFIG = "config.json"
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")

@@ -12,8 +12,8 @@ import unicodedata
 from functools import cache
 from itertools import groupby
 
-from animcore import reading
-from animcore.shipped import shipped
+from animcore.core import reading
+from animcore.core.shipped import shipped
 
 # Silence, and the phonemes of the dictionary in the order of the network's output.
 PHONEMES: tuple[str, ...] = (

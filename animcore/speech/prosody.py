@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from animcore.audio import AudioClip
+from animcore.audio.recording import AudioClip
 from animcore.motion import Event
 from animcore.speech import pitch as pitches
 

@@ -11,10 +11,10 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from animcore.core.vocabulary import EMOTIONS
 from animcore.direction import EmotionSpan
 from animcore.errors import InputError
 from animcore.motion import Event
-from animcore.names import EMOTIONS
 from animcore.speech.pronunciation import ways
 
 # What directors write, as an emotion of `names.EMOTIONS` and how strong it is where no number stands behind it.

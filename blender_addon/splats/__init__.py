@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import bpy
 
-from . import clouds, drawing, engine, holders, overlay, paths, placing, shaders, side_by_side
 from .properties import AnimcoreCapture, AnimcoreSplats, AnimcoreSplatsView
+from .render import gpu_drawing, gpu_shaders, render_engine, side_by_side, viewport_overlay
+from .scene import file_cache, placement, relative_paths, splat_objects
 
-CLASSES = (AnimcoreSplats, AnimcoreSplatsView, AnimcoreCapture, engine.AnimcoreGaussianPreview)
+CLASSES = (AnimcoreSplats, AnimcoreSplatsView, AnimcoreCapture, render_engine.AnimcoreGaussianPreview)
 
 
 def start() -> None:
@@ -15,18 +16,18 @@ def start() -> None:
     bpy.types.Object.animcore_splats = bpy.props.PointerProperty(type=AnimcoreSplats)
     bpy.types.Scene.animcore_splats = bpy.props.PointerProperty(type=AnimcoreSplatsView)
     bpy.types.Scene.animcore_capture = bpy.props.PointerProperty(type=AnimcoreCapture)
-    engine.start()
-    overlay.start()
-    paths.start()
+    render_engine.start()
+    viewport_overlay.start()
+    relative_paths.start()
 
 
 def stop() -> None:
     """Take it all out again, and let go of files and of the graphics card."""
     side_by_side.stop()
-    paths.stop()
-    overlay.stop()
-    engine.stop()
-    for room in (clouds, placing, holders, shaders):
+    relative_paths.stop()
+    viewport_overlay.stop()
+    render_engine.stop()
+    for room in (file_cache, placement, splat_objects, gpu_shaders):
         room.forget()
-    drawing.stock.cache_clear()
+    gpu_drawing.stock.cache_clear()
     del bpy.types.Scene.animcore_capture, bpy.types.Scene.animcore_splats, bpy.types.Object.animcore_splats

@@ -24,8 +24,10 @@ if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
 import blender_addon  # noqa: E402
-from animcore.retarget.profiles import driving  # noqa: E402
-from blender_addon import engine, preferences, runner  # noqa: E402
+from animcore.retarget.rig_profiles import driving  # noqa: E402
+from blender_addon import preferences  # noqa: E402
+from blender_addon.engine import process  # noqa: E402
+from blender_addon.performance import session  # noqa: E402
 
 _status = 0
 FAKE_ENGINE = Path(__file__).with_name("fake_engine.py")
@@ -44,7 +46,7 @@ def empty_file(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.fixture
 def real_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     """The engine itself in place of the one for tests."""
-    launch = engine.Launch((sys.executable, "-m", "animcore.service"), engine.carried().environment)
+    launch = process.Launch((sys.executable, "-m", "animcore.service"), process.carried().environment)
     monkeypatch.setattr(preferences, "launch", lambda: launch)
 
 
@@ -63,14 +65,14 @@ def pytest_unconfigure() -> None:
         os._exit(_status)
 
 
-def fake_launch(*arguments: str, seconds: float = 2.0) -> engine.Launch:
+def fake_launch(*arguments: str, seconds: float = 2.0) -> process.Launch:
     """Start the engine of the tests."""
     environment = {
         **os.environ,
         "FAKE_ENGINE_NAMES": json.dumps(driving().shapes),
         "FAKE_ENGINE_SECONDS": str(seconds),
     }
-    return engine.Launch((sys.executable, str(FAKE_ENGINE), *arguments), environment)
+    return process.Launch((sys.executable, str(FAKE_ENGINE), *arguments), environment)
 
 
 @pytest.fixture
@@ -131,12 +133,12 @@ def settings() -> bpy.types.PropertyGroup:
     return bpy.context.scene.animcore
 
 
-def generate(character: bpy.types.ID, audio: Path, start_frame: int = 1) -> runner.Outcome:
+def generate(character: bpy.types.ID, audio: Path, start_frame: int = 1) -> session.Outcome:
     """Press Generate as a user would, and return what the panel then says."""
     mine = settings()
     mine.source = "COLLECTION" if isinstance(character, bpy.types.Collection) else "OBJECT"
     setattr(mine, "collection" if mine.source == "COLLECTION" else "character", character)
     mine.audio, mine.start_frame = str(audio), start_frame
     bpy.ops.animcore.generate()
-    assert runner.session.outcome is not None
-    return runner.session.outcome
+    assert session.session.outcome is not None
+    return session.session.outcome

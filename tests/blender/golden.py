@@ -18,7 +18,9 @@ import numpy as np  # noqa: E402
 from conftest import ROOT, settings  # noqa: E402
 
 import blender_addon  # noqa: E402
-from blender_addon import engine, keys, preferences  # noqa: E402
+from blender_addon import preferences  # noqa: E402
+from blender_addon.engine import process  # noqa: E402
+from blender_addon.scene import fcurves  # noqa: E402
 
 FOLDER = ROOT / "tests" / "golden" / "takes"
 VOICES = ROOT / "tests" / "golden" / "voices"
@@ -54,12 +56,12 @@ def curves() -> dict[str, np.ndarray]:
     found: dict[str, np.ndarray] = {}
     frames = np.zeros(0)
     for owner in (*bpy.data.shape_keys, *bpy.data.objects):
-        for curve in keys.current_curves(owner):
+        for curve in fcurves.current_curves(owner):
             points = np.empty(2 * len(curve.keyframe_points), np.float32)
             curve.keyframe_points.foreach_get("co", points)
             frames = points[::2] if not len(frames) else frames
             if np.ptp(points[1::2]) > 1e-4:
-                found[f"{keys.owner_name(owner)}|{curve.data_path}|{curve.array_index}"] = points[1::2]
+                found[f"{fcurves.owner_name(owner)}|{curve.data_path}|{curve.array_index}"] = points[1::2]
     return {"frames": frames, **found}
 
 
@@ -83,7 +85,7 @@ def main() -> None:
     for name, make in SCENES.items():
         bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
         blender_addon.register()
-        preferences.launch = engine.carried
+        preferences.launch = process.carried
         make()
         save(name, curves())
         blender_addon.unregister()

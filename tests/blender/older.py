@@ -16,7 +16,8 @@ import bpy  # noqa: E402
 from conftest import armature, fake_launch, generate, head  # noqa: E402
 
 import blender_addon  # noqa: E402
-from blender_addon import keys, preferences  # noqa: E402
+from blender_addon import preferences  # noqa: E402
+from blender_addon.scene import fcurves  # noqa: E402
 
 EDIT = range(10, 20)  # frames at which browInnerUp is lifted by hand
 LIFT = 0.25
@@ -25,7 +26,7 @@ LIFT = 0.25
 def edit(face: bpy.types.Object, shape: str) -> None:
     """Lift a curve by hand."""
     path = f'key_blocks["{shape}"].value'
-    (curve,) = [one for one in keys.current_curves(face.data.shape_keys) if one.data_path == path]
+    (curve,) = [one for one in fcurves.current_curves(face.data.shape_keys) if one.data_path == path]
     for point in curve.keyframe_points:
         if round(point.co.x) in EDIT:
             point.co.y += LIFT

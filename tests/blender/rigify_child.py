@@ -21,9 +21,10 @@ from conftest import head, set_rate  # noqa: E402
 from test_body import directions, waving  # noqa: E402
 
 import blender_addon  # noqa: E402
-from animcore.bodies import rotations  # noqa: E402
-from animcore.bodies.kinematics import INDEX, PARENTS, open_body_joints  # noqa: E402
-from blender_addon import rigs, takes  # noqa: E402
+from animcore.body_models.kinematics import INDEX, PARENTS, open_body_joints  # noqa: E402
+from animcore.geometry import rotations  # noqa: E402
+from blender_addon.character import rig_reader  # noqa: E402
+from blender_addon.takes import keying  # noqa: E402
 
 TO_BLENDER = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
 TRUNK = {"DEF-spine": "pelvis", "DEF-spine.003": "spine3", "DEF-spine.006": "head"}
@@ -77,7 +78,7 @@ def main() -> None:
     head().parent = rig
     motion = waving()
     motion.body_pose[:, [INDEX[joint] for joint in INDEX if joint[-1].isdigit() and "spine" not in joint], 2] = 0.3
-    notes = takes.apply(bpy.context.scene, rigs.read(rig), motion, takes.Placement(1, "body")).notes
+    notes = keying.apply(bpy.context.scene, rig_reader.read(rig), motion, keying.Placement(1, "body")).notes
     for bone in rig.pose.bones:
         if "IK_FK" in bone:
             bone["IK_FK"] = 1.0

@@ -7,9 +7,9 @@ from pathlib import Path
 import bpy
 import numpy as np
 
-from animcore.avatar.splats import Splats
-from animcore.files import splat_files
-from blender_addon.splats.placing import Placed
+from animcore.files.avatars import open_any_splats
+from animcore.gaussians.gaussians import Splats
+from blender_addon.splats.scene.placement import Placed
 
 
 def cloud(count: int, seed: int = 0, spread: float = 0.1, size: float = 0.01, degree: int = 3) -> Splats:
@@ -46,7 +46,7 @@ def one(colour: tuple[float, float, float], size: float, place: tuple[float, flo
 
 def written(splats: Splats, folder: Path, name: str = "cloud.ply") -> Path:
     """Write them into a file."""
-    splat_files.save(splats, folder / name)
+    open_any_splats.save(splats, folder / name)
     return folder / name
 
 

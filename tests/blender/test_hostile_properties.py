@@ -11,24 +11,13 @@ import bpy
 import pytest
 from conftest import armature, generate, head, settings
 
-from blender_addon import (
-    body,
-    corrections,
-    keys,
-    maps,
-    operators,
-    panels,
-    places,
-    polish,
-    record,
-    rigs,
-    runner,
-    sound,
-    swapped,
-    take_list,
-)
+from blender_addon import operators, panels
+from blender_addon.character import body_bones, corrections, face_maps, rig_reader
 from blender_addon.errors import AddonError
-from blender_addon.splats import changes
+from blender_addon.performance import session
+from blender_addon.scene import fcurves, sequencer, temporary_settings, temporary_values
+from blender_addon.splats.scene import texture_drivers
+from blender_addon.takes import library, polish, record
 
 NAMES = [cls.bl_idname.partition(".")[2] for cls in operators.CLASSES]
 DEEP = "[" * 100_000
@@ -76,11 +65,11 @@ def scene(voice, monkeypatch) -> bpy.types.Scene:
     mesh = head()
     rig = armature({"head": ((0, 0, 0), (0, 0, 1), 0.0), "hand": ((0, 0, 1), (0, 0, 2), 0.0)})
     mesh.parent = rig
-    rig.pose.bones["hand"][body._SWITCH] = 1.0
+    rig.pose.bones["hand"][body_bones._SWITCH] = 1.0
     corrections.store(rig, corrections.Corrections({"jawOpen": "mouthFunnel"}))
     outcome = generate(rig, voice(seconds=0.1))
     assert not outcome.failed, outcome.message
-    monkeypatch.setattr(runner.session.jobs, "begin", no_engine)
+    monkeypatch.setattr(session.session.jobs, "begin", no_engine)
     bpy.context.scene.render.fps = 30  # so that there is something to retime
     return bpy.context.scene
 
@@ -93,22 +82,30 @@ def owned() -> dict[str, tuple[Any, str]]:
     """Every custom property that the extension reads: by its name, whose it is and what it is called."""
     rig, scene = settings().character, bpy.context.scene
     mesh = rig.children[0]
-    actions = [one for one in bpy.data.actions if keys.TAKE in one]
-    action = next(one for one in actions if keys.is_made_for(one, mesh.data.shape_keys))
-    of_action = (keys.TAKE, keys.TAKE_ID, keys.SETTINGS, keys.RATE, keys.OWNER, keys.OWNER_NAME, record.PROPERTY)
-    (strip,) = sound.own_strips(scene)
+    actions = [one for one in bpy.data.actions if fcurves.TAKE in one]
+    action = next(one for one in actions if fcurves.is_made_for(one, mesh.data.shape_keys))
+    of_action = (
+        fcurves.TAKE,
+        fcurves.TAKE_ID,
+        fcurves.SETTINGS,
+        fcurves.RATE,
+        fcurves.OWNER,
+        fcurves.OWNER_NAME,
+        record.PROPERTY,
+    )
+    (strip,) = sequencer.own_strips(scene)
     return {
         **{name: (action, name) for name in of_action},
-        "mark of the shapes": (mesh.data.shape_keys, keys.OWNER),
-        "mark of the rig": (rig, keys.OWNER),
+        "mark of the shapes": (mesh.data.shape_keys, fcurves.OWNER),
+        "mark of the rig": (rig, fcurves.OWNER),
         "corrections": (rig, corrections.PROPERTY),
-        "map": (rig, maps.PROPERTY),
-        "default character": (rig, rigs.MARK),
-        "switch": (rig.pose.bones["hand"], body._SWITCH),
-        "strip": (strip, sound.MARK),
-        "texture": (mesh, changes.DETAIL.format(0)),
-        "note": (mesh.data.shape_keys, places.NOTE),
-        "copy": (scene, swapped._MARK),
+        "map": (rig, face_maps.PROPERTY),
+        "default character": (rig, rig_reader.MARK),
+        "switch": (rig.pose.bones["hand"], body_bones._SWITCH),
+        "strip": (strip, sequencer.MARK),
+        "texture": (mesh, texture_drivers.DETAIL.format(0)),
+        "note": (mesh.data.shape_keys, temporary_values.NOTE),
+        "copy": (scene, temporary_settings._MARK),
     }
 
 
@@ -125,9 +122,9 @@ def put(owner: Any, name: str, value: Any) -> bool:
 
 def broken(scene: bpy.types.Scene, uses: dict[str, dict[str, Any]]) -> Iterator[str]:
     """Draw every panel, poll every operator and press some; gives what went wrong."""
-    runner.session.character = runner.session.findings = runner.session.outcome = None
-    take_list._seen.clear()
-    take_list._drawn.clear()
+    session.session.character = session.session.findings = session.session.outcome = None
+    library._seen.clear()
+    library._drawn.clear()
     for cls in panels.CLASSES:
         try:
             shown = not hasattr(cls, "poll") or cls.poll(bpy.context)
@@ -166,7 +163,7 @@ def tried(scene: bpy.types.Scene, label: str, value: Any, uses: dict[str, dict[s
 
 
 LABELS = (
-    keys.TAKE, keys.TAKE_ID, keys.SETTINGS, keys.RATE, keys.OWNER, keys.OWNER_NAME, record.PROPERTY,
+    fcurves.TAKE, fcurves.TAKE_ID, fcurves.SETTINGS, fcurves.RATE, fcurves.OWNER, fcurves.OWNER_NAME, record.PROPERTY,
     "mark of the shapes", "mark of the rig", "corrections", "map", "default character", "switch", "strip", "texture",
     "note", "copy",
 )  # fmt: skip
@@ -203,18 +200,18 @@ def damaged(whole: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def test_what_a_take_was_asked_with_is_read_whatever_of_it_is_damaged(scene, monkeypatch):
-    action, name = owned()[keys.SETTINGS]
+    action, name = owned()[fcurves.SETTINGS]
     whole = json.loads(action[name])
     assert {"audio", "direction", "fps"} <= whole.keys()
-    del action[keys.RATE]
+    del action[fcurves.RATE]
     asked = []
-    monkeypatch.setattr(runner, "order_again", lambda *given: asked.append(given))
+    monkeypatch.setattr(session, "order_again", lambda *given: asked.append(given))
     wrong = {}
     for changed in damaged(whole):
         action[name] = json.dumps(changed)
         try:
-            assert keys.stored_rate(action) is None or keys.stored_rate(action) > 0
-            take_list.run_again(scene, take_list.find(scene), another=True)
+            assert fcurves.stored_rate(action) is None or fcurves.stored_rate(action) > 0
+            library.run_again(scene, library.find(scene), another=True)
         except AddonError:
             continue
         except Exception as error:
@@ -256,6 +253,6 @@ def test_a_note_or_a_mark_of_somebody_else_stops_no_file(scene):
     mesh = settings().character.children[0]
     paths = [["name", 0, 1.0], ['key_blocks["jawOpen"].value', 0, "x"], ["no.such", 0, 1], [1, 2], "x", [None] * 3]
     for value in [*ANYTHING, *(json.dumps([path]) for path in paths)]:
-        if put(mesh.data.shape_keys, places.NOTE, value):
-            places.heal()
-            assert places.NOTE not in mesh.data.shape_keys
+        if put(mesh.data.shape_keys, temporary_values.NOTE, value):
+            temporary_values.heal()
+            assert temporary_values.NOTE not in mesh.data.shape_keys

@@ -13,8 +13,11 @@ import pytest
 from conftest import ROOT, fake_launch, generate, head, settings
 
 import blender_addon
-from blender_addon import engine, hearing, preferences, runner
-from blender_addon.jobs import State
+from blender_addon import preferences
+from blender_addon.engine import process
+from blender_addon.engine.jobs import State
+from blender_addon.performance import session
+from blender_addon.voice import analysis
 
 
 def traces() -> dict:
@@ -38,7 +41,7 @@ def traces() -> dict:
             for handler in getattr(bpy.app.handlers, name)
             if "blender_addon" in handler.__module__
         ],
-        "timer": bpy.app.timers.is_registered(runner._tick),
+        "timer": bpy.app.timers.is_registered(session._tick),
     }
 
 
@@ -48,11 +51,11 @@ def test_registering_twice_leaves_nothing_behind(voice):
     assert inside["handlers"]
     for _ in range(2):
         generate(head(), voice())
-        engine = runner.session.jobs.engine
+        engine = session.session.jobs.engine
         assert engine.alive
         blender_addon.unregister()
         assert not engine.alive
-        assert runner.session.jobs.engine is None
+        assert session.session.jobs.engine is None
         assert traces() == {"types": [], "operators": [], "property": False, "handlers": [], "timer": False}
         blender_addon.register()
         assert traces() == inside
@@ -61,38 +64,38 @@ def test_registering_twice_leaves_nothing_behind(voice):
 
 def test_a_second_press_gets_one_sentence(voice):
     settings().character, settings().audio = head(), str(voice("hang.wav"))
-    runner.order_take(bpy.context.scene)
+    session.order_take(bpy.context.scene)
     with pytest.raises(RuntimeError, match="being made already"):
         bpy.ops.animcore.generate()
     bpy.ops.animcore.cancel()
-    runner.wait()
-    assert runner.session.outcome.message == "Cancelled; nothing was changed."
+    session.wait()
+    assert session.session.outcome.message == "Cancelled; nothing was changed."
     assert not bpy.data.actions
 
 
 def test_a_timer_brings_the_keys_without_blocking(voice):
     face = head()
     settings().character, settings().audio = face, str(voice())
-    runner.order_take(bpy.context.scene)
-    runner.watch()
+    session.order_take(bpy.context.scene)
+    session.watch()
     longest, end = 0.0, time.monotonic() + 20
-    while bpy.app.timers.is_registered(runner._tick) and time.monotonic() < end:
+    while bpy.app.timers.is_registered(session._tick) and time.monotonic() < end:
         started = time.monotonic()
-        if runner._tick() is None:
+        if session._tick() is None:
             break
-        if not runner.session.jobs.current.state.over:
+        if not session.session.jobs.current.state.over:
             longest = max(longest, time.monotonic() - started)
         time.sleep(0.02)
-    runner.unwatch()
-    assert runner.session.outcome.message.startswith("52 shapes")
+    session.unwatch()
+    assert session.session.outcome.message.startswith("52 shapes")
     assert longest < 0.05
 
 
 def test_opening_another_file_ends_the_work(voice):
     settings().character, settings().audio = head(), str(voice("hang.wav"))
-    job = runner.order_take(bpy.context.scene)
-    folder = runner.session.order.folder
-    engine = runner.session.jobs.engine
+    job = session.order_take(bpy.context.scene)
+    folder = session.session.order.folder
+    engine = session.session.jobs.engine
     bpy.ops.wm.read_homefile(use_empty=True)
     assert job.state is State.CANCELLED
     assert not engine.alive
@@ -102,27 +105,27 @@ def test_opening_another_file_ends_the_work(voice):
 def test_a_character_that_is_gone_gets_one_sentence(voice):
     face = head()
     settings().character, settings().audio = face, str(voice())
-    runner.order_take(bpy.context.scene)
+    session.order_take(bpy.context.scene)
     bpy.data.objects.remove(face)
     with pytest.raises(Exception, match="'Head' is no longer in this file"):
-        runner.wait()
+        session.wait()
 
 
 def test_a_character_renamed_meanwhile_is_found(voice):
     face = head()
     settings().character, settings().audio = face, str(voice())
-    runner.order_take(bpy.context.scene)
+    session.order_take(bpy.context.scene)
     face.name = "Hero"
-    runner.wait()
+    session.wait()
     assert face.data.shape_keys.animation_data.action is not None
 
 
 def test_a_frame_rate_changed_meanwhile_is_said(voice):
     settings().character, settings().audio = head(), str(voice())
-    runner.order_take(bpy.context.scene)
+    session.order_take(bpy.context.scene)
     bpy.context.scene.render.fps = 60
     with pytest.raises(Exception, match="frame rate was changed to 60"):
-        runner.wait()
+        session.wait()
     assert not bpy.data.actions
 
 
@@ -130,7 +133,7 @@ def test_an_engine_that_cannot_start_says_why(voice, monkeypatch):
     monkeypatch.setattr(preferences, "launch", lambda: fake_launch("--refuse"))
     with pytest.raises(RuntimeError, match=r"could not start .no such library"):
         generate(head(), voice())
-    from blender_addon.operators.help import report_text
+    from blender_addon.ui.performance.engine_help_operators import report_text
 
     assert "no such library" in report_text()
 
@@ -138,7 +141,7 @@ def test_an_engine_that_cannot_start_says_why(voice, monkeypatch):
 def test_the_report_holds_the_last_words_of_a_dead_engine(voice):
     with pytest.raises(RuntimeError, match="exit code 9"):
         generate(head(), voice("die.wav"))
-    from blender_addon.operators.help import report_text
+    from blender_addon.ui.performance.engine_help_operators import report_text
 
     assert "a last word" in report_text()
     assert bpy.app.version_string in report_text()
@@ -146,7 +149,7 @@ def test_the_report_holds_the_last_words_of_a_dead_engine(voice):
 
 def test_the_check_of_the_engine(voice):
     bpy.ops.animcore.check_engine()
-    assert runner.session.engine_note == (
+    assert session.session.engine_note == (
         "The engine 0.1.0-fake answers: Python 3.11.7, no PyTorch, no graphics card. Models: articulation."
     )
     bpy.ops.animcore.open_log()
@@ -168,11 +171,11 @@ def test_the_cache_has_a_place_a_size_and_a_button(monkeypatch, tmp_path):
 def test_looking_at_a_voice(voice):
     settings().audio = str(voice())
     bpy.ops.animcore.inspect()
-    seen = hearing.of(settings())
+    seen = analysis.of(settings())
     assert seen.line == "2.0 s · 44.1 kHz · stereo"
     assert seen.problem == "The voice is quiet."
     settings().audio = str(voice("other.wav"))
-    assert hearing.of(settings()) is None
+    assert analysis.of(settings()) is None
 
 
 def test_the_engine_dies_with_blender():
@@ -209,16 +212,16 @@ def _runs(pid: int) -> bool:
 
 def test_an_answer_does_not_wait_for_a_render_that_is_over():
     """The operator of a render ends with the next move of the mouse alone; what counts is its job."""
-    assert not "RENDER_OT_render".startswith(runner._BUSY_OPERATORS)
-    assert "RENDER_OT_opengl".startswith(runner._BUSY_OPERATORS)  # which has no job
+    assert not "RENDER_OT_render".startswith(session._BUSY_OPERATORS)
+    assert "RENDER_OT_opengl".startswith(session._BUSY_OPERATORS)  # which has no job
 
 
 DEAF = """import time; print('{"event": "ready", "protocol": 1}', flush=True); time.sleep(60)"""
 
 
 def test_another_engine_is_started_without_waiting_for_the_end_of_the_one_before():
-    jobs = runner.session.jobs
-    jobs.begin(engine.Launch((sys.executable, "-c", DEAF), dict(os.environ)), {})
+    jobs = session.session.jobs
+    jobs.begin(process.Launch((sys.executable, "-c", DEAF), dict(os.environ)), {})
     before = jobs.engine
     while jobs.busy:
         jobs.tick()

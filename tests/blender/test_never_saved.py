@@ -11,8 +11,11 @@ import numpy as np
 import pytest
 from conftest import ROOT, generate, head, settings
 
-from blender_addon import emotion_sheet, filming, live, places, swapped, take_list, tracks
-from blender_addon.splats import engine, side_by_side
+from blender_addon.character import track_list
+from blender_addon.performance import emotion_sheet, live_session, video_render
+from blender_addon.scene import temporary_settings, temporary_values
+from blender_addon.splats.render import render_engine, side_by_side
+from blender_addon.takes import library
 
 LINE = ROOT / "assets" / "voices" / "line.flac"
 OWN = {"frame_start": 3, "frame_end": 77, "frame_step": 2}
@@ -48,7 +51,7 @@ def state() -> tuple:
         render.engine, render.filepath, render.resolution_y, render.use_stamp, render.image_settings.file_format,
         render.image_settings.color_mode, render.ffmpeg.codec, sorted(action.name for action in bpy.data.actions),
         [round(one.value, 4) for one in settings().character.data.shape_keys.key_blocks],
-        [places.NOTE in one for one in (*bpy.data.shape_keys, *bpy.data.objects)],
+        [temporary_values.NOTE in one for one in (*bpy.data.shape_keys, *bpy.data.objects)],
     )  # fmt: skip
 
 
@@ -79,7 +82,7 @@ def opened(path: Path) -> tuple:
 
 
 def test_a_film(scene, voice, tmp_path):
-    scene.render.engine = engine.NAME
+    scene.render.engine = render_engine.NAME
     assert not generate(settings().character, voice(seconds=0.2)).failed
     before = state()
     with saved_while_rendering(tmp_path / "meanwhile.blend"):
@@ -90,9 +93,9 @@ def test_a_film(scene, voice, tmp_path):
 
 
 def test_a_film_has_the_sound_and_all_frames_of_its_take(scene, tmp_path):
-    scene.render.engine = engine.NAME
+    scene.render.engine = render_engine.NAME
     assert not generate(settings().character, LINE).failed
-    take = take_list.find(scene)
+    take = library.find(scene)
     count = round(max(action.frame_range[1] for action in take.actions)) - scene.animcore.start_frame + 1
     bpy.ops.animcore.film_take(filepath=str(tmp_path / "take.mp4"))
     with av.open(str(tmp_path / "take.mp4")) as film:
@@ -125,7 +128,7 @@ def test_both_halves_show_the_frame_of_the_button(scene, tmp_path):
 
 def test_a_sheet_of_emotions(scene, voice, monkeypatch, tmp_path):
     monkeypatch.setattr(emotion_sheet, "SIDE", 8)
-    settings().audio, scene.render.engine = str(voice()), engine.NAME
+    settings().audio, scene.render.engine = str(voice()), render_engine.NAME
     before = state()
     with saved_while_rendering(tmp_path / "meanwhile.blend") as frames:
         bpy.ops.animcore.emotion_sheet()
@@ -135,9 +138,9 @@ def test_a_sheet_of_emotions(scene, voice, monkeypatch, tmp_path):
     assert opened(tmp_path / "meanwhile.blend") == before
 
 
-def speaks(scene) -> live.Stage:
+def speaks(scene) -> live_session.Stage:
     """The character as a voice at the microphone moves it."""
-    stage = live.Stage(scene)
+    stage = live_session.Stage(scene)
     shapes = np.zeros(52)
     shapes[:] = 0.6
     stage.show({"arkit": shapes.tolist(), "tongue": [0.0] * 16, "jaw_pose": [0.0, 0.0, 0.0]})
@@ -164,9 +167,9 @@ def test_what_blender_saves_by_itself_is_put_right_when_it_is_opened(scene, tmp_
     """An autosave calls nobody."""
     before = state()
     _held = shown(scene)
-    places.stop()
+    temporary_values.stop()
     saved(tmp_path / "autosave.blend")
-    places.start()
+    temporary_values.start()
     assert opened(tmp_path / "autosave.blend") == before
 
 
@@ -180,11 +183,11 @@ def test_a_save_that_fails_leaves_the_face_as_it_was(scene, tmp_path):
 def test_a_step_of_undo_brings_none_of_it_back(scene, tmp_path):
     before = state()
     bpy.ops.ed.undo_push(message="before")
-    copy = swapped.add(scene, filming.NAME)
+    copy = temporary_settings.add(scene, video_render.NAME)
     tries_out(scene)
     bpy.ops.ed.undo_push(message="meanwhile")
-    swapped.remove(copy.session_uid)
-    tracks.end_preview()
+    temporary_settings.remove(copy.session_uid)
+    track_list.end_preview()
     bpy.ops.ed.undo_push(message="after")
     bpy.ops.ed.undo()
     assert state() == before
@@ -195,7 +198,7 @@ def test_a_copy_has_a_compositor_of_its_own(scene):
         pytest.skip("before Blender 5.0 a scene's copy has its own nodes")
     scene.compositing_node_group = bpy.data.node_groups.new("Compositor", "CompositorNodeTree")
     node = scene.compositing_node_group.nodes.new("CompositorNodeRLayers")
-    copy = swapped.add(scene, filming.NAME)
+    copy = temporary_settings.add(scene, video_render.NAME)
     assert [one.scene for one in copy.compositing_node_group.nodes] == [copy]
-    swapped.remove(copy.session_uid)
+    temporary_settings.remove(copy.session_uid)
     assert (node.scene, len(bpy.data.node_groups)) == (scene, 1)

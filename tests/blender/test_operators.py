@@ -6,7 +6,8 @@ import bpy
 import pytest
 from conftest import generate, head, settings
 
-from blender_addon import operators, runner
+from blender_addon import operators
+from blender_addon.performance import session
 
 NAMES = [cls.bl_idname.partition(".")[2] for cls in operators.CLASSES]
 # what needs values to do anything: the least of them
@@ -74,18 +75,18 @@ def test_nothing_is_begun_while_something_is_made(name, voice):
     face = head()
     generate(face, voice())
     settings().audio = str(voice("hang.wav"))
-    runner.order_take(bpy.context.scene)
+    session.order_take(bpy.context.scene)
     assert not getattr(bpy.ops.animcore, name).poll()
-    runner.session.reset()
+    session.session.reset()
 
 
 def test_a_failure_leaves_a_report_to_copy(voice):
     face = head()
     with pytest.raises(RuntimeError, match="stopped in the middle"):
         generate(face, voice("die.wav"))
-    from blender_addon.operators.help import report_text
+    from blender_addon.ui.performance.engine_help_operators import report_text
 
-    assert runner.session.outcome.failed
+    assert session.session.outcome.failed
     text = report_text()
     assert "stopped in the middle" in text
     assert bpy.app.version_string in text

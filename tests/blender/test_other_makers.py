@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 from test_rig_detector import apply, motion
 
-from blender_addon import facing, keys, naming, rigs
+from blender_addon.character import head_bones, rig_reader, shape_naming
+from blender_addon.scene import fcurves
 
 FOLDERS = [above / "shared" / "characters" for above in Path(__file__).resolve().parents]
 FOLDER = next((one for one in FOLDERS if one.is_dir()), None)
@@ -58,21 +59,21 @@ def lowest(mesh: bpy.types.Object, shape: str) -> float:
 )
 def test_characters_of_other_makers(tmp_path, name, speaks, words, moved, still):
     rig = opened(name, tmp_path)
-    character = rigs.read(rig)
+    character = rig_reader.read(rig)
     assert character.speaks == speaks
     assert words in character.summary
     take = apply(character, motion(jawOpen=0.9))
     assert moved in take.bones
     assert still not in take.bones
     assert bool(take.shape_count) == speaks
-    counted = Counter((one.data_path, one.array_index) for one in keys.current_curves(rig))
+    counted = Counter((one.data_path, one.array_index) for one in fcurves.current_curves(rig))
     assert max(counted.values()) == 1
 
 
 def test_makehuman_units_open_the_jaw_and_are_all_known(tmp_path):
     rig = opened("mpfb_male.glb", tmp_path)
-    character = rigs.read(rig)
-    assert naming.proposal_of(character.faces, rig)[0].unknown == ()
+    character = rig_reader.read(rig)
+    assert shape_naming.proposal_of(character.faces, rig)[0].unknown == ()
     apply(character, motion(jawOpen=0.9))
     bpy.context.scene.frame_set(3)
     assert lowest(character.faces[0].mesh, "mouth-open") > 0.02
@@ -80,5 +81,5 @@ def test_makehuman_units_open_the_jaw_and_are_all_known(tmp_path):
 
 def test_a_figure_that_looks_along_x(tmp_path):
     rig = opened("male_base_mesh.glb", tmp_path)
-    axes = np.array(rig.matrix_world.to_3x3().normalized()) @ facing.character_axes(rig)
+    axes = np.array(rig.matrix_world.to_3x3().normalized()) @ head_bones.character_axes(rig)
     np.testing.assert_allclose(axes[:, 2], (1.0, 0.0, 0.0), atol=1e-6)

@@ -8,8 +8,10 @@ import bpy
 import pytest
 from conftest import armature, generate, head, settings
 
-from blender_addon import keys, runner, takes
-from blender_addon.rigs import shape_path
+from blender_addon.character.rig_reader import shape_path
+from blender_addon.performance import session
+from blender_addon.scene import fcurves
+from blender_addon.takes import keying
 
 
 def state() -> dict:
@@ -128,7 +130,7 @@ def test_driven_shapes_are_left_to_their_drivers(voice):
     driver = key.key_blocks["jawOpen"].driver_add("value").driver
     driver.expression = "0.25"
     outcome = generate(face, voice())
-    assert len(keys.current_curves(key)) == 51
+    assert len(fcurves.current_curves(key)) == 51
     assert any("have drivers" in note and "jawOpen" in note for note in outcome.notes)
     bpy.context.scene.frame_set(13)
     assert key.key_blocks["jawOpen"].value == pytest.approx(0.25)
@@ -138,7 +140,7 @@ def test_locked_channels_keep_the_users_keys(voice):
     face = head()
     key = face.data.shape_keys
     own_action(key, shape_path("eyeBlinkLeft"), -1, {1: 0.7, 30: 0.7}, "Wink")
-    keys.current_curves(key)[0].lock = True
+    fcurves.current_curves(key)[0].lock = True
     outcome = generate(face, voice())
     assert any("locked" in note and "eyeBlinkLeft" in note for note in outcome.notes)
     bpy.context.scene.frame_set(13)
@@ -155,7 +157,7 @@ def test_a_failure_half_way_leaves_the_scene_as_it_was(voice, monkeypatch, step)
     key.animation_data.nla_tracks.new().name = "Empty"
     bpy.context.scene.frame_end = 10
     before = state()
-    real, calls = getattr(keys, step), []
+    real, calls = getattr(fcurves, step), []
 
     def fail_the_second_time(*arguments, **options):
         calls.append(arguments)
@@ -163,7 +165,7 @@ def test_a_failure_half_way_leaves_the_scene_as_it_was(voice, monkeypatch, step)
             raise MemoryError("no memory left")
         return real(*arguments, **options)
 
-    monkeypatch.setattr(takes.keys, step, fail_the_second_time)
+    monkeypatch.setattr(keying.keys, step, fail_the_second_time)
     settings().character, settings().audio = rig, str(voice())
     with pytest.raises(RuntimeError, match="no memory left"):
         bpy.ops.animcore.generate()
@@ -187,7 +189,7 @@ def test_an_engine_that_fails_changes_nothing(voice, name, words):
         generate(face, voice(name))
     assert state() == before
     generate(face, voice("fine.wav"))  # and the next press works
-    assert len(keys.current_curves(face.data.shape_keys)) == 52
+    assert len(fcurves.current_curves(face.data.shape_keys)) == 52
 
 
 @pytest.mark.parametrize("name", ["with space.wav", 'it\'s "quoted".wav', "语音 文件 é.wav", "100% #1 & co;.wav"])
@@ -195,7 +197,7 @@ def test_odd_names_of_files(voice, name):
     face = head()
     generate(face, voice(name))
     action = face.data.shape_keys.animation_data.action
-    assert action[keys.TAKE] == name.removesuffix(".wav")
+    assert action[fcurves.TAKE] == name.removesuffix(".wav")
     assert settings().audio.endswith(name)
 
 
@@ -221,7 +223,7 @@ def test_a_character_that_cannot_speak_gets_one_sentence(voice, shapes, words):
         face.shape_key_clear()
     settings().character, settings().audio = face, str(voice())
     before = state()
-    assert re.search(words, runner.character_seen(settings()).problem), "the panel says it before the press"
+    assert re.search(words, session.character_seen(settings()).problem), "the panel says it before the press"
     with pytest.raises(RuntimeError, match=words):
         bpy.ops.animcore.generate()
     assert state() == before

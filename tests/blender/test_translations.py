@@ -12,9 +12,11 @@ import pytest
 from conftest import ROOT
 
 from animcore.files import FORMATS
-from blender_addon import doctor, registration, translations
-from blender_addon.panels import widgets
-from blender_addon.visemes import ITEMS as VISEMES
+from blender_addon import registration
+from blender_addon.doctor import examination
+from blender_addon.locale import translations
+from blender_addon.takes.viseme_keys import ITEMS as VISEMES
+from blender_addon.ui.shared import widgets
 
 ENGLISH = {row[0] for row in translations.TABLE}
 ADDON = sorted((ROOT / "blender_addon").rglob("*.py"))
@@ -79,7 +81,7 @@ def reasons(path: Path) -> Iterator[str]:
 
 
 def test_every_finding_and_its_button_has_its_words():
-    rows = [check for check in doctor.checks().values() if check.sentence != "{message}"]
+    rows = [check for check in examination.checks().values() if check.sentence != "{message}"]
     assert {check.sentence for check in rows} <= ENGLISH
     assert {check.label for check in rows if check.label} <= ENGLISH
 

@@ -18,7 +18,9 @@ from conftest import ROOT
 from older import EDIT, LIFT, edit
 from test_takes import made, values
 
-from blender_addon import keys, runner, take_list
+from blender_addon.performance import session
+from blender_addon.scene import fcurves
+from blender_addon.takes import library
 
 OLDER = Path(__file__).with_name("older.py")
 _FOLDERS = (ROOT / ".venvs").glob("*/bin/python")
@@ -53,10 +55,10 @@ def test_a_file_of_an_older_blender_opens_with_its_take_its_edits_and_its_settin
     settings = bpy.context.scene.animcore
     assert (settings.seed, round(settings.lips, 3), settings.transition) == (7, 0.8, "blend")
     assert (settings.cast[0].character, settings.cast[0].style) == (face, "shy")
-    (take,) = take_list.all_takes(bpy.context.scene)
+    (take,) = library.all_takes(bpy.context.scene)
     assert take.playing
     assert len(take.actions) == 2
-    assert take_list.settings_of(take)["direction"]["seed"] == 7
+    assert library.settings_of(take)["direction"]["seed"] == 7
     lifted = made("browInnerUp")
     lifted[EDIT.start - 1 : EDIT.stop - 1] += LIFT
     np.testing.assert_allclose(values(face, "browInnerUp"), lifted, atol=1e-5)
@@ -64,13 +66,13 @@ def test_a_file_of_an_older_blender_opens_with_its_take_its_edits_and_its_settin
     # it plays
     bpy.context.scene.frame_set(15)
     assert face.data.shape_keys.key_blocks["browInnerUp"].value == pytest.approx(min(lifted[14], 1.0), abs=1e-4)
-    turned = {curve.data_path.split('"')[1] for curve in keys.current_curves(rig)}
+    turned = {curve.data_path.split('"')[1] for curve in fcurves.current_curves(rig)}
     assert turned == {"neck", "head"}
     # and it is worked on as if it were made here
     bpy.ops.animcore.polish(regions={"jaw"}, exaggeration=1.0)
     np.testing.assert_allclose(values(face, "jawOpen"), made("jawOpen"), atol=1e-5)
     edit(face, "mouthClose")
     bpy.ops.animcore.run_again(another=True)
-    assert any("edits were kept" in note for note in runner.session.outcome.notes)
-    assert len(take_list.all_takes(bpy.context.scene)) == 2
+    assert any("edits were kept" in note for note in session.session.outcome.notes)
+    assert len(library.all_takes(bpy.context.scene)) == 2
     np.testing.assert_allclose(values(face, "browInnerUp"), lifted, atol=1e-5)

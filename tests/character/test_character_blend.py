@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from animcore.names import ARKIT, SMPLX_JOINTS, TONGUE
+from animcore.core.vocabulary import ARKIT, SMPLX_JOINTS, TONGUE
 
 bpy = pytest.importorskip("bpy", reason="Blender as a module is not installed")
 from mathutils.bvhtree import BVHTree  # noqa: E402  (comes with bpy)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from animcore.names import ARKIT
+from animcore.core.vocabulary import ARKIT
 
 PATH = Path(__file__).resolve().parents[2] / "assets" / "character" / "face_basis.npz"
 MM = 1000.0

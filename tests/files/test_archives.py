@@ -12,13 +12,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from animcore.bodies.model import load_model
+from animcore.body_models.parametric_model import load_model
+from animcore.core.vocabulary import ARKIT, SMPLX_JOINTS
 from animcore.errors import InputError
-from animcore.files import amass, beat2, flame
-from animcore.files.delivery import deliver, load
-from animcore.files.sheet import Setup
+from animcore.files.animation_curves import Setup
+from animcore.files.body_motion import amass, beat2, flame
+from animcore.files.export_and_verify import deliver, load
 from animcore.motion import Motion
-from animcore.names import ARKIT, SMPLX_JOINTS
 
 JAW, NECK, HEAD = (SMPLX_JOINTS.index(name) for name in ("jaw", "neck", "head"))
 

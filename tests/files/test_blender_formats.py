@@ -15,12 +15,13 @@ import numpy as np
 import psutil
 import pytest
 
+from animcore.core.vocabulary import ARKIT
 from animcore.errors import Cancelled, InputError
-from animcore.files import FORMATS, blender, blender_formats, glb, pc2, usd
-from animcore.files.delivery import Report, deliver, load
-from animcore.files.sheet import Setup
+from animcore.files import FORMATS
+from animcore.files.animation_curves import Setup
+from animcore.files.export_and_verify import Report, deliver, load
+from animcore.files.scenes import blender_process, glb, pc2, usd, via_blender
 from animcore.motion import Motion
-from animcore.names import ARKIT
 
 FILM = Fraction(24000, 1001)
 COUNT, OPENS = 30, 20  # frames; the jaw opens on this one
@@ -31,7 +32,7 @@ JAW = ARKIT.index("jawOpen")
 def a_blender() -> None:
     """Skip where there is none."""
     try:
-        blender.command()
+        blender_process.command()
     except InputError as absent:
         pytest.skip(str(absent))
 
@@ -159,7 +160,7 @@ def test_the_times_of_fbx_keys_are_exact(folder, reports):
 def test_blender_reads_our_glb(folder, motion):
     """Its importer is a reader that is none of ours: weights, and turns through bones whose axes it chooses itself."""
     deliver(motion, folder / "a.glb", glb.FORMAT)
-    found = blender_formats.read(folder / "a.glb", Setup(FILM))
+    found = via_blender.read(folder / "a.glb", Setup(FILM))
     assert found.frame_count == COUNT
     assert found.start == pytest.approx(motion.start, abs=1e-9)
     assert np.abs(found.curves["jawOpen"] - motion.arkit[:, JAW]).max() < 1e-6
@@ -167,9 +168,9 @@ def test_blender_reads_our_glb(folder, motion):
         assert np.abs(found.curves[name] - getattr(motion, name)).max() < 1e-5
 
 
-@pytest.mark.parametrize(("form", "suffix"), [(glb.FORMAT, ".blend"), (blender_formats.FBX, ".glb")], ids=str)
+@pytest.mark.parametrize(("form", "suffix"), [(glb.FORMAT, ".blend"), (via_blender.FBX, ".glb")], ids=str)
 def test_characters_of_other_kinds_are_brought_over(tmp_path, motion, form, suffix):
-    character = (blender_formats.DEFAULT if suffix == ".blend" else glb.DEFAULT).resolve()
+    character = (via_blender.DEFAULT if suffix == ".blend" else glb.DEFAULT).resolve()
     report = deliver(motion, tmp_path / ("a" + form.suffix), form, Setup(character=character))
     assert report.frames == COUNT
     assert report.worst < 1e-5
@@ -189,15 +190,13 @@ def test_characters_of_other_kinds_are_brought_over(tmp_path, motion, form, suff
 def test_what_is_no_character_is_refused_in_one_sentence(tmp_path, motion, name, content, words):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(InputError) as refusal:
-        deliver(motion, tmp_path / "out.fbx", blender_formats.FBX, Setup(character=tmp_path / name))
+        deliver(motion, tmp_path / "out.fbx", via_blender.FBX, Setup(character=tmp_path / name))
     assert words in str(refusal.value)
     assert "\n" not in str(refusal.value)
     assert not (tmp_path / "out.fbx").exists()
 
 
-@pytest.mark.parametrize(
-    ("form", "content"), [(blender_formats.FBX, b"; FBX 6.1"), (usd.FORMAT, b"PXR-USDC" + bytes(99))]
-)
+@pytest.mark.parametrize(("form", "content"), [(via_blender.FBX, b"; FBX 6.1"), (usd.FORMAT, b"PXR-USDC" + bytes(99))])
 def test_what_is_no_scene_is_refused_in_one_sentence(tmp_path, form, content):
     path = tmp_path / ("bad" + form.suffix)
     path.write_bytes(content)
@@ -206,20 +205,20 @@ def test_what_is_no_scene_is_refused_in_one_sentence(tmp_path, form, content):
 
 
 def test_a_blender_that_breaks_off_is_followed_by_another(tmp_path, motion):
-    blender.ask("describe", character=str(blender_formats.DEFAULT))
-    child = blender._child
+    blender_process.ask("describe", character=str(via_blender.DEFAULT))
+    child = blender_process._child
     child._process.kill()
     child._process.wait()
-    assert blender.ask("describe", character=str(blender_formats.DEFAULT))["shapes"]
-    assert blender._child is not child
+    assert blender_process.ask("describe", character=str(via_blender.DEFAULT))["shapes"]
+    assert blender_process._child is not child
 
 
 def test_a_silent_blender_is_ended(monkeypatch):
-    monkeypatch.setattr(blender, "_SILENCE", 0.001)
+    monkeypatch.setattr(blender_process, "_SILENCE", 0.001)
     with pytest.raises(InputError, match="said nothing"):
-        blender.ask("describe", character=str(blender_formats.DEFAULT))
+        blender_process.ask("describe", character=str(via_blender.DEFAULT))
     monkeypatch.undo()
-    assert blender.ask("describe", character=str(blender_formats.DEFAULT))["bones"]
+    assert blender_process.ask("describe", character=str(via_blender.DEFAULT))["bones"]
 
 
 def test_work_that_nobody_waits_for_is_ended(folder, reports):
@@ -227,8 +226,8 @@ def test_work_that_nobody_waits_for_is_ended(folder, reports):
         raise Cancelled
 
     with pytest.raises(Cancelled):
-        blender.ask("read", stop, path=str(folder / "a.fbx"), out=str(folder / "never.npz"))
-    assert not blender._child.alive
+        blender_process.ask("read", stop, path=str(folder / "a.fbx"), out=str(folder / "never.npz"))
+    assert not blender_process._child.alive
     assert not (folder / "never.npz").exists()
 
 
@@ -237,7 +236,7 @@ def test_the_child_dies_with_its_parent():
         "import sys, time; from animcore.files import blender\n"
         "blender.ask('describe', character=sys.argv[1]); print(blender._child._process.pid, flush=True); time.sleep(60)"
     )
-    line = [sys.executable, "-c", script, str(blender_formats.DEFAULT)]
+    line = [sys.executable, "-c", script, str(via_blender.DEFAULT)]
     with subprocess.Popen(line, stdout=subprocess.PIPE, text=True) as parent:
         child = psutil.Process(int(parent.stdout.readline()))
         os.kill(parent.pid, signal.SIGKILL)
@@ -249,13 +248,13 @@ def test_the_child_dies_with_its_parent():
 
 @pytest.mark.parametrize("chosen", ["", "/no/such/blender"])
 def test_no_blender_is_said_in_one_sentence(tmp_path, monkeypatch, motion, chosen):
-    monkeypatch.setenv(blender.VARIABLE, chosen)
+    monkeypatch.setenv(blender_process.VARIABLE, chosen)
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(blender.importlib.util, "find_spec", lambda name: None)
-    monkeypatch.setattr(blender, "_child", None)
-    blender_formats._described.cache_clear()
+    monkeypatch.setattr(blender_process.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(blender_process, "_child", None)
+    via_blender._described.cache_clear()
     with pytest.raises(InputError, match=r"ANIMCORE_BLENDER.*point to"):
-        deliver(motion, tmp_path / "a.fbx", blender_formats.FBX)
+        deliver(motion, tmp_path / "a.fbx", via_blender.FBX)
 
 
 def test_blender_itself_and_a_python_with_bpy_are_started_each_in_their_way(tmp_path, monkeypatch):
@@ -263,8 +262,8 @@ def test_blender_itself_and_a_python_with_bpy_are_started_each_in_their_way(tmp_
         program = tmp_path / name
         program.write_text("#!/bin/sh\n")
         program.chmod(0o755)
-        monkeypatch.setenv(blender.VARIABLE, str(program))
-        line = blender.command()
+        monkeypatch.setenv(blender_process.VARIABLE, str(program))
+        line = blender_process.command()
         assert line[0] == str(program)
         assert ("--background" in line) == (name == "blender")
         assert Path(line[-1]) / "animcore" / "__init__.py" in Path(line[-1]).rglob("animcore/__init__.py")
@@ -311,8 +310,8 @@ time.sleep(60)
 
 def test_a_cancel_is_heard_while_an_exporter_says_nothing(tmp_path, monkeypatch):
     (tmp_path / "slow.py").write_text(SLOW)
-    monkeypatch.setenv(blender.VARIABLE, sys.executable)
-    monkeypatch.setenv(blender.BLENDER_SCRIPT, str(tmp_path / "slow.py"))
+    monkeypatch.setenv(blender_process.VARIABLE, sys.executable)
+    monkeypatch.setenv(blender_process.BLENDER_SCRIPT, str(tmp_path / "slow.py"))
     told = []
 
     def stop(fraction, stage):
@@ -321,7 +320,7 @@ def test_a_cancel_is_heard_while_an_exporter_says_nothing(tmp_path, monkeypatch)
             raise Cancelled
 
     started = time.monotonic()
-    child = blender.Child()
+    child = blender_process.Child()
     with pytest.raises(Cancelled):
         child.ask("write_take", stop)
     assert time.monotonic() - started < 5
@@ -330,8 +329,8 @@ def test_a_cancel_is_heard_while_an_exporter_says_nothing(tmp_path, monkeypatch)
 
 def test_the_extension_tells_the_engine_where_the_program_of_its_blender_is(tmp_path, monkeypatch):
     (tmp_path / "child.py").write_text("")
-    monkeypatch.setenv(blender.BLENDER_SCRIPT, str(tmp_path / "child.py"))
-    assert blender.script() == tmp_path / "child.py"
-    monkeypatch.setenv(blender.BLENDER_SCRIPT, str(tmp_path / "none.py"))
+    monkeypatch.setenv(blender_process.BLENDER_SCRIPT, str(tmp_path / "child.py"))
+    assert blender_process.script() == tmp_path / "child.py"
+    monkeypatch.setenv(blender_process.BLENDER_SCRIPT, str(tmp_path / "none.py"))
     with pytest.raises(InputError, match=r"none\.py.*is missing; install Animcore again"):
-        blender.script()
+        blender_process.script()

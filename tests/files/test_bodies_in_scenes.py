@@ -11,12 +11,13 @@ import pytest
 import small_glb
 from scipy.spatial.transform import Rotation
 
-from animcore.bodies.kinematics import INDEX, places, world_turns
+from animcore.body_models.kinematics import INDEX, places, world_turns
 from animcore.errors import InputError
-from animcore.files import FORMATS, blender, gltf, gltf_animation
-from animcore.files.delivery import deliver, load
-from animcore.files.glb import DEFAULT
-from animcore.files.sheet import Setup
+from animcore.files import FORMATS
+from animcore.files.animation_curves import Setup
+from animcore.files.export_and_verify import deliver, load
+from animcore.files.scenes import blender_process, gltf, gltf_animation
+from animcore.files.scenes.glb import DEFAULT
 from animcore.motion import Motion
 
 FILM = Fraction(24000, 1001)
@@ -176,7 +177,7 @@ def test_a_character_without_a_body_says_so(tmp_path):
 @pytest.mark.parametrize("name", ["fbx", "usd"])
 def test_blenders_formats_hold_the_same_body(tmp_path, name):
     try:
-        blender.command()
+        blender_process.command()
     except InputError as absent:
         pytest.skip(str(absent))
     motion = whole()

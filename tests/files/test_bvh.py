@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from animcore.bodies import rotations
-from animcore.bodies.kinematics import INDEX, PARENTS, open_body_joints
+from animcore.body_models.kinematics import INDEX, PARENTS, open_body_joints
 from animcore.errors import InputError
 from animcore.files import FORMATS
-from animcore.files.delivery import deliver, load
-from animcore.files.sheet import Setup
+from animcore.files.animation_curves import Setup
+from animcore.files.export_and_verify import deliver, load
+from animcore.geometry import rotations
 from animcore.motion import Motion
 from animcore.retarget import bone_names
-from animcore.retarget.skeletons import Retarget, Skeleton
+from animcore.retarget.skeleton_retarget import Retarget, Skeleton
 
 BVH = FORMATS["bvh"]
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "skeletons"

@@ -9,12 +9,12 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from animcore.core.vocabulary import ARKIT
 from animcore.errors import InputError
-from animcore.files import godot, unity, vmd
-from animcore.files.delivery import deliver, load
-from animcore.files.sheet import Setup
+from animcore.files.animation_curves import Setup
+from animcore.files.export_and_verify import deliver, load
+from animcore.files.face_curves import godot, unity, vmd
 from animcore.motion import Event, Motion
-from animcore.names import ARKIT
 
 
 @pytest.fixture

@@ -9,12 +9,12 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from animcore.core.vocabulary import ARKIT
 from animcore.errors import InputError
-from animcore.files import captions, rhubarb, textgrid
-from animcore.files.delivery import deliver, load
-from animcore.files.sheet import Setup
+from animcore.files.animation_curves import Setup
+from animcore.files.export_and_verify import deliver, load
+from animcore.files.subtitles import captions, rhubarb, textgrid
 from animcore.motion import Event, Motion
-from animcore.names import ARKIT
 
 LENGTHS = [("X", 0.5), ("D", 0.3), ("A", 0.1), ("F", 0.3), ("G", 0.2), ("E", 0.3), ("X", 0.8)]
 # What a mouth does at each shape, told otherwise than in the profile: openings, closures, rounding.

@@ -10,12 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from animcore.core.vocabulary import ARKIT
 from animcore.errors import InputError
-from animcore.files import FORMATS, format_named, livelink
-from animcore.files.delivery import adopted, compared, deliver, load
-from animcore.files.sheet import Sheet, largest_errors
+from animcore.files import FORMATS, format_named
+from animcore.files.animation_curves import Sheet, largest_errors
+from animcore.files.export_and_verify import adopted, compared, deliver, load
+from animcore.files.face_curves import livelink
 from animcore.motion import Event, Motion
-from animcore.names import ARKIT
 
 
 @pytest.fixture

@@ -13,12 +13,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from animcore.core.vocabulary import ARKIT
 from animcore.errors import InputError
 from animcore.files import FORMATS, load_any
-from animcore.files.delivery import deliver, load
-from animcore.files.sheet import Setup
+from animcore.files.animation_curves import Setup
+from animcore.files.export_and_verify import deliver, load
 from animcore.motion import Event, Motion
-from animcore.names import ARKIT
 
 NAMES = (
     "livelink", "npz", "a2f-csv", "a2f-json", "beat2", "amass", "amass-smplx", "flame", "csv", "unity", "godot",

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from animcore.errors import InputError
-from animcore.files import film, film_faces
+from animcore.files.video import face_landmarks, writer
 
 FILM = Path(__file__).resolve().parents[1] / "golden" / "films" / "talking_head.mp4"
 RATE = Fraction(25)
@@ -25,7 +25,7 @@ def picture(shade: int) -> np.ndarray:
 
 
 def write(path: Path, shades: list[int]) -> Path:
-    film.write((picture(shade) for shade in shades), RATE, path)
+    writer.write((picture(shade) for shade in shades), RATE, path)
     return path
 
 
@@ -35,7 +35,7 @@ def tracker(monkeypatch):
     faces: dict[int, list[tuple[float, float]]] = {}
     ordinary = [(30.0, 20.0)]
     count = iter(range(10_000))
-    shape = np.random.default_rng(0).uniform(-1, 1, (film_faces.MARKS, 3))
+    shape = np.random.default_rng(0).uniform(-1, 1, (face_landmarks.MARKS, 3))
 
     @contextmanager
     def tracked(*_arguments, **_options):
@@ -44,15 +44,15 @@ def tracker(monkeypatch):
     def found(_mesh, _image):
         return [shape * (size, size, size) + (x, 20.0, 0.0) for x, size in faces.get(next(count), ordinary)]
 
-    monkeypatch.setattr(film_faces, "tracker", tracked)
-    monkeypatch.setattr(film_faces, "landmarks", found)
+    monkeypatch.setattr(face_landmarks, "tracker", tracked)
+    monkeypatch.setattr(face_landmarks, "landmarks", found)
     return faces
 
 
 def test_a_face_is_followed(tracker, tmp_path):
     path = write(tmp_path / "a.mp4", [90] * 10)
     tracker[4] = [(200.0, 25.0), (31.0, 20.0)]  # somebody passes behind, larger
-    faces = film_faces.read(path)
+    faces = face_landmarks.read(path)
     assert (faces.rate, faces.size, len(faces.times)) == (RATE, (64, 48), 10)
     assert faces.found.all()
     assert faces.points[4, :, 0].mean() == pytest.approx(faces.points[3, :, 0].mean() + 1, abs=0.01)
@@ -62,42 +62,42 @@ def test_a_face_is_followed(tracker, tmp_path):
 def test_lost_frames_are_told(tracker, tmp_path):
     path = write(tmp_path / "a.mp4", [90] * 10)
     tracker.update({3: [], 4: [], 8: []})
-    faces = film_faces.read(path)
+    faces = face_landmarks.read(path)
     assert faces.found.tolist() == [True] * 3 + [False] * 2 + [True] * 3 + [False] + [True]
     assert "lost in 3 of 10 frames" in faces.notes[0]
     assert "0.12 to 0.16 s, 0.32 s" in faces.notes[0]
 
 
 def test_a_part_of_a_film(tracker, tmp_path):
-    faces = film_faces.read(write(tmp_path / "a.mp4", [90] * 20), 0.2, 0.5)
+    faces = face_landmarks.read(write(tmp_path / "a.mp4", [90] * 20), 0.2, 0.5)
     assert faces.times[0] == pytest.approx(0.2)
     assert faces.times[-1] < 0.5
     with pytest.raises(InputError, match="no picture between 5 s"):
-        film_faces.read(tmp_path / "a.mp4", 5.0)
+        face_landmarks.read(tmp_path / "a.mp4", 5.0)
 
 
 def test_two_faces_a_cut_and_none(tracker, tmp_path):
     path = write(tmp_path / "a.mp4", [60] * 5 + [200] * 5)
     tracker.update({number: [(300.0, 40.0)] for number in range(5, 10)})
     with pytest.raises(InputError, match=r"cut at 0\.20 s"):
-        film_faces.read(path)
+        face_landmarks.read(path)
 
 
 def test_light_that_changes_is_no_cut(tracker, tmp_path):
-    assert film_faces.read(write(tmp_path / "a.mp4", [60] * 5 + [200] * 5)).found.all()
+    assert face_landmarks.read(write(tmp_path / "a.mp4", [60] * 5 + [200] * 5)).found.all()
 
 
 def test_two_faces(tracker, tmp_path):
     tracker.update({number: [(30.0, 20.0), (90.0, 20.0)] for number in range(4, 9)})
     with pytest.raises(InputError, match=r"two faces, first at 0\.16 s"):
-        film_faces.read(write(tmp_path / "a.mp4", [90] * 10))
+        face_landmarks.read(write(tmp_path / "a.mp4", [90] * 10))
 
 
 @pytest.mark.parametrize(("lost", "words"), [(10, "No face was found in a.mp4"), (7, "found in 3 of 10 frames")])
 def test_no_face(tracker, tmp_path, lost, words):
     tracker.update({number: [] for number in range(lost)})
     with pytest.raises(InputError, match=words):
-        film_faces.read(write(tmp_path / "a.mp4", [90] * 10))
+        face_landmarks.read(write(tmp_path / "a.mp4", [90] * 10))
 
 
 def test_frames_that_do_not_come_evenly(tracker, tmp_path):
@@ -111,7 +111,7 @@ def test_frames_that_do_not_come_evenly(tracker, tmp_path):
             frame.pts, frame.time_base = time, Fraction(1, 1000)
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
-    faces = film_faces.read(path)
+    faces = face_landmarks.read(path)
     assert faces.times[4] == pytest.approx(0.24)
     assert "do not come evenly" in faces.notes[0]
     assert float(faces.rate) == 25
@@ -126,7 +126,7 @@ def test_portraits_are_turned_upright():
             image[0, 0] = 9  # what lies left above in the file is right above in a film that a telephone made
             return image
 
-    shown = film_faces.upright(Frame())
+    shown = face_landmarks.upright(Frame())
     assert shown.shape == (6, 4, 3)
     assert shown[0, 3, 0] == 9
 
@@ -145,25 +145,25 @@ def test_no_film(tmp_path):
         ("sound.wav", "has no picture"), ("short.mp4", "breaks off|cannot? be decoded|that can be decoded"),
     ):  # fmt: skip
         with pytest.raises(InputError, match=words):
-            list(film_faces.frames(tmp_path / name))
+            list(face_landmarks.frames(tmp_path / name))
 
 
 def test_without_mediapipe(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"talking_head.mp4 is a film.*pip install '\.\[judge\]'"):
-        film_faces.read(FILM)
+        face_landmarks.read(FILM)
 
 
 def test_what_was_found_is_kept(tracker, tmp_path):
     path = write(tmp_path / "a.mp4", [90] * 10)
-    faces = film_faces.read(path)
-    source = film_faces.source_of(path, 0.0, np.inf)
-    film_faces.save(faces, tmp_path / "kept.npz", source)
-    again = film_faces.kept(tmp_path / "kept.npz", source)
+    faces = face_landmarks.read(path)
+    source = face_landmarks.source_of(path, 0.0, np.inf)
+    face_landmarks.save(faces, tmp_path / "kept.npz", source)
+    again = face_landmarks.kept(tmp_path / "kept.npz", source)
     assert again is not None
     assert (again.points == faces.points).all()
     assert (again.rate, again.size) == (faces.rate, faces.size)
-    assert film_faces.kept(tmp_path / "kept.npz", film_faces.source_of(path, 0.1, np.inf)) is None
-    assert film_faces.kept(tmp_path / "none.npz", source) is None
+    assert face_landmarks.kept(tmp_path / "kept.npz", face_landmarks.source_of(path, 0.1, np.inf)) is None
+    assert face_landmarks.kept(tmp_path / "none.npz", source) is None
     (tmp_path / "cut.npz").write_bytes((tmp_path / "kept.npz").read_bytes()[:600])
-    assert film_faces.kept(tmp_path / "cut.npz", source) is None
+    assert face_landmarks.kept(tmp_path / "cut.npz", source) is None

@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from animcore.core.vocabulary import ARKIT
 from animcore.errors import InputError
-from animcore.files import glb, gltf, gltf_animation, gltf_character
-from animcore.files.delivery import deliver, load
-from animcore.files.sheet import Setup
+from animcore.files.animation_curves import Setup
+from animcore.files.export_and_verify import deliver, load
+from animcore.files.scenes import glb, gltf, gltf_animation, gltf_character
 from animcore.motion import Motion
-from animcore.names import ARKIT
 
 pygltflib = pytest.importorskip("pygltflib")
 interpolate = pytest.importorskip("scipy.interpolate")

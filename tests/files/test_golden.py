@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from animcore import files
-from animcore.bodies.kinematics import INDEX
-from animcore.names import ARKIT_INDEX
+from animcore.body_models.kinematics import INDEX
+from animcore.core.vocabulary import ARKIT_INDEX
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "formats"
 JAW = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(31) / 30)

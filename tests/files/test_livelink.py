@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from animcore import batch
+from animcore.core.vocabulary import ARKIT
 from animcore.errors import InputError
-from animcore.files import livelink
-from animcore.files.delivery import deliver, load
-from animcore.files.sheet import Setup
+from animcore.files.animation_curves import Setup
+from animcore.files.export_and_verify import deliver, load
+from animcore.files.face_curves import livelink
 from animcore.motion import Motion
-from animcore.names import ARKIT
+from animcore.pipelines import generate_files
 
 SCORE = Path(__file__).resolve().parents[2].parent / "shared" / "tools" / "lip_sync_score.py"
 
@@ -223,8 +223,8 @@ def test_a_start_between_two_frames_is_kept(tmp_path, motion):
 
 def test_what_was_noticed_reaches_the_user(tmp_path):
     recorded(tmp_path / "a.csv", codes_of(70, 60), degrees=12.0)
-    order = batch.Order(tmp_path / "out", formats=("npz",))
-    (take,) = batch.convert([tmp_path / "a.csv"], order)
+    order = generate_files.Order(tmp_path / "out", formats=("npz",))
+    (take,) = generate_files.convert([tmp_path / "a.csv"], order)
     assert take.error is None
     assert any("taken for degrees" in sentence for sentence in take.warnings)
 

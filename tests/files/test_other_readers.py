@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from other_readers import READERS
 
+from animcore.core.vocabulary import ARKIT
 from animcore.files import FORMATS
-from animcore.files.delivery import deliver
-from animcore.files.sheet import Setup
+from animcore.files.animation_curves import Setup
+from animcore.files.export_and_verify import deliver
 from animcore.motion import Event, Motion
-from animcore.names import ARKIT
 
 BY_BLENDER = ("fbx", "usd", "alembic", "pc2")
 CUES = [name for name in FORMATS if name.startswith("rhubarb")]

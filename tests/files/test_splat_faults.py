@@ -18,9 +18,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from splat_clouds import cloud
 
-from animcore import pictures
+from animcore.core import images
 from animcore.errors import InputError
-from animcore.files import avatar_folder, ply, sog, splat_files, spz
+from animcore.files.avatars import avatar_folder, open_any_splats
+from animcore.files.splats import ply, sog, spz
 
 NAMES = ("a.ply", "a.splat", "a.spz", "a.sog", "a.glb", "a.usdc", "a.usda")
 OFTEN = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -38,13 +39,13 @@ def whole(tmp_path_factory) -> dict[str, bytes]:
     pytest.importorskip("pxr.Usd")
     folder = tmp_path_factory.mktemp("whole")
     for name in NAMES:
-        splat_files.save(cloud(40, degree=1), folder / name)
+        open_any_splats.save(cloud(40, degree=1), folder / name)
     return Whole({name: (folder / name).read_bytes() for name in NAMES})
 
 
 def refused(path) -> str:
     with pytest.raises(InputError) as caught:
-        splat_files.load(path)
+        open_any_splats.load(path)
     said = str(caught.value)
     assert said.endswith(".")
     assert "\n" not in said
@@ -61,9 +62,9 @@ def test_cut_anywhere(tmp_path, whole, name, part):
     path = tmp_path / f"cut{name[1:]}"
     path.write_bytes(data[:kept])
     if name == "a.splat" and kept and kept % 32 == 0:
-        assert splat_files.load(path).splats.count == kept // 32
+        assert open_any_splats.load(path).splats.count == kept // 32
     elif name == "a.usda" and not data[kept:].strip():
-        assert splat_files.load(path).splats.count == 40, "only the last empty lines were cut"
+        assert open_any_splats.load(path).splats.count == 40, "only the last empty lines were cut"
     else:
         refused(path)
 
@@ -77,7 +78,7 @@ def test_one_wrong_byte_is_read_or_refused(tmp_path, whole, name, place, value, 
     path = tmp_path / f"wrong{name[1:]}"
     path.write_bytes(data)
     with contextlib.suppress(InputError):
-        assert np.isfinite(splat_files.load(path).splats.means).all()
+        assert np.isfinite(open_any_splats.load(path).splats.means).all()
 
 
 @pytest.mark.parametrize("name", [*NAMES, "meta.json"])
@@ -125,7 +126,7 @@ def test_harmonics_of_degree_4_lose_the_fourth(tmp_path):
     splats = cloud(5)
     more = replace(splats, harmonics=np.pad(splats.harmonics, ((0, 0), (0, 9), (0, 0)), constant_values=0.3))
     ply.write(more, tmp_path / "a.ply")
-    found = splat_files.load(tmp_path / "a.ply")
+    found = open_any_splats.load(tmp_path / "a.ply")
     assert (found.splats.harmonics == splats.harmonics).all()
     assert "degree 4" in found.notes[0]
 
@@ -136,7 +137,7 @@ def test_what_is_no_number_is_left_out_and_said(tmp_path):
     means[3] = np.nan
     scales[5, 1] = np.inf
     ply.write(replace(splats, means=means, scales=scales), tmp_path / "a.ply")
-    found = splat_files.load(tmp_path / "a.ply")
+    found = open_any_splats.load(tmp_path / "a.ply")
     assert found.splats.count == 8
     assert found.notes == ("a.ply: 2 Gaussians that are no numbers (NaN or infinite) were left out.",)
     ply.write(replace(splats, means=np.full_like(means, np.nan)), tmp_path / "b.ply")
@@ -146,7 +147,7 @@ def test_what_is_no_number_is_left_out_and_said(tmp_path):
 def test_no_gaussians_at_all(tmp_path):
     empty = cloud(3).part(np.zeros(3, bool))
     with pytest.raises(InputError, match="No Gaussians are left"):
-        splat_files.save(empty, tmp_path / "a.ply")
+        open_any_splats.save(empty, tmp_path / "a.ply")
     ply.write(empty, tmp_path / "a.ply")
     (tmp_path / "a.splat").write_bytes(b"")
     (tmp_path / "a.spz").write_bytes(gzip.compress(struct.pack("<IIIBBBB", 0x5053474E, 3, 0, 0, 12, 0, 0)))
@@ -204,7 +205,7 @@ def test_a_gzip_bomb_is_unpacked_no_further_than_it_says(tmp_path, monkeypatch):
             return getattr(self._inner, name)
 
     monkeypatch.setattr(spz.zlib, "decompressobj", Watched)
-    assert splat_files.load(tmp_path / "b.spz").splats.count == 10
+    assert open_any_splats.load(tmp_path / "b.spz").splats.count == 10
     assert largest[0] <= 1 << 16
 
 
@@ -222,7 +223,7 @@ def test_zip_bombs_and_picture_bombs_are_not_unpacked(tmp_path, whole, monkeypat
         files = {name[:-5]: archive.read(name) for name in archive.namelist() if name.endswith(".webp")}
     bundle(tmp_path / "a.sog", meta, **{**files, "quats": bytes(2_000_000)})
     assert "unpacks to" in refused(tmp_path / "a.sog")
-    huge = pictures.encoded(np.zeros((1000, 1000, 4), np.uint8), "webp")
+    huge = images.encoded(np.zeros((1000, 1000, 4), np.uint8), "webp")
     assert len(huge) < 10_000
     bundle(tmp_path / "b.sog", meta, **{**files, "quats": huge})
     assert "picture" in refused(tmp_path / "b.sog")
@@ -247,7 +248,7 @@ def test_a_meta_json_that_says_nonsense(tmp_path, whole, key, value):
         files = {name[:-5]: archive.read(name) for name in archive.namelist() if name.endswith(".webp")}
     bundle(tmp_path / "a.sog", meta | {key: value}, **files)
     with contextlib.suppress(InputError):
-        splat_files.load(tmp_path / "a.sog")
+        open_any_splats.load(tmp_path / "a.sog")
 
 
 @OFTEN
@@ -265,7 +266,7 @@ def test_a_gltf_that_says_nonsense(tmp_path, whole, where, value):
     head = struct.pack("<4sIIII", b"glTF", 2, 20 + len(text) + len(rest), len(text), 0x4E4F534A)
     (tmp_path / "a.glb").write_bytes(head + text + rest)
     with contextlib.suppress(InputError):
-        splat_files.load(tmp_path / "a.glb")
+        open_any_splats.load(tmp_path / "a.glb")
 
 
 # --------------------------------------------------------------------------------------------------------- our folder
@@ -353,7 +354,7 @@ def test_five_million_gaussians_take_no_more_memory_than_they_need(tmp_path):
     ply.write(splats, tmp_path / "a.ply")
     size = (tmp_path / "a.ply").stat().st_size
     tracemalloc.start()
-    splat_files.load(tmp_path / "a.ply")
+    open_any_splats.load(tmp_path / "a.ply")
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert most < 4.5 * size

@@ -13,9 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from splat_clouds import cloud, covariances, far
 
-from animcore.avatar.splats import Splats
 from animcore.errors import InputError
-from animcore.files import gltf, palette, ply, sog, splat_files, spz
+from animcore.files.avatars import open_any_splats
+from animcore.files.scenes import gltf
+from animcore.files.splats import codebooks, ply, sog, spz
+from animcore.gaussians.gaussians import Splats
 
 NAMES = ("a.ply", "a.splat", "a.spz", "a.sog", "a.glb", "a.usdc", "a.usda", "a")
 EXACT = {"means": 0.0, "shapes": 1e-5, "opacities": 1e-6, "colours": 0.0, "harmonics": 0.0}
@@ -33,8 +35,8 @@ COSTS = {  # the most that a format may change
 
 def through(splats: Splats, path, y_down: bool = False) -> Splats:
     """Written and read; SOG puts Gaussians into an order of its own, which is undone."""
-    splat_files.save(splats, path, y_down)
-    back = splat_files.load(path, y_down).splats
+    open_any_splats.save(splats, path, y_down)
+    back = open_any_splats.load(path, y_down).splats
     if path.suffix == ".sog":
         stored = np.diag([1.0, -1.0, -1.0]) if y_down else np.eye(3)
         back = back.part(np.argsort(sog.morton((splats.means @ stored).astype(np.float32))))
@@ -69,7 +71,7 @@ def test_bound_gaussians_keep_their_triangles(tmp_path, name):
 @pytest.mark.parametrize("name", ["a.splat", "a.spz", "a.sog", "a.glb"])
 def test_bound_gaussians_do_not_go_where_they_would_lose_their_mesh(tmp_path, name):
     with pytest.raises(InputError, match="bound to the triangles"):
-        splat_files.save(cloud(bound=True), tmp_path / name)
+        open_any_splats.save(cloud(bound=True), tmp_path / name)
     assert not list(tmp_path.iterdir())
 
 
@@ -77,7 +79,7 @@ def test_bound_gaussians_do_not_go_where_they_would_lose_their_mesh(tmp_path, na
 def test_equal_gaussians_give_equal_files(tmp_path, name):
     for folder in ("one", "two"):
         (tmp_path / folder).mkdir()
-        splat_files.save(cloud(), tmp_path / folder / name)
+        open_any_splats.save(cloud(), tmp_path / folder / name)
     files = [sorted(path for path in (tmp_path / folder).rglob("*") if path.is_file()) for folder in ("one", "two")]
     assert [path.read_bytes() for path in files[0]] == [path.read_bytes() for path in files[1]]
 
@@ -88,7 +90,7 @@ def test_y_down_is_half_a_turn_in_the_file_and_none_after_reading(tmp_path, name
     back = through(splats, tmp_path / name, y_down=True)
     assert far(back, splats)["means"] < 1e-4
     assert far(back, splats)["shapes"] < 0.06
-    as_it_is = splat_files.load(tmp_path / name).splats
+    as_it_is = open_any_splats.load(tmp_path / name).splats
     assert abs(as_it_is.means[:, 1].mean() + 1.6) < 0.1, "the head hangs down in a file that is Y down"
 
 
@@ -137,13 +139,13 @@ def test_plys_of_other_kinds_are_read(tmp_path, order):
     else:
         data = struct.pack(">BdBd", 1, 2.5, 2, 3.5) + table.astype(">f8").tobytes() + struct.pack(">Biii", 3, 0, 1, 2)
     (tmp_path / "b.ply").write_bytes("\n".join(lines).encode() + data)
-    back = splat_files.load(tmp_path / "b.ply").splats
+    back = open_any_splats.load(tmp_path / "b.ply").splats
     assert max(far(back, splats).values()) < 1e-5
 
 
 def test_a_splat_is_32_bytes_a_gaussian(tmp_path):
     splats = cloud(3, degree=0)
-    splat_files.save(splats, tmp_path / "a.splat")
+    open_any_splats.save(splats, tmp_path / "a.splat")
     data = (tmp_path / "a.splat").read_bytes()
     assert len(data) == 96
     assert struct.unpack_from("<3f", data) == tuple(splats.means[0])
@@ -173,13 +175,13 @@ def test_an_spz_that_says_its_axes_is_turned(tmp_path):
     body[14] |= 2  # has extensions: one that is not known, then the axes
     body += struct.pack("<II4s", 0xADBE0002, 4, b"abcd") + struct.pack("<III", 0xADBE0003, 4, 6)
     (tmp_path / "b.spz").write_bytes(gzip.compress(bytes(body)))
-    back = splat_files.load(tmp_path / "b.spz").splats
+    back = open_any_splats.load(tmp_path / "b.spz").splats
     assert np.abs(back.means - splats.means * (1, -1, -1)).max() < 2e-5
 
 
 def test_a_glb_says_what_the_extension_asks_for(tmp_path):
     splats = cloud(11)
-    splat_files.save(splats, tmp_path / "a.glb")
+    open_any_splats.save(splats, tmp_path / "a.glb")
     document = gltf.load(tmp_path / "a.glb")
     (primitive,) = document.part("meshes")[0]["primitives"]
     about = primitive["extensions"]["KHR_gaussian_splatting"]
@@ -194,38 +196,38 @@ def test_a_glb_says_what_the_extension_asks_for(tmp_path):
 
 def test_a_glb_is_read_where_its_nodes_put_it(tmp_path):
     splats = cloud(11)
-    splat_files.save(splats, tmp_path / "a.glb")
+    open_any_splats.save(splats, tmp_path / "a.glb")
     document = gltf.load(tmp_path / "a.glb")
     document.document["nodes"] = [
         {"children": [1], "translation": [1, 2, 3]},
         {"mesh": 0, "rotation": [0, 0, 1, 0], "scale": [2, 2, 2]},
     ]
     document.save(tmp_path / "b.glb")
-    back = splat_files.load(tmp_path / "b.glb").splats
+    back = open_any_splats.load(tmp_path / "b.glb").splats
     assert np.allclose(back.means, splats.means * (-2, -2, 2) + (1, 2, 3), atol=1e-5)
     half = np.diag([-1.0, -1.0, 1.0])
     assert np.allclose(covariances(back), 4 * half @ covariances(splats) @ half, rtol=1e-3, atol=1e-12)
     document.document["nodes"][1]["scale"] = [1, 2, 1]
     document.save(tmp_path / "c.glb")
     with pytest.raises(InputError, match="stretches"):
-        splat_files.load(tmp_path / "c.glb")
+        open_any_splats.load(tmp_path / "c.glb")
 
 
 def test_logarithms_of_early_drafts_are_noticed(tmp_path):
     splats = cloud(11)
-    splat_files.save(splats, tmp_path / "a.glb")
+    open_any_splats.save(splats, tmp_path / "a.glb")
     document = gltf.load(tmp_path / "a.glb")
     attributes = document.part("meshes")[0]["primitives"][0]["attributes"]
     attributes["KHR_gaussian_splatting:SCALE"] = document.add_accessor(np.log(splats.scales))
     document.save(tmp_path / "b.glb")
-    found = splat_files.load(tmp_path / "b.glb")
+    found = open_any_splats.load(tmp_path / "b.glb")
     assert "early drafts" in found.notes[0]
     assert far(found.splats, splats)["shapes"] < 1e-4
 
 
 def test_a_usd_has_the_schema_of_openusd(tmp_path):
     pxr = pytest.importorskip("pxr.Usd")
-    splat_files.save(cloud(11), tmp_path / "a.usda")
+    open_any_splats.save(cloud(11), tmp_path / "a.usda")
     stage = pxr.Stage.Open(str(tmp_path / "a.usda"))
     prim = stage.GetDefaultPrim()
     schema = pxr.SchemaRegistry().FindConcretePrimDefinition(prim.GetTypeName())
@@ -240,33 +242,33 @@ def test_a_usd_has_the_schema_of_openusd(tmp_path):
 def test_a_usd_in_centimetres_with_z_up_is_read_in_metres_with_y_up(tmp_path):
     pytest.importorskip("pxr.Usd")
     splats = cloud(11)
-    splat_files.save(splats, tmp_path / "a.usda")
+    open_any_splats.save(splats, tmp_path / "a.usda")
     text = (tmp_path / "a.usda").read_text()
     text = text.replace('upAxis = "Y"', 'upAxis = "Z"').replace("metersPerUnit = 1", "metersPerUnit = 0.01")
     (tmp_path / "b.usda").write_text(text)
-    back = splat_files.load(tmp_path / "b.usda").splats
+    back = open_any_splats.load(tmp_path / "b.usda").splats
     assert np.allclose(back.means, splats.means[:, [0, 2, 1]] * (0.01, 0.01, -0.01), atol=1e-6)
     assert np.allclose(np.linalg.det(covariances(back)) / np.linalg.det(covariances(splats)), 1e-12, rtol=1e-2)
 
 
 def test_a_sog_is_read_out_of_a_folder_as_out_of_its_zip(tmp_path):
-    splat_files.save(cloud(), tmp_path / "a.sog")
+    open_any_splats.save(cloud(), tmp_path / "a.sog")
     with zipfile.ZipFile(tmp_path / "a.sog") as archive:
         archive.extractall(tmp_path / "b")
-    whole = splat_files.load(tmp_path / "a.sog").splats
-    assert max(far(splat_files.load(tmp_path / "b" / "meta.json").splats, whole).values()) == 0
+    whole = open_any_splats.load(tmp_path / "a.sog").splats
+    assert max(far(open_any_splats.load(tmp_path / "b" / "meta.json").splats, whole).values()) == 0
     meta = json.loads((tmp_path / "b" / "meta.json").read_text())
     meta["means"]["files"][0] = "../a.sog"
     (tmp_path / "b" / "meta.json").write_text(json.dumps(meta))
     with pytest.raises(InputError, match="elsewhere"):
-        splat_files.load(tmp_path / "b" / "meta.json")
+        open_any_splats.load(tmp_path / "b" / "meta.json")
 
 
 @settings(max_examples=15, deadline=None)
 @given(st.integers(1, 200), st.integers(1, 250), st.integers(0, 2**31))
 def test_palettes_are_no_larger_than_asked_and_every_row_has_a_place(count, size, seed):
     rows = np.random.default_rng(seed).normal(size=(count, 5)).astype(np.float32)
-    found, places = palette.of_rows(rows, size)
+    found, places = codebooks.of_rows(rows, size)
     assert 1 <= len(found) <= max(size, 1)
     assert places.min() >= 0
     assert places.max() < len(found)
@@ -277,7 +279,7 @@ def test_palettes_are_no_larger_than_asked_and_every_row_has_a_place(count, size
 def test_a_table_of_256_numbers_is_as_good_as_one_can_be():
     """For a normal distribution that is an error of sqrt(pi * sqrt(3) / 2) / 256 of its spread (Panter, Dite 1951)."""
     values = np.random.default_rng(1).normal(size=100_000)
-    codes, places = palette.of_numbers(values)
+    codes, places = codebooks.of_numbers(values)
     error = np.sqrt(((values - codes[places]) ** 2).mean())
     assert error < 1.15 * np.sqrt(np.pi * np.sqrt(3) / 2) / 256
 
@@ -310,7 +312,7 @@ def of_forge(found: dict) -> Splats:
 @pytest.mark.parametrize("degree", [1, 3])
 def test_gaussforge_reads_what_we_write(tmp_path, forge, name, degree):
     splats = cloud(degree=degree)
-    splat_files.save(splats, tmp_path / name)
+    open_any_splats.save(splats, tmp_path / name)
     theirs = of_forge(forge.read((tmp_path / name).read_bytes(), name[2:]))
     if name == "a.sog":
         theirs = theirs.part(np.argsort(sog.morton(splats.means)))
@@ -329,7 +331,7 @@ def test_we_read_what_gaussforge_writes(tmp_path, forge, kind, version):
     made = forge.convert((tmp_path / "a.ply").read_bytes(), "ply", kind, spz_version=version)
     assert "error" not in made, made
     (tmp_path / f"b.{kind}").write_bytes(made["data"])
-    back = splat_files.load(tmp_path / f"b.{kind}").splats
+    back = open_any_splats.load(tmp_path / f"b.{kind}").splats
     wanted = of_forge(forge.read(made["data"], kind)) if kind != "splat" else splats
     limits = {"means": 1e-6, "shapes": 2e-2, "opacities": 3e-3, "colours": 2e-2, "harmonics": 1e-6}
     if kind == "splat":

@@ -13,9 +13,11 @@ import numpy as np
 import pytest
 from splat_clouds import cloud, covariances, far
 
-from animcore.avatar.splats import Splats
 from animcore.errors import InputError
-from animcore.files import gltf, ply, splat_files, spz
+from animcore.files.avatars import open_any_splats
+from animcore.files.scenes import gltf
+from animcore.files.splats import ply, spz
+from animcore.gaussians.gaussians import Splats
 
 FIELD = Path(__file__).resolve().parents[2].parent / "shared" / "field" / "splats"
 SPZ_COSTS = {"means": 8e-6, "shapes": 0.07, "opacities": 0.5 / 254, "colours": 0.5 / 254 / 0.15, "harmonics": 0.067}
@@ -56,21 +58,21 @@ def file(tmp_path) -> Path:
     ],
 )
 def test_files_that_people_have_are_opened_with_a_note(name, note):
-    assert any(note in one for one in splat_files.load(FIELD / name).notes)
+    assert any(note in one for one in open_any_splats.load(FIELD / name).notes)
 
 
 def test_discs_of_2dgs_are_flat(file):
-    found = splat_files.load(rewritten(file, without=("scale_2",)))
+    found = open_any_splats.load(rewritten(file, without=("scale_2",)))
     assert found.splats.scales[:, :2] == pytest.approx(cloud(40).scales[:, :2], rel=1e-6)
     assert (found.splats.scales[:, 2] < 1e-3 * found.splats.scales[:, :2].min(1)).all()
     assert "flat Gaussians" in found.notes[0]
     with pytest.raises(InputError, match="cloud of points"):
-        splat_files.load(rewritten(file, without=("scale_0", "scale_1", "rot_0")))
+        open_any_splats.load(rewritten(file, without=("scale_0", "scale_1", "rot_0")))
 
 
 def test_the_filter_of_mip_splatting_is_applied(file):
     filters = np.linspace(0, 0.05, 40).astype(np.float32)
-    found = splat_files.load(rewritten(file, filter_3D=filters))
+    found = open_any_splats.load(rewritten(file, filter_3D=filters))
     wanted = cloud(40)
     wide = np.sqrt(wanted.scales.astype(np.float64) ** 2 + filters[:, None].astype(np.float64) ** 2)
     assert found.splats.scales == pytest.approx(wide, rel=1e-5)
@@ -80,23 +82,23 @@ def test_the_filter_of_mip_splatting_is_applied(file):
 
 @pytest.mark.parametrize("comment", ["SplatRenderMode: mip", "antialiased 1"])
 def test_what_was_trained_with_anti_aliasing_is_said(file, comment):
-    assert any("anti-aliased" in note for note in splat_files.load(rewritten(file, comment=comment)).notes)
-    assert splat_files.load(rewritten(file, comment="SplatRenderMode: default")).notes == ()
+    assert any("anti-aliased" in note for note in open_any_splats.load(rewritten(file, comment=comment)).notes)
+    assert open_any_splats.load(rewritten(file, comment="SplatRenderMode: default")).notes == ()
 
 
 def test_an_spz_says_it_in_a_flag(tmp_path):
     data = bytearray(gzip.decompress(spz.encoded(cloud(40), "a")))
     data[14] |= 1
     (tmp_path / "a.spz").write_bytes(gzip.compress(bytes(data)))
-    assert any("anti-aliased" in note for note in splat_files.load(tmp_path / "a.spz").notes)
+    assert any("anti-aliased" in note for note in open_any_splats.load(tmp_path / "a.spz").notes)
 
 
 def test_the_wreck_of_a_training_is_left_out_and_a_sky_is_not(tmp_path):
     sizes = cloud(40).scales.copy()
     sizes[3], sizes[7] = 20.0, np.exp(60.0)
     for name in ("a.ply", "a.glb"):
-        splat_files.save(replace(cloud(40), scales=sizes), tmp_path / name)
-        found = splat_files.load(tmp_path / name)
+        open_any_splats.save(replace(cloud(40), scales=sizes), tmp_path / name)
+        found = open_any_splats.load(tmp_path / name)
         assert found.splats.count == 39
         assert found.splats.scales.max() == pytest.approx(20.0)
         assert "1 Gaussians larger" in found.notes[0]
@@ -105,31 +107,31 @@ def test_the_wreck_of_a_training_is_left_out_and_a_sky_is_not(tmp_path):
 @pytest.mark.parametrize("names", [("t", "scale_t", "motion_0"), ("trbf_center",), ("rot_r_0",)])
 def test_gaussians_that_move_are_refused(file, names):
     with pytest.raises(InputError, match=f"4D: {names[0]}.*export one moment"):
-        splat_files.load(rewritten(file, **{name: np.zeros(40, np.float32) for name in names}))
+        open_any_splats.load(rewritten(file, **{name: np.zeros(40, np.float32) for name in names}))
 
 
 def test_columns_that_nobody_knows_are_said(file):
-    found = splat_files.load(rewritten(file, label=np.zeros(40, np.float32), red=np.zeros(40, np.float32)))
+    found = open_any_splats.load(rewritten(file, label=np.zeros(40, np.float32), red=np.zeros(40, np.float32)))
     assert found.notes == ("a.ply: its values label are not known here and were not used.",)
 
 
 def test_a_cloud_in_the_coordinates_of_the_earth_keeps_its_shape_and_its_origin(file):
     away = np.array([654321.0, 4321987.0, 12.0])
     means = {name: cloud(40).means[:, axis].astype(np.float64) + away[axis] for axis, name in enumerate("xyz")}
-    found = splat_files.load(rewritten(file, **means))
+    found = open_any_splats.load(rewritten(file, **means))
     wanted = np.stack(list(means.values()), 1)
     assert any("own origin, (654321, 4321989, 12) m" in note for note in found.notes)
     for name in ("b.ply", "b.glb"):  # through our files too
-        assert splat_files.save(found.splats, file.parent / name) == ()
-        back = splat_files.load(file.parent / name).splats
+        assert open_any_splats.save(found.splats, file.parent / name) == ()
+        back = open_any_splats.load(file.parent / name).splats
         assert np.abs(back.means + np.array(back.origin) - wanted).max() < 1e-6
-    assert "cannot hold the origin" in splat_files.save(found.splats, file.parent / "b.spz")[0]
-    assert splat_files.load(file.parent / "b.ply", y_down=True).splats.origin == (654321.0, -4321989.0, -12.0)
+    assert "cannot hold the origin" in open_any_splats.save(found.splats, file.parent / "b.spz")[0]
+    assert open_any_splats.load(file.parent / "b.ply", y_down=True).splats.origin == (654321.0, -4321989.0, -12.0)
 
 
 @pytest.mark.parametrize("inside", ["a.ply", "a.sog", "a.spz"])
 def test_what_is_packed_is_unpacked(tmp_path, inside):
-    splat_files.save(cloud(40), tmp_path / inside)
+    open_any_splats.save(cloud(40), tmp_path / inside)
     data = (tmp_path / inside).read_bytes()
     with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(f"point_cloud/{inside}", data)
@@ -137,12 +139,12 @@ def test_what_is_packed_is_unpacked(tmp_path, inside):
         archive.writestr("readme.txt", "hello")
     (tmp_path / f"{inside}.gz").write_bytes(gzip.compress(data))
     for name in ("a.zip", f"{inside}.gz"):
-        found = splat_files.load(tmp_path / name)
+        found = open_any_splats.load(tmp_path / name)
         assert found.splats.count == 40
         assert f"{inside} in it was opened" in found.notes[0]
     if inside == "a.sog":  # the pictures themselves in a zip
         (tmp_path / "b.zip").write_bytes(data)
-        assert splat_files.load(tmp_path / "b.zip").splats.count == 40
+        assert open_any_splats.load(tmp_path / "b.zip").splats.count == 40
 
 
 def test_archives_without_one_file_of_gaussians_are_named(tmp_path):
@@ -151,11 +153,11 @@ def test_archives_without_one_file_of_gaussians_are_named(tmp_path):
             for member in members:
                 archive.writestr(member, "ply")
         with pytest.raises(InputError, match=f"{name} must hold one file .* unpack it"):
-            splat_files.load(tmp_path / name)
+            open_any_splats.load(tmp_path / name)
     for name in ("broken.zip", "broken.ply.gz"):
         (tmp_path / name).write_bytes(b"PK\x03\x04nonsense")
         with pytest.raises(InputError, match=f"{name} cannot be unpacked"):
-            splat_files.load(tmp_path / name)
+            open_any_splats.load(tmp_path / name)
 
 
 # ----------------------------------------------------------------------------------------- glTF
@@ -175,9 +177,9 @@ def looks_of(document: dict) -> dict:
 def test_linear_colours_become_srgb(tmp_path):
     linear = cloud(40, degree=1)
     linear.harmonics[:, 1:] *= 0.01  # small, where the conversion is to the first order
-    splat_files.save(linear, tmp_path / "a.glb")
+    open_any_splats.save(linear, tmp_path / "a.glb")
     changed(tmp_path / "a.glb", lambda document: looks_of(document).update(colorSpace="lin_rec709_display"))
-    found = splat_files.load(tmp_path / "a.glb")
+    found = open_any_splats.load(tmp_path / "a.glb")
     assert any("linear colours" in note for note in found.notes)
 
     def shown(table: np.ndarray, basis: float) -> np.ndarray:
@@ -190,7 +192,7 @@ def test_linear_colours_become_srgb(tmp_path):
         assert np.abs(shown(found.splats.harmonics, basis) - srgb)[clear].max() < 1e-3
     changed(tmp_path / "a.glb", lambda document: looks_of(document).update(colorSpace="acescg", kernel="cube"))
     assert {"colorSpace is acescg", "kernel is cube"} <= {
-        note.split(": ")[1].split(",")[0] for note in splat_files.load(tmp_path / "a.glb").notes
+        note.split(": ")[1].split(",")[0] for note in open_any_splats.load(tmp_path / "a.glb").notes
     }
 
 
@@ -223,21 +225,21 @@ def wrapped(path: Path, data: bytes, extensions: dict) -> None:
 def test_spz_inside_gltf_is_read_in_every_draft(tmp_path, extensions):
     splats = cloud(40)
     wrapped(tmp_path / "a.glb", spz.encoded(splats, "a"), extensions)
-    found = splat_files.load(tmp_path / "a.glb").splats
+    found = open_any_splats.load(tmp_path / "a.glb").splats
     turn = np.diag([-1.0, 1.0, -1.0])  # SPZ is right, up, back; glTF, by the extension's text, left, up, front
     assert np.abs(found.means - splats.means @ turn).max() < SPZ_COSTS["means"]
     wrapped(tmp_path / "b.glb", b"no spz", extensions)
     with pytest.raises(InputError, match=r"The SPZ in b\.glb is not an SPZ file"):
-        splat_files.load(tmp_path / "b.glb")
+        open_any_splats.load(tmp_path / "b.glb")
 
 
 @pytest.mark.parametrize("degree", [1, 3])  # GaussForge reads no SPZ of degree 0
 def test_spz_inside_gltf_is_written_small_and_as_others_read_it(tmp_path, degree):
     splats = cloud(2000, degree=degree)
-    splat_files.save(splats, tmp_path / "a.glb")
-    splat_files.save(splats, tmp_path / "a.spz.glb")
+    open_any_splats.save(splats, tmp_path / "a.glb")
+    open_any_splats.save(splats, tmp_path / "a.spz.glb")
     assert (tmp_path / "a.spz.glb").stat().st_size < 0.35 * (tmp_path / "a.glb").stat().st_size
-    back = splat_files.load(tmp_path / "a.spz.glb")
+    back = open_any_splats.load(tmp_path / "a.spz.glb")
     assert back.format == "glb"
     assert {kind: error for kind, error in far(back.splats, splats).items() if error > SPZ_COSTS[kind]} == {}
     theirs = pytest.importorskip("pygltflib").GLTF2().load(tmp_path / "a.spz.glb")  # an independent reader
@@ -257,9 +259,9 @@ def test_spz_inside_gltf_is_written_small_and_as_others_read_it(tmp_path, degree
 
 def test_turned_and_moved_by_its_node_as_any_glb(tmp_path):
     splats = cloud(40)
-    splat_files.save(splats, tmp_path / "a.spz.glb")
+    open_any_splats.save(splats, tmp_path / "a.spz.glb")
     changed(tmp_path / "a.spz.glb", lambda document: document["nodes"][0].update(translation=[1, 2, 3]))
-    back = splat_files.load(tmp_path / "a.spz.glb").splats
+    back = open_any_splats.load(tmp_path / "a.spz.glb").splats
     assert np.abs(back.means - splats.means - (1, 2, 3)).max() < 2e-5
     assert covariances(back) == pytest.approx(covariances(splats), abs=1e-5)
     assert isinstance(back, Splats)

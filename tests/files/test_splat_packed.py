@@ -13,10 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from splat_clouds import cloud, far
 
-from animcore import pictures
-from animcore.avatar.splats import HARMONIC_0, Splats
+from animcore.core import images
 from animcore.errors import InputError
-from animcore.files import ply, splat_files
+from animcore.files.avatars import open_any_splats
+from animcore.files.splats import ply
+from animcore.gaussians.gaussians import HARMONIC_0, Splats
 
 ENDS = ("x", "y", "z", "scale_x", "scale_y", "scale_z", "r", "g", "b")
 
@@ -75,7 +76,7 @@ def test_a_compressed_ply_is_read(tmp_path, degree, colours, order):
     splats = cloud(600, degree)
     splats.harmonics[:, 0] = np.clip(splats.harmonics[:, 0], -1.7, 1.7)  # 0..1, as chunks without colours need it
     (tmp_path / "a.ply").write_bytes(packed(splats, colours, order))
-    found = splat_files.load(tmp_path / "a.ply")
+    found = open_any_splats.load(tmp_path / "a.ply")
     assert found.splats.degree == degree
     assert {k: error for k, error in far(found.splats, splats).items() if error > LIMITS[k]} == {}
 
@@ -90,7 +91,10 @@ def test_a_compressed_ply_of_another_program_is_read_as_it_reads_it(tmp_path, de
     (tmp_path / "b.compressed.ply").write_bytes(made["data"])
     plain = forge.convert(made["data"], "compressed.ply", "ply")
     (tmp_path / "c.ply").write_bytes(plain["data"])
-    ours, theirs = splat_files.load(tmp_path / "b.compressed.ply").splats, splat_files.load(tmp_path / "c.ply").splats
+    ours, theirs = (
+        open_any_splats.load(tmp_path / "b.compressed.ply").splats,
+        open_any_splats.load(tmp_path / "c.ply").splats,
+    )
     limits = LIMITS | {"means": 1e-6, "shapes": 1e-4, "colours": 1e-5, "opacities": 1e-5}
     assert {kind: error for kind, error in far(ours, theirs).items() if error > limits[kind]} == {}
 
@@ -116,7 +120,7 @@ def lacking(data: bytes, old: str, new: str) -> bytes:
 def test_a_compressed_ply_that_lacks_something(tmp_path, old, new, said):
     (tmp_path / "a.ply").write_bytes(lacking(packed(cloud(600)), old, new))
     with pytest.raises(InputError, match=rf"a\.ply .*{said}.*\.$"):
-        splat_files.load(tmp_path / "a.ply")
+        open_any_splats.load(tmp_path / "a.ply")
 
 
 OFTEN = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -132,10 +136,10 @@ def test_a_compressed_ply_that_is_damaged(tmp_path, place, value, early, cut):
     path.write_bytes(data[: int(place * len(data))] if cut else data)
     if cut:
         with pytest.raises(InputError, match=r"a\.ply"):
-            splat_files.load(path)
+            open_any_splats.load(path)
     else:
         with contextlib.suppress(InputError):
-            assert np.isfinite(splat_files.load(path).splats.means).all()
+            assert np.isfinite(open_any_splats.load(path).splats.means).all()
 
 
 # ------------------------------------------------------------------------------------------------------ SOG, version 1
@@ -151,7 +155,7 @@ def version_1(splats: Splats, folder) -> dict:
         pixels = np.zeros((across * down, 4), np.uint8)
         pixels[:, 3] = 255
         pixels[: len(columns), : columns.shape[1]] = columns
-        (folder / name).write_bytes(pictures.encoded(pixels.reshape(down, across, 4), "webp"))
+        (folder / name).write_bytes(images.encoded(pixels.reshape(down, across, 4), "webp"))
         return name
 
     def evenly(values: np.ndarray, steps: int) -> tuple[dict, np.ndarray]:
@@ -195,14 +199,14 @@ def version_1(splats: Splats, folder) -> dict:
 def test_sog_of_version_1_is_read(tmp_path, degree):
     splats = cloud(300, degree)
     version_1(splats, tmp_path / "a")
-    found = splat_files.load(tmp_path / "a" / "meta.json").splats
+    found = open_any_splats.load(tmp_path / "a" / "meta.json").splats
     limits = {"means": 2e-5, "shapes": 0.05, "opacities": 0.02, "colours": 0.01, "harmonics": 0.004}
     assert found.degree == degree
     assert {kind: error for kind, error in far(found, splats).items() if error > limits[kind]} == {}
     with zipfile.ZipFile(tmp_path / "b.sog", "w") as archive:
         for path in sorted((tmp_path / "a").iterdir()):
             archive.write(path, path.name)
-    assert max(far(splat_files.load(tmp_path / "b.sog").splats, found).values()) == 0
+    assert max(far(open_any_splats.load(tmp_path / "b.sog").splats, found).values()) == 0
 
 
 @pytest.mark.parametrize(
@@ -217,4 +221,4 @@ def test_a_meta_json_of_version_1_that_does_not_fit(tmp_path, part, change):
     meta = version_1(cloud(300, 1), tmp_path / "a")
     (tmp_path / "a" / "meta.json").write_text(json.dumps(meta | {part: meta[part] | change}))
     with pytest.raises(InputError, match=r"meta\.json (is broken|claims)"):
-        splat_files.load(tmp_path / "a" / "meta.json")
+        open_any_splats.load(tmp_path / "a" / "meta.json")

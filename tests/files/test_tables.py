@@ -9,12 +9,12 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from animcore.core.vocabulary import ARKIT, TONGUE
 from animcore.errors import InputError
-from animcore.files import a2f_csv, a2f_json, shape_csv
-from animcore.files.delivery import deliver, load
-from animcore.files.sheet import Setup
+from animcore.files.animation_curves import Setup
+from animcore.files.export_and_verify import deliver, load
+from animcore.files.face_curves import a2f_csv, a2f_json, shape_csv
 from animcore.motion import Motion
-from animcore.names import ARKIT, TONGUE
 
 
 @pytest.fixture

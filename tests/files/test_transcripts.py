@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from animcore.errors import InputError
-from animcore.files import captions, textgrid, transcripts
-from animcore.files.sheet import Setup
+from animcore.files.animation_curves import Setup
+from animcore.files.subtitles import captions, textgrid, transcripts
 from animcore.motion import Event, Motion
 from animcore.speech.transcript import Cue
 

@@ -11,9 +11,11 @@ import pytest
 from splat_clouds import cloud
 
 from animcore.errors import InputError
-from animcore.files import FORMATS, blender, gltf, splat_files
-from animcore.files.delivery import deliver
-from animcore.files.sheet import Setup
+from animcore.files import FORMATS
+from animcore.files.animation_curves import Setup
+from animcore.files.avatars import open_any_splats
+from animcore.files.export_and_verify import deliver
+from animcore.files.scenes import blender_process, gltf
 
 TOOL = Path(__file__).resolve().parents[2] / "tools" / "validate_formats.py"
 
@@ -41,7 +43,7 @@ def test_khronos_finds_no_fault(tmp_path, tool, name, profile):
 
 def test_khronos_finds_no_fault_with_gaussians_but_names_that_it_does_not_know(tmp_path, tool):
     """The validator knows no KHR_gaussian_splatting yet, so it takes the extension's attributes for misspelt ones."""
-    splat_files.save(cloud(50, degree=1), tmp_path / "a.glb")
+    open_any_splats.save(cloud(50, degree=1), tmp_path / "a.glb")
     found = faults(tool, "glTF", tmp_path / "a.glb")
     assert {code for _, code, _ in found} == {"MESH_PRIMITIVE_INVALID_ATTRIBUTE"}
     assert all("KHR_gaussian_splatting:" in text for *_, text in found)
@@ -60,7 +62,7 @@ def test_khronos_finds_faults_that_are_there(tmp_path, tool):
 
 def test_a_character_out_of_blender_is_without_fault(tmp_path, tool):
     try:
-        blender.command()
+        blender_process.command()
     except InputError as absent:
         pytest.skip(str(absent))
     character = Path(__file__).resolve().parents[2] / "assets" / "character" / "character.blend"

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from animcore.core.vocabulary import ARKIT, SMPLX_JOINTS
 from animcore.errors import InputError
-from animcore.files import gltf, gltf_animation, vrma
-from animcore.files.delivery import deliver, load
-from animcore.files.gltf_animation import Clip
-from animcore.files.sheet import Setup
+from animcore.files.animation_curves import Setup
+from animcore.files.export_and_verify import deliver, load
+from animcore.files.scenes import gltf, gltf_animation, vrma
+from animcore.files.scenes.gltf_animation import Clip
 from animcore.motion import Motion
-from animcore.names import ARKIT, SMPLX_JOINTS
 
 pygltflib = pytest.importorskip("pygltflib")
 Rotation = pytest.importorskip("scipy.spatial.transform").Rotation

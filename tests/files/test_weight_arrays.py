@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from animcore.cli import main
+from animcore.cli.main import main
+from animcore.core.vocabulary import ARKIT
 from animcore.errors import InputError
+from animcore.evaluation.face import loading, reference_face
 from animcore.files import FORMATS, load_any
-from animcore.files.delivery import load
-from animcore.files.sheet import Setup
-from animcore.judge import face, takes
+from animcore.files.animation_curves import Setup
+from animcore.files.export_and_verify import load
 from animcore.motion import Motion
-from animcore.names import ARKIT
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "films" / "talking_head.npz"
 
@@ -40,14 +40,14 @@ def test_judge_export_and_training_read_the_same(tmp_path, plain):
     assert (name, motion.rate, motion.start, notes) == ("npz", Fraction(30000, 1001), 0.25, ())
     there = motion.arkit.any(0)
     np.testing.assert_array_equal(motion.arkit[:, there], golden()[:, there])
-    judged = takes.load(plain, face.default())
+    judged = loading.load(plain, reference_face.default())
     np.testing.assert_array_equal(judged.weights, motion.arkit)
     assert main(["export", str(plain), "--out", str(tmp_path / "out"), "--format", "a2f-csv"]) == 0
     exported = load(tmp_path / "out" / "line.a2f.csv", FORMATS["a2f-csv"], Setup(motion.rate))
     np.testing.assert_allclose(exported.arkit, motion.arkit, atol=1e-6)
-    from animcore.training import face_files
+    from animcore.training.faces import dataset_layouts
 
-    (source,), _ = face_files.sources(plain.parent)
+    (source,), _ = dataset_layouts.sources(plain.parent)
     curves = source.read(100, "arkit")
     np.testing.assert_array_equal(curves.values, motion.arkit)
     assert curves.fps == motion.fps

@@ -30,19 +30,25 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "files"), str(HERE.parents[1])]
 import mutations  # noqa: E402
 import numpy as np  # noqa: E402
 
-from animcore import audio, pictures  # noqa: E402
-from animcore.avatar import capture, film_tracking  # noqa: E402
-from animcore.bodies import mesh_file, model_file, pickled  # noqa: E402
+from animcore.audio import recording  # noqa: E402
+from animcore.body_models import model_file, ply_mesh, safe_unpickler  # noqa: E402
+from animcore.core import images  # noqa: E402
+from animcore.core.vocabulary import ARKIT, TONGUE  # noqa: E402
 from animcore.direction import Direction  # noqa: E402
 from animcore.errors import AnimcoreError  # noqa: E402
-from animcore.files import FORMATS, delivery, film_faces, gltf, splat_files, transcripts  # noqa: E402
-from animcore.files.sheet import Setup  # noqa: E402
-from animcore.judge import face, takes  # noqa: E402
+from animcore.evaluation.face import loading, reference_face  # noqa: E402
+from animcore.files import FORMATS, export_and_verify  # noqa: E402
+from animcore.files.animation_curves import Setup  # noqa: E402
+from animcore.files.avatars import open_any_splats  # noqa: E402
+from animcore.files.scenes import gltf  # noqa: E402
+from animcore.files.subtitles import transcripts  # noqa: E402
+from animcore.files.video import face_landmarks  # noqa: E402
+from animcore.hybrid_head import capture_format  # noqa: E402
+from animcore.hybrid_head.tracking import face_tracker  # noqa: E402
 from animcore.motion import Event, Motion  # noqa: E402
-from animcore.names import ARKIT, TONGUE  # noqa: E402
-from animcore.retarget import fit, profiles  # noqa: E402
-from animcore.retarget.face import FaceMap  # noqa: E402
-from animcore.retarget.proposal import from_profile, propose  # noqa: E402
+from animcore.retarget import geometry_matching, rig_profiles  # noqa: E402
+from animcore.retarget.face_map import FaceMap  # noqa: E402
+from animcore.retarget.rig_detection import from_profile, propose  # noqa: E402
 
 SECONDS = 4.0  # of the processor that one file may take
 ROOM = 3 << 30  # bytes of addresses that a reader may ask for, beside those that the libraries have
@@ -93,12 +99,12 @@ def _format_cases(folder: Path) -> list[Case]:
         if name == "vrma":
             form.write(form.encode(motion(), Setup()), path, Setup())
         else:
-            delivery.deliver(motion(), path, form)
+            export_and_verify.deliver(motion(), path, form)
         mutation = (
             mutations.of_glb if name == "vrma" else texts.get("." + form.suffix.rsplit(".", 1)[1], mutations.of_text)
         )
         found.append(Case(name, path.name, path.read_bytes(), mutation,
-                          lambda path, form=form: delivery.loaded(path, form, Setup(rate=Fraction(30)))))  # fmt: skip
+                          lambda path, form=form: export_and_verify.loaded(path, form, Setup(rate=Fraction(30)))))  # fmt: skip
     return found
 
 
@@ -110,14 +116,14 @@ def _splat_cases(folder: Path) -> list[Case]:
     found = []
     for kind, mutation in kinds.items():
         path = folder / f"cloud.{kind}"
-        splat_files.save(cloud(40, 1), path)
-        found.append(Case(f"splats {kind}", path.name, path.read_bytes(), mutation, splat_files.load))
+        open_any_splats.save(cloud(40, 1), path)
+        found.append(Case(f"splats {kind}", path.name, path.read_bytes(), mutation, open_any_splats.load))
     found.append(Case("splats ply bytes", "cloud.ply", (folder / "cloud.ply").read_bytes(), mutations.of_bytes,
-                      splat_files.load))  # fmt: skip
-    splat_files.save(cloud(40, 1), folder / "avatar")
+                      open_any_splats.load))  # fmt: skip
+    open_any_splats.save(cloud(40, 1), folder / "avatar")
     for part, mutation in (("avatar.json", mutations.of_json), ("avatar.safetensors", mutations.of_bytes)):
         found.append(Case(f"avatar {part}", f"avatar/{part}", (folder / "avatar" / part).read_bytes(), mutation,
-                          lambda path: splat_files.load(path.parent)))  # fmt: skip
+                          lambda path: open_any_splats.load(path.parent)))  # fmt: skip
     return found
 
 
@@ -133,15 +139,17 @@ def _archive_cases(folder: Path) -> list[Case]:
               names=np.array(["a", "b"]), kinds=np.array(["shape"] * 2), meshes=np.array(["M"] * 2),
               targets=np.array(["a", "b"]), ranges=np.tile([0.0, 1.0, 0.0], (2, 1)),
               fields=chance.normal(size=(2, 30, 3)).astype(np.float32), eyes=np.zeros((0, 3)))  # fmt: skip
-    capture.write_pose(capture.Pose(np.zeros(10), np.zeros((5, 3)), np.zeros(3), np.zeros(5), np.ones((4, 3)), "x"),
+    capture_format.write_pose(capture_format.Pose(np.zeros(10), np.zeros((5, 3)), np.zeros(3), np.zeros(5), np.ones((4, 3)), "x"),
                        folder / "pose.npz")  # fmt: skip
-    track = film_tracking.Track(
+    track = face_tracker.Track(
         np.arange(4) / 30, np.ones(4, bool), np.zeros((4, 52)), np.tile(np.eye(3), (4, 1, 1)), np.ones((4, 3)),
         np.zeros((4, 2)), np.ones(4), np.array([640, 480]), 900.0, np.zeros(3), np.zeros((5, 3)), "open-head",
     )  # fmt: skip
     track.save(folder / "track.npz")
-    faces = film_faces.FilmFaces(Fraction(30), np.arange(3) / 30, np.zeros((3, 478, 3), np.float32), (64, 48), ("n",))
-    film_faces.save(faces, folder / "faces.npz", "s")
+    faces = face_landmarks.FilmFaces(
+        Fraction(30), np.arange(3) / 30, np.zeros((3, 478, 3), np.float32), (64, 48), ("n",)
+    )
+    face_landmarks.save(faces, folder / "faces.npz", "s")
     basis = npz("basis.npz", names=np.array(ARKIT), probe_rest=chance.normal(size=(4, 3)), eye_distance=0.1,
                 probe_delta=chance.normal(size=(52, 4, 3)), lip_rest=chance.normal(size=(8, 3)),
                 lip_delta=chance.normal(size=(52, 8, 3)))  # fmt: skip
@@ -156,13 +164,13 @@ def _archive_cases(folder: Path) -> list[Case]:
     return [
         Case("Motion.load", "m.npz", bytes_of("seed.npz"), of_npz, Motion.load),
         Case("FaceMap.load", "map.npz", bytes_of("map.npz"), of_npz, FaceMap.load),
-        Case("fit.load", "rig.npz", rig, of_npz, fit.load),
-        Case("capture.read_pose", "pose.npz", bytes_of("pose.npz"), of_npz, capture.read_pose),
-        Case("Track.load", "track.npz", bytes_of("track.npz"), of_npz, film_tracking.Track.load),
-        Case("film_faces.kept", "faces.npz", bytes_of("faces.npz"), of_npz, lambda path: film_faces.kept(path, "s")),
-        Case("face basis", "basis.npz", basis, of_npz, face.load),
-        Case("judge, tracked", "lips.npz", lips, of_npz, lambda path: takes.load(path, _face())),
-        Case("judge, curves", "curves.npz", curves, of_npz, lambda path: takes.load(path, _face())),
+        Case("fit.load", "rig.npz", rig, of_npz, geometry_matching.load),
+        Case("capture.read_pose", "pose.npz", bytes_of("pose.npz"), of_npz, capture_format.read_pose),
+        Case("Track.load", "track.npz", bytes_of("track.npz"), of_npz, face_tracker.Track.load),
+        Case("film_faces.kept", "faces.npz", bytes_of("faces.npz"), of_npz, lambda path: face_landmarks.kept(path, "s")),
+        Case("face basis", "basis.npz", basis, of_npz, reference_face.load),
+        Case("judge, tracked", "lips.npz", lips, of_npz, lambda path: loading.load(path, _face())),
+        Case("judge, curves", "curves.npz", curves, of_npz, lambda path: loading.load(path, _face())),
         Case("model file", "model.npz", model, of_npz, model_file.read),
         Case("model file, pickled", "model.pkl", pickle.dumps({"f": np.zeros((3, 3)), "v_template": np.ones((4, 3))}),
              mutations.of_pickle, model_file.read),
@@ -171,12 +179,12 @@ def _archive_cases(folder: Path) -> list[Case]:
 
 
 def _unpickled(path: Path) -> None:
-    for name, value in pickled.load(path).items():
-        pickled.array(value, name)
+    for name, value in safe_unpickler.load(path).items():
+        safe_unpickler.array(value, name)
 
 
-def _face() -> face.Face:
-    return face.default()
+def _face() -> reference_face.Face:
+    return reference_face.default()
 
 
 def _other_cases(folder: Path) -> list[Case]:
@@ -196,7 +204,7 @@ def _other_cases(folder: Path) -> list[Case]:
     toml = (HERE.parents[1] / "rigs" / "vrm.toml").read_bytes()
     head = b"ply\nformat ascii 1.0\nelement vertex 3\nproperty float x\nproperty float y\nproperty float z\n"
     ply = head + b"element face 1\nproperty list uchar int vertex_indices\nend_header\n0 0 0\n1 0 0\n0 1 0\n3 0 1 2\n"
-    png = pictures.encoded(np.full((9, 7, 4), 200, np.uint8), "png")
+    png = images.encoded(np.full((9, 7, 4), 200, np.uint8), "png")
     words = b"[joy 0.7] Hello there, [1.2] how are you? (softly) 12 times!\n"
     caption = (folder / "seed.srt").read_bytes()
     grid = (folder / "seed.textgrid").read_bytes()
@@ -206,12 +214,12 @@ def _other_cases(folder: Path) -> list[Case]:
     found = [
         Case("gltf", "c.glb", (folder / "character.glb").read_bytes(), mutations.of_glb, _every_accessor),
         Case("glb", "c.glb", (folder / "character.glb").read_bytes(), mutations.of_glb,
-             lambda path: delivery.loaded(path, FORMATS["glb"])),
+             lambda path: export_and_verify.loaded(path, FORMATS["glb"])),
         Case("views", "transforms_train.json", json.dumps(view).encode(), mutations.of_json,
-             lambda path: capture.read_views(path.parent, "train")),
-        Case("profile", "vrm.toml", toml, mutations.of_text, profiles._read_users),
-        Case("mesh", "m.ply", ply, mutations.of_text, mesh_file.read_ply),
-        Case("picture", "p.png", png, mutations.of_bytes, lambda path: pictures.decoded(path.read_bytes(), "p.png")),
+             lambda path: capture_format.read_views(path.parent, "train")),
+        Case("profile", "vrm.toml", toml, mutations.of_text, rig_profiles._read_users),
+        Case("mesh", "m.ply", ply, mutations.of_text, ply_mesh.read_ply),
+        Case("picture", "p.png", png, mutations.of_bytes, lambda path: images.decoded(path.read_bytes(), "p.png")),
         Case("transcript", "w.txt", words, mutations.of_text, transcripts.load),
         Case("transcript srt", "w.srt", caption, mutations.of_text, transcripts.load),
         Case("transcript grid", "w.TextGrid", grid, mutations.of_text, transcripts.load),
@@ -219,7 +227,7 @@ def _other_cases(folder: Path) -> list[Case]:
     ]  # fmt: skip
     for kind in ("wav", "flac", "mp3", "mp4"):
         data = _sound(folder / f"sound.{kind}")
-        found.append(Case(f"audio {kind}", f"s.{kind}", data, mutations.of_bytes, audio.load, fewer=3))
+        found.append(Case(f"audio {kind}", f"s.{kind}", data, mutations.of_bytes, recording.load, fewer=3))
     return found
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from animcore.bodies.kinematics import INDEX, open_body_joints, places, world_turns
-from animcore.retarget import clearance
+from animcore.body_models.kinematics import INDEX, open_body_joints, places, world_turns
+from animcore.retarget import arm_clearance
 
 JOINTS = {joint: open_body_joints()[place] for joint, place in INDEX.items()}
 
@@ -29,18 +29,18 @@ def hanging(degrees: float) -> np.ndarray:
 
 @pytest.mark.parametrize("wider", [0.0, 0.05, 0.12])
 def test_hands_keep_their_distance(wider):
-    half = clearance.half_width(figure(clearance.HALF_WIDTH + wider), JOINTS)
-    assert half == pytest.approx(clearance.HALF_WIDTH + wider, abs=1e-6)
-    angle = clearance.spread(half, JOINTS, open_body_joints(), 1.0)
+    half = arm_clearance.half_width(figure(arm_clearance.HALF_WIDTH + wider), JOINTS)
+    assert half == pytest.approx(arm_clearance.HALF_WIDTH + wider, abs=1e-6)
+    angle = arm_clearance.spread(half, JOINTS, open_body_joints(), 1.0)
     straight = world_turns(hanging(85))
-    before, after = places(straight)[0], places(clearance.spread_arms(straight, angle))[0]
+    before, after = places(straight)[0], places(arm_clearance.spread_arms(straight, angle))[0]
     for wrist, sign in ((INDEX["left_wrist"], 1), (INDEX["right_wrist"], -1)):
         assert sign * (after - before)[wrist, 0] == pytest.approx(wider, abs=0.01)
     raised = world_turns(hanging(0))
-    np.testing.assert_allclose(clearance.spread_arms(raised, angle), raised, atol=1e-12)
+    np.testing.assert_allclose(arm_clearance.spread_arms(raised, angle), raised, atol=1e-12)
 
 
 def test_nothing_is_known_of_a_body_without_legs_or_skin():
-    assert clearance.half_width(np.zeros((0, 3)), JOINTS) is None
-    assert clearance.half_width(figure(0.3), {"left_hip": np.zeros(3)}) is None
-    assert clearance.spread(None, JOINTS, open_body_joints(), 1.0) == 0.0
+    assert arm_clearance.half_width(np.zeros((0, 3)), JOINTS) is None
+    assert arm_clearance.half_width(figure(0.3), {"left_hip": np.zeros(3)}) is None
+    assert arm_clearance.spread(None, JOINTS, open_body_joints(), 1.0) == 0.0

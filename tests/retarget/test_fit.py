@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 from makers import cut_otherwise, jaw_and_lips, person, shapes, someone, visemes
 
-from animcore.audio import load
+from animcore.audio.recording import load
+from animcore.core.vocabulary import ARKIT, ARKIT_INDEX
 from animcore.direction import Direction
 from animcore.errors import InputError
-from animcore.names import ARKIT, ARKIT_INDEX
-from animcore.retarget.face import Channel, FaceMap
-from animcore.retarget.fit import RigGeometry, from_geometry, from_names_and_geometry
-from animcore.retarget.proposal import from_profile, propose
-from animcore.retarget.reference import reference
-from animcore.retarget.sources import INDEX
-from animcore.solvers.performance import perform
+from animcore.retarget.face_map import Channel, FaceMap
+from animcore.retarget.geometry_matching import RigGeometry, from_geometry, from_names_and_geometry
+from animcore.retarget.reference_head import reference
+from animcore.retarget.rig_detection import from_profile, propose
+from animcore.retarget.source_tracks import INDEX
+from animcore.solvers.perform import perform
 
 CLOSED = 0.15  # of the opening's 95th percentile: lips that nobody sees open
 

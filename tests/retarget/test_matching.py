@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from animcore.names import ARKIT
-from animcore.retarget import matching
-from animcore.retarget.profiles import driving, find_bones
+from animcore.core.vocabulary import ARKIT
+from animcore.retarget import name_normalization
+from animcore.retarget.rig_profiles import driving, find_bones
 
 
 def test_the_profile_has_the_names_of_the_engine():
@@ -24,31 +24,31 @@ def test_the_profile_has_the_names_of_the_engine():
     ],
 )  # fmt: skip
 def test_one_form_for_all_spellings(written):
-    assert matching.canonical(written) == "eyeblinkleft"
+    assert name_normalization.canonical(written) == "eyeblinkleft"
 
 
 def test_no_two_shapes_share_a_form():
-    assert len({matching.canonical(name) for name in ARKIT}) == len(ARKIT)
+    assert len({name_normalization.canonical(name) for name in ARKIT}) == len(ARKIT)
 
 
 @pytest.mark.parametrize("name", ["", "...", "123", "あ", "_", "L", "Key 1"])
 def test_odd_names_do_not_break_it(name):
-    assert isinstance(matching.canonical(name), str)
-    assert matching.match(ARKIT, [name]) == {}
+    assert isinstance(name_normalization.canonical(name), str)
+    assert name_normalization.match(ARKIT, [name]) == {}
 
 
 def test_the_nearest_spelling_wins():
-    assert matching.match(["jawOpen"], ["ARKit_jawOpen", "jawOpen", "jaw_open"]) == {"jawOpen": ("jawOpen",)}
-    assert matching.match(["jawOpen"], ["ARKit_jawOpen", "JawOpen"]) == {"jawOpen": ("JawOpen",)}
+    assert name_normalization.match(["jawOpen"], ["ARKit_jawOpen", "jawOpen", "jaw_open"]) == {"jawOpen": ("jawOpen",)}
+    assert name_normalization.match(["jawOpen"], ["ARKit_jawOpen", "JawOpen"]) == {"jawOpen": ("JawOpen",)}
 
 
 def test_halves_stand_for_a_whole():
-    assert matching.match(ARKIT, ["browInnerUp_L", "browInnerUp_R"]) == {
+    assert name_normalization.match(ARKIT, ["browInnerUp_L", "browInnerUp_R"]) == {
         "browInnerUp": ("browInnerUp_L", "browInnerUp_R")
     }
-    assert matching.match(ARKIT, ["browInnerUp_L"]) == {}
+    assert name_normalization.match(ARKIT, ["browInnerUp_L"]) == {}
     # the mouth has its own left and right, which are no halves of another shape
-    assert matching.match(ARKIT, ["mouthLeft", "mouthRight"]) == {
+    assert name_normalization.match(ARKIT, ["mouthLeft", "mouthRight"]) == {
         "mouthLeft": ("mouthLeft",),
         "mouthRight": ("mouthRight",),
     }
@@ -68,5 +68,5 @@ def test_bones_of_the_default_character():
 
 
 def test_pairs_of_sides():
-    pairs = matching.side_pairs(["left_eye", "right_eye", "Arm.L", "Arm.R", "head", "Leg_L"])
+    pairs = name_normalization.side_pairs(["left_eye", "right_eye", "Arm.L", "Arm.R", "head", "Leg_L"])
     assert sorted(pairs) == [("Arm.L", "Arm.R"), ("left_eye", "right_eye")]

@@ -7,12 +7,12 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from animcore.core.vocabulary import ARKIT, ARKIT_INDEX
 from animcore.motion import Motion
-from animcore.names import ARKIT, ARKIT_INDEX
-from animcore.retarget import moves
-from animcore.retarget.proposal import from_profile, propose
-from animcore.retarget.reference import reference
-from animcore.retarget.sources import INDEX
+from animcore.retarget import shape_measurement
+from animcore.retarget.reference_head import reference
+from animcore.retarget.rig_detection import from_profile, propose
+from animcore.retarget.source_tracks import INDEX
 
 AXES = np.eye(3)  # the reference head's own: left, up, forward
 
@@ -24,11 +24,11 @@ def shapes(**changed: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def read(fields: dict[str, np.ndarray], axes: np.ndarray = AXES, sure: bool = True):
-    """The map of a head with these shapes, as `blender_addon.naming` reads it, and what is said of it."""
-    seen = {("Head", name): moves.move(reference().rest, field) for name, field in fields.items()}
-    still = moves.dead(seen)
+    """The map of a head with these shapes, as `blender_addon.character.shape_naming` reads it, and what is said of it."""
+    seen = {("Head", name): shape_measurement.move(reference().rest, field) for name, field in fields.items()}
+    still = shape_measurement.dead(seen)
     found = propose({"Head": [name for name in fields if ("Head", name) not in still]})
-    entries, told = moves.corrected(found.entries, seen, axes, sure)
+    entries, told = shape_measurement.corrected(found.entries, seen, axes, sure)
     return from_profile(type(found)(found.profile, found.confidence, entries)), told, still
 
 
@@ -67,8 +67,10 @@ def test_shapes_that_do_nothing_are_left_out_and_visemes_do_their_work():
 
 
 def test_where_all_shapes_are_empty_nothing_can_be_said():
-    empty = {("Head", name): moves.move(reference().rest, np.zeros_like(reference().rest)) for name in ARKIT}
-    assert moves.dead(empty) == set()
+    empty = {
+        ("Head", name): shape_measurement.move(reference().rest, np.zeros_like(reference().rest)) for name in ARKIT
+    }
+    assert shape_measurement.dead(empty) == set()
 
 
 @pytest.mark.parametrize(

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from animcore.core.vocabulary import ARKIT, ARKIT_INDEX
 from animcore.errors import InputError
 from animcore.motion import Motion
-from animcore.names import ARKIT, ARKIT_INDEX
-from animcore.retarget.face import FaceMap, coverage
-from animcore.retarget.images import SHORTEST
-from animcore.retarget.profiles import profiles
-from animcore.retarget.proposal import from_profile, propose, propose_images
-from animcore.retarget.sources import SOURCES
+from animcore.retarget.face_map import FaceMap, coverage
+from animcore.retarget.image_swapping import SHORTEST
+from animcore.retarget.rig_detection import from_profile, propose, propose_images
+from animcore.retarget.rig_profiles import profiles
+from animcore.retarget.source_tracks import SOURCES
 
 SPEAKING = [profile for profile in profiles() if profile.recipes or profile.face_bones or profile.drives]
 RPM = ["mouthOpen", "mouthSmile", "eyesClosed", "eyesLookUp", "eyesLookDown"]

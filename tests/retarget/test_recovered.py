@@ -7,18 +7,18 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from animcore import audio
+from animcore.audio import recording
+from animcore.core.vocabulary import ARKIT, ARKIT_INDEX, TONGUE
 from animcore.direction import Direction
 from animcore.motion import Motion
-from animcore.names import ARKIT, ARKIT_INDEX, TONGUE
-from animcore.retarget.proposal import from_profile, propose
-from animcore.solvers.performance import perform
+from animcore.retarget.rig_detection import from_profile, propose
+from animcore.solvers.perform import perform
 
 
 @pytest.fixture(scope="module")
 def performance(request) -> Motion:
     path = request.config.rootpath / "assets" / "voices" / "line.flac"
-    return perform(audio.load(path), Direction()).resampled(Fraction(30))
+    return perform(recording.load(path), Direction()).resampled(Fraction(30))
 
 
 def test_tracks_that_a_rig_has_come_back_as_they_are(performance):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from animcore.names import ARKIT
-from animcore.retarget import affixes, bone_names, matching
-from animcore.retarget.profiles import profiles
-from animcore.retarget.proposal import propose
+from animcore.core.vocabulary import ARKIT
+from animcore.retarget import affixes, bone_names, name_normalization
+from animcore.retarget.rig_detection import propose
+from animcore.retarget.rig_profiles import profiles
 
 VROID = ("MTH_A", "MTH_I", "MTH_U", "MTH_E", "MTH_O", "EYE_Close_L", "EYE_Close_R", "EYE_Close", "BRW_Angry")
 LIMBS = ("Clavicle", "Upper", "Lower", "Hand"), ("Upper", "Lower", "Foot", "Toe")
@@ -45,7 +45,11 @@ def test_kana_of_half_and_full_width_are_one():
     found = propose({"Face": names})
     assert found.profile == "MMD"
     assert {entry.channel.targets[0][1] for entry in found.entries} == set(names)
-    assert matching.canonical("まばたき") == matching.canonical("マバタキ") == matching.canonical("ﾏﾊﾞﾀｷ")
+    assert (
+        name_normalization.canonical("まばたき")
+        == name_normalization.canonical("マバタキ")
+        == name_normalization.canonical("ﾏﾊﾞﾀｷ")
+    )
 
 
 def test_makehuman_units_by_their_files():

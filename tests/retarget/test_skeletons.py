@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from proportions import proportioned
 
-from animcore.bodies import rotations
-from animcore.bodies.kinematics import INDEX, PARENTS
+from animcore.body_models.kinematics import INDEX, PARENTS
+from animcore.geometry import rotations
 from animcore.retarget import bone_names
-from animcore.retarget.skeletons import Retarget, Skeleton, character_axes
+from animcore.retarget.skeleton_retarget import Retarget, Skeleton, character_axes
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "skeletons"
 OPEN_BODY = Path(__file__).resolve().parents[2] / "assets" / "bodies" / "open_body.npz"

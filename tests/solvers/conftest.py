@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from animcore import audio
-from animcore.audio import AudioClip
-from animcore.names import ARKIT
+from animcore.audio import recording
+from animcore.audio.recording import AudioClip
+from animcore.core.vocabulary import ARKIT
 from animcore.speech.prosody import FPS, Prosody
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,7 +41,7 @@ def lips() -> Lips:
 @pytest.fixture
 def heard(sound: Callable[..., Path]) -> Callable[[np.ndarray], AudioClip]:
     """Samples at 16 kHz as a clip."""
-    return lambda samples: audio.load(sound("heard.wav", samples.astype(np.float32), 16_000, subtype="FLOAT"))
+    return lambda samples: recording.load(sound("heard.wav", samples.astype(np.float32), 16_000, subtype="FLOAT"))
 
 
 @pytest.fixture(scope="session")

@@ -5,18 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from animcore import audio
-from animcore.bodies.kinematics import INDEX
+from animcore.audio import recording
+from animcore.body_models.kinematics import INDEX
+from animcore.core.vocabulary import ARKIT, ARKIT_INDEX, REGIONS
 from animcore.direction import Direction
 from animcore.errors import Cancelled
-from animcore.names import ARKIT, ARKIT_INDEX, REGIONS
-from animcore.solvers.performance import perform
+from animcore.solvers.perform import perform
 
 
 @pytest.fixture
 def line(spoken_line):
     """The demo's voice line."""
-    return audio.load(spoken_line)
+    return recording.load(spoken_line)
 
 
 def test_every_part_of_the_face_moves(line):

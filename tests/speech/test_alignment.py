@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from animcore import audio
-from animcore.solvers import articulation
+from animcore.audio import recording
+from animcore.solvers.speech_face import lip_sync
 from animcore.speech import alignment, transcript
 from animcore.speech.pronunciation import PHONEMES, VOWELS
 from animcore.speech.transcript import Transcript, Word
@@ -25,7 +25,7 @@ VOICES = sorted((Path(__file__).resolve().parents[1] / "golden" / "voices").glob
 def voice(path: Path) -> tuple[str, list[tuple[str, float, float]], np.ndarray]:
     """What a golden voice says, its phones, and the phonemes that the network hears in it."""
     told = json.loads(path.read_text())
-    heard = articulation.listen(audio.load(path.with_suffix(".flac")))
+    heard = lip_sync.listen(recording.load(path.with_suffix(".flac")))
     return told["text"], [tuple(phone) for phone in told["phones"]], heard.probabilities
 
 

@@ -8,7 +8,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from animcore import audio
+from animcore.audio import recording
 from animcore.speech import pitch
 
 RATE, HOP = 16_000, 320
@@ -53,7 +53,7 @@ def test_nothing_at_all():
 
 
 def test_batches_join(monkeypatch, spoken_line):
-    samples = audio.load(spoken_line).samples
+    samples = recording.load(spoken_line).samples
     whole = track(samples)
     monkeypatch.setattr(pitch, "_BATCH", 37)
     np.testing.assert_allclose(track(samples), whole, rtol=1e-4)
@@ -67,14 +67,14 @@ def test_a_synthesizer_speaks_as_high_as_it_is_told(hertz, tmp_path):
     level = ["--setf", f"int_f0_target_mean={hertz}", "--setf", "int_f0_target_stddev=0"]
     text = "We were away a year ago in the morning."
     subprocess.run(["flite", "-voice", "kal16", *level, "-t", text, "-o", said], check=True)
-    found = track(audio.load(said).samples)
+    found = track(recording.load(said).samples)
     assert (found > 0).mean() > 0.5
     assert (semitones(found[found > 0], hertz) < 0.5).mean() > 0.9
 
 
 def test_it_agrees_with_pyin(spoken_line):
     librosa = pytest.importorskip("librosa")
-    samples = audio.load(spoken_line).samples
+    samples = recording.load(spoken_line).samples
     ours = track(samples)
     options = {"fmin": pitch.LOWEST, "fmax": pitch.HIGHEST, "sr": RATE, "frame_length": 1024, "hop_length": HOP}
     theirs = np.nan_to_num(librosa.pyin(samples, **options)[0][: len(ours)])

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from animcore import audio
+from animcore.audio import recording
 from animcore.motion import Event
 from animcore.speech import prosody
 
@@ -20,7 +20,7 @@ VOICES = Path(__file__).resolve().parents[1] / "golden" / "voices"
 @pytest.fixture(scope="module", params=["slt", "rms", "kal"])
 def voice(request):
     phones = json.loads((VOICES / f"{request.param}.json").read_text())["phones"]
-    return audio.load(VOICES / f"{request.param}.flac"), phones
+    return recording.load(VOICES / f"{request.param}.flac"), phones
 
 
 def listen(clip):
@@ -55,13 +55,13 @@ def test_accents_are_apart_and_in_range(voice):
 def test_level_is_in_place(sound):
     samples = np.zeros(16_000, np.float32)
     samples[8_000:8_160] = np.sin(2 * np.pi * 1000 * np.arange(160) / 16_000)
-    heard = listen(audio.load(sound("tick.wav", samples, 16_000)))
+    heard = listen(recording.load(sound("tick.wav", samples, 16_000)))
     assert abs(int(heard.level.argmax()) - 25) <= 1
 
 
 def test_level_of_a_full_tone_is_minus_three(sound):
     tone = np.sin(2 * np.pi * 1000 * np.arange(32_000) / 16_000)
-    heard = listen(audio.load(sound("tone.wav", tone.astype(np.float32), 16_000)))
+    heard = listen(recording.load(sound("tone.wav", tone.astype(np.float32), 16_000)))
     assert heard.level[50] == pytest.approx(-3, abs=0.3)
 
 
@@ -73,7 +73,7 @@ def test_batches_join(voice, monkeypatch):
 
 
 def test_silence_has_no_phrases(sound):
-    heard = listen(audio.load(sound("hush.wav", np.zeros(16_000, np.float32), 16_000)))
+    heard = listen(recording.load(sound("hush.wav", np.zeros(16_000, np.float32), 16_000)))
     assert not heard.phrases
     assert not heard.accents
 
@@ -113,7 +113,7 @@ def vowels(high: list[float], loud: list[float], last: float = 0.0) -> np.ndarra
 
 @pytest.fixture
 def heard(sound):
-    return lambda samples: listen(audio.load(sound("train.wav", samples.astype(np.float32), RATE)))
+    return lambda samples: listen(recording.load(sound("train.wav", samples.astype(np.float32), RATE)))
 
 
 @pytest.mark.parametrize(("semitones", "decibels"), [(6, 0), (0, 7), (4, 4)])
@@ -156,7 +156,7 @@ def test_a_question_rises(text, kind, tmp_path):
         pytest.skip("espeak-ng is not installed")
     said = tmp_path / "said.wav"
     subprocess.run(["espeak-ng", "-v", "en-us+f3", "-w", said, text], check=True)
-    assert listen(audio.load(said)).ends[-1].kind == kind
+    assert listen(recording.load(said)).ends[-1].kind == kind
 
 
 def test_words_tell_where_sentences_end(voice):

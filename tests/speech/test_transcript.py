@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from animcore.core.vocabulary import EMOTIONS
 from animcore.direction import EmotionSpan
 from animcore.errors import InputError
 from animcore.motion import Event
-from animcore.names import EMOTIONS
 from animcore.speech import transcript
 from animcore.speech.pronunciation import PHONEMES, SYLLABLE, ways
 from animcore.speech.transcript import ADJECTIVES, Cue

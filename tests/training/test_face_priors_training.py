@@ -12,35 +12,37 @@ import soundfile
 pytest.importorskip("safetensors")
 torch = pytest.importorskip("torch", reason="training needs the extra train")
 
-from animcore import cli  # noqa: E402 (torch first)
+from animcore.cli import (
+    main,
+    train,
+)
+from animcore.core.vocabulary import ARKIT, ARKIT_INDEX  # noqa: E402
 from animcore.errors import Cancelled, InputError  # noqa: E402
 from animcore.motion import Event, Motion  # noqa: E402
-from animcore.names import ARKIT, ARKIT_INDEX  # noqa: E402
-from animcore.solvers import emote as emote_solver  # noqa: E402
-from animcore.solvers import face_encoder, faces  # noqa: E402
-from animcore.solvers import flow as flow_solver  # noqa: E402
-from animcore.solvers.face_space import Space  # noqa: E402
+from animcore.solvers.face_networks import audio_encoders, face_solver  # noqa: E402
+from animcore.solvers.face_networks import emote as emote_solver  # noqa: E402
+from animcore.solvers.face_networks import flow_matching as flow_solver  # noqa: E402
+from animcore.solvers.face_networks.output_space import Space  # noqa: E402
 from animcore.speech.pronunciation import PHONEMES  # noqa: E402
-from animcore.training import (  # noqa: E402
+from animcore.training import trainer  # noqa: E402
+from animcore.training.faces import (  # noqa: E402
     codetalker,
-    command,
+    dataset,
     emote,
-    face_data,
     facediffuser,
     faceformer,
-    flow,
-    loop,
-    selftalk,
+    flow_matching,
+    lip_reading_loss,
 )
-from animcore.training.feelings import Feelings  # noqa: E402
-from animcore.training.selftalk import SelfTalk, reading_loss, spelled  # noqa: E402
+from animcore.training.faces.emotion_features import Feelings  # noqa: E402
+from animcore.training.faces.lip_reading_loss import SelfTalk, reading_loss, spelled  # noqa: E402
 
 torch.set_num_threads(1)
 
 MODULES = {
     "emote": emote,
     "facediffuser": facediffuser,
-    "flow": flow,
+    "flow": flow_matching,
     "faceformer": faceformer,
     "codetalker": codetalker,
 }
@@ -53,7 +55,7 @@ SMALL: dict[str, dict] = {
 }
 
 
-class Sound(face_encoder.Ear):
+class Sound(audio_encoders.Ear):
     """Hears how loud it is: fast."""
 
     rate, width = 50, 1
@@ -63,7 +65,7 @@ class Sound(face_encoder.Ear):
         return np.abs(np.pad(samples, (0, count * 320 - len(samples)))).reshape(count, 320).mean(1)[:, None]
 
     def forward(self, sound, count):
-        return face_encoder.spread(sound, count, sound.shape[1])
+        return audio_encoders.spread(sound, count, sound.shape[1])
 
 
 def small(kind: str, **more):
@@ -87,8 +89,8 @@ def folder(tmp_path) -> Path:
     return tmp_path / "data"
 
 
-def prepared(folder: Path, config) -> face_data.Data:
-    return face_data.load([folder], folder.parent / "cache", config.wanted)
+def prepared(folder: Path, config) -> dataset.Data:
+    return dataset.load([folder], folder.parent / "cache", config.wanted)
 
 
 # ---------------------------------------------------------------- runs
@@ -104,8 +106,8 @@ def test_a_run_from_the_command_line_leaves_a_face(folder, tmp_path, kind, capsy
     config = tmp_path / "small.toml"
     config.write_text(as_toml(kind, selftalk=0.1, speech="phonemes"))
     wish = ["train", kind, "--data", str(folder), "--config", str(config), "--out", str(tmp_path / "run")]
-    assert cli.main(wish) == 0
-    face = faces.load(tmp_path / "run" / "model")
+    assert main.main(wish) == 0
+    face = face_solver.load(tmp_path / "run" / "model")
     assert face.model.speakers == ("data",)
     assert face.feels == (kind in ("emote", "flow"))
     names = {path.name for path in (tmp_path / "run" / "model").iterdir()}
@@ -123,7 +125,7 @@ def test_a_run_that_is_stopped_ends_as_one_that_was_not(folder, tmp_path, kind):
         torch.manual_seed(config.seed)
         job = MODULES[kind].job(config, prepared(folder, config))
         (tmp_path / out).mkdir(exist_ok=True)
-        loop.Run(job.model, job.stages, job.windows, tmp_path / out, {"kind": kind}, config.seed, progress).train()
+        trainer.Run(job.model, job.stages, job.windows, tmp_path / out, {"kind": kind}, config.seed, progress).train()
         return job.model.state_dict()
 
     def stop(done: float, what: str) -> None:
@@ -133,7 +135,7 @@ def test_a_run_that_is_stopped_ends_as_one_that_was_not(folder, tmp_path, kind):
     whole = run("whole")
     with pytest.raises(Cancelled):
         run("stopped", stop)
-    assert (tmp_path / "stopped" / loop.CHECKPOINT).exists()
+    assert (tmp_path / "stopped" / trainer.CHECKPOINT).exists()
     again = run("stopped")
     assert any(name.startswith("teachers.") for name in whole)
     assert all(torch.equal(values, again[name]) for name, values in whole.items())
@@ -141,13 +143,13 @@ def test_a_run_that_is_stopped_ends_as_one_that_was_not(folder, tmp_path, kind):
 
 def test_a_checkpoint_of_another_version_is_a_clear_sentence(folder, tmp_path):
     config = small("flow", epochs=1, selftalk=0.1)
-    job = flow.job(config, prepared(folder, config))
+    job = flow_matching.job(config, prepared(folder, config))
     (tmp_path / "run").mkdir()
-    run = loop.Run(job.model, job.stages, job.windows, tmp_path / "run", {})
+    run = trainer.Run(job.model, job.stages, job.windows, tmp_path / "run", {})
     run.train()
-    saved = torch.load(tmp_path / "run" / loop.CHECKPOINT, weights_only=True)
+    saved = torch.load(tmp_path / "run" / trainer.CHECKPOINT, weights_only=True)
     saved["model"]["teachers.0.reader.out.weight"] = torch.zeros(41, 64, 1)
-    torch.save(saved, tmp_path / "run" / loop.CHECKPOINT)
+    torch.save(saved, tmp_path / "run" / trainer.CHECKPOINT)
     with pytest.raises(InputError, match=r"checkpoint.pt is of another version of Animcore; delete it"):
         run.train()
 
@@ -168,7 +170,7 @@ def test_settings_that_make_no_sense_are_told(folder, tmp_path, kind, text, word
     path.write_text(text)
 
     def begin() -> None:
-        config = command.settings(path, MODULES[kind].Config)
+        config = train.settings(path, MODULES[kind].Config)
         MODULES[kind].job(config, prepared(folder, config))
 
     with pytest.raises(InputError, match=words):
@@ -178,7 +180,7 @@ def test_settings_that_make_no_sense_are_told(folder, tmp_path, kind, text, word
 def test_nothing_need_be_said_nor_felt(folder, tmp_path):
     path = tmp_path / "config.toml"
     path.write_text(as_toml("emote", selftalk=0, feelings=0))
-    config = command.settings(path, emote.Config)
+    config = train.settings(path, emote.Config)
     job = emote.job(config, prepared(folder, config))
     batch = next(job.windows.batches(0, 1))
     assert "said" not in batch
@@ -257,10 +259,10 @@ def test_weightless_it_is_not_there():
 
 def test_what_is_said_comes_with_the_frames_of_a_clip(folder, monkeypatch):
     heard = np.eye(len(PHONEMES), dtype=np.float32)[np.arange(201) * 40 // 201]  # one after the other
-    monkeypatch.setattr(face_encoder.PhonemeEar, "raw", lambda self, samples: heard)
+    monkeypatch.setattr(audio_encoders.PhonemeEar, "raw", lambda self, samples: heard)
     config = small("flow")
     clip = prepared(folder, config).clips[0]
-    said = selftalk.said(clip)
+    said = lip_reading_loss.said(clip)
     assert said.shape == (len(clip.frames), 40)
     assert said.argmax(1) == pytest.approx(np.arange(len(said)) * 40 // len(said), abs=1)
 
@@ -308,7 +310,7 @@ def test_a_flow_learns_that_there_are_two_ways():
     """The same sound goes with a smile to the left or to the right: the mean of both is neither."""
     torch.manual_seed(0)
     model = flow_solver.Flow(flow_solver.Sizes(16, 4, 100), Space("flame", 4, 30, "open-head"), Sound(), ("calm",), 0.0)
-    stage = flow.Learn(model, SelfTalk(4, 0.0), 1, 1e-3)
+    stage = flow_matching.Learn(model, SelfTalk(4, 0.0), 1, 1e-3)
     optimizer = torch.optim.Adam(stage.parameters(), 4e-3)
     for _ in range(90):
         side = torch.randint(2, (16, 1, 1)) * 2.0 - 1

@@ -14,16 +14,18 @@ import soundfile
 pytest.importorskip("safetensors")
 torch = pytest.importorskip("torch", reason="training needs the extra train")
 
-from animcore import audio, cli  # noqa: E402 (torch first)
-from animcore.bodies.mesh_file import read_ply  # noqa: E402
+from animcore.audio import recording  # noqa: E402 (torch first)
+from animcore.body_models.ply_mesh import read_ply  # noqa: E402
+from animcore.cli import main  # noqa: E402 (torch first)
+from animcore.core.vocabulary import ARKIT, ARKIT_INDEX, EMOTIONS  # noqa: E402
 from animcore.direction import Direction  # noqa: E402
 from animcore.errors import Cancelled, InputError  # noqa: E402
-from animcore.files import arrays  # noqa: E402
+from animcore.files import npz_arrays  # noqa: E402
 from animcore.motion import Event, Motion  # noqa: E402
-from animcore.names import ARKIT, ARKIT_INDEX, EMOTIONS  # noqa: E402
-from animcore.solvers import face_encoder, faces  # noqa: E402
-from animcore.training import codetalker, face_data, face_stages, faceformer, loop  # noqa: E402
-from animcore.training.face_data import Wanted  # noqa: E402
+from animcore.solvers.face_networks import audio_encoders, face_solver  # noqa: E402
+from animcore.training import trainer  # noqa: E402
+from animcore.training.faces import codetalker, dataset, faceformer, stages  # noqa: E402
+from animcore.training.faces.dataset import Wanted  # noqa: E402
 
 torch.set_num_threads(1)
 
@@ -122,7 +124,7 @@ def beat2(tmp_path) -> Path:
         "trans": np.zeros((90, 3)),
     }
     more = {"betas": np.zeros(300), "model": "smplx2020", "gender": "neutral", "mocap_frame_rate": 30}
-    arrays.save(contents | more, root / "smplxflame_30" / "2_scott_0_1_1.npz")
+    npz_arrays.save(contents | more, root / "smplxflame_30" / "2_scott_0_1_1.npz")
     speak(root / "wave16k" / "2_scott_0_1_1.wav", 3.0)
     return root
 
@@ -138,14 +140,14 @@ def folder(tmp_path) -> Path:
 def train(solver: str, tmp_path: Path, *data: Path, config: str = "") -> int:
     (tmp_path / "config.toml").write_text(TINY[solver] + config)
     options = ["--config", str(tmp_path / "config.toml"), "--out", str(tmp_path / "run"), "--threads", "1"]
-    return cli.main(["train", solver, "--data", *map(str, data), *options])
+    return main.main(["train", solver, "--data", *map(str, data), *options])
 
 
 # ---------------------------------------------------------------- data
 
 
 def test_vocaset_is_read(vocaset, tmp_path):
-    data = face_data.load([vocaset], tmp_path / "cache", Wanted(fps=30))
+    data = dataset.load([vocaset], tmp_path / "cache", Wanted(fps=30))
     assert not data.notes
     assert data.speakers == ("FaceTalk_12_TA", "FaceTalk_1_TA")
     assert (data.space.kind, data.space.width, data.space.fps, data.space.basis) == ("vertices", 12, 30, "other")
@@ -159,14 +161,14 @@ def test_vocaset_is_read(vocaset, tmp_path):
 
 def test_biwi_runs_at_its_own_rate(tmp_path):
     meshes(tmp_path / "biwi", 25, {"F1": np.zeros((4, 3), np.float32), "M2": np.ones((4, 3), np.float32)})
-    data = face_data.load([tmp_path / "biwi"], tmp_path / "cache", Wanted(fps=25))
+    data = dataset.load([tmp_path / "biwi"], tmp_path / "cache", Wanted(fps=25))
     assert [len(clip.frames) for clip in data.clips] == [75, 75]
     assert data.clips[0].frames[:, 0] == pytest.approx(0.01 * np.sin(6 * np.arange(75) / 25), abs=1e-6)
     assert data.topology is None
 
 
 def test_reconstructions_of_mead_are_read_with_their_emotions(mead, tmp_path):
-    data = face_data.load([mead], tmp_path / "cache", Wanted(fps=25, expressions=50))
+    data = dataset.load([mead], tmp_path / "cache", Wanted(fps=25, expressions=50))
     assert not data.notes
     assert data.speakers == ("M003", "W009")
     assert (data.space.kind, data.space.width, data.space.basis) == ("flame", 53, "flame2020")
@@ -179,7 +181,7 @@ def test_reconstructions_of_mead_are_read_with_their_emotions(mead, tmp_path):
 
 
 def test_beat2_is_read(beat2, tmp_path):
-    data = face_data.load([beat2], tmp_path / "cache", Wanted(fps=30, expressions=100))
+    data = dataset.load([beat2], tmp_path / "cache", Wanted(fps=30, expressions=100))
     assert data.speakers == ("2_scott",)
     assert (data.space.kind, data.space.width) == ("flame", 103)
     assert data.clips[0].frames[:, 100] == pytest.approx(0.1 + 0.05 * np.sin(np.arange(90)), abs=1e-5)
@@ -188,7 +190,7 @@ def test_beat2_is_read(beat2, tmp_path):
 
 def test_ours_are_read_as_weights_or_as_coefficients(folder, tmp_path):
     ours(folder, "c", 2.0, 3, events=(Event("emotion", "joy 0.7", 0.5, 1.0), Event("emotion", "fear", 1.0, 1.5)))
-    data = face_data.load([folder], tmp_path / "cache", Wanted(fps=30))
+    data = dataset.load([folder], tmp_path / "cache", Wanted(fps=30))
     assert data.space.kind == "arkit"
     jaw = data.clips[0].frames[:, ARKIT_INDEX["jawOpen"]]
     assert jaw == pytest.approx(0.4 + 0.3 * np.sin(7 * np.arange(90) / 30 + 1), abs=0.01)
@@ -196,9 +198,9 @@ def test_ours_are_read_as_weights_or_as_coefficients(folder, tmp_path):
     assert joy[16:29] == pytest.approx(0.7)
     assert fear[31:44] == pytest.approx(1.0)
     assert joy[:14].max() == fear[:29].max() == 0
-    other = face_data.load([folder], tmp_path / "cache", Wanted(fps=30, kind="flame", expressions=64))
+    other = dataset.load([folder], tmp_path / "cache", Wanted(fps=30, kind="flame", expressions=64))
     assert (other.space.kind, other.space.width, other.space.basis) == ("flame", 67, "open-head")
-    weights_again, residual = faces.to_arkit(other.space, np.asarray(other.clips[0].frames))
+    weights_again, residual = face_solver.to_arkit(other.space, np.asarray(other.clips[0].frames))
     assert weights_again[:, ARKIT_INDEX["jawOpen"]] == pytest.approx(jaw, abs=0.1)
     assert residual.mean() < 1.0
 
@@ -207,7 +209,7 @@ def nan_in_ours(folder: Path) -> None:
     with np.load(folder / "a.npz") as data:
         contents = dict(data)
     contents["arkit"][7] = np.nan
-    arrays.save(contents, folder / "a.npz")
+    npz_arrays.save(contents, folder / "a.npz")
 
 
 SPOILT = {
@@ -234,7 +236,7 @@ SPOILT = {
 def test_a_bad_clip_of_ours_is_left_out_with_a_sentence(folder, tmp_path, name):
     spoil, words = SPOILT[name]
     spoil(folder)
-    data = face_data.load([folder], tmp_path / "cache", Wanted(least=30))
+    data = dataset.load([folder], tmp_path / "cache", Wanted(least=30))
     assert [words in note for note in data.notes] == [True], data.notes
 
 
@@ -262,7 +264,7 @@ SPOILT_MESHES = {
 def test_a_bad_clip_of_vertices_is_left_out_with_a_sentence(vocaset, tmp_path, name):
     spoil, words = SPOILT_MESHES[name]
     spoil(vocaset)
-    data = face_data.load([vocaset], tmp_path / "cache", Wanted())
+    data = dataset.load([vocaset], tmp_path / "cache", Wanted())
     assert [words in note for note in data.notes] == [True], data.notes
     assert len(data.clips) == 1
 
@@ -276,21 +278,21 @@ def test_templates_never_run_code(vocaset, tmp_path, monkeypatch):
     monkeypatch.setenv("MALICIOUS", str(tmp_path / "made"))
     (vocaset / "templates.pkl").write_bytes(pickle.dumps({"FaceTalk_1_TA": Malicious()}))
     with pytest.raises(InputError, match="it was not opened"):
-        face_data.load([vocaset], tmp_path / "cache", Wanted())
+        dataset.load([vocaset], tmp_path / "cache", Wanted())
     assert not (tmp_path / "made").exists()
     (vocaset / "templates.pkl").unlink()
     with pytest.raises(InputError, match="each person's face at rest"):
-        face_data.load([vocaset], tmp_path / "cache", Wanted())
+        dataset.load([vocaset], tmp_path / "cache", Wanted())
 
 
 def test_a_bad_mesh_is_a_clear_sentence(vocaset, tmp_path):
     (vocaset / "templates" / "FLAME_sample.ply").write_text(PLY.replace("3 0 2 3", "3 0 2 9"))
     with pytest.raises(InputError, match="holds no triangles of its vertices"):
-        face_data.load([vocaset], tmp_path / "cache", Wanted())
+        dataset.load([vocaset], tmp_path / "cache", Wanted())
     more = PLY.replace("vertex 4", "vertex 5").replace("3 0 1 2", "9 9 9\n3 0 1 2", 1)
     (vocaset / "templates" / "FLAME_sample.ply").write_text(more)
     with pytest.raises(InputError, match="The mesh beside the data has 5 vertices, the clips 4"):
-        face_data.load([vocaset], tmp_path / "cache", Wanted())
+        dataset.load([vocaset], tmp_path / "cache", Wanted())
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
@@ -316,23 +318,23 @@ def test_binary_meshes_are_read_as_trimesh_reads_them(tmp_path, order):
 
 def test_no_faces_are_a_clear_sentence(tmp_path):
     with pytest.raises(InputError, match="There is no folder"):
-        face_data.load([tmp_path / "none"], tmp_path / "cache", Wanted())
+        dataset.load([tmp_path / "none"], tmp_path / "cache", Wanted())
     with pytest.raises(InputError, match="There is no clip with sound and face in"):
-        face_data.load([tmp_path], tmp_path / "cache", Wanted())
+        dataset.load([tmp_path], tmp_path / "cache", Wanted())
 
 
 def test_windows_hear_what_they_see(folder, tmp_path):
     """Sound and face of a window are of the same time, for samples and for phonemes."""
-    data = face_data.load([folder], tmp_path / "cache", Wanted(fps=30))
+    data = dataset.load([folder], tmp_path / "cache", Wanted(fps=30))
 
-    class Clock(face_encoder.Ear):
+    class Clock(audio_encoders.Ear):
         rate = 50
 
         def raw(self, samples):
             return np.arange(len(samples) // 320 + 1, dtype=np.float32)[:, None] / 50
 
     times = lambda clip: np.arange(len(clip.frames), dtype=np.float32)[:, None] / 30  # noqa: E731
-    windows = face_stages.FaceWindows(data, 30, 7, 4, ear=Clock(), fps=30, columns={"times": times})
+    windows = stages.FaceWindows(data, 30, 7, 4, ear=Clock(), fps=30, columns={"times": times})
     count = 0
     for batch in windows.batches(0, 0):
         assert set(batch) == {"frames", "sound", "speaker", "emotions", "times"}
@@ -349,8 +351,8 @@ def test_windows_hear_what_they_see(folder, tmp_path):
 def test_what_was_trained_on_weights_speaks(solver, folder, tmp_path, spoken_line, capsys):
     assert train(solver, tmp_path, folder) == 0
     assert "2 clip(s), 0.1 minutes, speakers: calm" in capsys.readouterr().out
-    face = faces.load(tmp_path / "run" / "model")
-    motion = face.solve(audio.load(spoken_line), Direction())
+    face = face_solver.load(tmp_path / "run" / "model")
+    motion = face.solve(recording.load(spoken_line), Direction())
     assert motion.fps == 30
     assert 0.2 < motion.arkit[:, ARKIT_INDEX["jawOpen"]].mean() < 0.6  # near the mean of what was seen
 
@@ -360,7 +362,7 @@ def test_faces_of_every_kind_are_learned(solver, vocaset, mead, tmp_path):
     for name, data in (("vertices", vocaset), ("flame", mead)):
         (tmp_path / name).mkdir()
         assert train(solver, tmp_path / name, data) == 0
-        model = faces.load(tmp_path / name / "run" / "model").model
+        model = face_solver.load(tmp_path / name / "run" / "model").model
         assert model.space.kind == name
         assert (model.topology is not None) == (name == "vertices")
         assert model.predict(np.zeros(RATE, np.float32)).shape == (31, model.space.width)
@@ -374,13 +376,13 @@ def test_a_stopped_run_goes_on_as_if_it_never_stopped(solver, folder, tmp_path):
     else:
         settings["epochs"] = 4
     config = CONFIGS[solver].Config(**settings)
-    data = face_data.load([folder], tmp_path / "cache", config.wanted)
+    data = dataset.load([folder], tmp_path / "cache", config.wanted)
 
-    def run(out: str, progress=lambda fraction, stage: None) -> loop.Run:
+    def run(out: str, progress=lambda fraction, stage: None) -> trainer.Run:
         torch.manual_seed(0)
         made = CONFIGS[solver].job(config, data)
         (tmp_path / out).mkdir(exist_ok=True)
-        return loop.Run(made.model, made.stages, made.windows, tmp_path / out, {"config": str(config)}, 0, progress)
+        return trainer.Run(made.model, made.stages, made.windows, tmp_path / out, {"config": str(config)}, 0, progress)
 
     def stop(fraction: float, _stage: str) -> None:
         if fraction > 0.6:  # in the middle of the third of four epochs
@@ -399,10 +401,10 @@ def test_a_stopped_run_goes_on_as_if_it_never_stopped(solver, folder, tmp_path):
 
 def test_training_brings_the_lips_nearer(folder, tmp_path):
     config = faceformer.Config(hidden=16, layers=1, window=30, stride=5, batch=4, epochs=12, learning_rate=3e-3)
-    data = face_data.load([folder], tmp_path / "cache", config.wanted)
+    data = dataset.load([folder], tmp_path / "cache", config.wanted)
     torch.manual_seed(0)
     made = faceformer.job(config, data)
-    run = loop.Run(made.model, made.stages, made.windows, tmp_path, {}, 0)
+    run = trainer.Run(made.model, made.stages, made.windows, tmp_path, {}, 0)
     run.train()
     assert run.history[-1]["lips_mm"] < 0.8 * run.history[0]["lips_mm"]
 
@@ -422,7 +424,7 @@ def test_a_bad_setting_is_a_clear_sentence(folder, tmp_path, capsys, text, words
     config = "\n".join(line for line in TINY["faceformer"].splitlines() if line.split()[0] not in text)
     (tmp_path / "config.toml").write_text(f"{config}\n{text}\n")
     options = ["--config", str(tmp_path / "config.toml"), "--out", str(tmp_path / "run")]
-    assert cli.main(["train", "faceformer", "--data", str(folder), *options]) == 1
+    assert main.main(["train", "faceformer", "--data", str(folder), *options]) == 1
     assert words in capsys.readouterr().err
 
 
@@ -432,19 +434,19 @@ def test_an_exported_faceformer_speaks_without_pytorch(speech, tmp_path, noise):
     pytest.importorskip("onnx")
     import onnxruntime
 
-    from animcore.solvers.face_model import Asked
-    from animcore.solvers.face_space import Space
-    from animcore.solvers.faceformer import FaceFormer, Sizes
-    from animcore.training import face_steps
+    from animcore.solvers.face_networks.base import Asked
+    from animcore.solvers.face_networks.faceformer import FaceFormer, Sizes
+    from animcore.solvers.face_networks.output_space import Space
+    from animcore.training.faces import faceformer_onnx
 
     torch.manual_seed(0)
-    ear = face_encoder.wanted(speech, 8, 1)
+    ear = audio_encoders.wanted(speech, 8, 1)
     model = FaceFormer(Sizes(16, 2, period=10), Space("arkit", 52, 30), ear, ("calm", "lively"))
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(torch.randn_like(parameter) * 0.1)
         model.mean.fill_(0.2)
-    listen, step = (onnxruntime.InferenceSession(str(path)) for path in face_steps.write(model, tmp_path))
+    listen, step = (onnxruntime.InferenceSession(str(path)) for path in faceformer_onnx.write(model, tmp_path))
     assert listen.get_modelmeta().custom_metadata_map["speakers"] == "calm,lively"
     samples = noise[:RATE]
     sound = model.ear.raw(samples)[: model.ear.rate]
@@ -465,6 +467,6 @@ def test_faces_are_exported_on_the_command_line_where_they_can_be(folder, tmp_pa
         (tmp_path / solver).mkdir()
         assert train(solver, tmp_path / solver, folder) == 0
         model, out = tmp_path / solver / "run" / "model", tmp_path / solver / "onnx"
-        assert cli.main(["export-face", str(model), str(out)]) == code
+        assert main.main(["export-face", str(model), str(out)]) == code
     assert "makes its frames in a loop and has no ONNX form" in capsys.readouterr().err
     assert sorted(path.name for path in (tmp_path / "faceformer" / "onnx").iterdir()) == ["listen.onnx", "step.onnx"]

@@ -7,10 +7,10 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs the extra train")
 
-from animcore.bodies import rotations  # noqa: E402 (torch first)
-from animcore.solvers import head_model  # noqa: E402
+from animcore.geometry import rotations  # noqa: E402 (torch first)
+from animcore.solvers.nonverbal import head_network  # noqa: E402
 from animcore.speech.prosody import FPS, Prosody  # noqa: E402
-from animcore.training import head, head_poses  # noqa: E402
+from animcore.training.head_motion import dataset, train  # noqa: E402
 
 
 def face_in_motion(degrees: np.ndarray) -> np.ndarray:
@@ -21,24 +21,24 @@ def face_in_motion(degrees: np.ndarray) -> np.ndarray:
     return turned * (1, -1, -1) * 1.3 + (300, 200, 0) + generator.normal(size=(len(degrees), 1, 3))
 
 
-def made_head(seconds: int, seed: int = 0) -> head_poses.Head:
+def made_head(seconds: int, seed: int = 0) -> dataset.Head:
     """A head that is quick while it speaks, in every other second, and slow otherwise."""
     generator = np.random.default_rng(seed)
     count = seconds * FPS
     speaking = (np.arange(count) // FPS % 2).astype(np.float32)
-    slow = head_poses.resampled(generator.normal(size=(seconds * 25, 3)) * 20, 25, count)
+    slow = dataset.resampled(generator.normal(size=(seconds * 25, 3)) * 20, 25, count)
     degrees = np.cumsum(slow * (0.2 + speaking[:, None]) / FPS, 0)
     degrees -= np.linspace(0, 1, count)[:, None] * degrees[-1]
     phrases = tuple((float(start), start + 1.0) for start in range(1, seconds, 2))
     voice = Prosody(np.where(speaking > 0, -20, -80).astype(np.float32), speaking, phrases, ())
-    return head_poses.Head(f"made-{seed}", f"made-{seed}", degrees - degrees.mean(0), voice)
+    return dataset.Head(f"made-{seed}", f"made-{seed}", degrees - degrees.mean(0), voice)
 
 
 def test_rotations_come_back_from_landmarks():
     time = np.arange(100)[:, None] / 25
     degrees = np.sin(time * (1.0, 2.0, 3.0)) * (8, 12, 5)
-    found = np.rad2deg(head_poses.around_mean(head_poses.tracked(face_in_motion(degrees))))
-    expected = np.rad2deg(head_poses.around_mean(rotations.to_matrix(np.deg2rad(degrees))))
+    found = np.rad2deg(dataset.around_mean(dataset.tracked(face_in_motion(degrees))))
+    expected = np.rad2deg(dataset.around_mean(rotations.to_matrix(np.deg2rad(degrees))))
     np.testing.assert_allclose(found, expected, atol=0.05)
     for axis in range(3):
         assert np.corrcoef(found[:, axis], degrees[:, axis])[0, 1] > 0.99
@@ -47,7 +47,7 @@ def test_rotations_come_back_from_landmarks():
 def test_a_curve_keeps_its_slow_part_and_loses_its_jitter():
     time = np.arange(250) / 25
     slow, jitter = np.sin(2 * np.pi * 1.3 * time), np.sin(2 * np.pi * 10 * time)
-    curve = head_poses.resampled(np.stack([slow, jitter, slow + jitter], 1), 25, 490)
+    curve = dataset.resampled(np.stack([slow, jitter, slow + jitter], 1), 25, 490)
     expected = np.sin(2 * np.pi * 1.3 * np.arange(490) / FPS)
     for axis in (0, 2):
         np.testing.assert_allclose(curve[25:-25, axis], expected[25:-25], atol=0.03)
@@ -66,13 +66,13 @@ def test_surprise_is_that_of_a_gaussian():
     gaussian = torch.distributions.MultivariateNormal(mean[0, 0], precision_matrix=triangle.T @ triangle)
     expected = -gaussian.log_prob(velocity) - 1.5 * np.log(2 * np.pi)
     guess = (torch.zeros(5, 1), mean.expand(5, 1, 3), scale.expand(5, 1, 6))
-    torch.testing.assert_close(head.surprise(guess, velocity), expected)
+    torch.testing.assert_close(train.surprise(guess, velocity), expected)
 
 
 def test_the_solver_draws_from_what_the_network_says():
     generator = np.random.default_rng(0)
     scale = np.array([0.3, -0.2, 0.1, 0.5, -0.4, 0.2])
-    drawn = np.stack([head_model._spread(scale, generator.normal(size=3)) for _ in range(20_000)])
+    drawn = np.stack([head_network._spread(scale, generator.normal(size=3)) for _ in range(20_000)])
     triangle = np.diag(np.exp(scale[:3]))
     triangle[1, 0], triangle[2, 0], triangle[2, 1] = scale[3:]
     np.testing.assert_allclose(np.cov(drawn.T), np.linalg.inv(triangle.T @ triangle), atol=0.06)
@@ -80,9 +80,9 @@ def test_the_solver_draws_from_what_the_network_says():
 
 def test_a_head_learns_to_be_quick_where_it_spoke(tmp_path):
     heads = [made_head(20, seed) for seed in range(2)]
-    model = head.train(heads, np.array([np.log(heads[0].speed), 0.1], np.float32), steps=100)
-    head.write(model, tmp_path / "head.npz")
-    kept = head_model.load(tmp_path / "head.npz")
+    model = train.train(heads, np.array([np.log(heads[0].speed), 0.1], np.float32), steps=100)
+    train.write(model, tmp_path / "head.npz")
+    kept = head_network.load(tmp_path / "head.npz")
     voice = heads[0].prosody
     ways = [kept.walk(voice, np.random.default_rng(seed)) for seed in range(3)]
     speed = np.mean([np.linalg.norm(np.gradient(way, 1 / FPS, axis=0), axis=1) for way in ways], 0)

@@ -8,15 +8,17 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs the extra train")
 pytest.importorskip("onnx", reason="training needs the extra train")
 
-from animcore.training import descent, encoder, live, live_ear, music, streaming  # noqa: E402 (torch first)
-from animcore.training.encoder import HOP, WIDTH  # noqa: E402
-from animcore.training.streaming import AHEAD, STEP  # noqa: E402
+from animcore.training import cpu_optimizer  # noqa: E402 (torch first)
+from animcore.training.lip_sync import conformer, synthetic_music  # noqa: E402 (torch first)
+from animcore.training.lip_sync.conformer import HOP, WIDTH  # noqa: E402
+from animcore.training.streaming import causal_conformer, distillation, train  # noqa: E402 (torch first)
+from animcore.training.streaming.causal_conformer import AHEAD, STEP  # noqa: E402
 
 
 @pytest.fixture(scope="module")
-def whole_ear() -> encoder.Encoder:
+def whole_ear() -> conformer.Encoder:
     torch.manual_seed(0)
-    ear = encoder.Encoder().eval()
+    ear = conformer.Encoder().eval()
     ear.mel.uniform_(0, 0.01)
     ear.real.normal_()
     ear.imaginary.normal_()
@@ -24,8 +26,8 @@ def whole_ear() -> encoder.Encoder:
 
 
 @pytest.fixture(scope="module")
-def ear(whole_ear) -> streaming.StreamingEncoder:
-    return streaming.StreamingEncoder(whole_ear).eval()
+def ear(whole_ear) -> causal_conformer.StreamingEncoder:
+    return causal_conformer.StreamingEncoder(whole_ear).eval()
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +37,7 @@ def sound() -> torch.Tensor:
 
 @torch.no_grad()
 def test_step_by_step_is_the_same_as_at_once(ear, sound):
-    heard = streaming.steps(sound)
+    heard = causal_conformer.steps(sound)
     whole, last = ear(heard, ear.past(1))
     past, parts = ear.past(1), []
     for step in range(heard.shape[1]):
@@ -50,11 +52,11 @@ def test_step_by_step_is_the_same_as_at_once(ear, sound):
 def test_a_step_hears_80_ms_ahead_and_nothing_further(ear, sound):
     step = 40
     end = (STEP * step + AHEAD) * HOP
-    before = ear(streaming.steps(sound), ear.past(1))[0]
+    before = ear(causal_conformer.steps(sound), ear.past(1))[0]
     for first, heard in ((end, False), (end - HOP // 2, True)):
         changed = sound.clone()
         changed[:, first:] = 0
-        after = ear(streaming.steps(changed), ear.past(1))[0]
+        after = ear(causal_conformer.steps(changed), ear.past(1))[0]
         assert torch.equal(after[:, : step + 1], before[:, : step + 1]) != heard
         assert not torch.equal(after[:, : step + 2], before[:, : step + 2])
 
@@ -62,7 +64,7 @@ def test_a_step_hears_80_ms_ahead_and_nothing_further(ear, sound):
 @torch.no_grad()
 def test_the_spectrum_is_the_one_that_the_whole_ear_sees(ear, whole_ear, sound):
     """Of the last frame of a step the last 2.5 ms are not there yet."""
-    ours = ear(streaming.steps(sound), ear.past(1))[0][0, 1:-4, : AHEAD - 1, :WIDTH]
+    ours = ear(causal_conformer.steps(sound), ear.past(1))[0][0, 1:-4, : AHEAD - 1, :WIDTH]
     theirs = whole_ear(sound)[0, :, :WIDTH]
     for place in range(AHEAD - 1):
         wanted = theirs[STEP + place :: STEP][: len(ours)]
@@ -71,9 +73,9 @@ def test_the_spectrum_is_the_one_that_the_whole_ear_sees(ear, whole_ear, sound):
 
 @torch.no_grad()
 def test_the_past_is_gone_when_it_is_said_to_be(ear, sound):
-    quiet = torch.zeros(1, streaming.SETTLES, streaming.WINDOW * HOP)
+    quiet = torch.zeros(1, causal_conformer.SETTLES, causal_conformer.WINDOW * HOP)
     _, after_nothing = ear(quiet, ear.past(1))
-    _, past = ear(streaming.steps(sound), ear.past(1))
+    _, past = ear(causal_conformer.steps(sound), ear.past(1))
     _, after_sound = ear(quiet, past)
     for ours, theirs in zip(after_nothing, after_sound, strict=True):
         torch.testing.assert_close(ours, theirs)
@@ -81,16 +83,16 @@ def test_the_past_is_gone_when_it_is_said_to_be(ear, sound):
 
 def test_steps_cover_every_frame():
     for count in (1, 319, 320, 700, 1600):
-        assert streaming.steps(torch.zeros(1, count)).shape[1] == -(-(count // HOP + 1) // STEP)
+        assert causal_conformer.steps(torch.zeros(1, count)).shape[1] == -(-(count // HOP + 1) // STEP)
 
 
 def test_the_teacher_hears_silence_where_no_voice_is():
     """A voice begins and ends within the example: outside the target is silence, at its edges nothing counts."""
-    beside = live_ear.Company([np.random.default_rng(0).normal(size=16_000).astype(np.float32)], torch.zeros(576))
-    voice = live_ear.Voice(np.full(2 * 16_000, 0.1, np.float32), torch.ones(101, 576))
+    beside = distillation.Company([np.random.default_rng(0).normal(size=16_000).astype(np.float32)], torch.zeros(576))
+    voice = distillation.Voice(np.full(2 * 16_000, 0.1, np.float32), torch.ones(101, 576))
     kinds = set()
     for seed in range(30):
-        sound, states, counts = live_ear.example([voice], beside, np.ones(1), np.random.default_rng(seed))
+        sound, states, counts = distillation.example([voice], beside, np.ones(1), np.random.default_rng(seed))
         spoken = states[:, 0] > 0
         kinds.add((bool(spoken.any()), bool(counts.all())))
         assert len(sound) == len(states) * HOP - 1 == len(counts) * HOP - 1
@@ -101,8 +103,8 @@ def test_the_teacher_hears_silence_where_no_voice_is():
 
 
 def test_pieces_are_midi_files_without_voices_and_differ():
-    made = [music.composed(np.random.default_rng([3, index])) for index in range(20)]
-    assert made[0] == music.composed(np.random.default_rng([3, 0]))
+    made = [synthetic_music.composed(np.random.default_rng([3, index])) for index in range(20)]
+    assert made[0] == synthetic_music.composed(np.random.default_rng([3, 0]))
     assert len(set(made)) == 20
     for piece in made:
         programs, notes, end = _read(piece)
@@ -139,12 +141,12 @@ def _read(piece: bytes) -> tuple[set[int], int, int]:
     return programs, notes, now
 
 
-def lessons(count: int) -> list[live.Lesson]:
+def lessons(count: int) -> list[train.Lesson]:
     chance = torch.Generator().manual_seed(count)
     return [
-        live.Lesson(
-            torch.randn(200, AHEAD * encoder.FEATURES, generator=chance).half(),
-            torch.rand(400, live.OUTPUTS, generator=chance).half(),
+        train.Lesson(
+            torch.randn(200, AHEAD * conformer.FEATURES, generator=chance).half(),
+            torch.rand(400, train.OUTPUTS, generator=chance).half(),
             torch.rand(400, 2, generator=chance),
             0.8,
         )
@@ -155,10 +157,10 @@ def lessons(count: int) -> list[live.Lesson]:
 def test_a_head_is_the_same_on_several_threads_and_when_it_was_killed(tmp_path, monkeypatch):
     """By chance numbers are dropped while it learns; when a thread comes to its part must not matter."""
     book, quiet = lessons(3), lessons(1)
-    course = live.Course
-    monkeypatch.setattr(live, "Course", lambda *values, **names: course(*values, **names | {"every": 1}))
-    straight = live.train(book, quiet, 3, 0, tmp_path / "one.pt").state_dict()
-    whole_file = descent.whole_file
+    course = train.Course
+    monkeypatch.setattr(train, "Course", lambda *values, **names: course(*values, **names | {"every": 1}))
+    straight = train.train(book, quiet, 3, 0, tmp_path / "one.pt").state_dict()
+    whole_file = cpu_optimizer.whole_file
 
     def killed(path):
         if path.exists() and torch.load(path, weights_only=True)["step"] == 2:
@@ -166,9 +168,9 @@ def test_a_head_is_the_same_on_several_threads_and_when_it_was_killed(tmp_path, 
         return whole_file(path)
 
     with monkeypatch.context() as patch:
-        patch.setattr(descent, "whole_file", killed)
+        patch.setattr(cpu_optimizer, "whole_file", killed)
         with pytest.raises(KeyboardInterrupt):
-            live.train(book, quiet, 3, 0, tmp_path / "three.pt", threads=3)
-    again = live.train(book, quiet, 3, 0, tmp_path / "three.pt", threads=3).state_dict()
+            train.train(book, quiet, 3, 0, tmp_path / "three.pt", threads=3)
+    again = train.train(book, quiet, 3, 0, tmp_path / "three.pt", threads=3).state_dict()
     for name, values in straight.items():
         torch.testing.assert_close(again[name], values, atol=0, rtol=0)

@@ -16,7 +16,7 @@ pytest.importorskip("accelerate")
 import line  # noqa: E402 (torch first)
 
 from animcore.errors import InputError  # noqa: E402
-from animcore.training.loop import Machine  # noqa: E402
+from animcore.training.trainer import Machine  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -19,16 +19,19 @@ import soundfile
 pytest.importorskip("safetensors")
 torch = pytest.importorskip("torch", reason="training needs the extra train")
 
-from animcore import audio, cli  # noqa: E402 (torch first)
+from animcore.audio import recording  # noqa: E402 (torch first)
+from animcore.cli import main  # noqa: E402 (torch first)
 from animcore.direction import Direction  # noqa: E402
 from animcore.errors import Cancelled, InputError  # noqa: E402
-from animcore.files import arrays  # noqa: E402
-from animcore.judge import fgd  # noqa: E402
+from animcore.evaluation.body import frechet_distance  # noqa: E402
+from animcore.files import npz_arrays  # noqa: E402
 from animcore.motion import Motion  # noqa: E402
-from animcore.solvers import checkpoints, gesture_codes, gesture_features, learned  # noqa: E402
+from animcore.solvers import checkpoints  # noqa: E402
+from animcore.solvers.gesture_networks import gesture_solver, motion_features, vq_vae  # noqa: E402
 from animcore.speech import prosody  # noqa: E402
-from animcore.training import gesture_data, loop, stages  # noqa: E402
-from animcore.training.fgd import Config, job  # noqa: E402
+from animcore.training import trainer  # noqa: E402
+from animcore.training.gestures import dataset, stages  # noqa: E402
+from animcore.training.gestures.fgd_encoder import Config, job  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = {
@@ -84,7 +87,7 @@ def beat2(tmp_path) -> Path:
             "gender": "neutral",
             "mocap_frame_rate": 30,
         }
-        arrays.save(contents, root / "smplxflame_30" / f"{name}.npz")
+        npz_arrays.save(contents, root / "smplxflame_30" / f"{name}.npz")
         speak(root / "wave16k" / f"{name}.wav", 4.0, index)
     return root
 
@@ -92,36 +95,36 @@ def beat2(tmp_path) -> Path:
 def train(solver: str, tmp_path: Path, *data: Path, config: str = "") -> int:
     (tmp_path / "config.toml").write_text(config or TINY[solver])
     options = ["--config", str(tmp_path / "config.toml"), "--out", str(tmp_path / "run"), "--threads", "1"]
-    return cli.main(["train", solver, "--data", *map(str, data), *options])
+    return main.main(["train", solver, "--data", *map(str, data), *options])
 
 
 def test_both_layouts_are_read(folder, beat2, tmp_path):
-    data = gesture_data.load([folder, beat2], tmp_path / "cache", 30)
+    data = dataset.load([folder, beat2], tmp_path / "cache", 30)
     assert data.speakers == ("2_scott", "4_lawrence", "calm")
     assert sorted(clip.name for clip in data.clips) == ["2_scott_0_1_1", "4_lawrence_0_2_2", "a", "b"]
     assert not data.notes
     assert data.seconds == pytest.approx(15, abs=0.2)
     pose, _ = waving(4.0, 30, 0)
     scott = next(clip for clip in data.clips if clip.name.startswith("2_scott"))
-    found, _ = gesture_features.decode(scott.frames)
+    found, _ = motion_features.decode(scott.frames)
     face = [22, 23, 24]
     kept = [joint for joint in range(55) if joint not in face]
     assert found[:, kept] == pytest.approx(pose[: len(found), kept], abs=1e-3)
-    samples = audio.load(beat2 / "wave16k" / "2_scott_0_1_1.wav").samples
+    samples = recording.load(beat2 / "wave16k" / "2_scott_0_1_1.wav").samples
     assert np.array_equal(scott.samples, samples[: len(scott.samples)])
     assert len(scott.samples) == round(len(scott.frames) / 30 * 16_000)
 
 
 def spoil_nan(folder: Path) -> None:
     contents = {"poses": np.full((90, 165), np.nan), "expressions": np.zeros((90, 100)), "trans": np.zeros((90, 3))}
-    arrays.save({**contents, "mocap_frame_rate": 30}, folder / "a.npz")
+    npz_arrays.save({**contents, "mocap_frame_rate": 30}, folder / "a.npz")
 
 
 def spoil_nan_in_ours(folder: Path) -> None:
     with np.load(folder / "a.npz") as data:
         contents = dict(data)
     contents["body_pose"][7] = np.nan
-    arrays.save(contents, folder / "a.npz")
+    npz_arrays.save(contents, folder / "a.npz")
 
 
 SPOILT = {
@@ -145,15 +148,15 @@ SPOILT = {
 def test_a_bad_clip_is_left_out_with_a_sentence(folder, tmp_path, name):
     spoil, words = SPOILT[name]
     spoil(folder)
-    data = gesture_data.load([folder], tmp_path / "cache", 30)
+    data = dataset.load([folder], tmp_path / "cache", 30)
     assert [words in note for note in data.notes] == [True], data.notes
     assert "b" in [clip.name for clip in data.clips]
 
 
 def test_a_clip_that_changed_is_read_again(folder, tmp_path):
-    before = gesture_data.load([folder], tmp_path / "cache", 30).clips[0].frames
+    before = dataset.load([folder], tmp_path / "cache", 30).clips[0].frames
     ours(folder, "a", 4.0, 7)
-    after = gesture_data.load([folder], tmp_path / "cache", 30).clips[0].frames
+    after = dataset.load([folder], tmp_path / "cache", 30).clips[0].frames
     assert not np.allclose(before, after)
 
 
@@ -166,19 +169,19 @@ def test_no_data_is_a_clear_sentence(tmp_path, capsys, what):
 
 
 def test_what_was_trained_gestures(folder, beat2, tmp_path, spoken_line):
-    clip = audio.load(spoken_line)
+    clip = recording.load(spoken_line)
     heard = prosody.analyse(clip, 100)
     for solver in ("talkshow", "emage"):
         (tmp_path / solver).mkdir()
         assert train(solver, tmp_path / solver, folder, beat2) == 0
-        trained = learned.load(tmp_path / solver / "run" / "model")
+        trained = gesture_solver.load(tmp_path / solver / "run" / "model")
         assert trained.speakers == ("2_scott", "4_lawrence", "calm")
         assert trained.move(clip, heard, Direction()).pose.shape == (100, 55, 3)
 
 
 def test_training_learns_and_the_encoder_measures(folder, tmp_path):
     assert train("fgd", tmp_path, folder, config=TINY["fgd"].replace("epochs = 4", "epochs = 30")) == 0
-    encoder = fgd.Encoder(tmp_path / "run" / "model")
+    encoder = frechet_distance.Encoder(tmp_path / "run" / "model")
     pose, _ = waving(4.0, 50, 1)
     points = encoder.features(pose, 50)
     assert points.shape[1] == 4
@@ -189,13 +192,13 @@ def test_training_learns_and_the_encoder_measures(folder, tmp_path):
     assert encoder.features(pose[:20], 50).shape == (0, 4)
 
 
-def prepared(folder: Path, tmp_path: Path, out: str, progress=lambda fraction, stage: None, **settings) -> loop.Run:
+def prepared(folder: Path, tmp_path: Path, out: str, progress=lambda fraction, stage: None, **settings) -> trainer.Run:
     config = Config(**{"hidden": 8, "length": 4, "window": 32, "epochs": 4, "batch": 2, "stride": 8, **settings})
-    data = gesture_data.load([folder], tmp_path / "cache", 30)
+    data = dataset.load([folder], tmp_path / "cache", 30)
     torch.manual_seed(0)
     made = job(config, data)
     (tmp_path / out).mkdir(exist_ok=True)
-    return loop.Run(made.model, made.stages, made.windows, tmp_path / out, {"config": str(config)}, 0, progress)
+    return trainer.Run(made.model, made.stages, made.windows, tmp_path / out, {"config": str(config)}, 0, progress)
 
 
 def test_a_stopped_run_goes_on_as_if_it_never_stopped(folder, tmp_path):
@@ -222,7 +225,7 @@ def test_a_killed_run_loses_at_most_one_epoch(folder, tmp_path):
     config.write_text(TINY["fgd"].replace("epochs = 4", "epochs = 100000"))
     command = [sys.executable, "-m", "animcore.cli", "train", "fgd", "--data", str(folder), "--config", str(config)]
     command += ["--out", str(tmp_path / "run"), "--threads", "1"]
-    checkpoint, seen = tmp_path / "run" / loop.CHECKPOINT, 0
+    checkpoint, seen = tmp_path / "run" / trainer.CHECKPOINT, 0
     with (tmp_path / "log").open("w") as log:
         running = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
         try:
@@ -247,7 +250,7 @@ def test_a_run_of_other_settings_is_not_gone_on_with(folder, tmp_path):
 
 def test_a_bad_checkpoint_of_a_run_is_a_clear_sentence(folder, tmp_path):
     prepared(folder, tmp_path, "run").train()
-    os.truncate(tmp_path / "run" / loop.CHECKPOINT, 1000)
+    os.truncate(tmp_path / "run" / trainer.CHECKPOINT, 1000)
     with pytest.raises(InputError, match=r"cut off or damaged .*; delete it, and the run begins anew"):
         prepared(folder, tmp_path, "run").train()
 
@@ -314,7 +317,7 @@ def test_interrupting_keeps_what_was_learned(folder, tmp_path, monkeypatch, caps
     def interrupt(self):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(loop.Run, "train", interrupt)
+    monkeypatch.setattr(trainer.Run, "train", interrupt)
     assert train("fgd", tmp_path, folder) == 130
     assert "what was finished is kept" in capsys.readouterr().err
     assert not (tmp_path / "run" / "model").exists()
@@ -348,7 +351,7 @@ def test_parts_of_an_epoch_are_equal_and_apart(folder, tmp_path):
 def test_checkpoints_are_written_whole(folder, tmp_path, monkeypatch):
     """A disk that fills up while a checkpoint is written leaves the one before."""
     prepared(folder, tmp_path, "run").train()
-    before = (tmp_path / "run" / loop.CHECKPOINT).read_bytes()
+    before = (tmp_path / "run" / trainer.CHECKPOINT).read_bytes()
     run = prepared(folder, tmp_path, "run")
 
     def full(content, path):
@@ -358,22 +361,22 @@ def test_checkpoints_are_written_whole(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(torch, "save", full)
     with pytest.raises(InputError, match="The disk is full"):
         run._save(0, 9, torch.optim.AdamW(run.model.parameters()))
-    assert (tmp_path / "run" / loop.CHECKPOINT).read_bytes() == before
-    assert checkpoints.pickled(tmp_path / "run" / loop.CHECKPOINT)["epoch"] == 4
+    assert (tmp_path / "run" / trainer.CHECKPOINT).read_bytes() == before
+    assert checkpoints.pickled(tmp_path / "run" / trainer.CHECKPOINT)["epoch"] == 4
     shutil.rmtree(tmp_path / "run")
 
 
 def test_small_movements_count_as_much_as_large_ones(folder, tmp_path):
     """A code begins at the mean of the data, and hears a finger as well as an arm."""
-    data = gesture_data.load([folder], tmp_path / "cache", 30)
+    data = dataset.load([folder], tmp_path / "cache", 30)
     scale = stages.Scale.of(data)
     frames = np.concatenate([clip.frames for clip in data.clips])
     assert scale.mean.numpy() == pytest.approx(frames.mean(0), abs=1e-4)
     assert scale.spread.numpy() == pytest.approx(np.maximum(frames.std(0), 0.02), abs=1e-4)
     torch.manual_seed(0)
-    columns = gesture_features.COLUMNS["hands"].tolist()
+    columns = motion_features.COLUMNS["hands"].tolist()
     small = stages.Scale(scale.mean[columns], torch.full((180,), 0.05))
-    codes, plain = gesture_codes.MotionCodes(180, 8, 1, 8, fold=4), gesture_codes.MotionCodes(180, 8, 1, 8, fold=4)
+    codes, plain = vq_vae.MotionCodes(180, 8, 1, 8, fold=4), vq_vae.MotionCodes(180, 8, 1, 8, fold=4)
     plain.load_state_dict(codes.state_dict())
     small.prime(codes.encoder, codes.decoder)
     tens = torch.randn(2, 40, 180)

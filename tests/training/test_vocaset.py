@@ -12,10 +12,10 @@ import pytest
 pytest.importorskip("safetensors")
 torch = pytest.importorskip("torch", reason="training needs the extra train")
 
-from animcore import cli  # noqa: E402 (torch first)
+from animcore.cli import main  # noqa: E402 (torch first)
 from animcore.errors import InputError  # noqa: E402
-from animcore.training import face_data  # noqa: E402
-from animcore.training.face_data import Wanted  # noqa: E402
+from animcore.training.faces import dataset  # noqa: E402
+from animcore.training.faces.dataset import Wanted  # noqa: E402
 
 torch.set_num_threads(1)
 
@@ -58,7 +58,7 @@ def write(folder: Path, made: dict[str, object]) -> Path:
 
 @pytest.mark.parametrize("kind", [np.int16, np.float64])
 def test_vocaset_is_read_as_it_is_downloaded(tmp_path, kind):
-    data = face_data.load([write(tmp_path / "voca", content(kind))], tmp_path / "cache", Wanted(fps=30))
+    data = dataset.load([write(tmp_path / "voca", content(kind))], tmp_path / "cache", Wanted(fps=30))
     assert not data.notes
     assert data.speakers == tuple(sorted(PEOPLE))
     assert [clip.name for clip in data.clips] == sorted(f"{who}_sentence0{n}" for who in PEOPLE for n in (1, 2))
@@ -76,7 +76,7 @@ def test_vocaset_is_learned_on_the_command_line(tmp_path, capsys):
     (tmp_path / "tiny.toml").write_text("hidden = 8\nlayers = 1\nwindow = 30\nstride = 30\nbatch = 4\nepochs = 1\n")
     folder = write(tmp_path / "voca", content())
     options = ["--config", str(tmp_path / "tiny.toml"), "--out", str(tmp_path / "run"), "--threads", "1"]
-    assert cli.main(["train", "faceformer", "--data", str(folder), *options]) == 0
+    assert main.main(["train", "faceformer", "--data", str(folder), *options]) == 0
     assert "4 clip(s), 0.2 minutes, speakers: FaceTalk_12_TA, FaceTalk_1_TA" in capsys.readouterr().out
     assert (tmp_path / "run" / "model" / "model.safetensors").is_file()
 
@@ -114,7 +114,7 @@ def test_a_bad_sentence_of_vocaset_is_left_out_and_told(tmp_path, name):
     spoil, words = BAD_CLIPS[name]
     made = content()
     spoil(made)
-    data = face_data.load([write(tmp_path / "voca", made)], tmp_path / "cache", Wanted(fps=30))
+    data = dataset.load([write(tmp_path / "voca", made)], tmp_path / "cache", Wanted(fps=30))
     assert "FaceTalk_1_TA_sentence01" not in [clip.name for clip in data.clips]
     assert any(words in note for note in data.notes), data.notes
     assert len(data.clips) >= 2
@@ -123,7 +123,7 @@ def test_a_bad_sentence_of_vocaset_is_left_out_and_told(tmp_path, name):
 def test_frames_that_are_no_numbers_are_told(tmp_path):
     made = content()
     made["frames"][made["rows"][WHO][SENTENCE][7]] = np.nan
-    data = face_data.load([write(tmp_path / "voca", made)], tmp_path / "cache", Wanted(fps=30))
+    data = dataset.load([write(tmp_path / "voca", made)], tmp_path / "cache", Wanted(fps=30))
     assert data.notes == ("left out: FaceTalk_1_TA_sentence01 holds values that are not numbers (NaN or infinite).",)
 
 
@@ -131,11 +131,11 @@ def test_half_a_download_is_a_clear_sentence(tmp_path):
     folder = write(tmp_path / "voca", content())
     (folder / "raw_audio_fixed.pkl").unlink()
     with pytest.raises(InputError, match=r"no raw_audio_fixed.pkl in .*VOCASET's training data have them: unzip all"):
-        face_data.load([folder], tmp_path / "cache", Wanted())
+        dataset.load([folder], tmp_path / "cache", Wanted())
     write(folder, content())
     os.truncate(folder / "data_verts.npy", 5000)
     with pytest.raises(InputError, match=r"The first was left out: data_verts.npy or subj_seq_to_idx.pkl is cut off"):
-        face_data.load([folder], tmp_path / "cache", Wanted())
+        dataset.load([folder], tmp_path / "cache", Wanted())
 
 
 class Malicious:
@@ -149,5 +149,5 @@ def test_pickles_of_vocaset_never_run_code(tmp_path, monkeypatch, name):
     folder = write(tmp_path / "voca", content())
     (folder / name).write_bytes(pickle.dumps({WHO: {SENTENCE: Malicious()}}))
     with pytest.raises(InputError, match=r"asks for posix.mkdir, which no model file needs; it was not opened"):
-        face_data.load([folder], tmp_path / "cache", Wanted())
+        dataset.load([folder], tmp_path / "cache", Wanted())
     assert not (tmp_path / "made").exists()

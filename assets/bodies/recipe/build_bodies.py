@@ -29,16 +29,16 @@ from person import SKIN, Person, y_up  # noqa: E402
 from pose import PARENTS, posed, t_pose  # noqa: E402
 from skeleton import joint_heads, joint_weights  # noqa: E402
 
-from animcore.atomic import whole_file  # noqa: E402
-from animcore.bodies import rotations  # noqa: E402
-from animcore.names import ARKIT, SMPLX_JOINTS, TONGUE  # noqa: E402
+from animcore.core.atomic_files import whole_file  # noqa: E402
+from animcore.core.vocabulary import ARKIT, SMPLX_JOINTS, TONGUE  # noqa: E402
+from animcore.geometry import rotations  # noqa: E402
 
 SHAPES = 16  # components of people's differences
 SHAPE_SPACE, EXPRESSION_SPACE = 300, 100  # columns of `shapedirs` in the files of FLAME and SMPL-X
 HEAD_JOINTS = ("neck", "head", "jaw", "left_eye_smplhf", "right_eye_smplhf")  # FLAME's root, neck, jaw and eyes
 HEAD_PARENTS = (-1, 0, 1, 1, 1)
 JAW = SMPLX_JOINTS.index("jaw")
-JAW_ANGLE = 0.41  # radians at jawOpen = 1, as animcore.solvers.articulation turns the bone
+JAW_ANGLE = 0.41  # radians at jawOpen = 1, as animcore.solvers.speech_face.lip_sync turns the bone
 _REGRESSOR_VERTICES = 3000  # nearest ones of which every fifth may tell where a joint is
 _TEMPLATE_COUNTS = 100.0  # times as much as another person, so that the zero shape has its joints where they belong
 _STILL = 2e-6  # metres that count as no movement

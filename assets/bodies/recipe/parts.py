@@ -11,7 +11,7 @@ from person import SKIN, Person, y_up
 from teeth import make_teeth
 from tongue import make_tongue
 
-from animcore.names import ARKIT
+from animcore.core.vocabulary import ARKIT
 
 
 @dataclass(frozen=True)

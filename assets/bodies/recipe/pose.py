@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from animcore.bodies import rotations
-from animcore.bodies.kinematics import PARENTS
-from animcore.names import SMPLX_JOINTS
+from animcore.body_models.kinematics import PARENTS
+from animcore.core.vocabulary import SMPLX_JOINTS
+from animcore.geometry import rotations
 
 FINGERS = ("index", "middle", "pinky", "ring", "thumb")
 SIDES = {"left": 1.0, "right": -1.0}

@@ -17,7 +17,7 @@ from lids import EDGE, lid_columns, lid_rings
 from mouth import CONTACT_RINGS, halves, mouth_rings
 from person import LOWER_TEETH, SKIN, UPPER_TEETH, Person, y_up
 
-from animcore.names import ARKIT
+from animcore.core.vocabulary import ARKIT
 
 PROBES = {"upper_lip": 474, "lower_lip": 523, "left_corner": 7435, "right_corner": 712}
 OUTER_EYE_CORNER = 6805  # of the left eye; the face is symmetric

@@ -8,7 +8,7 @@ from person import SKIN, Person
 from rings import closed_ring
 from scipy.spatial import cKDTree
 
-from animcore.names import ARKIT
+from animcore.core.vocabulary import ARKIT
 
 # Upper middles of rings around the left eye, from inside the lid edge outwards. Each closes after 28 vertices.
 LID_STARTS = (7748, 13352, 6785, 11465, 6787, 6789, 11515, 6874, 6930)

@@ -8,7 +8,7 @@ import numpy as np
 from person import Person
 from scipy.spatial import cKDTree
 
-from animcore.names import ARKIT
+from animcore.core.vocabulary import ARKIT
 
 
 @dataclass

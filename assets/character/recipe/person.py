@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
-from animcore.names import ARKIT
+from animcore.core.vocabulary import ARKIT
 
 SKIN = slice(0, 13380)
 TONGUE = slice(13380, 13606)

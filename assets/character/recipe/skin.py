@@ -7,7 +7,7 @@ from part import Part
 from person import SKIN, Person
 from skeleton import joint_heads, joint_weights
 
-from animcore.names import ARKIT
+from animcore.core.vocabulary import ARKIT
 
 
 def bump(points: np.ndarray, centre: np.ndarray, size: tuple[float, float, float]) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 from part import Part
 from person import LOWER_TEETH, UPPER_TEETH, Person
 
-from animcore.names import ARKIT
+from animcore.core.vocabulary import ARKIT
 
 # One side from the middle outwards: width, crown height, depth at the neck, depth at the edge (mm), point of the crown.
 _UPPER = ((8.8, 9.6, 6.4, 2.0, 0.0), (7.0, 8.8, 5.8, 1.8, 0.0), (7.8, 9.6, 7.0, 2.4, 1.1), (7.2, 8.0, 8.4, 5.6, 0.5),

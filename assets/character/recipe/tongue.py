@@ -6,7 +6,7 @@ import numpy as np
 from part import Part
 from person import TONGUE, Person
 
-from animcore.names import ARKIT
+from animcore.core.vocabulary import ARKIT
 
 _MM = 0.001
 

@@ -26,7 +26,7 @@ from skin import make_skin
 from teeth import make_teeth
 from tongue import make_tongue
 
-from animcore.names import ARKIT, SMPLX_JOINTS, TONGUE
+from animcore.core.vocabulary import ARKIT, SMPLX_JOINTS, TONGUE
 
 
 def make_armature(person: Person, collection: bpy.types.Collection) -> bpy.types.Object:

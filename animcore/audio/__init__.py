@@ -1,0 +1,1 @@
+"""Recordings: decoded, resampled, measured, and heard live from a microphone."""

@@ -1,0 +1,456 @@
+"""Sound files of any kind -> AudioClip: mono float32 at 16 kHz, and what is to be known about the recording."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import av.audio.frame
+import av.stream
+import numpy as np
+from numpy.typing import NDArray
+
+from animcore.audio import decoding, loudness, wav_writer
+from animcore.core.progress import Progress, silent
+from animcore.core.progress import part as share
+from animcore.core.reading import check_file
+from animcore.errors import InputError
+
+RATE = 16_000
+CLIPPED_LEVEL = 0.9995
+CLIPPED_WORTH_SAYING = 1e-3  # share of clipped samples above which distortion is heard
+OUT_OF_PHASE = 0.05  # energy of the mono mix over that of the loudest channel below which channels cancel each other
+_AUTOMATIC, _MIX = 0, -1  # in the place of a channel's number
+_CENTRE = "FC"  # FFmpeg's name of the channel that dialogue is in
+
+FloatArray = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class AudioFacts:
+    """What is to be known about a recording before it is trusted.
+
+    Attributes:
+        duration: seconds.
+        sample_rate, channels: of the file.
+        peak: largest absolute sample of the file, 1 is full scale.
+        loudness: integrated loudness of the mono mix in LUFS (ITU-R BS.1770-4), or None where all of it is silent.
+        clipped_fraction: share of the samples that stand at full scale.
+        silences: spans without sound, (start, end) in seconds.
+        warnings: what the user should know, one sentence each.
+        codec: how the sound is packed, as ffmpeg names it.
+        bit_rate: bits a second of a packing that loses something; 0 where nothing is lost, or where it is not known.
+        film_rate: frames a second of the pictures that the sound belongs to, as numerator and denominator, or None.
+        film_varies: whether the pictures come now faster, now slower, as phones film: `film_rate` is then nominal.
+        tracks: how many audio tracks the file has.
+        track: which one this is, from 1 on.
+        channel: which channel this is, from 1 on; 0 for all of them mixed.
+        plays_alike: whether every player plays the file as it was heard: its only track from its first sample on.
+    """
+
+    duration: float
+    sample_rate: int
+    channels: int
+    peak: float
+    loudness: float | None
+    clipped_fraction: float
+    silences: tuple[tuple[float, float], ...]
+    warnings: tuple[str, ...]
+    codec: str = ""
+    bit_rate: int = 0
+    film_rate: tuple[int, int] | None = None
+    film_varies: bool = False
+    tracks: int = 1
+    track: int = 1
+    channel: int = 0
+    plays_alike: bool = True
+
+    @property
+    def silent(self) -> bool:
+        """True where there is nothing to hear."""
+        return self.loudness is None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class AudioClip:
+    """A recording as solvers hear it.
+
+    Attributes:
+        samples: (N,) float32, mono at `rate`, finite; second t of the file is sample ``t * rate``.
+        name: the file's name, without its folder.
+        sha256: of the file's bytes, in hexadecimal.
+        facts: see `AudioFacts`.
+    """
+
+    samples: FloatArray
+    name: str
+    sha256: str
+    facts: AudioFacts
+    rate: int = RATE
+
+    @property
+    def duration(self) -> float:
+        """Seconds."""
+        return len(self.samples) / self.rate
+
+
+@dataclass(frozen=True)
+class Part:
+    """One recording of a voice that is put together from several.
+
+    Attributes:
+        path: the file.
+        at: seconds from the start of the voice, exact; 0 or more.
+        skip: seconds of the file that are left out at its start.
+        length: seconds that are heard; None for all of it.
+        gain: factor of its loudness, 0 or more.
+        track, channel: of the file, as `load` takes them.
+    """
+
+    path: Path
+    at: Fraction = Fraction(0)
+    skip: Fraction = Fraction(0)
+    length: Fraction | None = None
+    gain: float = 1.0
+    track: int = 0
+    channel: int = 0
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is the file as it stands."""
+        return self == Part(self.path, track=self.track, channel=self.channel)
+
+    def __post_init__(self) -> None:
+        """Check the times.
+
+        Raises:
+            InputError: where one of them is wrong.
+        """
+        if self.at < 0 or self.skip < 0 or (self.length is not None and self.length <= 0):
+            raise InputError(f"{self.path.name} cannot be put at {float(self.at):g} s as it is trimmed; trim it again.")
+        if not (math.isfinite(self.gain) and 0.0 <= self.gain <= 100.0):
+            raise InputError(f"The volume of {self.path.name} must lie between 0 and 100, not {self.gain!r}.")
+
+
+def joined(parts: Sequence[Part], progress: Progress = silent) -> AudioClip:
+    """Put several recordings together into one clip, each at its own time; where they overlap they are added.
+
+    Raises:
+        InputError: without a part, or where one of them cannot be used.
+    """
+    if not parts:
+        raise InputError("There is no recording to be performed; choose one.")
+    if len(parts) == 1 and parts[0].whole:
+        return load(parts[0].path, progress, parts[0].track, parts[0].channel)
+    spans, facts, digests = [], [], []
+    for index, part in enumerate(parts):
+        clip = load(part.path, share(progress, index / len(parts), (index + 1) / len(parts)), part.track, part.channel)
+        first = round(part.skip * RATE)
+        last = None if part.length is None else first + round(part.length * RATE)
+        spans.append((round(part.at * RATE), part.gain * clip.samples[first:last]))
+        facts.append(clip.facts)
+        digests.append(
+            f"{clip.sha256} {part.at} {part.skip} {part.length} {part.gain} {clip.facts.track} {clip.facts.channel}"
+        )
+    samples = np.zeros(max(first + len(heard) for first, heard in spans), np.float32)
+    for first, heard in spans:
+        samples[first : first + len(heard)] += heard
+    if not len(samples):
+        raise InputError(f"Nothing is left of {parts[0].path.name} where it is trimmed so; trim it less.")
+    name = parts[0].path.name if len(parts) == 1 else f"{parts[0].path.name} +{len(parts) - 1}"
+    return AudioClip(samples, name, hashlib.sha256("\n".join(digests).encode()).hexdigest(), _together(samples, facts))
+
+
+def lasting(clip: AudioClip, count: int) -> AudioClip:
+    """Return a clip with silence behind it until it has `count` samples; a longer one stays as it is."""
+    if len(clip.samples) >= count:
+        return clip
+    samples = np.zeros(count, np.float32)
+    samples[: len(clip.samples)] = clip.samples
+    return replace(clip, samples=samples, facts=replace(clip.facts, duration=count / clip.rate))
+
+
+def hush(count: int) -> AudioClip:
+    """Return a clip of `count` samples of silence: the voice of somebody who only listens."""
+    seconds = count / RATE
+    facts = AudioFacts(seconds, RATE, 1, 0.0, None, 0.0, ((0.0, seconds),), ())
+    return AudioClip(np.zeros(count, np.float32), "", hashlib.sha256(b"%d" % count).hexdigest(), facts)
+
+
+def _together(samples: FloatArray, facts: Sequence[AudioFacts]) -> AudioFacts:
+    """The facts of several recordings that were put together: of the poorest where they differ."""
+    return AudioFacts(
+        duration=len(samples) / RATE,
+        sample_rate=min(one.sample_rate for one in facts),
+        channels=max(one.channels for one in facts),
+        peak=float(np.abs(samples).max(initial=0.0)),
+        loudness=loudness.integrated(samples, RATE),
+        clipped_fraction=max(one.clipped_fraction for one in facts),
+        silences=loudness.silences(samples, RATE),
+        warnings=tuple(dict.fromkeys(said for one in facts for said in one.warnings)),
+        codec=facts[0].codec,
+        bit_rate=min((one.bit_rate for one in facts if one.bit_rate), default=0),
+        film_rate=facts[0].film_rate,
+        film_varies=facts[0].film_varies,
+        tracks=facts[0].tracks,
+        track=facts[0].track,
+        channel=facts[0].channel,
+        plays_alike=facts[0].plays_alike,
+    )
+
+
+def load(path: Path | str, progress: Progress = silent, track: int = 0, channel: int = 0) -> AudioClip:
+    """Decode an audio track of a file of any kind that ffmpeg reads, in bounded memory.
+
+    Memory grows by 64 kB for each second of audio (the result) whatever the file's own rate and channels.
+
+    Args:
+        path: the file.
+        progress: told the fraction done.
+        track: which audio track, from 1 on; 0 for the file's default one or, where that is silent, the loudest.
+        channel: which channel of it, from 1 on; 0 for the centre of surround sound that has something there, else
+            for all of them mixed.
+
+    Raises:
+        InputError: no such file, empty, not decodable, no audio, no such track or channel, or nothing but broken
+            samples.
+    """
+    path = Path(path)
+    _check_file(path)
+    count, default = tracks(path)
+    if not 0 <= track <= count:
+        raise InputError(f"{path.name} has {count} audio track{'s' * (count > 1)}; there is no track {track}.")
+    chosen = track or default
+    heard = _heard(path, chosen, channel, progress)
+    notes = []
+    if count > 1 and heard.level is None:
+        others = {one: _heard(path, one, channel, progress) for one in range(1, count + 1) if one != chosen}
+        levels = {one: other.level for one, other in others.items() if other.level is not None}
+        if levels and not track:
+            best = max(levels, key=lambda one: levels[one])
+            notes.append(f"Track {chosen} of {path.name} is silent; track {best} is performed.")
+            heard = others[best]
+        elif levels:
+            which = " or ".join(map(str, levels))
+            notes.append(f"Track {chosen} of {path.name} is silent, others are not: choose track {which} (--track).")
+    elif count > 1 and not track:
+        notes.append(f"{path.name} has {count} audio tracks; track {chosen} is performed (--track).")
+    return AudioClip(heard.samples, path.name, _sha256(path), heard.facts(notes, count))
+
+
+def copy(path: Path, track: int, out: Path, progress: Progress = silent) -> None:
+    """Write a track (from 1 on) as a WAV file of all its channels, second t of the file at sample ``t * rate``.
+
+    Other programs start a track where its first sample is, or skip an encoder's delay twice; all play this alike.
+
+    Raises:
+        InputError: where it cannot be decoded or written.
+    """
+    reader = decoding.Reader(path, track)
+    with wav_writer.wav(out) as made:
+        for values in reader.blocks():
+            made.add(values, reader.rate, reader.layout)
+            progress(reader.done, "Copying the sound")
+
+
+def tracks(path: Path) -> tuple[int, int]:
+    """Return how many audio tracks a file has, and which one is its default, from 1 on.
+
+    Raises:
+        InputError: where it cannot be opened, or has none.
+    """
+    with decoding.opened(path) as container:
+        named = [bool(one.disposition & av.stream.Disposition.default) for one in container.streams.audio]
+    return len(named), named.index(True) + 1 if True in named else 1
+
+
+def _heard(path: Path, track: int, channel: int, progress: Progress) -> _Listener:
+    """Hear a channel, or the centre, or the mix; where channels cancel each other in it, the loudest."""
+    first = _Listener(path, track, channel)
+    first.run(progress)
+    if channel:
+        return first
+    if first.is_centre and first.level is None:
+        first = _Listener(path, track, _MIX)
+        first.run(progress)
+    loudest = None if first.is_centre else first.channel_that_cancels()
+    if loudest is None:
+        return first
+    other = _Listener(path, track, loudest)
+    other.notes.append(f"The channels cancel each other (opposite phase); channel {loudest} alone is used.")
+    other.run(progress)
+    return other
+
+
+def _check_file(path: Path) -> None:
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; choose a sound file in it.")
+    if not path.exists():
+        raise InputError(f"There is no file {path}; check the name, or choose the file again.")
+    check_file(path)
+    try:
+        with path.open("rb") as handle:
+            first = handle.read(1)
+    except OSError as error:
+        raise InputError(f"{path.name} cannot be read ({error.strerror}); check its permissions.") from error
+    if not first:
+        raise InputError(f"{path.name} is empty (0 bytes); record or export it again.")
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+class _Growing:
+    """A float32 array that grows at its end without ever holding a second copy of itself."""
+
+    def __init__(self, expected: int) -> None:
+        self.values = np.zeros(max(expected, RATE), np.float32)
+        self.count = 0
+
+    def reserve(self, expected: int) -> None:
+        """Make room at once for what is expected; nothing was written yet."""
+        self.values.resize(max(expected, len(self.values)), refcheck=False)
+
+    def extend(self, more: FloatArray) -> None:
+        needed = self.count + len(more)
+        if needed > len(self.values):
+            # realloc moves pages, it does not copy them; no view of the array exists while it grows
+            self.values.resize(needed + needed // 4, refcheck=False)
+        self.values[self.count : needed] = more
+        self.count = needed
+
+    def finish(self) -> FloatArray:
+        self.values.resize(self.count, refcheck=False)
+        return self.values
+
+
+class _Listener:
+    """One pass over a track: mono samples at 16 kHz, and the facts of the original samples on the way."""
+
+    def __init__(self, path: Path, track: int, channel: int) -> None:
+        self.reader = decoding.Reader(path, track)
+        self.path = path
+        self.channel = channel
+        self.is_centre = False
+        self.notes: list[str] = []
+        self.samples = np.zeros(0, np.float32)
+        self.level: float | None = None
+        self.peak = 0.0
+        self.clipped = 0
+        self.broken = 0
+        self.channels = 0
+        self.mix_energy = 0.0
+        self.channel_energy: NDArray[np.float64] = np.zeros(1)
+
+    def run(self, progress: Progress) -> None:
+        reader = self.reader
+        output = _Growing(RATE)
+        resampler = av.AudioResampler(format="flt", layout="mono", rate=RATE)
+        for values in reader.blocks():
+            if not self.channels:
+                output.reserve(int(reader.expected * RATE) + RATE)
+                self._choose(values)
+            for piece in resampler.resample(_mono_frame(self._measured_mono(values), reader.rate)):
+                output.extend(piece.to_ndarray()[0])
+            progress(reader.done, "Reading the sound")
+        for piece in resampler.resample(None) if self.channels else ():
+            output.extend(piece.to_ndarray()[0])
+        if output.count == 0:
+            raise InputError(f"{self.path.name} holds no sound: its audio track has no samples; export it again.")
+        if self.broken >= reader.count * self.channels:
+            raise InputError(f"{self.path.name} holds no numbers, only NaN or infinite samples; export it again.")
+        self.samples = output.finish()
+        self.level = loudness.integrated(self.samples, RATE)
+
+    def _choose(self, values: FloatArray) -> None:
+        """See which channel is meant, now that it is known which there are."""
+        self.channels = len(values)
+        self.channel_energy = np.zeros(self.channels)
+        if self.channel > self.channels:
+            raise InputError(
+                f"{self.path.name} has {self.channels} channel{'s' * (self.channels > 1)}; "
+                f"there is no channel {self.channel}."
+            )
+        names = [one.name for one in self.reader.layout.channels]
+        if self.channel == _AUTOMATIC and self.channels > 2 and _CENTRE in names:
+            self.channel, self.is_centre = names.index(_CENTRE) + 1, True
+
+    def _measured_mono(self, values: FloatArray) -> FloatArray:
+        finite = np.isfinite(values)
+        if not finite.all():
+            self.broken += int(values.size - finite.sum())
+            values = np.where(finite, values, np.float32(0))
+        size = np.abs(values)
+        self.peak = max(self.peak, float(size.max(initial=0.0)))
+        self.clipped += int((size >= CLIPPED_LEVEL).sum())
+        mono: FloatArray = values[self.channel - 1] if self.channel > 0 else values.mean(0)
+        self.mix_energy += float(np.square(mono, dtype=np.float64).sum())
+        self.channel_energy += np.square(values, dtype=np.float64).sum(1)
+        return np.clip(mono, -1e3, 1e3)  # a float file may hold anything; the resampler must not overflow
+
+    def channel_that_cancels(self) -> int | None:
+        """The loudest channel, from 1 on, where the channels cancel each other in the mix, else None."""
+        loudest = int(self.channel_energy.argmax())
+        share = self.channel_energy[loudest] / max(len(self.channel_energy), 1) ** 2
+        cancels = len(self.channel_energy) > 1 and self.mix_energy < OUT_OF_PHASE * share
+        return loudest + 1 if cancels else None
+
+    def facts(self, notes: list[str], tracks: int) -> AudioFacts:
+        clipped = self.clipped / max(self.reader.count * self.channels, 1)
+        said = [*notes, *self.notes, *self._said(clipped)]
+        if self.level is None and not notes:
+            said.insert(0, f"{self.path.name} is silent; the face will stay still.")
+        return AudioFacts(
+            duration=len(self.samples) / RATE,
+            sample_rate=self.reader.rate,
+            channels=self.channels,
+            peak=self.peak,
+            loudness=self.level,
+            clipped_fraction=clipped,
+            silences=loudness.silences(self.samples, RATE),
+            warnings=tuple(said),
+            codec=self.reader.codec,
+            bit_rate=self.reader.bit_rate,
+            film_rate=self.reader.film_rate,
+            film_varies=self.reader.film_varies,
+            tracks=tracks,
+            track=self.reader.track,
+            channel=max(self.channel, 0),
+            plays_alike=self.reader.plain,
+        )
+
+    def _said(self, clipped: float) -> Iterator[str]:
+        """What is to be known of the file, one sentence each."""
+        reader, name = self.reader, self.path.name
+        if self.is_centre:
+            yield f"The centre channel ({self.channel} of {self.channels}) is performed (--channel)."
+        elif self.channels > 2 and self.channel <= 0:
+            yield f"All {self.channels} channels are mixed; choose the one with the voice, if there is one (--channel)."
+        if self.broken:
+            yield f"{self.broken} samples are not numbers (NaN or infinite) and are heard as silence."
+        if reader.damaged_at is not None:
+            yield f"The file is damaged at {reader.damaged_at:.1f} s; what could be read is used."
+        if reader.jumps_at is not None:
+            yield f"The clock of {name} is set anew at {reader.jumps_at:.1f} s; what follows is played on from there."
+        if reader.missing:
+            yield f"{name} is cut off: {reader.missing} could be read; copy or export it again."
+        if clipped > CLIPPED_WORTH_SAYING:
+            yield f"{clipped:.1%} of the samples are clipped; record with a lower gain if it sounds distorted."
+
+
+def _mono_frame(mono: FloatArray, rate: int) -> av.audio.frame.AudioFrame:
+    frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(mono[None], np.float32), format="flt", layout="mono")
+    frame.sample_rate = rate
+    return frame

@@ -1,1 +1,0 @@
-"""`animcore avatar`: heads of mesh and Gaussians, on the command line."""

@@ -1,0 +1,1 @@
+"""The command `animcore`: one module a command, arguments in, pipelines called."""

@@ -1,0 +1,93 @@
+"""`animcore avatar fit`: a capture becomes a head that a motion drives."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from animcore.core.progress import progress_bar
+from animcore.errors import InputError
+from animcore.hybrid_head.head_model import MODES
+from animcore.pipelines import fit_avatar
+
+_SETTINGS = ("mode", "gaussians", "steps", "texture", "changes", "displacement", "lpips", "seed")  # as options
+
+
+def register(actions: Any) -> None:
+    """Add the action to the others."""
+    parser = actions.add_parser("fit", help="fit a head of mesh and Gaussians to a capture of many views")
+    parser.add_argument("data", type=Path, metavar="DATA", help="folder in the layout of VHAP and GaussianAvatars")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="of checkpoint, picture and head")
+    add_settings(parser)
+    parser.set_defaults(command=run)
+
+
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """Add the options of a fit."""
+    parser.add_argument("--model", type=Path, metavar="FILE", help="the FLAME file that the capture was tracked with")
+    parser.add_argument(
+        "--mode", choices=MODES, default="hybrid", help="which layers the head has (default: %(default)s)"
+    )
+    parser.add_argument("--gaussians", type=int, default=20_000, metavar="N", help="in the end (default: %(default)s)")
+    parser.add_argument(
+        "--steps", type=int, default=3_000, metavar="N", help="pictures to learn from (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--texture", type=int, default=1024, metavar="N", help="texels along a side (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--changes",
+        type=int,
+        default=6,
+        metavar="N",
+        help="ways the texture changes with the face (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="another one, another head (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--displacement", action="store_true", help="learn where the skin lies off the model, from the pictures"
+    )
+    parser.add_argument(
+        "--lpips",
+        type=float,
+        default=0.0,
+        metavar="W",
+        help="weight of LPIPS, whose weights are yours (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="where it is computed (default: %(default)s)"
+    )
+    parser.add_argument("--threads", type=int, metavar="N", help="of the CPU (default: all)")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Fit, and write the head into the folder `head` of the fit.
+
+    Raises:
+        InputError: without PyTorch, or where the capture cannot be used.
+    """
+    check(options)
+    if options.threads:
+        fit_avatar.torch_or_refuse().set_num_threads(options.threads)
+    with progress_bar() as progress:
+        fitted = fit_avatar.fit(options.data, options.out, progress, options.model, options.device, **_asked(options))
+    print(f"{options.out / fit_avatar.HEAD}: {fitted.count:,} Gaussians; look at {options.out / fit_avatar.PICTURE}")
+    return 0
+
+
+def check(options: argparse.Namespace) -> None:
+    """Check that settings and machine can fit a head.
+
+    Raises:
+        InputError: where they cannot.
+    """
+    if options.threads is not None and options.threads < 1:
+        raise InputError(f"Give at least 1 thread, not {options.threads}, or leave --threads out.")
+    fit_avatar.settings_of(_asked(options))
+    fit_avatar.device_named(options.device)
+
+
+def _asked(options: argparse.Namespace) -> dict[str, Any]:
+    return {name: getattr(options, name) for name in _SETTINGS}

@@ -1,0 +1,87 @@
+"""`animcore avatar from-video`: a film of somebody who talks becomes a performance, and a head that a motion drives."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from animcore.cli import avatar_fit
+from animcore.core.progress import progress_bar
+from animcore.errors import InputError
+from animcore.pipelines import track_video
+
+FIT = "fit"
+
+_EXAMPLES = """examples:
+  animcore avatar from-video clip.mp4 me                  track, then fit a head: me/fit/head
+  animcore avatar from-video clip.mp4 me --track-only     the performance alone: me/performance.npz, for any rig
+  animcore avatar from-video clip.mp4 me --model FLAME2023.pkl --lens 50
+
+Stop it with Ctrl-C; the same command goes on where it was. docs/from_video.md tells how to film."""
+
+
+def register(actions: Any) -> None:
+    """Add the action to the others."""
+    parser = actions.add_parser(
+        "from-video",
+        help="track a film of a talking head, and fit a head of mesh and Gaussians to it",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("film", type=Path, metavar="FILM", help="one person who talks, in one shot")
+    parser.add_argument("out", type=Path, metavar="OUT", help="folder of all that is made")
+    parser.add_argument("--track-only", action="store_true", help="make the performance, and no head")
+    parser.add_argument("--start", type=float, default=0.0, metavar="SECONDS", help="of the part to use (default: 0)")
+    parser.add_argument("--end", type=float, default=math.inf, metavar="SECONDS", help="of the part (default: the end)")
+    parser.add_argument("--lens", type=float, metavar="MM", help="focal length for 36 mm film, where you know it")
+    parser.add_argument("--frames", type=int, default=96, metavar="N", help="that the head is fitted to (default: 96)")
+    parser.add_argument("--size", type=int, default=512, metavar="N", help="pixels of these at most (default: 512)")
+    avatar_fit.add_settings(parser)
+    # one view of each face teaches light as if it were wrinkles
+    parser.set_defaults(command=run, changes=0)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Track, write the performance and the capture, and fit.
+
+    Raises:
+        InputError: where the film cannot be tracked; see `film_faces.read` and `film_tracking.track`.
+    """
+    _check(options)
+    part_of_video = track_video.VideoPart(options.film, options.start, options.end)
+    with progress_bar() as progress:
+        tracked = track_video.run(part_of_video, options.out, options.model, options.lens, progress)
+    found = tracked.track
+    for note in tracked.notes:
+        print(f"note: {note}")
+    print(
+        f"{options.out / track_video.PERFORMANCE}: {len(found.times)} frames, landmarks within "
+        f"{np.nanmedian(found.errors):.1f} pixels, a lens of {found.lens:.0f} mm; "
+        f"look at {options.out / track_video.OVERLAY}"
+    )
+    if options.track_only:
+        return 0
+    with progress_bar() as progress:
+        track_video.write_capture(tracked, options.out / track_video.CAPTURE, options.frames, options.size, progress)
+    options.data, options.out = options.out / track_video.CAPTURE, options.out / FIT
+    return avatar_fit.run(options)
+
+
+def _check(options: argparse.Namespace) -> None:
+    if not options.film.is_file():
+        raise InputError(f"There is no film {options.film}.")
+    if not 0 <= options.start < options.end:
+        raise InputError(f"--start {options.start:g} must lie before --end {options.end:g}, and not before 0.")
+    if options.lens is not None and not 5 <= options.lens <= 1000:
+        raise InputError(f"A lens of {options.lens:g} mm is none; give 5 to 1000 mm (for 36 mm film), or leave it out.")
+    if options.frames < 8 or not 64 <= options.size <= 4096:
+        raise InputError("Give at least 8 frames, of 64 to 4096 pixels.")
+    in_the_way = next((path for path in (options.out, *options.out.parents) if path.is_file()), None)
+    if in_the_way is not None:
+        raise InputError(f"The folder {options.out} cannot be made ({in_the_way} is a file); choose another.")
+    if not options.track_only:
+        avatar_fit.check(options)

@@ -1,0 +1,259 @@
+"""`animcore judge`: takes against a truth, side by side, as a table, `judge.json`, `judge.html` and films."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from animcore.audio import recording
+from animcore.core.atomic_files import make_folder, whole_file
+from animcore.core.frame_rates import exact_rate
+from animcore.core.progress import Progress, progress_bar
+from animcore.errors import InputError
+from animcore.evaluation.face import comparison_video, file_pairing, html_report, loading, software_renderer, syncnet
+from animcore.evaluation.face.loading import FILMS, Take
+from animcore.evaluation.face.reference_face import Face, default
+from animcore.evaluation.face.scoring import MEASURES, TRUTH, Clip, Measure, Verdict, judge, mean, truth_values
+from animcore.files.animation_curves import Setup
+
+Values = Mapping[str, float]
+
+_EXAMPLES = """examples:
+  animcore judge --truth capture.csv takes/line.npz rhubarb/line.tsv --out verdict
+  animcore judge --truth truths --out verdict ours a2f --name ours --name "Audio2Face" --film
+  animcore judge --truth interview.mp4 take.npz --out verdict        (a film is tracked: extra `judge`)
+  animcore judge --truth lips seeds --out verdict                    (seeds/1, seeds/2 ...: takes, for diversity)"""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """Everything there is to say about some outputs.
+
+    Attributes:
+        clips: those that all outputs have, each with its verdicts.
+        means: figures of each output over these clips, and the truth's own.
+        notes: sentences on what was left out.
+    """
+
+    clips: tuple[Clip, ...]
+    means: Mapping[str, Values]
+    notes: tuple[str, ...] = ()
+
+
+def register(commands: Any) -> None:
+    """Add the command to the others."""
+    parser = commands.add_parser(
+        "judge",
+        help="measure takes against a real face, an animator's curves or another take",
+        description="Measure any number of outputs against one truth, side by side; see docs/judge.md.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("output", nargs="+", type=Path, help="a file of any readable format, a film, or a folder")
+    parser.add_argument("--truth", type=Path, required=True, help="likewise; curves or tracked lips in an .npz too")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the report; made if missing")
+    parser.add_argument("--name", action="append", default=[], help="of an output, once for each in their order")
+    parser.add_argument("--clip", action="append", default=[], help="judge this clip alone, may be repeated")
+    parser.add_argument("--sound", type=Path, help="sound file, or folder of them (default: beside the truth)")
+    parser.add_argument("--source-fps", help="frames a second of files that do not say theirs")
+    parser.add_argument("--from-zero", action="store_true", help="every file begins with the sound, whatever it says")
+    parser.add_argument("--film", action="store_true", help="also render the first two takes of each clip, with sound")
+    parser.add_argument("--syncnet", type=Path, metavar="WEIGHTS", help="syncnet_v2.model, for LSE-D and LSE-C")
+    parser.set_defaults(command=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Judge, print the table, write the report.
+
+    Raises:
+        InputError: where something that was given cannot be used.
+    """
+    face = default()
+    setup = Setup(exact_rate(options.source_fps) if options.source_fps else None)
+    with progress_bar() as progress:
+        clips, notes = collect(options, face, setup, progress)
+        sounds = _sounds(options.sound, clips, needed=options.film or options.syncnet is not None)
+        clips = [judged(clip, face) for clip in clips]
+        if options.syncnet is not None:
+            net = syncnet.SyncNet(options.syncnet)
+            clips = [_with_lse(clip, sounds[clip.name], net, face) for clip in clips]
+    result = summed(clips, notes)
+    make_folder(options.out)
+    _write_json(result, options, options.out / "judge.json")
+    print(table(result))
+    said = [*notes, *(note for clip in result.clips for verdict in clip.verdicts.values() for note in verdict.notes)]
+    for note in dict.fromkeys(said):
+        print(f"note: {note}")
+    try:
+        html_report.write(result.clips, result.means, sounds, notes, options.out / "judge.html")
+    except InputError as error:
+        print(f"note: there is no judge.html: {error}")
+    if options.film:  # last: they take minutes, and the figures do not wait for them
+        with progress_bar() as progress:
+            _films(result.clips, sounds, options.out, face, progress)
+    print(f"written: {', '.join(sorted(str(path) for path in options.out.glob('*') if path.is_file()))}")
+    return 0
+
+
+def collect(
+    options: argparse.Namespace, face: Face, setup: Setup, progress: Progress
+) -> tuple[list[Clip], tuple[str, ...]]:
+    """Read the truths and what the outputs made of them; the sentences say which clips were left out, and why.
+
+    Raises:
+        InputError: where a file cannot be used, or there is no clip that all outputs have.
+    """
+    truths = file_pairing.clips(options.truth)
+    single = options.truth.is_file()
+    unknown = sorted(set(options.clip) - truths.keys())
+    if unknown:
+        raise InputError(f"There is no clip {unknown[0]!r} in {options.truth}; there are {', '.join(truths)}.")
+    outputs = dict(zip(file_pairing.names(options.output, options.name), options.output, strict=True))
+    clips, left_out = [], []
+    wanted = options.clip or list(truths)
+    for index, clip in enumerate(wanted):
+        progress(index / len(wanted), clip)
+        paths = {name: file_pairing.takes_of(output, clip, single) for name, output in outputs.items()}
+        if not all(paths.values()):
+            left_out.append(clip)
+            continue
+        read = {name: [_load(path, options, face, setup) for path in found] for name, found in paths.items()}
+        clips.append(Clip(clip, _load(truths[clip], options, face, setup), read))
+    if not clips:
+        raise InputError(f"No clip of {options.truth} is in every output; outputs are found by the truth's file name.")
+    few = ", ".join(left_out[:5]) + (" ..." if len(left_out) > 5 else "")
+    return clips, (f"{len(left_out)} clip(s) that not every output has were left out: {few}",) if left_out else ()
+
+
+def _load(path: Path, options: argparse.Namespace, face: Face, setup: Setup) -> Take:
+    take = loading.load(path, face, setup)
+    return loading.from_zero(take) if options.from_zero else take
+
+
+def judged(clip: Clip, face: Face) -> Clip:
+    """Return a clip with the figures of every output, and the truth's own."""
+    verdicts = {name: judge(clip.truth, found, face) for name, found in clip.takes.items()}
+    return replace(clip, verdicts=verdicts, own=truth_values(clip.truth, face))
+
+
+def summed(clips: Sequence[Clip], notes: Sequence[str] = ()) -> Judgement:
+    """Average the figures of every output over the clips."""
+    means: dict[str, Values] = {
+        name: mean([clip.verdicts[name].values for clip in clips], MEASURES) for name in clips[0].verdicts
+    }
+    own = mean([clip.own for clip in clips], MEASURES)
+    return Judgement(tuple(clips), means | ({TRUTH: own} if own else {}), tuple(notes))
+
+
+def table(result: Judgement, per_clip: bool = False) -> str:
+    """Return the means as text, a row an output; with `per_clip`, before them a row for each clip and output."""
+    rows: list[tuple[str, Values]] = []
+    if per_clip:
+        rows = [(f"{clip.name} {name}", v.values) for clip in result.clips for name, v in clip.verdicts.items()]
+    rows += [(name, values) for name, values in result.means.items()]
+    return as_text(rows, MEASURES, f"{len(result.clips)} clip(s)")
+
+
+def as_text(rows: Sequence[tuple[str, Values]], measures: Sequence[Measure], head: str) -> str:
+    """Return rows of figures as text under a head; measures that no row has are left out."""
+    shown = [measure for measure in measures if any(measure.name in values for _, values in rows)]
+    wide = max(*(len(name) for name, _ in rows), len(head)) + 1
+    lines = [f"{head:{wide}}" + "".join(f"{measure.name:>13}" for measure in shown)]
+    lines.append(" " * wide + "".join(f"{measure.unit:>13}" for measure in shown))
+    for name, values in rows:
+        lines.append(f"{name:{wide}}" + "".join(f"{measure.text(values):>13}" for measure in shown))
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _sounds(given: Path | None, clips: Sequence[Clip], needed: bool) -> dict[str, Path]:
+    """The sound of each clip that has one.
+
+    Raises:
+        InputError: where one is needed, or was given, and is not there.
+    """
+    found = {}
+    for clip in clips:
+        sound = _sound(given, clip)
+        if sound is not None:
+            found[clip.name] = sound
+            if needed:
+                recording.load(sound)  # a broken one is better known before a film is drawn
+        elif needed or given is not None:
+            raise InputError(
+                f"There is no sound for {clip.name}; put it beside the truth under its name, or --sound FILE."
+            )
+    return found
+
+
+def _sound(given: Path | None, clip: Clip) -> Path | None:
+    if given is None:
+        return loading.sound_beside(clip.truth.path)
+    if given.is_dir():
+        return loading.sound_beside(given / clip.truth.path.with_suffix(".npz").name)
+    if not given.is_file():
+        raise InputError(f"There is no file or folder {given}.")
+    return given
+
+
+def _with_lse(clip: Clip, sound: Path, net: syncnet.SyncNet, face: Face) -> Clip:
+    """Add LSE-D and LSE-C: of a film's own pictures, or of the default head drawn from its weights."""
+    verdicts = {}
+    for name, verdict in clip.verdicts.items():
+        take = clip.takes[name][0]
+        own = take.path.suffix.lower() in FILMS
+        pictures = syncnet.faces(take.path) if own else _drawn(take, face)
+        samples = recording.load(take.path if own else sound).samples
+        least, confidence = net.score(pictures, samples)
+        verdicts[name] = replace(verdict, values={**verdict.values, "lse_d": least, "lse_c": confidence})
+    return replace(clip, verdicts=verdicts)
+
+
+def _drawn(take: Take, face: Face) -> NDArray[np.uint8]:
+    times = np.arange(int((take.start + take.duration) * syncnet.FPS)) / syncnet.FPS
+    weights = take.at(times, face)[2]
+    if weights is None:
+        raise InputError(f"{take.path.name} has neither pictures nor weights to draw, which LSE needs.")
+    return np.stack([software_renderer.draw(pose, syncnet.SIDE, syncnet.SIDE)[..., ::-1] for pose in weights])
+
+
+def _films(clips: Sequence[Clip], sounds: Mapping[str, Path], out: Path, face: Face, progress: Progress) -> None:
+    """Two takes beside each other for each clip: the first two outputs, or the truth and the one output."""
+    for clip in clips:
+        shown = [comparison_video.Side(name, found[0]) for name, found in clip.takes.items()]
+        if len(shown) == 1:
+            shown.insert(0, comparison_video.Side(TRUTH, clip.truth))
+        shown = [side for side in shown if comparison_video.drawable(side.take)][:2]
+        if not shown:
+            raise InputError(f"There is nothing to film of {clip.name}: neither weights nor pictures.")
+        comparison_video.write(shown, clip.truth, face, sounds[clip.name], out / f"{clip.name}.mp4", progress)
+
+
+def _write_json(result: Judgement, options: argparse.Namespace, path: Path) -> None:
+    contents = {
+        "truth": str(options.truth),
+        "outputs": {name: str(output) for name, output in zip(result.clips[0].verdicts, options.output, strict=True)},
+        "measures": {measure.name: {"unit": measure.unit, "meaning": measure.meaning} for measure in MEASURES},
+        "means": {name: plain(values) for name, values in result.means.items()},
+        "clips": {
+            clip.name: {name: _told(verdict) for name, verdict in clip.verdicts.items()} for clip in result.clips
+        },
+        "notes": list(result.notes),
+    }
+    with whole_file(path) as temporary:
+        temporary.write_text(json.dumps(contents, indent=1, ensure_ascii=False, allow_nan=False), encoding="utf-8")
+
+
+def _told(verdict: Verdict) -> dict[str, Any]:
+    return {**plain(verdict.values), "notes": list(verdict.notes)}
+
+
+def plain(values: Values) -> dict[str, float | None]:
+    """Return figures for JSON, which has no NaN: an unknown one is null there."""
+    return {name: value if np.isfinite(value) else None for name, value in values.items()}

@@ -1,0 +1,201 @@
+"""`animcore train`: a solver, folders of data, a configuration; a run that goes on where it was stopped."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import logging
+import tomllib
+from collections.abc import Sequence
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+from animcore.core.atomic_files import make_folder
+from animcore.core.progress import Progress, progress_bar
+from animcore.core.reading import content
+from animcore.errors import BROKEN_FILE, AnimcoreError, InputError
+
+# Each solver's module in this room, with `Config` and `job(config, data)`, and what it is.
+SOLVERS: dict[str, tuple[str, str]] = {
+    "talkshow": ("animcore.training.gestures.talkshow", "gestures: codes of body and hands, drawn one after the other"),
+    "emage": ("animcore.training.gestures.emage", "gestures: a masked transformer over sound and gesture"),
+    "faceformer": ("animcore.training.faces.faceformer", "faces: a transformer that makes frame after frame"),
+    "codetalker": (
+        "animcore.training.faces.codetalker",
+        "faces: codes of movement, then a transformer that chooses them",
+    ),
+    "emote": ("animcore.training.faces.emote", "faces: a motion prior, then speech and emotion through it"),
+    "facediffuser": ("animcore.training.faces.facediffuser", "faces: diffusion, the whole face at each step"),
+    "flow": ("animcore.training.faces.flow_matching", "faces: flow matching in a few steps; our own design"),
+    "fgd": (
+        "animcore.training.gestures.fgd_encoder",
+        "no solver: the encoder with which `animcore judge` measures FGD",
+    ),
+}
+MODEL = "model"  # folder of the trained network in that of the run
+_NOTES = 10  # sentences on data that are told
+_MAY_BE_0 = ("seed", "selftalk", "feelings")
+
+_EXAMPLES = """examples:
+  animcore train talkshow --data BEAT2/beat_english_v2.0.0 --out runs/talkshow
+  animcore train emage --data takes/calm takes/lively --config small.toml --out runs/emage
+  accelerate launch -m animcore.cli train emage --data BEAT2/beat_english_v2.0.0 --out runs/emage     (several GPUs)
+
+A run that was stopped goes on when the same command is given again. See docs/training.md."""
+
+
+def register(commands: Any) -> None:
+    """Add the command to the others."""
+    parser = commands.add_parser(
+        "train",
+        help="train a solver on your own data",
+        description="Train a solver: " + "; ".join(f"{name} ({what})" for name, (_, what) in SOLVERS.items()) + ".",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("solver", choices=SOLVERS)
+    parser.add_argument(
+        "--data", nargs="+", type=Path, required=True, metavar="DIR", help="data sets, or motions beside sounds"
+    )
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE", help="TOML file of settings (default: the paper's sizes)"
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the run; made if missing")
+    parser.add_argument("--threads", type=int, help="of the CPU (default: all)")
+    parser.set_defaults(command=run)
+
+
+def register_export(commands: Any) -> None:
+    """Add the command that writes a trained face as ONNX."""
+    parser = commands.add_parser(
+        "export-face",
+        help="write a trained emote, flow or faceformer as ONNX",
+        description="Write a face that `animcore train` made as ONNX, and check it: emote and flow as a file, "
+        "faceformer as a folder of two, of which one is run for each frame. Other faces have no such form.",
+    )
+    parser.add_argument("face", type=Path, metavar="DIR", help="the folder OUT/model of the run")
+    parser.add_argument("onnx", type=Path, metavar="OUT", help="file, or of faceformer folder, to write")
+    parser.set_defaults(command=export)
+
+
+def export(options: argparse.Namespace) -> int:
+    """Write a trained face as ONNX, and say how far the file is from PyTorch.
+
+    Raises:
+        InputError: without PyTorch or onnx, where the folder holds no face, or one that has no such form.
+    """
+    from animcore.solvers.face_networks import face_solver
+
+    model = face_solver.load(options.face).model
+    from animcore.solvers.face_networks.faceformer import FaceFormer
+    from animcore.training.faces import faceformer_onnx, onnx_export
+
+    if isinstance(model, FaceFormer):
+        print(f"written: {', '.join(map(str, faceformer_onnx.write(model, options.onnx)))}")
+        return 0
+    worst = onnx_export.write(model, options.onnx)
+    print(f"written: {options.onnx} (within {worst:.1g} spreads of PyTorch)")
+    return 0
+
+
+def run(options: argparse.Namespace) -> int:
+    """Train, and write the trained network into the folder `model` of the run.
+
+    Raises:
+        InputError: without PyTorch, or where something that was given cannot be used.
+    """
+    try:
+        import torch
+
+        from animcore.training import trainer
+    except ImportError as error:
+        raise InputError("Training needs PyTorch: pip install '.[train]' in the source folder of Animcore.") from error
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    if options.threads is not None:
+        torch.set_num_threads(max(1, options.threads))
+    module = importlib.import_module(SOLVERS[options.solver][0])
+    config = settings(options.config, module.Config)
+    make_folder(options.out)
+    machine = trainer.Machine.found()
+    if not machine.first:
+        logging.getLogger().setLevel(logging.WARNING)
+    with progress_bar(machine.first) as progress:
+        with machine.in_turn():
+            data = _data(config, options.data, options.out / "cache", progress)
+        if machine.first:
+            _say(data.notes)
+            print(f"{len(data.clips)} clip(s), {data.seconds / 60:.1f} minutes, speakers: {', '.join(data.speakers)}")
+        torch.manual_seed(config.seed)
+        job = module.job(config, data)
+        facts = {"solver": options.solver, **asdict(config), "speakers": list(data.speakers)}
+        del facts["batch"]  # a run that ran out of memory goes on with a smaller one
+        trainer.Run(job.model, job.stages, job.windows, options.out, facts, config.seed, progress, machine).train()
+    if machine.first:
+        job.model.save(options.out / MODEL, list(data.speakers))
+        print(f"written: {options.out / MODEL}")
+    return 0
+
+
+def _data(config: Any, folders: Sequence[Path], cache: Path, progress: Progress) -> Any:
+    """The clips that a solver learns from: faces or gestures."""
+    from animcore.training.faces import dataset
+    from animcore.training.faces.stages import FaceConfig
+    from animcore.training.gestures import dataset as gesture_data
+
+    if isinstance(config, FaceConfig):
+        return dataset.load(folders, cache, config.wanted, progress)
+    return gesture_data.load(folders, cache, config.least, progress)
+
+
+def settings(path: Path | None, kind: type[Any]) -> Any:
+    """Return the configuration of a TOML file, its defaults where there is none.
+
+    Args:
+        path: of the file, or None.
+        kind: the dataclass of the solver's settings.
+
+    Raises:
+        InputError: where the file is missing or no TOML, or holds an unknown name or a value that is none.
+    """
+    if path is None:
+        return kind()
+    try:
+        values = tomllib.loads(content(path).decode())
+    except BROKEN_FILE as error:
+        if isinstance(error, AnimcoreError):
+            raise
+        raise InputError(f"{path} is not a readable TOML file ({error}).") from error
+    usual = kind()
+    known = {part.name: getattr(usual, part.name) for part in fields(kind)}
+    for name, value in values.items():
+        if name not in known:
+            raise InputError(f"{path.name} has no use for {name!r}; the settings are {', '.join(known)}.")
+        _check(path, name, value, known[name])
+    return kind(**{name: type(known[name])(value) for name, value in values.items()})
+
+
+def _check(path: Path, name: str, value: Any, usual: Any) -> None:
+    """Raise InputError where a value is not of the kind of the usual one, or below what makes sense."""
+    wanted: dict[type, tuple[Any, str]] = {
+        int: (int, "a whole number"),
+        float: (int | float, "a number above 0"),
+        str: (str, "a text"),
+    }
+    kind, words = wanted[type(usual)]
+    least = 0 if name in _MAY_BE_0 else 1
+    fits = isinstance(value, kind) and not isinstance(value, bool)
+    if fits and isinstance(usual, int):
+        fits, words = value >= least, f"a whole number from {least} up"
+    elif fits and isinstance(usual, float):
+        fits = 0.0 < value < 1.0 or (value == 0.0 and not least)
+        words = "a number between 0 and 1"
+    if not fits:
+        raise InputError(f"{path.name}: {name} must be {words}, such as {usual!r}, not {value!r}.")
+
+
+def _say(notes: Sequence[str]) -> None:
+    for note in notes[:_NOTES]:
+        print(f"note: {note}")
+    if len(notes) > _NOTES:
+        print(f"note: and {len(notes) - _NOTES} more")

@@ -1,0 +1,1 @@
+"""What every room stands on: progress, whole files, frame rates, images, arrays and the names of the tracks."""

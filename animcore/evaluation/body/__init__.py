@@ -1,0 +1,1 @@
+"""Measures of gesture and body motion, and the page that compares them."""

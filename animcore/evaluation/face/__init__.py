@@ -1,0 +1,1 @@
+"""Measures of lips and face, and the page that compares them."""

@@ -1,0 +1,1 @@
+"""Hybrid heads, avatars and captures on disk."""

@@ -1,0 +1,71 @@
+"""The pictures of a capture as numbers, and their masks as files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from animcore.core import images
+from animcore.core.atomic_files import whole_file
+from animcore.core.reading import content
+from animcore.errors import InputError
+from animcore.hybrid_head.capture_format import View
+
+
+def read(view: View) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return colours (H, W, 3) times the mask, and the mask (H, W), 0..1.
+
+    The mask is the picture's own alpha or, where that is 1 everywhere, the file of the mask.
+
+    Raises:
+        InputError: where a picture is broken, or not as large as its camera says.
+    """
+    pixels = _pixels(view.image, view)
+    mask = pixels[..., 3]
+    if view.mask is not None and (mask == 1).all():
+        mask = _pixels(view.mask, view)[..., 0]
+    return np.ascontiguousarray(pixels[..., :3] * mask[..., None]), mask
+
+
+def write(picture: NDArray[np.uint8], path: Path) -> None:
+    """Write colours (H, W, 3), or grey (H, W, 1), as PNG.
+
+    Raises:
+        InputError: where it cannot be written.
+    """
+    pixels = np.full((*picture.shape[:2], 4), 255, np.uint8)
+    pixels[..., :3] = picture
+    with whole_file(path) as temporary:
+        temporary.write_bytes(images.encoded(pixels, "png"))
+
+
+def write_masks(folder: Path) -> None:
+    """Write the alpha of every picture in `images` into `fg_masks`, for programs that read it there.
+
+    Raises:
+        InputError: where it cannot be written.
+    """
+    (folder / "fg_masks").mkdir(exist_ok=True)
+    for image in sorted((folder / "images").glob("*.png")):
+        write_mask(image, folder / "fg_masks" / image.name)
+
+
+def write_mask(image: Path, mask: Path) -> None:
+    """Write the alpha of a picture as a grey PNG.
+
+    Raises:
+        InputError: where the picture is broken, or the mask cannot be written.
+    """
+    write(images.decoded(content(image), image.name)[..., 3:], mask)
+
+
+def _pixels(path: Path, view: View) -> NDArray[np.float32]:
+    pixels = images.decoded(content(path), path.name)
+    if pixels.shape[:2] != (view.camera.height, view.camera.width):
+        raise InputError(
+            f"{path} is {pixels.shape[1]} x {pixels.shape[0]} pixels, its camera {view.camera.width} x "
+            f"{view.camera.height}; export the capture again."
+        )
+    return (pixels / np.float32(255)).astype(np.float32)

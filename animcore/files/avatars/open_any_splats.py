@@ -1,0 +1,211 @@
+"""Files of Gaussians, found by their names: what commands and the extension open and save.
+
+Formats that say nothing of axes (PLY, .splat, SOG) are taken to be as the engine is, Y up, unless they are said to be
+Y down, as what COLMAP reconstructs mostly is, and as most viewers expect it: then they are turned half round X, when
+they are read and when they are written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from animcore.core import atomic_files
+from animcore.core.reading import check_file
+from animcore.errors import InputError, readable
+from animcore.files.avatars import avatar_folder
+from animcore.files.splats import gltf_splats, ply, sog, splat, spz, unpacking, usd_splats
+from animcore.files.splats.base import SMALLEST, Notes, SplatFormat
+from animcore.gaussians.gaussians import Splats, checked
+from animcore.gaussians.transforms import HALF_TURN, around, moved
+
+FORMATS: dict[str, SplatFormat] = {
+    "ply": ply.FORMAT,
+    "splat": splat.FORMAT,
+    "spz": spz.FORMAT,
+    "sog": sog.FORMAT,
+    "glb": gltf_splats.FORMAT,
+    "usd": usd_splats.FORMAT,
+    "avatar": avatar_folder.FORMAT,
+}
+
+
+_READ_ONLY = {".usdz": ".usdc", ".gltf": ".glb", sog.META: ".sog"}  # and what is written in their place
+_SUFFIXES = tuple(suffix for form in FORMATS.values() for suffix in form.suffixes if suffix)
+_HUGE = 1e4  # times the size of a cloud
+_FAR = ("ply", "glb")  # that can hold positions far from zero
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a file holds.
+
+    Attributes:
+        format: its name in `FORMATS`.
+        splats: that can be drawn.
+        notes: a sentence for each thing that was noticed.
+    """
+
+    format: str
+    splats: Splats
+    notes: Notes
+
+
+def format_of(path: Path) -> str:
+    """Return the name of the format that a path has: by its suffix, and a folder without one is an avatar.
+
+    Raises:
+        InputError: where it is of no kind that is known.
+    """
+    suffix = path.name.lower() if path.name.lower() == sog.META else path.suffix.lower()
+    found = next((name for name, form in FORMATS.items() if suffix in form.suffixes), None)
+    if found is None:
+        known = ", ".join(form.suffixes[0] for form in FORMATS.values() if form.suffixes[0])
+        raise InputError(f"{path.name} is of no kind that holds Gaussians here; there are {known} and avatar folders.")
+    return found
+
+
+def check_target(path: Path) -> None:
+    """Check before long work that Gaussians can be written at a path.
+
+    Raises:
+        InputError: where its kind is not written here, or no file can be there.
+    """
+    if format_of(path) == "avatar":
+        return
+    other = _READ_ONLY.get(path.name.lower()) or _READ_ONLY.get(path.suffix.lower())
+    if other is not None:
+        raise InputError(f"{path.name} can be read but not written here; name it {path.stem}{other}.")
+    atomic_files.check_target(path)
+
+
+def load(path: Path, y_down: bool = False) -> Found:
+    """Read the Gaussians of a file or folder of any format.
+
+    Gaussians that are no numbers, as trainings leave a few, are left out with a sentence.
+
+    Args:
+        path: of the file or folder.
+        y_down: what a format that says nothing of axes has.
+
+    Raises:
+        InputError: where it is missing, of another kind, broken, or nothing in it can be drawn.
+    """
+    if path.suffix.lower() in unpacking.SUFFIXES and path.is_file():
+        with unpacking.unpacked(path, _SUFFIXES) as inside:
+            found = load(inside, y_down)
+        return replace(found, notes=(f"{path.name}: {inside.name} in it was opened.", *found.notes))
+    name = "avatar" if path.is_dir() else format_of(path)
+    if not path.is_dir():
+        check_file(path)
+    with readable(f"{path.name} is no readable file of Gaussians", "export it again"), enough_memory(path):
+        splats, notes = FORMATS[name].read(path)
+        splats, said = _sound(splats, path.name)
+        if splats.binding is None and not any(splats.origin):
+            means, origin = around(splats.means)
+            splats = replace(splats, means=means, origin=origin)
+        notes = (*notes, *said, *_told(splats, path.name))
+        if y_down and not FORMATS[name].upright and splats.binding is None:
+            splats = moved(splats, HALF_TURN)
+    return Found(name, splats, notes)
+
+
+def save(splats: Splats, path: Path, y_down: bool = False) -> Notes:
+    """Write Gaussians into a file or folder of the format that its name has; returns what the format cannot keep.
+
+    Args:
+        splats: of numpy arrays.
+        path: of the file or folder.
+        y_down: what a format that says nothing of axes shall have.
+
+    Raises:
+        InputError: where it cannot be written, or cannot hold Gaussians that are bound to a mesh.
+    """
+    check_target(path)
+    name = format_of(path)
+    form = FORMATS[name]
+    if not splats.count:
+        raise InputError(f"No Gaussians are left, so {path.name} was not written.")
+    if splats.binding is not None and not form.bound:
+        raise InputError(
+            f"{path.name} was not written: the Gaussians are bound to the triangles of a mesh, which "
+            f"{path.suffix or 'a folder'} cannot hold; write a .ply or an avatar folder."
+        )
+    with enough_memory(path):
+        if y_down and not form.upright and splats.binding is None:
+            splats = moved(splats, HALF_TURN)
+        form.write(splats, path)
+    notes: Notes = ()
+    if name == "splat" and splats.degree:
+        notes = (f"{path.name}: colours no longer change with the view.",)
+    if any(splats.origin) and name not in _FAR:
+        notes += (f"{path.name} cannot hold the origin {_place(splats)}; its Gaussians lie around zero.",)
+    return notes
+
+
+def _told(splats: Splats, name: str) -> Notes:
+    """A sentence on the origin of a cloud that lies far away."""
+    return (f"{name} lies far away: it was moved to its own origin, {_place(splats)}.",) if any(splats.origin) else ()
+
+
+def _place(splats: Splats) -> str:
+    return "({:.0f}, {:.0f}, {:.0f}) m".format(*splats.origin)
+
+
+@contextmanager
+def enough_memory(path: Path) -> Iterator[None]:
+    """Turn running out of memory into a sentence on the file that is worked on.
+
+    Raises:
+        InputError: where there is not enough.
+    """
+    try:
+        yield
+    except MemoryError as error:
+        size = f" ({path.stat().st_size / 1e9:.1f} GB of file)" if path.is_file() else ""
+        raise InputError(
+            f"{path.name} needs more memory than is free{size}; close other programs, or export it with fewer "
+            "Gaussians or harmonics of a lower degree."
+        ) from error
+
+
+def _huge(splats: Splats, good: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which of the good Gaussians (N,) are so large that they are the wreck of a training, not a sky."""
+    largest = np.where(good, splats.scales.max(1), 0.0)
+    usual = float(np.median(largest[good])) if good.any() else 0.0
+    if splats.binding is not None or largest.max() <= _HUGE * usual:
+        return np.zeros(splats.count, bool)
+    means = splats.means[good].astype(np.float64)
+    size = float(np.median(np.abs(means - np.median(means, 0)).max(1)))
+    return np.asarray(largest > _HUGE * max(size, usual))
+
+
+def _sound(splats: Splats, name: str) -> tuple[Splats, Notes]:
+    """The Gaussians that can be drawn, and a sentence for those that cannot."""
+    arrays = (splats.means, splats.rotations, splats.scales, splats.opacities[:, None], splats.harmonics)
+    good = np.ones(splats.count, bool)
+    for values in arrays:
+        good &= np.isfinite(values.reshape(splats.count, -1)).all(1)
+    good &= (splats.rotations != 0).any(1)
+    huge = _huge(splats, good)
+    notes: Notes = ()
+    if not good.any():
+        raise InputError(
+            f"{name} holds no Gaussian that is a number: all are NaN or infinite; train or export it again."
+        )
+    if not good.all():
+        notes = (f"{name}: {int((~good).sum())} Gaussians that are no numbers (NaN or infinite) were left out.",)
+    if huge.any():
+        good &= ~huge
+        notes += (f"{name}: {int(huge.sum())} Gaussians larger than {_HUGE:,.0f} times the whole were left out.",)
+    if not good.all():
+        splats = splats.part(good)
+    splats = replace(
+        splats, scales=np.maximum(np.abs(splats.scales), SMALLEST), opacities=np.clip(splats.opacities, 0, 1)
+    )
+    return checked(splats, name), notes

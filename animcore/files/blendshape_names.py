@@ -1,0 +1,139 @@
+"""Weights of named shapes, as most files hold them: our tracks under the names of a rig, and back."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from animcore.core.vocabulary import ARKIT, TONGUE
+from animcore.errors import InputError
+from animcore.files.animation_curves import Array, Setup, Sheet, face_motion, face_weights
+from animcore.motion import Motion
+from animcore.retarget import name_normalization
+from animcore.retarget.face_map import FaceMap
+from animcore.retarget.rig_detection import Proposal, from_profile, propose, propose_images
+from animcore.retarget.rig_profiles import Profile, profiles
+
+_PERCENT = 2.0  # weights above are percent: a shape at 200 % of what its artist made is nobody's meaning
+_CLIPPED = 1.001
+_OWN = (*ARKIT, *TONGUE)
+
+
+def encode(motion: Motion, setup: Setup) -> Sheet:
+    """Take the weights of a motion under the names of the rig that `setup.profile` names (None: ARKit's own).
+
+    Raises:
+        InputError: when the motion has no face weights, or there is no such profile.
+    """
+    sheet = face_weights(motion, setup)
+    if _is_own(setup):
+        return sheet
+    face_map = map_of(str(setup.profile))
+    names = [channel.targets[0][1] for channel in face_map.channels]
+    curves = dict(zip(names, face_map.solve(motion).T, strict=True))
+    return replace(sheet, curves=curves, lacks=face_map.missing)
+
+
+def decode(sheet: Sheet, setup: Setup) -> Motion:
+    """Give the weights back that a sheet holds under the names of any rig: each shape adds what its recipe says.
+
+    Raises:
+        InputError: when no name is known.
+    """
+    names = tuple(sheet.curves)
+    curves: dict[str, Array] = {}
+    if known := _own(names):
+        curves = {ours: np.mean([sheet.curves[name] for name in theirs], axis=0) for ours, theirs in known.items()}
+        return face_motion(replace(sheet, curves=curves), setup)
+    entries = _read_as(names).entries
+    if not entries:
+        raise InputError(
+            f"None of the shapes {_listed(names)} has a name that is known here; the names of a profile of rigs/ are."
+        )
+    for entry in entries:
+        raised = np.asarray(sheet.curves[entry.channel.targets[0][1]]) - entry.channel.rest
+        for ours, amount in entry.recipe.items():
+            curves[ours] = curves.get(ours, np.zeros(1)) + raised * amount
+    return face_motion(replace(sheet, curves=curves), setup)
+
+
+def noticed(columns: Mapping[str, Array], name: str) -> tuple[dict[str, Array], tuple[str, ...]]:
+    """Return weights 0..1, where they were percent divided by 100, and a sentence for what was noticed.
+
+    Args:
+        columns: name of the shape -> (T,) weights.
+        name: of the file, for the sentences.
+    """
+    notes = _strangers(tuple(columns), name)
+    highest = max((float(values.max(initial=0.0)) for values in columns.values()), default=0.0)
+    if highest > _PERCENT:
+        said = f"{name}: weights reach {highest:.0f}, so they were taken for percent and divided by 100."
+        return {key: values / 100.0 for key, values in columns.items()}, (said, *notes)
+    lowest = min((float(values.min(initial=0.0)) for values in columns.values()), default=0.0)
+    if highest > _CLIPPED or lowest < 1.0 - _CLIPPED:
+        notes = (f"{name}: weights reach {lowest:.2f}..{highest:.2f}; what is out of 0..1 is clipped.", *notes)
+    return dict(columns), notes
+
+
+@functools.lru_cache(maxsize=16)
+def map_of(name: str) -> FaceMap:
+    """Return the map to every shape of the profile of that name (`MMD`, `ready player me`).
+
+    Raises:
+        InputError: where there is none, or it has no shapes.
+    """
+    profile = profile_of(name)
+    shapes = tuple(dict.fromkeys((*profile.recipes, *profile.direct, *(one for one in profile.shapes if one in _OWN))))
+    if not shapes:
+        raise InputError(f"The profile {profile.name} names no shapes of a face, so there is nothing to write.")
+    return from_profile(propose_images(shapes) if profile.kind == "image" else propose({"": shapes}))
+
+
+def profile_of(name: str) -> Profile:
+    """Return the profile of that name, written in any case and with any separators.
+
+    Raises:
+        InputError: where there is none.
+    """
+    found = next((one for one in profiles() if _bare(one.name) == _bare(name)), None)
+    if found is None:
+        raise InputError(f"There is no profile {name!r}; there are {', '.join(one.name for one in profiles())}.")
+    return found
+
+
+def _bare(name: str) -> str:
+    return "".join(letter for letter in name.lower() if letter.isalnum())
+
+
+def _is_own(setup: Setup) -> bool:
+    return setup.profile is None or _bare(setup.profile) == "arkit"
+
+
+def _own(names: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Our name -> the names of a file that spell it; nothing where less than half of the file are our shapes."""
+    known = name_normalization.match(_OWN, names)
+    return known if 2 * sum(map(len, known.values())) >= len(names) else {}
+
+
+@functools.lru_cache(maxsize=16)
+def _read_as(names: tuple[str, ...]) -> Proposal:
+    """What the shapes of a file mean."""
+    return propose({"": names})
+
+
+def _strangers(names: tuple[str, ...], name: str) -> tuple[str, ...]:
+    """A sentence for the shapes of a file that have no known name, where others have."""
+    if known := {one for theirs in _own(names).values() for one in theirs}:
+        strange = tuple(one for one in names if one not in known)
+    else:
+        strange = _read_as(names).unknown
+    said = f"{name}: {_listed(strange)} have no name that is known here and were not used."
+    return (said,) if strange and len(strange) < len(names) else ()
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:5])
+    return shown if len(names) <= 5 else f"{shown} and {len(names) - 5} more"

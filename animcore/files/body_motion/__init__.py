@@ -1,0 +1,1 @@
+"""Body motion files: BVH, AMASS, BEAT2, FLAME."""

@@ -1,0 +1,203 @@
+"""A motion into a file and back: what was written is read again and compared before it takes its place."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from animcore.core.atomic_files import whole_file
+from animcore.core.reading import check_file
+from animcore.errors import InputError, readable
+from animcore.files.animation_curves import Format, Setup, Sheet, largest_errors
+from animcore.files.scenes import verification
+from animcore.motion import Motion
+
+
+@dataclass(frozen=True)
+class Report:
+    """What became of one file.
+
+    Attributes:
+        path: the file.
+        frames: how many frames were read back.
+        errors: largest difference of each curve from what was meant, in the file's own units.
+        tolerance: what of it is mere rounding.
+        tracks: largest difference of each track of the motion from what a reader of the file gets: what the format
+            itself costs (a rig with fewer shapes, cues instead of curves, another frame rate).
+        lacks: a sentence for everything that the file could not take.
+        error: why there is no such file, or None.
+    """
+
+    path: Path
+    frames: int
+    errors: Mapping[str, float] = field(default_factory=dict)
+    tolerance: float = 0.0
+    tracks: Mapping[str, float] = field(default_factory=dict)
+    lacks: tuple[str, ...] = ()
+    error: str | None = None
+
+    @property
+    def worst(self) -> float:
+        """The largest error of all curves."""
+        return max(self.errors.values(), default=0.0)
+
+
+def deliver(motion: Motion, path: Path, form: Format, setup: Setup | None = None) -> Report:
+    """Write a motion as a file of a format, read it back and compare; only then the file takes its place.
+
+    Raises:
+        InputError: when the format cannot hold this motion, the file cannot be written, or does not read back as it
+            was meant.
+    """
+    setup = setup or Setup()
+    if motion.frame_count == 0:
+        raise InputError("This motion has no frames, so there is nothing to write.")
+    motion, moved = from_its_start(motion)
+    sheet = form.encode(motion, setup)
+    with whole_file(path) as temporary:
+        form.write(sheet, temporary, setup)
+        found = form.read(temporary, _with_rate(setup, sheet))
+        errors = largest_errors(sheet, found)
+        _check(sheet, found, errors, form, path)
+    tracks = track_errors(motion, form.decode(found, setup))
+    lacks = (*moved, *_left_out(motion, form), *sheet.lacks)
+    return Report(path, found.frame_count, errors, form.tolerance, tracks, lacks)
+
+
+def from_its_start(motion: Motion) -> tuple[Motion, tuple[str, ...]]:
+    """Return a motion that begins before 0 s moved so that it begins there, and a sentence that says so.
+
+    Few formats have a place for frames before 0 s; what one file of a delivery does, all of them do.
+    """
+    early = -motion.start
+    if early <= 0.0:
+        return motion, ()
+    events = tuple(replace(event, start=event.start + early, end=event.end + early) for event in motion.events)
+    said = f"Second 0 of the file is its first frame; the sound starts {early:.3f} s later."
+    return replace(motion, start=0.0, events=events), (said,)
+
+
+def load(path: Path, form: Format, setup: Setup | None = None) -> Motion:
+    """Read a file of a format as a motion.
+
+    Raises:
+        InputError: when the file is missing, broken or of another kind.
+    """
+    return loaded(path, form, setup)[0]
+
+
+def loaded(path: Path, form: Format, setup: Setup | None = None) -> tuple[Motion, tuple[str, ...]]:
+    """Read a file of a format as a motion, and sentences for what was noticed and mended in it.
+
+    Raises:
+        InputError: when the file is missing, broken or of another kind.
+    """
+    check_file(path)
+    setup = setup or Setup()
+    if form.needs_rate and setup.rate is None:
+        raise InputError(f"{path.name} does not say its frame rate; give it (--fps).")
+    with readable(f"{path.name} cannot be read as {form.title}", "export it again"):
+        sheet = form.read(path, setup)
+        return form.decode(sheet, setup), sheet.notes
+
+
+def compared(motion: Motion, path: Path, form: Format, meant: Path, setup: Setup | None = None) -> Report:
+    """Read a file back that another program wrote of a motion and compare it with what was meant, by its limit.
+
+    The report has an error where the file has other frames or is further off than the format allows.
+    """
+    setup = replace(setup or Setup(), rate=motion.rate)
+    try:
+        with readable(f"{path.name} cannot be read as {form.title}", "write it again"):
+            found = form.read(path, setup)
+            errors = verification.errors_of(found, meant, motion, form, setup)
+    except InputError as error:
+        return Report(path, 0, error=str(error))
+    lacks = tuple(_left_out(motion, form))
+    return Report(path, found.frame_count, errors, form.limit, errors, lacks, verification.refused(errors, form))
+
+
+def adopted(motion: Motion, made: Path, folder: Path, form: Format, meant: Path, setup: Setup | None = None) -> Report:
+    """Read a file back that another program wrote of a motion; only then it goes into its folder.
+
+    What lies beside it there, such as its textures, goes with it.
+
+    Args:
+        motion: what the file was made of.
+        made: the file, in a folder of its own.
+        folder: where it belongs.
+        form: its format.
+        meant: what is meant to be in it (`checking`).
+        setup: what its reader needs.
+    """
+    report = replace(compared(motion, made, form, meant, setup), path=folder / made.name)
+    if report.error is not None:
+        return report
+    try:
+        for beside in made.parent.iterdir():
+            if beside.is_dir():
+                shutil.copytree(beside, folder / beside.name, dirs_exist_ok=True)
+        with whole_file(report.path) as temporary:
+            shutil.move(made, temporary)
+    except (InputError, OSError) as error:
+        return replace(report, error=f"{made.name} was not kept: {error}")
+    return report
+
+
+def track_errors(motion: Motion, other: Motion) -> dict[str, float]:
+    """Return the largest absolute difference of each track that two motions share, over the frames of the second.
+
+    Both are compared at the times of the second one's frames, so that files of a fixed frame rate can be judged too.
+    """
+    if other.frame_count == 0 or motion.frame_count == 0:
+        return {}
+    mine, present = motion.tracks(), other.tracks()
+    return {
+        name: _track_error(motion, mine[name], other.times, values)
+        for name, values in present.items()
+        if name in mine and mine[name].shape[1:] == values.shape[1:]
+    }
+
+
+def _track_error(
+    motion: Motion, values: NDArray[np.float32], times: NDArray[np.float64], found: NDArray[np.float32]
+) -> float:
+    """The largest difference of a track at any times, column by column: hours fill no memory."""
+    mine, own = values.reshape(len(values), -1), motion.times
+    columns = zip(mine.T, found.reshape(len(found), -1).T, strict=True)
+    return max(
+        (float(np.abs(np.interp(times, own, one) - other).max(initial=0.0)) for one, other in columns), default=0.0
+    )
+
+
+def _with_rate(setup: Setup, sheet: Sheet) -> Setup:
+    return replace(setup, rate=sheet.rate)
+
+
+def _check(wanted: Sheet, found: Sheet, errors: Mapping[str, float], form: Format, path: Path) -> None:
+    """Refuse a file that does not hold what was meant."""
+    if wanted.curves and found.frame_count != wanted.frame_count:
+        raise InputError(
+            f"{path.name} reads back with {found.frame_count} frames where {wanted.frame_count} were meant, so it was "
+            "not kept; report this with the motion file."
+        )
+    wrong = {name: error for name, error in errors.items() if error > form.tolerance}
+    if wrong:
+        name = max(wrong, key=lambda one: wrong[one])
+        raise InputError(
+            f"{path.name} reads back otherwise than it was meant ({name} by {wrong[name]:g}), so it was not kept; "
+            "report this with the motion file."
+        )
+
+
+def _left_out(motion: Motion, form: Format) -> list[str]:
+    """A sentence for the tracks that are there and that the format has no place for."""
+    absent = [name.replace("_", " ") for name in motion.tracks() if name not in form.carries]
+    if motion.events and "events" not in form.carries:
+        absent.append("events")
+    return [f"{form.title} has no place for {', '.join(absent)}: not written."] if absent else []

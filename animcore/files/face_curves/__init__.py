@@ -1,0 +1,1 @@
+"""Face curves as engines and capture apps write them."""

@@ -1,0 +1,106 @@
+"""Blend shape exports of the Audio2Face application (before the service): names once, and a matrix of weights.
+
+The application exported 46 shapes where ARKit has 52 (its solver leaves small ones out), so the names that stand in
+the file decide, never their number.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from animcore.core.atomic_files import whole_file
+from animcore.core.frame_rates import exact_rate
+from animcore.errors import BROKEN_FILE, InputError
+from animcore.files import blendshape_names
+from animcore.files.animation_curves import Format, Setup, Sheet
+from animcore.files.frame_times import allowed, from_zero
+from animcore.files.text_tables import text_of
+from animcore.motion import Motion
+
+_KEYS = ("facsNames", "weightMat")
+_USUAL_RATE = 30  # of the application, for files that lack exportFps
+
+
+def encode(motion: Motion, setup: Setup) -> Sheet:
+    """Take the ARKit and tongue weights, with the first frame at 0, and the name of the sound."""
+    sheet = blendshape_names.encode(motion, setup)
+    facts = {"audio_name": motion.audio_name or ""}
+    return from_zero(Sheet(sheet.rate, sheet.start, sheet.curves, lacks=sheet.lacks, facts=facts), FORMAT.title)
+
+
+def write(sheet: Sheet, path: Path, _setup: Setup) -> None:
+    """Write the file.
+
+    Raises:
+        InputError: when the file cannot be written.
+    """
+    names = tuple(sheet.curves)
+    rows = [[float(f"{value:.7g}") for value in row] for row in sheet.matrix(names).tolist()]
+    rate = int(sheet.rate) if sheet.rate.denominator == 1 else float(sheet.rate)
+    content = {
+        "exportFps": rate,
+        "trackPath": sheet.facts.get("audio_name", ""),
+        "numPoses": len(names),
+        "numFrames": len(rows),
+        "facsNames": list(names),
+        "weightMat": rows,
+    }
+    with whole_file(path) as temporary:
+        temporary.write_text(json.dumps(content), encoding="utf-8")
+
+
+def read(path: Path, setup: Setup) -> Sheet:
+    """Read the file.
+
+    Raises:
+        InputError: when it is no such file, cut off, or its matrix does not fit its names.
+    """
+    content = _content(path)
+    names = [str(name) for name in content["facsNames"]]
+    try:
+        weights = np.array(content["weightMat"], np.float64)
+    except BROKEN_FILE as error:
+        raise InputError(f"{path.name}: the rows of weightMat are not equally long, or hold no numbers.") from error
+    if not len(weights):
+        raise InputError(f"{path.name} has no frames.")
+    if weights.ndim != 2 or weights.shape[1] != len(names):
+        raise InputError(
+            f"{path.name} names {len(names)} shapes, but weightMat has the shape {weights.shape}: it mixes two exports."
+        )
+    said = content.get("numFrames", len(weights))
+    if said != len(weights):
+        raise InputError(f"{path.name} says {said} frames and holds {len(weights)}; it was cut off: export it again.")
+    allowed(len(weights), path.name)
+    if not np.isfinite(weights).all():
+        raise InputError(f"{path.name} holds values that are not numbers (NaN or infinite).")
+    columns, notes = blendshape_names.noticed(dict(zip(names, weights.T, strict=True)), path.name)
+    if "exportFps" not in content and setup.rate is None:
+        notes = (*notes, f"{path.name} does not say its frame rate; {_USUAL_RATE} was taken.")
+    rate = exact_rate(content.get("exportFps", setup.rate or _USUAL_RATE))
+    return Sheet(rate, 0.0, columns, notes=notes, facts={"audio_name": str(content.get("trackPath", ""))})
+
+
+def _content(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(text_of(path))
+    except BROKEN_FILE as error:
+        raise InputError(f"{path.name} is no readable JSON ({error}); it may be cut off.") from error
+    if not isinstance(content, dict) or any(not isinstance(content.get(key), list) for key in _KEYS):
+        raise InputError(f"{path.name} is no export of Audio2Face: it needs facsNames and weightMat.")
+    return content
+
+
+FORMAT = Format(
+    title="Audio2Face JSON",
+    suffix=".a2f.json",
+    carries=("arkit", "tongue"),
+    encode=encode,
+    write=write,
+    read=read,
+    decode=blendshape_names.decode,
+    tolerance=1e-6,
+)

@@ -1,0 +1,62 @@
+"""A table of any rig's shapes: a column `time` in seconds, and one a shape, under the rig's own names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from animcore.errors import InputError
+from animcore.files import blendshape_names
+from animcore.files.animation_curves import Format, Setup, Sheet
+from animcore.files.frame_times import even, without_gaps
+from animcore.files.text_tables import save_table, table_of
+from animcore.motion import Motion
+
+_TIMES = ("time", "seconds", "t", "timestamp")
+
+
+def encode(motion: Motion, setup: Setup) -> Sheet:
+    """Take the weights under the rig's names."""
+    sheet = blendshape_names.encode(motion, setup)
+    return Sheet(sheet.rate, sheet.start, sheet.curves, lacks=sheet.lacks)
+
+
+def write(sheet: Sheet, path: Path, _setup: Setup) -> None:
+    """Write the table.
+
+    Raises:
+        InputError: when the file cannot be written.
+    """
+    names = tuple(sheet.curves)
+    times = (repr(float(sheet.start + index / sheet.rate)) for index in range(sheet.frame_count))
+    save_table(path, (_TIMES[0], *names), times, sheet.rows(names))
+
+
+def read(path: Path, setup: Setup) -> Sheet:
+    """Read the table; the frame rate is found from the times unless it is given.
+
+    Raises:
+        InputError: when it has no column of times, is cut off, or holds something else than numbers.
+    """
+    table = table_of(path)
+    time = next((name for name in table.header if name.lower() in _TIMES), None)
+    names = tuple(name for name in table.header if name and name != time)
+    if time is None or not names:
+        raise InputError(f"{path.name} is no table of shapes: it needs a column `time` (seconds) and one a shape.")
+    times = table.numbers((time,))[:, 0]
+    values, gaps = without_gaps(times, names, table.numbers(names, np.float32), path.name)
+    columns, notes = blendshape_names.noticed(values, path.name)
+    return even(times, columns, path.name, setup.rate, (*table.notes, *gaps, *notes))
+
+
+FORMAT = Format(
+    title="CSV of a rig's shapes",
+    suffix=".shapes.csv",
+    carries=("arkit", "tongue"),
+    encode=encode,
+    write=write,
+    read=read,
+    decode=blendshape_names.decode,
+    tolerance=1e-6,
+)

@@ -1,0 +1,127 @@
+"""A file that another program wrote of a performance, judged against what was meant: frames, shapes, bones, vertices.
+
+Shapes are compared by the names that the character has for them, not by ARKit's: what a rig costs is no fault of the
+file. Every format has its own limit (`Format.limit`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from animcore.core import reading
+from animcore.errors import InputError
+from animcore.files.animation_curves import Format, Setup, Sheet
+from animcore.geometry import rotations
+from animcore.motion import Motion
+from animcore.retarget.name_normalization import canonical
+
+Array = NDArray[np.float64]
+
+_WAY = "translation"
+_OWN_NAMES = ("arkit", "tongue")  # tracks that a file holds as the character's own shapes
+
+
+def errors_of(found: Sheet, meant: Path, motion: Motion, form: Format, setup: Setup) -> dict[str, float]:
+    """Return the largest difference of everything that a file was meant to hold: weights, radians, metres.
+
+    Args:
+        found: the file as its reader has it.
+        meant: what the extension noted (blender_addon/export/expected_values.py).
+        motion: the performance.
+        form: the file's format.
+        setup: as for reading.
+
+    Raises:
+        InputError: where the file has another number of frames, begins elsewhere, or lacks what moves.
+    """
+    if found.frame_count != motion.frame_count:
+        raise InputError(_not_kept(f"{found.frame_count} frames are in it where the take has {motion.frame_count}"))
+    late = found.start - motion.start
+    if abs(late) * motion.fps > 0.5:
+        raise InputError(_not_kept(f"it begins at {found.start:.3f} s where {motion.start:.3f} s is meant"))
+    arrays = reading.arrays(meant)
+    if "frames" in arrays:
+        return {"vertices": _vertex_error(found, arrays)}
+    names, values = [str(name) for name in arrays["names"]], arrays["values"].astype(np.float64)
+    errors = {"shapes": _shape_error(found, names, values)} if names else {}
+    return errors | (_bone_errors(form.decode(found, setup), motion, form) if arrays["bound"] else {})
+
+
+def refused(errors: Mapping[str, float], form: Format) -> str | None:
+    """Say what of a file is further off than its format may be; None where all is well."""
+    wrong = {name: error for name, error in errors.items() if not error <= form.limit}
+    if not wrong:
+        return None
+    name = max(wrong, key=lambda one: wrong[one])
+    off = f"{name.replace('_', ' ')} up to {wrong[name]:.3g} off where {form.limit:g} is the most"
+    return _not_kept(off)
+
+
+def _not_kept(reason: str) -> str:
+    return f"{reason}, so the file was not kept; report this with the .blend file."
+
+
+def _shape_error(found: Sheet, names: list[str], values: Array) -> float:
+    """The largest difference of the curves (K, T) of shapes; one that the file calls otherwise is known by its curve.
+
+    Raises:
+        InputError: where one is not there under any name.
+    """
+    columns = {name: _columns(curve) for name, curve in found.curves.items() if np.ndim(curve) <= 2}
+    columns = {name: rows for name, rows in columns.items() if not name.endswith("_pose")}
+    by_name: dict[str, list[Array]] = {}
+    for name, rows in columns.items():
+        by_name.setdefault(canonical(name), []).append(rows)
+    worst = 0.0
+    for name, values_of_it in zip(names, values, strict=True):
+        candidates = by_name.get(canonical(name)) or list(columns.values())
+        if not candidates:
+            raise InputError(_not_kept(f"the shape {name} is not in it"))
+        worst = max(worst, min(float(np.abs(rows - values_of_it).max(1).min()) for rows in candidates))
+    return worst
+
+
+def _bone_errors(found: Motion, motion: Motion, form: Format) -> dict[str, float]:
+    """The largest difference of each track of bones that moves.
+
+    Raises:
+        InputError: where one is not there.
+    """
+    errors, back = {}, found.tracks()
+    for name, own in motion.tracks().items():
+        if name not in _OWN_NAMES and name in form.carries and np.ptp(own, axis=0).max(initial=0.0) > form.limit:
+            if name not in back:
+                raise InputError(_not_kept(f"the {name.replace('_', ' ')} of the take is not in it"))
+            errors[name] = _turned(own, back[name]) if name != _WAY else float(np.abs(own - back[name]).max())
+    return errors
+
+
+def _turned(wanted: NDArray[np.float32], found: NDArray[np.float32]) -> float:
+    """The largest difference of rotations (..., 3), radians: vectors of one rotation may differ by whole turns."""
+    return float(np.abs(rotations.to_matrix(wanted) - rotations.to_matrix(found)).max())
+
+
+def _columns(curve: Array) -> Array:
+    """(copies, T) a curve of a sheet."""
+    return np.atleast_2d(np.asarray(curve, np.float64).T)
+
+
+def _vertex_error(found: Sheet, arrays: Mapping[str, Array]) -> float:
+    """The largest distance of a vertex on the frames that were noted, in metres, each mesh from the one nearest to it.
+
+    Raises:
+        InputError: where a mesh is not there.
+    """
+    at = arrays["frames"].astype(int)
+    worst = 0.0
+    for name, places in arrays.items():
+        if name != "frames":
+            fitting = [values[at] for values in found.curves.values() if values.shape[1:] == places.shape[1:]]
+            if not fitting:
+                raise InputError(_not_kept("a mesh of the character is not in it"))
+            worst = max(worst, min(float(np.linalg.norm(one - places, axis=2).max()) for one in fitting))
+    return worst

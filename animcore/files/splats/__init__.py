@@ -1,0 +1,1 @@
+"""Gaussian splats on disk, one module a format."""

@@ -1,0 +1,1 @@
+"""Words, phonemes and mouth shapes on disk: SRT, VTT, TextGrid, Rhubarb."""

@@ -1,0 +1,1 @@
+"""Videos: written, read as frames, and the faces found in them."""

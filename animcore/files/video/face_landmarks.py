@@ -1,0 +1,312 @@
+"""Faces in films: MediaPipe's landmarks of every frame (an extra), whatever way up the film was taken.
+
+MediaPipe Face Mesh with the iris (Kartynnik et al. 2019; Grishchenko et al. 2020): 468 points of the face and 10 of the
+irises. Its weights come with the package.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import av
+import av.error
+import numpy as np
+from numpy.typing import NDArray
+
+from animcore.core import reading
+from animcore.core.atomic_files import whole_file
+from animcore.core.frame_rates import exact_rate
+from animcore.core.progress import Progress, silent
+from animcore.errors import BROKEN_FILE, InputError
+
+Array = NDArray[np.floating[Any]]
+Image = NDArray[np.uint8]
+
+MARKS = 478
+_LARGEST = 1280  # pixels along the longer side that the tracker is shown
+_THUMB = 24  # pixels along a side of the pictures in which cuts are looked for
+_CUT = 22.0  # mean difference of two such pictures, of 255, that only a cut makes
+_JUMP = 0.2  # sizes of the face that it must jump in a cut, or its size change by
+_STRANGERS = 0.05  # share of frames in which a second face may be seen
+_LOST = 0.5  # share of frames in which the face may be lost
+_UNEVEN = 0.25  # of a frame's length: what a frame may come early or late at an even rate
+_KEPT = "animcore.film_faces"
+
+
+@dataclass(frozen=True)
+class FilmFaces:
+    """The face of a film.
+
+    Attributes:
+        rate: frames a second on average, exact.
+        times: (T,) seconds of the frames.
+        points: (T, 478, 3) pixels of the upright picture, X to the right, Y down; NaN where no face was found.
+        size: width and height of the upright picture.
+        notes: sentences on what was noticed.
+    """
+
+    rate: Fraction
+    times: NDArray[np.float64]
+    points: NDArray[np.float32]
+    size: tuple[int, int]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def found(self) -> NDArray[np.bool_]:
+        """(T,) whether the face was found."""
+        return np.asarray(np.isfinite(self.points).all((1, 2)))
+
+
+def read(path: Path, start: float = 0.0, end: float = np.inf, progress: Progress = silent) -> FilmFaces:
+    """Track the one face of a film, or of a part of it in seconds.
+
+    Raises:
+        InputError: without MediaPipe; for a file that is no film or breaks off; for no face, two faces, a cut.
+    """
+    times: list[float] = []
+    points: list[Array] = []
+    crowded: list[float] = []
+    size = (0, 0)
+    before: tuple[Array, Array] | None = None
+    with tracker(path.name) as mesh:
+        for time, image, done in frames(path, start, end):
+            size = image.shape[1], image.shape[0]
+            faces = landmarks(mesh, image)
+            if len(faces) > 1:
+                crowded.append(time)
+            face = _same(faces, points)
+            now = _thumbnail(image), face
+            if before is not None and _is_cut(before, now):
+                raise InputError(
+                    f"{path.name} has a cut at {time:.2f} s; give one shot: --start {time:.2f}, or --end {time:.2f}."
+                )
+            if np.isfinite(face).all() or before is None:
+                before = now
+            times.append(time)
+            points.append(face)
+            progress(done, f"Finding the face: {len(times)} frames")
+    if not times:
+        raise InputError(f"{path.name} has no picture between {start:g} s and {end:g} s; choose another part.")
+    if len(crowded) > max(2, _STRANGERS * len(times)):
+        raise InputError(f"{path.name} shows two faces, first at {crowded[0]:.2f} s; crop it to one person.")
+    found = FilmFaces(_rate(path, times), np.array(times), np.array(points, np.float32), size)
+    return replace(found, notes=tuple(_checked(path, found)))
+
+
+def frames(path: Path, start: float = 0.0, end: float = np.inf) -> Iterator[tuple[float, Image, float]]:
+    """Decode a film: seconds, the upright picture (H, W, 3), and the share of the film that is done.
+
+    Raises:
+        InputError: for a file that is no film, has no picture, or breaks off.
+    """
+    if not path.is_file():
+        raise InputError(f"There is no film {path}.")
+    count = 0
+    try:
+        with av.open(str(path), metadata_errors="replace") as container:
+            if not container.streams.video:
+                raise InputError(f"{path.name} has no picture; choose a film.")
+            stream = container.streams.video[0]
+            rate = float(stream.average_rate or stream.guessed_rate or 25)
+            whole = float(container.duration or 0) / av.time_base or np.inf
+            last = min(end, whole)
+            first: float | None = None
+            for frame in container.decode(stream):
+                time = count / rate if frame.time is None else float(frame.time)
+                first = time if first is None else first
+                time -= first  # films may begin later than at 0
+                count += 1
+                if time >= end:
+                    return
+                if time >= start:
+                    done = min((time - start) / (last - start), 1.0) if np.isfinite(last) and last > start else 0.0
+                    yield time, upright(frame), done
+    except (av.error.FFmpegError, OSError) as error:
+        if count:
+            raise InputError(f"{path.name} breaks off after {count} frames; copy or export it again.") from error
+        raise InputError(f"{path.name} is not a film that can be decoded; export it again as MP4.") from error
+
+
+def rate_of(path: Path) -> Fraction:
+    """Frames a second on average, as a film says.
+
+    Raises:
+        InputError: for a file that is no film, or has no picture.
+    """
+    try:
+        with av.open(str(path), metadata_errors="replace") as container:
+            if not container.streams.video:
+                raise InputError(f"{path.name} has no picture; choose a film.")
+            stream = container.streams.video[0]
+            return exact_rate(stream.average_rate or stream.guessed_rate or 25)
+    except (av.error.FFmpegError, OSError) as error:
+        raise InputError(f"{path.name} is not a film that can be decoded; export it again as MP4.") from error
+
+
+def upright(frame: Any) -> Image:
+    """(H, W, 3) sRGB, turned as the film says: telephones film on their side."""
+    image = frame.to_ndarray(format="rgb24")
+    return np.ascontiguousarray(np.rot90(image, round(getattr(frame, "rotation", 0) / 90)))
+
+
+@contextmanager
+def tracker(name: str = "a picture", faces: int = 2, still: bool = False) -> Iterator[Any]:
+    """MediaPipe's face mesh, for as long as it is needed.
+
+    Args:
+        name: of what is tracked, for the sentence where MediaPipe is missing.
+        faces: how many are looked for.
+        still: whether pictures have nothing to do with one another.
+
+    Raises:
+        InputError: without MediaPipe.
+    """
+    meshes = solutions(name).face_mesh
+    with meshes.FaceMesh(static_image_mode=still, max_num_faces=faces, refine_landmarks=True) as mesh:
+        yield mesh
+
+
+def solutions(name: str) -> Any:
+    """MediaPipe's own models.
+
+    Raises:
+        InputError: without MediaPipe, or with one that has lost them.
+    """
+    if importlib.util.find_spec("mediapipe") is None:
+        raise InputError(
+            f"{name} is a film, and tracking its face needs MediaPipe: pip install '.[judge]' in the source folder of "
+            "Animcore."
+        )
+    import mediapipe
+
+    if not hasattr(mediapipe, "solutions"):
+        raise InputError("This MediaPipe has no Face Mesh any more; pip install 'mediapipe<0.10.22'.")
+    return mediapipe.solutions
+
+
+def landmarks(mesh: Any, image: Image) -> list[Array]:
+    """(478, 3) in pixels of each face of a picture (H, W, 3); the depth has the scale of the width."""
+    height, width = image.shape[:2]
+    step = -(-max(height, width) // _LARGEST)
+    shown = np.ascontiguousarray(image[::step, ::step]) if step > 1 else image
+    found = mesh.process(shown).multi_face_landmarks or []
+    scale = np.array([width, height, width], float)
+    return [np.array([(point.x, point.y, point.z) for point in face.landmark]) * scale for face in found]
+
+
+def save(faces: FilmFaces, path: Path, source: str) -> None:
+    """Keep what was found; `source` says of what film and which part.
+
+    Raises:
+        InputError: when it cannot be written.
+    """
+    with whole_file(path) as temporary, temporary.open("wb") as handle:
+        np.savez_compressed(
+            handle, format=_KEPT, source=source, rate=np.array([faces.rate.numerator, faces.rate.denominator]),
+            times=faces.times, points=faces.points, size=np.array(faces.size), notes=np.array(faces.notes, np.str_),
+        )  # fmt: skip
+
+
+def kept(path: Path, source: str) -> FilmFaces | None:
+    """Return what was kept of the same film and part, or None."""
+    try:
+        data = reading.arrays(path)
+        if str(data["format"]) != _KEPT or str(data["source"]) != source:
+            return None
+        numerator, denominator = (int(value) for value in data["rate"])
+        width, height = (int(value) for value in data["size"])
+        notes = tuple(str(note) for note in data["notes"])
+        return FilmFaces(Fraction(numerator, denominator), data["times"], data["points"], (width, height), notes)
+    except BROKEN_FILE:
+        return None
+
+
+def source_of(path: Path, start: float, end: float) -> str:
+    """A name for a part of a film that another film does not have.
+
+    Raises:
+        InputError: where there is no such film.
+    """
+    try:
+        with path.open("rb") as handle:
+            return f"{hashlib.file_digest(handle, 'sha256').hexdigest()} {start:g} {end:g}"
+    except OSError as error:
+        raise InputError(f"There is no film {path}.") from error
+
+
+def _same(faces: list[Array], before: list[Array]) -> Array:
+    """The face that was followed so far, or the largest one; NaN where there is none."""
+    if not faces:
+        return np.full((MARKS, 3), np.nan)
+    known = next((face for face in reversed(before) if np.isfinite(face).all()), None)
+    if known is None:
+        return max(faces, key=_width)
+    return min(faces, key=lambda face: float(np.linalg.norm((face - known)[:, :2].mean(0))))
+
+
+def _width(face: Array) -> float:
+    return float(np.ptp(face[:, 0]))
+
+
+def _thumbnail(image: Image) -> Array:
+    height, width = image.shape[:2]
+    rows, columns = np.arange(_THUMB) * height // _THUMB, np.arange(_THUMB) * width // _THUMB
+    tall, wide = max(height // _THUMB, 1), max(width // _THUMB, 1)
+    cells = image[:, :, 1].astype(np.float32)
+    sums = np.add.reduceat(np.add.reduceat(cells, rows, 0), columns, 1)
+    return np.asarray(sums / (tall * wide))
+
+
+def _is_cut(before: tuple[Array, Array], now: tuple[Array, Array]) -> bool:
+    """Whether the whole picture changes, and with it the place or the size of the face, or whether there is one."""
+    if np.abs(before[0] - now[0]).mean() < _CUT:
+        return False
+    old, new = before[1], now[1]
+    if not np.isfinite(old).all() or not np.isfinite(new).all():
+        return bool(np.isfinite(old).all())
+    size = _width(old)
+    moved = float(np.linalg.norm((new - old)[:, :2].mean(0)))
+    return moved > _JUMP * size or abs(_width(new) / size - 1) > _JUMP
+
+
+def _rate(path: Path, times: list[float]) -> Fraction:
+    """Frames a second, from the middle of what lies between frames: a film may say anything."""
+    if len(times) < 2:
+        raise InputError(f"{path.name} is a single picture; a film of at least a second is needed.")
+    said = rate_of(path)
+    own = (len(times) - 1) / (times[-1] - times[0])
+    if abs(float(said) / own - 1) < 0.02:
+        return said
+    return exact_rate(round(1 / float(np.median(np.diff(times))), 3))
+
+
+def _checked(path: Path, faces: FilmFaces) -> Iterator[str]:
+    """Sentences about what is odd, or the error where it is too odd."""
+    lost = ~faces.found
+    if lost.all():
+        raise InputError(f"No face was found in {path.name}; it must show one face from the front.")
+    if lost.mean() > _LOST:
+        raise InputError(
+            f"The face of {path.name} was found in {(~lost).sum()} of {len(lost)} frames; film it nearer, from the "
+            "front, in more light."
+        )
+    if lost.any():
+        spans = list(islice(_spans(faces.times, lost), 5))
+        yield f"the face was lost in {lost.sum()} of {len(lost)} frames, which are filled in: {', '.join(spans)}"
+    even = faces.times[0] + np.arange(len(lost)) / float(faces.rate)
+    if np.abs(faces.times - even).max() * float(faces.rate) > _UNEVEN:
+        yield f"the frames do not come evenly; the performance is written at {float(faces.rate):g} frames a second"
+
+
+def _spans(times: NDArray[np.float64], lost: NDArray[np.bool_]) -> Iterator[str]:
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], lost.astype(int), [0]])))
+    for first, after in edges.reshape(-1, 2):
+        yield f"{times[first]:.2f} s" if after - first == 1 else f"{times[first]:.2f} to {times[after - 1]:.2f} s"

@@ -1,0 +1,78 @@
+"""A film with the tracked head drawn over it: to see at a glance whether the track holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from animcore.body_models import arkit_to_flame
+from animcore.body_models.face_landmarks import FaceMarks
+from animcore.body_models.parametric_model import ParametricModel
+from animcore.core.progress import Progress, silent
+from animcore.files.video import face_landmarks, writer
+from animcore.files.video.capture_from_video import CHIN, without_shoulders
+from animcore.geometry.surface_registration import Surface
+from animcore.hybrid_head.tracking.face_tracker import Track
+from animcore.motion import Motion
+from animcore.rendering.camera import Camera
+from animcore.rendering.mesh_rasterizers.rasterize import draw_mesh
+
+Image = NDArray[np.uint8]
+
+LARGEST = 640  # pixels of the longer side
+_SHOWN = 0.45  # of the head over the film
+_COLOUR = np.array([120.0, 200.0, 255.0])
+_LIGHT = np.array([0.3, 0.4, 0.87])
+
+
+def write(
+    source: Path, path: Path, track: Track, model: ParametricModel, rate: Fraction, progress: Progress = silent
+) -> None:
+    """Write the part of a film that was tracked, with the head half transparent over it.
+
+    Raises:
+        InputError: where the film cannot be decoded or the file cannot be written.
+    """
+    person = replace(model, template=model.template + track.offset.astype(np.float32))
+    faces = without_shoulders(person, int(FaceMarks.on(model).corners[CHIN, 0]))
+    motion, _ = arkit_to_flame.to_flame(Motion(rate, arkit=track.arkit.astype(np.float32)), model)
+    assert motion.expression is not None
+    coefficients = motion.expression
+    jaws = np.zeros((len(coefficients), 3), np.float32) if motion.jaw_pose is None else motion.jaw_pose
+    shape = track.people.astype(np.float32)
+    step = -(-int(track.size.max()) // LARGEST)
+    width, height = (int(side) // step // 2 * 2 for side in track.size)
+    camera = Camera(
+        width, height, (track.focal / step,) * 2, (track.size[0] / 2 / step, track.size[1] / 2 / step),
+        np.diag([1.0, -1.0, -1.0, 1.0]),
+    )  # fmt: skip
+
+    def frames() -> Iterator[Image]:
+        for number, (_, image, _) in enumerate(face_landmarks.frames(source, track.times[0], track.times[-1] + 1e-4)):
+            if number >= len(track.times):
+                return
+            progress(number / len(track.times), "Drawing the head over the film")
+            joints = np.zeros((1, 5, 3), np.float32)
+            joints[0, 2] = jaws[number]
+            vertices = person.posed(joints, coefficients[number : number + 1], shape)[0][0]
+            placed = vertices @ track.turns[number].T + track.places[number]
+            yield _over(image[::step, ::step][:height, :width], placed, faces, camera)
+
+    writer.write(frames(), rate, path)
+
+
+def _over(image: Image, vertices: NDArray[np.float64], faces: NDArray[np.int64], camera: Camera) -> Image:
+    drawn = draw_mesh(vertices.astype(np.float32), faces, camera)
+    hit = drawn.triangle >= 0
+    normals = Surface(vertices, faces).normals()
+    corners = faces[drawn.triangle[hit]]
+    looks = np.einsum("pc,pcx->px", drawn.barycentric[hit], normals[corners])
+    light = np.clip(looks @ _LIGHT, 0.1, 1.0)[:, None] * _COLOUR
+    picture = image.copy()
+    picture[hit] = np.round((1 - _SHOWN) * image[hit] + _SHOWN * light).astype(np.uint8)
+    return picture

@@ -1,0 +1,1 @@
+"""What Gaussians are: data, spherical harmonics, binding to triangles, editing."""

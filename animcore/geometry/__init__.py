@@ -1,0 +1,1 @@
+"""Rotations, bounded least squares, and registration of one surface to another."""

@@ -1,0 +1,1 @@
+"""Fits a hybrid head to images with PyTorch."""

@@ -1,0 +1,1 @@
+"""Tracks a face through a video."""

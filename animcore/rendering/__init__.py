@@ -1,0 +1,1 @@
+"""What draws: camera, projection, and the rasterizers of Gaussians and meshes."""

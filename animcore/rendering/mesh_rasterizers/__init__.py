@@ -1,0 +1,1 @@
+"""Rasterizers of meshes: numba and Warp behind one call, differentiable with PyTorch."""

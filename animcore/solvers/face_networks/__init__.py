@@ -1,0 +1,1 @@
+"""Networks from the literature that predict a face from audio."""

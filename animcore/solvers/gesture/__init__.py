@@ -1,0 +1,1 @@
+"""The shipped gesture solver: plans strokes and poses arms, hands and torso."""

@@ -1,0 +1,1 @@
+"""Networks from the literature that predict gestures from audio."""

@@ -1,0 +1,1 @@
+"""Head motion, gaze, blinks and listening."""

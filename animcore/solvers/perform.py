@@ -1,0 +1,169 @@
+"""A whole performance of a voice: speech, emotion, brows, head, eyes and body; `animcore generate` runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from animcore.audio.recording import AudioClip
+from animcore.core.progress import Progress, part, silent
+from animcore.core.vocabulary import ARKIT, ARKIT_INDEX
+from animcore.direction import Direction
+from animcore.motion import Event, Motion
+from animcore.solvers.face_networks.face_solver import Face
+from animcore.solvers.gesture import body_motion
+from animcore.solvers.gesture_networks.gesture_solver import Gestures
+from animcore.solvers.nonverbal import gaze, head_motion, listener
+from animcore.solvers.speech_face import brows, emotion, lip_sync, streaming
+from animcore.speech import prosody
+
+FloatArray = NDArray[np.float32]
+
+_ARTICULATION = 0.9  # share of the work that articulation is
+_GLAD = {"joy", "surprise"}  # emotions that a listener still smiles in
+_EYES = [ARKIT_INDEX[name] for name in ARKIT if name.startswith(("eyeBlink", "eyeLook"))]
+
+
+def perform(
+    clip: AudioClip,
+    direction: Direction,
+    progress: Progress = silent,
+    spoken: Sequence[Event] = (),
+    gestures: Gestures | None = None,
+    other: AudioClip | None = None,
+    learned_face: Face | None = None,
+) -> Motion:
+    """Return the performance of a voice at 50 frames a second; equal clips and directions give equal motions.
+
+    A silent clip gives a face that breathes and blinks, and listens where there is another voice.
+
+    Args:
+        clip: the voice.
+        direction: seed, intensity and strengths by region.
+        progress: told the fraction done; whatever it raises ends the work.
+        spoken: words and phonemes with their times, where a transcript is known; they travel with the motion.
+        gestures: a learned solver that moves the body in the place of the shipped one.
+        other: the voice of somebody who is talked with, on the same clock: while it speaks, this face listens.
+        learned_face: a learned solver that speaks in the place of the shipped one; it knows no transcript.
+
+    Raises:
+        AnimcoreError: when a solver's file is missing or broken.
+    """
+    return act(hear(clip, direction, progress, spoken, gestures, other, learned_face), direction, progress)
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What is known of a voice once it was heard, so that its samples, most of what a long one takes, can go.
+
+    Attributes:
+        speech: the face that speaks, at 50 frames a second; `act` changes it in place.
+        prosody: of the voice.
+        spoken: words and phonemes with their times, where they are known.
+        other: prosody of somebody who is talked with.
+        gestures: a learned solver of the body, with the clip that it hears itself; None for the shipped one.
+        feels: whether the face that speaks has its emotions itself.
+    """
+
+    speech: Motion
+    prosody: prosody.Prosody
+    spoken: tuple[Event, ...]
+    other: prosody.Prosody | None
+    gestures: tuple[Gestures, AudioClip] | None
+    feels: bool
+
+
+def hear(
+    clip: AudioClip,
+    direction: Direction,
+    progress: Progress = silent,
+    spoken: Sequence[Event] = (),
+    gestures: Gestures | None = None,
+    other: AudioClip | None = None,
+    learned_face: Face | None = None,
+) -> Heard:
+    """Listen to a voice: the first part of `perform`, with its arguments.
+
+    Raises:
+        AnimcoreError: when a solver's file is missing or broken.
+    """
+    speech = _speech(clip, direction, part(progress, 0.0, _ARTICULATION), spoken, learned_face)
+    if speech.rate != Fraction(prosody.FPS):
+        speech = speech.resampled(Fraction(prosody.FPS))
+    progress(_ARTICULATION, "Moving head, eyes and body")
+    # how far the mouth is open tells speech from music and noise, whatever the strengths asked for
+    return Heard(
+        speech,
+        prosody.analyse(clip, speech.frame_count, _mouth(clip, direction, speech), spoken),
+        tuple(spoken),
+        None if other is None else prosody.analyse(other, speech.frame_count),
+        None if gestures is None else (gestures, clip),
+        learned_face is not None and learned_face.feels,
+    )
+
+
+def act(found: Heard, direction: Direction, progress: Progress = silent) -> Motion:
+    """Return what head, eyes and body do to a voice that was heard: the second part of `perform`."""
+    speech, heard, spoken = found.speech, found.prosody, found.spoken
+    mood = emotion.mood(heard, direction)
+    movement = head_motion.move(heard, direction, mood)
+    if found.gestures is None:
+        body = body_motion.move(heard, direction, mood, spoken)
+    else:
+        gestures, clip = found.gestures
+        body = gestures.move(clip, heard, direction, mood, spoken)
+    attention = None
+    if found.other is not None:
+        attention = listener.attend(heard, found.other, direction)
+        movement = movement.nodding(listener.head(attention, direction))
+    eyes = gaze.look(heard, movement.total, direction, mood, attention)
+    face = speech.arkit  # nobody else holds it: changed in place, since long talks are large
+    assert face is not None
+    face[:, _EYES] = 0.0
+    np.maximum(face, eyes.weights, out=face)
+    np.maximum(face, brows.raise_on_accents(heard, direction), out=face)
+    events = [*spoken, *(Event("beat", "accent", time, time) for time, _ in heard.accents)]
+    if attention is not None:
+        glad = mood is None or not set(mood.wanted) - _GLAD
+        np.maximum(face, listener.face(attention, direction, may_smile=glad), out=face)
+        events += attention.events()
+    if mood is not None:
+        if not found.feels:
+            emotion.wear(face, mood, heard, direction)
+        events += emotion.events(mood)
+        speech = replace(speech, jaw_pose=lip_sync.jaw_pose(face))
+    progress(1.0, "Moving head, eyes and body")
+    return replace(
+        speech,
+        arkit=face,
+        neck_pose=movement.neck + head_motion.NECK_SHARE * eyes.head,  # large gaze shifts are shared with the head
+        head_pose=movement.head + (1 - head_motion.NECK_SHARE) * eyes.head,
+        eye_pose=eyes.pose,
+        body_pose=None if body is None else body.pose,
+        translation=None if body is None else body.translation,
+        events=tuple(sorted(events, key=lambda event: event.start)),
+    )
+
+
+def _speech(
+    clip: AudioClip, direction: Direction, progress: Progress, spoken: Sequence[Event], learned_face: Face | None
+) -> Motion:
+    """The face that speaks, by the solver or the variant that was asked for; only the full one knows a transcript."""
+    if learned_face is not None:
+        return learned_face.solve(clip, direction, progress)
+    if direction.variant == "live":
+        return streaming.solve(clip, direction, progress)
+    return lip_sync.solve(clip, direction, progress, spoken)
+
+
+def _mouth(clip: AudioClip, direction: Direction, speech: Motion) -> FloatArray | None:
+    """(T,) how far the mouth opens as the voice has it, or None where the direction keeps it shut."""
+    if direction.intensity * direction.strength("jaw") == 0.0:
+        return None
+    assert speech.arkit is not None
+    opening: FloatArray = speech.arkit[:, ARKIT_INDEX["jawOpen"]] - speech.arkit[:, ARKIT_INDEX["mouthClose"]]
+    return opening / (direction.intensity * direction.strength("jaw"))

@@ -1,0 +1,1 @@
+"""The shipped speech face: lips, tongue, brows and emotion."""

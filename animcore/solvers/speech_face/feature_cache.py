@@ -1,0 +1,75 @@
+"""What the speech network heard in recordings, kept in a folder: another take of the same voice need not listen again.
+
+The folder is the one that the environment names; without it nothing is kept. Files that are broken count as none, and
+the oldest go where there are too many. What is kept is what the network answers, bit by bit: takes stay equal.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from animcore.core import reading
+from animcore.core.atomic_files import whole_file
+from animcore.core.vocabulary import CACHE_FOLDER
+from animcore.errors import BROKEN_FILE, InputError
+
+FloatArray = NDArray[np.float32]
+
+LIMIT = 512 * 2**20  # bytes of the folder
+SUFFIX = ".heard.npz"
+
+
+def folder() -> Path | None:
+    """Return the folder, where one is named."""
+    named = os.environ.get(CACHE_FOLDER)
+    return Path(named) if named else None
+
+
+def key(network: str, samples: FloatArray, outputs: Sequence[str]) -> str:
+    """Return what tells a piece of sound, as a network hears it, from all others."""
+    digest = hashlib.sha256(f"{network} {' '.join(outputs)} {samples.dtype} {samples.shape}".encode())
+    digest.update(np.ascontiguousarray(samples).tobytes())
+    return digest.hexdigest()
+
+
+def recall(name: str) -> list[FloatArray] | None:
+    """Return what is kept under a key; None where nothing is."""
+    if (place := folder()) is None:
+        return None
+    path = place / f"{name}{SUFFIX}"
+    try:
+        contents = reading.arrays(path)
+        found = [contents[f"arr_{index}"] for index in range(len(contents))]
+        os.utime(path)  # the oldest go first
+    except BROKEN_FILE:
+        return None
+    return found
+
+
+def keep(name: str, values: Sequence[FloatArray]) -> None:
+    """Keep values under a key; a folder that cannot be written is left alone."""
+    if (place := folder()) is None:
+        return
+    with contextlib.suppress(OSError, InputError):
+        place.mkdir(parents=True, exist_ok=True)
+        with whole_file(place / f"{name}{SUFFIX}") as temporary, temporary.open("wb") as handle:
+            np.savez(handle, *values)
+        _forget(place)
+
+
+def _forget(place: Path) -> None:
+    """Remove the oldest files until the folder is small enough."""
+    files = sorted((path.stat().st_mtime, path.stat().st_size, path) for path in place.glob(f"*{SUFFIX}"))
+    size = sum(one for _, one, _ in files)
+    for _, one, path in files:
+        if size <= LIMIT:
+            return
+        path.unlink(missing_ok=True)
+        size -= one

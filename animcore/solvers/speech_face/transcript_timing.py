@@ -1,0 +1,70 @@
+"""A transcript laid on a voice: when its words are said, what they feel, and what could not be found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import zip_longest
+
+from animcore.audio.recording import AudioClip
+from animcore.core.progress import Progress, silent
+from animcore.direction import Direction, EmotionKey, EmotionSpan, directed
+from animcore.motion import Event
+from animcore.solvers.speech_face import lip_sync
+from animcore.speech import alignment, transcript
+from animcore.speech.transcript import Transcript
+
+_NAMED = 5  # words that are named where they are not heard
+_ADJOINS = 0.02  # seconds between two spans that follow each other
+_COMES = 0.3  # seconds in which an emotion comes and goes that no other one joins
+
+
+@dataclass(frozen=True)
+class Script:
+    """What a transcript tells of a recording.
+
+    Attributes:
+        spoken: its words and phonemes with their times, for `perform`.
+        direction: the direction that was given, with the emotions of the transcript's tags.
+        notes: what the user should know, one sentence each.
+    """
+
+    spoken: tuple[Event, ...]
+    direction: Direction
+    notes: tuple[str, ...]
+
+
+def follow(clip: AudioClip, text: Transcript, direction: Direction, progress: Progress = silent) -> Script:
+    """Find a transcript in a voice.
+
+    Raises:
+        AnimcoreError: when the network's file is missing or broken.
+    """
+    heard = lip_sync.listen(clip, progress)
+    found = alignment.align(text, heard.probabilities, heard.fps)
+    spans = transcript.emotions(text, found.words)
+    felt = blended(spans) if direction.transition == "blend" else spans
+    missed = [word.label for word, event in zip(text.words, found.words, strict=True) if event is None]
+    notes = []
+    if missed:
+        named = ", ".join(missed[:_NAMED]) + (" ..." if len(missed) > _NAMED else "")
+        notes.append(f"{len(missed)} of the transcript's {len(text.words)} words are not heard in {clip.name}: {named}")
+    return Script(found.events, replace(direction, emotions=(*direction.emotions, *felt)), tuple(notes))
+
+
+def blended(spans: Sequence[EmotionSpan]) -> tuple[EmotionSpan | EmotionKey, ...]:
+    """Return spans, in the order of time, as emotions that go evenly over into each other where one follows another.
+
+    Where nothing is felt before or after a span, it comes and goes within 0.3 s.
+    """
+    cues: dict[float, dict[str, float]] = {}
+    over = 0.0  # seconds at which the span before ends
+    for span, after in zip_longest(spans, spans[1:]):
+        if span.start - over > _ADJOINS:
+            cues[max(over, span.start - _COMES)] = {}
+        cues[span.start] = {span.emotion: span.intensity}
+        over = span.start if span.end is None else span.end
+        if span.end is not None and (after is None or after.start - span.end > _ADJOINS):
+            cues[max(span.start, span.end - _COMES)] = {span.emotion: span.intensity}
+            cues[span.end] = {}
+    return tuple(directed((), cues, "blend"))

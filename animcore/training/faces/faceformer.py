@@ -1,0 +1,68 @@
+"""Training of FaceFormer: frames after frames, among them its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from torch import Tensor
+
+from animcore.solvers.face_networks.faceformer import FaceFormer, Sizes
+from animcore.training.faces.dataset import Data
+from animcore.training.faces.lip_reading_loss import SelfTalk, taught
+from animcore.training.faces.stages import FaceConfig, FaceLoss, prepared, windows
+from animcore.training.gestures.stages import Job
+from animcore.training.trainer import Batch, Stage
+
+
+@dataclass(frozen=True)
+class Config(FaceConfig):
+    """Settings of a `faceformer` configuration, beside those of every face.
+
+    Attributes:
+        blocks: layers of the decoder.
+        period: frames after which positions repeat.
+    """
+
+    blocks: int = 1
+    period: int = 30
+
+
+class Follow(Stage):
+    """Learn the next frame from sound and frames before.
+
+    The paper feeds every frame back in training too, which takes as many steps as there are frames. Here some of the
+    frames before, by chance, are those that the model itself gives (scheduled sampling in parallel: Mihaylova and
+    Martins, ACL 2019), so that it learns to go on from its own errors in a few steps.
+    """
+
+    def __init__(self, model: FaceFormer, talk: SelfTalk, epochs: int, rate: float) -> None:
+        super().__init__()
+        self.title, self.epochs, self.rate = "the face", epochs, rate
+        self.model, self.talk, self.off = model, talk, FaceLoss(model)
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        """Return how far the frames are off."""
+        frames = self.model.normal(batch["frames"])
+        heard, style = self.model.listen(batch["sound"], frames.shape[1]), self.model.style(batch["speaker"])
+        before = frames[:, :-1]
+        with torch.no_grad():
+            often = torch.rand(len(frames), 1, 1, device=frames.device)
+            own = torch.rand(*before.shape[:2], 1, device=frames.device) < often
+            before = torch.where(own, self.model(heard, before, style)[:, :-1], before)
+        found = self.model(heard, before, style)
+        return cast(dict[str, Tensor], self.talk(self.off(found, frames), found, frames, batch))
+
+
+def job(config: Config, data: Data) -> Job:
+    """Build the network and its stage.
+
+    Raises:
+        InputError: where the speech model cannot be used.
+    """
+    per_frame = 2 if config.speech and config.fps == 25 else 1
+    model = prepared(FaceFormer, Sizes(config.hidden, config.blocks, config.period, per_frame), config, data)
+    talk = SelfTalk(data.space.width, config.selftalk)
+    stage = Follow(model, talk, config.epochs, config.learning_rate)
+    return Job(taught(model, talk), [stage], windows(config, data, model))

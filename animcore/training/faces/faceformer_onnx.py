@@ -1,0 +1,79 @@
+"""FaceFormer as two ONNX graphs, checked against PyTorch: what is fed back cannot be one."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import torch
+
+from animcore.core.atomic_files import make_folder, whole_file
+from animcore.errors import InputError
+from animcore.solvers.face_networks.faceformer import FaceFormer, Graph
+
+TOLERANCE = 1e-3  # of the largest number that a graph gives
+
+
+def write(model: FaceFormer, folder: Path) -> list[Path]:
+    """Write `listen.onnx` and `step.onnx` into a folder, which is made, and return them.
+
+    `listen` takes the sound as the ear hears it and who speaks, and gives what is heard at each frame, and the style;
+    `step` gives one frame more. Whoever runs them tells the style before the first frame, and feeds `next_told` and
+    `next_past` back.
+
+    Raises:
+        InputError: where it hears with a speech model, the package onnx is missing, or the folder cannot be written.
+    """
+    try:
+        import onnx
+    except ImportError as error:
+        raise InputError(
+            "Exporting needs the package onnx: pip install '.[train]' in the source folder of Animcore."
+        ) from error
+    make_folder(folder)
+    written = []
+    for name, graph in model.graphs().items():
+        graph.module.eval()  # else the exporter would leave the model's dropout on
+        with whole_file(folder / name) as temporary, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what `_check` would find
+            torch.onnx.export(
+                graph.module,
+                tuple(graph.inputs.values()),
+                str(temporary),
+                input_names=list(graph.inputs),
+                output_names=list(graph.outputs),
+                dynamic_axes=graph.dynamic,
+                opset_version=17,
+                dynamo=False,
+            )
+            found = onnx.load(str(temporary))
+            onnx.helper.set_model_props(found, graph.metadata)
+            onnx.checker.check_model(found)
+            onnx.save(found, str(temporary))
+            _check(graph, temporary)
+        written.append(folder / name)
+    return written
+
+
+def _check(graph: Graph, path: Path) -> None:
+    """Compare the file with PyTorch on inputs of chance, of the example's length and of another."""
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    for longer in (1, 2):
+        inputs = {name: _like(values, graph.dynamic.get(name, {}), longer) for name, values in graph.inputs.items()}
+        with torch.inference_mode():
+            expected = graph.module(*inputs.values())
+        found = session.run(None, {name: values.numpy() for name, values in inputs.items()})
+        for ours, theirs in zip(found, expected, strict=True):
+            off = float(np.abs(ours - theirs.numpy()).max(initial=0.0))
+            if ours.shape != tuple(theirs.shape) or off > TOLERANCE * max(1.0, float(theirs.abs().max())):
+                raise InputError(f"{path.name} differs from PyTorch by {off:g}; it was not written.")
+
+
+def _like(values: torch.Tensor, dynamic: dict[int, str], longer: int) -> torch.Tensor:
+    """Numbers of chance in the shape of an example, longer along its dynamic axes; whole numbers stay as they are."""
+    if not values.is_floating_point():
+        return values
+    shape = [size * longer if axis in dynamic else size for axis, size in enumerate(values.shape)]
+    return torch.randn(shape, generator=torch.Generator().manual_seed(longer)) * 0.1

@@ -1,0 +1,125 @@
+"""A trained `emote` or `flow` as ONNX: what its ear hears of a voice in, frames of the face out, any length.
+
+The other faces have no such form: FaceFormer and CodeTalker make frame after frame, FaceDiffuser step after step, and
+each would be a loop around its graph. `face_steps` writes FaceFormer in two graphs; the others stay with PyTorch.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from animcore.core.atomic_files import whole_file
+from animcore.core.vocabulary import ARKIT, EMOTIONS
+from animcore.errors import InputError
+from animcore.solvers.face_networks.audio_encoders import LEVEL
+from animcore.solvers.face_networks.base import FaceModel
+from animcore.solvers.face_networks.emote import FOLD, Emote
+from animcore.solvers.face_networks.flow_matching import STATES, Flow, noise_frames
+
+TOLERANCE = 2e-3  # of a spread of the data
+_OPSET = 17
+_SECONDS = (2, 5)  # with which the graph is drawn, and with which it is checked
+
+
+class _Whole(nn.Module):
+    """Ear, network and the way back to the data's own numbers, as one graph."""
+
+    def __init__(self, model: Emote | Flow) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, sound: Tensor, speaker: Tensor, emotions: Tensor, *white: Tensor) -> Tensor:
+        model = self.model
+        states = model.ear(sound, STATES * emotions.shape[1])
+        return cast(Tensor, model(states, speaker, emotions, *white) * model.spread + model.mean)
+
+
+def write(model: FaceModel, path: Path) -> float:
+    """Write a face as ONNX; return how far its answers are from PyTorch's, in spreads of the data.
+
+    Inputs: `sound` (1, M, D) or (1, N), what the ear's `raw` gives; `speaker` (1,); `emotions` (1, T, 8), whose length
+    says how many frames are wanted, of `emote` a multiple of 8; for `flow` `white` (1, T + 12, W), normal noise.
+    Output: `frames` (1, T, W). What a user of the file must know is in its metadata.
+
+    Raises:
+        InputError: where the model has no such form, a package is missing, or the file's answers are others.
+    """
+    if not isinstance(model, Emote | Flow):
+        raise InputError(f"{model.MODEL_TYPE} makes its frames in a loop and has no ONNX form; emote and flow have.")
+    try:
+        import onnx
+    except ImportError as error:
+        raise InputError(
+            "Writing ONNX needs the package onnx: pip install '.[train]' in the source folder of Animcore."
+        ) from error
+    whole, inputs = _Whole(model).eval(), _inputs(model, _SECONDS[0])
+    axes = {name: {1: f"length of {name}"} for name in (*inputs, "frames") if name != "speaker"}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(path) as temporary:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of tracing: lengths are told to be constants that are none
+            torch.onnx.export(
+                whole,
+                tuple(inputs.values()),
+                str(temporary),
+                input_names=list(inputs),
+                output_names=["frames"],
+                dynamic_axes=axes,
+                opset_version=_OPSET,
+                dynamo=False,
+            )
+        graph = onnx.load(str(temporary))
+        onnx.helper.set_model_props(graph, _facts(model))
+        onnx.checker.check_model(graph)
+        onnx.save(graph, str(temporary))
+        worst = _difference(whole, temporary)
+        if worst > TOLERANCE:
+            raise InputError(f"{path.name} differs from PyTorch by {worst:g} spreads; this model cannot be exported.")
+    return worst
+
+
+def _inputs(model: Emote | Flow, seconds: int) -> dict[str, Tensor]:
+    """Sound of chance, and what else the graph takes."""
+    random = np.random.default_rng(seconds)
+    frames = seconds * model.space.fps // FOLD * FOLD
+    samples = (random.normal(size=frames * 16_000 // model.space.fps) * 0.1).astype(np.float32)
+    given = {
+        "sound": torch.from_numpy(model.ear.raw(samples))[None],
+        "speaker": torch.tensor([0]),
+        "emotions": torch.from_numpy(random.random((1, frames, len(EMOTIONS)), np.float32)),
+    }
+    if isinstance(model, Flow):
+        noise = random.standard_normal((1, noise_frames(frames), model.space.width), np.float32)
+        given["white"] = torch.from_numpy(noise)
+    return given
+
+
+def _facts(model: Emote | Flow) -> dict[str, str]:
+    return {
+        "model_type": model.MODEL_TYPE,
+        "space": json.dumps(model.space.to_dict()),
+        "names": json.dumps(ARKIT if model.space.kind == "arkit" else []),
+        "ear": json.dumps({"kind": model.ear.values()["kind"], "rate": model.ear.rate, "loudness": LEVEL}),
+        "speakers": json.dumps(model.speakers),
+        "emotions": json.dumps(EMOTIONS),
+        "multiple_of": str(FOLD if isinstance(model, Emote) else 1),
+    }
+
+
+def _difference(whole: _Whole, path: Path) -> float:
+    """How far the file is from PyTorch on another length than it was drawn with, in spreads of the data."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    inputs = _inputs(whole.model, _SECONDS[1])
+    with torch.no_grad():
+        expected = whole(*inputs.values())
+    (found,) = session.run(None, {name: values.numpy() for name, values in inputs.items()})
+    return float((torch.from_numpy(found) - expected).div(whole.model.spread).abs().max())

@@ -1,0 +1,1 @@
+"""Trains the head motion network."""

@@ -1,0 +1,1 @@
+"""Trains the shipped lip sync network."""

@@ -1,0 +1,1 @@
+"""Trains the streaming lip sync network."""

@@ -1,0 +1,1 @@
+"""Captures a character as images for a hybrid head."""

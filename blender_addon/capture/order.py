@@ -1,0 +1,164 @@
+"""Capture for a Splat Head, from the panel: a copy of the file goes to a Blender of its own, and then to the fit.
+
+The user's scene is neither changed nor waited for. The capture's folder says how far it is: it goes on where it was.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from animcore.hybrid_head import capture_format
+
+from .. import preferences, properties
+from ..character import rig_reader
+from ..engine import process
+from ..engine.jobs import Job, State
+from ..errors import AddonError
+from ..performance import session
+from ..scene import file_copies
+
+HEAD = "head"  # the avatar's folder in that of a fit
+FITS = "fit"  # the folder of the fit in that of the capture
+
+
+def disabled_reason(scene: bpy.types.Scene) -> str:
+    """Say in one sentence why nothing can be captured; empty when it can."""
+    if session.session.jobs.busy:
+        return "The engine is at work; wait for it or cancel it first"
+    if bpy.context.mode not in ("OBJECT", "POSE"):
+        return "Go to Object Mode first"
+    if properties.root(properties.of(scene)) is None:
+        return "Choose a character first"
+    return session.character_seen(properties.of(scene)).problem
+
+
+def disabled_fit(scene: bpy.types.Scene) -> str:
+    """Say in one sentence why nothing can be fitted; empty when it can."""
+    if session.session.jobs.busy:
+        return "The engine is at work; wait for it or cancel it first"
+    return "" if captured(scene) is not None else "Capture the character first, or choose the folder of a capture"
+
+
+def folder_of(scene: bpy.types.Scene) -> Path | None:
+    """The folder of the capture, where one is chosen; a relative one has a place only beside a saved file."""
+    path = Path(bpy.path.abspath(scene.animcore_capture.folder))
+    return path if path.is_absolute() else None
+
+
+def captured(scene: bpy.types.Scene) -> Path | None:
+    """The folder of the capture, where it holds one."""
+    folder = folder_of(scene)
+    return folder if folder is not None and capture_format.table_of(folder, capture_format.TRAIN).is_file() else None
+
+
+def order_capture(scene: bpy.types.Scene) -> Job:
+    """Have another Blender take the pictures.
+
+    Raises:
+        AddonError: where it cannot be done: what is missing, and what to do.
+    """
+    settings, folder = scene.animcore_capture, folder_of(scene)
+    root = properties.root(properties.of(scene))
+    who = rig_reader.read_face(root)
+    if folder is None:
+        raise AddonError(
+            "No folder is chosen that has a place; choose one that the pictures go into, or save the file first."
+        )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix="animcore-"))
+    except OSError as error:
+        raise AddonError(f"The folder {folder} cannot be made ({error.strerror}); choose another.") from error
+    try:
+        request = {
+            "do": "capture",
+            **file_copies.of_file(scene, root, work),
+            "folder": str(folder),
+            **{name: getattr(settings, name) for name in ("cameras", "faces", "size", "samples", "engine")},
+        }
+        job = session.session.jobs.begin(another_blender(), request)
+    except BaseException:
+        shutil.rmtree(work, ignore_errors=True)
+        raise
+    session.session.outcome = None
+    session.session.finish = lambda done: _finish_capture(done, work, folder, who.name)
+    return job
+
+
+def order_fit(scene: bpy.types.Scene) -> Job:
+    """Have the engine fit a head to the capture.
+
+    Raises:
+        AddonError: where there is no capture, or the engine cannot be started.
+    """
+    folder, settings = captured(scene), scene.animcore_capture
+    if folder is None:
+        raise AddonError("There is no capture in the folder; press Capture for a Splat Head first.")
+    request = {
+        "do": "fit_head",
+        "capture": str(folder),
+        "out": str(folder / FITS),
+        "gaussians": settings.gaussians,
+        "steps": settings.steps,
+    }
+    job = session.session.jobs.begin(preferences.launch(), request)
+    session.session.outcome = None
+    session.session.finish = _finish_fit
+    return job
+
+
+def another_blender() -> process.Launch:
+    """How a Blender in the background is started: this very one, with its own preferences and so its own devices.
+
+    Raises:
+        AddonError: where the engine's files are not there.
+    """
+    spec = importlib.util.find_spec("animcore")
+    if spec is None or spec.origin is None:
+        raise AddonError("The engine is not installed with this extension; install the Animcore zip for this computer.")
+    arguments = [str(process.CHILD), str(Path(spec.origin).parents[1])]
+    program = bpy.app.binary_path
+    if program:
+        return process.Launch((program, "--background", "--python", arguments[0], "--", arguments[1]), process.plain())
+    return process.Launch((sys.executable, "-P", *arguments), process.plain())
+
+
+def _finish_capture(job: Job, work: Path, folder: Path, name: str) -> None:
+    """Say what there is now; the other Blender ends, for it holds the whole file."""
+    session.session.jobs.close(wait=False)
+    shutil.rmtree(work, ignore_errors=True)
+    if job.state is State.CANCELLED:
+        _tell(f"Cancelled; what was taken is kept in {folder}, and the same button goes on there.")
+    elif job.state is State.FAILED:
+        session.session.outcome = session.Outcome(True, job.message, report=job.report)
+    else:
+        answer = job.answer
+        _tell(
+            f"{answer['pictures']} pictures of {name!r} are in {folder}.",
+            f"Its model of {answer['vertices']} vertices meets the faces within {answer['millimetres']:.2g} mm.",
+            f"Next: Fit Splat Head, or: animcore avatar fit {_quoted(folder)} --out {_quoted(folder / FITS)}",
+        )
+
+
+def _finish_fit(job: Job) -> None:
+    if job.state is State.CANCELLED:
+        _tell("Cancelled; the same button goes on from the last checkpoint.")
+    elif job.state is State.FAILED:
+        session.session.outcome = session.Outcome(True, job.message, report=job.report)
+    else:
+        _tell(f"The head is {job.answer['head']}; Add Splats brings it into the scene.")
+
+
+def _tell(message: str, *notes: str) -> None:
+    session.session.outcome = session.Outcome(False, message, notes)
+
+
+def _quoted(path: Any) -> str:
+    return f'"{path}"' if " " in str(path) else str(path)

@@ -1,0 +1,1 @@
+"""Characters in the scene: their meshes, shapes and bones, and how they are driven."""

@@ -1,0 +1,58 @@
+"""What the eyes are on: an object or a camera of the scene as a point before the head, as the engine wants it."""
+
+from __future__ import annotations
+
+import bpy
+import numpy as np
+from mathutils import Vector
+
+from animcore.direction import NEAREST_TARGET
+from animcore.retarget.reference_head import reference
+
+from ..errors import AddonError
+from . import head_bones, rig_reader
+
+_BETWEEN = ("left_eye", "right_eye")
+
+
+def point(character: rig_reader.Character, thing: bpy.types.Object) -> list[float]:
+    """Return where a thing is now: metres to the left, up and forward from between the eyes of the head at rest.
+
+    Raises:
+        AddonError: where the character has no eyes or head to look from, or the thing is not in front of them.
+    """
+    return _seen(character, thing.matrix_world.translation, thing.name)
+
+
+def point_of(character: rig_reader.Character, other: rig_reader.Character) -> list[float]:
+    """Return where the eyes of another character are; see `point`.
+
+    Raises:
+        AddonError: where one of them has no eyes or head, or the other is not in front of the character.
+    """
+    armature, middle = _eyes(other)
+    return _seen(character, armature.matrix_world @ Vector(middle), other.name)
+
+
+def _eyes(character: rig_reader.Character) -> tuple[bpy.types.Object, np.ndarray]:
+    """The armature of a character and the middle between its eyes at rest, in the armature's space."""
+    armature = character.armature
+    roles = [role for role in _BETWEEN if role in character.bones] or ["head"]
+    if armature is None or roles[0] not in character.bones:
+        raise AddonError(f"{character.name!r} has no bones of eyes or head, so that no gaze goes from it or to it.")
+    bones = [armature.data.bones[character.bones[role]] for role in roles]
+    return armature, np.mean([np.array(bone.head_local) for bone in bones], 0)
+
+
+def _seen(character: rig_reader.Character, place: Vector, name: str) -> list[float]:
+    """A place of the world as the character sees it."""
+    armature, eyes = _eyes(character)
+    seen = np.array(armature.matrix_world.inverted() @ place) - eyes
+    metres = reference().eye_distance / head_bones.eye_distance(armature)
+    found = head_bones.character_axes(armature).T @ seen * metres
+    if found[2] < NEAREST_TARGET:
+        raise AddonError(
+            f"{name!r} is not in front of the face of {character.name!r}, so its eyes cannot be on it; move it, "
+            "or leave Look At empty."
+        )
+    return [round(float(value), 4) for value in found]

@@ -1,0 +1,77 @@
+"""What each shape of a character's faces does, measured on its meshes and kept until one of them changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import bpy
+import numpy as np
+from numpy.typing import NDArray
+
+from animcore.retarget.shape_measurement import Move, Target, move
+
+_PROBES = 12  # points of each shape that are looked at to see whether it is another than it was
+_KEPT = 16  # data-blocks of shapes that are remembered
+
+_seen: dict[int, tuple[Any, dict[str, Move]]] = {}
+
+
+def moves(shapes: Iterable[tuple[bpy.types.Object, Iterable[str]]]) -> dict[Target, Move]:
+    """Return what the shapes of meshes do, in metres along the axes of the world, by (mesh, shape)."""
+    found = {}
+    for mesh, names in shapes:
+        own = _of_mesh(mesh)
+        found |= {(mesh.name, name): own[name] for name in names if name in own}
+    return found
+
+
+def forget() -> None:
+    """Measure every mesh anew."""
+    _seen.clear()
+
+
+def _of_mesh(mesh: bpy.types.Object) -> Mapping[str, Move]:
+    key = mesh.data.shape_keys
+    mark = _mark(mesh, key)
+    kept = _seen.get(key.session_uid)
+    if kept is None or kept[0] != mark:
+        while len(_seen) >= _KEPT:
+            _seen.pop(next(iter(_seen)))
+        kept = _seen[key.session_uid] = (mark, _measure(mesh, key))
+    return kept[1]
+
+
+def _mark(mesh: bpy.types.Object, key: bpy.types.Key) -> Any:
+    """What is another as soon as a shape was changed: names, size and place, and some points of each shape."""
+    count = len(mesh.data.vertices)
+    points = sorted({count * step // _PROBES for step in range(_PROBES)})
+    return (
+        count,
+        tuple(tuple(row) for row in mesh.matrix_world),
+        tuple(
+            (block.name, *(tuple(block.data[point].co) for point in points if point < count))
+            for block in key.key_blocks
+        ),
+    )
+
+
+def _measure(mesh: bpy.types.Object, key: bpy.types.Key) -> dict[str, Move]:
+    world = np.array(mesh.matrix_world, np.float32)
+    bases: dict[str, NDArray[np.float32]] = {}
+    found = {}
+    for block in list(key.key_blocks)[1:]:
+        base = block.relative_key
+        if base.name not in bases:
+            bases[base.name] = _points(base.data)
+        rest = bases[base.name]
+        delta = (_points(block.data) - rest) @ world[:3, :3].T
+        found[block.name] = move(rest @ world[:3, :3].T + world[:3, 3], delta)
+    return found
+
+
+def _points(points: bpy.types.bpy_prop_collection) -> NDArray[np.float32]:
+    """(V, 3) coordinates of a shape's points, in the mesh's own axes."""
+    places = np.empty(len(points) * 3, np.float32)
+    points.foreach_get("co", places)
+    return places.reshape(-1, 3)

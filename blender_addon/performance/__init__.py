@@ -1,0 +1,1 @@
+"""Makes performances: requests to the engine, and what becomes of the answers."""

@@ -1,0 +1,156 @@
+"""The same line in six emotions, as one picture: the engine performs it, another Blender renders it (`emotion_render`).
+
+The user's scene is neither changed nor waited for.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from .. import preferences, properties
+from ..capture import order
+from ..character import rig_reader
+from ..engine.jobs import Job, State
+from ..errors import AddonError
+from ..scene import file_copies
+from ..voice import source
+from . import session
+from .emotion_render import NAME
+
+EMOTIONS = ("joy", "sadness", "anger", "disgust", "fear", "surprise")
+SIDE = 240  # pixels that a picture is high
+
+
+@dataclass
+class Sheet:
+    """A sheet that is being made.
+
+    Attributes:
+        wish: what the engine is asked with, without the emotion.
+        render: what the other Blender is asked with.
+        folder: for what is made on the way.
+        motions: emotion -> its file, as far as they are performed.
+    """
+
+    wish: dict[str, Any]
+    render: dict[str, Any]
+    folder: Path
+    motions: dict[str, str] = field(default_factory=dict)
+
+
+_under_way: list[Sheet] = []
+
+
+def under_way() -> Sheet | None:
+    """Return the sheet that is being made."""
+    return _under_way[0] if _under_way else None
+
+
+def begin(scene: bpy.types.Scene) -> None:
+    """Ask the engine for the line in the first of the emotions; the rest follows by itself.
+
+    Raises:
+        AddonError: where no sheet can be made: what is missing.
+    """
+    if session.session.jobs.busy or _under_way:
+        raise AddonError("Something is being made already; wait for it or cancel it first.")
+    if scene.camera is None:
+        raise AddonError("The scene has no camera to see the face with; add one (Shift A) that looks at it.")
+    said, root = source.read(scene), properties.root(properties.of(scene))
+    rig_reader.read_face(root)
+    wish = source.asked(scene, said)
+    wish["direction"]["strengths"] |= {"body": 0.0, "hands": 0.0}
+    folder = Path(tempfile.mkdtemp(prefix="animcore-"))
+    try:
+        render = {
+            "do": "emotion_sheet",
+            **file_copies.of_file(scene, root, folder),
+            "start_frame": said.start_frame,
+            "side": SIDE,
+            "out": str(folder / "sheet.png"),
+        }
+        _under_way[:] = [Sheet(wish, render, folder)]
+        session.session.outcome = None
+        _ask(_under_way[0])
+    except BaseException:
+        _under_way.clear()
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def cancel() -> None:
+    """Leave the sheet."""
+    if _under_way:
+        _end(session.Outcome(False, "Cancelled; there is no sheet."))
+
+
+def stop() -> None:
+    """Forget a sheet under way."""
+    if _under_way:
+        shutil.rmtree(_under_way.pop().folder, ignore_errors=True)
+
+
+def _ask(sheet: Sheet) -> None:
+    """Ask for the next emotion; where all are performed, for the pictures."""
+    if len(sheet.motions) == len(EMOTIONS):
+        session.session.jobs.begin(order.another_blender(), {**sheet.render, "motions": sheet.motions})
+        session.session.finish = _rendered
+        return
+    emotion = EMOTIONS[len(sheet.motions)]
+    direction = {**sheet.wish["direction"], "emotions": [{"emotion": emotion, "intensity": 1.0}]}
+    out = str(sheet.folder / f"{emotion}.npz")
+    session.session.jobs.begin(
+        preferences.launch(), {"do": "generate", **sheet.wish, "direction": direction, "out": out}
+    )
+    session.session.finish = _performed
+
+
+def _performed(job: Job) -> None:
+    """The engine has answered: ask for the next emotion, or begin with the pictures."""
+    sheet = under_way()
+    if sheet is None or _broke_off(job):
+        return
+    sheet.motions[EMOTIONS[len(sheet.motions)]] = str(job.answer["motion"])
+    try:
+        _ask(sheet)
+    except BaseException:
+        stop()
+        raise
+
+
+def _rendered(job: Job) -> None:
+    """The pictures are there; the other Blender ends, for it holds the whole file."""
+    session.session.jobs.close(wait=False)
+    if under_way() is None or _broke_off(job):
+        return
+    image = _image(Path(job.answer["sheet"]))
+    _end(session.Outcome(False, f"The sheet is the image {image.name!r}; open it in an Image Editor."))
+
+
+def _broke_off(job: Job) -> bool:
+    """End the sheet where a job of it did not come to its end."""
+    if job.state is not State.DONE:
+        cancelled = session.Outcome(False, "Cancelled; there is no sheet.")
+        _end(cancelled if job.state is State.CANCELLED else session.Outcome(True, job.message, report=job.report))
+    return job.state is not State.DONE
+
+
+def _end(outcome: session.Outcome) -> None:
+    stop()
+    session.session.outcome = outcome
+
+
+def _image(path: Path) -> bpy.types.Image:
+    """Load the sheet in the place of an earlier one; it is packed, for its file goes."""
+    if (earlier := bpy.data.images.get(NAME)) is not None:
+        bpy.data.images.remove(earlier)
+    image = bpy.data.images.load(str(path))
+    image.name = NAME
+    image.pack()
+    return image

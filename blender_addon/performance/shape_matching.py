@@ -1,0 +1,104 @@
+"""Match by Shape: looks at what a rig does, lets the engine compare it with the reference head, and keeps the map."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import bpy
+
+from animcore.errors import AnimcoreError
+from animcore.retarget.face_map import FaceMap
+
+from .. import preferences, properties
+from ..character import face_maps, shape_probe
+from ..engine.jobs import Job, State
+from ..errors import AddonError
+from . import requests, session
+
+
+def disabled_reason(scene: bpy.types.Scene) -> str:
+    """Say in one sentence why nothing can be matched; empty when it can."""
+    if session.session.jobs.busy:
+        return "The engine is at work; wait for it or cancel it first"
+    if bpy.context.mode not in ("OBJECT", "POSE"):
+        return "Go to Object Mode first"
+    return "" if properties.root(properties.of(scene)) is not None else "Choose a character first"
+
+
+def order_match(scene: bpy.types.Scene) -> Job:
+    """Measure the chosen character and ask the engine what its channels mean.
+
+    Raises:
+        AddonError: where there is nothing to measure.
+    """
+    root = properties.root(properties.of(scene))
+    if root is None:
+        raise AddonError("No character is chosen; pick one first.")
+    if not root.is_editable:
+        raise AddonError(
+            f"{root.name!r} is linked, so that nothing can be kept with it; make a library override first."
+        )
+    launch = preferences.launch()
+    window = bpy.context.window_manager
+    folder = Path(tempfile.mkdtemp(prefix="animcore-"))
+    window.progress_begin(0, 100)
+    try:
+        shape_probe.save(
+            shape_probe.probe(root, lambda share: window.progress_update(int(100 * share))), folder / "rig.npz"
+        )
+        request = {"do": "fit", "rig": str(folder / "rig.npz"), "out": str(folder / "map.npz")}
+        job = session.session.jobs.begin(launch, request)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    finally:
+        window.progress_end()
+    uid, name = root.session_uid, root.name
+    session.session.outcome = None
+    session.session.finish = lambda done: _finish(done, folder, uid, name)
+    return job
+
+
+def _finish(job: Job, folder: Path, uid: int, name: str) -> None:
+    """Keep the map with the character, and say what it can do."""
+    try:
+        if job.state is State.CANCELLED:
+            session.session.outcome = session.Outcome(False, "Cancelled; nothing was changed.")
+            return
+        if job.state is State.FAILED:
+            session.session.outcome = session.Outcome(True, job.message, report=job.report)
+            return
+        root = requests.root_by_uid(uid)
+        if root is None:
+            raise AddonError(f"The character {name!r} is no longer in this file; nothing was kept.")
+        found = FaceMap.load(Path(job.answer["map"]))
+        session.session.character = None  # what the panel says of it is no longer true
+        if not found.opens_mouth:
+            session.session.outcome = session.Outcome(False, _no_mouth(root), found.missing)
+            return
+        face_maps.store(root, found.only(found.moving))
+        session.push_undo("Animcore: Match by Shape")
+        count, share = job.answer["channels"], job.answer["coverage"]
+        message = f"{count} channels of {name!r} were measured; they do what {share:.0%} of a spoken performance asks."
+        session.session.outcome = session.Outcome(False, message, tuple(job.answer.get("missing", ())))
+    except AnimcoreError as error:
+        raise AddonError(str(error)) from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _no_mouth(root: requests.Root) -> str:
+    """What to know where nothing that was measured opens a mouth."""
+    return (
+        f"No mouth found: nothing that moves {root.name!r} opens one, so nothing was kept. Generate moves what its "
+        "names and bones say: head and body at the least."
+    )
+
+
+def forget(root: bpy.types.ID) -> None:
+    """Go back to what the names say."""
+    if face_maps.PROPERTY in root:
+        del root[face_maps.PROPERTY]
+    session.session.character = None

@@ -1,0 +1,133 @@
+"""The sound strip of a take on the scene's sequencer, in Blender's old and new names for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from ..errors import AddonError
+from . import sound_files
+
+MARK = "animcore"  # custom property of a strip that Animcore added
+_CHANNELS = range(1, 128)
+
+
+def strips_of(scene: bpy.types.Scene) -> Any:
+    """Return the top-level strips of a scene's sequencer, which is made where there is none."""
+    editor = scene.sequence_editor or scene.sequence_editor_create()
+    return editor.strips if hasattr(editor, "strips") else editor.sequences
+
+
+def place(
+    scene: bpy.types.Scene, path: str, frame: int, length: int, heard: Path | None = None
+) -> tuple[bpy.types.ID | None, bool]:
+    """Put a sound file onto the sequencer at a frame; an earlier strip of ours with the same file makes room.
+
+    A strip of the user's with that file at that frame is left as it is, and no second one is added.
+
+    Args:
+        scene: the scene whose sequencer it is.
+        path: the file as Blender should keep it (absolute, or relative with ``//``).
+        frame: where the first sample sounds.
+        length: frames that the sound covers, to find a channel that is free there.
+        heard: the engine's own copy of its sound, where Blender would play the file itself at another time: it is
+            kept, and the strip plays it under the file's name.
+
+    Returns:
+        The strip, and whether it was added now.
+
+    Raises:
+        AddonError: where this Blender cannot make sound strips.
+    """
+    strips = strips_of(scene)
+    same = [strip for strip in strips if strip.type == "SOUND" and is_of(strip, path)]
+    for strip in same:
+        if MARK not in strip and int(content_start(strip)) == frame and heard is None:
+            return strip, False
+    name = bpy.path.basename(path)
+    kept = sound_files.keep(heard, sound_files.file_name(name)) if heard is not None else None
+    title, file = (name, str(kept)) if kept is not None else (bpy.path.display_name_from_filepath(path), path)
+    try:
+        added = strips.new_sound(title, file, _free(scene, frame, length), frame)
+    except RuntimeError as error:
+        raise AddonError(f"The sound could not be put on the sequencer ({str(error).strip()}).") from error
+    added[MARK] = True
+    if kept is not None:
+        added[sound_files.SOURCE] = path
+        sound_files.settle(added.sound, kept, name)
+    for strip in same:
+        if MARK in strip:
+            strips.remove(strip)
+    return added, True
+
+
+def only(scene: bpy.types.Scene, path: str, others: Iterable[str]) -> None:
+    """Of the strips that Animcore added, let those with this file sound, and not those with the others.
+
+    Strips of other characters' takes go on as they are, and a take without a strip silences none.
+    """
+    own = own_strips(scene)
+    if any(is_of(strip, path) for strip in own):
+        for strip in own:
+            if is_of(strip, path) or any(is_of(strip, other) for other in others):
+                strip.mute = not is_of(strip, path)
+
+
+def own_strips(scene: bpy.types.Scene) -> list[Any]:
+    """Return the strips that Animcore added to a scene's sequencer."""
+    if scene.sequence_editor is None:
+        return []
+    return [strip for strip in strips_of(scene) if strip.type == "SOUND" and MARK in strip]
+
+
+def move(strip: Any, frame: int) -> None:
+    """Let the content of a strip begin at a frame; Blender itself fits its length to the scene's rate."""
+    setattr(strip, "content_start" if hasattr(strip, "content_start") else "frame_start", frame)
+
+
+def is_of(strip: Any, path: str) -> bool:
+    """Whether a strip is of a file, be it of a copy of its sound."""
+    is_sound = strip.type == "SOUND" and strip.sound is not None
+    return is_sound and bpy.path.abspath(sound_files.of_strip(strip)) == bpy.path.abspath(path)
+
+
+def content_start(strip: Any) -> float:
+    """Return the frame at which a strip's content begins (renamed in Blender 5.2)."""
+    return float(strip.content_start if hasattr(strip, "content_start") else strip.frame_start)
+
+
+def span(strip: Any) -> tuple[int, int]:
+    """Return the frames a strip covers, the last one excluded (renamed in Blender 5.2)."""
+    if hasattr(strip, "left_handle"):
+        return int(strip.left_handle), int(strip.right_handle)
+    return int(strip.frame_final_start), int(strip.frame_final_end)
+
+
+def _free(scene: bpy.types.Scene, frame: int, length: int) -> int:
+    """The lowest channel with nothing in it from `frame` on for `length` frames, which is not locked."""
+    extents = [(strip.channel, *span(strip)) for strip in strips_of(scene)]
+    taken = {channel for channel, first, end in extents if first < frame + length and end > frame}
+    channels = scene.sequence_editor.channels
+    locked = {index for index in _CHANNELS if index < len(channels) and (channels[index].lock or channels[index].mute)}
+    return next((index for index in _CHANNELS if index not in taken | locked), _CHANNELS[-1])
+
+
+def is_animated(scene: bpy.types.Scene) -> bool:
+    """Whether anything of the scene's strips may be animated: volume above all."""
+    data = scene.animation_data
+    return data is not None and (data.action is not None or len(data.drivers) > 0)
+
+
+def is_muted(scene: bpy.types.Scene, strip: Any) -> bool:
+    """Whether nothing of a strip is heard: it is muted, its channel is, or its volume is 0 for good."""
+    is_off = getattr(strip, "volume", 1.0) == 0.0 and not is_animated(scene)
+    return bool(strip.mute or scene.sequence_editor.channels[strip.channel].mute or is_off)
+
+
+def unmute(scene: bpy.types.Scene, strip: Any) -> None:
+    """Let a strip be heard."""
+    strip.mute = scene.sequence_editor.channels[strip.channel].mute = False
+    strip.volume = strip.volume or 1.0

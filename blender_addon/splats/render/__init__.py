@@ -1,0 +1,1 @@
+"""Draws Gaussians: render engine, viewport, overlay."""

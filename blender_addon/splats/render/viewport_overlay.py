@@ -1,0 +1,51 @@
+"""Gaussians over a viewport that shows solid meshes, hidden by them where they are farther away."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from typing import Any
+
+import bpy
+
+from ..scene import camera_view, splat_objects
+from .gpu_drawing import Drawer
+
+_handles: list[Any] = []
+_drawers: dict[int, Drawer] = {}
+
+
+def start() -> None:
+    """Hook into the 3D view, where there is a window."""
+    if not bpy.app.background and not _handles:
+        _handles.append(bpy.types.SpaceView3D.draw_handler_add(_draw, (), "WINDOW", "POST_VIEW"))
+
+
+def stop() -> None:
+    """Unhook, and let go of what lies on the graphics card."""
+    for handle in _handles:
+        bpy.types.SpaceView3D.draw_handler_remove(handle, "WINDOW")
+    _handles.clear()
+    _drawers.clear()
+
+
+def _draw() -> None:
+    context = bpy.context
+    space = context.space_data
+    shown = context.scene.animcore_splats.overlay and space.overlay.show_overlays and space.shading.type != "RENDERED"
+    if not shown:
+        return
+    try:
+        draw(context)
+    except Exception:  # Blender would call this again with every redraw, and stop at none of them
+        sys.stderr.write(traceback.format_exc())
+        context.scene.animcore_splats.overlay = False
+
+
+def draw(context: bpy.types.Context) -> None:
+    """Draw the Gaussians of a scene into its viewport."""
+    placed = splat_objects.all_placed(context.evaluated_depsgraph_get(), context.space_data)
+    if placed:
+        region = context.region
+        drawer = _drawers.setdefault(region.as_pointer(), Drawer())
+        drawer.draw(placed, camera_view.of_region(region, context.region_data), "OVERLAY")

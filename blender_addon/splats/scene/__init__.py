@@ -1,0 +1,1 @@
+"""Gaussians and hybrid heads as objects of the scene."""

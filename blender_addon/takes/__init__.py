@@ -1,0 +1,1 @@
+"""Takes: keyed, listed, polished, retimed, mirrored."""

@@ -1,0 +1,52 @@
+"""Write a take into files, and choose their folder. Blender reads annotations here: they are not postponed."""
+
+import bpy
+
+from ... import properties
+from ...export import delivery
+from ...performance import session
+from ..shared.operator_base import AnimcoreOperator
+
+
+class ANIMCORE_OT_deliver(AnimcoreOperator):  # noqa: N801 (Blender's own naming)
+    """Write the take, with whatever was changed by hand, in the chosen formats, and read every file back."""
+
+    bl_idname = "animcore.deliver"
+    bl_label = "Export Take"
+    bl_description = (
+        "Write the take, with whatever was changed by hand, in the chosen formats, and read every file back"
+    )
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Whether there is something to write, somewhere, and nothing runs."""
+        reason = delivery.disabled_reason(context.scene)
+        if reason:
+            cls.poll_message_set(reason)
+        return not reason
+
+    def work(self, context: bpy.types.Context) -> None:
+        """Start the work; without a window, also wait for its end."""
+        delivery.order_delivery(context.scene)
+        session.follow()
+
+
+class ANIMCORE_OT_pick_folder(AnimcoreOperator):  # noqa: N801 (Blender's own naming)
+    """Choose the folder that the files go into."""
+
+    bl_idname = "animcore.pick_folder"
+    bl_label = "Choose Folder"
+    bl_description = "Choose the folder that the files go into"
+    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
+
+    directory: bpy.props.StringProperty(subtype="DIR_PATH", options={"SKIP_SAVE"})
+    filter_folder: bpy.props.BoolProperty(default=True, options={"HIDDEN"})
+
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+        """Open the file browser."""
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def work(self, context: bpy.types.Context) -> None:
+        """Keep the path."""
+        properties.of(context.scene).deliver_folder = self.directory

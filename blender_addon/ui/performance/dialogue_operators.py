@@ -1,0 +1,65 @@
+"""Characters that talk with each other."""
+
+from __future__ import annotations
+
+import bpy
+
+from ... import properties
+from ...performance import dialogue, session
+from ..shared.operator_base import AnimcoreOperator, OnCharacter
+
+
+class ANIMCORE_OT_add_part(OnCharacter):  # noqa: N801 (Blender's own naming)
+    """Add the character and the voice that are chosen above to the dialogue."""
+
+    bl_idname = "animcore.add_part"
+    bl_label = "Add to Dialogue"
+    bl_description = "Add the character and the voice that are chosen above as a part; without a voice it only listens"
+
+    def work(self, context: bpy.types.Context) -> None:
+        """Add it."""
+        dialogue.add(context.scene)
+
+
+class ANIMCORE_OT_remove_part(AnimcoreOperator):  # noqa: N801
+    """Take the part that is chosen in the list out of the dialogue."""
+
+    bl_idname = "animcore.remove_part"
+    bl_label = "Remove from Dialogue"
+    bl_description = "Take the part that is chosen in the list out of the dialogue; character, voice and takes stay"
+    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Whether there is a part."""
+        if not len(properties.of(context.scene).cast):
+            cls.poll_message_set("The dialogue has no parts")
+        return len(properties.of(context.scene).cast) > 0
+
+    def work(self, context: bpy.types.Context) -> None:
+        """Remove it."""
+        dialogue.remove(context.scene)
+
+
+class ANIMCORE_OT_generate_dialogue(AnimcoreOperator):  # noqa: N801
+    """Perform all parts: each voice on its own character, and who does not speak listens."""
+
+    bl_idname = "animcore.generate_dialogue"
+    bl_label = "Generate Dialogue"
+    bl_description = (
+        "Make a take on every character of the list: each voice moves its own face, and who does not speak listens"
+    )
+    bl_options = {"REGISTER"}  # noqa: RUF012 (the step of undo comes with the keys, not with the press)
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Whether there are two parts, and nothing runs."""
+        reason = dialogue.disabled_reason(context.scene)
+        if reason:
+            cls.poll_message_set(reason)
+        return not reason
+
+    def work(self, context: bpy.types.Context) -> None:
+        """Start the work; without a window, also wait for its end."""
+        dialogue.order(context.scene)
+        session.follow()

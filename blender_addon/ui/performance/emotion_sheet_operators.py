@@ -1,0 +1,35 @@
+"""The sheet of emotions."""
+
+from __future__ import annotations
+
+import bpy
+
+from ...performance import emotion_sheet, session
+from ..shared.operator_base import AnimcoreOperator
+
+
+class ANIMCORE_OT_emotion_sheet(AnimcoreOperator):  # noqa: N801 (Blender's own naming)
+    """Perform the line in six emotions, and put them side by side in a picture."""
+
+    bl_idname = "animcore.emotion_sheet"
+    bl_label = "Emotion Sheet"
+    bl_description = "Perform the line in six emotions and put them into one picture, as the scene's camera sees them"
+    bl_options = {"REGISTER"}  # noqa: RUF012 (nothing of the scene changes)
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Whether there is a voice and a character, and nothing runs."""
+        reason = "The sheet is being made" if emotion_sheet.under_way() else session.disabled_reason(context.scene)
+        if reason:
+            cls.poll_message_set(reason)
+        return not reason
+
+    def work(self, context: bpy.types.Context) -> None:
+        """Begin; without a window, also wait for its end."""
+        emotion_sheet.begin(context.scene)
+        if not bpy.app.background:
+            session.watch()
+            session.heed_escape()
+            return
+        while emotion_sheet.under_way():
+            session.wait()

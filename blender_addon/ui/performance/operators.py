@@ -1,0 +1,87 @@
+"""Generate and cancel."""
+
+from __future__ import annotations
+
+import bpy
+
+from ...performance import emotion_sheet, session
+from ..shared.operator_base import AnimcoreOperator
+
+
+class ANIMCORE_OT_generate(AnimcoreOperator):  # noqa: N801 (Blender's own naming)
+    """Make a performance from the voice and key it on the character."""
+
+    bl_idname = "animcore.generate"
+    bl_label = "Generate"
+    bl_description = "Make a performance from the voice and key it on the character"
+    bl_options = {"REGISTER"}  # noqa: RUF012 (the step of undo comes with the keys, not with the press)
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Whether there is a voice and a character, and nothing runs."""
+        reason = session.disabled_reason(context.scene)
+        if reason:
+            cls.poll_message_set(reason)
+        return not reason
+
+    def work(self, context: bpy.types.Context) -> None:
+        """Start the work; without a window, also wait for its end."""
+        session.order_take(context.scene)
+        session.follow()
+
+
+class ANIMCORE_OT_cancel(AnimcoreOperator):  # noqa: N801 (Blender's own naming)
+    """Leave the performance that is being made; the scene stays as it is."""
+
+    bl_idname = "animcore.cancel"
+    bl_label = "Cancel"
+    bl_description = "Leave the performance that is being made; the scene stays as it is"
+
+    @classmethod
+    def poll(cls, _context: bpy.types.Context) -> bool:
+        """Whether something runs."""
+        if not _busy():
+            cls.poll_message_set("Nothing is being made")
+        return _busy()
+
+    def work(self, _context: bpy.types.Context) -> None:
+        """Ask the engine to stop; the timer sees to the rest."""
+        _leave()
+
+
+class ANIMCORE_OT_heed_escape(bpy.types.Operator):  # noqa: N801
+    """Cancel by the Esc key; what else is pressed goes where it always goes."""
+
+    bl_idname = "animcore.heed_escape"
+    bl_label = "Cancel by Esc"
+    bl_options = {"INTERNAL"}  # noqa: RUF012
+
+    @classmethod
+    def poll(cls, _context: bpy.types.Context) -> bool:
+        """Whether something runs, and there are keys."""
+        return _busy() and not bpy.app.background
+
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+        """Wait beside everything else, once a window."""
+        if any(one.bl_idname == "ANIMCORE_OT_heed_escape" for one in context.window.modal_operators):
+            return {"CANCELLED"}
+        context.window_manager.modal_handler_add(self)
+        return {"RUNNING_MODAL"}
+
+    def modal(self, _context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        """Cancel where Esc is pressed; end where nothing is made any more."""
+        if not _busy():
+            return {"FINISHED", "PASS_THROUGH"}
+        if event.type != "ESC" or event.value != "PRESS":
+            return {"PASS_THROUGH"}
+        _leave()
+        return {"FINISHED"}
+
+
+def _busy() -> bool:
+    return session.session.jobs.busy or emotion_sheet.under_way() is not None
+
+
+def _leave() -> None:
+    session.cancel()
+    emotion_sheet.cancel()

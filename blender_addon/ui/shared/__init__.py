@@ -1,0 +1,1 @@
+"""What operators and panels of all features share."""

@@ -1,0 +1,99 @@
+"""The takes of the character."""
+
+from __future__ import annotations
+
+import bpy
+
+from ... import properties
+from ...scene import fcurves
+from ...takes import library, retime
+from ..shared.widgets import Sidebar, characters, text
+
+_ROWS, _MOST_ROWS = 2, 6
+
+
+class ANIMCORE_UL_takes(bpy.types.UIList):  # noqa: N801 (Blender's own naming)
+    """The takes among all actions of the file: one row for the first action of each, the latest on top."""
+
+    def filter_items(
+        self, context: bpy.types.Context, data: bpy.types.BlendData, propname: str
+    ) -> tuple[list[int], list[int]]:
+        """Show the first action of each take, in the order in which they were made."""
+        actions = getattr(data, propname)
+        found = library.glance(context.scene)
+        wanted = {take.actions[0].name: len(found) - place for place, take in enumerate(found)}
+        shown = self.bitflag_filter_item
+        flags, order, behind = [], [], len(found) + 1
+        for action in actions:
+            place = wanted.get(action.name) if fcurves.TAKE in action else None
+            if place is None or self.filter_name.lower() not in fcurves.take_name(action).lower():
+                flags.append(0)
+                order.append(behind)
+                behind += 1
+            else:
+                flags.append(shown)
+                order.append(place)
+        ranks = sorted(range(len(order)), key=order.__getitem__)
+        places = [0] * len(order)
+        for rank, index in enumerate(ranks):
+            places[index] = rank
+        return flags, places
+
+    def draw_item(  # Blender counts the arguments
+        self,
+        context: bpy.types.Context,
+        layout: bpy.types.UILayout,
+        _data: bpy.types.BlendData,
+        action: bpy.types.Action,
+        _icon: int,
+        _active: bpy.types.PropertyGroup,
+        _active_name: str,
+    ) -> None:
+        """Draw name, state and what can be done with it."""
+        ident = fcurves.take_id(action)
+        take = next((one for one in library.glance(context.scene) if one.ident == ident), None)
+        row = layout.row(align=True)
+        icon = "RADIOBUT_ON" if take is not None and take.playing else "RADIOBUT_OFF"
+        row.label(
+            text=fcurves.take_name(action), icon="NLA" if take is not None and take.on_nla else icon, translate=False
+        )
+        for operator, symbol in (("animcore.rename_take", "GREASEPENCIL"), ("animcore.delete_take", "TRASH")):
+            row.operator(operator, text="", icon=symbol, emboss=False).take = ident
+
+
+class ANIMCORE_PT_takes(Sidebar, bpy.types.Panel):  # noqa: N801
+    """The list, and what is done with the take that plays."""
+
+    bl_label = "Takes"
+    bl_parent_id = "ANIMCORE_PT_main"
+    bl_options = {"DEFAULT_CLOSED"}  # noqa: RUF012
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draw the list and its buttons."""
+        settings, column = properties.of(context.scene), self.layout.column()
+        found = library.drawn(context.scene)
+        if not found:
+            text(column, "No takes yet: press Generate.", characters(context), "INFO")
+            return
+        column.template_list(
+            "ANIMCORE_UL_takes",
+            "",
+            bpy.data,
+            "actions",
+            settings,
+            "take_row",
+            rows=max(_ROWS, min(len(found), _MOST_ROWS)),
+        )
+        row = column.row(align=True)
+        row.operator("animcore.compare_takes", icon="ARROW_LEFTRIGHT")
+        row.operator("animcore.run_again", icon="FILE_REFRESH")
+        row = column.row(align=True)
+        row.operator("animcore.run_again", text="Another Take", icon="ADD").another = True
+        row.operator("animcore.film_take", icon="RENDER_ANIMATION")
+        row = column.row(align=True)
+        row.operator("animcore.bake_take", text="Bake to Keys", icon="KEYFRAME_HLT").target = "KEYS"
+        row.operator("animcore.bake_take", text="To NLA", icon="NLA").target = "NLA"
+        column.prop(settings, "keep_edits")
+        if retime.is_behind(context.scene, found):
+            text(column, "The frame rate of the scene was changed since.", characters(context), "ERROR")
+            column.operator("animcore.retime", icon="TIME")

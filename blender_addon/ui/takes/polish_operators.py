@@ -1,0 +1,143 @@
+"""The polish of the take that plays. Blender reads annotations here: they are not postponed."""
+
+import bpy
+
+from animcore.core.vocabulary import REGIONS
+from animcore.postprocess.region_smoothing import FURTHEST, SMOOTHEST, STRONGEST
+
+from ... import properties
+from ...performance import session, take_actions
+from ...takes import curve_view, library, mirror, polish, viseme_keys
+from ..shared.operator_base import AnimcoreOperator
+
+_REGION_ITEMS = [(name, name.capitalize(), "", 1 << number) for number, name in enumerate(REGIONS)]
+
+
+class _OfPlaying(AnimcoreOperator):
+    """Does something with the take that plays."""
+
+    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Whether a take plays."""
+        playing = any(take.playing for take in library.glance(context.scene))
+        if not playing:
+            cls.poll_message_set("No take plays; press Generate, or choose a take")
+        return playing and not session.session.jobs.busy
+
+
+class ANIMCORE_OT_polish(_OfPlaying):  # noqa: N801 (Blender's own naming)
+    """Smoothing, exaggeration, timing and number of keys of the take that plays: for scripts; the panel has sliders."""
+
+    bl_idname = "animcore.polish"
+    bl_label = "Polish"
+    bl_description = "Smoothing, exaggeration and timing of regions, and the number of keys; what is not given stays"
+
+    regions: bpy.props.EnumProperty(name="Regions", items=_REGION_ITEMS, options={"ENUM_FLAG"}, default={"lips"})
+    smoothing: bpy.props.FloatProperty(name="Smoothing", min=0.0, max=SMOOTHEST)
+    exaggeration: bpy.props.FloatProperty(name="Exaggeration", default=1.0, min=0.0, max=STRONGEST)
+    offset: bpy.props.FloatProperty(name="Offset", min=-FURTHEST, max=FURTHEST)
+    keys_per_second: bpy.props.FloatProperty(name="Keys per Second", min=0.0, max=60.0)
+    key_kind: bpy.props.EnumProperty(name="Keys", items=(("BEZIER", "Bezier", ""), ("LINEAR", "Linear", "")))
+    edits: bpy.props.FloatProperty(name="My Edits", default=1.0, min=0.0, max=1.0)
+
+    def work(self, context: bpy.types.Context) -> None:
+        """Set the sliders of what was given, and let the curves follow."""
+        action = library.find(context.scene).actions[0]
+        given = {name for name in self.properties.keys() if self.properties.is_property_set(name)}  # noqa: SIM118
+        with properties.held_curves():
+            for name in given & {"keys_per_second", "key_kind", "edits"}:
+                setattr(action.animcore, name, getattr(self, name))
+            for name in given & {"smoothing", "exaggeration", "offset"}:
+                for region in self.regions:
+                    setattr(action.animcore, f"{region}_{name}", getattr(self, name))
+        take_actions.follow_polish(context.scene, action)
+
+
+class ANIMCORE_OT_reset_polish(_OfPlaying):  # noqa: N801
+    """Set all sliders of the polish back; hand edits stay."""
+
+    bl_idname = "animcore.reset_polish"
+    bl_label = "Reset Polish"
+    bl_description = "Set all sliders of the polish back; your edits stay"
+
+    def work(self, context: bpy.types.Context) -> None:
+        """Set them back."""
+        action = library.find(context.scene).actions[0]
+        properties.set_polish(action, None)
+        take_actions.follow_polish(context.scene, action)
+
+
+class ANIMCORE_OT_drop_edits(_OfPlaying):  # noqa: N801
+    """Take hand edits back, in some regions and within a span of frames."""
+
+    bl_idname = "animcore.drop_edits"
+    bl_label = "Revert My Edits"
+    bl_description = "Go back to what was generated, in these regions; within the preview range where one is set"
+
+    regions: bpy.props.EnumProperty(name="Regions", items=_REGION_ITEMS, options={"ENUM_FLAG"}, default=set(REGIONS))
+    first: bpy.props.FloatProperty(name="From Frame", description="Used with To Frame only")
+    last: bpy.props.FloatProperty(name="To Frame", description="Used with From Frame only")
+
+    def work(self, context: bpy.types.Context) -> None:
+        """Take them back."""
+        scene = context.scene
+        frames = (-float("inf"), float("inf"))
+        if self.properties.is_property_set("first") and self.properties.is_property_set("last"):
+            frames = (self.first, self.last)
+        elif scene.use_preview_range:
+            frames = (scene.frame_preview_start, scene.frame_preview_end)
+        count = polish.drop_edits(library.find(scene).actions, scene, self.regions, frames)
+        told = f"Edits on {count} curve{'s' * (count != 1)} were taken back." if count else "There were no edits there."
+        session.session.outcome = session.Outcome(False, told)
+
+
+class ANIMCORE_OT_mirror_take(_OfPlaying):  # noqa: N801
+    """Swap left and right of the performance."""
+
+    bl_idname = "animcore.mirror_take"
+    bl_label = "Mirror"
+    bl_description = "Swap left and right of the performance; once more brings it back"
+
+    def work(self, context: bpy.types.Context) -> None:
+        """Mirror it."""
+        mirror.mirror(context.scene, library.find(context.scene))
+
+
+class ANIMCORE_OT_key_viseme(AnimcoreOperator):  # noqa: N801
+    """Key the shape of a mouth at the current frame, on any rig."""
+
+    bl_idname = "animcore.key_viseme"
+    bl_label = "Key Viseme"
+    bl_description = "Give the mouth this shape at the current frame, coming and going softly; it counts as your edit"
+    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
+
+    viseme: bpy.props.EnumProperty(name="Viseme", items=viseme_keys.ITEMS)
+    strength: bpy.props.FloatProperty(name="Strength", default=1.0, min=0.0, max=1.0, subtype="FACTOR")
+    ease: bpy.props.FloatProperty(
+        name="Ease", description="Milliseconds that it takes to come and to go", default=100.0, min=0.0, max=1000.0
+    )
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Whether a character is chosen."""
+        return properties.root(properties.of(context.scene)) is not None and not session.session.jobs.busy
+
+    def work(self, context: bpy.types.Context) -> None:
+        """Key it."""
+        viseme_keys.key(context.scene, self.viseme, self.strength, self.ease / 1000.0)
+
+
+class ANIMCORE_OT_show_curves(_OfPlaying):  # noqa: N801
+    """Show the curves of some regions in the graph editor, and no others."""
+
+    bl_idname = "animcore.show_curves"
+    bl_label = "Show Curves"
+    bl_description = "Show the curves of lips and jaw in the Graph Editor, which opens below the 3D view, and no others"
+
+    regions: bpy.props.EnumProperty(name="Regions", items=_REGION_ITEMS, options={"ENUM_FLAG"}, default={"lips", "jaw"})
+
+    def work(self, context: bpy.types.Context) -> None:
+        """Show them."""
+        curve_view.show(context, library.find(context.scene), self.regions)
