@@ -42,8 +42,8 @@ generate line.wav --out learned --face face/model --gestures gestures/model
 SCRIPT = """
 import shlex, sys
 sys.path.insert(0, sys.argv[1])
-import animcore.cli
-from animcore.judge.face import ASSETS
+import animcore.cli.main
+from animcore.evaluation.face.reference_face import ASSETS
 assert animcore.__file__.startswith(sys.argv[1])
 for line in sys.argv[2].splitlines():
     print(">", line, flush=True)

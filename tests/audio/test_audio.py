@@ -207,9 +207,9 @@ def test_memory_grows_only_by_what_is_returned(tmp_path):
         for _ in range(30 * 60):
             handle.write(second)
     script = (
-        "import resource, sys; from animcore import audio\n"
+        "import resource, sys; from animcore.audio import recording\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
-        "clip = audio.load(sys.argv[1]); assert clip.duration == 1800\n"
+        "clip = recording.load(sys.argv[1]); assert clip.duration == 1800\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)"
     )
     answer = subprocess.run([sys.executable, "-c", script, path], capture_output=True, text=True, check=True)

@@ -265,7 +265,7 @@ def test_endless_nesting_ends_in_a_sentence(saved):
     chain = whole + chain[3:-2] + b"u."
     for content in (tuples, lists, chain):
         script = (
-            "import sys; from pathlib import Path\nfrom animcore.bodies import model_file\n"
+            "import sys; from pathlib import Path\nfrom animcore.body_models import model_file\n"
             "from animcore.errors import InputError\n"
             "try: model_file.read(Path(sys.argv[1]))\nexcept InputError as error: print('said:', error)"
         )

@@ -138,7 +138,7 @@ FULL = """
 import resource, pathlib, sys
 import numpy as np
 from animcore.errors import InputError
-from animcore.atomic import whole_file
+from animcore.core.atomic_files import whole_file
 resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
 noise = np.random.default_rng(0).normal(size=100_000)
 folder = pathlib.Path(sys.argv[1])

@@ -12,8 +12,8 @@ SCRIPT = """
 import time
 import animcore
 import torch
-from animcore.avatar.rasterize import rasterize_torch
-from animcore.avatar.camera import Camera
+from animcore.rendering.gaussian_rasterizers.rasterize import rasterize_torch
+from animcore.rendering.camera import Camera
 import numpy as np
 
 dice = np.random.default_rng(0)
