@@ -10,6 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from animcore.geometry import rotations
+
 Array = NDArray[np.float64]
 
 _STILL = 1e-9  # radians below which a rotation has no axis
@@ -40,58 +42,34 @@ def split(head: NDArray, neck: NDArray | None, has_head: bool, has_neck: bool) -
     """
     if has_head and has_neck:
         return (head, neck) if neck is not None else ((1.0 - _NECK_SHARE) * head, _NECK_SHARE * head)
-    whole = head if neck is None else axis_angles(multiply(quaternions(neck), quaternions(head)))
+    whole = (
+        head
+        if neck is None
+        else rotations.from_quaternion(rotations.multiply(rotations.to_quaternion(neck), rotations.to_quaternion(head)))
+    )
     return (whole, None) if has_head else (None, whole)
 
 
 def quaternions(vectors: NDArray) -> Array:
     """Turn axis-angle (T, 3) into unit quaternions (T, 4), continuous in sign over time."""
-    vectors = np.asarray(vectors, np.float64)
-    angle = np.linalg.norm(vectors, axis=1, keepdims=True)
-    # sin(a/2)/a -> 1/2 for a still head
-    scale = np.where(angle > _STILL, np.sin(angle / 2.0) / np.maximum(angle, _STILL), 0.5)
-    result = np.hstack((np.cos(angle / 2.0), vectors * scale))
-    turned = np.einsum("tk,tk->t", result[1:], result[:-1]) < 0.0
-    result[1:] *= np.where(np.cumsum(turned) % 2, -1.0, 1.0)[:, None]
-    return result
-
-
-def multiply(first: Array, second: Array) -> Array:
-    """Hamilton product of quaternions (T, 4): rotate by `second`, then by `first`."""
-    w1, v1, w2, v2 = first[:, :1], first[:, 1:], second[:, :1], second[:, 1:]
-    scalar = w1 * w2 - np.sum(v1 * v2, axis=1, keepdims=True)
-    return np.hstack((scalar, w1 * v2 + w2 * v1 + np.cross(v1, v2)))
-
-
-def axis_angles(rotations: Array) -> Array:
-    """Turn unit quaternions (T, 4) into axis-angle vectors (T, 3) of at most half a turn."""
-    rotations = np.where(rotations[:, :1] < 0.0, -rotations, rotations)
-    sine = np.linalg.norm(rotations[:, 1:], axis=1, keepdims=True)
-    angle = 2.0 * np.arctan2(sine, rotations[:, :1])
-    return rotations[:, 1:] * np.where(sine > _STILL, angle / np.maximum(sine, _STILL), 2.0)
+    return rotations.continuous(rotations.to_quaternion(vectors))
 
 
 def eulers(vectors: NDArray, order: str) -> Array:
-    """Turn axis-angle (T, 3) into Blender's Euler angles (T, 3) for an order such as ``"XYZ"``, without jumps."""
-    first, middle, last = ("XYZ".index(axis) for axis in order)
-    sign = 1.0 if (middle - first) % 3 == 1 else -1.0
-    matrix = _matrices(quaternions(vectors))
-    angles = np.empty((len(matrix), 3))
-    angles[:, middle] = np.arcsin(np.clip(-sign * matrix[:, last, first], -1.0, 1.0))
-    angles[:, first] = np.arctan2(sign * matrix[:, last, middle], matrix[:, last, last])
-    angles[:, last] = np.arctan2(sign * matrix[:, middle, first], matrix[:, first, first])
-    return np.unwrap(angles, axis=0)
+    """Turn axis-angle (T, 3) into Blender's Euler angles (T, 3) for an order such as ``"XYZ"``, without jumps.
+
+    Blender turns about the first axis first: the product of matrices has the letters the other way round.
+    """
+    angles = rotations.to_euler(rotations.to_matrix(vectors), order[::-1])[:, ::-1]
+    found = np.empty_like(angles)
+    found[:, ["XYZ".index(axis) for axis in order]] = angles
+    return np.unwrap(found, axis=0)
 
 
 def from_eulers(angles: NDArray, order: str) -> Array:
     """Undo `eulers`: Blender's Euler angles (T, 3) for an order such as ``"XYZ"`` -> axis-angle (T, 3)."""
-    angles = np.asarray(angles, np.float64)
-    rotation = np.tile([1.0, 0.0, 0.0, 0.0], (len(angles), 1))
-    for axis in ("XYZ".index(letter) for letter in order):
-        turn = np.zeros((len(angles), 4))
-        turn[:, 0], turn[:, 1 + axis] = np.cos(angles[:, axis] / 2.0), np.sin(angles[:, axis] / 2.0)
-        rotation = multiply(turn, rotation)  # the first letter turns first, about the outer axes
-    return axis_angles(rotation)
+    inner = [*map("XYZ".index, order[::-1])]
+    return rotations.from_matrix(rotations.from_euler(np.asarray(angles, np.float64)[:, inner], order[::-1]))
 
 
 def angles_and_axes(vectors: NDArray) -> Array:
@@ -107,14 +85,3 @@ def angles_and_axes(vectors: NDArray) -> Array:
     turned = np.einsum("tk,tk->t", axes[1:], axes[:-1]) < 0.0
     sign = np.concatenate(([1.0], np.where(np.cumsum(turned) % 2, -1.0, 1.0)))
     return np.hstack(((angle * sign)[:, None], axes * sign[:, None]))
-
-
-def _matrices(rotations: Array) -> Array:
-    """Rotation matrices (T, 3, 3) of unit quaternions (T, 4)."""
-    w, x, y, z = rotations.T
-    rows = (
-        (1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)),
-        (2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)),
-        (2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)),
-    )
-    return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)

@@ -18,6 +18,7 @@ import numpy as np
 
 from animcore.body_models.kinematics import FINGERS
 from animcore.errors import AnimcoreError
+from animcore.geometry import rotations
 from animcore.motion import Motion
 from animcore.retarget.face_map import FaceMap
 from animcore.retarget.rig_profiles import driving
@@ -312,7 +313,7 @@ def _body_channels(armature: bpy.types.Object, body: bodies.Body, motion: Motion
     for name, quaternions in turns.items():
         bone = armature.pose.bones[name]
         if not all(bone.lock_rotation):
-            channels += rotation(bone, bone_rotations.axis_angles(quaternions))
+            channels += rotation(bone, rotations.from_quaternion(quaternions))
     if body.root is not None and motion.translation is not None:
         root = armature.pose.bones[body.root]
         channels += _location(root, location if root.bone.use_local_location else location @ _rest(root).T)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from animcore.body_models.kinematics import INDEX
 from animcore.core.vocabulary import ARKIT, TONGUE
 from animcore.errors import InputError
+from animcore.geometry import rotations
 from animcore.motion import Motion
 
 from ..character import body_bones as bodies
@@ -164,7 +165,7 @@ def _turns(bone: bpy.types.PoseBone, curves: Curves, frames: NDArray[np.int64]) 
 def axis_angles(values: NDArray[np.float64], mode: str) -> NDArray[np.float64]:
     """(T, 3) axis-angle of keyed rotations (T, 3 or 4) in one of Blender's modes, exact for the smallest too."""
     if mode == "QUATERNION":
-        return bone_rotations.axis_angles(values / np.linalg.norm(values, axis=1, keepdims=True))
+        return rotations.from_quaternion(values / np.linalg.norm(values, axis=1, keepdims=True))
     if mode == "AXIS_ANGLE":
         return values[:, :1] * values[:, 1:]
     return bone_rotations.from_eulers(values, mode)
