@@ -20,6 +20,7 @@ from animcore.solvers.gesture_networks.gesture_solver import Gestures
 from animcore.solvers.nonverbal import gaze, head_motion, listener
 from animcore.solvers.speech_face import brows, emotion, lip_sync, streaming
 from animcore.speech import prosody
+from animcore.speech.prosody import Prosody
 
 FloatArray = NDArray[np.float32]
 
@@ -70,9 +71,9 @@ class Heard:
     """
 
     speech: Motion
-    prosody: prosody.Prosody
+    prosody: Prosody
     spoken: tuple[Event, ...]
-    other: prosody.Prosody | None
+    other: Prosody | None
     gestures: tuple[Gestures, AudioClip] | None
     feels: bool
 
