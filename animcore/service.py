@@ -86,7 +86,11 @@ class Service:
 
     def _do(self, number: str, work: Work, request: dict[str, Any]) -> None:
         try:
-            ending = {"id": number, "event": "done", **work(request, Wire(number, self._say, self._cancel, self._stop))}
+            ending = {
+                "id": number,
+                "event": "done",
+                **work(request, JobConnection(number, self._say, self._cancel, self._stop)),
+            }
         except Cancelled:
             ending = {"id": number, "event": "cancelled"}
         except BaseException as error:  # a native library's own, too: a thread that dies would leave the engine busy
@@ -96,7 +100,7 @@ class Service:
 
 
 @dataclass(frozen=True)
-class Wire:
+class JobConnection:
     """What a job under way says to the parent and hears from it; called, it tells of progress."""
 
     number: str
@@ -136,7 +140,7 @@ def _failure(number: str, error: BaseException) -> dict[str, Any]:
     return {"id": number, "event": "error", "message": message, "report": report}
 
 
-Work = Callable[[dict[str, Any], Wire], dict[str, Any]]
+Work = Callable[[dict[str, Any], JobConnection], dict[str, Any]]
 
 
 def _wanted(request: dict[str, Any], name: str) -> Any:
@@ -207,7 +211,7 @@ def _parts(request: dict[str, Any], name: str) -> Any:
     from animcore.audio import recording
 
     return [
-        recording.Part(
+        recording.AudioSegment(
             Path(_wanted({"do": request["do"], **values}, "audio")),
             _seconds(values.get("at", 0)),
             _seconds(values.get("skip", 0)),
@@ -229,10 +233,10 @@ def _number(values: dict[str, Any], name: str) -> int:
 
 
 def _place(request: dict[str, Any]) -> Any:
-    from animcore.postprocess.retiming import Place
+    from animcore.postprocess.retiming import Retiming
 
     begin, end = request.get("span") or (None, None)
-    return Place(_seconds(request.get("offset", 0)), begin, end)
+    return Retiming(_seconds(request.get("offset", 0)), begin, end)
 
 
 def _seconds(value: Any) -> Fraction:
@@ -303,19 +307,19 @@ def _add_head(request: dict[str, Any], progress: Callable[[float, str], None]) -
 def _export(request: dict[str, Any], progress: Callable[[float, str], None]) -> dict[str, Any]:
     """Write a motion, or the take of a scene: then Blender reads its keys and writes the scene formats itself."""
     from animcore import files
-    from animcore.files.animation_curves import Setup
+    from animcore.files.animation_curves import FormatOptions
     from animcore.files.scenes import blender_process
     from animcore.motion import Motion
     from animcore.pipelines import generate_files
 
     wanted = request.get("setup", {})
-    setup = Setup(
+    setup = FormatOptions(
         profile=wanted.get("profile"),
-        mesh=wanted.get("mesh", Setup.mesh),
-        model=wanted.get("model", Setup.model),
+        mesh=wanted.get("mesh", FormatOptions.mesh),
+        model=wanted.get("model", FormatOptions.model),
         character=Path(wanted["character"]) if wanted.get("character") else None,
     )
-    order = generate_files.Order(Path(_wanted(request, "folder")), _wanted(request, "formats"), setup=setup)
+    order = generate_files.BatchRequest(Path(_wanted(request, "folder")), _wanted(request, "formats"), setup=setup)
     if "scene" in request:
         made = blender_process.ask("write_take", part(progress, 0.0, 0.6), **request["scene"])
     else:
@@ -341,14 +345,14 @@ def _checked(motion: Any, made: dict[str, dict[str, str]], folder: Path, progres
         progress: told the fraction done.
     """
     from animcore import files
-    from animcore.files.export_and_verify import Report, adopted
+    from animcore.files.export_and_verify import ExportReport, adopted
 
     reports = []
     for index, (name, file) in enumerate(made.items()):
         path, form = Path(file["path"]), files.format_named(name)
         progress(index / len(made), f"Reading {path.name} back")
         if "error" in file:
-            reports.append((form.title, Report(folder / path.name, 0, error=file["error"])))
+            reports.append((form.title, ExportReport(folder / path.name, 0, error=file["error"])))
             continue
         reports.append((form.title, adopted(motion, path, folder, form, Path(file["meant"]))))
     return reports
@@ -406,7 +410,7 @@ def _facts(facts: Any) -> dict[str, Any]:
     return {"warnings": values.pop("warnings"), "duration": values["duration"], "facts": values}
 
 
-def _listen(request: dict[str, Any], wire: Wire) -> dict[str, Any]:
+def _listen(request: dict[str, Any], wire: JobConnection) -> dict[str, Any]:
     """Show the face of a voice from the microphone until the parent says stop, and write what was heard."""
     from animcore.direction import Direction
     from animcore.pipelines import live_session

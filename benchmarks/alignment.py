@@ -89,7 +89,7 @@ def boundaries(paths: Sequence[Path]) -> None:
                   f"| {np.mean(np.array(values) < 50):.1%} | {lost[name]} |")  # fmt: skip
 
 
-def lips(paths: Sequence[Path], basis: reference_face.Face) -> None:
+def lips(paths: Sequence[Path], basis: reference_face.ReferenceFace) -> None:
     """Print what the transcript does for the lips, in clean sound and in noise."""
     print(f"\nlips of the same {len(paths)} sentences, without and with the transcript\n")
     print("| | r_open | r_open0 | r_width | closure_f1 | dynamics |\n|---|---|---|---|---|---|")
@@ -111,7 +111,7 @@ def lips(paths: Sequence[Path], basis: reference_face.Face) -> None:
             )
 
 
-def closures(basis: reference_face.Face) -> None:
+def closures(basis: reference_face.ReferenceFace) -> None:
     """Print how many p, b and m of synthetic voices, whose times are exact, close the lips, and how many f and v."""
     told = [(path, json.loads(path.read_text())) for path in sorted(VOICES.glob("*.json"))]
     count = {kind: sum(phone in kind for _, one in told for phone, _, _ in one["phones"]) for kind in ("pbm", "fv")}

@@ -29,7 +29,7 @@ SILENCE = 300  # seconds
 
 
 @dataclass
-class Tally:
+class EyeStatistics:
     """What was counted over clips."""
 
     seconds: float = 0.0
@@ -49,7 +49,7 @@ def main() -> None:
     shared = Path(sys.argv[1] if len(sys.argv) > 1 else "../shared")
     print(f"machine: {describe()}\ncommand: python {' '.join(sys.argv)}\n")
     clips = [path for room in ("speech", "lips") for path in sorted((shared / "data" / room).glob("*.flac"))]
-    speaking, idle = Tally(), Tally()
+    speaking, idle = EyeStatistics(), EyeStatistics()
     for number, path in enumerate(clips):
         clip = recording.load(path)
         count(perform(clip, Direction(seed=number)), prosody.analyse(clip, round(clip.duration * FPS) + 1), speaking)
@@ -62,7 +62,7 @@ def main() -> None:
         print("| " + " | ".join(row) + " |")
 
 
-def count(motion: Motion, heard: prosody.Prosody, tally: Tally) -> None:
+def count(motion: Motion, heard: prosody.Prosody, tally: EyeStatistics) -> None:
     """Add a performance to a tally; of speech, only what lies within turns, and just after."""
     assert motion.arkit is not None
     inside = np.zeros(motion.frame_count, bool)
@@ -104,7 +104,7 @@ def looks(motion: Motion) -> np.ndarray:
     return np.rad2deg(np.linalg.norm(turned[:, :2], axis=1)) < ON_THE_OTHER
 
 
-def blink_rows(speaking: Tally, idle: Tally) -> Iterable[tuple[str, ...]]:
+def blink_rows(speaking: EyeStatistics, idle: EyeStatistics) -> Iterable[tuple[str, ...]]:
     """Rows of the blinks."""
     rates = [60 * len(tally.blinks) / tally.seconds for tally in (speaking, idle)]
     every = speaking.lasting + idle.lasting
@@ -153,7 +153,7 @@ def saccade_rows() -> Iterable[tuple[str, ...]]:
     yield "top over mean speed", f"{np.mean(ratio):.2f}", "1.65", "Becker 1989"
 
 
-def gaze_rows(speaking: Tally, idle: Tally) -> Iterable[tuple[str, ...]]:
+def gaze_rows(speaking: EyeStatistics, idle: EyeStatistics) -> Iterable[tuple[str, ...]]:
     """Rows of where the eyes are."""
     yield (
         "on the other while speaking",

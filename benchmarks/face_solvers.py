@@ -28,7 +28,7 @@ from animcore.cli import judge
 from animcore.core.progress import silent
 from animcore.direction import Direction
 from animcore.evaluation.face import loading, reference_face
-from animcore.evaluation.face.scoring import Clip
+from animcore.evaluation.face.scoring import FaceClip
 from animcore.motion import Motion
 from animcore.solvers.face_networks import face_solver
 from animcore.solvers.speech_face import lip_sync, streaming
@@ -85,7 +85,7 @@ def solvers(runs: list[Path], speaker: str) -> dict[str, tuple[Solver, float]]:
         names = trained.model.speakers
         trained = replace(trained, speaker=names.index(speaker) if speaker in names else 0)
 
-        def solve(clip: AudioClip, trained: face_solver.Face = trained) -> Motion:
+        def solve(clip: AudioClip, trained: face_solver.FaceNetworkSolver = trained) -> Motion:
             return trained.solve(clip, Direction())
 
         found[run.name] = (solve, _megabytes(folder / "model.safetensors"))
@@ -108,7 +108,7 @@ def table(shared: Path, runs: list[Path]) -> str:
                 started = time.perf_counter()
                 made[name] = [loading.of_motion(solve(sound), path, basis)]
                 spent[name] = spent.get(name, 0.0) + time.perf_counter() - started
-            clips.append(judge.judged(Clip(path.stem, truth, made), basis))
+            clips.append(judge.judged(FaceClip(path.stem, truth, made), basis))
         summed = judge.summed(clips)
         for name in every:
             taken = {key: summed.means[name].get(key, np.nan) for key in FIGURES[kind]}

@@ -33,7 +33,7 @@ NAMED = re.compile(r"python benchmarks/(\w+)\.py")
 PAGES = ("README.md", "docs", "assets")
 
 
-class _Both(io.TextIOBase):
+class _Tee(io.TextIOBase):
     """Text that goes to the terminal and is kept."""
 
     def __init__(self, terminal: TextIO) -> None:
@@ -64,7 +64,7 @@ def _says_nothing(node: ast.AST) -> bool:
 
 def run(script: Path, arguments: Sequence[str], folder: Path = FOLDER, code: Path = ROOT / "animcore") -> Path:
     """Start a benchmark in this process and keep what it prints; returns the file."""
-    both, before = _Both(sys.stdout), sys.argv
+    both, before = _Tee(sys.stdout), sys.argv
     sys.argv = [f"benchmarks/{script.name}", *arguments]
     sys.path.insert(0, str(script.parent))
     try:

@@ -16,7 +16,7 @@ import numpy as np
 from machine import describe
 
 from animcore.files import FORMATS
-from animcore.files.animation_curves import Setup
+from animcore.files.animation_curves import FormatOptions
 from animcore.files.export_and_verify import deliver, load
 from animcore.motion import Event, Motion
 
@@ -51,7 +51,7 @@ def main() -> None:
             start = time.perf_counter()
             worst = deliver(motion, path, FORMATS[name]).worst
             written = time.perf_counter()
-            load(path, FORMATS[name], Setup(RATE))
+            load(path, FORMATS[name], FormatOptions(RATE))
             done = time.perf_counter()
             size = path.stat().st_size / 1e6
             print(f"{name:14s} {written - start:7.1f} s {done - written:7.1f} s {size:7.1f} MB {worst:9.1e}")

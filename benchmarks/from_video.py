@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from animcore.body_models.face_landmarks import FaceMarks
+from animcore.body_models.face_landmarks import ModelLandmarks
 from animcore.body_models.parametric_model import load_model
 from animcore.core.vocabulary import ARKIT_INDEX
 from animcore.files.video import face_landmarks
@@ -48,12 +48,12 @@ def main() -> None:
         print(
             f"{title}: {track.lens:.0f} mm (true {millimetres:.0f}), {time.process_time() - started:.1f} s of one core"
         )
-        compare(track, truth, FaceMarks.on(model))
+        compare(track, truth, ModelLandmarks.on(model))
     each = 1000 * (middle - begin) / len(faces.times)
     print(f"landmarks: {each:.0f} ms of processor a frame, {len(faces.times)} frames")
 
 
-def compare(track: face_tracker.Track, truth: dict[str, np.ndarray], marks: FaceMarks) -> None:
+def compare(track: face_tracker.HeadTrack, truth: dict[str, np.ndarray], marks: ModelLandmarks) -> None:
     """Print what is off."""
     away = from_matrix(track.turns @ to_matrix(truth["rotation"]).transpose(0, 2, 1))
     angle = np.degrees(np.linalg.norm(away, axis=1))
@@ -73,7 +73,7 @@ def compare(track: face_tracker.Track, truth: dict[str, np.ndarray], marks: Face
     print(f"  gaze: {np.degrees(np.abs(track.looks - truth['looks'])[seen]).mean(0).round(1)} degrees off (across, up)")
 
 
-def curve(weights: np.ndarray, marks: FaceMarks, first: int, second: int) -> np.ndarray:
+def curve(weights: np.ndarray, marks: ModelLandmarks, first: int, second: int) -> np.ndarray:
     """(T,) metres between two landmarks of the head at rest, as weights move them."""
     both = [marks.points[mark] + np.einsum("ts,sx->tx", weights, marks.shapes[:, mark]) for mark in (first, second)]
     return np.linalg.norm(both[0] - both[1], axis=1)

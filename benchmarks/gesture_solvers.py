@@ -98,7 +98,7 @@ def train(work: Path, solver: str, threads: int) -> float:
 
 def table(work: Path, apart: list[Path]) -> str:
     """Every solver on the voices that were kept apart."""
-    encoder = frechet_distance.Encoder(work / "fgd" / "model")
+    encoder = frechet_distance.MotionFeatureEncoder(work / "fgd" / "model")
     clips = [clip for clip in map(recording.load, apart) if clip.duration > 4]
     truth = [_all(clips, lambda clip, k=k: shipped(clip, Direction(seed=900 + k, style=STYLES[k]))) for k in range(4)]
     reference = _points(encoder, [body for bodies in truth for body in bodies])
@@ -107,7 +107,7 @@ def table(work: Path, apart: list[Path]) -> str:
     for solver in ("talkshow", "emage"):
         trained = gesture_solver.load(work / solver / "model")
 
-        def body(clip: AudioClip, asked: Direction, trained: gesture_solver.Gestures = trained) -> Body:
+        def body(clip: AudioClip, asked: Direction, trained: gesture_solver.GestureNetworkSolver = trained) -> Body:
             heard = prosody.analyse(clip, int(clip.duration * prosody.FPS))
             moved = trained.move(clip, heard, asked)
             assert moved is not None
@@ -142,7 +142,7 @@ def _later(body: Body) -> Body:
     return np.roll(body[0], 5 * prosody.FPS, axis=0), np.roll(body[1], 5 * prosody.FPS, axis=0)
 
 
-def _points(encoder: frechet_distance.Encoder, bodies: list[Body]) -> np.ndarray:
+def _points(encoder: frechet_distance.MotionFeatureEncoder, bodies: list[Body]) -> np.ndarray:
     return np.concatenate([encoder.features(pose, prosody.FPS) for pose, _ in bodies])
 
 

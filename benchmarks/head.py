@@ -25,7 +25,7 @@ from animcore.solvers.nonverbal import head_network
 from animcore.speech.prosody import FPS, Prosody, smooth
 from animcore.training.head_motion import dataset
 from animcore.training.head_motion import train as training
-from animcore.training.head_motion.dataset import FOLDS, MEASURED, Head
+from animcore.training.head_motion.dataset import FOLDS, MEASURED, HeadRecording
 
 Array = NDArray[np.float64]
 
@@ -39,7 +39,7 @@ MINUTES = 10
 
 
 @dataclass(frozen=True)
-class Measures:
+class HeadStatistics:
     """What is compared; names are the columns of the table."""
 
     spread: Array  # degrees a axis
@@ -51,12 +51,12 @@ class Measures:
     nod: float  # degrees a second downwards just after accents, more than at other times
 
 
-def measure(heads: Sequence[Head]) -> Measures:
+def measure(heads: Sequence[HeadRecording]) -> HeadStatistics:
     """Measure heads with their voices."""
     names = sorted({head.speaker for head in heads})
     groups = [[head for head in heads if head.speaker == name] for name in names]
 
-    def alike(value: Callable[[Head], Array]) -> Array:
+    def alike(value: Callable[[HeadRecording], Array]) -> Array:
         return np.mean([np.mean([value(head) for head in group], axis=0) for group in groups], axis=0)
 
     speeds = [np.concatenate([_speed(head) for head in group]) for group in groups]
@@ -65,7 +65,7 @@ def measure(heads: Sequence[Head]) -> Measures:
     order = np.argsort(pooled)
     percentiles = np.interp(np.arange(1, 100) / 100, np.cumsum(weights[order]) / len(groups), pooled[order])
     lengths = [len(head.degrees) for head in heads]
-    return Measures(
+    return HeadStatistics(
         spread=np.sqrt(alike(lambda head: head.degrees.var(0))),
         mean=float(np.average(pooled, weights=weights)),
         fast=float(percentiles[94]),
@@ -76,15 +76,15 @@ def measure(heads: Sequence[Head]) -> Measures:
     )
 
 
-def _velocity(head: Head) -> Array:
+def _velocity(head: HeadRecording) -> Array:
     return np.gradient(head.degrees, 1 / FPS, axis=0)
 
 
-def _speed(head: Head) -> Array:
+def _speed(head: HeadRecording) -> Array:
     return np.linalg.norm(_velocity(head), axis=1)
 
 
-def _power(head: Head) -> Array:
+def _power(head: HeadRecording) -> Array:
     """Mean square speed in each band."""
     velocity, window = _velocity(head), np.hanning(len(head.degrees))[:, None]
     power = 2 * np.square(np.abs(np.fft.rfft(velocity * window, axis=0))).sum(1) / (len(window) * (window**2).sum())
@@ -92,7 +92,7 @@ def _power(head: Head) -> Array:
     return np.array([power[(frequency >= low) & (frequency < high)].sum() for low, high in BANDS])
 
 
-def _follows(head: Head) -> float:
+def _follows(head: HeadRecording) -> float:
     """Correlation of speed with loudness; 0 for a head that stands still."""
     level = head.prosody.level
     loudness = smooth(np.maximum(level, np.percentile(level, 95) - QUIET), LOUDNESS)
@@ -100,7 +100,7 @@ def _follows(head: Head) -> float:
     return float(np.corrcoef(speed, loudness)[0, 1]) if speed.std() > 0 else 0.0
 
 
-def _nod(heads: Sequence[Head]) -> float:
+def _nod(heads: Sequence[HeadRecording]) -> float:
     """Velocity downwards after accents less its mean while somebody speaks."""
     after, always = [], []
     for head in heads:
@@ -111,14 +111,14 @@ def _nod(heads: Sequence[Head]) -> float:
     return float(np.mean(after) - np.concatenate(always).mean())
 
 
-def solved(head: Head, seed: int, model: head_network.Model | None) -> Head:
+def solved(head: HeadRecording, seed: int, model: head_network.HeadNetwork | None) -> HeadRecording:
     """The solver's head for the voice of a real one."""
     pose = solver.move(head.prosody, Direction(seed=seed), model=model).total
     degrees = np.rad2deg(pose.astype(np.float64))
     return replace(head, degrees=degrees - degrees.mean(0))
 
 
-def noise(head: Head, seed: int, like: Measures) -> Head:
+def noise(head: HeadRecording, seed: int, like: HeadStatistics) -> HeadRecording:
     """Smoothed noise of the spread and the speed of real heads."""
     generator = np.random.default_rng(seed)
     total = np.sqrt(np.square(like.spread).sum())
@@ -131,7 +131,7 @@ def noise(head: Head, seed: int, like: Measures) -> Head:
     return replace(head, degrees=degrees - degrees.mean(0))
 
 
-def drift(heads: Sequence[Head], make: Callable[[Head], Head]) -> float:
+def drift(heads: Sequence[HeadRecording], make: Callable[[HeadRecording], HeadRecording]) -> float:
     """Largest change over ten minutes in degrees, by a straight line through the minutes' means."""
     changes = []
     for head in heads:
@@ -154,7 +154,7 @@ def repeated(prosody: Prosody) -> Prosody:
     )
 
 
-def row(name: str, found: Measures, real: Measures, drifted: str) -> str:
+def row(name: str, found: HeadStatistics, real: HeadStatistics, drifted: str) -> str:
     """A row of the table."""
     numbers = [*found.spread, found.mean, found.fast, *found.bands]
     distance = np.abs(found.speeds - real.speeds).mean() / real.mean
@@ -162,7 +162,7 @@ def row(name: str, found: Measures, real: Measures, drifted: str) -> str:
             + f" | {distance:.2f} | {found.follows:.2f} | {found.nod:+.1f} | {drifted} |")  # fmt: skip
 
 
-def held_out(data: Path) -> list[tuple[list[Head], head_network.Model]]:
+def held_out(data: Path) -> list[tuple[list[HeadRecording], head_network.HeadNetwork]]:
     """Speakers of the training folders, each fold with a network that has not seen it."""
     folds = [[dataset.load(data, name) for name in fold] for fold in FOLDS]
     speed = training.speeds([head for fold in folds for head in fold])
@@ -170,7 +170,7 @@ def held_out(data: Path) -> list[tuple[list[Head], head_network.Model]]:
     return [(fold, training.train(heads, speed)) for fold, heads in zip(folds, others, strict=True)]
 
 
-def table(groups: Sequence[tuple[list[Head], head_network.Model | None]]) -> None:
+def table(groups: Sequence[tuple[list[HeadRecording], head_network.HeadNetwork | None]]) -> None:
     """Print the rows of groups of real heads, each with its network."""
     real = [head for heads, _ in groups for head in heads]
     like = measure(real)

@@ -22,9 +22,9 @@ from animcore.files.avatars import capture_dataset, hybrid_head
 from animcore.hybrid_head import capture_format
 from animcore.hybrid_head.fitting import losses
 from animcore.hybrid_head.fitting import lpips as perceptual
-from animcore.hybrid_head.fitting.samples import Moment, Picture
-from animcore.hybrid_head.fitting.trainer import Fit, Settings
-from animcore.hybrid_head.head_model import MODES, HybridHead, Mode, Posed, render
+from animcore.hybrid_head.fitting.samples import HeadState, TrainingView
+from animcore.hybrid_head.fitting.trainer import FitSettings, HeadFitter
+from animcore.hybrid_head.head_model import MODES, HybridHead, Mode, PosedHead, render
 from animcore.rendering.camera import Camera
 
 SPLITS = {"views": capture_format.VIEWS, "faces": capture_format.MOMENTS}
@@ -50,9 +50,9 @@ def main() -> None:
     print("| layers | on | Gaussians | PSNR | face | SSIM | LPIPS | ms a picture | MB |")
     print("|---|---|---:|---:|---:|---:|---:|---:|---:|")
     for mode in MODES:
-        settings = Settings(mode, options.gaussians, options.steps)
+        settings = FitSettings(mode, options.gaussians, options.steps)
         folder = options.work / mode
-        head = Fit(person, moments, pictures, settings, folder, known=known).run()
+        head = HeadFitter(person, moments, pictures, settings, folder, known=known).run()
         hybrid_head.save(head, folder / "head")
         size = sum(path.stat().st_size for path in (folder / "head").iterdir()) / 1e6
         head = hybrid_head.load(folder / "head", person.model)
@@ -64,7 +64,11 @@ def main() -> None:
 
 
 def measured(
-    head: HybridHead, mode: Mode, pictures: list[Picture], moments: dict[int, Moment], distance: perceptual.Lpips | None
+    head: HybridHead,
+    mode: Mode,
+    pictures: list[TrainingView],
+    moments: dict[int, HeadState],
+    distance: perceptual.Lpips | None,
 ) -> np.ndarray:
     """PSNR, that of the face, SSIM, LPIPS (0 where it is absent) and seconds a picture, as means."""
     first = moments[pictures[0].moment]  # a first picture compiles loops, and is not timed
@@ -85,7 +89,7 @@ def measured(
     return np.mean(rows, 0)
 
 
-def face(head: HybridHead, posed: Posed, camera: Camera) -> tuple[slice, slice]:
+def face(head: HybridHead, posed: PosedHead, camera: Camera) -> tuple[slice, slice]:
     """The rows and columns of the picture around the landmarks of the face."""
     extras = head.model.extras
     corners = posed.vertices[head.model.faces[extras["lmk_faces_idx"]]]

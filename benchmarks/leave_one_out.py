@@ -33,10 +33,10 @@ from animcore.core.vocabulary import ARKIT
 from animcore.evaluation.face import loading, reference_face
 from animcore.evaluation.face.scoring import judge
 from animcore.training.lip_sync import conformer, recordings, train
-from animcore.training.lip_sync.lip_geometry_loss import Lips
-from animcore.training.lip_sync.network import HIDDEN, Face, Head
-from animcore.training.lip_sync.recordings import Clip
-from animcore.training.lip_sync.train import Kind, Teachers
+from animcore.training.lip_sync.lip_geometry_loss import DifferentiableLips
+from animcore.training.lip_sync.network import HIDDEN, FaceDecoder, LipSyncHead
+from animcore.training.lip_sync.recordings import LipSyncClip
+from animcore.training.lip_sync.train import TeacherKind, Teachers
 
 Array = NDArray[np.float64]
 
@@ -52,12 +52,12 @@ RIDGE = 1e4
 class Fold:
     """One clip left out: it, the others, the folder of sounds, other teachers where a way needs them, who judges."""
 
-    held: Clip
-    others: list[Clip]
+    held: LipSyncClip
+    others: list[LipSyncClip]
     folder: Path
     teachers: Teachers | None
     cache: Path
-    basis: reference_face.Face
+    basis: reference_face.ReferenceFace
 
 
 def mean(fold: Fold) -> Array:
@@ -79,15 +79,15 @@ def linear(fold: Fold) -> Array:
     axes = axes[:, ::-1][:, :COMPONENTS]
     size = ((states[::7] - middle) @ axes).std(0)
 
-    def features(clip: Clip) -> Array:
+    def features(clip: LipSyncClip) -> Array:
         heard = around((normal(clip) - middle) @ axes / size, 10, 2)
         return np.concatenate([heard, 3 * around(levels(fold.folder, clip), AROUND, 2)], 1)
 
     return _ridge(fold, features, RIDGE)
 
 
-def _ridge(fold: Fold, features: Callable[[Clip], Array], strength: float) -> Array:
-    def with_one(clip: Clip) -> Array:
+def _ridge(fold: Fold, features: Callable[[LipSyncClip], Array], strength: float) -> Array:
+    def with_one(clip: LipSyncClip) -> Array:
         values = features(clip)
         return np.concatenate([values, np.ones((len(values), 1))], 1)
 
@@ -104,7 +104,7 @@ def around(values: Array, frames: int, step: int) -> Array:
     return np.concatenate([padded[shift : shift + len(values)] for shift in shifts], 1)
 
 
-def normal(clip: Clip) -> Array:
+def normal(clip: LipSyncClip) -> Array:
     """(T, 720) states of the clip as it is, each layer normalised as the heads do it."""
     states = clip.recordings[0].states.numpy().astype(np.float64)
     layers = states.reshape(len(states), conformer.LAYERS + 1, conformer.WIDTH)
@@ -112,7 +112,7 @@ def normal(clip: Clip) -> Array:
     return layers.reshape(len(states), -1)
 
 
-def levels(folder: Path, clip: Clip) -> Array:
+def levels(folder: Path, clip: LipSyncClip) -> Array:
     """(T, 2) how loud the sound is: in decibels, and as amplitude."""
     sound = recording.load(folder / f"{clip.name}.flac")
     assert sound.facts.loudness is not None
@@ -122,12 +122,12 @@ def levels(folder: Path, clip: Clip) -> Array:
     return np.stack([np.clip(10 * np.log10(power + 1e-6) / 20 + 1.5, -1, 2), 10 * np.sqrt(power)], 1)
 
 
-class Hands(nn.Module):
+class TwoOutputNetwork(nn.Module):
     """One network with two output layers: tracked people's, with the closing of the lips, and the animator's."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.head, self.face = Head(), Face()
+        self.head, self.face = LipSyncHead(), FaceDecoder()
         self.animator = nn.Sequential(nn.LayerNorm(HIDDEN), nn.Linear(HIDDEN, len(ARKIT)))
         with torch.no_grad():
             self.animator[1].weight.mul_(0.3)
@@ -160,7 +160,7 @@ def two_hands(fold: Fold) -> Array:
 
 def _taught(fold: Fold, teachers: Teachers | None, way: str) -> Array:
     torch.manual_seed(0)
-    net, lips, performance = Hands(), Lips(), Kind(fold.others, EXAMPLES)
+    net, lips, performance = TwoOutputNetwork(), DifferentiableLips(), TeacherKind(fold.others, EXAMPLES)
     # as the judge's face moves: its lips take the tongue in, which the shipped face's do not
     deltas = torch.from_numpy(fold.basis.lip_deltas[:, ::4].astype(np.float32))
     average = torch.optim.swa_utils.AveragedModel(net, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.98))
@@ -173,7 +173,7 @@ def _taught(fold: Fold, teachers: Teachers | None, way: str) -> Array:
         furthest = (offsets.square().sum(-1) + 1e-10).sqrt().amax(-1) * 1000
         loss = 0.5 * (furthest * valid).sum() / valid.sum()
         for kind, share in ((teachers.people, 0.8), (teachers.grid, 0.2)) if teachers else ():
-            states, target, valid, high = Kind(kind.clips, max(1, kind.examples // 2)).batch(generator)
+            states, target, valid, high = TeacherKind(kind.clips, max(1, kind.examples // 2)).batch(generator)
             loss = loss + share * lips.tracked_loss(*net.people(states), target, valid, high)
         optimizer.zero_grad()
         loss.backward()
@@ -188,9 +188,9 @@ def shipped(fold: Fold) -> Array:
     """The shipped recipe without this clip."""
     assert fold.teachers is not None
     steps = STEPS["shipped"]
-    teachers = Teachers(**{**vars(fold.teachers), "performance": Kind(fold.others, 3)})
+    teachers = Teachers(**{**vars(fold.teachers), "performance": TeacherKind(fold.others, 3)})
     head = train.train(teachers, steps, 0, fold.cache / f"head-without-{fold.held.name}-0-{steps}.pt")
-    return _answer(lambda states: Face()(head(states))[0], fold)
+    return _answer(lambda states: FaceDecoder()(head(states))[0], fold)
 
 
 def _answer(net: Callable[[Tensor], Tensor], fold: Fold) -> Array:
@@ -226,8 +226,8 @@ def scores(weights: Array, fold: Fold, start: float = 0.0) -> tuple[float, float
     assert truth.weights is not None
     rate, first = Fraction(conformer.FPS), int(start * truth.rate)
     cut = truth.weights[first:]
-    rest = loading.Take(path, truth.rate, basis.opening(cut), basis.width(cut), first / float(truth.rate), cut)
-    made = loading.Take(path, rate, basis.opening(weights), basis.width(weights), 0.0, weights)
+    rest = loading.FaceTake(path, truth.rate, basis.opening(cut), basis.width(cut), first / float(truth.rate), cut)
+    made = loading.FaceTake(path, rate, basis.opening(weights), basis.width(weights), 0.0, weights)
     values = judge(rest, [made], basis).values
     return values["lve_mm"], values["r_jaw"]
 

@@ -18,7 +18,7 @@ from animcore.cli import judge
 from animcore.core.vocabulary import ARKIT, ARKIT_INDEX
 from animcore.direction import Direction
 from animcore.evaluation.face import loading, reference_face
-from animcore.evaluation.face.scoring import Clip
+from animcore.evaluation.face.scoring import FaceClip
 from animcore.motion import Motion
 from animcore.solvers.perform import perform
 
@@ -53,7 +53,7 @@ def main() -> None:
                 "loudness": by_loudness(sound),
             }
             made = {name: [loading.of_motion(motion, path, basis)] for name, motion in motions.items()}
-            clips.append(judge.judged(Clip(path.stem, truth, made), basis))
+            clips.append(judge.judged(FaceClip(path.stem, truth, made), basis))
         print(f"\n{kind}\n{judge.table(judge.summed(clips), per_clip=True)}", flush=True)
 
 

@@ -27,7 +27,7 @@ from machine import describe
 from animcore.body_models.parametric_model import load_model
 from animcore.errors import InputError
 from animcore.gaussians import triangle_binding
-from animcore.gaussians.gaussians import Splats
+from animcore.gaussians.gaussians import Gaussians
 from animcore.rendering.camera import Camera
 from animcore.rendering.gaussian_rasterizers.rasterize import draw, module_of, rasterize_torch
 from animcore.rendering.mesh_rasterizers.rasterize import draw_mesh
@@ -42,7 +42,7 @@ CARDS = ("gsplat", "warp")  # backends that draw on a card
 VALUES = ("means", "rotations", "scales", "opacities", "harmonics")
 
 
-def cloud(count: int, seed: int = 0) -> Splats:
+def cloud(count: int, seed: int = 0) -> Gaussians:
     """Flat Gaussians on the surface of the head, as large as they must be to cover it; they know their triangles."""
     dice = np.random.default_rng(seed)
     with np.load(HEAD, allow_pickle=False) as head:
@@ -59,10 +59,10 @@ def cloud(count: int, seed: int = 0) -> Splats:
     shades[:, 0] = dice.normal(0.5, 0.4, (count, 3))
     opacities = 1 / (1 + np.exp(-dice.normal(1, 1.5, count)))
     values = (means, turns / np.linalg.norm(turns, axis=1, keepdims=True), scales, opacities, shades)
-    return Splats(*(np.ascontiguousarray(value, np.float32) for value in values), binding=faces)
+    return Gaussians(*(np.ascontiguousarray(value, np.float32) for value in values), binding=faces)
 
 
-def standing(splats: Splats) -> Splats:
+def standing(splats: Gaussians) -> Gaussians:
     """The same in the world."""
     return replace(splats, binding=None)
 
@@ -100,7 +100,7 @@ def place_of(backend: str) -> str:
     return "cuda" if backend in CARDS and card() else "cpu"
 
 
-def drawing(backend: str, splats: Splats, camera: Camera) -> Callable[[], object]:
+def drawing(backend: str, splats: Gaussians, camera: Camera) -> Callable[[], object]:
     """One picture: of arrays, or on a card of tensors that lie there."""
     if place_of(backend) == "cpu":
         return lambda: draw(splats, camera, backend=backend)
@@ -129,7 +129,7 @@ def covering(vertices: np.ndarray, faces: np.ndarray, camera: Camera) -> Callabl
     return step
 
 
-def fitting(backend: str, splats: Splats, camera: Camera) -> Callable[[], None]:
+def fitting(backend: str, splats: Gaussians, camera: Camera) -> Callable[[], None]:
     """One picture and its gradients, as a step of a fit has them."""
     import torch
 
@@ -192,7 +192,7 @@ def measure_memory(backend: str) -> None:
     """Print what `memory` asks for."""
     splats, camera = standing(cloud(GAUSSIANS)), portrait(SIZE)
 
-    def work(some: Splats) -> Callable[[], object]:
+    def work(some: Gaussians) -> Callable[[], object]:
         return (lambda: draw(some, camera, backend=backend)) if backend == "numpy" else fitting(backend, some, camera)
 
     work(splats.part(np.arange(8)))()  # what is imported or compiled does not count
@@ -242,7 +242,7 @@ def growth(runs: int) -> None:
         print(f"| {size} x {size} | " + " | ".join(f"{value:.1f}" for value in row) + " |", flush=True)
 
 
-class Film:
+class AnimatedHead:
     """The open head in motion, with Gaussians on it, where a backend draws."""
 
     def __init__(self, backend: str, hidden: bool):
@@ -262,7 +262,7 @@ class Film:
 
             self.model, self.faces = model.on("cuda"), torch.tensor(model.faces, device="cuda")
             fields = {name: torch.tensor(getattr(splats, name), device="cuda") for name in (*VALUES, "binding")}
-            self.splats = Splats(**fields)
+            self.splats = Gaussians(**fields)
 
     def play(self, drawn: bool) -> float:
         """Return the seconds that a frame takes, with or without its picture."""
@@ -279,7 +279,7 @@ class Film:
             torch.cuda.synchronize()
         return (time.perf_counter() - start) / self.frames
 
-    def picture(self, splats: Splats, vertices: object) -> None:
+    def picture(self, splats: Gaussians, vertices: object) -> None:
         """Draw one frame."""
         limit = draw_mesh(vertices, self.faces, self.camera).depth + SLACK if self.hidden else None
         if self.device == "cuda":
@@ -300,7 +300,7 @@ def driving(runs: int) -> None:
             if card():
                 torch.cuda.empty_cache()
                 torch.cuda.reset_peak_memory_stats()
-            film = Film(backend, hidden)
+            film = AnimatedHead(backend, hidden)
             with torch.no_grad():
                 film.play(True)
                 alone, whole = (1000 * min(film.play(drawn) for _ in range(runs)) for drawn in (False, True))

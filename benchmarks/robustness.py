@@ -50,7 +50,7 @@ def compared(opening: NDArray[np.float64], clean: NDArray[np.float64]) -> tuple[
     return 100 * float(np.abs(opening - clean).mean() / spread), float(np.corrcoef(opening, clean)[0, 1])
 
 
-def voices(variant: str, paths: Sequence[Path], basis: reference_face.Face) -> None:
+def voices(variant: str, paths: Sequence[Path], basis: reference_face.ReferenceFace) -> None:
     """Print the table of voices that were changed."""
     print(f"\n{variant}\n\n| the voice | change | r | r_open | closure_f1 | dynamics |\n|---|---|---|---|---|---|")
     rows: dict[str, list[list[float]]] = {name: [] for name in ("clean", *sounds.WAYS)}
@@ -82,7 +82,7 @@ def resting(folder: Path | None) -> Iterator[tuple[str, list[NDArray[np.float64]
         yield path.name, [whole[start : start + _LONGEST * recording.RATE].astype(np.float64)]
 
 
-def rest(variant: str, folder: Path | None, shared: Path, basis: reference_face.Face) -> None:
+def rest(variant: str, folder: Path | None, shared: Path, basis: reference_face.ReferenceFace) -> None:
     """Print the table of what is no voice."""
     voice = recording.load(sorted((shared / "data" / "lips").glob("talkvid_*.flac"))[0])
 

@@ -41,7 +41,7 @@ def seconds_taken(path: Path) -> float:
 
 def live_milliseconds(samples: np.ndarray) -> list[float]:
     """Processor time in milliseconds that each bit of sound takes a live listener."""
-    listener, taken = streaming.Listener(), []
+    listener, taken = streaming.StreamingSolver(), []
     for first in range(0, len(samples), BIT):
         start = time.process_time()
         listener.feed(samples[first : first + BIT])

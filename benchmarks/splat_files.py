@@ -23,7 +23,7 @@ from animcore.body_models.parametric_model import load_model
 from animcore.errors import InputError
 from animcore.files.avatars import open_any_splats
 from animcore.files.splats import sog
-from animcore.gaussians.gaussians import HARMONIC_0, Splats, checked
+from animcore.gaussians.gaussians import HARMONIC_0, Gaussians, checked
 from animcore.geometry import rotations
 from animcore.rendering.camera import Camera
 from animcore.rendering.gaussian_rasterizers.rasterize import draw
@@ -35,7 +35,7 @@ PIXELS, WIDE = 512, np.radians(22)
 AROUND = (-0.6, 0.0, 0.7)  # radians that the camera goes round the head
 
 
-def strands(count: int) -> Splats:
+def strands(count: int) -> Gaussians:
     """A head of Gaussians: skin on the open head, a third of them thin strands above it."""
     random = np.random.default_rng(0)
     model = load_model("open-head")
@@ -59,10 +59,10 @@ def strands(count: int) -> Splats:
     )
     harmonics[:, 0] = (colours - 0.5) / HARMONIC_0
     opacities = np.where(hair, random.uniform(0.3, 0.9, count), random.uniform(0.7, 0.99, count))
-    return checked(Splats(means, rotations.to_quaternion(turn), scales, opacities, harmonics), "the cloud")
+    return checked(Gaussians(means, rotations.to_quaternion(turn), scales, opacities, harmonics), "the cloud")
 
 
-def cameras(splats: Splats) -> list[Camera]:
+def cameras(splats: Gaussians) -> list[Camera]:
     """Three cameras around the middle of the cloud, which fills most of each picture."""
     low, high = np.quantile(splats.means, 0.02, axis=0), np.quantile(splats.means, 0.98, axis=0)
     middle, reach = (low + high) / 2, float(np.linalg.norm(high - low)) / 2
@@ -76,7 +76,7 @@ def cameras(splats: Splats) -> list[Camera]:
     return found
 
 
-def pictures(splats: Splats, views: Sequence[Camera]) -> np.ndarray:
+def pictures(splats: Gaussians, views: Sequence[Camera]) -> np.ndarray:
     """(V, H, W, 3) 0..1 over white."""
     return np.stack([np.clip(draw(splats, view, background=(1, 1, 1)).colour, 0, 1) for view in views])
 
@@ -128,7 +128,9 @@ def main() -> None:
             print(f"{called:8s} {size / 1e6:6.2f} MB {size / plain:6.1%} {row}", flush=True)
 
 
-def measured(splats: Splats, degree: int, path: Path, views: Sequence[Camera], before: np.ndarray) -> tuple[int, str]:
+def measured(
+    splats: Gaussians, degree: int, path: Path, views: Sequence[Camera], before: np.ndarray
+) -> tuple[int, str]:
     """Bytes of a file of the Gaussians with harmonics to a degree, and the rest of its row.
 
     Raises:

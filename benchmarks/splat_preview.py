@@ -28,7 +28,7 @@ import bpy
 import blender_addon
 from animcore.files.avatars import open_any_splats
 from animcore.gaussians import triangle_binding
-from animcore.gaussians.gaussians import HARMONIC_0, Splats
+from animcore.gaussians.gaussians import HARMONIC_0, Gaussians
 from blender_addon.splats.render import gpu_drawing
 from blender_addon.splats.render.gpu_packing import Gathered, rows
 from blender_addon.splats.scene import camera_view, placement, splat_objects
@@ -78,7 +78,7 @@ def now() -> np.ndarray:
     return np.array([time.perf_counter(), time.thread_time()])
 
 
-def on_head(skin: bpy.types.Object, count: int) -> Splats:
+def on_head(skin: bpy.types.Object, count: int) -> Gaussians:
     """Flat Gaussians on the triangles of the head, larger where there are few, of a colour that changes with place."""
     rng = np.random.default_rng(0)
     faces = placement.triangles(skin.data)
@@ -96,14 +96,14 @@ def on_head(skin: bpy.types.Object, count: int) -> Splats:
     harmonics = np.zeros((count, 16, 3))
     harmonics[:, 0] = (colours - 0.5) / HARMONIC_0
     harmonics[:, 1:] = rng.normal(size=(count, 15, 3)) * 0.01
-    free = Splats(
+    free = Gaussians(
         places, triangle_binding.quaternions(mesh.rotations[head[chosen]]),
         np.array([[1, 0.15, 1]]) * np.full((count, 1), size),
         np.full(count, 0.8), harmonics,
     )  # fmt: skip
     bound = triangle_binding.bound(free, mesh, head[chosen])
     parts = (bound.means, bound.rotations, bound.scales, bound.opacities, bound.harmonics)
-    return Splats(*(part.astype(np.float32) for part in parts), binding=bound.binding)
+    return Gaussians(*(part.astype(np.float32) for part in parts), binding=bound.binding)
 
 
 def keyed(skin: bpy.types.Object, frames: int) -> None:

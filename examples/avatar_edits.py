@@ -26,7 +26,7 @@ from animcore.cli.main import main as animcore  # noqa: E402
 from animcore.files.avatars import avatar_folder, hybrid_head  # noqa: E402
 from animcore.files.avatars.avatar_folder import Avatar  # noqa: E402
 from animcore.gaussians import triangle_binding  # noqa: E402
-from animcore.gaussians.gaussians import HARMONIC_0, Splats, checked  # noqa: E402
+from animcore.gaussians.gaussians import HARMONIC_0, Gaussians, checked  # noqa: E402
 from animcore.gaussians.transforms import joined  # noqa: E402
 from animcore.geometry import rotations  # noqa: E402
 from animcore.hybrid_head import uv_layout  # noqa: E402
@@ -117,7 +117,7 @@ def eyes_of(avatar: Avatar) -> np.ndarray:
     return avatar.arrays["mesh.vertices"][avatar.arrays["eyes"].astype(bool)].mean(0).astype(np.float64)
 
 
-def hair(corners, normals, weights, longest, colour, random) -> Splats:
+def hair(corners, normals, weights, longest, colour, random) -> Gaussians:
     """Strands that leave the scalp along its normals and fall."""
     triangle = random.choice(len(weights), STRANDS, p=weights / weights.sum())
     roots = np.einsum("nc,ncx->nx", random.dirichlet((1, 1, 1), STRANDS), corners[triangle])
@@ -138,11 +138,11 @@ def hair(corners, normals, weights, longest, colour, random) -> Splats:
     return replace(splats, rotations=turned_along(way / np.maximum(size, 1e-9)[:, None]))
 
 
-def gaussians(means: np.ndarray, scales: np.ndarray, colours: np.ndarray, opacity: float) -> Splats:
+def gaussians(means: np.ndarray, scales: np.ndarray, colours: np.ndarray, opacity: float) -> Gaussians:
     """A cloud whose colours are the same from every side."""
     upright = np.tile([1.0, 0.0, 0.0, 0.0], (len(means), 1))
     harmonics = ((colours - 0.5) / HARMONIC_0)[:, None]
-    return checked(Splats(means, upright, scales, np.full(len(means), opacity), harmonics), "the example")
+    return checked(Gaussians(means, upright, scales, np.full(len(means), opacity), harmonics), "the example")
 
 
 def turned_along(ways: np.ndarray) -> np.ndarray:

@@ -16,7 +16,7 @@ import numpy as np
 import blender_addon
 from animcore.files.avatars import open_any_splats
 from animcore.gaussians import triangle_binding
-from animcore.gaussians.gaussians import HARMONIC_0, Splats
+from animcore.gaussians.gaussians import HARMONIC_0, Gaussians
 from blender_addon.splats.scene import placement
 
 PIECES = 36  # Gaussians of a strand
@@ -45,7 +45,7 @@ def points(thing: bpy.types.Object) -> np.ndarray:
     return np.array([thing.matrix_world @ one.co for one in thing.data.vertices])
 
 
-def grown(skin: np.ndarray, faces: np.ndarray, hair: np.ndarray, strands: int) -> Splats:
+def grown(skin: np.ndarray, faces: np.ndarray, hair: np.ndarray, strands: int) -> Gaussians:
     """Grow strands where the mesh of the hair covers the skin.
 
     Args:
@@ -76,7 +76,7 @@ def grown(skin: np.ndarray, faces: np.ndarray, hair: np.ndarray, strands: int) -
     colours = np.array([0.36, 0.19, 0.1]) * tone[:, :, None] + shine * np.array([0.12, 0.08, 0.05])
     harmonics[:, 0] = (np.clip(colours, 0, 1).reshape(-1, 3) - 0.5) / HARMONIC_0
     harmonics[:, 3] = 0.05  # a little brighter from one side
-    free = Splats(
+    free = Gaussians(
         middles.reshape(-1, 3),
         triangle_binding.quaternions(turns),
         scales.reshape(-1, 3),
@@ -85,7 +85,7 @@ def grown(skin: np.ndarray, faces: np.ndarray, hair: np.ndarray, strands: int) -
     )
     bound = triangle_binding.bound(free, mesh, np.repeat(roots, PIECES))
     parts = (bound.means, bound.rotations, bound.scales, bound.opacities, bound.harmonics)
-    return Splats(*(part.astype(np.float32) for part in parts), binding=bound.binding)
+    return Gaussians(*(part.astype(np.float32) for part in parts), binding=bound.binding)
 
 
 def paths(roots: np.ndarray, outwards: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -20,7 +20,7 @@ from animcore.core import reading
 from animcore.errors import InputError
 from animcore.evaluation.face import loading, reference_face
 from animcore.files import FORMATS, load_any, npz_arrays
-from animcore.files.animation_curves import Setup
+from animcore.files.animation_curves import FormatOptions
 from animcore.files.avatars import open_any_splats
 from animcore.files.scenes import via_blender
 from animcore.files.subtitles import rhubarb, transcripts
@@ -86,7 +86,7 @@ def test_names_that_are_one_on_other_disks_do_not_write_over_each_other(spoken_l
         sources.append(tmp_path / form / f"{unicodedata.normalize(form, 'Éléonore')}.flac")
         sources[-1].write_bytes(spoken_line.read_bytes())
     with pytest.raises(InputError, match="would both be written as"):
-        generate_files.run(sources, generate_files.Order(tmp_path / "out", ["npz"]))
+        generate_files.run(sources, generate_files.BatchRequest(tmp_path / "out", ["npz"]))
     (tmp_path / "NFC" / f"{unicodedata.normalize('NFD', 'Éléonore')}.txt").write_text("hello")
     assert transcripts.beside(sources[0], tmp_path / "NFC").suffix == ".txt"
 
@@ -113,7 +113,7 @@ def test_xml_of_great_depth_is_refused_at_once(tmp_path):
     path.write_text("<rhubarbResult>" + "<a>" * 1_000_000)
     begin = time.monotonic()
     with pytest.raises(InputError, match="deep in each other"):
-        rhubarb.XML.read(path, Setup())
+        rhubarb.XML.read(path, FormatOptions())
     assert time.monotonic() - begin < 2
 
 
@@ -130,10 +130,10 @@ def claimed(path: Path, names: str, size: int) -> Path:
 @pytest.mark.parametrize(
     "read",
     [
-        Motion.load, FaceMap.load, geometry_matching.load, capture_format.read_pose, face_tracker.Track.load,
+        Motion.load, FaceMap.load, geometry_matching.load, capture_format.read_pose, face_tracker.HeadTrack.load,
         reference_face.load, loading._arrays,
         model_file.read, via_blender._arrays,
-        *(lambda path, form=form: form.read(path, Setup(rate=30)) for form in FORMATS.values()
+        *(lambda path, form=form: form.read(path, FormatOptions(rate=30)) for form in FORMATS.values()
           if form.suffix.endswith(".npz")),
     ],
 )  # fmt: skip

@@ -115,7 +115,7 @@ def test_two_hours_of_voice_stay_under_a_gigabyte(tmp_path):
             talk.write(samples)
     script = (
         "import resource, sys; from pathlib import Path; from animcore.pipelines import generate_files as made\n"
-        "take, = made.run([Path(sys.argv[1])], made.Order(Path(sys.argv[2]), formats=('livelink', 'npz')))\n"
+        "take, = made.run([Path(sys.argv[1])], made.BatchRequest(Path(sys.argv[2]), formats=('livelink', 'npz')))\n"
         "assert take.error is None and all(one.error is None for one in take.reports), take\n"
         "print(take.frames, 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
     )

@@ -35,7 +35,7 @@ _KNUCKLES = ("index1", "pinky1", "middle2", "index3", "pinky3", "thumb3")
 _TIPS = ("index3", "middle3", "thumb3")
 
 
-class Body:
+class SkinnedBody:
     """The skin of the open body with the joint that moves each vertex most."""
 
     def __init__(self, path: Path) -> None:
@@ -53,7 +53,7 @@ class Body:
 
 def main() -> None:
     """Fit and write."""
-    body = Body(ROOT / "assets" / "bodies" / "open_body.npz")
+    body = SkinnedBody(ROOT / "assets" / "bodies" / "open_body.npz")
     parts = [*_trunk(body), *_head(body), *_thighs(body)]
     spheres = [sphere for side in ("left", "right") for sphere in _arm(body, side)]
     kinds, joints, starts, ends, radii = zip(*parts, strict=True)
@@ -77,7 +77,7 @@ def main() -> None:
         _report(body, kind, [part for part in parts if part[0] == kind])
 
 
-def _trunk(body: Body) -> list[Part]:
+def _trunk(body: SkinnedBody) -> list[Part]:
     """Capsules across the body: as thick as the trunk is deep, as long as it is wide."""
     arms = body.weights[:, [INDEX[f"{side}_{name}"] for side in ("left", "right") for name in ("shoulder", "elbow")]]
     trunk = body.of(*_SKIN_OF["trunk"]) & (arms.sum(1) < 0.3)
@@ -96,7 +96,7 @@ def _trunk(body: Body) -> list[Part]:
     return parts
 
 
-def _head(body: Body) -> list[Part]:
+def _head(body: SkinnedBody) -> list[Part]:
     """A skull, a jaw and a neck."""
     head = body.places[body.of(*_SKIN_OF["head"])]
     top, wide = head[:, 1].max(), np.percentile(np.abs(head[:, 0]), 97)
@@ -117,7 +117,7 @@ def _head(body: Body) -> list[Part]:
     ]
 
 
-def _thighs(body: Body) -> list[Part]:
+def _thighs(body: SkinnedBody) -> list[Part]:
     parts = []
     for side in ("left", "right"):
         leg = body.of(f"{side}_hip", f"{side}_knee")
@@ -133,7 +133,7 @@ def _thighs(body: Body) -> list[Part]:
     return parts
 
 
-def _arm(body: Body, side: str) -> list[tuple[str, str, Array, float, float]]:
+def _arm(body: SkinnedBody, side: str) -> list[tuple[str, str, Array, float, float]]:
     """Side, joint, centre, radius and how far along the forearm: 1 for all of the hand."""
     elbow, wrist = (body.joints[INDEX[f"{side}_{name}"]] for name in ("elbow", "wrist"))
     skin = body.places[body.of(f"{side}_elbow", f"{side}_wrist")]
@@ -161,13 +161,13 @@ def _arm(body: Body, side: str) -> list[tuple[str, str, Array, float, float]]:
     return spheres
 
 
-def _thickness(body: Body, name: str) -> float:
+def _thickness(body: SkinnedBody, name: str) -> float:
     """Half of how thick a finger is at a joint: the median distance of its nearest skin."""
     distances = np.linalg.norm(body.places[body.of(name)] - body.joints[INDEX[name]], axis=1)
     return float(np.median(np.sort(distances)[:25]))
 
 
-def _sole(body: Body, side: str) -> Array:
+def _sole(body: SkinnedBody, side: str) -> Array:
     """(4, 3) heel, inner and outer ball, tip of the toes, on the floor: the first three go with the ankle."""
     foot = body.places[body.of(f"{side}_ankle", f"{side}_foot")]
     floor = body.places[:, 1].min()
@@ -181,7 +181,7 @@ def _sole(body: Body, side: str) -> Array:
     )
 
 
-def _report(body: Body, kind: str, parts: list[Part]) -> None:
+def _report(body: SkinnedBody, kind: str, parts: list[Part]) -> None:
     """How far the skin around these capsules lies from their surface."""
     skin = body.places[body.of(*_SKIN_OF.get(kind, ("left_hip", "right_hip")))]
     if kind == "trunk":

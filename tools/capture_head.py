@@ -30,7 +30,7 @@ from animcore.body_models.pose_tracks import flame_pose  # noqa: E402
 from animcore.core.vocabulary import ARKIT  # noqa: E402
 from animcore.files.avatars import capture_dataset, capture_images  # noqa: E402
 from animcore.files.splats import ply  # noqa: E402
-from animcore.gaussians.gaussians import Splats  # noqa: E402
+from animcore.gaussians.gaussians import Gaussians  # noqa: E402
 from animcore.hybrid_head import capture_format, capture_plan  # noqa: E402
 from animcore.motion import Motion  # noqa: E402
 from blender_addon.capture import camera_rig as rig_capture  # noqa: E402
@@ -159,7 +159,7 @@ def write_poses(model: ParametricModel, sitter: rig_capture.Sitter, out: Path) -
     print(f"the skin lies up to {1000 * np.linalg.norm(offset, axis=1).max():.2f} mm beside the model", flush=True)
     joints, still = flame_pose(motion), np.zeros(3, np.float32)
     for moment, row in enumerate(arkit):
-        pose = capture_format.Pose(
+        pose = capture_format.HeadPose(
             motion.expression[moment], joints[moment], still, np.zeros(0, np.float32), offset, model.name
         )
         capture_format.write_pose(pose, out / "flame_param" / f"{moment:05d}.npz", row)
@@ -194,7 +194,7 @@ def offsets(model: ParametricModel, sitter: rig_capture.Sitter) -> np.ndarray:
     return offset
 
 
-def strands(sitter: rig_capture.Sitter) -> Splats:
+def strands(sitter: rig_capture.Sitter) -> Gaussians:
     """The curls as Gaussians, one a piece of a strand that a camera of the fit sees; where a fit starts."""
     rig_capture.pull(sitter, capture_plan.FACES[0])
     mesh = bpy.data.objects["Animcore Curls"].data
@@ -215,7 +215,7 @@ def strands(sitter: rig_capture.Sitter) -> Splats:
     turns[turns[:, 0] < 1e-6] = (0, 0, 1, 0)
     turns /= np.linalg.norm(turns, axis=1, keepdims=True)
     print(f"{len(places)} of {len(seen)} pieces of strands are seen", flush=True)
-    return Splats(
+    return Gaussians(
         y_up(places, sitter).astype(np.float32),
         turns.astype(np.float32),
         np.stack([0.5 * length, 0.55 * width, 0.55 * width], 1).astype(np.float32),

@@ -104,7 +104,7 @@ def seen(folder: Path, head: ParametricModel) -> tuple[np.ndarray, ...]:
 
 
 def met(
-    points: np.ndarray, view: capture_format.View, head: ParametricModel, skin: np.ndarray
+    points: np.ndarray, view: capture_format.CaptureView, head: ParametricModel, skin: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Faces (L,) of the skin, -1 where none, and shares (L, 3): what is seen at points (L, 2) or nearest to them."""
     pose = capture_format.read_pose(view.pose)

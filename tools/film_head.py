@@ -59,7 +59,7 @@ def main() -> None:
         weights = motion.arkit[frame]
         look = 30 * (weights[LOOK[0]] - weights[LOOK[1]]), 30 * (weights[LOOK[2]] - weights[LOOK[3]])
         face = {name: float(weight) for name, weight in zip(ARKIT, weights, strict=True) if "eyeLook" not in name}
-        whole = rig_capture.Face("", face, look)
+        whole = rig_capture.CaptureExpression("", face, look)
         rig_capture.pull(sitter, whole)
         seconds = number / float(RATE)
         turn(sitter.rig, seconds)

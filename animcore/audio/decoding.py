@@ -57,7 +57,7 @@ def opened(path: Path) -> Iterator[Any]:
         ) from error
 
 
-class Reader:
+class TrackDecoder:
     """One pass over one track of a file.
 
     Attributes:

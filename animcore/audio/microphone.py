@@ -22,7 +22,7 @@ FULL_SCALE = 32768.0  # of 16 bits: blocks are whole numbers over it
 
 
 @dataclass(frozen=True)
-class _System:
+class _CaptureBackend:
     """How a system names its microphones: FFmpeg's format, what stands before a name, and its own choice."""
 
     format: str
@@ -30,8 +30,8 @@ class _System:
     usual: str = "default"
 
 
-_SYSTEMS = {"win32": _System("dshow", "audio=", ""), "darwin": _System("avfoundation", ":")}
-_LINUX = _System("alsa")
+_SYSTEMS = {"win32": _CaptureBackend("dshow", "audio=", ""), "darwin": _CaptureBackend("avfoundation", ":")}
+_LINUX = _CaptureBackend("alsa")
 _NO_MICROPHONES = ("null",)  # ALSA's device that hears nothing
 # PyAV carries a libasound of its own, which looks for its files where it was built.
 _ALSA_FILES = {
@@ -100,7 +100,7 @@ def _hears(device: Any) -> bool:
     return not device.media_types or "audio" in device.media_types
 
 
-def _system() -> _System:
+def _system() -> _CaptureBackend:
     system = _SYSTEMS.get(sys.platform, _LINUX)
     if system is _LINUX:
         for variable, places in _ALSA_FILES.items():

@@ -105,7 +105,7 @@ class AudioClip:
 
 
 @dataclass(frozen=True)
-class Part:
+class AudioSegment:
     """One recording of a voice that is put together from several.
 
     Attributes:
@@ -128,7 +128,7 @@ class Part:
     @property
     def whole(self) -> bool:
         """Whether it is the file as it stands."""
-        return self == Part(self.path, track=self.track, channel=self.channel)
+        return self == AudioSegment(self.path, track=self.track, channel=self.channel)
 
     def __post_init__(self) -> None:
         """Check the times.
@@ -142,7 +142,7 @@ class Part:
             raise InputError(f"The volume of {self.path.name} must lie between 0 and 100, not {self.gain!r}.")
 
 
-def joined(parts: Sequence[Part], progress: Progress = silent) -> AudioClip:
+def joined(parts: Sequence[AudioSegment], progress: Progress = silent) -> AudioClip:
     """Put several recordings together into one clip, each at its own time; where they overlap they are added.
 
     Raises:
@@ -256,7 +256,7 @@ def copy(path: Path, track: int, out: Path, progress: Progress = silent) -> None
     Raises:
         InputError: where it cannot be decoded or written.
     """
-    reader = decoding.Reader(path, track)
+    reader = decoding.TrackDecoder(path, track)
     with wav_writer.wav(out) as made:
         for values in reader.blocks():
             made.add(values, reader.rate, reader.layout)
@@ -274,19 +274,19 @@ def tracks(path: Path) -> tuple[int, int]:
     return len(named), named.index(True) + 1 if True in named else 1
 
 
-def _heard(path: Path, track: int, channel: int, progress: Progress) -> _Listener:
+def _heard(path: Path, track: int, channel: int, progress: Progress) -> _TrackReader:
     """Hear a channel, or the centre, or the mix; where channels cancel each other in it, the loudest."""
-    first = _Listener(path, track, channel)
+    first = _TrackReader(path, track, channel)
     first.run(progress)
     if channel:
         return first
     if first.is_centre and first.level is None:
-        first = _Listener(path, track, _MIX)
+        first = _TrackReader(path, track, _MIX)
         first.run(progress)
     loudest = None if first.is_centre else first.channel_that_cancels()
     if loudest is None:
         return first
-    other = _Listener(path, track, loudest)
+    other = _TrackReader(path, track, loudest)
     other.notes.append(f"The channels cancel each other (opposite phase); channel {loudest} alone is used.")
     other.run(progress)
     return other
@@ -312,7 +312,7 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
-class _Growing:
+class _GrowingArray:
     """A float32 array that grows at its end without ever holding a second copy of itself."""
 
     def __init__(self, expected: int) -> None:
@@ -336,11 +336,11 @@ class _Growing:
         return self.values
 
 
-class _Listener:
+class _TrackReader:
     """One pass over a track: mono samples at 16 kHz, and the facts of the original samples on the way."""
 
     def __init__(self, path: Path, track: int, channel: int) -> None:
-        self.reader = decoding.Reader(path, track)
+        self.reader = decoding.TrackDecoder(path, track)
         self.path = path
         self.channel = channel
         self.is_centre = False
@@ -356,7 +356,7 @@ class _Listener:
 
     def run(self, progress: Progress) -> None:
         reader = self.reader
-        output = _Growing(RATE)
+        output = _GrowingArray(RATE)
         resampler = av.AudioResampler(format="flt", layout="mono", rate=RATE)
         for values in reader.blocks():
             if not self.channels:

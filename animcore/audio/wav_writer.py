@@ -18,7 +18,7 @@ from animcore.errors import InputError
 FULL_SCALE = 32768.0  # of 16 bits
 
 
-class Wav:
+class WavWriter:
     """A WAV file of 16 bits that grows; above 4 GB it becomes an RF64 by itself."""
 
     def __init__(self, container: Any) -> None:
@@ -43,7 +43,7 @@ class Wav:
 
 
 @contextmanager
-def wav(path: Path) -> Iterator[Wav]:
+def wav(path: Path) -> Iterator[WavWriter]:
     """Give a WAV file to write into; it is there when the block ends well.
 
     Raises:
@@ -52,7 +52,7 @@ def wav(path: Path) -> Iterator[Wav]:
     with whole_file(path) as temporary:
         try:
             with av.open(str(temporary), "w", format="wav", options={"rf64": "auto"}) as container:
-                made = Wav(container)
+                made = WavWriter(container)
                 yield made
                 made.finish()
         except av.error.FFmpegError as error:

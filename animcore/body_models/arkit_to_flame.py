@@ -21,7 +21,7 @@ from animcore.core.vocabulary import ARKIT, ARKIT_INDEX, TONGUE
 from animcore.errors import InputError
 from animcore.geometry.bounded_least_squares import bounded
 from animcore.geometry.rotations import to_matrix
-from animcore.geometry.surface_registration import Correspondence, Similarity, Surface, correspond
+from animcore.geometry.surface_registration import SimilarityTransform, SurfaceRegistration, TriangleMesh, correspond
 from animcore.motion import Motion
 
 FloatArray = NDArray[np.float64]
@@ -38,7 +38,7 @@ _OPEN, _CLOSE = ARKIT_INDEX["jawOpen"], ARKIT_INDEX["mouthClose"]
 
 
 @dataclass(frozen=True)
-class Bridge:
+class ArkitFlameBridge:
     """What ARKit weights and a model's coefficients do to the same N points, in the frame of the model.
 
     Attributes:
@@ -202,7 +202,7 @@ def weights_for(
     return weights, residual, seen
 
 
-def bridge(model: ParametricModel) -> Bridge:
+def bridge(model: ParametricModel) -> ArkitFlameBridge:
     """Lay the open head over a FLAME model. Takes some seconds for other models than the open head itself.
 
     Raises:
@@ -210,20 +210,20 @@ def bridge(model: ParametricModel) -> Bridge:
     """
     if model.kind != "flame" or model.expression_count == 0:
         raise InputError(f"{model.name} is no FLAME model with expressions; choose a FLAME file or open-head.")
-    head = OpenHead.read()
+    head = OpenHeadShapes.read()
     same = model.template.shape == head.template.shape and np.abs(model.template - head.template).max() < 1e-6
     chosen = head.chosen if same else head.skin
     components = np.moveaxis(np.asarray(model.expression_directions, np.float32), 2, 0)
     follows, joint = model.weights[:, _JAW].astype(np.float64), model.rest_joints[_JAW].astype(np.float64)
     if same:
         corners, share = np.repeat(chosen[:, None], 3, 1), np.full((len(chosen), 3), 1 / 3)
-        similarity = Similarity(1.0, np.eye(3), np.zeros(3))
+        similarity = SimilarityTransform(1.0, np.eye(3), np.zeros(3))
     else:
-        found = overlay(head, Surface(model.template.astype(np.float64), model.faces))
+        found = overlay(head, TriangleMesh(model.template.astype(np.float64), model.faces))
         moving = np.searchsorted(head.surface_vertices, chosen)
         corners, share, similarity = found.corners[moving], found.weights[moving], found.similarity
     back = similarity.rotation / similarity.scale
-    return Bridge(
+    return ArkitFlameBridge(
         model=model.name,
         points=np.einsum("nc,ncx->nx", share, model.template.astype(np.float64)[corners]),
         shapes=head.shapes[:, chosen].astype(np.float64) @ back,
@@ -237,7 +237,7 @@ def bridge(model: ParametricModel) -> Bridge:
 
 
 def to_flame(motion: Motion, model: ParametricModel) -> tuple[Motion, FloatArray]:
-    """ARKit weights to the expression and jaw of a model; see `Bridge.to_flame`.
+    """ARKit weights to the expression and jaw of a model; see `ArkitFlameBridge.to_flame`.
 
     Raises:
         InputError: where the motion has no ARKit weights, or the model is none of FLAME's.
@@ -248,7 +248,7 @@ def to_flame(motion: Motion, model: ParametricModel) -> tuple[Motion, FloatArray
 
 
 def to_arkit(motion: Motion, model: ParametricModel) -> tuple[Motion, FloatArray]:
-    """The expression and jaw of a model to ARKit weights; see `Bridge.to_arkit`.
+    """The expression and jaw of a model to ARKit weights; see `ArkitFlameBridge.to_arkit`.
 
     Raises:
         InputError: where the motion has no expression of this model, or the model is none of FLAME's.
@@ -257,7 +257,7 @@ def to_arkit(motion: Motion, model: ParametricModel) -> tuple[Motion, FloatArray
 
 
 @dataclass(frozen=True)
-class OpenHead:
+class OpenHeadShapes:
     """The open head with its ARKit and tongue shapes as fields.
 
     `skin` and `chosen` are vertices that any shape moves: of the skin, and of skin and tongue. `surface_vertices` is
@@ -274,7 +274,7 @@ class OpenHead:
     surface: IntArray
 
     @classmethod
-    def read(cls) -> OpenHead:
+    def read(cls) -> OpenHeadShapes:
         """Read it from the assets."""
         data = reading.arrays(FOLDER / "open_head.npz")
         names = [str(name) for name in data["arkit_names"]]
@@ -325,7 +325,7 @@ def _importance(rest: FloatArray, faces: IntArray, marks: FloatArray) -> FloatAr
     return importance
 
 
-def overlay(head: OpenHead, other: Surface) -> Correspondence:
+def overlay(head: OpenHeadShapes, other: TriangleMesh) -> SurfaceRegistration:
     """The open head's skin on another model, whose size and place may be anything like a head's."""
     points = head.template[head.surface_vertices].astype(np.float64)
     focus = np.isin(head.surface_vertices, head.skin) & (points[:, 2] > np.quantile(points[:, 2], 0.4))
@@ -334,8 +334,8 @@ def overlay(head: OpenHead, other: Surface) -> Correspondence:
         scale = float(np.ptp(points[:, axis]) / np.ptp(other.points[:, axis]))
         for shift in (points.max(0) - scale * other.points.max(0), points.mean(0) - scale * other.points.mean(0)):
             middle = points[:, 0].mean() - scale * other.points[:, 0].mean()
-            starts.append(Similarity(scale, np.eye(3), np.array([middle, *shift[1:]])))
-    return correspond(Surface(points, head.surface), other, _FACE_WIDTH, focus, starts)
+            starts.append(SimilarityTransform(scale, np.eye(3), np.array([middle, *shift[1:]])))
+    return correspond(TriangleMesh(points, head.surface), other, _FACE_WIDTH, focus, starts)
 
 
 def _pieces(count: int) -> Iterator[slice]:

@@ -32,7 +32,7 @@ _LEAST = 8  # vertices that carry a joint
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredHead:
     """What was measured of a character; metres, Y up, Z forward.
 
     Attributes:
@@ -56,7 +56,7 @@ class Measured:
     joints: FloatArray
 
 
-def write(measured: Measured, path: Path) -> None:
+def write(measured: MeasuredHead, path: Path) -> None:
     """Write a character's head as a model file, which `model.load_model` reads.
 
     Raises:
@@ -178,7 +178,7 @@ def _leads_nowhere(indices: NDArray[Any], count: int) -> bool:
     return bool(indices.size) and (indices.dtype.kind not in "iu" or indices.min() < 0 or indices.max() >= count)
 
 
-def _regressor(measured: Measured) -> FloatArray:
+def _regressor(measured: MeasuredHead) -> FloatArray:
     """(5, V) rows that sum to 1 and give the joints from the vertices; of vertices that no shape moves, if it can."""
     moved = np.abs(measured.shapes).max((0, 2))
     chosen = np.flatnonzero(moved < _STILL)

@@ -26,7 +26,7 @@ _TOES = 3  # the last point of a sole goes with the toes, the others with the an
 
 
 @dataclass(frozen=True)
-class Solid:
+class CollisionBody:
     """The body in its T-pose; metres.
 
     Attributes:
@@ -53,13 +53,13 @@ class Solid:
 
 
 @functools.cache
-def open_body_solid() -> Solid:
+def open_body_solid() -> CollisionBody:
     """Return the open body's capsules, spheres and soles."""
     arrays: dict[str, Any] = dict(reading.arrays(_SOLID))
     for name, values in arrays.items():
         if values.dtype == np.float32:
             arrays[name] = values.astype(np.float64)
-    return Solid(**arrays)
+    return CollisionBody(**arrays)
 
 
 def floor_at_rest() -> float:
@@ -107,7 +107,7 @@ def penetrations(turned: Array, found: Array) -> tuple[Array, Array]:
     return depth, way
 
 
-def _deepest(centres: Array, ends: Array, solid: Solid) -> tuple[Array, Array]:
+def _deepest(centres: Array, ends: Array, solid: CollisionBody) -> tuple[Array, Array]:
     """(T, S) and (T, S, 3) of spheres (3, T, S) in capsules (3, T, C, 2): whole planes are what numpy is fast with."""
     centres = np.ascontiguousarray(centres)
     depth = np.full(centres.shape[1:], -np.inf)

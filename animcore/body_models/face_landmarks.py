@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from animcore.body_models.arkit_to_flame import OpenHead, overlay
+from animcore.body_models.arkit_to_flame import OpenHeadShapes, overlay
 from animcore.body_models.parametric_model import FOLDER, ParametricModel
 from animcore.core import reading
 from animcore.errors import InputError
-from animcore.geometry.surface_registration import Surface
+from animcore.geometry.surface_registration import TriangleMesh
 
 FloatArray = NDArray[np.float64]
 
@@ -39,7 +39,7 @@ def views_of(ways: NDArray[np.floating[Any]]) -> FloatArray:
 
 
 @dataclass(frozen=True)
-class FaceMarks:
+class ModelLandmarks:
     """L landmarks of a face, in metres and the axes of its model.
 
     Attributes:
@@ -68,7 +68,7 @@ class FaceMarks:
     shares: FloatArray
 
     @classmethod
-    def on(cls, model: ParametricModel) -> FaceMarks:
+    def on(cls, model: ParametricModel) -> ModelLandmarks:
         """Find them on a model. Takes some seconds for other models than the open head itself.
 
         Raises:
@@ -76,11 +76,11 @@ class FaceMarks:
         """
         if model.kind != "flame":
             raise InputError(f"{model.name} is no head; choose a FLAME file, or none for the open head.")
-        head = OpenHead.read()
+        head = OpenHeadShapes.read()
         corners, shares, spread, drift = _marks()
         shapes = np.einsum("lc,slcx->slx", shares, head.shapes[:52, corners])
         if model.template.shape != head.template.shape or np.abs(model.template - head.template).max() > 1e-6:
-            found = overlay(head, Surface(model.template.astype(np.float64), model.faces))
+            found = overlay(head, TriangleMesh(model.template.astype(np.float64), model.faces))
             place = np.searchsorted(head.surface_vertices, corners)
             shares = (shares[..., None] * found.weights[place]).reshape(len(shares), -1)
             corners = found.corners[place].reshape(len(corners), -1)
@@ -89,7 +89,7 @@ class FaceMarks:
         template = np.asarray(model.template, np.float64)
         count = min(model.shape_count, _PEOPLE)
         people = np.asarray(model.shape_directions, np.float64)[:, :, :count]
-        normals = Surface(template, model.faces).normals()
+        normals = TriangleMesh(template, model.faces).normals()
         looks = np.einsum("lc,lcx->lx", shares, normals[corners])
         return cls(
             model=model.name,

@@ -31,7 +31,7 @@ _LARGEST = 300_000_000  # bytes
 
 
 @dataclass
-class _Element:
+class _PlyElement:
     """One table of the file: how many rows, and the columns (name, type, type of the count of a list or none)."""
 
     name: str
@@ -69,11 +69,11 @@ def _parsed(data: bytes) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         if line[:1] == ["format"]:
             order = _ORDERS[line[1]]
         elif line[:1] == ["element"]:
-            elements.append(_Element(line[1], int(line[2])))
+            elements.append(_PlyElement(line[1], int(line[2])))
         elif line[:1] == ["property"]:
             is_list = line[1] == "list"
             elements[-1].columns.append((line[-1], _TYPES[line[-2]], _TYPES[line[2]] if is_list else None))
-    reader = _Binary(body, order) if order else _Text(body)
+    reader = _BinaryRows(body, order) if order else _AsciiRows(body)
     vertices, triangles = np.zeros((0, 3), np.float32), np.zeros((0, 3), np.int64)
     for element in elements:
         rows = reader.rows(element)
@@ -86,20 +86,20 @@ def _parsed(data: bytes) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     return vertices, triangles
 
 
-class _Text:
+class _AsciiRows:
     """Rows of an ASCII file."""
 
     def __init__(self, body: bytes) -> None:
         self.words = body.split()
         self.place = 0
 
-    def rows(self, element: _Element) -> list[dict[str, Any]]:
+    def rows(self, element: _PlyElement) -> list[dict[str, Any]]:
         """Return the next rows, columns by name."""
         return [
             {name: self._value(kind, counted) for name, kind, counted in element.columns} for _ in self._count(element)
         ]
 
-    def _count(self, element: _Element) -> range:
+    def _count(self, element: _PlyElement) -> range:
         if element.count > len(self.words):
             raise ValueError("it is cut off")
         return range(element.count)
@@ -114,13 +114,13 @@ class _Text:
         return self.words[self.place - 1]
 
 
-class _Binary:
+class _BinaryRows:
     """Rows of a binary file."""
 
     def __init__(self, body: bytes, order: str) -> None:
         self.body, self.order, self.place = body, order, 0
 
-    def rows(self, element: _Element) -> list[dict[str, Any]]:
+    def rows(self, element: _PlyElement) -> list[dict[str, Any]]:
         """Return the next rows, columns by name."""
         if element.count > len(self.body):
             raise ValueError("it is cut off")

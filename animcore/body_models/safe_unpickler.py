@@ -50,10 +50,10 @@ def load(path: Path) -> dict[str, Any]:
     Raises:
         InputError: where the file is too large, broken, no dictionary, or names something that a model does not need.
     """
-    machine = _Machine(io.BytesIO(reading.content(path, LARGEST)), encoding="latin1")
+    machine = _SafeUnpickler(io.BytesIO(reading.content(path, LARGEST)), encoding="latin1")
     try:
         content = machine.load()
-    except _Refused as error:
+    except _UnsafePickle as error:
         raise InputError(
             f"{path.name} asks for {error}, which no model file needs; it was not opened. Download it again from its "
             "makers' site, and do not open it with other programs."
@@ -82,7 +82,7 @@ def array(value: Any, what: str) -> NDArray[Any]:
     return found
 
 
-class _Refused(Exception):
+class _UnsafePickle(Exception):
     """A name or an operation that is not on the list."""
 
 
@@ -189,14 +189,14 @@ def _filled(raw: Any, kind: Any, shape: Any, order: str) -> NDArray[Any]:
 def _reconstructed(kind: Any, *_base: Any) -> Any:
     """copyreg._reconstructor: an object without its __init__."""
     if not (isinstance(kind, type) and issubclass(kind, _StandIn)):
-        raise _Refused(f"an object of the kind {kind!r}")
+        raise _UnsafePickle(f"an object of the kind {kind!r}")
     return kind()
 
 
 def _encoded(text: str, encoding: str = "latin1") -> bytes:
     """_codecs.encode, which Python 3 writes into old protocols for bytes; any other encoding would load a module."""
     if encoding not in _LATIN:
-        raise _Refused(f"the encoding {encoding!r}")
+        raise _UnsafePickle(f"the encoding {encoding!r}")
     return text.encode("latin1")
 
 
@@ -214,7 +214,7 @@ _NAMES: dict[tuple[str, str], Any] = {
 }
 
 
-class _Machine(pickle._Unpickler):
+class _SafeUnpickler(pickle._Unpickler):
     """Python's unpickler with a short list of operations and of names."""
 
     tuples = 0
@@ -227,7 +227,7 @@ class _Machine(pickle._Unpickler):
             return _SparseRows if name.startswith("csr") else _Sparse
         if module == "chumpy" or module.startswith("chumpy."):
             return _Chumpy
-        raise _Refused(f"{module}.{name}")
+        raise _UnsafePickle(f"{module}.{name}")
 
 
 def _build(machine: Any) -> None:
@@ -235,7 +235,7 @@ def _build(machine: Any) -> None:
     state = machine.stack.pop()
     target = machine.stack[-1]
     if not isinstance(target, _StandIn):
-        raise _Refused(f"a change of {type(target).__name__}")
+        raise _UnsafePickle(f"a change of {type(target).__name__}")
     target.state = state
 
 
@@ -249,7 +249,7 @@ def _counted(operation: Callable[[Any], None]) -> Callable[[Any], None]:
     def counted(machine: Any) -> None:
         machine.tuples += 1
         if machine.tuples > _MOST_TUPLES:
-            raise _Refused(f"more than {_MOST_TUPLES} tuples")
+            raise _UnsafePickle(f"more than {_MOST_TUPLES} tuples")
         operation(machine)
 
     return counted
@@ -265,4 +265,4 @@ def _dispatch() -> dict[int, Callable[[Any], None]]:
     return table | {pickle.BUILD[0]: _build, pickle.BYTEARRAY8[0]: _bytearray}
 
 
-_Machine.dispatch = _dispatch()
+_SafeUnpickler.dispatch = _dispatch()

@@ -16,7 +16,7 @@ _STRETCH = 0.997  # of its length that a limb reaches; a straight one would snap
 
 
 @dataclass(frozen=True)
-class Limb:
+class TwoBoneChain:
     """A limb of two bones in the T-pose.
 
     Attributes:
@@ -41,17 +41,17 @@ class Limb:
         return found
 
 
-def arm(side: str) -> Limb:
+def arm(side: str) -> TwoBoneChain:
     """Return the `left` or the `right` arm: shoulder, elbow, wrist."""
     return _limb(side, ("shoulder", "elbow", "wrist"), np.array([0.0, -1.0 if side == "left" else 1.0, 0.0]))
 
 
-def leg(side: str) -> Limb:
+def leg(side: str) -> TwoBoneChain:
     """Return the `left` or the `right` leg: hip, knee, ankle."""
     return _limb(side, ("hip", "knee", "ankle"), np.array([1.0, 0.0, 0.0]))
 
 
-def reach(limb: Limb, root: Array, target: Array, hint: Array) -> tuple[Array, Array]:
+def reach(limb: TwoBoneChain, root: Array, target: Array, hint: Array) -> tuple[Array, Array]:
     """Return the orientations of the two bones that bring the end of a limb to a target, or as near as it reaches.
 
     Args:
@@ -99,6 +99,6 @@ def _turn(bone: Array, axis: Array, new_bone: Array, new_axis: Array) -> Array:
     return turned
 
 
-def _limb(side: str, names: tuple[str, str, str], hinge: Array) -> Limb:
+def _limb(side: str, names: tuple[str, str, str], hinge: Array) -> TwoBoneChain:
     first, second, third = (INDEX[f"{side}_{name}"] for name in names)
-    return Limb((first, second, third), open_body_joints()[[first, second, third]], hinge)
+    return TwoBoneChain((first, second, third), open_body_joints()[[first, second, third]], hinge)

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from animcore.body_models.arkit_to_flame import FloatArray, IntArray, OpenHead, overlay, weights_for
+from animcore.body_models.arkit_to_flame import FloatArray, IntArray, OpenHeadShapes, overlay, weights_for
 from animcore.core.vocabulary import ARKIT
 from animcore.errors import InputError
-from animcore.geometry.surface_registration import Surface
+from animcore.geometry.surface_registration import TriangleMesh
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,8 @@ class VertexBridge:
         Raises:
             InputError: where the mesh has no surface.
         """
-        head = OpenHead.read()
-        found = overlay(head, Surface(template.astype(np.float64), faces.astype(np.int64)))
+        head = OpenHeadShapes.read()
+        found = overlay(head, TriangleMesh(template.astype(np.float64), faces.astype(np.int64)))
         moving = np.searchsorted(head.surface_vertices, head.skin)
         back = found.similarity.rotation / found.similarity.scale
         importance = head.importance[head.skin]

@@ -14,7 +14,7 @@ from animcore.body_models.parametric_model import load_model
 from animcore.cli import avatar_edit, avatar_fit, avatar_from_video
 from animcore.errors import InputError
 from animcore.files.avatars import avatar_folder, gaussian_avatars, hybrid_head, open_any_splats
-from animcore.gaussians.gaussians import Splats
+from animcore.gaussians.gaussians import Gaussians
 
 _EXAMPLES = """examples:
   animcore avatar info head.ply
@@ -103,7 +103,7 @@ def _convert(options: argparse.Namespace) -> int:
     return 0
 
 
-def _lowered(splats: Splats, degree: int | None) -> Splats:
+def _lowered(splats: Gaussians, degree: int | None) -> Gaussians:
     return splats if degree is None else splats.up_to(degree)
 
 
@@ -134,7 +134,7 @@ def _of_folder(path: Path) -> list[str]:
     return lines + [f"{name}.png: {pixels.shape[1]} x {pixels.shape[0]}" for name, pixels in avatar.textures.items()]
 
 
-def _of_splats(splats: Splats) -> list[str]:
+def _of_splats(splats: Gaussians) -> list[str]:
     low, high = splats.means.min(0), splats.means.max(0)
     reach = ", ".join(f"{axis} {a:.3f}..{b:.3f}" for axis, a, b in zip("xyz", low, high, strict=True))
     median = float(np.median(splats.scales.max(1)))

@@ -17,7 +17,7 @@ from animcore.files.avatars import avatar_folder, open_any_splats
 from animcore.files.avatars.avatar_folder import GROUP, MESH, Avatar
 from animcore.files.splats.base import content
 from animcore.gaussians import editing
-from animcore.gaussians.gaussians import Splats
+from animcore.gaussians.gaussians import Gaussians
 from animcore.gaussians.transforms import joined
 
 HAIR, TEXTURE = "hair", "texture"
@@ -78,7 +78,7 @@ def _add_region(parser: argparse.ArgumentParser) -> None:
 
 
 def _recolour(options: argparse.Namespace) -> int:
-    def change(splats: Splats, chosen: NDArray[np.bool_]) -> Splats:
+    def change(splats: Gaussians, chosen: NDArray[np.bool_]) -> Gaussians:
         hue = np.radians(options.hue)
         return editing.recoloured(splats, chosen, hue, options.saturation, options.lightness)
 
@@ -141,7 +141,7 @@ def region(
     return chosen
 
 
-def _under(avatar: Avatar, group: str, splats: Splats, mask: Path) -> NDArray[np.bool_]:
+def _under(avatar: Avatar, group: str, splats: Gaussians, mask: Path) -> NDArray[np.bool_]:
     missing = [name for name in MESH if name not in avatar.arrays]
     if missing:
         raise InputError(f"A mask is painted over a mesh's texture, and there is none here (no {missing[0]}).")

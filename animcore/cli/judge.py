@@ -18,10 +18,10 @@ from animcore.core.frame_rates import exact_rate
 from animcore.core.progress import Progress, progress_bar
 from animcore.errors import InputError
 from animcore.evaluation.face import comparison_video, file_pairing, html_report, loading, software_renderer, syncnet
-from animcore.evaluation.face.loading import FILMS, Take
-from animcore.evaluation.face.reference_face import Face, default
-from animcore.evaluation.face.scoring import MEASURES, TRUTH, Clip, Measure, Verdict, judge, mean, truth_values
-from animcore.files.animation_curves import Setup
+from animcore.evaluation.face.loading import FILMS, FaceTake
+from animcore.evaluation.face.reference_face import ReferenceFace, default
+from animcore.evaluation.face.scoring import MEASURES, TRUTH, ClipScore, FaceClip, Metric, judge, mean, truth_values
+from animcore.files.animation_curves import FormatOptions
 
 Values = Mapping[str, float]
 
@@ -33,7 +33,7 @@ _EXAMPLES = """examples:
 
 
 @dataclass(frozen=True)
-class Judgement:
+class EvaluationResult:
     """Everything there is to say about some outputs.
 
     Attributes:
@@ -42,7 +42,7 @@ class Judgement:
         notes: sentences on what was left out.
     """
 
-    clips: tuple[Clip, ...]
+    clips: tuple[FaceClip, ...]
     means: Mapping[str, Values]
     notes: tuple[str, ...] = ()
 
@@ -76,7 +76,7 @@ def run(options: argparse.Namespace) -> int:
         InputError: where something that was given cannot be used.
     """
     face = default()
-    setup = Setup(exact_rate(options.source_fps) if options.source_fps else None)
+    setup = FormatOptions(exact_rate(options.source_fps) if options.source_fps else None)
     with progress_bar() as progress:
         clips, notes = collect(options, face, setup, progress)
         sounds = _sounds(options.sound, clips, needed=options.film or options.syncnet is not None)
@@ -103,8 +103,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def collect(
-    options: argparse.Namespace, face: Face, setup: Setup, progress: Progress
-) -> tuple[list[Clip], tuple[str, ...]]:
+    options: argparse.Namespace, face: ReferenceFace, setup: FormatOptions, progress: Progress
+) -> tuple[list[FaceClip], tuple[str, ...]]:
     """Read the truths and what the outputs made of them; the sentences say which clips were left out, and why.
 
     Raises:
@@ -125,34 +125,34 @@ def collect(
             left_out.append(clip)
             continue
         read = {name: [_load(path, options, face, setup) for path in found] for name, found in paths.items()}
-        clips.append(Clip(clip, _load(truths[clip], options, face, setup), read))
+        clips.append(FaceClip(clip, _load(truths[clip], options, face, setup), read))
     if not clips:
         raise InputError(f"No clip of {options.truth} is in every output; outputs are found by the truth's file name.")
     few = ", ".join(left_out[:5]) + (" ..." if len(left_out) > 5 else "")
     return clips, (f"{len(left_out)} clip(s) that not every output has were left out: {few}",) if left_out else ()
 
 
-def _load(path: Path, options: argparse.Namespace, face: Face, setup: Setup) -> Take:
+def _load(path: Path, options: argparse.Namespace, face: ReferenceFace, setup: FormatOptions) -> FaceTake:
     take = loading.load(path, face, setup)
     return loading.from_zero(take) if options.from_zero else take
 
 
-def judged(clip: Clip, face: Face) -> Clip:
+def judged(clip: FaceClip, face: ReferenceFace) -> FaceClip:
     """Return a clip with the figures of every output, and the truth's own."""
     verdicts = {name: judge(clip.truth, found, face) for name, found in clip.takes.items()}
     return replace(clip, verdicts=verdicts, own=truth_values(clip.truth, face))
 
 
-def summed(clips: Sequence[Clip], notes: Sequence[str] = ()) -> Judgement:
+def summed(clips: Sequence[FaceClip], notes: Sequence[str] = ()) -> EvaluationResult:
     """Average the figures of every output over the clips."""
     means: dict[str, Values] = {
         name: mean([clip.verdicts[name].values for clip in clips], MEASURES) for name in clips[0].verdicts
     }
     own = mean([clip.own for clip in clips], MEASURES)
-    return Judgement(tuple(clips), means | ({TRUTH: own} if own else {}), tuple(notes))
+    return EvaluationResult(tuple(clips), means | ({TRUTH: own} if own else {}), tuple(notes))
 
 
-def table(result: Judgement, per_clip: bool = False) -> str:
+def table(result: EvaluationResult, per_clip: bool = False) -> str:
     """Return the means as text, a row an output; with `per_clip`, before them a row for each clip and output."""
     rows: list[tuple[str, Values]] = []
     if per_clip:
@@ -161,7 +161,7 @@ def table(result: Judgement, per_clip: bool = False) -> str:
     return as_text(rows, MEASURES, f"{len(result.clips)} clip(s)")
 
 
-def as_text(rows: Sequence[tuple[str, Values]], measures: Sequence[Measure], head: str) -> str:
+def as_text(rows: Sequence[tuple[str, Values]], measures: Sequence[Metric], head: str) -> str:
     """Return rows of figures as text under a head; measures that no row has are left out."""
     shown = [measure for measure in measures if any(measure.name in values for _, values in rows)]
     wide = max(*(len(name) for name, _ in rows), len(head)) + 1
@@ -172,7 +172,7 @@ def as_text(rows: Sequence[tuple[str, Values]], measures: Sequence[Measure], hea
     return "\n".join(line.rstrip() for line in lines)
 
 
-def _sounds(given: Path | None, clips: Sequence[Clip], needed: bool) -> dict[str, Path]:
+def _sounds(given: Path | None, clips: Sequence[FaceClip], needed: bool) -> dict[str, Path]:
     """The sound of each clip that has one.
 
     Raises:
@@ -192,7 +192,7 @@ def _sounds(given: Path | None, clips: Sequence[Clip], needed: bool) -> dict[str
     return found
 
 
-def _sound(given: Path | None, clip: Clip) -> Path | None:
+def _sound(given: Path | None, clip: FaceClip) -> Path | None:
     if given is None:
         return loading.sound_beside(clip.truth.path)
     if given.is_dir():
@@ -202,7 +202,7 @@ def _sound(given: Path | None, clip: Clip) -> Path | None:
     return given
 
 
-def _with_lse(clip: Clip, sound: Path, net: syncnet.SyncNet, face: Face) -> Clip:
+def _with_lse(clip: FaceClip, sound: Path, net: syncnet.SyncNet, face: ReferenceFace) -> FaceClip:
     """Add LSE-D and LSE-C: of a film's own pictures, or of the default head drawn from its weights."""
     verdicts = {}
     for name, verdict in clip.verdicts.items():
@@ -215,7 +215,7 @@ def _with_lse(clip: Clip, sound: Path, net: syncnet.SyncNet, face: Face) -> Clip
     return replace(clip, verdicts=verdicts)
 
 
-def _drawn(take: Take, face: Face) -> NDArray[np.uint8]:
+def _drawn(take: FaceTake, face: ReferenceFace) -> NDArray[np.uint8]:
     times = np.arange(int((take.start + take.duration) * syncnet.FPS)) / syncnet.FPS
     weights = take.at(times, face)[2]
     if weights is None:
@@ -223,19 +223,21 @@ def _drawn(take: Take, face: Face) -> NDArray[np.uint8]:
     return np.stack([software_renderer.draw(pose, syncnet.SIDE, syncnet.SIDE)[..., ::-1] for pose in weights])
 
 
-def _films(clips: Sequence[Clip], sounds: Mapping[str, Path], out: Path, face: Face, progress: Progress) -> None:
+def _films(
+    clips: Sequence[FaceClip], sounds: Mapping[str, Path], out: Path, face: ReferenceFace, progress: Progress
+) -> None:
     """Two takes beside each other for each clip: the first two outputs, or the truth and the one output."""
     for clip in clips:
-        shown = [comparison_video.Side(name, found[0]) for name, found in clip.takes.items()]
+        shown = [comparison_video.VideoPanel(name, found[0]) for name, found in clip.takes.items()]
         if len(shown) == 1:
-            shown.insert(0, comparison_video.Side(TRUTH, clip.truth))
+            shown.insert(0, comparison_video.VideoPanel(TRUTH, clip.truth))
         shown = [side for side in shown if comparison_video.drawable(side.take)][:2]
         if not shown:
             raise InputError(f"There is nothing to film of {clip.name}: neither weights nor pictures.")
         comparison_video.write(shown, clip.truth, face, sounds[clip.name], out / f"{clip.name}.mp4", progress)
 
 
-def _write_json(result: Judgement, options: argparse.Namespace, path: Path) -> None:
+def _write_json(result: EvaluationResult, options: argparse.Namespace, path: Path) -> None:
     contents = {
         "truth": str(options.truth),
         "outputs": {name: str(output) for name, output in zip(result.clips[0].verdicts, options.output, strict=True)},
@@ -250,7 +252,7 @@ def _write_json(result: Judgement, options: argparse.Namespace, path: Path) -> N
         temporary.write_text(json.dumps(contents, indent=1, ensure_ascii=False, allow_nan=False), encoding="utf-8")
 
 
-def _told(verdict: Verdict) -> dict[str, Any]:
+def _told(verdict: ClipScore) -> dict[str, Any]:
     return {**plain(verdict.values), "notes": list(verdict.notes)}
 
 

@@ -19,7 +19,7 @@ from animcore.evaluation.body import comparison_video, frechet_distance, html_re
 from animcore.evaluation.body.scoring import MEASURES, BodyClip, BodyTake
 from animcore.evaluation.face import file_pairing, loading
 from animcore.evaluation.face.scoring import TRUTH, mean
-from animcore.files.animation_curves import Setup
+from animcore.files.animation_curves import FormatOptions
 from animcore.solvers.gesture_networks import motion_features
 
 _EXAMPLES = """examples:
@@ -57,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
     """
     if options.encoder is not None and options.truth is None:
         raise InputError("FGD compares with captured motion: give --truth with --encoder.")
-    setup = Setup(exact_rate(options.source_fps) if options.source_fps else None)
+    setup = FormatOptions(exact_rate(options.source_fps) if options.source_fps else None)
     with progress_bar() as progress:
         clips, notes = collect(options, setup, progress)
         clips = [_judged(clip, part / len(clips), progress) for part, clip in enumerate(clips)]
@@ -81,7 +81,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def collect(options: argparse.Namespace, setup: Setup, progress: Progress) -> tuple[list[BodyClip], list[str]]:
+def collect(options: argparse.Namespace, setup: FormatOptions, progress: Progress) -> tuple[list[BodyClip], list[str]]:
     """Read what is to be judged; the sentences say what was left out or noticed.
 
     Raises:
@@ -123,7 +123,7 @@ def _of_folder(folder: Path) -> Mapping[str, Path]:
     return file_pairing.clips(folder)
 
 
-def _truth(path: Path, clip: str, single: bool, setup: Setup) -> BodyTake | None:
+def _truth(path: Path, clip: str, single: bool, setup: FormatOptions) -> BodyTake | None:
     found = file_pairing.takes_of(path, clip, single)
     return scoring.load(found[0], setup) if found else None
 
@@ -173,7 +173,7 @@ def _encoder(folder: Path) -> scoring.Encoder:
     Raises:
         InputError: without PyTorch, or where there is no such encoder.
     """
-    encoder = frechet_distance.Encoder(folder)
+    encoder = frechet_distance.MotionFeatureEncoder(folder)
     return lambda take: encoder.features(take.at(motion_features.FPS).pose, motion_features.FPS)
 
 

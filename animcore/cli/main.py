@@ -24,8 +24,8 @@ from animcore.core.progress import progress_bar
 from animcore.core.vocabulary import EMOTIONS, REGIONS, STYLES, TRANSITIONS, VARIANTS
 from animcore.direction import Direction, EmotionSpan
 from animcore.errors import AnimcoreError, InputError
-from animcore.files.animation_curves import Setup
-from animcore.files.export_and_verify import Report
+from animcore.files.animation_curves import FormatOptions
+from animcore.files.export_and_verify import ExportReport
 from animcore.pipelines import generate_files
 
 _EXAMPLES = """examples:
@@ -198,8 +198,12 @@ def _add_delivery(parser: argparse.ArgumentParser, formats: str, rate: str) -> N
     )
     parser.add_argument("--fps", help=f"frames a second: 30, 23.976, 24000/1001 (default: {rate})")
     parser.add_argument("--profile", help="rig profile whose shapes are written, such as VRM; see docs/rigs.md")
-    parser.add_argument("--mesh", default=Setup.mesh, help=f"mesh with the shapes, for Unity, Godot ({Setup.mesh})")
-    parser.add_argument("--model", default=Setup.model, help=f"FLAME or SMPL-X model: a name or a file ({Setup.model})")
+    parser.add_argument(
+        "--mesh", default=FormatOptions.mesh, help=f"mesh with the shapes, for Unity, Godot ({FormatOptions.mesh})"
+    )
+    parser.add_argument(
+        "--model", default=FormatOptions.model, help=f"FLAME or SMPL-X model: a name or a file ({FormatOptions.model})"
+    )
     parser.add_argument("--character", type=Path, help=".blend or .glb to animate (default: Animcore's character)")
     parser.add_argument(
         "--finish",
@@ -209,14 +213,16 @@ def _add_delivery(parser: argparse.ArgumentParser, formats: str, rate: str) -> N
     parser.add_argument("--report", type=Path, help="also write the read-back report as JSON")
 
 
-def _order(options: argparse.Namespace, direction: Direction, source_rate: str | None = None) -> generate_files.Order:
-    return generate_files.Order(
+def _order(
+    options: argparse.Namespace, direction: Direction, source_rate: str | None = None
+) -> generate_files.BatchRequest:
+    return generate_files.BatchRequest(
         folder=options.out,
         formats=[name.strip() for name in options.format.split(",")],
         rate=_rate(options.fps),
         direction=direction,
         finish=[name.strip() for name in options.finish.split(",") if name.strip()],
-        setup=Setup(_rate(source_rate), options.profile, options.mesh, options.model, options.character),
+        setup=FormatOptions(_rate(source_rate), options.profile, options.mesh, options.model, options.character),
     )
 
 
@@ -261,7 +267,9 @@ def _rate(text: str | None) -> Fraction | None:
 
 
 def _run(
-    work: Callable[..., list[generate_files.Take]], options: argparse.Namespace, order: generate_files.Order
+    work: Callable[..., list[generate_files.BatchResult]],
+    options: argparse.Namespace,
+    order: generate_files.BatchRequest,
 ) -> int:
     """Do the work under a progress bar, then say what became of each source."""
     if options.report is not None:
@@ -283,7 +291,7 @@ def _run(
     return int(any(take.error or any(report.error for report in take.reports) for take in takes))
 
 
-def _say(report: Report) -> None:
+def _say(report: ExportReport) -> None:
     """What was written, how it read back, and what the file could not take."""
     if report.error is not None:
         print(f"  {report.path}: {report.error}", file=sys.stderr)
@@ -295,7 +303,7 @@ def _say(report: Report) -> None:
         print(f"    {sentence}")
 
 
-def _write_report(path: Path, takes: Sequence[generate_files.Take]) -> None:
+def _write_report(path: Path, takes: Sequence[generate_files.BatchResult]) -> None:
     contents = [asdict(take) for take in takes]
     with whole_file(path) as temporary:
         temporary.write_text(json.dumps(contents, indent=1, default=str), encoding="utf-8")

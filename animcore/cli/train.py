@@ -16,7 +16,7 @@ from animcore.core.progress import Progress, progress_bar
 from animcore.core.reading import content
 from animcore.errors import BROKEN_FILE, AnimcoreError, InputError
 
-# Each solver's module in this room, with `Config` and `job(config, data)`, and what it is.
+# Each solver's module in this room, with `CONFIG` and `job(config, data)`, and what it is.
 SOLVERS: dict[str, tuple[str, str]] = {
     "talkshow": ("animcore.training.gestures.talkshow", "gestures: codes of body and hands, drawn one after the other"),
     "emage": ("animcore.training.gestures.emage", "gestures: a masked transformer over sound and gesture"),
@@ -115,9 +115,9 @@ def run(options: argparse.Namespace) -> int:
     if options.threads is not None:
         torch.set_num_threads(max(1, options.threads))
     module = importlib.import_module(SOLVERS[options.solver][0])
-    config = settings(options.config, module.Config)
+    config = settings(options.config, module.CONFIG)
     make_folder(options.out)
-    machine = trainer.Machine.found()
+    machine = trainer.TrainingDevice.found()
     if not machine.first:
         logging.getLogger().setLevel(logging.WARNING)
     with progress_bar(machine.first) as progress:
@@ -130,7 +130,9 @@ def run(options: argparse.Namespace) -> int:
         job = module.job(config, data)
         facts = {"solver": options.solver, **asdict(config), "speakers": list(data.speakers)}
         del facts["batch"]  # a run that ran out of memory goes on with a smaller one
-        trainer.Run(job.model, job.stages, job.windows, options.out, facts, config.seed, progress, machine).train()
+        trainer.TrainingRun(
+            job.model, job.stages, job.windows, options.out, facts, config.seed, progress, machine
+        ).train()
     if machine.first:
         job.model.save(options.out / MODEL, list(data.speakers))
         print(f"written: {options.out / MODEL}")

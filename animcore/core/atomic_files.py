@@ -92,12 +92,12 @@ def check_target(path: Path) -> None:
     Raises:
         InputError: where its folder is missing or may not be written to, or the name cannot be a file's.
     """
-    with contextlib.suppress(_Unused), whole_file(path) as temporary:
+    with contextlib.suppress(_WritableProbe), whole_file(path) as temporary:
         temporary.touch()
-        raise _Unused
+        raise _WritableProbe
 
 
-class _Unused(Exception):
+class _WritableProbe(Exception):
     """The temporary file could be made, which is all that was asked."""
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from animcore.core.reading import check_file
 from animcore.errors import InputError
 from animcore.files import animcore_npz
-from animcore.files.animation_curves import Format, Setup
+from animcore.files.animation_curves import FileFormat, FormatOptions
 from animcore.files.body_motion import amass, beat2, bvh, flame
 from animcore.files.export_and_verify import loaded
 from animcore.files.face_curves import a2f_csv, a2f_json, godot, livelink, shape_csv, unity, vmd
@@ -15,7 +15,7 @@ from animcore.files.scenes import glb, pc2, usd, via_blender, vrma
 from animcore.files.subtitles import captions, rhubarb, textgrid
 from animcore.motion import Motion
 
-FORMATS: dict[str, Format] = {
+FORMATS: dict[str, FileFormat] = {
     "livelink": livelink.FORMAT,
     "npz": animcore_npz.FORMAT,
     "a2f-csv": a2f_csv.FORMAT,
@@ -45,7 +45,7 @@ FORMATS: dict[str, Format] = {
 }
 
 
-def format_named(name: str) -> Format:
+def format_named(name: str) -> FileFormat:
     """Return the format of that name.
 
     Raises:
@@ -56,7 +56,7 @@ def format_named(name: str) -> Format:
     return FORMATS[name]
 
 
-def load_any(path: Path, setup: Setup | None = None) -> tuple[str, Motion, tuple[str, ...]]:
+def load_any(path: Path, setup: FormatOptions | None = None) -> tuple[str, Motion, tuple[str, ...]]:
     """Read a file of any format there is; returns the format's name, the motion, and what was noticed in the file.
 
     The longest suffix that fits is tried first, so that `take.beat2.npz` is not taken for our own `.npz`.

@@ -1,4 +1,4 @@
-"""What a file of any format holds: named curves and events. Every format writes a Sheet and reads one back.
+"""What a file of any format holds: named curves and events. Every format writes and reads `AnimationCurves`.
 
 Between Motion and a file there are two steps: `encode` chooses and converts what the format can hold (ARKit weights
 into a rig's shapes, axis-angle into Euler angles), `write` puts it down. Reading goes the other way. So a file can be
@@ -26,7 +26,7 @@ _BLOCK = 4096  # frames
 
 
 @dataclass(frozen=True)
-class Setup:
+class FormatOptions:
     """What a file needs beside the motion; every format takes what it wants of it.
 
     Attributes:
@@ -45,7 +45,7 @@ class Setup:
 
 
 @dataclass(frozen=True)
-class Sheet:
+class AnimationCurves:
     """Named curves of T frames each, and events. Frame i is at ``start + i / rate`` seconds.
 
     Attributes:
@@ -100,17 +100,17 @@ class Sheet:
 
 
 @dataclass(frozen=True)
-class Format:
+class FileFormat:
     """One file format.
 
     Attributes:
         title: what people call it.
         suffix: of its files, with the dot.
         carries: the tracks of Motion that it can hold; with `events` where it holds those.
-        encode: Motion -> Sheet.
-        write: puts a Sheet into a file.
+        encode: Motion -> AnimationCurves.
+        write: writes AnimationCurves into a file.
         read: gets it back.
-        decode: Sheet -> Motion.
+        decode: AnimationCurves -> Motion.
         tolerance: the largest difference between what was meant and what is read back that is mere rounding.
         needs_rate: whether its files do not say their frame rate.
         limit: the largest difference of a weight, of radians or of metres in a file that another program wrote.
@@ -119,16 +119,16 @@ class Format:
     title: str
     suffix: str
     carries: tuple[str, ...]
-    encode: Callable[[Motion, Setup], Sheet]
-    write: Callable[[Sheet, Path, Setup], None]
-    read: Callable[[Path, Setup], Sheet]
-    decode: Callable[[Sheet, Setup], Motion]
+    encode: Callable[[Motion, FormatOptions], AnimationCurves]
+    write: Callable[[AnimationCurves, Path, FormatOptions], None]
+    read: Callable[[Path, FormatOptions], AnimationCurves]
+    decode: Callable[[AnimationCurves, FormatOptions], Motion]
     tolerance: float = 1e-5
     needs_rate: bool = False
     limit: float = 1e-3
 
 
-def face_weights(motion: Motion, _setup: Setup) -> Sheet:
+def face_weights(motion: Motion, _setup: FormatOptions) -> AnimationCurves:
     """Encode ARKit and tongue weights under the engine's own names.
 
     Raises:
@@ -139,10 +139,10 @@ def face_weights(motion: Motion, _setup: Setup) -> Sheet:
     curves: dict[str, Array] = dict(zip(ARKIT, motion.arkit.T, strict=True))
     if motion.tongue is not None:
         curves |= dict(zip(TONGUE, motion.tongue.T, strict=True))
-    return Sheet(motion.rate, motion.start, curves, motion.events)
+    return AnimationCurves(motion.rate, motion.start, curves, motion.events)
 
 
-def face_motion(sheet: Sheet, _setup: Setup) -> Motion:
+def face_motion(sheet: AnimationCurves, _setup: FormatOptions) -> Motion:
     """Decode curves that have the engine's own names; weights a little out of 0..1 are clipped."""
     has_tongue = not {name.lower() for name in TONGUE}.isdisjoint(name.lower() for name in sheet.curves)
     return Motion(
@@ -154,7 +154,7 @@ def face_motion(sheet: Sheet, _setup: Setup) -> Motion:
     )
 
 
-def largest_errors(wanted: Sheet, found: Sheet) -> dict[str, float]:
+def largest_errors(wanted: AnimationCurves, found: AnimationCurves) -> dict[str, float]:
     """Return the largest absolute difference of each wanted curve from what was read back; infinite where it is absent.
 
     Curves are matched without regard to case; a different number of frames makes every difference infinite. `events`

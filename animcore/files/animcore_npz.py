@@ -4,35 +4,35 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from animcore.files.animation_curves import Format, Setup, Sheet
+from animcore.files.animation_curves import AnimationCurves, FileFormat, FormatOptions
 from animcore.files.face_curves import weight_arrays
 from animcore.motion import TRACKS, Motion
 
 
-def encode(motion: Motion, _setup: Setup) -> Sheet:
+def encode(motion: Motion, _setup: FormatOptions) -> AnimationCurves:
     """Take every track as it is."""
     facts = {"audio_name": motion.audio_name, "audio_sha256": motion.audio_sha256, "basis": motion.basis}
-    return Sheet(motion.rate, motion.start, motion.tracks(), motion.events, facts=facts)
+    return AnimationCurves(motion.rate, motion.start, motion.tracks(), motion.events, facts=facts)
 
 
-def decode(sheet: Sheet, _setup: Setup) -> Motion:
+def decode(sheet: AnimationCurves, _setup: FormatOptions) -> Motion:
     """Take every track as it is."""
     return Motion(sheet.rate, sheet.start, **sheet.curves, **sheet.facts, events=sheet.events)  # type: ignore[arg-type]
 
 
-def write(sheet: Sheet, path: Path, setup: Setup) -> None:
+def write(sheet: AnimationCurves, path: Path, setup: FormatOptions) -> None:
     """Write the motion file."""
     decode(sheet, setup).save(path)
 
 
-def read(path: Path, setup: Setup) -> Sheet:
+def read(path: Path, setup: FormatOptions) -> AnimationCurves:
     """Read a motion file, or plain arrays of weights (weight_arrays.py)."""
     if weight_arrays.is_one(path):
         return weight_arrays.read(path, setup)
     return encode(Motion.load(path), setup)
 
 
-FORMAT = Format(
+FORMAT = FileFormat(
     title="Animcore motion",
     suffix=".npz",
     carries=(*TRACKS, "events"),

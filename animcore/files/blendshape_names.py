@@ -10,19 +10,19 @@ import numpy as np
 
 from animcore.core.vocabulary import ARKIT, TONGUE
 from animcore.errors import InputError
-from animcore.files.animation_curves import Array, Setup, Sheet, face_motion, face_weights
+from animcore.files.animation_curves import AnimationCurves, Array, FormatOptions, face_motion, face_weights
 from animcore.motion import Motion
 from animcore.retarget import name_normalization
 from animcore.retarget.face_map import FaceMap
-from animcore.retarget.rig_detection import Proposal, from_profile, propose, propose_images
-from animcore.retarget.rig_profiles import Profile, profiles
+from animcore.retarget.rig_detection import DetectedRig, from_profile, propose, propose_images
+from animcore.retarget.rig_profiles import RigProfile, profiles
 
 _PERCENT = 2.0  # weights above are percent: a shape at 200 % of what its artist made is nobody's meaning
 _CLIPPED = 1.001
 _OWN = (*ARKIT, *TONGUE)
 
 
-def encode(motion: Motion, setup: Setup) -> Sheet:
+def encode(motion: Motion, setup: FormatOptions) -> AnimationCurves:
     """Take the weights of a motion under the names of the rig that `setup.profile` names (None: ARKit's own).
 
     Raises:
@@ -37,7 +37,7 @@ def encode(motion: Motion, setup: Setup) -> Sheet:
     return replace(sheet, curves=curves, lacks=face_map.missing)
 
 
-def decode(sheet: Sheet, setup: Setup) -> Motion:
+def decode(sheet: AnimationCurves, setup: FormatOptions) -> Motion:
     """Give the weights back that a sheet holds under the names of any rig: each shape adds what its recipe says.
 
     Raises:
@@ -92,7 +92,7 @@ def map_of(name: str) -> FaceMap:
     return from_profile(propose_images(shapes) if profile.kind == "image" else propose({"": shapes}))
 
 
-def profile_of(name: str) -> Profile:
+def profile_of(name: str) -> RigProfile:
     """Return the profile of that name, written in any case and with any separators.
 
     Raises:
@@ -108,7 +108,7 @@ def _bare(name: str) -> str:
     return "".join(letter for letter in name.lower() if letter.isalnum())
 
 
-def _is_own(setup: Setup) -> bool:
+def _is_own(setup: FormatOptions) -> bool:
     return setup.profile is None or _bare(setup.profile) == "arkit"
 
 
@@ -119,7 +119,7 @@ def _own(names: Sequence[str]) -> dict[str, tuple[str, ...]]:
 
 
 @functools.lru_cache(maxsize=16)
-def _read_as(names: tuple[str, ...]) -> Proposal:
+def _read_as(names: tuple[str, ...]) -> DetectedRig:
     """What the shapes of a file mean."""
     return propose({"": names})
 

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from animcore.core.atomic_files import whole_file
 from animcore.core.reading import check_file
 from animcore.errors import InputError, readable
-from animcore.files.animation_curves import Format, Setup, Sheet, largest_errors
+from animcore.files.animation_curves import AnimationCurves, FileFormat, FormatOptions, largest_errors
 from animcore.files.scenes import verification
 from animcore.motion import Motion
 
 
 @dataclass(frozen=True)
-class Report:
+class ExportReport:
     """What became of one file.
 
     Attributes:
@@ -47,14 +47,14 @@ class Report:
         return max(self.errors.values(), default=0.0)
 
 
-def deliver(motion: Motion, path: Path, form: Format, setup: Setup | None = None) -> Report:
+def deliver(motion: Motion, path: Path, form: FileFormat, setup: FormatOptions | None = None) -> ExportReport:
     """Write a motion as a file of a format, read it back and compare; only then the file takes its place.
 
     Raises:
         InputError: when the format cannot hold this motion, the file cannot be written, or does not read back as it
             was meant.
     """
-    setup = setup or Setup()
+    setup = setup or FormatOptions()
     if motion.frame_count == 0:
         raise InputError("This motion has no frames, so there is nothing to write.")
     motion, moved = from_its_start(motion)
@@ -66,7 +66,7 @@ def deliver(motion: Motion, path: Path, form: Format, setup: Setup | None = None
         _check(sheet, found, errors, form, path)
     tracks = track_errors(motion, form.decode(found, setup))
     lacks = (*moved, *_left_out(motion, form), *sheet.lacks)
-    return Report(path, found.frame_count, errors, form.tolerance, tracks, lacks)
+    return ExportReport(path, found.frame_count, errors, form.tolerance, tracks, lacks)
 
 
 def from_its_start(motion: Motion) -> tuple[Motion, tuple[str, ...]]:
@@ -82,7 +82,7 @@ def from_its_start(motion: Motion) -> tuple[Motion, tuple[str, ...]]:
     return replace(motion, start=0.0, events=events), (said,)
 
 
-def load(path: Path, form: Format, setup: Setup | None = None) -> Motion:
+def load(path: Path, form: FileFormat, setup: FormatOptions | None = None) -> Motion:
     """Read a file of a format as a motion.
 
     Raises:
@@ -91,14 +91,14 @@ def load(path: Path, form: Format, setup: Setup | None = None) -> Motion:
     return loaded(path, form, setup)[0]
 
 
-def loaded(path: Path, form: Format, setup: Setup | None = None) -> tuple[Motion, tuple[str, ...]]:
+def loaded(path: Path, form: FileFormat, setup: FormatOptions | None = None) -> tuple[Motion, tuple[str, ...]]:
     """Read a file of a format as a motion, and sentences for what was noticed and mended in it.
 
     Raises:
         InputError: when the file is missing, broken or of another kind.
     """
     check_file(path)
-    setup = setup or Setup()
+    setup = setup or FormatOptions()
     if form.needs_rate and setup.rate is None:
         raise InputError(f"{path.name} does not say its frame rate; give it (--fps).")
     with readable(f"{path.name} cannot be read as {form.title}", "export it again"):
@@ -106,23 +106,27 @@ def loaded(path: Path, form: Format, setup: Setup | None = None) -> tuple[Motion
         return form.decode(sheet, setup), sheet.notes
 
 
-def compared(motion: Motion, path: Path, form: Format, meant: Path, setup: Setup | None = None) -> Report:
+def compared(
+    motion: Motion, path: Path, form: FileFormat, meant: Path, setup: FormatOptions | None = None
+) -> ExportReport:
     """Read a file back that another program wrote of a motion and compare it with what was meant, by its limit.
 
     The report has an error where the file has other frames or is further off than the format allows.
     """
-    setup = replace(setup or Setup(), rate=motion.rate)
+    setup = replace(setup or FormatOptions(), rate=motion.rate)
     try:
         with readable(f"{path.name} cannot be read as {form.title}", "write it again"):
             found = form.read(path, setup)
             errors = verification.errors_of(found, meant, motion, form, setup)
     except InputError as error:
-        return Report(path, 0, error=str(error))
+        return ExportReport(path, 0, error=str(error))
     lacks = tuple(_left_out(motion, form))
-    return Report(path, found.frame_count, errors, form.limit, errors, lacks, verification.refused(errors, form))
+    return ExportReport(path, found.frame_count, errors, form.limit, errors, lacks, verification.refused(errors, form))
 
 
-def adopted(motion: Motion, made: Path, folder: Path, form: Format, meant: Path, setup: Setup | None = None) -> Report:
+def adopted(
+    motion: Motion, made: Path, folder: Path, form: FileFormat, meant: Path, setup: FormatOptions | None = None
+) -> ExportReport:
     """Read a file back that another program wrote of a motion; only then it goes into its folder.
 
     What lies beside it there, such as its textures, goes with it.
@@ -175,11 +179,13 @@ def _track_error(
     )
 
 
-def _with_rate(setup: Setup, sheet: Sheet) -> Setup:
+def _with_rate(setup: FormatOptions, sheet: AnimationCurves) -> FormatOptions:
     return replace(setup, rate=sheet.rate)
 
 
-def _check(wanted: Sheet, found: Sheet, errors: Mapping[str, float], form: Format, path: Path) -> None:
+def _check(
+    wanted: AnimationCurves, found: AnimationCurves, errors: Mapping[str, float], form: FileFormat, path: Path
+) -> None:
     """Refuse a file that does not hold what was meant."""
     if wanted.curves and found.frame_count != wanted.frame_count:
         raise InputError(
@@ -195,7 +201,7 @@ def _check(wanted: Sheet, found: Sheet, errors: Mapping[str, float], form: Forma
         )
 
 
-def _left_out(motion: Motion, form: Format) -> list[str]:
+def _left_out(motion: Motion, form: FileFormat) -> list[str]:
     """A sentence for the tracks that are there and that the format has no place for."""
     absent = [name.replace("_", " ") for name in motion.tracks() if name not in form.carries]
     if motion.events and "events" not in form.carries:

@@ -7,15 +7,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from animcore.body_models.arkit_to_flame import Bridge, bridge
+from animcore.body_models.arkit_to_flame import ArkitFlameBridge, bridge
 from animcore.body_models.parametric_model import load_model
-from animcore.files.animation_curves import Array, Setup
+from animcore.files.animation_curves import Array, FormatOptions
 from animcore.motion import Motion
 
 COUNT = 100  # columns, as all these files have
 
 
-def with_expression(motion: Motion, setup: Setup) -> tuple[Motion, tuple[str, ...]]:
+def with_expression(motion: Motion, setup: FormatOptions) -> tuple[Motion, tuple[str, ...]]:
     """Return the motion with expression coefficients and the jaw that goes with them, and a sentence about it.
 
     A motion that has coefficients, or no ARKit weights either, stays as it is. Weights become coefficients of the
@@ -61,5 +61,5 @@ def expression(motion: Motion, usual: tuple[str, ...]) -> tuple[Array, str, tupl
 
 
 @functools.lru_cache(maxsize=4)
-def _bridge(model: str) -> Bridge:
+def _bridge(model: str) -> ArkitFlameBridge:
     return bridge(load_model(model))

@@ -1,4 +1,4 @@
-"""Times in files, and the even frames of a Sheet: what rate a file has, and curves on another grid.
+"""Times in files, and the even frames of AnimationCurves: what rate a file has, and curves on another grid.
 
 Files say when a frame is in seconds (rounded to milliseconds by some), in timecodes, or not at all. What they mean is
 nearly always one of the usual rates, so the one is taken whose frames lie nearest to all the times: over ten minutes
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animcore.errors import InputError
-from animcore.files.animation_curves import Array, Sheet
+from animcore.files.animation_curves import AnimationCurves, Array
 
 Times = NDArray[np.float64]
 
@@ -32,7 +32,7 @@ _EQUALLY_NEAR = 3.0  # rates whose frames lie so many times as far off as the ne
 
 def even(
     times: Times, columns: Mapping[str, Array], name: str, rate: Fraction | None = None, notes: tuple[str, ...] = ()
-) -> Sheet:
+) -> AnimationCurves:
     """Put curves that were written at some times on even frames; frames that were dropped are interpolated.
 
     Args:
@@ -60,11 +60,11 @@ def even(
     if np.abs(frames - nearest).max() <= _ROUNDING and (np.diff(nearest) > 0).all():
         frames = nearest
     if len(frames) == count and (frames == np.arange(count)).all():
-        return Sheet(rate, float(times[0]), dict(columns), notes=notes)
+        return AnimationCurves(rate, float(times[0]), dict(columns), notes=notes)
     if len(frames) != count:
         notes = (*notes, f"{name} has {len(frames)} frames where {count} would be even: interpolated.")
     curves = {key: np.interp(np.arange(count), frames, values) for key, values in columns.items()}
-    return Sheet(rate, float(times[0]), curves, notes=notes)
+    return AnimationCurves(rate, float(times[0]), curves, notes=notes)
 
 
 def without_gaps(
@@ -119,7 +119,7 @@ def allowed(count: int, name: str, keys: int | None = None) -> int:
     return count
 
 
-def resampled(sheet: Sheet, rate: Fraction) -> Sheet:
+def resampled(sheet: AnimationCurves, rate: Fraction) -> AnimationCurves:
     """Return the curves (T,) at every multiple of 1 / rate within the sheet's time, by linear interpolation.
 
     Frame 0 of files that count frames from 0 is second 0, so a start between two frames moves to the next one.
@@ -135,7 +135,7 @@ def resampled(sheet: Sheet, rate: Fraction) -> Sheet:
     return replace(sheet, rate=rate, start=float(first / rate), curves=curves)
 
 
-def from_zero(sheet: Sheet, title: str) -> Sheet:
+def from_zero(sheet: AnimationCurves, title: str) -> AnimationCurves:
     """Return the sheet with its first frame at 0, and say so where it was elsewhere."""
     if sheet.start == 0.0:
         return sheet

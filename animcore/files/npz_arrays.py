@@ -15,7 +15,7 @@ from animcore.core import reading
 from animcore.core.atomic_files import whole_file
 from animcore.core.frame_rates import exact_rate
 from animcore.errors import InputError, readable
-from animcore.files.animation_curves import Array, Setup
+from animcore.files.animation_curves import Array, FormatOptions
 
 Contents = dict[str, NDArray[Any]]
 
@@ -49,7 +49,7 @@ def save(contents: Mapping[str, Any], path: Path) -> None:
         np.savez_compressed(handle, **contents)
 
 
-def rate_in(contents: Contents, setup: Setup, path: Path) -> Fraction:
+def rate_in(contents: Contents, setup: FormatOptions, path: Path) -> Fraction:
     """Return the frame rate that a file states under any of its names, else the one that is given with it.
 
     Raises:

@@ -85,7 +85,7 @@ def _checked(pieces: Iterable[bytes], marked: str | None, name: str) -> str:
 
 
 @dataclass(frozen=True)
-class Table:
+class TextTable:
     """A table with a header, read from its file row by row: columns are found by name without regard to case.
 
     Attributes:
@@ -172,7 +172,7 @@ def _batched(items: Iterator[list[str]], size: int) -> Iterator[list[list[str]]]
         yield found
 
 
-def table_of(path: Path) -> Table:
+def table_of(path: Path) -> TextTable:
     """Read the header of a table with commas, semicolons or tabs between its columns, whichever it has most of.
 
     Raises:
@@ -186,7 +186,7 @@ def table_of(path: Path) -> Table:
     header, row = next(rows, []), next(rows, [])
     commas = any(_DECIMAL_COMMA.fullmatch(cell.strip()) for cell in row)
     notes = (f"{path.name} has decimal commas, which were read as points.",) if commas else ()
-    return Table(path, tuple(name.strip() for name in header), separator, encoding, notes)
+    return TextTable(path, tuple(name.strip() for name in header), separator, encoding, notes)
 
 
 def _rows(path: Path, encoding: str, separator: str) -> Iterator[list[str]]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animcore.errors import InputError
-from animcore.gaussians.gaussians import HARMONIC_0, Splats
+from animcore.gaussians.gaussians import HARMONIC_0, Gaussians
 from animcore.gaussians.transforms import moved
 from animcore.geometry.surface_registration import similarity_between
 
@@ -87,8 +87,8 @@ def under_mask(places: Array, mask: Array) -> Mask:
 
 
 def recoloured(
-    splats: Splats, chosen: Mask, hue: float = 0.0, saturation: float = 1.0, lightness: float = 1.0
-) -> Splats:
+    splats: Gaussians, chosen: Mask, hue: float = 0.0, saturation: float = 1.0, lightness: float = 1.0
+) -> Gaussians:
     """Return Gaussians of which some have other colours, from every side.
 
     Turning hues and mixing with grey are linear in red, green and blue, so each harmonic takes them as the whole does.
@@ -104,15 +104,15 @@ def recoloured(
     harmonics = np.array(splats.harmonics, np.float32)
     harmonics[chosen] = harmonics[chosen] @ mix.T.astype(np.float32)
     harmonics[chosen, 0] += np.float32(0.5 * (lightness - 1) / HARMONIC_0)  # colours are counted from the middle grey
-    return Splats(splats.means, splats.rotations, splats.scales, splats.opacities, harmonics, splats.binding)
+    return Gaussians(splats.means, splats.rotations, splats.scales, splats.opacities, harmonics, splats.binding)
 
 
-def cut(splats: Splats, chosen: Mask) -> Splats:
+def cut(splats: Gaussians, chosen: Mask) -> Gaussians:
     """Return Gaussians without those chosen (N,); none may be left."""
     return splats.part(~np.asarray(chosen, bool))
 
 
-def scalp(hair: Splats, vertices: Array) -> NDArray[np.int64]:
+def scalp(hair: Gaussians, vertices: Array) -> NDArray[np.int64]:
     """Return the vertices (V, 3) of a head that its hair grows on: the nearest ones of hair that is near the skin.
 
     Raises:
@@ -129,7 +129,7 @@ def scalp(hair: Splats, vertices: Array) -> NDArray[np.int64]:
     return found
 
 
-def transplanted(hair: Splats, vertices: Array, other: Array) -> Splats:
+def transplanted(hair: Gaussians, vertices: Array, other: Array) -> Gaussians:
     """Return the hair of one head as it fits on another: moved, turned and resized as one scalp goes onto the other.
 
     Args:

@@ -17,7 +17,7 @@ HARMONIC_0 = 0.28209479177387814  # the constant one: colour = 0.5 + HARMONIC_0 
 
 
 @dataclass(frozen=True)
-class Splats:
+class Gaussians:
     """N Gaussians. Metres, Y up; activated values: no logits, no logarithms.
 
     After Kerbl et al., 3D Gaussian Splatting (SIGGRAPH 2023), and where they are bound to triangles Qian et al.,
@@ -51,13 +51,13 @@ class Splats:
         """Of the spherical harmonics, 0 to 3."""
         return DEGREES[self.harmonics.shape[1]]
 
-    def part(self, chosen: NDArray[Any]) -> Splats:
+    def part(self, chosen: NDArray[Any]) -> Gaussians:
         """Return the Gaussians of an index or a mask (N,)."""
         binding = None if self.binding is None else self.binding[chosen]
         means, rotations, scales, opacities, harmonics = (getattr(self, name)[chosen] for name in _ARRAYS)
-        return Splats(means, rotations, scales, opacities, harmonics, binding, self.origin)
+        return Gaussians(means, rotations, scales, opacities, harmonics, binding, self.origin)
 
-    def up_to(self, degree: int) -> Splats:
+    def up_to(self, degree: int) -> Gaussians:
         """Return the same Gaussians with spherical harmonics to a degree, 0 to 3; no more than there are."""
         return replace(self, harmonics=self.harmonics[:, : (degree + 1) ** 2])
 
@@ -68,10 +68,10 @@ _SHAPES: dict[str, tuple[int | None, ...]] = {
 }  # fmt: skip
 
 
-def round_ones(points: NDArray[Any], size: float) -> Splats:
+def round_ones(points: NDArray[Any], size: float) -> Gaussians:
     """Half transparent, black, round Gaussians of a size in metres at points (N, 3)."""
     count = len(points)
-    return Splats(
+    return Gaussians(
         points.astype(np.float32),
         np.tile(np.array([1, 0, 0, 0], np.float32), (count, 1)),
         np.full((count, 3), size, np.float32),
@@ -80,7 +80,7 @@ def round_ones(points: NDArray[Any], size: float) -> Splats:
     )
 
 
-def checked(splats: Splats, where: str) -> Splats:
+def checked(splats: Gaussians, where: str) -> Gaussians:
     """Return splats as float32 arrays that can be drawn: right shapes, unit rotations, no NaN.
 
     Args:
@@ -101,7 +101,7 @@ def checked(splats: Splats, where: str) -> Splats:
     if not lengths.all():
         raise InputError(f"{where} has rotations of length zero.")
     arrays["rotations"] = arrays["rotations"] / lengths
-    return Splats(**arrays, binding=splats.binding, origin=splats.origin)
+    return Gaussians(**arrays, binding=splats.binding, origin=splats.origin)
 
 
 def _fits(values: NDArray[np.float32], shape: tuple[int | None, ...], what: str) -> None:

@@ -9,19 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animcore.errors import InputError
-from animcore.gaussians.gaussians import Splats
+from animcore.gaussians.gaussians import Gaussians
 from animcore.gaussians.spherical_harmonics import turned
 from animcore.geometry import rotations
-from animcore.geometry.surface_registration import Similarity
+from animcore.geometry.surface_registration import SimilarityTransform
 
 Origin = tuple[float, float, float]
 
 _FINEST = 1e-4  # of the size of a cloud: positions may be off by as much
 _FAR = 1000.0  # metres: nearer clouds stay where they are
-HALF_TURN = Similarity(1.0, np.diag([1.0, -1.0, -1.0]), np.zeros(3))  # about X: Y down, Z ahead <-> Y up, Z back
+HALF_TURN = SimilarityTransform(
+    1.0, np.diag([1.0, -1.0, -1.0]), np.zeros(3)
+)  # about X: Y down, Z ahead <-> Y up, Z back
 
 
-def moved(splats: Splats, way: Similarity) -> Splats:
+def moved(splats: Gaussians, way: SimilarityTransform) -> Gaussians:
     """Return Gaussians of the world after a similarity; what is seen of them turns with them.
 
     The similarity may mirror too: an ellipsoid is the same through its centre, so the mirror is a turn for it.
@@ -33,7 +35,7 @@ def moved(splats: Splats, way: Similarity) -> Splats:
         raise InputError("Gaussians that are bound to a mesh are moved by moving the mesh.")
     means, origin = around(way.points(np.asarray(splats.means, np.float64) + splats.origin))
     turn = rotations.matrix_to_quaternion(way.rotation * np.sign(np.linalg.det(way.rotation)))
-    return Splats(
+    return Gaussians(
         means,
         rotations.multiply(turn, splats.rotations).astype(np.float32),
         np.asarray(splats.scales * np.float32(way.scale), np.float32),
@@ -60,7 +62,7 @@ def around(positions: NDArray[Any]) -> tuple[NDArray[np.float32], Origin]:
     return (positions - (x, y, z)).astype(np.float32), (x, y, z)
 
 
-def joined(clouds: Sequence[Splats]) -> Splats:
+def joined(clouds: Sequence[Gaussians]) -> Gaussians:
     """Return several clouds as one; lower degrees of harmonics are filled with zeros up to the highest.
 
     Raises:
@@ -75,7 +77,7 @@ def joined(clouds: Sequence[Splats]) -> Splats:
     harmonics = np.concatenate([_filled(cloud.harmonics, most) for cloud in clouds])
     bindings = [cloud.binding for cloud in clouds if cloud.binding is not None]
     binding = np.concatenate(bindings) if bindings else None
-    return Splats(means=means, **arrays, harmonics=harmonics, binding=binding, origin=origin)
+    return Gaussians(means=means, **arrays, harmonics=harmonics, binding=binding, origin=origin)
 
 
 def _filled(harmonics: NDArray[Any], most: int) -> NDArray[Any]:

@@ -15,24 +15,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animcore.core.array_namespace import Array, namespace
-from animcore.gaussians.gaussians import Splats
+from animcore.gaussians.gaussians import Gaussians
 
 _LEAST = 1e-9  # metres: a triangle without area gets a frame all the same
 
 
-class Frames(NamedTuple):
+class TriangleFrames(NamedTuple):
     """Of F triangles: `origins` (F, 3), `rotations` (F, 3, 3) from local to the world, `sizes` (F,) in metres."""
 
     origins: Array
     rotations: Array
     sizes: Array
 
-    def of(self, triangles: NDArray[np.int64]) -> Frames:
+    def of(self, triangles: NDArray[np.int64]) -> TriangleFrames:
         """Return the frames of some triangles (N,)."""
-        return Frames(self.origins[triangles], self.rotations[triangles], self.sizes[triangles])
+        return TriangleFrames(self.origins[triangles], self.rotations[triangles], self.sizes[triangles])
 
 
-def frames(vertices: Array, faces: NDArray[np.int64]) -> Frames:
+def frames(vertices: Array, faces: NDArray[np.int64]) -> TriangleFrames:
     """Return the frames of the triangles (F, 3) of a mesh with vertices (V, 3)."""
     xp = namespace(vertices)
     a, b, c = (vertices[faces[:, corner]] for corner in range(3))
@@ -40,10 +40,10 @@ def frames(vertices: Array, faces: NDArray[np.int64]) -> Frames:
     normal, _ = _unit(_cross(along, c - a))
     third = _cross(along, normal)
     height = xp.abs(((c - a) * third).sum(-1))
-    return Frames((a + b + c) / 3, xp.stack((along, normal, third), -1), (length + height) / 2)
+    return TriangleFrames((a + b + c) / 3, xp.stack((along, normal, third), -1), (length + height) / 2)
 
 
-def placed(splats: Splats, mesh: Frames) -> Splats:
+def placed(splats: Gaussians, mesh: TriangleFrames) -> Gaussians:
     """Carry bound Gaussians into the world of the mesh whose frames are given.
 
     Raises:
@@ -55,10 +55,10 @@ def placed(splats: Splats, mesh: Frames) -> Splats:
     turns = quaternions(mesh.rotations)[splats.binding] if fewer else quaternions(own.rotations)
     rotations = multiplied(turns, splats.rotations)
     scales = splats.scales * xp.stack((own.sizes,) * 3, -1)
-    return Splats(means, rotations, scales, splats.opacities, splats.harmonics)
+    return Gaussians(means, rotations, scales, splats.opacities, splats.harmonics)
 
 
-def bound(splats: Splats, mesh: Frames, binding: NDArray[np.int64]) -> Splats:
+def bound(splats: Gaussians, mesh: TriangleFrames, binding: NDArray[np.int64]) -> Gaussians:
     """Take Gaussians of the world into the frames of the triangles (N,) that shall carry them."""
     xp = namespace(splats.means)
     own = mesh.of(binding)
@@ -66,14 +66,14 @@ def bound(splats: Splats, mesh: Frames, binding: NDArray[np.int64]) -> Splats:
     means = (back @ (splats.means - own.origins)[..., None])[..., 0] / own.sizes[:, None]
     rotations = multiplied(quaternions(back), splats.rotations)
     scales = splats.scales / xp.stack((own.sizes,) * 3, -1)
-    return Splats(means, rotations, scales, splats.opacities, splats.harmonics, binding)
+    return Gaussians(means, rotations, scales, splats.opacities, splats.harmonics, binding)
 
 
-def turned(splats: Splats, rotation: Array, shift: Array) -> Splats:
+def turned(splats: Gaussians, rotation: Array, shift: Array) -> Gaussians:
     """Carry Gaussians as a stiff whole: `rotation` (3, 3), then `shift` (3,) metres. Hair goes with the head so."""
     means = splats.means @ rotation.T + shift
     rotations = multiplied(quaternions(rotation[None]), splats.rotations)
-    return Splats(means, rotations, splats.scales, splats.opacities, splats.harmonics)
+    return Gaussians(means, rotations, splats.scales, splats.opacities, splats.harmonics)
 
 
 def quaternions(rotations: Array) -> Array:
@@ -113,7 +113,7 @@ def multiplied(first: Array, second: Array) -> Array:
     return xp.stack(product, -1)
 
 
-def _own(splats: Splats, mesh: Frames) -> Frames:
+def _own(splats: Gaussians, mesh: TriangleFrames) -> TriangleFrames:
     if splats.binding is None:
         raise ValueError("The Gaussians are bound to no triangles.")
     return mesh.of(splats.binding)

@@ -33,7 +33,7 @@ _FAR = 0.12  # sizes of the face that a point may be away from its partner in th
 
 
 @dataclass(frozen=True)
-class Surface:
+class TriangleMesh:
     """A triangle mesh: `points` (V, 3) and `triangles` (F, 3), seen from outside counter-clockwise."""
 
     points: FloatArray
@@ -53,7 +53,7 @@ class Surface:
 
 
 @dataclass(frozen=True)
-class Similarity:
+class SimilarityTransform:
     """Brings points of the other head onto ours: ``scale * points @ rotation.T + shift``."""
 
     scale: float
@@ -70,9 +70,9 @@ class Similarity:
         turned: NDArray[np.floating[Any]] = self.scale * fields @ self.rotation.T.astype(fields.dtype)
         return turned
 
-    def then(self, other: Similarity) -> Similarity:
+    def then(self, other: SimilarityTransform) -> SimilarityTransform:
         """This one first, then the other."""
-        return Similarity(
+        return SimilarityTransform(
             other.scale * self.scale,
             other.rotation @ self.rotation,
             other.scale * self.shift @ other.rotation.T + other.shift,
@@ -80,7 +80,7 @@ class Similarity:
 
 
 @dataclass(frozen=True)
-class Correspondence:
+class SurfaceRegistration:
     """Where the points of our head lie on the other one.
 
     Attributes:
@@ -92,7 +92,7 @@ class Correspondence:
 
     corners: IntArray
     weights: FloatArray
-    similarity: Similarity
+    similarity: SimilarityTransform
     distance: FloatArray
 
     def carry(self, fields: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
@@ -108,8 +108,12 @@ class Correspondence:
 
 
 def correspond(
-    ours: Surface, other: Surface, size: float, focus: NDArray[np.bool_], starts: Iterable[Similarity]
-) -> Correspondence:
+    ours: TriangleMesh,
+    other: TriangleMesh,
+    size: float,
+    focus: NDArray[np.bool_],
+    starts: Iterable[SimilarityTransform],
+) -> SurfaceRegistration:
     """Find our points on another head.
 
     Args:
@@ -123,26 +127,26 @@ def correspond(
         InputError: where the other head has no surface.
     """
     _check(other)
-    samples = _Samples(other)
+    samples = _SurfaceSamples(other)
     best = min((_fit(ours, samples, size, focus, start) for start in starts), key=lambda found: found[0])
     similarity = best[1]
     near = samples.near(similarity, ours.points, size)
     bent = _bend(ours, near, size)
     corners, weights, distance = near.project(bent, ours.normals(bent), size)
-    return Correspondence(corners, weights, similarity, distance)
+    return SurfaceRegistration(corners, weights, similarity, distance)
 
 
-def _check(other: Surface) -> None:
+def _check(other: TriangleMesh) -> None:
     if len(other.triangles) < 4 or not np.isfinite(other.points).all():
         raise InputError("The mesh cannot be compared: it has too few faces, or places that are not numbers.")
     if other.triangles.min() < 0 or other.triangles.max() >= len(other.points):
         raise InputError("The mesh has faces of vertices that it does not have.")
 
 
-class _Samples:
+class _SurfaceSamples:
     """Points spread over a surface, each with its triangle, and the nearest of them."""
 
-    def __init__(self, surface: Surface) -> None:
+    def __init__(self, surface: TriangleMesh) -> None:
         self.surface = surface
         a, b, c = surface.points[surface.triangles].transpose(1, 0, 2)
         across = np.cross(b - a, c - a)
@@ -162,13 +166,13 @@ class _Samples:
         self.points = a[t] + u[:, None] * (b - a)[t] + v[:, None] * (c - a)[t]
         self.directions = direction[t]
 
-    def near(self, similarity: Similarity, points: FloatArray, size: float) -> _Samples:
+    def near(self, similarity: SimilarityTransform, points: FloatArray, size: float) -> _SurfaceSamples:
         """Samples of the part of the surface that lies around our points, in our frame; denser, since it is smaller."""
         moved = similarity.points(self.surface.points)
         low, high = points.min(0) - 0.3 * size, points.max(0) + 0.3 * size
         inside = ((moved > low) & (moved < high)).all(1)
         triangles = self.surface.triangles[inside[self.surface.triangles].all(1)]
-        return _Samples(Surface(moved, triangles))
+        return _SurfaceSamples(TriangleMesh(moved, triangles))
 
     def nearest(self, points: FloatArray, directions: FloatArray, turn: float) -> IntArray:
         """(N,) the sample nearest to each point, where a right angle between the surfaces counts as `turn` metres."""
@@ -201,8 +205,8 @@ class _Samples:
 
 
 def _fit(
-    ours: Surface, samples: _Samples, size: float, focus: NDArray[np.bool_], start: Similarity
-) -> tuple[float, Similarity]:
+    ours: TriangleMesh, samples: _SurfaceSamples, size: float, focus: NDArray[np.bool_], start: SimilarityTransform
+) -> tuple[float, SimilarityTransform]:
     """The similarity found from a start, with the size of what is left, in sizes of the face."""
     chosen = np.flatnonzero(focus)[:: max(1, int(focus.sum()) // 800)]
     points, directions = ours.points[chosen], ours.normals()[chosen]
@@ -232,7 +236,7 @@ def _smallest(distance: FloatArray) -> NDArray[np.bool_]:
     return kept
 
 
-def similarity_between(source: FloatArray, target: FloatArray) -> Similarity:
+def similarity_between(source: FloatArray, target: FloatArray) -> SimilarityTransform:
     """The similarity that brings points onto others best (Umeyama 1991)."""
     middle, wanted = source.mean(0), target.mean(0)
     a, b = source - middle, target - wanted
@@ -241,10 +245,10 @@ def similarity_between(source: FloatArray, target: FloatArray) -> Similarity:
     rotation = left @ np.diag(signs) @ right
     # the size from the spreads of both, not from the projection of one on the other, which shrinks what fits badly
     scale = float(np.sqrt((b**2).sum() / max((a**2).sum(), 1e-30)))
-    return Similarity(scale, rotation, wanted - scale * middle @ rotation.T)
+    return SimilarityTransform(scale, rotation, wanted - scale * middle @ rotation.T)
 
 
-def _bend(ours: Surface, near: _Samples, size: float) -> FloatArray:
+def _bend(ours: TriangleMesh, near: _SurfaceSamples, size: float) -> FloatArray:
     """(V, 3) our points bent onto the other surface."""
     edges = np.unique(np.sort(ours.triangles[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), 1), axis=0)
     laplacian = _laplacian(edges, len(ours.points))

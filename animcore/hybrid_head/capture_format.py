@@ -39,7 +39,7 @@ _ROWS = {"rotation": 3, "neck_pose": 3, "jaw_pose": 3, "eyes_pose": 6, "translat
 
 
 @dataclass(frozen=True)
-class Pose:
+class HeadPose:
     """What a head did at one moment; radians and metres, in FLAME's terms (`bodies.poses`).
 
     Attributes:
@@ -60,7 +60,7 @@ class Pose:
 
 
 @dataclass(frozen=True)
-class View:
+class CaptureView:
     """One picture: from where, of which moment, and the files that hold it."""
 
     camera: Camera
@@ -76,7 +76,7 @@ def table_of(folder: Path, split: str) -> Path:
     return folder / f"transforms_{split}.json"
 
 
-def write_views(folder: Path, split: str, views: Sequence[View]) -> None:
+def write_views(folder: Path, split: str, views: Sequence[CaptureView]) -> None:
     """Write `transforms_{split}.json`; the paths of the views lie in the folder.
 
     Raises:
@@ -93,7 +93,7 @@ def write_views(folder: Path, split: str, views: Sequence[View]) -> None:
         temporary.write_text(json.dumps(table, indent=1), encoding="utf-8")
 
 
-def read_views(folder: Path, split: str) -> list[View]:
+def read_views(folder: Path, split: str) -> list[CaptureView]:
     """Read `transforms_{split}.json`.
 
     Cameras are OpenGL's, as everyone writes them; where most of them look away from the head like that and at it as
@@ -126,7 +126,7 @@ def read_views(folder: Path, split: str) -> list[View]:
     return views
 
 
-def write_pose(pose: Pose, path: Path, arkit: FloatArray | None = None) -> None:
+def write_pose(pose: HeadPose, path: Path, arkit: FloatArray | None = None) -> None:
     """Write the `.npz` of one moment.
 
     Args:
@@ -157,7 +157,7 @@ def write_pose(pose: Pose, path: Path, arkit: FloatArray | None = None) -> None:
         np.savez_compressed(handle, **contents)
 
 
-def read_pose(path: Path) -> Pose:
+def read_pose(path: Path) -> HeadPose:
     """Read the `.npz` of one moment.
 
     Raises:
@@ -172,7 +172,7 @@ def read_pose(path: Path) -> Pose:
         basis = str(data["basis"]) if "basis" in data else None
     if not all(np.isfinite(values).all() for values in (*rows, expression, shape)):
         raise InputError(f"{path} holds values that are no numbers (NaN or infinite); export it again.")
-    return Pose(expression, np.concatenate(rows[:4]).reshape(5, 3), rows[4], shape, offset, basis)
+    return HeadPose(expression, np.concatenate(rows[:4]).reshape(5, 3), rows[4], shape, offset, basis)
 
 
 def _lens(camera: Camera) -> dict[str, float]:
@@ -185,7 +185,7 @@ def _lens(camera: Camera) -> dict[str, float]:
     }  # fmt: skip
 
 
-def _frame(folder: Path, view: View) -> dict[str, Any]:
+def _frame(folder: Path, view: CaptureView) -> dict[str, Any]:
     frame = {
         "timestep_index": view.moment,
         "timestep_id": f"{view.moment:05d}",
@@ -201,7 +201,7 @@ def _frame(folder: Path, view: View) -> dict[str, Any]:
     return frame
 
 
-def _view(folder: Path, table: dict[str, Any], frame: dict[str, Any], opencv: bool) -> View:
+def _view(folder: Path, table: dict[str, Any], frame: dict[str, Any], opencv: bool) -> CaptureView:
     lens = {**table, **frame}
     size = int(lens["w"]), int(lens["h"])
     if "fl_x" in lens:
@@ -223,7 +223,7 @@ def _view(folder: Path, table: dict[str, Any], frame: dict[str, Any], opencv: bo
         else Camera.from_opengl(matrix, size, focal, centre)
     )
     mask = folder / str(frame["fg_mask_path"]) if frame.get("fg_mask_path") else None
-    return View(
+    return CaptureView(
         camera,
         int(frame.get("camera_index", 0)),
         int(frame["timestep_index"]),

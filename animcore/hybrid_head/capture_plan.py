@@ -40,7 +40,7 @@ HAIR_CAMERAS = tuple(
 
 
 @dataclass(frozen=True)
-class Face:
+class CaptureExpression:
     """ARKit weights (both sides where a name ends in `*`), and where the eyes look, in degrees left and up."""
 
     name: str
@@ -57,25 +57,39 @@ class Face:
 
 
 FACES = (
-    Face("rest"),
-    Face("jaw wide", {"jawOpen": 0.8, "mouthLowerDown*": 0.2}),
-    Face("smile", {"mouthSmile*": 0.9, "cheekSquint*": 0.5, "eyeSquint*": 0.2}),
-    Face("oo", {"mouthPucker": 0.9, "mouthFunnel": 0.2, "jawOpen": 0.08}),
-    Face("ee", {"jawOpen": 0.15, "mouthStretch*": 0.6, "mouthLowerDown*": 0.5, "mouthUpperUp*": 0.4}),
-    Face("closed eyes", {"eyeBlink*": 1.0, "mouthPress*": 0.6}),
-    Face("surprise", {"browInnerUp": 1.0, "browOuterUp*": 0.9, "eyeWide*": 0.8, "jawOpen": 0.3}, (12, 0)),
-    Face("anger", {"browDown*": 1.0, "noseSneer*": 0.6, "mouthFrown*": 0.6, "eyeSquint*": 0.4}),
-    Face("ff", {"mouthRollLower": 0.6, "mouthUpperUp*": 0.35, "jawOpen": 0.1, "eyeBlink*": 0.45}, (0, -14)),
-    Face("th", {"jawOpen": 0.28, "tongueOut": 0.6, "mouthUpperUp*": 0.2, "mouthLowerDown*": 0.2}, (-14, 6)),
-    Face("left", {"mouthLeft": 0.7, "jawLeft": 0.3, "mouthSmileLeft": 0.5, "jawOpen": 0.15}, (16, 4)),
-    Face("right", {"mouthRight": 0.7, "mouthDimpleRight": 0.6, "cheekPuff": 0.4, "browOuterUpRight": 0.7}, (-10, -8)),
-    Face("oh", {"mouthFunnel": 0.8, "jawOpen": 0.35, "mouthShrugUpper": 0.2}),
-    Face("rolled", {"mouthRollUpper": 0.5, "mouthRollLower": 0.5, "mouthShrugLower": 0.4, "browInnerUp": 0.5}),
+    CaptureExpression("rest"),
+    CaptureExpression("jaw wide", {"jawOpen": 0.8, "mouthLowerDown*": 0.2}),
+    CaptureExpression("smile", {"mouthSmile*": 0.9, "cheekSquint*": 0.5, "eyeSquint*": 0.2}),
+    CaptureExpression("oo", {"mouthPucker": 0.9, "mouthFunnel": 0.2, "jawOpen": 0.08}),
+    CaptureExpression("ee", {"jawOpen": 0.15, "mouthStretch*": 0.6, "mouthLowerDown*": 0.5, "mouthUpperUp*": 0.4}),
+    CaptureExpression("closed eyes", {"eyeBlink*": 1.0, "mouthPress*": 0.6}),
+    CaptureExpression("surprise", {"browInnerUp": 1.0, "browOuterUp*": 0.9, "eyeWide*": 0.8, "jawOpen": 0.3}, (12, 0)),
+    CaptureExpression("anger", {"browDown*": 1.0, "noseSneer*": 0.6, "mouthFrown*": 0.6, "eyeSquint*": 0.4}),
+    CaptureExpression(
+        "ff", {"mouthRollLower": 0.6, "mouthUpperUp*": 0.35, "jawOpen": 0.1, "eyeBlink*": 0.45}, (0, -14)
+    ),
+    CaptureExpression(
+        "th", {"jawOpen": 0.28, "tongueOut": 0.6, "mouthUpperUp*": 0.2, "mouthLowerDown*": 0.2}, (-14, 6)
+    ),
+    CaptureExpression("left", {"mouthLeft": 0.7, "jawLeft": 0.3, "mouthSmileLeft": 0.5, "jawOpen": 0.15}, (16, 4)),
+    CaptureExpression(
+        "right", {"mouthRight": 0.7, "mouthDimpleRight": 0.6, "cheekPuff": 0.4, "browOuterUpRight": 0.7}, (-10, -8)
+    ),
+    CaptureExpression("oh", {"mouthFunnel": 0.8, "jawOpen": 0.35, "mouthShrugUpper": 0.2}),
+    CaptureExpression(
+        "rolled", {"mouthRollUpper": 0.5, "mouthRollLower": 0.5, "mouthShrugLower": 0.4, "browInnerUp": 0.5}
+    ),
 )
 HELD_OUT_FACES = (
-    Face("ah", {"jawOpen": 0.5, "mouthLowerDown*": 0.3, "mouthUpperUp*": 0.2, "browOuterUp*": 0.3}),
-    Face("laugh", {"jawOpen": 0.35, "mouthSmile*": 0.7, "cheekSquint*": 0.6, "eyeSquint*": 0.3, "mouthUpperUp*": 0.3}),
-    Face("wuh", {"mouthPucker": 0.5, "mouthFunnel": 0.4, "jawOpen": 0.2, "browInnerUp": 0.3}, (6, 3)),
-    Face("wink", {"eyeBlinkLeft": 1.0, "mouthSmileLeft": 0.6, "cheekSquintLeft": 0.6, "browDownLeft": 0.4}),
-    Face("doubt", {"browInnerUp": 0.6, "mouthFrown*": 0.5, "mouthPress*": 0.4, "eyeBlink*": 0.25}, (-8, -6)),
+    CaptureExpression("ah", {"jawOpen": 0.5, "mouthLowerDown*": 0.3, "mouthUpperUp*": 0.2, "browOuterUp*": 0.3}),
+    CaptureExpression(
+        "laugh", {"jawOpen": 0.35, "mouthSmile*": 0.7, "cheekSquint*": 0.6, "eyeSquint*": 0.3, "mouthUpperUp*": 0.3}
+    ),
+    CaptureExpression("wuh", {"mouthPucker": 0.5, "mouthFunnel": 0.4, "jawOpen": 0.2, "browInnerUp": 0.3}, (6, 3)),
+    CaptureExpression(
+        "wink", {"eyeBlinkLeft": 1.0, "mouthSmileLeft": 0.6, "cheekSquintLeft": 0.6, "browDownLeft": 0.4}
+    ),
+    CaptureExpression(
+        "doubt", {"browInnerUp": 0.6, "mouthFrown*": 0.5, "mouthPress*": 0.4, "eyeBlink*": 0.25}, (-8, -6)
+    ),
 )

@@ -21,11 +21,11 @@ from animcore.body_models.parametric_model import ParametricModel
 from animcore.body_models.pose_tracks import flame_pose
 from animcore.errors import InputError
 from animcore.gaussians import triangle_binding
-from animcore.gaussians.gaussians import Splats
+from animcore.gaussians.gaussians import Gaussians
 from animcore.geometry.rotations import to_matrix
 from animcore.motion import Motion
 from animcore.rendering.camera import Camera
-from animcore.rendering.gaussian_rasterizers.rasterize import Picture, draw
+from animcore.rendering.gaussian_rasterizers.rasterize import RenderedImage, draw
 from animcore.rendering.mesh_rasterizers.rasterize import draw_mesh
 
 FloatArray = NDArray[np.float32]
@@ -38,7 +38,7 @@ _SKULL = 1  # FLAME's joint that carries the skull
 
 
 @dataclass(frozen=True)
-class Posed:
+class PosedHead:
     """A head at one moment, in the world; metres.
 
     Attributes:
@@ -79,8 +79,8 @@ class HybridHead:
     texture: FloatArray | None = None
     changes: FloatArray | None = None
     mix: FloatArray | None = None
-    riding: Splats | None = None
-    hair: Splats | None = None
+    riding: Gaussians | None = None
+    hair: Gaussians | None = None
     drawn: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
@@ -119,7 +119,7 @@ class HybridHead:
             )
         return arkit_to_flame.to_flame(motion, self.model)[0]
 
-    def posed(self, motion: Motion, frame: int) -> Posed:
+    def posed(self, motion: Motion, frame: int) -> PosedHead:
         """Return the head at a frame of a motion that is `prepared`."""
         if motion.expression is None:
             raise InputError("Prepare the motion for the head first: it has no expression coefficients.")
@@ -128,7 +128,7 @@ class HybridHead:
         few = motion.sampled(np.array([frame], float), motion.rate, 0.0)
         return self.at(motion.expression[frame], flame_pose(few)[0], shift)
 
-    def at(self, coefficients: FloatArray, joints: FloatArray, translation: FloatArray) -> Posed:
+    def at(self, coefficients: FloatArray, joints: FloatArray, translation: FloatArray) -> PosedHead:
         """Return the head for coefficients (E,), axis-angle of the five joints (5, 3) and a place (3,)."""
         coefficients = coefficients[: self.model.expression_count]
         person = self._person()
@@ -136,7 +136,7 @@ class HybridHead:
         turns = to_matrix(joints[: _SKULL + 1])
         rotation = (turns[0] @ turns[1]).astype(np.float32)
         rest = person.posed(shape=self.shape)[1][0, _SKULL]
-        return Posed(vertices[0], rotation, places[0, _SKULL] - rotation @ rest, self.detail(coefficients, joints))
+        return PosedHead(vertices[0], rotation, places[0, _SKULL] - rotation @ rest, self.detail(coefficients, joints))
 
     def detail(self, coefficients: FloatArray, joints: FloatArray) -> FloatArray:
         """(K,) how much of each change of the texture coefficients and joints ask for."""
@@ -144,7 +144,7 @@ class HybridHead:
             return np.zeros(0, np.float32)
         return np.asarray(features(coefficients, joints, self.model.expression_count) @ self.mix, np.float32)
 
-    def splats(self, posed: Posed) -> Splats | None:
+    def splats(self, posed: PosedHead) -> Gaussians | None:
         """Return all Gaussians in the world, or None where there are none."""
         parts = []
         if self.riding is not None:
@@ -155,7 +155,7 @@ class HybridHead:
             parts.append(triangle_binding.turned(self.hair, posed.rotation, posed.shift))
         return joined(parts) if parts else None
 
-    def painted(self, posed: Posed) -> FloatArray:
+    def painted(self, posed: PosedHead) -> FloatArray:
         """(H, W, 3) the texture with the changes of the moment.
 
         Raises:
@@ -168,7 +168,7 @@ class HybridHead:
             return self.texture
         return np.asarray(self.texture + enlarged(change, self.texture.shape[0] // change.shape[0]), np.float32)
 
-    def change(self, posed: Posed) -> FloatArray | None:
+    def change(self, posed: PosedHead) -> FloatArray | None:
         """(h, w, 3) what the moment adds to the texture, spread over the same square; None where nothing."""
         if self.changes is None or not len(self.changes):
             return None
@@ -188,10 +188,10 @@ def features(coefficients: FloatArray, joints: FloatArray, count: int) -> FloatA
     return row
 
 
-def joined(parts: Sequence[Splats]) -> Splats:
+def joined(parts: Sequence[Gaussians]) -> Gaussians:
     """Clouds of the world, with harmonics of one degree, as one."""
     names = ("means", "rotations", "scales", "opacities", "harmonics")
-    return Splats(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+    return Gaussians(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
 def enlarged(picture: NDArray[Any], times: int) -> NDArray[Any]:
@@ -221,12 +221,12 @@ def looked_up(texture: NDArray[Any], places: NDArray[Any]) -> NDArray[Any]:
 
 def render(
     head: HybridHead,
-    posed: Posed,
+    posed: PosedHead,
     camera: Camera,
     mode: Mode = "hybrid",
     background: Sequence[float] = (0.0, 0.0, 0.0),
     backend: str = "auto",
-) -> Picture:
+) -> RenderedImage:
     """Draw a head.
 
     Args:
@@ -249,10 +249,10 @@ def render(
         if mesh is not None:
             drawn = over_mesh(draw(splats, camera, limit=mesh.depth + SLACK, backend=backend), drawn, mesh)
     colour = drawn.colour + (1 - drawn.alpha)[..., None] * np.asarray(background, np.float32)
-    return Picture(np.clip(colour, 0, 1), drawn.depth, drawn.alpha)
+    return RenderedImage(np.clip(colour, 0, 1), drawn.depth, drawn.alpha)
 
 
-def over_mesh(before: Picture, free: Picture, mesh: Picture) -> Picture:
+def over_mesh(before: RenderedImage, free: RenderedImage, mesh: RenderedImage) -> RenderedImage:
     """Lay Gaussians over a mesh; what lies behind it is seen beside its edges, in pixels that it covers in part.
 
     Args:
@@ -263,10 +263,10 @@ def over_mesh(before: Picture, free: Picture, mesh: Picture) -> Picture:
     left, beside = 1 - before.alpha, 1 - mesh.alpha
     colour = before.colour + left[..., None] * mesh.colour + beside[..., None] * (free.colour - before.colour)
     alpha = before.alpha + left * mesh.alpha + beside * (free.alpha - before.alpha)
-    return Picture(colour, np.where(before.alpha > 0.5, before.depth, mesh.depth), alpha)
+    return RenderedImage(colour, np.where(before.alpha > 0.5, before.depth, mesh.depth), alpha)
 
 
-def mesh_layer(head: HybridHead, posed: Posed, camera: Camera) -> Picture:
+def mesh_layer(head: HybridHead, posed: PosedHead, camera: Camera) -> RenderedImage:
     """Draw the textured mesh alone, over black; its edges are smooth, its depth is infinite where there is none.
 
     Raises:
@@ -283,11 +283,11 @@ def mesh_layer(head: HybridHead, posed: Posed, camera: Camera) -> Picture:
         fine[covered] += looked_up(change, places)
     alpha = np.zeros(height * FINER * width * FINER, np.float32)
     alpha[covered] = 1
-    return Picture(coarse(fine, camera, FINER), depth, coarse(alpha[:, None], camera, FINER)[..., 0])
+    return RenderedImage(coarse(fine, camera, FINER), depth, coarse(alpha[:, None], camera, FINER)[..., 0])
 
 
 def mesh_samples(
-    head: HybridHead, posed: Posed, camera: Camera, finer: int
+    head: HybridHead, posed: PosedHead, camera: Camera, finer: int
 ) -> tuple[NDArray[np.int64], FloatArray, FloatArray]:
     """Return which fine samples the mesh covers (P,), their places in the texture (P, 2), and the depth (H, W).
 

@@ -29,7 +29,7 @@ def fit(
         progress: told the fraction done.
         model: the FLAME file that the capture was tracked with.
         device: auto, cpu or cuda.
-        **asked: fields of `fitting.Settings`.
+        **asked: fields of `fitting.FitSettings`.
 
     Raises:
         InputError: without PyTorch, or where the capture or a setting cannot be used.
@@ -37,7 +37,7 @@ def fit(
     settings, where = settings_of(asked), device_named(device)
     from animcore.files.avatars import capture_dataset, capture_images, hybrid_head
     from animcore.hybrid_head import capture_format
-    from animcore.hybrid_head.fitting.trainer import Fit
+    from animcore.hybrid_head.fitting.trainer import HeadFitter
 
     pictures, moments = capture_dataset.read(data, capture_format.TRAIN)
     head, known = capture_dataset.person(data, model), capture_dataset.start(data)
@@ -46,21 +46,21 @@ def fit(
     def show(picture: NDArray[np.uint8]) -> None:
         capture_images.write(picture, out / PICTURE)
 
-    fitted = Fit(head, moments, pictures, settings, out, progress, show, known, where).run()
+    fitted = HeadFitter(head, moments, pictures, settings, out, progress, show, known, where).run()
     hybrid_head.save(fitted, out / HEAD, {"pictures": len(pictures), "steps": settings.steps})
     return fitted
 
 
 def settings_of(asked: dict[str, Any]) -> Any:
-    """Return what was asked as `fitting.Settings`.
+    """Return what was asked as `fitting.FitSettings`.
 
     Raises:
         InputError: without PyTorch, or where a setting cannot be used.
     """
     torch_or_refuse()
-    from animcore.hybrid_head.fitting.trainer import Settings
+    from animcore.hybrid_head.fitting.trainer import FitSettings
 
-    settings = Settings(**asked)
+    settings = FitSettings(**asked)
     texture = settings.texture
     if settings.gaussians < 100 or settings.steps < 1 or not 64 <= texture <= 8192 or texture % 8:
         raise InputError("Give at least 100 Gaussians, 1 step, and a texture of 64 to 8192 texels, a multiple of 8.")

@@ -17,21 +17,21 @@ from animcore.core.progress import Progress, part, silent
 from animcore.core.vocabulary import folded
 from animcore.direction import Direction
 from animcore.errors import AnimcoreError, Cancelled, InputError
-from animcore.files.animation_curves import Format, Setup
-from animcore.files.export_and_verify import Report, deliver
+from animcore.files.animation_curves import FileFormat, FormatOptions
+from animcore.files.export_and_verify import ExportReport, deliver
 from animcore.files.subtitles import transcripts
 from animcore.motion import Event, Motion
 from animcore.postprocess import body_cleanup, clip_blending, foot_contact, self_collision
-from animcore.postprocess.retiming import WHOLE, Place, placed
+from animcore.postprocess.retiming import WHOLE, Retiming, placed
 from animcore.solvers.face_networks import face_solver
-from animcore.solvers.face_networks.face_solver import Face
+from animcore.solvers.face_networks.face_solver import FaceNetworkSolver
 from animcore.solvers.gesture_networks import gesture_solver
-from animcore.solvers.gesture_networks.gesture_solver import Gestures
+from animcore.solvers.gesture_networks.gesture_solver import GestureNetworkSolver
 from animcore.solvers.perform import act, hear
 from animcore.solvers.speech_face import transcript_timing
 from animcore.speech.transcript import Transcript
 
-Source = Path | Sequence[recording.Part]  # a recording, or several that are put together
+Source = Path | Sequence[recording.AudioSegment]  # a recording, or several that are put together
 
 _USUAL_RATE = Fraction(30)
 _LISTENING = 0.3  # share of the work of one recording that reading it takes
@@ -60,11 +60,11 @@ FINISHES: dict[str, Callable[[Motion], Motion]] = {
 
 
 @dataclass(frozen=True)
-class Take:
+class BatchResult:
     """What became of one source: a report on each file written and the warnings, or the error that prevented them."""
 
     source: Path
-    reports: tuple[Report, ...] = ()
+    reports: tuple[ExportReport, ...] = ()
     frames: int = 0
     duration: float = 0.0
     warnings: tuple[str, ...] = ()
@@ -72,7 +72,7 @@ class Take:
 
 
 @dataclass(frozen=True)
-class Order:
+class BatchRequest:
     """What is asked of every recording of a batch.
 
     Attributes:
@@ -95,7 +95,7 @@ class Order:
     formats: Sequence[str] = ("livelink", "npz")
     rate: Fraction | None = None
     direction: Direction = field(default_factory=Direction)
-    setup: Setup = field(default_factory=Setup)
+    setup: FormatOptions = field(default_factory=FormatOptions)
     transcript: Path | None = None
     finish: Sequence[str] = ()
     gestures: Path | None = None
@@ -144,10 +144,10 @@ def generate(
     direction: Direction,
     progress: Progress = silent,
     transcript: Transcript | None = None,
-    place: Place = WHOLE,
-    gestures: Gestures | None = None,
+    place: Retiming = WHOLE,
+    gestures: GestureNetworkSolver | None = None,
     listening_to: Source = (),
-    face: Face | None = None,
+    face: FaceNetworkSolver | None = None,
 ) -> tuple[Motion, recording.AudioFacts]:
     """Perform a voice at a frame rate; the facts hold what the user should be warned of.
 
@@ -212,7 +212,7 @@ def _possible(motion: Motion, *, is_learned: bool) -> Motion:
     return motion
 
 
-def run(sources: Sequence[Path], order: Order, progress: Progress = silent) -> list[Take]:
+def run(sources: Sequence[Path], order: BatchRequest, progress: Progress = silent) -> list[BatchResult]:
     """Perform every recording and write its files; one that fails does not stop the others.
 
     Raises:
@@ -235,16 +235,22 @@ def run(sources: Sequence[Path], order: Order, progress: Progress = silent) -> l
     return takes
 
 
-def _prepare(sources: Sequence[Path], order: Order) -> None:
+def _prepare(sources: Sequence[Path], order: BatchRequest) -> None:
     """See to the folder, and that no two sources write the same file."""
     _check_names(sources)
     make_folder(order.folder)
 
 
-def _take(source: Path, order: Order, progress: Progress, gestures: Gestures | None, face: Face | None) -> Take:
+def _take(
+    source: Path,
+    order: BatchRequest,
+    progress: Progress,
+    gestures: GestureNetworkSolver | None,
+    face: FaceNetworkSolver | None,
+) -> BatchResult:
     try:
         motion, facts = generate(
-            [recording.Part(source, track=order.track, channel=order.channel)],
+            [recording.AudioSegment(source, track=order.track, channel=order.channel)],
             order.rate or _USUAL_RATE,
             order.direction,
             lambda done, _: progress(done, source.name),
@@ -257,8 +263,8 @@ def _take(source: Path, order: Order, progress: Progress, gestures: Gestures | N
     except Cancelled:
         raise
     except AnimcoreError as error:
-        return Take(source, error=str(error))
-    return Take(source, reports, motion.frame_count, facts.duration, facts.warnings)
+        return BatchResult(source, error=str(error))
+    return BatchResult(source, reports, motion.frame_count, facts.duration, facts.warnings)
 
 
 def _transcript(source: Path, given: Path | None) -> Transcript | None:
@@ -280,7 +286,7 @@ def _other(source: Path, given: Path | None) -> Source:
     return found[0] if found else ()
 
 
-def convert(sources: Sequence[Path], order: Order, progress: Progress = silent) -> list[Take]:
+def convert(sources: Sequence[Path], order: BatchRequest, progress: Progress = silent) -> list[BatchResult]:
     """Write motions that are files already (of any format that can be read) in other formats, at the order's rate.
 
     Raises:
@@ -295,17 +301,17 @@ def convert(sources: Sequence[Path], order: Order, progress: Progress = silent) 
     return takes
 
 
-def _converted(source: Path, order: Order) -> Take:
+def _converted(source: Path, order: BatchRequest) -> BatchResult:
     try:
         _, motion, notes = files.load_any(source, order.setup)
         motion = motion.resampled(order.rate) if order.rate is not None else motion
         duration = motion.frame_count / motion.fps
-        return Take(source, _deliver(motion, source, order), motion.frame_count, duration, notes)
+        return BatchResult(source, _deliver(motion, source, order), motion.frame_count, duration, notes)
     except AnimcoreError as error:
-        return Take(source, error=str(error))
+        return BatchResult(source, error=str(error))
 
 
-def _deliver(motion: Motion, source: Path, order: Order) -> tuple[Report, ...]:
+def _deliver(motion: Motion, source: Path, order: BatchRequest) -> tuple[ExportReport, ...]:
     """Do the finishes, and write the files of one source."""
     motion = finished(motion, order.finish)
     targets = order.targets(source)
@@ -314,14 +320,14 @@ def _deliver(motion: Motion, source: Path, order: Order) -> tuple[Report, ...]:
     return tuple(_delivered(motion, target, files.FORMATS[name], order.setup) for name, target in targets.items())
 
 
-def _delivered(motion: Motion, target: Path, form: Format, setup: Setup) -> Report:
+def _delivered(motion: Motion, target: Path, form: FileFormat, setup: FormatOptions) -> ExportReport:
     """Write one file; where that cannot be done, the others still are."""
     try:
         return deliver(motion, target, form, setup)
     except Cancelled:
         raise
     except AnimcoreError as error:
-        return Report(target, 0, error=str(error))
+        return ExportReport(target, 0, error=str(error))
 
 
 def _check_names(sources: Sequence[Path]) -> None:

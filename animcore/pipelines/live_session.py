@@ -47,7 +47,7 @@ def listen(name: str, out: Path, direction: Direction, show: Show, stopped: Call
         InputError: where the microphone cannot be heard.
         AnimcoreError: where the live network is missing.
     """
-    listener, lids = streaming.Listener(direction), _Lids(direction)
+    listener, lids = streaming.StreamingSolver(direction), _BlinkTimer(direction)
     samples, loudest = 0, 0.0
     with whole_file(out) as temporary, wave.open(str(temporary), "wb") as recording:
         recording.setparams((1, 2, RATE, 0, "NONE", ""))
@@ -68,7 +68,7 @@ def listen(name: str, out: Path, direction: Direction, show: Show, stopped: Call
     return samples / RATE
 
 
-class _Lids:
+class _BlinkTimer:
     """Blinks now and then, so that nobody is stared at."""
 
     def __init__(self, direction: Direction) -> None:

@@ -14,7 +14,7 @@ from animcore.core.progress import Progress, part, silent
 from animcore.core.reading import content
 from animcore.errors import BROKEN_FILE, InputError
 from animcore.files.video import capture_from_video, face_landmarks, overlay
-from animcore.hybrid_head.tracking.face_tracker import Track, track
+from animcore.hybrid_head.tracking.face_tracker import HeadTrack, track
 
 FACES, TRACK, PERFORMANCE, OVERLAY = "landmarks.npz", "track.npz", "performance.npz", "tracked.mp4"
 CAPTURE = "capture"
@@ -47,7 +47,7 @@ class TrackedVideo:
     source: str
     model: ParametricModel
     lens: float | None
-    track: Track
+    track: HeadTrack
     notes: tuple[str, ...]
 
 
@@ -100,7 +100,7 @@ def write_capture(tracked: TrackedVideo, folder: Path, frames: int, size: int, p
     _write_stamp(folder / _STAMP, stamp)
 
 
-def _faces(video: VideoPart, out: Path, source: str, progress: Progress) -> face_landmarks.FilmFaces:
+def _faces(video: VideoPart, out: Path, source: str, progress: Progress) -> face_landmarks.VideoLandmarks:
     """The landmarks, from an earlier run where it was the same video."""
     path = out / FACES
     faces = face_landmarks.kept(path, source)
@@ -112,17 +112,17 @@ def _faces(video: VideoPart, out: Path, source: str, progress: Progress) -> face
 
 def _tracked(
     out: Path,
-    faces: face_landmarks.FilmFaces,
+    faces: face_landmarks.VideoLandmarks,
     model: ParametricModel,
     source: str,
     lens: float | None,
     progress: Progress,
-) -> Track:
+) -> HeadTrack:
     """The track, from an earlier run where it was of the same video; what was drawn from another goes."""
     path = out / TRACK
     stamp = f"{source} {model.name} {lens}"
     if path.is_file() and _stamp(path.with_suffix(".json")) == {"track": stamp}:
-        return Track.load(path)
+        return HeadTrack.load(path)
     _forget(path.with_suffix(".json"), out / OVERLAY)
     found = track(faces.times, faces.points, faces.size, model, lens, progress)
     found.save(path)

@@ -24,7 +24,7 @@ EASE = 0.12  # seconds that an edit which replaces takes to come and to go
 
 
 @dataclass(frozen=True)
-class Span:
+class EditSpan:
     """An edit: a channel, its first and its last frame."""
 
     channel: int
@@ -45,14 +45,14 @@ def absorbed(layer: Floats, current: Floats, written: Floats) -> Array:
     return np.where(np.abs(result) > TOLERANCE, result, 0.0)
 
 
-def spans(layer: Floats, rate: float) -> list[Span]:
+def spans(layer: Floats, rate: float) -> list[EditSpan]:
     """Return the edits of a layer (T, C) at `rate` frames a second, channel by channel in the order of time."""
     found = []
     for channel in np.flatnonzero(np.any(layer != 0, axis=0)):
         edited = np.flatnonzero(layer[:, channel])
         breaks = np.flatnonzero(np.diff(edited) > JOIN * rate)
         starts, ends = edited[np.r_[0, breaks + 1]], edited[np.r_[breaks, len(edited) - 1]]
-        found += [Span(int(channel), int(first), int(last)) for first, last in zip(starts, ends, strict=True)]
+        found += [EditSpan(int(channel), int(first), int(last)) for first, last in zip(starts, ends, strict=True)]
     return found
 
 

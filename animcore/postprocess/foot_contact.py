@@ -41,7 +41,7 @@ _WANDERING = 6.0  # seconds of smoothing: what is slower is wandering about, no 
 
 
 @dataclass(frozen=True)
-class Stand:
+class FootContact:
     """A foot that is held from a frame to the one before another.
 
     Attributes:
@@ -59,7 +59,7 @@ class Stand:
 
 
 @dataclass(frozen=True)
-class _Hold:
+class _FootTarget:
     """What is asked of one foot: where its ankle should be and how it should be turned, in each frame."""
 
     ankle: Array  # (T, 3)
@@ -104,8 +104,8 @@ def locked(pose: Given, translation: Given, rate: float, floor: float | None = N
 
 
 def lock_block(
-    pose: Array, translation: Array, left: list[Stand | None] | None, following: int, *, rate: float, floor: float
-) -> tuple[Array, Array, list[Stand | None]]:
+    pose: Array, translation: Array, left: list[FootContact | None] | None, following: int, *, rate: float, floor: float
+) -> tuple[Array, Array, list[FootContact | None]]:
     """Lock the feet of one block, as `filters.in_blocks` asks; what is left is how each foot stands at a frame."""
     if len(pose) < 2:
         return pose, translation, [None, None]
@@ -156,7 +156,7 @@ def _still_block(
     found = places(turned, translation)
     ankles = [_joint("ankle", side) for side in range(2)]
     flat = left if left is not None else np.stack([_flat(turned[:, ankle]) for ankle in ankles])
-    stands = [Stand(0, len(pose), under[side], flat[side], under[side]) for side in range(2)]
+    stands = [FootContact(0, len(pose), under[side], flat[side], under[side]) for side in range(2)]
     holds = [_hold(pose, turned, found, side, [stands[side]], rate, floor) for side in range(2)]
     return *_stood(pose, translation, turned, found, holds, rate, floor), flat
 
@@ -211,14 +211,14 @@ def _stands(
     planted: NDArray[np.bool_],
     other_away: NDArray[np.bool_],
     rate: float,
-    before: Stand | None,
-) -> list[Stand]:
+    before: FootContact | None,
+) -> list[FootContact]:
     """Where a foot is held, and when.
 
     A foot that has slid by 10 cm since it was set down is set anew, as soon as the other one stands. One that stands in
     the first frame stands as `before`, if that is given.
     """
-    stands: list[Stand] = []
+    stands: list[FootContact] = []
     step = round(_STEP * rate)
     for start, end in runs(planted):
         while start < end:
@@ -232,7 +232,7 @@ def _stands(
             place = known.place if known else np.median(ankle[start:last, _LEVEL], 0)
             flat = known.flat if known else _flat(turn[start:last])
             if last > start:
-                stands.append(Stand(start, last, place, flat, begun))
+                stands.append(FootContact(start, last, place, flat, begun))
             start = last + step if last < end else end
     return stands
 
@@ -244,7 +244,9 @@ def _soon(marks: NDArray[np.bool_], frames: int) -> NDArray[np.bool_]:
     return soon
 
 
-def _hold(pose: Array, turned: Array, found: Array, side: int, stands: list[Stand], rate: float, floor: float) -> _Hold:
+def _hold(
+    pose: Array, turned: Array, found: Array, side: int, stands: list[FootContact], rate: float, floor: float
+) -> _FootTarget:
     """Where a foot should be: its own way, moved so that it is still where it stands and goes over between that."""
     ankle_joint, toes_joint = _joint("ankle", side), _joint("foot", side)
     actual, turn = found[:, ankle_joint], turned[:, ankle_joint]
@@ -267,7 +269,7 @@ def _hold(pose: Array, turned: Array, found: Array, side: int, stands: list[Stan
             lift[start:end] = _STEP_HEIGHT * np.sin(np.pi * (np.arange(end - start) + 0.5) / (end - start)) ** 2
     held = actual + offset
     held[:, 1] += lift
-    return _Hold(held, rotations.to_matrix(swing) @ turn, pose[:, toes_joint] * (1 - firm)[:, None], firm)
+    return _FootTarget(held, rotations.to_matrix(swing) @ turn, pose[:, toes_joint] * (1 - firm)[:, None], firm)
 
 
 def _fades(count: int, before: bool, after: bool, fade: int) -> tuple[Array, Array]:
@@ -282,7 +284,7 @@ def _fades(count: int, before: bool, after: bool, fade: int) -> tuple[Array, Arr
 
 
 def _stood(
-    pose: Array, translation: Array, turned: Array, found: Array, holds: list[_Hold], rate: float, floor: float
+    pose: Array, translation: Array, turned: Array, found: Array, holds: list[_FootTarget], rate: float, floor: float
 ) -> tuple[Array, Array]:
     """Put the legs under the hips so that the ankles are where they should be."""
     raised = [_above(hold, side, floor) for side, hold in enumerate(holds)]
@@ -298,7 +300,7 @@ def _stood(
     return pose, translation
 
 
-def _above(hold: _Hold, side: int, floor: float) -> Array:
+def _above(hold: _FootTarget, side: int, floor: float) -> Array:
     """(T, 3) the ankle, raised where the sole or the toes would go through the floor."""
     joints = open_body_joints()
     ankle, ball = joints[_joint("ankle", side)], joints[_joint("foot", side)]
@@ -321,7 +323,7 @@ def _too_high(hip: Array, ankle: Array, side: int) -> Array:
     return high
 
 
-def _bend(pose: Array, turned: Array, moved: Array, found: Array, side: int, hold: _Hold, ankle: Array) -> None:
+def _bend(pose: Array, turned: Array, moved: Array, found: Array, side: int, hold: _FootTarget, ankle: Array) -> None:
     """Turn a leg's joints in place; each bone turns on the shortest way, and not where nothing is asked."""
     limb = two_bone_ik.leg(SIDES[side])
     hip, knee, end = limb.joints

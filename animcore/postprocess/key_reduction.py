@@ -29,7 +29,7 @@ FAINT = 1e-3  # millimetres; a frame that is less than this off needs no key
 
 
 @dataclass(frozen=True)
-class Order:
+class KeyOrder:
     """In which order the frames of curves become keys.
 
     Attributes:
@@ -76,7 +76,7 @@ class Order:
         return result
 
 
-def order(values: Floats, importance: Floats, kind: Kind = "bezier") -> Order:
+def order(values: Floats, importance: Floats, kind: Kind = "bezier") -> KeyOrder:
     """Find the order in which the frames of curves become keys.
 
     Args:
@@ -98,7 +98,7 @@ def order(values: Floats, importance: Floats, kind: Kind = "bezier") -> Order:
     first = np.arange(curves) * count
     error[first] = error[first + count - 1] = np.inf
     _split(flat, error, first, first + count - 1, kind)
-    return Order(values, slopes, np.ascontiguousarray(error.reshape(curves, count).T), kind)
+    return KeyOrder(values, slopes, np.ascontiguousarray(error.reshape(curves, count).T), kind)
 
 
 def _in_a_row(curves: Floats) -> Array:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from animcore.postprocess.key_reduction import Mask, Order
+from animcore.postprocess.key_reduction import KeyOrder, Mask
 
 Array = NDArray[np.float64]
 Floats = NDArray[np.floating[Any]]
@@ -19,7 +19,7 @@ CLOSE_LOOK = 10.0  # how much more an error counts where the lips are sealed
 
 
 @dataclass(frozen=True)
-class Lips:
+class LipGeometry:
     """The lips under C curves; everything is linear in the curves' values.
 
     Attributes:
@@ -68,7 +68,7 @@ class Lips:
         return importance
 
 
-def keep_sealed(order: Order, keys: Mask, lips: Lips) -> Mask:
+def keep_sealed(order: KeyOrder, keys: Mask, lips: LipGeometry) -> Mask:
     """Add keys until the lips are sealed as they were: within `EXACT` on every frame on which they are.
 
     Args:

@@ -20,7 +20,7 @@ _REACH = 3.0  # widths of the bell that count on each side
 
 
 @dataclass(frozen=True)
-class Touch:
+class RegionAdjustment:
     """What is done to the curves of one region.
 
     Attributes:
@@ -47,10 +47,10 @@ class Touch:
             raise InputError(f"A timing offset must lie within -{FURTHEST:g}..{FURTHEST:g} ms, not {self.offset:g}.")
 
 
-NOTHING = Touch()
+NOTHING = RegionAdjustment()
 
 
-def touched(values: Floats, rest: Floats, rate: float, touch: Touch) -> Array:
+def touched(values: Floats, rest: Floats, rate: float, touch: RegionAdjustment) -> Array:
     """Return curves (T, C) smoothed, exaggerated and moved in time.
 
     Args:

@@ -16,7 +16,7 @@ _ROUNDING = Fraction(1, 10**6)  # of a frame that a time in seconds may be off i
 
 
 @dataclass(frozen=True)
-class Place:
+class Retiming:
     """Where a performance is to be.
 
     Attributes:
@@ -45,10 +45,10 @@ class Place:
             raise InputError(f"The part that is wanted must end after it begins, not at {self.end:g} s.")
 
 
-WHOLE = Place()
+WHOLE = Retiming()
 
 
-def placed(motion: Motion, rate: Fraction, place: Place = WHOLE) -> Motion:
+def placed(motion: Motion, rate: Fraction, place: Retiming = WHOLE) -> Motion:
     """Return a motion at another rate, its frames at whole multiples of 1 / rate seconds of the sound.
 
     An offset that is no whole number of frames moves the performance between them: nothing is rounded.

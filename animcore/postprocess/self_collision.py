@@ -82,7 +82,7 @@ def _deepest(turned: Array, found: Array) -> Array:
 
 def _make_way(pose: Array, turned: Array, found: Array, rate: float) -> None:
     """Move the arms of a pose in place; at its ends nothing is near."""
-    arms = [_Arm(side, turned, found) for side in SIDES]
+    arms = [_ArmCorrection(side, turned, found) for side in SIDES]
     now, there = turned.copy(), found.copy()
     for _ in range(_ROUNDS):
         depth, way = collision_capsules.penetrations(now, there)
@@ -97,7 +97,7 @@ def _make_way(pose: Array, turned: Array, found: Array, rate: float) -> None:
         arm.turn(pose, now)
 
 
-class _Arm:
+class _ArmCorrection:
     """One arm as it was, and by how much its wrist and its elbow are to be moved from there: (T, 3) metres each."""
 
     def __init__(self, side: str, turned: Array, found: Array) -> None:

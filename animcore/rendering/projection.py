@@ -32,7 +32,7 @@ SH_3 = (
 )  # fmt: skip
 
 
-class Ellipses(NamedTuple):
+class ProjectedGaussians(NamedTuple):
     """The M Gaussians that can be seen, nearest first, as ellipses in the picture.
 
     Attributes:
@@ -108,11 +108,11 @@ def shaded(colours: Array, means: Array, camera: Camera) -> Array:
 def project(
     means: Array, rotations: Array, scales: Array, opacities: Array, colours: Array, camera: Camera,
     shifts: Array | None = None,
-) -> Ellipses:  # fmt: skip
+) -> ProjectedGaussians:  # fmt: skip
     """Return the Gaussians that lie before the camera and in the picture, nearest first.
 
     Args:
-        means: (N, 3), this and the next three as `Splats` has them.
+        means: (N, 3), this and the next three as `Gaussians` has them.
         rotations: (N, 4).
         scales: (N, 3).
         opacities: (N,).
@@ -128,15 +128,15 @@ def project(
         pieces.append(
             _projected(means[piece], rotations[piece], scales[piece], opacities[piece], colours[piece], camera, moved)
         )
-    found = Ellipses(*(xp.concatenate(values, 0) for values in zip(*pieces, strict=True)))
+    found = ProjectedGaussians(*(xp.concatenate(values, 0) for values in zip(*pieces, strict=True)))
     order = _nearest_first(found.depths)
-    return Ellipses(*(values[order] for values in found))
+    return ProjectedGaussians(*(values[order] for values in found))
 
 
 def _projected(
     means: Array, rotations: Array, scales: Array, opacities: Array, colours: Array, camera: Camera,
     shifts: Array | None,
-) -> Ellipses:  # fmt: skip
+) -> ProjectedGaussians:  # fmt: skip
     """The Gaussians that can be seen, in the order of the cloud."""
     xp = namespace(means)
     pose = alike(camera.world_to_camera, means)
@@ -156,13 +156,13 @@ def _projected(
         centres = centres + shifts[chosen]
     opacity = opacities[chosen]
     reach = xp.sqrt(xp.clip(2 * xp.log(opacity / FAINTEST), 0.0, None))
-    found = Ellipses(
+    found = ProjectedGaussians(
         centres, xp.stack((yy, -xy, xx), -1) / square[:, None],
         xp.stack((xp.sqrt(xx), xp.sqrt(yy)), -1) * reach[:, None], depths, opacity,
         shaded(colours[chosen], means[chosen], camera),
     )  # fmt: skip
     inside = _in_picture(found, camera)
-    return Ellipses(*(values[inside] for values in found))
+    return ProjectedGaussians(*(values[inside] for values in found))
 
 
 def _slopes(points: Array, camera: Camera) -> Array:
@@ -196,6 +196,6 @@ def _nearest_first(depths: Array) -> Array:
     return xp.argsort(depths, kind="stable") if xp.__name__ == "numpy" else xp.argsort(depths, stable=True)
 
 
-def _in_picture(found: Ellipses, camera: Camera) -> Array:
+def _in_picture(found: ProjectedGaussians, camera: Camera) -> Array:
     x, y, wide, high = found.centres[:, 0], found.centres[:, 1], found.reaches[:, 0], found.reaches[:, 1]
     return (x + wide > 0) & (x - wide < camera.width) & (y + high > 0) & (y - high < camera.height)

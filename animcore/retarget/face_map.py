@@ -39,7 +39,7 @@ _HELD_BACK = {"mouthClose": ("jawOpen", "mouthClose")}  # tracks that mean somet
 
 
 @dataclass(frozen=True)
-class Channel:
+class RigChannel:
     """One value a frame of the user's rig.
 
     Attributes:
@@ -77,7 +77,7 @@ class FaceMap:
     """
 
     profile: str
-    channels: tuple[Channel, ...]
+    channels: tuple[RigChannel, ...]
     direct: FloatArray
     gram: FloatArray
     mix: FloatArray
@@ -191,7 +191,7 @@ def nothing(profile: str = "") -> FaceMap:
 
 def assemble(
     profile: str,
-    channels: tuple[Channel, ...],
+    channels: tuple[RigChannel, ...],
     direct: FloatArray,
     gram: FloatArray,
     mix: FloatArray,
@@ -289,7 +289,7 @@ def _from_arrays(contents: dict[str, NDArray[Any]]) -> FaceMap:
         if kind not in get_args(Kind):
             raise InputError(f"A face map cannot have channels of the kind {str(kind)!r}; make it again.")
     channels = tuple(
-        Channel(str(name), str(kind), tuple(target), int(axis), *(float(value) for value in limits))  # type: ignore[arg-type]
+        RigChannel(str(name), str(kind), tuple(target), int(axis), *(float(value) for value in limits))  # type: ignore[arg-type]
         for name, kind, target, axis, limits in zip(
             contents["names"], contents["kinds"], targets, contents["axes"], ranges, strict=True
         )

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from animcore.core import reading
 from animcore.core.vocabulary import ARKIT
 from animcore.errors import InputError, readable
-from animcore.geometry.surface_registration import Correspondence, Similarity, Surface, correspond
-from animcore.retarget.face_map import Channel, FaceMap, assemble
-from animcore.retarget.reference_head import Reference, reference
-from animcore.retarget.rig_detection import Proposal
+from animcore.geometry.surface_registration import SimilarityTransform, SurfaceRegistration, TriangleMesh, correspond
+from animcore.retarget.face_map import FaceMap, RigChannel, assemble
+from animcore.retarget.reference_head import ReferenceHead, reference
+from animcore.retarget.rig_detection import DetectedRig
 from animcore.retarget.source_tracks import INDEX, SOURCES
 
 FloatArray = NDArray[np.float64]
@@ -47,7 +47,7 @@ class RigGeometry:
 
     rest: FloatArray
     triangles: NDArray[np.int64]
-    channels: tuple[Channel, ...]
+    channels: tuple[RigChannel, ...]
     fields: NDArray[np.float32]
     eyes: FloatArray | None = None
 
@@ -76,7 +76,7 @@ def load(path: Path) -> RigGeometry:
         contents = reading.arrays(path)
         columns = (contents[name].tolist() for name in ("names", "kinds", "meshes", "targets", "ranges"))
         channels = tuple(
-            Channel(name, kind, ((mesh, target),), -1, *limits)
+            RigChannel(name, kind, ((mesh, target),), -1, *limits)
             for name, kind, mesh, target, limits in zip(*columns, strict=True)
         )
         eyes = contents["eyes"] if len(contents["eyes"]) else None
@@ -94,7 +94,7 @@ def from_geometry(geometry: RigGeometry) -> FaceMap:
     return _fitted(geometry, "geometry", {})
 
 
-def from_names_and_geometry(proposal: Proposal, geometry: RigGeometry) -> FaceMap:
+def from_names_and_geometry(proposal: DetectedRig, geometry: RigGeometry) -> FaceMap:
     """Return the map that takes names where they are sure, and measures everything else.
 
     Args:
@@ -113,7 +113,7 @@ def from_names_and_geometry(proposal: Proposal, geometry: RigGeometry) -> FaceMa
     return _fitted(geometry, " and ".join(filter(None, (proposal.profile, "geometry"))), known)
 
 
-def overlay(geometry: RigGeometry) -> Correspondence:
+def overlay(geometry: RigGeometry) -> SurfaceRegistration:
     """Find the points of the reference head on the user's mesh.
 
     Raises:
@@ -122,8 +122,8 @@ def overlay(geometry: RigGeometry) -> Correspondence:
     head = reference()
     moved = np.abs(head.delta).max((0, 2)) > 1e-4
     face = moved & (head.rest[:, 2] > 0.04)
-    other = Surface(np.asarray(geometry.rest, np.float64), np.asarray(geometry.triangles, np.int64))
-    return correspond(Surface(head.rest, head.triangles), other, head.eye_distance, face, _starts(geometry, head))
+    other = TriangleMesh(np.asarray(geometry.rest, np.float64), np.asarray(geometry.triangles, np.int64))
+    return correspond(TriangleMesh(head.rest, head.triangles), other, head.eye_distance, face, _starts(geometry, head))
 
 
 def _fitted(geometry: RigGeometry, profile: str, known: Mapping[str, str]) -> FaceMap:
@@ -147,7 +147,7 @@ def _fitted(geometry: RigGeometry, profile: str, known: Mapping[str, str]) -> Fa
     return assemble(profile, geometry.channels, direct, rows @ rows.T, mix, alike)
 
 
-def _like_a_face(rows: FloatArray, head: Reference) -> FloatArray:
+def _like_a_face(rows: FloatArray, head: ReferenceHead) -> FloatArray:
     """(K,) how much of what each channel does a face can do, 0..1: hair that hides and legs are nothing of the kind."""
     _, sizes, ways = np.linalg.svd(head.shapes, full_matrices=False)
     inside = rows @ ways[sizes > 1e-3 * sizes[0]].T
@@ -160,7 +160,7 @@ def _as_named(cosine: FloatArray, track: str) -> bool:
     return track not in ARKIT or track == "tongueOut" or bool(cosine[ARKIT.index(track)] > _NAMED)
 
 
-def _compared(rows: FloatArray, mix: FloatArray, head: Reference) -> tuple[FloatArray, FloatArray]:
+def _compared(rows: FloatArray, mix: FloatArray, head: ReferenceHead) -> tuple[FloatArray, FloatArray]:
     """(K, 52) cosines of channels and shapes, and how strong each channel is next to each shape."""
     own = np.linalg.norm(rows, axis=1)
     shapes = np.linalg.norm(head.shapes, axis=1)
@@ -169,7 +169,7 @@ def _compared(rows: FloatArray, mix: FloatArray, head: Reference) -> tuple[Float
 
 
 def _alike(
-    channels: tuple[Channel, ...], cosine: FloatArray, strength: FloatArray, taken: Mapping[int, str]
+    channels: tuple[RigChannel, ...], cosine: FloatArray, strength: FloatArray, taken: Mapping[int, str]
 ) -> dict[int, str]:
     """Tracks of the channels that are ARKit shapes under other names: the most alike pairs first, each once."""
     plain = np.array([(one.low, one.high, one.rest) == (0.0, 1.0, 0.0) and one.kind == "shape" for one in channels])
@@ -186,12 +186,12 @@ def _alike(
     return found
 
 
-def _starts(geometry: RigGeometry, head: Reference) -> Iterator[Similarity]:
+def _starts(geometry: RigGeometry, head: ReferenceHead) -> Iterator[SimilarityTransform]:
     """First guesses: by the eyes where they are known, else by what moves and by the size of the whole."""
     if geometry.eyes is not None:
         left, right = geometry.eyes
         scale = float(np.linalg.norm(head.eyes[0] - head.eyes[1])) / max(float(np.linalg.norm(left - right)), 1e-9)
-        yield Similarity(scale, np.eye(3), head.eyes.mean(0) - scale * geometry.eyes.mean(0))
+        yield SimilarityTransform(scale, np.eye(3), head.eyes.mean(0) - scale * geometry.eyes.mean(0))
         return
     where = _energy(geometry.fields)
     if where.sum() <= 0:
@@ -203,13 +203,13 @@ def _starts(geometry: RigGeometry, head: Reference) -> Iterator[Similarity]:
             middle, spread = _spread(np.asarray(geometry.rest, np.float64), where)
             wanted, size = _spread(head.rest, ours)
             scale = float(size[axis] / max(spread[axis], 1e-12))
-            yield Similarity(scale, np.eye(3), wanted - scale * middle)
+            yield SimilarityTransform(scale, np.eye(3), wanted - scale * middle)
     rest = np.asarray(geometry.rest, np.float64)
     low, high = rest.min(0), rest.max(0)
     top, width = head.rest.max(0), float(np.ptp(head.rest[:, 0]))
     scale = width / max(float(np.ptp(rest[:, 0])), 1e-12)
     middle = np.array([(low[0] + high[0]) / 2, high[1], high[2]])
-    yield Similarity(scale, np.eye(3), np.array([0.0, top[1], top[2]]) - scale * middle)
+    yield SimilarityTransform(scale, np.eye(3), np.array([0.0, top[1], top[2]]) - scale * middle)
 
 
 def _energy(fields: NDArray[np.float32]) -> FloatArray:

@@ -24,7 +24,7 @@ _UNSEEN = 4e-6  # square metres that a track counts which the skin does not show
 
 
 @dataclass(frozen=True)
-class Reference:
+class ReferenceHead:
     """The reference head; metres, Y up, Z forward, X to the character's left.
 
     Attributes:
@@ -73,7 +73,7 @@ class Reference:
 
 
 @functools.cache
-def reference() -> Reference:
+def reference() -> ReferenceHead:
     """Read the reference head."""
     data = reading.arrays(HEAD)
     names = [str(name) for name in data["names"]]
@@ -83,7 +83,7 @@ def reference() -> Reference:
     pairs = data["lip_pairs"].astype(np.int64)
     apart = np.linalg.norm(rest[pairs[:, 0]] - rest[pairs[:, 1]], axis=1)
     importance = data["importance"].astype(np.float64)
-    return Reference(
+    return ReferenceHead(
         rest=rest,
         triangles=data["triangles"].astype(np.int64),
         delta=delta,

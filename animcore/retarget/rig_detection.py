@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from animcore.core.vocabulary import ARKIT, TONGUE
 from animcore.errors import InputError
 from animcore.retarget import affixes, name_normalization
-from animcore.retarget.face_map import Channel, FaceMap, Kind, assemble, coverage
+from animcore.retarget.face_map import FaceMap, Kind, RigChannel, assemble, coverage
 from animcore.retarget.reference_head import reference, row_of
-from animcore.retarget.rig_profiles import Profile, profiles
+from animcore.retarget.rig_profiles import RigProfile, profiles
 
 FloatArray = NDArray[np.float64]
-Spellings = Callable[[Profile, tuple[str, ...]], Iterator[dict[str, str]]]
+Spellings = Callable[[RigProfile, tuple[str, ...]], Iterator[dict[str, str]]]
 
 FEWEST = 3  # shapes or bones of a convention that make it one
 _WORTH = 0.02  # share of a performance that another convention must add to be used beside the first
@@ -27,20 +27,20 @@ _LONELY = 0.35  # confidence, at most, of a convention that only single letters 
 
 
 @dataclass(frozen=True)
-class Entry:
+class DetectedChannel:
     """A channel of the rig with what it does: a recipe in tracks, per unit.
 
     `direct` names a track that it is, `gain` how far it has to be raised for it.
     """
 
-    channel: Channel
+    channel: RigChannel
     recipe: Mapping[str, float]
     direct: str = ""
     gain: float = 1.0
 
 
 @dataclass(frozen=True)
-class Proposal:
+class DetectedRig:
     """What the names of a rig say.
 
     Attributes:
@@ -54,7 +54,7 @@ class Proposal:
 
     profile: str
     confidence: float
-    entries: tuple[Entry, ...]
+    entries: tuple[DetectedChannel, ...]
     unknown: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     note: str = ""
@@ -65,7 +65,7 @@ class Proposal:
         return {entry.channel.name: dict(entry.recipe) for entry in self.entries}
 
 
-def propose(meshes: Mapping[str, Sequence[str]], bones: Sequence[str] = ()) -> Proposal:
+def propose(meshes: Mapping[str, Sequence[str]], bones: Sequence[str] = ()) -> DetectedRig:
     """Say which convention a rig follows, by names alone.
 
     The convention that can make most of a spoken performance is taken, and another one beside it where that adds to
@@ -78,7 +78,7 @@ def propose(meshes: Mapping[str, Sequence[str]], bones: Sequence[str] = ()) -> P
     return _proposed({name: tuple(shapes) for name, shapes in meshes.items()}, tuple(bones), images=False)
 
 
-def propose_images(names: Sequence[str]) -> Proposal:
+def propose_images(names: Sequence[str]) -> DetectedRig:
     """Say which mouth each image of a 2D character shows; names may be those of files (`mouth_A.png`)."""
     stems = {name.rpartition("/")[2].rpartition("\\")[2].partition(".")[0] or name: name for name in names}
     found = _proposed({"": tuple(stems)}, (), images=True)
@@ -91,7 +91,7 @@ def propose_images(names: Sequence[str]) -> Proposal:
     return replace(found, entries=tuple(entries))
 
 
-def from_profile(proposal: Proposal) -> FaceMap:
+def from_profile(proposal: DetectedRig) -> FaceMap:
     """Return the map that a proposal's recipes give.
 
     Raises:
@@ -109,19 +109,21 @@ def from_profile(proposal: Proposal) -> FaceMap:
 
 
 @functools.lru_cache(maxsize=32)
-def _kept(profile: str, entries: tuple[tuple[Channel, tuple[tuple[str, float], ...], str, float], ...]) -> FaceMap:
+def _kept(profile: str, entries: tuple[tuple[RigChannel, tuple[tuple[str, float], ...], str, float], ...]) -> FaceMap:
     """A map by what it follows from: a panel asks for it again and again."""
-    return _map(profile, [Entry(channel, dict(recipe), direct, gain) for channel, recipe, direct, gain in entries])
+    return _map(
+        profile, [DetectedChannel(channel, dict(recipe), direct, gain) for channel, recipe, direct, gain in entries]
+    )
 
 
-def _map(profile: str, entries: Sequence[Entry]) -> FaceMap:
+def _map(profile: str, entries: Sequence[DetectedChannel]) -> FaceMap:
     columns = np.array([row_of(dict(entry.recipe)) for entry in entries])
     direct = np.array([row_of({entry.direct: entry.gain} if entry.direct else {}) for entry in entries])
     mix = columns @ reference().meaning
     return assemble(profile, tuple(entry.channel for entry in entries), direct, mix @ columns.T, mix)
 
 
-def _proposed(meshes: dict[str, tuple[str, ...]], bones: tuple[str, ...], images: bool) -> Proposal:
+def _proposed(meshes: dict[str, tuple[str, ...]], bones: tuple[str, ...], images: bool) -> DetectedRig:
     candidates = {}
     exact = {}
     for profile in profiles():
@@ -148,31 +150,31 @@ def _proposed(meshes: dict[str, tuple[str, ...]], bones: tuple[str, ...], images
     return _summary(chosen, entries, meshes, bones)
 
 
-def _unclaimed(found: Sequence[Entry], entries: Sequence[Entry]) -> list[Entry]:
+def _unclaimed(found: Sequence[DetectedChannel], entries: Sequence[DetectedChannel]) -> list[DetectedChannel]:
     """The channels of another convention whose names, the rig's and its own, are not in use already."""
     taken = {target for entry in entries for target in entry.channel.targets}
     names = {entry.channel.name for entry in entries}
     return [one for one in found if taken.isdisjoint(one.channel.targets) and one.channel.name not in names]
 
 
-def _reached(entries: Sequence[Entry]) -> float:
+def _reached(entries: Sequence[DetectedChannel]) -> float:
     """How much of a performance some channels can make."""
     return coverage(_map("", entries).explained)
 
 
-def _worth(profile: Profile, entries: Sequence[Entry]) -> float:
+def _worth(profile: RigProfile, entries: Sequence[DetectedChannel]) -> float:
     """How much of a performance a convention can make; a doubtful one counts less."""
     return _reached(entries) * (0.5 + 0.5 * _confidence(profile, entries))
 
 
 def _summary(
-    chosen: list[Profile], entries: list[Entry], meshes: dict[str, tuple[str, ...]], bones: tuple[str, ...]
-) -> Proposal:
+    chosen: list[RigProfile], entries: list[DetectedChannel], meshes: dict[str, tuple[str, ...]], bones: tuple[str, ...]
+) -> DetectedRig:
     known = {name for entry in entries for _, name in entry.channel.targets}
     unknown = tuple(dict.fromkeys(name for shapes in meshes.values() for name in shapes if name not in known))
     if not entries:
-        return Proposal("", 0.0, (), unknown, ("Nothing of the rig is known by name.",))
-    return Proposal(
+        return DetectedRig("", 0.0, (), unknown, ("Nothing of the rig is known by name.",))
+    return DetectedRig(
         profile=" + ".join(profile.name for profile in chosen),
         confidence=_confidence(chosen[0], entries),
         entries=tuple(entries),
@@ -182,7 +184,7 @@ def _summary(
     )
 
 
-def _confidence(profile: Profile, entries: Sequence[Entry]) -> float:
+def _confidence(profile: RigProfile, entries: Sequence[DetectedChannel]) -> float:
     """The share of a convention's shapes, or of its face bones, that is there."""
     names = {entry.channel.name for entry in entries}
     shapes = [name for name in _recipes(profile) if name in names or {f"{name} 1", f"{name} 2"} <= names]
@@ -194,15 +196,15 @@ def _confidence(profile: Profile, entries: Sequence[Entry]) -> float:
     return min(certainty, _LONELY) if letters and certainty < 1 else certainty
 
 
-def _recipes(profile: Profile) -> Mapping[str, Mapping[str, float]]:
+def _recipes(profile: RigProfile) -> Mapping[str, Mapping[str, float]]:
     """What each shape of a convention does; a track of our own under its own name does what it says."""
     own = {name: {name: 1.0} for name in profile.shapes if name in _OWN}
     return own | dict(profile.recipes)
 
 
 def _entries(
-    profile: Profile, meshes: dict[str, tuple[str, ...]], bones: tuple[str, ...], spellings: Spellings
-) -> Iterator[Entry]:
+    profile: RigProfile, meshes: dict[str, tuple[str, ...]], bones: tuple[str, ...], spellings: Spellings
+) -> Iterator[DetectedChannel]:
     """The channels of a rig that a convention explains; nothing where too few are there."""
     recipes = _recipes(profile)
     places: dict[tuple[str, int, int], list[tuple[str, str]]] = {}
@@ -222,12 +224,12 @@ def _entries(
         for one in profile.face_bones:
             if one.bone in known:
                 name = f"{one.bone} {one.kind} {one.axis}"
-                channel = Channel(name, one.kind, (("", known[one.bone]),), one.axis, one.low, one.high)
-                yield Entry(channel, {track: weight / one.amount for track, weight in one.recipe.items()})
+                channel = RigChannel(name, one.kind, (("", known[one.bone]),), one.axis, one.low, one.high)
+                yield DetectedChannel(channel, {track: weight / one.amount for track, weight in one.recipe.items()})
 
 
 def _matched(
-    profile: Profile, recipes: Mapping[str, Mapping[str, float]], shapes: tuple[str, ...], spellings: Spellings
+    profile: RigProfile, recipes: Mapping[str, Mapping[str, float]], shapes: tuple[str, ...], spellings: Spellings
 ) -> dict[str, tuple[str, ...]]:
     """The mesh's own names by the convention's: as they are written, without prefixes, and by other spellings."""
     whole = {shape.lower(): shape for shape in reversed(shapes)}
@@ -246,12 +248,12 @@ def _matched(
     return found
 
 
-def _plain(profile: Profile, shapes: tuple[str, ...]) -> Iterator[dict[str, str]]:
+def _plain(profile: RigProfile, shapes: tuple[str, ...]) -> Iterator[dict[str, str]]:
     """The mesh's own names by what may be meant: without the convention's prefixes."""
     yield {_without(shape, profile.prefixes): shape for shape in reversed(shapes)}
 
 
-def _spellings(profile: Profile, shapes: tuple[str, ...]) -> Iterator[dict[str, str]]:
+def _spellings(profile: RigProfile, shapes: tuple[str, ...]) -> Iterator[dict[str, str]]:
     """The same, and then without what many of the names share."""
     yield from _plain(profile, shapes)
     yield {bare: shape for shape, bare in reversed(_stripped(shapes).items()) if bare != shape}
@@ -278,16 +280,16 @@ def _without(shape: str, prefixes: tuple[str, ...]) -> str:
 
 
 def _shape_entry(
-    profile: Profile,
+    profile: RigProfile,
     name: str,
     recipe: Mapping[str, float],
     targets: tuple[tuple[str, str], ...],
     part: int,
     parts: int,
-) -> Entry:
+) -> DetectedChannel:
     low, high, rest = profile.ranges.get(name, (0.0, 1.0, 0.0))
     kind: Kind = "parameter" if profile.kind == "parameter" else "shape"
-    channel = Channel(name if parts == 1 else f"{name} {part + 1}", kind, targets, -1, low, high, rest)
+    channel = RigChannel(name if parts == 1 else f"{name} {part + 1}", kind, targets, -1, low, high, rest)
     share = {track: weight / parts for track, weight in recipe.items()}
     direct = next(iter(recipe)) if list(recipe.values()) == [1.0] and name not in profile.ranges else ""
-    return Entry(channel, share, profile.direct.get(name, direct))
+    return DetectedChannel(channel, share, profile.direct.get(name, direct))

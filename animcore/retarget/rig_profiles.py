@@ -47,7 +47,7 @@ class BoneChannel:
 
 
 @dataclass(frozen=True)
-class Profile:
+class RigProfile:
     """One naming convention; rigs/README.md describes the fields."""
 
     name: str
@@ -82,7 +82,7 @@ def user_folder() -> Path:
 
 
 @functools.cache
-def profiles() -> tuple[Profile, ...]:
+def profiles() -> tuple[RigProfile, ...]:
     """Read every profile, in the order in which they are tried; one of the user's that cannot be read is left out."""
     found = [_read(path) for path in RIGS.glob("*.toml")]
     found += [profile for path in sorted(user_folder().glob("*.toml")) if (profile := _read_users(path)) is not None]
@@ -96,7 +96,7 @@ def read_again() -> None:
 
 
 @functools.cache
-def driving() -> Profile:
+def driving() -> RigProfile:
     """Return the convention that the engine speaks."""
     return next(profile for profile in profiles() if profile.drives)
 
@@ -119,20 +119,20 @@ def find_bones(names: Sequence[str]) -> tuple[str, dict[str, str]]:
     return best, found
 
 
-def _read_users(path: Path) -> Profile | None:
+def _read_users(path: Path) -> RigProfile | None:
     try:
         return _read(path)
     except BROKEN_FILE:
         return None
 
 
-def _read(path: Path) -> Profile:
+def _read(path: Path) -> RigProfile:
     data = tomllib.loads(path.read_text(encoding="utf-8"))
     shapes = data.get("shapes", {})
     direct = data.get("direct", {})
     shared = Counter(direct.values())  # halves and quarters of a track do their part of it
     recipes = data.get("recipes", {}) | {name: {track: 1.0 / shared[track]} for name, track in direct.items()}
-    return Profile(
+    return RigProfile(
         name=data["name"],
         order=data["order"],
         drives=shapes.get("drives", False),

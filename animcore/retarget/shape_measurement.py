@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from animcore.core.vocabulary import ARKIT
 from animcore.retarget.reference_head import reference
-from animcore.retarget.rig_detection import Entry
+from animcore.retarget.rig_detection import DetectedChannel
 
 FloatArray = NDArray[np.float64]
 Target = tuple[str, str]
@@ -36,7 +36,7 @@ _SIDES = (("Left", "Right"), ("Right", "Left"))
 
 
 @dataclass(frozen=True)
-class Move:
+class ShapeDisplacement:
     """What a shape at 1 does to its mesh.
 
     Attributes:
@@ -52,18 +52,18 @@ class Move:
     count: int
 
 
-def move(rest: NDArray[np.floating[Any]], delta: NDArray[np.floating[Any]]) -> Move:
+def move(rest: NDArray[np.floating[Any]], delta: NDArray[np.floating[Any]]) -> ShapeDisplacement:
     """Measure a shape by the places (V, 3) and the displacements (V, 3) of its mesh, in any axes."""
     size = np.linalg.norm(delta, axis=1).astype(np.float64)
     most = float(size.max(initial=0.0))
     if most <= 0.0:
-        return Move(0.0, np.zeros(3), np.zeros(3), 0)
+        return ShapeDisplacement(0.0, np.zeros(3), np.zeros(3), 0)
     weight = size / float((size**2).sum())
     count = int((size > 0.05 * most).sum())
-    return Move(most, weight @ delta, (weight * size) @ rest, count)
+    return ShapeDisplacement(most, weight @ delta, (weight * size) @ rest, count)
 
 
-def dead(moves: Mapping[Target, Move]) -> set[Target]:
+def dead(moves: Mapping[Target, ShapeDisplacement]) -> set[Target]:
     """Return the shapes that do nothing; none where all do nothing, for then nothing can be said."""
     sizes = np.array([one.most for one in moves.values()])
     real = sizes[sizes > _NOISE * sizes.max(initial=0.0)]
@@ -74,8 +74,8 @@ def dead(moves: Mapping[Target, Move]) -> set[Target]:
 
 
 def corrected(
-    entries: Sequence[Entry], moves: Mapping[Target, Move], axes: FloatArray, sure: bool
-) -> tuple[tuple[Entry, ...], tuple[str, ...]]:
+    entries: Sequence[DetectedChannel], moves: Mapping[Target, ShapeDisplacement], axes: FloatArray, sure: bool
+) -> tuple[tuple[DetectedChannel, ...], tuple[str, ...]]:
     """Return the channels as their shapes really move, and sentences about what was done.
 
     Args:
@@ -113,19 +113,19 @@ def _names(names: Sequence[str]) -> str:
     return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
 
 
-def _of(entry: Entry, moves: Mapping[Target, Move]) -> Move:
+def _of(entry: DetectedChannel, moves: Mapping[Target, ShapeDisplacement]) -> ShapeDisplacement:
     """What the strongest of a channel's shapes does."""
     own = [moves[target] for target in entry.channel.targets if target in moves]
-    return max(own, key=lambda one: one.most, default=Move(0.0, np.zeros(3), np.zeros(3), 0))
+    return max(own, key=lambda one: one.most, default=ShapeDisplacement(0.0, np.zeros(3), np.zeros(3), 0))
 
 
-def _pairs(found: Mapping[str, Move]) -> list[tuple[str, str]]:
+def _pairs(found: Mapping[str, ShapeDisplacement]) -> list[tuple[str, str]]:
     return [
         (track, f"{track[:-4]}Right") for track in found if track.endswith("Left") and f"{track[:-4]}Right" in found
     ]
 
 
-def _sided(found: Mapping[str, Move], axes: FloatArray) -> FloatArray:
+def _sided(found: Mapping[str, ShapeDisplacement], axes: FloatArray) -> FloatArray:
     """The axes of a character without a skeleton: left is where most of the shapes of the left are."""
     apart = np.sum([found[left].centre - found[right].centre for left, right in _pairs(found)] or [np.zeros(3)], axis=0)
     left = apart - axes[:, 1] * (axes[:, 1] @ apart)
@@ -133,7 +133,7 @@ def _sided(found: Mapping[str, Move], axes: FloatArray) -> FloatArray:
     return np.column_stack((left / size, axes[:, 1], np.cross(left / size, axes[:, 1]))) if size > 0.0 else axes
 
 
-def _swapped(found: Mapping[str, Move], axes: FloatArray) -> dict[str, str]:
+def _swapped(found: Mapping[str, ShapeDisplacement], axes: FloatArray) -> dict[str, str]:
     """Tracks whose shape does what the other side's says, with that one: their places lie on the wrong sides."""
     pairs = _pairs(found)
     apart = np.array([(found[left].centre - found[right].centre) @ axes[:, 0] for left, right in pairs])
@@ -147,18 +147,18 @@ def _swapped(found: Mapping[str, Move], axes: FloatArray) -> dict[str, str]:
     return {one: other for pair in changed for one, other in (pair, pair[::-1])}
 
 
-def _aside(found: Mapping[str, Move], pair: tuple[str, str], axes: FloatArray) -> float:
+def _aside(found: Mapping[str, ShapeDisplacement], pair: tuple[str, str], axes: FloatArray) -> float:
     """How much more the first of a pair goes to the left than the second."""
     return float((found[pair[0]].way - found[pair[1]].way) @ axes[:, 0])
 
 
 @functools.cache
-def _reference() -> dict[str, Move]:
+def _reference() -> dict[str, ShapeDisplacement]:
     head = reference()
     return {track: move(head.rest, head.delta[index]) for index, track in enumerate(ARKIT)}
 
 
-def _against(found: Mapping[str, Move], tracks: Mapping[str, str], axes: FloatArray) -> set[str]:
+def _against(found: Mapping[str, ShapeDisplacement], tracks: Mapping[str, str], axes: FloatArray) -> set[str]:
     """Tracks whose shape goes against the way of the reference's."""
     compared, wrong = 0, set()
     for track, one in found.items():
@@ -189,10 +189,10 @@ def _gains(sizes: Mapping[str, float]) -> dict[str, float]:
     return gains
 
 
-def _as(entry: Entry, track: str, gain: float) -> Entry:
+def _as(entry: DetectedChannel, track: str, gain: float) -> DetectedChannel:
     """A channel that is another track, or this one weaker, stronger or the other way about."""
     if track == entry.direct and gain == 1.0:
         return entry
     low, high = sorted((0.0, gain))
     channel = replace(entry.channel, low=min(low, 0.0), high=max(high, 0.0))
-    return Entry(channel, {track: 1.0 / gain}, track, gain)
+    return DetectedChannel(channel, {track: 1.0 / gain}, track, gain)

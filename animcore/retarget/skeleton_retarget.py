@@ -66,7 +66,7 @@ class Skeleton:
 
 
 @dataclass(frozen=True)
-class Bone:
+class RetargetBone:
     """A bone that takes part.
 
     Attributes:
@@ -85,7 +85,7 @@ class Bone:
     main: bool
 
 
-class Retarget:
+class SkeletonRetargeter:
     """From SMPL-X to one skeleton and back; made once, used for any number of performances.
 
     Attributes:
@@ -216,20 +216,20 @@ class Retarget:
             bone = above
         return moved
 
-    def _make(self, twists: dict[str, list[int]]) -> Iterator[Bone]:
+    def _make(self, twists: dict[str, list[int]]) -> Iterator[RetargetBone]:
         for joint, chain in self._chains.items():
             rolled = joint.rpartition("_")[2] in _ROLLED_BY
             for number, index in enumerate(chain):
                 share = number / len(chain) if rolled else (number + 1) / len(chain)
                 main = number == 0 if rolled else number == len(chain) - 1
-                yield Bone(index, joint, self._fitted(joint), share, main)
+                yield RetargetBone(index, joint, self._fitted(joint), share, main)
         for index, share in zip(self._spine, _stations(len(self._spine)), strict=True):
-            yield Bone(index, "spine3", np.eye(3), share, False)
+            yield RetargetBone(index, "spine3", np.eye(3), share, False)
         for joint, beside in twists.items():
             for index in beside if joint in self._chains else ():
-                yield Bone(index, joint, self._fitted(joint), self._along(joint, index), False)
+                yield RetargetBone(index, joint, self._fitted(joint), self._along(joint, index), False)
 
-    def _orientation(self, bone: Bone, turned: dict[str, Array]) -> Array:
+    def _orientation(self, bone: RetargetBone, turned: dict[str, Array]) -> Array:
         """(T, 3, 3) the world orientation that a bone should have."""
         side, _, part = bone.joint.rpartition("_")
         turn = turned[bone.joint]

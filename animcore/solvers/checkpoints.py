@@ -86,7 +86,7 @@ def _safetensors(path: Path) -> dict[str, Tensor]:
     return found
 
 
-class _Passed:
+class _IgnoredObject:
     """Stands in a file for an object that nobody needs, a setting or a path: it takes whatever it is given."""
 
     def __init__(self, *_arguments: Any) -> None:
@@ -109,7 +109,7 @@ def pickled(path: Path, passed: tuple[str, ...] = (), advice: str = "download it
     """
     try:
         named = torch.serialization.get_unsafe_globals_in_checkpoint(path) if passed else []
-        inert: list[Any] = [(_Passed, name) for name in named if name.startswith(passed)]
+        inert: list[Any] = [(_IgnoredObject, name) for name in named if name.startswith(passed)]
         with torch.serialization.safe_globals(inert):
             found = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:

@@ -14,9 +14,9 @@ from animcore.core.progress import Progress, part, silent
 from animcore.core.vocabulary import ARKIT, ARKIT_INDEX
 from animcore.direction import Direction
 from animcore.motion import Event, Motion
-from animcore.solvers.face_networks.face_solver import Face
+from animcore.solvers.face_networks.face_solver import FaceNetworkSolver
 from animcore.solvers.gesture import body_motion
-from animcore.solvers.gesture_networks.gesture_solver import Gestures
+from animcore.solvers.gesture_networks.gesture_solver import GestureNetworkSolver
 from animcore.solvers.nonverbal import gaze, head_motion, listener
 from animcore.solvers.speech_face import brows, emotion, lip_sync, streaming
 from animcore.speech import prosody
@@ -34,9 +34,9 @@ def perform(
     direction: Direction,
     progress: Progress = silent,
     spoken: Sequence[Event] = (),
-    gestures: Gestures | None = None,
+    gestures: GestureNetworkSolver | None = None,
     other: AudioClip | None = None,
-    learned_face: Face | None = None,
+    learned_face: FaceNetworkSolver | None = None,
 ) -> Motion:
     """Return the performance of a voice at 50 frames a second; equal clips and directions give equal motions.
 
@@ -58,7 +58,7 @@ def perform(
 
 
 @dataclass(frozen=True)
-class Heard:
+class SpeechAnalysis:
     """What is known of a voice once it was heard, so that its samples, most of what a long one takes, can go.
 
     Attributes:
@@ -74,7 +74,7 @@ class Heard:
     prosody: Prosody
     spoken: tuple[Event, ...]
     other: Prosody | None
-    gestures: tuple[Gestures, AudioClip] | None
+    gestures: tuple[GestureNetworkSolver, AudioClip] | None
     feels: bool
 
 
@@ -83,10 +83,10 @@ def hear(
     direction: Direction,
     progress: Progress = silent,
     spoken: Sequence[Event] = (),
-    gestures: Gestures | None = None,
+    gestures: GestureNetworkSolver | None = None,
     other: AudioClip | None = None,
-    learned_face: Face | None = None,
-) -> Heard:
+    learned_face: FaceNetworkSolver | None = None,
+) -> SpeechAnalysis:
     """Listen to a voice: the first part of `perform`, with its arguments.
 
     Raises:
@@ -97,7 +97,7 @@ def hear(
         speech = speech.resampled(Fraction(prosody.FPS))
     progress(_ARTICULATION, "Moving head, eyes and body")
     # how far the mouth is open tells speech from music and noise, whatever the strengths asked for
-    return Heard(
+    return SpeechAnalysis(
         speech,
         prosody.analyse(clip, speech.frame_count, _mouth(clip, direction, speech), spoken),
         tuple(spoken),
@@ -107,7 +107,7 @@ def hear(
     )
 
 
-def act(found: Heard, direction: Direction, progress: Progress = silent) -> Motion:
+def act(found: SpeechAnalysis, direction: Direction, progress: Progress = silent) -> Motion:
     """Return what head, eyes and body do to a voice that was heard: the second part of `perform`."""
     speech, heard, spoken = found.speech, found.prosody, found.spoken
     mood = emotion.mood(heard, direction)
@@ -151,7 +151,11 @@ def act(found: Heard, direction: Direction, progress: Progress = silent) -> Moti
 
 
 def _speech(
-    clip: AudioClip, direction: Direction, progress: Progress, spoken: Sequence[Event], learned_face: Face | None
+    clip: AudioClip,
+    direction: Direction,
+    progress: Progress,
+    spoken: Sequence[Event],
+    learned_face: FaceNetworkSolver | None,
 ) -> Motion:
     """The face that speaks, by the solver or the variant that was asked for; only the full one knows a transcript."""
     if learned_face is not None:

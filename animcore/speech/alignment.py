@@ -56,7 +56,7 @@ class Alignment:
 
 
 @dataclass(frozen=True)
-class _Chain:
+class _StateGraph:
     """The states that the path goes through: a gap, the first word in all its ways, a gap, the second word ...
 
     Attributes:
@@ -109,7 +109,7 @@ def align(transcript: Transcript, probabilities: FloatArray, fps: float) -> Alig
     return Alignment(tuple(words), transcript.phonemes or tuple(phonemes))
 
 
-def _heard(chain: _Chain, path: IntArray, scores: FloatArray, count: int) -> NDArray[np.bool_]:
+def _heard(chain: _StateGraph, path: IntArray, scores: FloatArray, count: int) -> NDArray[np.bool_]:
     """(count,) whether each word fits where it lies; a long one that does not was put there for want of a place."""
     spoken = chain.way[path] >= 0
     fit = scores[np.arange(len(path)), chain.kind[path]]
@@ -120,7 +120,7 @@ def _heard(chain: _Chain, path: IntArray, scores: FloatArray, count: int) -> NDA
     return heard
 
 
-def _chain(words: Sequence[Word], fps: float, count: int) -> _Chain:
+def _chain(words: Sequence[Word], fps: float, count: int) -> _StateGraph:
     """Lay out the states of all words."""
     rows: list[tuple[int, int, int, bool, int, int]] = []  # class, word, way, enters, first and last frame
     leaves: list[list[int]] = [[0]]
@@ -140,7 +140,7 @@ def _chain(words: Sequence[Word], fps: float, count: int) -> _Chain:
     widest = max(map(len, leaves))
     padded = [[*states, *[len(rows)] * (widest - len(states))] for states in leaves]
     kind, place_of, way_of, enters, first_of, last_of = (np.array(column) for column in zip(*rows, strict=True))
-    return _Chain(kind, place_of, way_of, enters, np.array(padded), np.array(leap, np.float32), first_of, last_of)
+    return _StateGraph(kind, place_of, way_of, enters, np.array(padded), np.array(leap, np.float32), first_of, last_of)
 
 
 def _span(word: Word, fps: float, count: int) -> tuple[int, int]:
@@ -167,7 +167,7 @@ def _scores(probabilities: FloatArray) -> FloatArray:
     return np.column_stack([fit, *wild, gap]).astype(np.float32)
 
 
-def _path(chain: _Chain, scores: FloatArray) -> IntArray:
+def _path(chain: _StateGraph, scores: FloatArray) -> IntArray:
     """(T,) the state of each frame on the best path."""
     count, states = len(scores), len(chain.kind)
     total = np.full(states + 1, _NEVER, np.float32)  # the last one stands for no state
@@ -194,7 +194,7 @@ def _path(chain: _Chain, scores: FloatArray) -> IntArray:
     return settled
 
 
-def _band(chain: _Chain, total: FloatArray) -> tuple[int, slice]:
+def _band(chain: _StateGraph, total: FloatArray) -> tuple[int, slice]:
     """First state of the band around the best state, and the boundaries between words that lie in it."""
     states = len(chain.kind)
     if states <= _BAND:
@@ -206,7 +206,7 @@ def _band(chain: _Chain, total: FloatArray) -> tuple[int, slice]:
 
 
 def _step(
-    chain: _Chain, total: FloatArray, fit: FloatArray, frame: int, low: int, high: int, boundaries: slice
+    chain: _StateGraph, total: FloatArray, fit: FloatArray, frame: int, low: int, high: int, boundaries: slice
 ) -> IntArray:
     """Go one frame on, in place, for the states low..high; return where each came from."""
     leaves = chain.leaves[boundaries]
@@ -257,7 +257,7 @@ def _walk(origins: Sequence[tuple[int, IntArray]], state: int) -> IntArray:
     return path
 
 
-def _stays(chain: _Chain, path: IntArray, scores: FloatArray, fps: float) -> Iterator[tuple[int, float, float]]:
+def _stays(chain: _StateGraph, path: IntArray, scores: FloatArray, fps: float) -> Iterator[tuple[int, float, float]]:
     """The states that the path goes through, each with the seconds from which and to which it stays there."""
     edges = [0, *(np.flatnonzero(np.diff(path)) + 1).tolist(), len(path)]
     times = [_crossing(chain, path, scores, place) / fps for place in edges]
@@ -265,7 +265,7 @@ def _stays(chain: _Chain, path: IntArray, scores: FloatArray, fps: float) -> Ite
         yield int(path[place]), begin, finish
 
 
-def _crossing(chain: _Chain, path: IntArray, scores: FloatArray, place: int) -> float:
+def _crossing(chain: _StateGraph, path: IntArray, scores: FloatArray, place: int) -> float:
     """Where, in frames, one state gives way to the next: amid two frames, nearer to where both fit alike."""
     if place in (0, len(path)):
         return float(place)

@@ -48,7 +48,7 @@ _SPREAD = np.array([0.451, 0.36, 0.388, 0.263, 0.222, 0.209, 0.159, 0.141, 0.142
 
 
 @dataclass(frozen=True)
-class Turn:
+class SpeakerTurn:
     """Speech of one of two speakers: start and end in seconds, and which one, 1 or 2 in the order of appearance."""
 
     start: float
@@ -110,7 +110,7 @@ def _partials(level: FloatArray, floor: float) -> NDArray[np.bool_]:
     return found
 
 
-def speakers(clip: AudioClip, prosody: Prosody) -> tuple[Turn, ...]:
+def speakers(clip: AudioClip, prosody: Prosody) -> tuple[SpeakerTurn, ...]:
     """Return who speaks when, where two speakers take turns; nothing where one speaks, or where it cannot be told.
 
     Args:
@@ -126,12 +126,12 @@ def speakers(clip: AudioClip, prosody: Prosody) -> tuple[Turn, ...]:
     changes = int(np.abs(np.diff(group)).sum())
     if explained < _EXPLAINS or min(group.sum(), len(group) - group.sum()) < 2 or changes >= by_chance:
         return ()
-    turns: list[Turn] = []
+    turns: list[SpeakerTurn] = []
     for (start, end), one in zip(where, (group != group[0]).tolist(), strict=True):
         if turns and turns[-1].speaker == 1 + one:
-            turns[-1] = Turn(turns[-1].start, end, 1 + one)
+            turns[-1] = SpeakerTurn(turns[-1].start, end, 1 + one)
         else:
-            turns.append(Turn(start, end, 1 + one))
+            turns.append(SpeakerTurn(start, end, 1 + one))
     return tuple(turns)
 
 

@@ -58,7 +58,7 @@ class Word:
 
 
 @dataclass(frozen=True)
-class Cue:
+class EmotionCue:
     """An emotion that words call for.
 
     Attributes:
@@ -78,7 +78,7 @@ class Transcript:
     """Words in the order in which they are said, the emotions they call for, and phonemes where they are known."""
 
     words: tuple[Word, ...]
-    cues: tuple[Cue, ...] = ()
+    cues: tuple[EmotionCue, ...] = ()
     phonemes: tuple[Event, ...] = ()
 
 
@@ -98,7 +98,7 @@ def of_segments(segments: Iterable[tuple[str, float | None, float | None]]) -> T
         InputError: for a tag that names no emotion, or where there are no words.
     """
     words: list[Word] = []
-    cues: list[Cue] = []
+    cues: list[EmotionCue] = []
     for text, start, end in segments:
         begun: tuple[str, float, int] | None = None
         for tag, label in _PART.findall(text):
@@ -115,9 +115,9 @@ def of_segments(segments: Iterable[tuple[str, float | None, float | None]]) -> T
     return Transcript(tuple(words), tuple(cues))
 
 
-def _closed(begun: tuple[str, float, int] | None, last: int) -> list[Cue]:
+def _closed(begun: tuple[str, float, int] | None, last: int) -> list[EmotionCue]:
     """The cue that ends here, unless it is about no word."""
-    return [Cue(*begun, last)] if begun is not None and begun[2] < last else []
+    return [EmotionCue(*begun, last)] if begun is not None and begun[2] < last else []
 
 
 def _feeling(tag: str) -> tuple[str, float]:

@@ -23,7 +23,7 @@ Batch = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
-class Clip:
+class TrainingClip:
     """A voice with its body, on the disk until it is looked at.
 
     Attributes:
@@ -51,10 +51,10 @@ class Clip:
         return found
 
 
-Hear = Callable[[Clip], FloatArray]
+Hear = Callable[[TrainingClip], FloatArray]
 
 
-class Material(Protocol):
+class ClipDataset(Protocol):
     """A data set whose clips have `frames`, `samples` and `speaker`."""
 
     @property
@@ -64,7 +64,7 @@ class Material(Protocol):
 
 
 @dataclass(frozen=True)
-class Windows:
+class ClipWindows:
     """All windows of a data set.
 
     Attributes:
@@ -76,7 +76,7 @@ class Windows:
         seed: of the order.
     """
 
-    data: Material
+    data: ClipDataset
     length: int
     stride: int
     batch: int

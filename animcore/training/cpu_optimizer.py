@@ -20,7 +20,7 @@ LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Course:
+class OptimizerSettings:
     """How a network is trained.
 
     Attributes:
@@ -44,7 +44,11 @@ class Course:
 
 
 def descend(
-    module: nn.Module, course: Course, loss_of: Callable[[int, int], Tensor], checkpoint: Path, threads: int = 1
+    module: nn.Module,
+    course: OptimizerSettings,
+    loss_of: Callable[[int, int], Tensor],
+    checkpoint: Path,
+    threads: int = 1,
 ) -> None:
     """Train what of a module requires gradients; a killed run goes on from the checkpoint.
 

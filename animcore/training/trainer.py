@@ -52,7 +52,7 @@ class Stage(nn.Module):
         """Look at the first batch of an epoch before it is learned from."""
 
 
-class Source(Protocol):
+class BatchSource(Protocol):
     """Where batches come from."""
 
     def batches(self, epoch: int, stage: int, part: int = 0, parts: int = 1) -> Iterator[Batch]:
@@ -65,7 +65,7 @@ class Source(Protocol):
 
 
 @dataclass
-class Run:
+class TrainingRun:
     """A training run in a folder.
 
     Attributes:
@@ -81,12 +81,12 @@ class Run:
 
     model: nn.Module
     stages: Sequence[Stage]
-    source: Source
+    source: BatchSource
     folder: Path
     facts: Mapping[str, Any]
     seed: int = 0
     progress: Progress = silent
-    machine: Machine = field(default_factory=lambda: Machine.found())
+    machine: TrainingDevice = field(default_factory=lambda: TrainingDevice.found())
     history: list[dict[str, float]] = field(default_factory=list)
 
     def train(self) -> None:
@@ -110,7 +110,7 @@ class Run:
         torch.manual_seed(self.seed)
         self.model.to(self.machine.device)
         saved = self._saved()
-        log = Log.open(self.folder) if self.machine.first else None
+        log = LossLog.open(self.folder) if self.machine.first else None
         before = 0
         for number, stage in enumerate(self.stages):
             if saved is None or saved["stage"] <= number:
@@ -120,7 +120,7 @@ class Run:
         if log is not None:
             log.close()
 
-    def _stage(self, number: int, before: int, saved: dict[str, Any] | None, log: Log | None) -> None:
+    def _stage(self, number: int, before: int, saved: dict[str, Any] | None, log: LossLog | None) -> None:
         """Train one stage, from where a checkpoint left it; `before` epochs of others went before."""
         machine = self.machine
         stage, total = self.stages[number], sum(stage.epochs for stage in self.stages)
@@ -211,7 +211,7 @@ class Run:
 
 
 @dataclass
-class Machine:
+class TrainingDevice:
     """What it is trained on: a processor or a GPU, beside those of other processes where several were started.
 
     Attributes:
@@ -223,7 +223,7 @@ class Machine:
     accelerator: Any = None
 
     @classmethod
-    def found(cls) -> Machine:
+    def found(cls) -> TrainingDevice:
         """Look for GPUs and for the package accelerate.
 
         Raises:
@@ -288,14 +288,14 @@ class Machine:
             self.accelerator.backward(loss)
 
 
-class Log:
+class LossLog:
     """Losses by epoch: for TensorBoard where it is installed, else `losses.csv`."""
 
     def __init__(self, folder: Path, writer: Any = None) -> None:
         self._path, self._writer = folder / "losses.csv", writer
 
     @classmethod
-    def open(cls, folder: Path) -> Log:
+    def open(cls, folder: Path) -> LossLog:
         """Begin to write, and say where."""
         try:
             from torch.utils.tensorboard import SummaryWriter

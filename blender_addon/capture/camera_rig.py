@@ -20,7 +20,7 @@ from mathutils import Matrix, Vector
 from animcore.core.atomic_files import whole_file
 from animcore.core.vocabulary import ARKIT
 from animcore.hybrid_head import capture_format
-from animcore.hybrid_head.capture_plan import BEHIND, Face
+from animcore.hybrid_head.capture_plan import BEHIND, CaptureExpression
 from animcore.rendering.camera import Camera
 
 from ..errors import AddonError
@@ -68,13 +68,13 @@ class Shot:
 
     camera: tuple[float, float]
     camera_index: int
-    face: Face
+    face: CaptureExpression
     moment: int
 
 
 def shots(
     cameras: Sequence[tuple[float, float]],
-    faces: Sequence[Face],
+    faces: Sequence[CaptureExpression],
     first_camera: int = 0,
     first_moment: int = 0,
     thirds: int = 3,
@@ -99,7 +99,7 @@ def shots(
 
 def views(
     scene: bpy.types.Scene, sitter: Sitter, wanted: Sequence[Shot], folder: Path, size: int
-) -> list[capture_format.View]:
+) -> list[capture_format.CaptureView]:
     """What the pictures of some shots will be, without taking them; arguments as of `take`."""
     with camera(scene, sitter) as eye:
         return [view_of(eye, sitter, shot, folder, size) for shot in wanted]
@@ -107,7 +107,7 @@ def views(
 
 def take(
     scene: bpy.types.Scene, sitter: Sitter, wanted: Sequence[Shot], folder: Path, size: int
-) -> Iterator[capture_format.View]:
+) -> Iterator[capture_format.CaptureView]:
     """Render pictures one after another into `folder/images`; those that are there already are kept.
 
     Args:
@@ -158,7 +158,7 @@ def camera(scene: bpy.types.Scene, sitter: Sitter) -> Iterator[bpy.types.Object]
         bpy.data.cameras.remove(data)
 
 
-def view_of(eye: bpy.types.Object, sitter: Sitter, shot: Shot, folder: Path, size: int) -> capture_format.View:
+def view_of(eye: bpy.types.Object, sitter: Sitter, shot: Shot, folder: Path, size: int) -> capture_format.CaptureView:
     """Place the camera object for a shot and return what it will see."""
     around, up = (math.radians(angle) for angle in shot.camera)
     away = Vector((math.sin(around) * math.cos(up), -math.cos(around) * math.cos(up), math.sin(up)))
@@ -168,7 +168,7 @@ def view_of(eye: bpy.types.Object, sitter: Sitter, shot: Shot, folder: Path, siz
     turned = ENGINE.to_3x3() @ sitter.turn.transposed() @ aimed
     to_world = Matrix.Translation(sitter.to_capture @ place) @ turned.to_4x4()
     focal = size * _FOCAL
-    return capture_format.View(
+    return capture_format.CaptureView(
         Camera.from_opengl(np.array(to_world), (size, size), (focal, focal)),
         shot.camera_index,
         shot.moment,
@@ -178,7 +178,7 @@ def view_of(eye: bpy.types.Object, sitter: Sitter, shot: Shot, folder: Path, siz
     )
 
 
-def pull(sitter: Sitter, face: Face) -> None:
+def pull(sitter: Sitter, face: CaptureExpression) -> None:
     """Give the shapes and the eyes of a sitter the values of a face; all other shapes by ARKit's names are 0."""
     weights = {name.lower(): value for name, value in looking(face).items()}
     for thing in sitter.objects:
@@ -194,7 +194,7 @@ def pull(sitter: Sitter, face: Face) -> None:
     bpy.context.view_layer.update()
 
 
-def looking(face: Face) -> dict[str, float]:
+def looking(face: CaptureExpression) -> dict[str, float]:
     """The weights of a face with those of the lids that follow its eyes: a shape at 1 is 30 degrees."""
     left, up = face.look
     weights = face.arkit()
@@ -204,7 +204,7 @@ def looking(face: Face) -> dict[str, float]:
     return weights
 
 
-def eye_turn(face: Face) -> Matrix:
+def eye_turn(face: CaptureExpression) -> Matrix:
     """The rotation of both eyes in Blender's axes."""
     left, up = (math.radians(angle) for angle in face.look)
     return Matrix.Rotation(left, 3, "Z") @ Matrix.Rotation(-up, 3, "X")

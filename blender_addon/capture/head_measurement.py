@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animcore.body_models import blendshape_head
-from animcore.body_models.blendshape_head import SHAPES, Measured
+from animcore.body_models.blendshape_head import SHAPES, MeasuredHead
 from animcore.body_models.parametric_model import ParametricModel
 from animcore.body_models.pose_tracks import flame_pose
 from animcore.core.vocabulary import ARKIT, ARKIT_INDEX
-from animcore.hybrid_head.capture_plan import Face
+from animcore.hybrid_head.capture_plan import CaptureExpression
 from animcore.motion import Motion
 
 from ..character import rig_reader
@@ -52,7 +52,7 @@ class Patch:
     uv: NDArray[np.float32]
 
 
-def measure(who: rig_reader.Character, studio: Studio, progress: Callable[[float], None]) -> Measured:
+def measure(who: rig_reader.Character, studio: Studio, progress: Callable[[float], None]) -> MeasuredHead:
     """Measure a head.
 
     Args:
@@ -81,13 +81,13 @@ def measure(who: rig_reader.Character, studio: Studio, progress: Callable[[float
     faces = np.concatenate([patch.faces + first for patch, first in zip(patches, firsts, strict=True)])
     places = np.concatenate([patch.uv for patch in patches])
     uv, uv_faces = _shared(places, faces)
-    return Measured(
+    return MeasuredHead(
         f"head of {who.name}", rest.astype(np.float32), faces, uv, uv_faces, (shapes - rest).astype(np.float32),
         _weights(who, studio, rest, turns), studio.joints.astype(np.float32),
     )  # fmt: skip
 
 
-def moments(who: rig_reader.Character, faces: Sequence[Face]) -> Motion:
+def moments(who: rig_reader.Character, faces: Sequence[CaptureExpression]) -> Motion:
     """The motion whose rows are faces: their weights, and both eyes where they look."""
     motion = render_studio.still(len(faces))
     assert motion.arkit is not None
@@ -99,7 +99,7 @@ def moments(who: rig_reader.Character, faces: Sequence[Face]) -> Motion:
     return motion
 
 
-def reach(measured: Measured) -> Floats:
+def reach(measured: MeasuredHead) -> Floats:
     """(2, 3) the corners of what the head fills when its jaw is open, which no other shape goes beyond."""
     opened = measured.vertices + measured.shapes[ARKIT_INDEX["jawOpen"]]
     both = np.concatenate([measured.vertices, opened])

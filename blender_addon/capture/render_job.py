@@ -152,7 +152,7 @@ def _write_poses(model: ParametricModel, motion: Any, wish: Wish) -> None:
     expression = blendshape_head.to_expression(motion, model).expression
     joints, nothing = flame_pose(motion), np.zeros(3, np.float32)
     for moment, row in enumerate(expression):
-        pose = layout.Pose(row, joints[moment], nothing, np.zeros(0, np.float32), None, model.name)
+        pose = layout.HeadPose(row, joints[moment], nothing, np.zeros(0, np.float32), None, model.name)
         layout.write_pose(pose, wish.folder / "flame_param" / f"{moment:05d}.npz", motion.arkit[moment])
 
 

@@ -16,7 +16,7 @@ from mathutils import Matrix
 
 from animcore.body_models.kinematics import INDEX, grounded, open_body_joints, unknown_fingers
 from animcore.motion import Motion
-from animcore.retarget.skeleton_retarget import Retarget, Skeleton
+from animcore.retarget.skeleton_retarget import Skeleton, SkeletonRetargeter
 
 from .. import id_properties
 from ..scene import bone_rotations
@@ -34,7 +34,7 @@ class Body:
     """The bones of an armature that stand for joints, and how a pose gets onto them."""
 
     bones: tuple[str, ...]
-    retarget: Retarget
+    retarget: SkeletonRetargeter
     notes: tuple[str, ...]
     left: frozenset[str] = frozenset()  # bones that somebody else moves
 
@@ -124,7 +124,7 @@ def read(armature: bpy.types.Object) -> Body | None:
     to_engine[:3, :3] = head_bones.character_axes(armature).T
     rest = np.stack([to_engine @ np.array(armature.data.bones[name].matrix_local) for name in names])
     target = Skeleton(tuple(names), tuple(place.get(above[name] or "", -1) for name in names), rest)
-    retarget = Retarget(target, found, open_body_joints(), _points(armature) @ to_engine[:3, :3].T)
+    retarget = SkeletonRetargeter(target, found, open_body_joints(), _points(armature) @ to_engine[:3, :3].T)
     root = armature.data.bones[names[retarget.root]] if retarget.root is not None else None
     return Body(tuple(names), retarget, (*found.lacks, *_root_notes(root), *_switch_notes(armature)))
 

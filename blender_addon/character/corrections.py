@@ -15,8 +15,8 @@ import numpy as np
 
 from animcore.core.atomic_files import whole_file
 from animcore.retarget import name_normalization, rig_profiles
-from animcore.retarget.face_map import Channel, FaceMap, assemble
-from animcore.retarget.rig_detection import Entry, Proposal
+from animcore.retarget.face_map import FaceMap, RigChannel, assemble
+from animcore.retarget.rig_detection import DetectedChannel, DetectedRig
 from animcore.retarget.rig_profiles import AXES, ROLES
 from animcore.retarget.source_tracks import INDEX, SOURCES
 
@@ -64,7 +64,7 @@ def store(root: bpy.types.ID, corrections: Corrections) -> None:
     root[PROPERTY] = json.dumps(whole, sort_keys=True, ensure_ascii=False)
 
 
-def applied(proposal: Proposal, known: Corrections, free: Collection[tuple[str, str]]) -> Proposal:
+def applied(proposal: DetectedRig, known: Corrections, free: Collection[tuple[str, str]]) -> DetectedRig:
     """Return what the names say, corrected.
 
     Args:
@@ -85,7 +85,7 @@ def applied(proposal: Proposal, known: Corrections, free: Collection[tuple[str, 
         targets = tuple(target for target in sorted(free) if target[1] == shape)
         if targets:
             name = track if track not in names else f"{track} ({shape})"
-            entries.append(Entry(Channel(name, "shape", targets), {track: 1.0}, track))
+            entries.append(DetectedChannel(RigChannel(name, "shape", targets), {track: 1.0}, track))
     own = {} if proposal.profile else {"profile": _OWN, "confidence": 1.0}
     return replace(proposal, entries=tuple(entries), **own)
 
@@ -118,7 +118,7 @@ def mirrored(track: str, shape: str, names: Collection[str]) -> tuple[str, str]:
     return twins[track], pairs[shape]
 
 
-def as_profile(name: str, proposal: Proposal, bones: Mapping[str, str]) -> str:
+def as_profile(name: str, proposal: DetectedRig, bones: Mapping[str, str]) -> str:
     """Return a rig as the text of a profile (rigs/README.md), so that its like are known by their names.
 
     Raises:
@@ -149,7 +149,7 @@ def as_profile(name: str, proposal: Proposal, bones: Mapping[str, str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def save_profile(name: str, proposal: Proposal, bones: Mapping[str, str]) -> str:
+def save_profile(name: str, proposal: DetectedRig, bones: Mapping[str, str]) -> str:
     """Write a profile into the user's folder, where the rig reader finds it; returns its path.
 
     Raises:
@@ -175,7 +175,7 @@ def _table(recipe: Mapping[str, float]) -> str:
     return "{ " + ", ".join(f"{track} = {weight:.6g}" for track, weight in recipe.items()) + " }" if recipe else "{}"
 
 
-def _bone(entry: Entry) -> str:
+def _bone(entry: DetectedChannel) -> str:
     """A channel of a bone by what one unit of it does."""
     channel = entry.channel
     axes = "xyz" if channel.kind == "slide" else AXES

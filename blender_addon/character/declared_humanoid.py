@@ -13,8 +13,8 @@ from typing import Any
 
 import bpy
 
-from animcore.retarget.face_map import Channel
-from animcore.retarget.rig_detection import Entry
+from animcore.retarget.face_map import RigChannel
+from animcore.retarget.rig_detection import DetectedChannel
 from animcore.retarget.rig_profiles import profiles
 
 _EXTENSION = "vrm_addon_extension"
@@ -62,14 +62,14 @@ def expressions(armature: bpy.types.Object) -> tuple[Expression, ...]:
     return tuple(one for one in (*_of_1(extension), *_of_0(extension)) if one.binds)
 
 
-def entries(armature: bpy.types.Object | None, free: set[tuple[str, str]]) -> tuple[str, tuple[Entry, ...]]:
+def entries(armature: bpy.types.Object | None, free: set[tuple[str, str]]) -> tuple[str, tuple[DetectedChannel, ...]]:
     """Return the profile and the channels that declared expressions give; each shape belongs to one of them.
 
     Args:
         armature: of the character.
         free: (mesh, shape) that can be keyed and do something.
     """
-    found: dict[str, list[Entry]] = {}
+    found: dict[str, list[DetectedChannel]] = {}
     taken: set[tuple[str, str]] = set()
     for one in expressions(armature) if armature is not None else ():
         profile = next(each for each in profiles() if each.name in ("VRM", "VRM 0") and one.name in each.recipes)
@@ -79,7 +79,9 @@ def entries(armature: bpy.types.Object | None, free: set[tuple[str, str]]) -> tu
         weight = max(weight for mesh, shape, weight in one.binds if (mesh, shape) in targets)
         recipe = {track: share / weight for track, share in profile.recipes[one.name].items()}
         direct = next(iter(recipe)) if list(recipe.values()) == [1.0] else ""
-        found.setdefault(profile.name, []).append(Entry(Channel(one.name, "shape", targets), recipe, direct))
+        found.setdefault(profile.name, []).append(
+            DetectedChannel(RigChannel(one.name, "shape", targets), recipe, direct)
+        )
         taken.update(targets)
     profile = max(found, key=lambda name: len(found[name]), default="")
     return profile, tuple(found.get(profile, ()))

@@ -106,7 +106,7 @@ def bone_motions(found: FaceMap, values: NDArray[np.float64]) -> dict[str, BoneM
     return motions
 
 
-def share_of(channel: face_map.Channel, what: str, axis: int, turned: NDArray[np.float64], unit: float) -> float:
+def share_of(channel: face_map.RigChannel, what: str, axis: int, turned: NDArray[np.float64], unit: float) -> float:
     """How far a channel is raised by a unit of a bone's own rotation about, or location along, one of its axes.
 
     Args:
@@ -124,7 +124,7 @@ def share_of(channel: face_map.Channel, what: str, axis: int, turned: NDArray[np
     return float(turned[axis, own]) / (unit if part == "move" else 1.0) if part else 0.0
 
 
-def _part(channel: face_map.Channel) -> tuple[str, int]:
+def _part(channel: face_map.RigChannel) -> tuple[str, int]:
     """Which attribute of `BoneMotion` a channel adds to, and its axis."""
     if channel.kind == "bone":
         _, kind, axis = channel.name.rsplit(_BETWEEN, 2)

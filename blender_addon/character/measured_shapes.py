@@ -9,15 +9,15 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-from animcore.retarget.shape_measurement import Move, Target, move
+from animcore.retarget.shape_measurement import ShapeDisplacement, Target, move
 
 _PROBES = 12  # points of each shape that are looked at to see whether it is another than it was
 _KEPT = 16  # data-blocks of shapes that are remembered
 
-_seen: dict[int, tuple[Any, dict[str, Move]]] = {}
+_seen: dict[int, tuple[Any, dict[str, ShapeDisplacement]]] = {}
 
 
-def moves(shapes: Iterable[tuple[bpy.types.Object, Iterable[str]]]) -> dict[Target, Move]:
+def moves(shapes: Iterable[tuple[bpy.types.Object, Iterable[str]]]) -> dict[Target, ShapeDisplacement]:
     """Return what the shapes of meshes do, in metres along the axes of the world, by (mesh, shape)."""
     found = {}
     for mesh, names in shapes:
@@ -31,7 +31,7 @@ def forget() -> None:
     _seen.clear()
 
 
-def _of_mesh(mesh: bpy.types.Object) -> Mapping[str, Move]:
+def _of_mesh(mesh: bpy.types.Object) -> Mapping[str, ShapeDisplacement]:
     key = mesh.data.shape_keys
     mark = _mark(mesh, key)
     kept = _seen.get(key.session_uid)
@@ -56,7 +56,7 @@ def _mark(mesh: bpy.types.Object, key: bpy.types.Key) -> Any:
     )
 
 
-def _measure(mesh: bpy.types.Object, key: bpy.types.Key) -> dict[str, Move]:
+def _measure(mesh: bpy.types.Object, key: bpy.types.Key) -> dict[str, ShapeDisplacement]:
     world = np.array(mesh.matrix_world, np.float32)
     bases: dict[str, NDArray[np.float32]] = {}
     found = {}

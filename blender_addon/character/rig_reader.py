@@ -14,7 +14,7 @@ import numpy as np
 
 from animcore.core.vocabulary import ARKIT
 from animcore.retarget.face_map import FaceMap, coverage, nothing
-from animcore.retarget.rig_detection import Entry, Proposal, from_profile
+from animcore.retarget.rig_detection import DetectedChannel, DetectedRig, from_profile
 from animcore.retarget.source_tracks import SOURCES
 
 from ..errors import AddonError
@@ -144,7 +144,7 @@ def _without_face(
     meshes: list[bpy.types.Object],
     faces: tuple[Face, ...],
     armature: bpy.types.Object | None,
-    proposal: Proposal,
+    proposal: DetectedRig,
 ) -> Character:
     """A character of which only head and body move, or the jaw bone too.
 
@@ -181,7 +181,7 @@ def read_face(root: bpy.types.Object | bpy.types.Collection | None) -> Character
     return character
 
 
-def proposed(root: bpy.types.Object | bpy.types.Collection) -> tuple[Proposal, dict[str, str]]:
+def proposed(root: bpy.types.Object | bpy.types.Collection) -> tuple[DetectedRig, dict[str, str]]:
     """Return what names and the user's corrections say of a character, and its bones by role.
 
     Raises:
@@ -197,7 +197,7 @@ def proposed(root: bpy.types.Object | bpy.types.Collection) -> tuple[Proposal, d
 
 
 def _map(
-    root: bpy.types.ID, proposal: Proposal, faces: Iterable[Face], armature: bpy.types.Object | None
+    root: bpy.types.ID, proposal: DetectedRig, faces: Iterable[Face], armature: bpy.types.Object | None
 ) -> tuple[FaceMap | None, float, tuple[str, ...]]:
     """The map of the character, how sure it is, and what else to know; None where nobody would call it speech."""
     free = {(face.mesh.name, name) for face in faces for name in face.names}
@@ -227,7 +227,7 @@ def _of_face(found: FaceMap, armature: bpy.types.Object | None) -> FaceMap:
     return found if len(keep) == len(found.channels) else found.only(keep)
 
 
-def _free_part(entry: Entry, free: set[tuple[str, str]], body: set[str]) -> Entry | None:
+def _free_part(entry: DetectedChannel, free: set[tuple[str, str]], body: set[str]) -> DetectedChannel | None:
     """A channel without shapes that a driver or a lock holds and bones of the body; None where it does nothing."""
     targets = tuple(
         target for target in entry.channel.targets if (target in free if target[0] else target[1] not in body)
@@ -335,7 +335,7 @@ def _locked_paths(owner: bpy.types.ID) -> set[str]:
 
 
 def _why_no_face(
-    root: bpy.types.Object | bpy.types.Collection, meshes: list[bpy.types.Object], proposal: Proposal
+    root: bpy.types.Object | bpy.types.Collection, meshes: list[bpy.types.Object], proposal: DetectedRig
 ) -> str:
     """One sentence: what the character lacks, and what to do."""
     if not meshes:

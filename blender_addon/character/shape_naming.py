@@ -12,7 +12,7 @@ import numpy as np
 
 from animcore.retarget import name_normalization, shape_measurement
 from animcore.retarget.face_map import coverage
-from animcore.retarget.rig_detection import Proposal, from_profile, propose
+from animcore.retarget.rig_detection import DetectedRig, from_profile, propose
 from animcore.retarget.rig_profiles import driving
 
 from . import declared_humanoid, head_bones, measured_shapes
@@ -29,7 +29,7 @@ class Shapes(Protocol):
     locked: tuple[str, ...]
 
 
-def proposal_of(faces: Iterable[Shapes], armature: bpy.types.Object | None) -> tuple[Proposal, tuple[str, ...]]:
+def proposal_of(faces: Iterable[Shapes], armature: bpy.types.Object | None) -> tuple[DetectedRig, tuple[str, ...]]:
     """Return what a file declares, else what its names say, as the shapes really move; and sentences about that."""
     faces = tuple(faces)
     seen = measured_shapes.moves((face.mesh, face.names) for face in faces)
@@ -54,7 +54,7 @@ def proposal_of(faces: Iterable[Shapes], armature: bpy.types.Object | None) -> t
 
 def _declared(
     live: dict[str, tuple[str, ...]], held: dict[str, tuple[str, ...]], armature: bpy.types.Object | None
-) -> Proposal | None:
+) -> DetectedRig | None:
     """The expressions that the file declares; None where there are none, or where the names say more."""
     free = {(mesh, name) for mesh, names in live.items() for name in names}
     profile, entries = declared_humanoid.entries(armature, free)
@@ -66,7 +66,7 @@ def _declared(
     return found if says[0] >= says[1] or named.profile in ("VRM", "VRM 0") else None
 
 
-def _named(held: dict[str, tuple[str, ...]], armature: bpy.types.Object | None) -> Proposal:
+def _named(held: dict[str, tuple[str, ...]], armature: bpy.types.Object | None) -> DetectedRig:
     """What the names say; the names of a rig seldom change, and comparing them takes some milliseconds."""
     bones = armature.pose.bones if armature is not None and armature.is_editable and armature.pose else ()
     free = tuple(bone.name for bone in bones if not (all(bone.lock_rotation) and all(bone.lock_location)))
@@ -74,7 +74,7 @@ def _named(held: dict[str, tuple[str, ...]], armature: bpy.types.Object | None) 
 
 
 @functools.lru_cache(maxsize=32)
-def _proposed(shapes: tuple[tuple[str, tuple[str, ...]], ...], bones: tuple[str, ...]) -> Proposal:
+def _proposed(shapes: tuple[tuple[str, tuple[str, ...]], ...], bones: tuple[str, ...]) -> DetectedRig:
     return propose(dict(shapes), bones)
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from mathutils import Matrix, Quaternion, Vector
 from numpy.typing import NDArray
 
-from animcore.retarget.face_map import Channel
+from animcore.retarget.face_map import RigChannel
 from animcore.retarget.geometry_matching import RigGeometry
 
 from ..errors import AddonError
@@ -178,7 +178,7 @@ def _bone_fields(
     axes: FloatArray,
     height: float,
     scale: float,
-) -> Iterator[tuple[Channel, FloatArray]]:
+) -> Iterator[tuple[RigChannel, FloatArray]]:
     """Try the free channels of one bone; those that move nothing of the face are left out."""
     for axis in range(3):
         trials = (
@@ -191,7 +191,7 @@ def _bone_fields(
             delta = _moved(bone, kind, axis, step, meshes, axes) - rest
             if np.abs(delta).max(initial=0.0) > _STILL * height:
                 name = face_maps.measured_name(bone.name, kind, axis)
-                yield Channel(name, "bone", (("", bone.name),), axis, -most, most), delta / step
+                yield RigChannel(name, "bone", (("", bone.name),), axis, -most, most), delta / step
 
 
 def _moved(
@@ -217,7 +217,7 @@ def _moved(
 
 def _shape_fields(
     meshes: Sequence[bpy.types.Object], count: int, axes: FloatArray
-) -> Iterator[tuple[Channel, FloatArray]]:
+) -> Iterator[tuple[RigChannel, FloatArray]]:
     """What each relative shape does, from its data; those that are driven or locked are another's business."""
     first = 0
     for mesh in meshes:
@@ -226,7 +226,7 @@ def _shape_fields(
             block = mesh.data.shape_keys.key_blocks[name]
             delta = np.zeros((count, 3), np.float32)
             delta[first : first + size] = _turned(mesh, _points(block.data) - _points(block.relative_key.data)) @ axes
-            channel = Channel(f"{mesh.name}|{name}", "shape", ((mesh.name, name),), -1, max(block.slider_min, -1.0),
+            channel = RigChannel(f"{mesh.name}|{name}", "shape", ((mesh.name, name),), -1, max(block.slider_min, -1.0),
                               min(block.slider_max, 2.0))  # fmt: skip
             yield channel, delta
         first += size

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from animcore.core.vocabulary import REGIONS
 from animcore.postprocess import edit_layers, key_reduction, lip_closure
-from animcore.postprocess.region_smoothing import NOTHING, Touch
+from animcore.postprocess.region_smoothing import NOTHING, RegionAdjustment
 
 from .. import id_properties, properties
 from ..errors import AddonError
@@ -41,7 +41,9 @@ def settings_of(action: bpy.types.Action) -> Settings:
     asked = action.animcore
     touches = {}
     for region in REGIONS:
-        touch = Touch(*(getattr(asked, f"{region}_{what}") for what in ("smoothing", "exaggeration", "offset")))
+        touch = RegionAdjustment(
+            *(getattr(asked, f"{region}_{what}") for what in ("smoothing", "exaggeration", "offset"))
+        )
         if touch != NOTHING:
             touches[region] = touch
     return Settings(touches, asked.keys_per_second, asked.key_kind.lower(), asked.edits)

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from animcore.core.vocabulary import ARKIT
 from animcore.postprocess import edit_layers, region_smoothing
 from animcore.postprocess.key_reduction import Kind
-from animcore.postprocess.lip_closure import Lips
-from animcore.postprocess.region_smoothing import NOTHING, Touch
+from animcore.postprocess.lip_closure import LipGeometry
+from animcore.postprocess.region_smoothing import NOTHING, RegionAdjustment
 from animcore.retarget.reference_head import reference
 from animcore.retarget.source_tracks import INDEX
 
@@ -73,7 +73,7 @@ class Settings:
         edits: how much of the hand edits shows, 0..1.
     """
 
-    touches: Mapping[str, Touch] = field(default_factory=dict)
+    touches: Mapping[str, RegionAdjustment] = field(default_factory=dict)
     keys_per_second: float = 0.0
     kind: Kind = "bezier"
     edits: float = 1.0
@@ -119,14 +119,14 @@ class Record:
         return self.sound_frame + self.times * float(self.scene_rate)
 
     @cached_property
-    def lips(self) -> Lips:
+    def lips(self) -> LipGeometry:
         """The lips of the reference head under the curves."""
         face = reference()
         does = self._tracks()
         upper, lower = face.lip_pairs.T
         moved = 1000.0 * face.delta[:, np.unique(face.lip_pairs)].astype(np.float64)
         opened = 1000.0 * (face.delta[:, upper, 1] - face.delta[:, lower, 1]).astype(np.float64)
-        return Lips(np.tensordot(does, moved, 1), does @ opened)
+        return LipGeometry(np.tensordot(does, moved, 1), does @ opened)
 
     @property
     def importance(self) -> Array:

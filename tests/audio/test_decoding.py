@@ -256,6 +256,6 @@ def test_a_film_is_given_a_late_sound_late(tmp_path):
 
 
 def test_a_cover_picture_is_no_film(tmp_path):
-    reader = decoding.Reader(containers.write(tmp_path, "mp4"))
+    reader = decoding.TrackDecoder(containers.write(tmp_path, "mp4"))
     assert sum(values.shape[1] for values in reader.blocks()) == reader.count
     assert reader.film_rate == (25, 1)

@@ -85,7 +85,7 @@ def test_the_face_is_that_of_the_live_solver_and_the_recording_is_whole(spoken, 
     recorded = samples_of(tmp_path / "声 1.wav")
     assert len(recorded) == round(seconds * 16000)
     assert alike(recorded, clip.samples) > 0.999
-    truth = streaming.Listener(Direction()).feed(recorded).arkit[1::2]
+    truth = streaming.StreamingSolver(Direction()).feed(recorded).arkit[1::2]
     shown = np.array([weights for weights, _tongue, _level in audience.shown])
     assert np.abs(shown - truth).max() < 1e-4
     assert shown[:, ARKIT_INDEX["jawOpen"]].max() > 0.2

@@ -8,11 +8,11 @@ import bpy
 import numpy as np
 
 from animcore.files.avatars import open_any_splats
-from animcore.gaussians.gaussians import Splats
+from animcore.gaussians.gaussians import Gaussians
 from blender_addon.splats.scene.placement import Placed
 
 
-def cloud(count: int, seed: int = 0, spread: float = 0.1, size: float = 0.01, degree: int = 3) -> Splats:
+def cloud(count: int, seed: int = 0, spread: float = 0.1, size: float = 0.01, degree: int = 3) -> Gaussians:
     """Gaussians of any colour around the origin."""
     rng = np.random.default_rng(seed)
     turns = rng.normal(size=(count, 4))
@@ -23,19 +23,19 @@ def cloud(count: int, seed: int = 0, spread: float = 0.1, size: float = 0.01, de
         rng.uniform(0.1, 0.95, count),
         rng.normal(size=(count, (degree + 1) ** 2, 3)) * 0.25,
     )
-    return Splats(*(part.astype(np.float32) for part in values))
+    return Gaussians(*(part.astype(np.float32) for part in values))
 
 
-def bound_cloud(count: int, triangles: int, seed: int = 0) -> Splats:
+def bound_cloud(count: int, triangles: int, seed: int = 0) -> Gaussians:
     """Gaussians that ride on triangles, on the last one too."""
     free = cloud(count, seed, spread=0.2, size=0.05)
     carried = np.arange(count) % triangles
-    return Splats(free.means, free.rotations, free.scales, free.opacities, free.harmonics, carried.astype(np.int64))
+    return Gaussians(free.means, free.rotations, free.scales, free.opacities, free.harmonics, carried.astype(np.int64))
 
 
-def one(colour: tuple[float, float, float], size: float, place: tuple[float, float, float] = (0, 0, 0)) -> Splats:
+def one(colour: tuple[float, float, float], size: float, place: tuple[float, float, float] = (0, 0, 0)) -> Gaussians:
     """A single round Gaussian, as opaque as one can be."""
-    return Splats(
+    return Gaussians(
         np.array([place], np.float32),
         np.array([[1, 0, 0, 0]], np.float32),
         np.full((1, 3), size, np.float32),
@@ -44,7 +44,7 @@ def one(colour: tuple[float, float, float], size: float, place: tuple[float, flo
     )
 
 
-def written(splats: Splats, folder: Path, name: str = "cloud.ply") -> Path:
+def written(splats: Gaussians, folder: Path, name: str = "cloud.ply") -> Path:
     """Write them into a file."""
     open_any_splats.save(splats, folder / name)
     return folder / name

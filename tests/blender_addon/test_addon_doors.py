@@ -81,7 +81,7 @@ def test_blender_as_a_child_does_not_either(trap, monkeypatch):
         pytest.skip("needs the module bpy")
     monkeypatch.setattr(blender_process, "_child", None)
     via_blender._described.cache_clear()
-    started = blender_process.Child()
+    started = blender_process.BlenderProcess()
     try:
         found = started.ask("describe", character=str(via_blender.DEFAULT.absolute()))
     finally:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from animcore.postprocess.region_smoothing import Touch
+from animcore.postprocess.region_smoothing import RegionAdjustment
 from blender_addon.errors import AddonError
 from blender_addon.takes.record import Curve, Record, Settings
 
@@ -52,7 +52,7 @@ def test_broken_bytes_are_one_sentence(noise):
 
 def test_exaggeration_stays_within_the_range_of_the_rig():
     values = np.linspace(0, 0.8, 20, dtype=np.float32)[:, None]
-    shown = record(values).composed(Settings({"lips": Touch(exaggeration=2.0)}))
+    shown = record(values).composed(Settings({"lips": RegionAdjustment(exaggeration=2.0)}))
     assert shown.max() == 1.0
     np.testing.assert_allclose(shown[:5], 2 * values[:5], atol=1e-6)
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from animcore.audio.recording import load
-from animcore.body_models.arkit_to_flame import Bridge, bridge
+from animcore.body_models.arkit_to_flame import ArkitFlameBridge, bridge
 from animcore.body_models.parametric_model import ParametricModel, load_model
 from animcore.core.vocabulary import ARKIT, ARKIT_INDEX
 from animcore.direction import Direction
@@ -32,7 +32,7 @@ def head() -> ParametricModel:
 
 
 @pytest.fixture(scope="module")
-def own(head) -> Bridge:
+def own(head) -> ArkitFlameBridge:
     return bridge(head)
 
 
@@ -79,7 +79,7 @@ def stranger(head) -> ParametricModel:
     )
 
 
-def apart(one: Bridge, first: Motion, second: Motion) -> np.ndarray:
+def apart(one: ArkitFlameBridge, first: Motion, second: Motion) -> np.ndarray:
     """(T,) millimetres between the faces that two motions' ARKit weights make."""
     difference = (first.arkit - second.arkit).astype(np.float64)
     moved = np.einsum("ts,snx->tnx", difference, one.shapes[: len(ARKIT)], optimize=True)

@@ -19,14 +19,14 @@ COUNT = 60
 
 
 @pytest.fixture
-def measured() -> blendshape_head.Measured:
+def measured() -> blendshape_head.MeasuredHead:
     """A cloud of points of the size of a head; half of them move."""
     random = np.random.default_rng(5)
     shapes = np.zeros((68, COUNT, 3), np.float32)
     shapes[:, : COUNT // 2] = random.normal(0, 0.01, (68, COUNT // 2, 3))
     weights = random.uniform(0, 1, (COUNT, 5)).astype(np.float32)
     faces = np.arange(COUNT).reshape(-1, 3)
-    return blendshape_head.Measured(
+    return blendshape_head.MeasuredHead(
         "head of Ada",
         random.uniform(-0.15, 0.15, (COUNT, 3)).astype(np.float32),
         faces,

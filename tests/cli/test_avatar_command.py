@@ -11,12 +11,12 @@ from animcore.cli.main import main
 from animcore.core import images
 from animcore.files.avatars import avatar_folder, hybrid_head, open_any_splats
 from animcore.files.avatars.avatar_folder import Avatar
-from animcore.gaussians.gaussians import Splats, checked
+from animcore.gaussians.gaussians import Gaussians, checked
 
 
-def cloud(count: int = 60, seed: int = 0, **changes) -> Splats:
+def cloud(count: int = 60, seed: int = 0, **changes) -> Gaussians:
     random = np.random.default_rng(seed)
-    splats = Splats(
+    splats = Gaussians(
         random.normal(size=(count, 3)) * 0.1 + (0, 1.6, 0),
         random.normal(size=(count, 4)),
         random.uniform(0.001, 0.01, (count, 3)),

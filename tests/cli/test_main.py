@@ -13,7 +13,7 @@ import pytest
 from animcore.cli.main import main
 from animcore.core.frame_rates import exact_rate
 from animcore.errors import Cancelled
-from animcore.files.animation_curves import Setup
+from animcore.files.animation_curves import FormatOptions
 from animcore.files.export_and_verify import load
 from animcore.files.face_curves import livelink
 from animcore.motion import Motion
@@ -24,7 +24,7 @@ def test_a_line_becomes_files_of_both_formats_that_agree(spoken_line, tmp_path, 
     assert main(["generate", str(spoken_line), "--out", str(tmp_path / "takes"), "--fps", "60"]) == 0
     assert sorted(path.name for path in (tmp_path / "takes").iterdir()) == ["line.csv", "line.npz"]
     motion = Motion.load(tmp_path / "takes" / "line.npz")
-    table = load(tmp_path / "takes" / "line.csv", livelink.FORMAT, Setup(exact_rate(60)))
+    table = load(tmp_path / "takes" / "line.csv", livelink.FORMAT, FormatOptions(exact_rate(60)))
     assert motion.frame_count == table.frame_count
     assert abs(motion.arkit - table.arkit).max() < 1e-6
     assert f"{motion.frame_count} frames" in capsys.readouterr().out
@@ -78,7 +78,7 @@ def test_an_interrupted_batch_keeps_what_was_finished(spoken_line, tmp_path):
 
     out = tmp_path / "out"
     with pytest.raises(Cancelled):
-        generate_files.run([spoken_line, second], generate_files.Order(out, ["npz"]), stop)
+        generate_files.run([spoken_line, second], generate_files.BatchRequest(out, ["npz"]), stop)
     assert [path.name for path in out.iterdir()] == ["line.npz"]
 
 

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from animcore.body_models import blendshape_head
-from animcore.body_models.arkit_to_flame import OpenHead
-from animcore.body_models.face_landmarks import FACE, IRISES, FaceMarks
+from animcore.body_models.arkit_to_flame import OpenHeadShapes
+from animcore.body_models.face_landmarks import FACE, IRISES, ModelLandmarks
 from animcore.body_models.parametric_model import load_model
 from animcore.cli.main import main
 from animcore.core.vocabulary import ARKIT_INDEX
@@ -22,8 +22,8 @@ from animcore.files.video import capture_from_video, face_landmarks, overlay
 from animcore.geometry.rotations import from_matrix, to_matrix
 from animcore.hybrid_head import capture_format
 from animcore.hybrid_head.tracking import landmark_solver
-from animcore.hybrid_head.tracking.face_tracker import Track
-from animcore.hybrid_head.tracking.landmark_solver import Frames, Scene
+from animcore.hybrid_head.tracking.face_tracker import HeadTrack
+from animcore.hybrid_head.tracking.landmark_solver import FrameParameters, SequenceParameters
 from animcore.motion import Motion
 
 FILMS = Path(__file__).resolve().parents[1] / "golden" / "films"
@@ -36,21 +36,23 @@ def truth() -> dict[str, np.ndarray]:
         return {name: data[name] for name in data.files}
 
 
-def faces() -> face_landmarks.FilmFaces:
+def faces() -> face_landmarks.VideoLandmarks:
     """The landmarks of the first frames as a perfect tracker would see them."""
     known, model = truth(), load_model("open-head")
-    marks = FaceMarks.on(model)
+    marks = ModelLandmarks.on(model)
     turns = to_matrix(known["rotation"][:COUNT])
     places = known["place"][:COUNT] - turns @ model.rest_joints[HEAD].astype(float)
     centre, focal = np.full(2, SIZE / 2), float(known["focal"])
-    scene = Scene(marks.points, marks.normals, marks.drift, marks.spread, marks.shapes, np.ones(52), centre, focal)
-    frames = Frames(np.zeros((COUNT, FACE, 2)), turns, places, known["arkit"][:COUNT].astype(float))
+    scene = SequenceParameters(
+        marks.points, marks.normals, marks.drift, marks.spread, marks.shapes, np.ones(52), centre, focal
+    )
+    frames = FrameParameters(np.zeros((COUNT, FACE, 2)), turns, places, known["arkit"][:COUNT].astype(float))
     points = np.zeros((COUNT, face_landmarks.MARKS, 3), np.float32)
     points[:, :FACE, :2] = landmark_solver.projected(scene, frames)
     points[:, :FACE, 2] = -np.einsum("txy,ly->tlx", turns, marks.points)[..., 2] * focal / 0.7
     eyes = np.einsum("txy,ey->tex", turns, marks.eyes + np.array([0, 0, 0.0122])) + places[:, None]
     points[:, list(IRISES), :2] = centre + focal * eyes[..., :2] * (1, -1) / -eyes[..., 2:]
-    return face_landmarks.FilmFaces(Fraction(24), np.arange(COUNT) / 24, points, (SIZE, SIZE))
+    return face_landmarks.VideoLandmarks(Fraction(24), np.arange(COUNT) / 24, points, (SIZE, SIZE))
 
 
 @pytest.fixture
@@ -127,13 +129,13 @@ def test_a_film_is_tracked_with_a_characters_own_head(looked, tmp_path, monkeypa
     pytest.importorskip("torch")
     from animcore.cli import avatar_fit
 
-    model, head = load_model("open-head"), OpenHead.read()
+    model, head = load_model("open-head"), OpenHeadShapes.read()
     corners = model.faces.astype(np.int64)
     weights, joints = model.weights.astype(np.float32), model.rest_joints.astype(np.float32)
     uv = np.zeros((len(model.template), 2), np.float32)
     shapes = np.zeros((68, *model.template.shape), np.float32)
     shapes[:52] = head.shapes[:52]
-    measured = blendshape_head.Measured("ada", model.template, corners, uv, corners, shapes, weights, joints)
+    measured = blendshape_head.MeasuredHead("ada", model.template, corners, uv, corners, shapes, weights, joints)
     blendshape_head.write(measured, tmp_path / "model.npz")
     monkeypatch.setattr(avatar_fit, "run", lambda _options: 0)
     assert from_video(FILM, tmp_path / "me", "--frames", 8, "--size", 64, "--model", tmp_path / "model.npz") == 0
@@ -156,14 +158,14 @@ def test_a_run_that_was_stopped_leaves_nothing_of_another(looked, tmp_path, monk
         assert from_video(FILM, out, "--track-only", "--lens", 40) != 0
     assert not (out / "tracked.mp4").exists()
     assert from_video(FILM, out, "--track-only", "--lens", 64.8) == 0
-    assert Track.load(out / "track.npz").lens == pytest.approx(64.8)
+    assert HeadTrack.load(out / "track.npz").lens == pytest.approx(64.8)
     assert (out / "tracked.mp4").is_file()
 
 
 def check_capture(folder: Path) -> None:
     """Each picture's head lies where the perfect tracker saw it, and its mask ends under the chin."""
     model, seen = load_model("open-head"), faces()
-    marks = FaceMarks.on(model)
+    marks = ModelLandmarks.on(model)
     views = capture_format.read_views(folder, capture_format.TRAIN)
     assert len(views) == 9
     assert len(capture_format.read_views(folder, capture_format.MOMENTS)) == 1
@@ -220,7 +222,7 @@ def test_what_cannot_be_done_is_said(looked, tmp_path, monkeypatch, capsys, argu
 @pytest.mark.skipif(importlib.util.find_spec("mediapipe") is None, reason="needs MediaPipe")
 def test_a_rendered_film_is_tracked(tmp_path):
     assert from_video(FILM, tmp_path / "me", "--track-only") == 0
-    track, known = Track.load(tmp_path / "me" / "track.npz"), truth()
+    track, known = HeadTrack.load(tmp_path / "me" / "track.npz"), truth()
     away = from_matrix(track.turns @ to_matrix(known["rotation"]).transpose(0, 2, 1))
     assert np.degrees(np.linalg.norm(away, axis=1)).mean() < 2.5
     assert np.nanmedian(track.errors) < 1.0

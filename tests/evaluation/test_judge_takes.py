@@ -24,7 +24,7 @@ from animcore.motion import Motion
 FACE = reference_face.default()
 
 
-def take(motion: Motion, name: str = "a.npz") -> loading.Take:
+def take(motion: Motion, name: str = "a.npz") -> loading.FaceTake:
     return loading.of_motion(motion, Path(name), FACE)
 
 
@@ -85,8 +85,8 @@ def test_errors_in_millimetres_are_those_of_the_face():
 def test_livelier_curves_have_higher_dynamics(performance):
     times = performance.times
     opening = 0.05 + 0.05 * np.sin(6 * times)
-    truth = loading.Take(Path("t.npz"), Fraction(30), opening, opening)
-    quick = loading.Take(Path("q.npz"), Fraction(30), 0.05 + 0.05 * np.sin(12 * times), opening)
+    truth = loading.FaceTake(Path("t.npz"), Fraction(30), opening, opening)
+    quick = loading.FaceTake(Path("q.npz"), Fraction(30), 0.05 + 0.05 * np.sin(12 * times), opening)
     values = judge(truth, [quick], FACE).values
     assert values["dynamics"] == pytest.approx(2, rel=0.03)
     assert values["r_width"] == pytest.approx(1)

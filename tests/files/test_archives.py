@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from animcore.body_models.parametric_model import load_model
 from animcore.core.vocabulary import ARKIT, SMPLX_JOINTS
 from animcore.errors import InputError
-from animcore.files.animation_curves import Setup
+from animcore.files.animation_curves import FormatOptions
 from animcore.files.body_motion import amass, beat2, flame
 from animcore.files.export_and_verify import deliver, load
 from animcore.motion import Motion
@@ -102,7 +102,7 @@ def test_what_emage_writes_is_read(tmp_path):
 )
 def test_wrong_units_and_mixed_models_are_noticed(tmp_path, changes, words):
     np.savez(tmp_path / "take.beat2.npz", **emage(**changes))
-    sheet = beat2.read(tmp_path / "take.beat2.npz", Setup())
+    sheet = beat2.read(tmp_path / "take.beat2.npz", FormatOptions())
     assert any(words in note for note in sheet.notes)
     assert np.abs(sheet.curves["poses"] - random(6, 165)).max() < 1e-5
     assert np.abs(sheet.curves["trans"]).max() < 3
@@ -223,9 +223,9 @@ def test_amass_is_read_however_its_rate_is_spelled(tmp_path, spelling, width):
 def test_a_body_that_stands_along_y_is_noticed(tmp_path):
     poses = random(5, 156, size=0.02)
     np.savez(tmp_path / "a.amass.npz", poses=poses, trans=np.zeros((5, 3)), mocap_framerate=60)
-    sheet = amass.read(tmp_path / "a.amass.npz", Setup())
+    sheet = amass.read(tmp_path / "a.amass.npz", FormatOptions())
     assert any("stands along Y" in note for note in sheet.notes)
-    assert np.abs(amass.decode(sheet, Setup()).body_pose[:, 0] - poses[:, :3]).max() < 1e-6
+    assert np.abs(amass.decode(sheet, FormatOptions()).body_pose[:, 0] - poses[:, :3]).max() < 1e-6
 
 
 def test_flame_has_the_keys_of_vhap(tmp_path, motion):
@@ -253,12 +253,12 @@ def test_tracked_parameters_of_vhap_are_read(tmp_path):
     np.savez(path, **tracked)
     with pytest.raises(InputError, match="--fps"):
         load(path, flame.FORMAT)
-    back = load(path, flame.FORMAT, Setup(Fraction(25)))
+    back = load(path, flame.FORMAT, FormatOptions(Fraction(25)))
     assert (back.rate, back.basis, back.expression.shape) == (25, "flame2023", (4, 100))
     assert np.abs(back.expression[:, :50] - tracked["expr"]).max() < 1e-6
     assert (back.neck_pose == tracked["rotation"]).all()
     assert (back.head_pose == tracked["neck_pose"]).all()
-    assert any("flame2023 was taken" in note for note in flame.read(path, Setup(Fraction(25))).notes)
+    assert any("flame2023 was taken" in note for note in flame.read(path, FormatOptions(Fraction(25))).notes)
 
 
 def test_parameters_of_two_takes_are_refused(tmp_path):
@@ -290,7 +290,7 @@ def test_weights_become_the_open_heads_coefficients(tmp_path, form):
 def test_a_model_that_is_not_there_is_said(tmp_path):
     motion = Motion(Fraction(30), arkit=np.zeros((2, 52), np.float32))
     with pytest.raises(InputError, match="nobody"):
-        deliver(motion, tmp_path / "take.flame.npz", flame.FORMAT, Setup(model=str(tmp_path / "nobody.npz")))
+        deliver(motion, tmp_path / "take.flame.npz", flame.FORMAT, FormatOptions(model=str(tmp_path / "nobody.npz")))
     with pytest.raises(InputError, match="neither body nor head"):
         deliver(motion, tmp_path / "take.amass.npz", amass.FORMAT)
     assert deliver(Motion(Fraction(30), head_pose=random(5, 3)), tmp_path / "b.flame.npz", flame.FORMAT).lacks == ()

@@ -18,8 +18,8 @@ import pytest
 from animcore.core.vocabulary import ARKIT
 from animcore.errors import Cancelled, InputError
 from animcore.files import FORMATS
-from animcore.files.animation_curves import Setup
-from animcore.files.export_and_verify import Report, deliver, load
+from animcore.files.animation_curves import FormatOptions
+from animcore.files.export_and_verify import ExportReport, deliver, load
 from animcore.files.scenes import blender_process, glb, pc2, usd, via_blender
 from animcore.motion import Motion
 
@@ -56,7 +56,7 @@ def folder(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def reports(folder, motion) -> dict[str, Report]:
+def reports(folder, motion) -> dict[str, ExportReport]:
     """One file of each format, on the default character."""
     return {
         name: deliver(motion, folder / ("a" + FORMATS[name].suffix), FORMATS[name])
@@ -84,7 +84,7 @@ def test_keys_come_back_as_a_motion_in_its_place(folder, reports, motion):
 
 def test_vertices_really_move(folder, reports):
     """A cache of a still mesh would agree with another one of it."""
-    places = pc2.read(folder / "a.pc2", Setup(FILM)).curves["vertices"]
+    places = pc2.read(folder / "a.pc2", FormatOptions(FILM)).curves["vertices"]
     assert np.ptp(places, axis=0).max() > 0.01
 
 
@@ -160,7 +160,7 @@ def test_the_times_of_fbx_keys_are_exact(folder, reports):
 def test_blender_reads_our_glb(folder, motion):
     """Its importer is a reader that is none of ours: weights, and turns through bones whose axes it chooses itself."""
     deliver(motion, folder / "a.glb", glb.FORMAT)
-    found = via_blender.read(folder / "a.glb", Setup(FILM))
+    found = via_blender.read(folder / "a.glb", FormatOptions(FILM))
     assert found.frame_count == COUNT
     assert found.start == pytest.approx(motion.start, abs=1e-9)
     assert np.abs(found.curves["jawOpen"] - motion.arkit[:, JAW]).max() < 1e-6
@@ -171,7 +171,7 @@ def test_blender_reads_our_glb(folder, motion):
 @pytest.mark.parametrize(("form", "suffix"), [(glb.FORMAT, ".blend"), (via_blender.FBX, ".glb")], ids=str)
 def test_characters_of_other_kinds_are_brought_over(tmp_path, motion, form, suffix):
     character = (via_blender.DEFAULT if suffix == ".blend" else glb.DEFAULT).resolve()
-    report = deliver(motion, tmp_path / ("a" + form.suffix), form, Setup(character=character))
+    report = deliver(motion, tmp_path / ("a" + form.suffix), form, FormatOptions(character=character))
     assert report.frames == COUNT
     assert report.worst < 1e-5
     assert not any("no shapes for jaw" in said for said in report.lacks)
@@ -190,7 +190,7 @@ def test_characters_of_other_kinds_are_brought_over(tmp_path, motion, form, suff
 def test_what_is_no_character_is_refused_in_one_sentence(tmp_path, motion, name, content, words):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(InputError) as refusal:
-        deliver(motion, tmp_path / "out.fbx", via_blender.FBX, Setup(character=tmp_path / name))
+        deliver(motion, tmp_path / "out.fbx", via_blender.FBX, FormatOptions(character=tmp_path / name))
     assert words in str(refusal.value)
     assert "\n" not in str(refusal.value)
     assert not (tmp_path / "out.fbx").exists()
@@ -201,7 +201,7 @@ def test_what_is_no_scene_is_refused_in_one_sentence(tmp_path, form, content):
     path = tmp_path / ("bad" + form.suffix)
     path.write_bytes(content)
     with pytest.raises(InputError, match="bad"):
-        load(path, form, Setup(FILM))
+        load(path, form, FormatOptions(FILM))
 
 
 def test_a_blender_that_breaks_off_is_followed_by_another(tmp_path, motion):
@@ -289,12 +289,12 @@ def cache(points: int = 4, samples: int = 3) -> bytes:
 def test_a_broken_cache_is_refused(tmp_path, content, words):
     (tmp_path / "bad.pc2").write_bytes(content)
     with pytest.raises(InputError, match=words):
-        pc2.read(tmp_path / "bad.pc2", Setup(FILM))
+        pc2.read(tmp_path / "bad.pc2", FormatOptions(FILM))
 
 
 def test_a_cache_says_where_it_begins(tmp_path):
     (tmp_path / "a.pc2").write_bytes(cache())
-    found = pc2.read(tmp_path / "a.pc2", Setup(FILM))
+    found = pc2.read(tmp_path / "a.pc2", FormatOptions(FILM))
     assert found.start == pytest.approx(5 * 1001 / 24000)
     assert np.array_equal(found.curves["vertices"].ravel(), np.arange(36))
 
@@ -320,7 +320,7 @@ def test_a_cancel_is_heard_while_an_exporter_says_nothing(tmp_path, monkeypatch)
             raise Cancelled
 
     started = time.monotonic()
-    child = blender_process.Child()
+    child = blender_process.BlenderProcess()
     with pytest.raises(Cancelled):
         child.ask("write_take", stop)
     assert time.monotonic() - started < 5

@@ -14,7 +14,7 @@ from scipy.spatial.transform import Rotation
 from animcore.body_models.kinematics import INDEX, places, world_turns
 from animcore.errors import InputError
 from animcore.files import FORMATS
-from animcore.files.animation_curves import Setup
+from animcore.files.animation_curves import FormatOptions
 from animcore.files.export_and_verify import deliver, load
 from animcore.files.scenes import blender_process, gltf, gltf_animation
 from animcore.files.scenes.glb import DEFAULT
@@ -114,7 +114,7 @@ def test_the_pose_that_nodes_stand_in_does_not_matter(tmp_path):
             node["rotation"] = bent.as_quat().tolist()
     document.save(tmp_path / "posed.glb")
     motion = whole()
-    for name, setup in (("a.glb", Setup()), ("b.glb", Setup(character=tmp_path / "posed.glb"))):
+    for name, setup in (("a.glb", FormatOptions()), ("b.glb", FormatOptions(character=tmp_path / "posed.glb"))):
         deliver(motion, tmp_path / name, FORMATS["glb"], setup)
     one, other = played(tmp_path / "a.glb"), played(tmp_path / "b.glb")
     for joint in ("left_wrist", "right_wrist", "left_index3", "left_ankle", "head"):
@@ -145,7 +145,7 @@ def test_a_character_in_centimetres_with_z_up(tmp_path):
     }  # fmt: skip
     document.save(tmp_path / "large.glb")
     motion = whole()
-    for name, setup in (("a.glb", Setup()), ("b.glb", Setup(character=tmp_path / "large.glb"))):
+    for name, setup in (("a.glb", FormatOptions()), ("b.glb", FormatOptions(character=tmp_path / "large.glb"))):
         deliver(motion, tmp_path / name, FORMATS["glb"], setup)
     one, other = played(tmp_path / "a.glb"), played(tmp_path / "b.glb")
     for joint in ("pelvis", "left_wrist", "right_thumb3", "left_ankle", "head"):
@@ -170,7 +170,7 @@ def test_a_take_of_the_face_has_no_body(tmp_path):
 
 def test_a_character_without_a_body_says_so(tmp_path):
     small_glb.write(tmp_path / "small.glb")
-    report = deliver(whole(), tmp_path / "a.glb", FORMATS["glb"], Setup(character=tmp_path / "small.glb"))
+    report = deliver(whole(), tmp_path / "a.glb", FORMATS["glb"], FormatOptions(character=tmp_path / "small.glb"))
     assert any("no skeleton of a known kind: the body is not written" in said for said in report.lacks)
 
 

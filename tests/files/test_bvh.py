@@ -11,12 +11,12 @@ import pytest
 from animcore.body_models.kinematics import INDEX, PARENTS, open_body_joints
 from animcore.errors import InputError
 from animcore.files import FORMATS
-from animcore.files.animation_curves import Setup
+from animcore.files.animation_curves import FormatOptions
 from animcore.files.export_and_verify import deliver, load
 from animcore.geometry import rotations
 from animcore.motion import Motion
 from animcore.retarget import bone_names
-from animcore.retarget.skeleton_retarget import Retarget, Skeleton
+from animcore.retarget.skeleton_retarget import Skeleton, SkeletonRetargeter
 
 BVH = FORMATS["bvh"]
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "skeletons"
@@ -82,14 +82,14 @@ def test_a_mixamo_file_in_any_unit_moves_smplx(tmp_path, unit, said):
     straight[:, :3, 3] = heads
     target = Skeleton(tuple(names), tuple(parents), straight)
     motion = dancing()
-    retarget = Retarget(target, bone_names.find(names), open_body_joints())
+    retarget = SkeletonRetargeter(target, bone_names.find(names), open_body_joints())
     quaternions, location = retarget.to_bones(motion.body_pose, motion.translation)
     angles = np.degrees(rotations.to_euler(rotations.quaternion_to_matrix(quaternions), "YXZ"))
     (tmp_path / "a.bvh").write_text(foreign(names, parents, heads * unit, angles, (location + heads[0]) * unit))
-    sheet = BVH.read(tmp_path / "a.bvh", Setup())
+    sheet = BVH.read(tmp_path / "a.bvh", FormatOptions())
     assert any("joints of Mixamo" in note for note in sheet.notes)
     assert all(any(word in note for note in sheet.notes) for word in said)
-    back = BVH.decode(sheet, Setup())
+    back = BVH.decode(sheet, FormatOptions())
     known = [INDEX[joint] for joint in ("left_shoulder", "right_elbow", "left_knee", "right_ankle", "head", "spine2")]
     off = np.linalg.norm(
         rotations.from_matrix(
@@ -152,7 +152,7 @@ def test_broken_files_are_refused_in_a_sentence(tmp_path, spoil, words):
     deliver(dancing(), tmp_path / "a.bvh", BVH)
     spoil(tmp_path / "a.bvh")
     with pytest.raises(InputError, match=words):
-        BVH.read(tmp_path / "a.bvh", Setup())
+        BVH.read(tmp_path / "a.bvh", FormatOptions())
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_broken_files_are_refused_in_a_sentence(tmp_path, spoil, words):
 def test_few_digits_of_a_frame_time_mean_the_rate_that_they_were_cut_from(tmp_path, written, rate):
     deliver(dancing(), tmp_path / "a.bvh", BVH)
     changed(tmp_path / "a.bvh", f"Frame Time: {1 / 30!r}", f"Frame Time:\t{written}")
-    assert BVH.read(tmp_path / "a.bvh", Setup()).rate == rate
+    assert BVH.read(tmp_path / "a.bvh", FormatOptions()).rate == rate
 
 
 def walking_elsewhere(unit: float = 100.0) -> tuple[list[str], list[int], np.ndarray, np.ndarray, np.ndarray, Motion]:
@@ -176,7 +176,9 @@ def walking_elsewhere(unit: float = 100.0) -> tuple[list[str], list[int], np.nda
     straight = np.tile(np.eye(4), (len(names), 1, 1))
     straight[:, :3, 3] = heads
     motion = dancing()
-    retarget = Retarget(Skeleton(tuple(names), tuple(parents), straight), bone_names.find(names), open_body_joints())
+    retarget = SkeletonRetargeter(
+        Skeleton(tuple(names), tuple(parents), straight), bone_names.find(names), open_body_joints()
+    )
     quaternions, location = retarget.to_bones(motion.body_pose, motion.translation)
     angles = rotations.to_euler(rotations.quaternion_to_matrix(quaternions), "YXZ")
     return names, parents, heads * unit, angles, (location + heads[0]) * unit, motion
@@ -197,13 +199,13 @@ def test_a_root_above_the_hips_that_carries_the_way(tmp_path):
     text = foreign(["Armature", *names], [-1, *(parent + 1 for parent in parents)], np.vstack([heads[:1] * 0, heads]),
                    np.degrees(np.concatenate([still, angles], 1)), places - heads[0])  # fmt: skip
     (tmp_path / "a.bvh").write_text(text)
-    same(BVH.decode(BVH.read(tmp_path / "a.bvh", Setup()), Setup()), motion)
+    same(BVH.decode(BVH.read(tmp_path / "a.bvh", FormatOptions()), FormatOptions()), motion)
 
 
 def test_angles_in_radians_are_noticed(tmp_path):
     names, parents, heads, angles, places, _ = walking_elsewhere()
     (tmp_path / "a.bvh").write_text(foreign(names, parents, heads, angles, places))
-    assert any("radians" in note for note in BVH.read(tmp_path / "a.bvh", Setup()).notes)
+    assert any("radians" in note for note in BVH.read(tmp_path / "a.bvh", FormatOptions()).notes)
 
 
 def test_a_figure_whose_rest_is_no_stand_is_refused(tmp_path):
@@ -215,7 +217,7 @@ def test_a_figure_whose_rest_is_no_stand_is_refused(tmp_path):
             pointing[index] = pointing[parent] + (np.linalg.norm(way), 0, way[0])
     (tmp_path / "a.bvh").write_text(foreign(names, parents, pointing, np.degrees(angles), places))
     with pytest.raises(InputError, match="does not stand at rest"):
-        BVH.read(tmp_path / "a.bvh", Setup())
+        BVH.read(tmp_path / "a.bvh", FormatOptions())
 
 
 def test_nan_is_refused(tmp_path):
@@ -224,7 +226,7 @@ def test_nan_is_refused(tmp_path):
     lines[-1] = "nan " + lines[-1].split(" ", 1)[1]
     (tmp_path / "a.bvh").write_text("\n".join(lines))
     with pytest.raises(InputError, match="not numbers"):
-        BVH.read(tmp_path / "a.bvh", Setup())
+        BVH.read(tmp_path / "a.bvh", FormatOptions())
 
 
 def test_a_face_alone_is_refused(tmp_path):

@@ -11,7 +11,7 @@ import pytest
 
 from animcore.core.vocabulary import ARKIT
 from animcore.errors import InputError
-from animcore.files.animation_curves import Setup
+from animcore.files.animation_curves import FormatOptions
 from animcore.files.export_and_verify import deliver, load
 from animcore.files.face_curves import godot, unity, vmd
 from animcore.motion import Event, Motion
@@ -59,7 +59,7 @@ def yaml(text: str) -> dict:
 
 
 def test_unity_finds_percent_on_the_mesh_and_its_events(tmp_path, motion):
-    deliver(motion, tmp_path / "take.anim", unity.FORMAT, Setup(mesh="Body/Head (1)"))
+    deliver(motion, tmp_path / "take.anim", unity.FORMAT, FormatOptions(mesh="Body/Head (1)"))
     clip = yaml((tmp_path / "take.anim").read_text())["AnimationClip"]
     assert float(clip["m_SampleRate"]) == 24
     assert float(clip["m_AnimationClipSettings"]["m_StopTime"]) == pytest.approx(0.5 + 39 / 24)
@@ -117,7 +117,7 @@ def test_unity_meshes_and_faint_weights_are_said(tmp_path):
     keys = [(0.0, 0.5, "0", "0"), (0.5, 0.5, "0", "0")]
     path = tmp_path / "take.anim"
     path.write_text(clip(curve("blendShape.jawOpen", keys), curve("blendShape.jawOpen", keys, path="Beard")))
-    notes = " ".join(unity.read(path, Setup(mesh="Beard")).notes)
+    notes = " ".join(unity.read(path, FormatOptions(mesh="Beard")).notes)
     assert "2 meshes; shapes of Beard" in notes
     assert "reach 0.50 of 100" in notes
 
@@ -142,7 +142,7 @@ def test_what_is_no_clip_of_unity_is_refused(tmp_path, text, words):
 
 
 def test_godot_finds_tracks_of_the_node(tmp_path, motion):
-    deliver(motion, tmp_path / "take.tres", godot.FORMAT, Setup(mesh="Rig/Head"))
+    deliver(motion, tmp_path / "take.tres", godot.FORMAT, FormatOptions(mesh="Rig/Head"))
     text = (tmp_path / "take.tres").read_text()
     assert text.startswith('[gd_resource type="Animation" format=3]\n\n[resource]\nresource_name = "take"\n')
     assert float(re.search(r"^length = (.*)$", text, re.M)[1]) == pytest.approx(0.5 + 39 / 24)
@@ -237,7 +237,7 @@ def test_keys_between_are_straight_and_bones_are_passed_over(tmp_path):
     data += struct.pack("<I", 3)
     data += b"".join(struct.pack("<15sIf", name.encode("shift_jis"), frame, weight) for name, frame, weight in rows)
     (tmp_path / "take.vmd").write_bytes(data)  # and nothing behind: many programs leave the rest out
-    sheet = vmd.read(tmp_path / "take.vmd", Setup())
+    sheet = vmd.read(tmp_path / "take.vmd", FormatOptions())
     assert sheet.curves["あ"] == pytest.approx(np.arange(11) / 10)
     assert (sheet.start, sheet.frame_count) == (10 / 30, 11)
     assert any("bones" in note for note in sheet.notes)
@@ -261,12 +261,12 @@ def test_what_is_no_motion_of_mmd_is_refused(tmp_path, data, words):
 
 def test_long_names_do_not_fit_into_mmd(tmp_path, motion):
     with pytest.raises(InputError, match="15 bytes"):
-        deliver(motion, tmp_path / "take.vmd", vmd.FORMAT, Setup(profile="arkit"))
+        deliver(motion, tmp_path / "take.vmd", vmd.FORMAT, FormatOptions(profile="arkit"))
 
 
 def test_profiles_are_named_in_any_way_and_unknown_ones_are_refused(tmp_path, motion):
-    report = deliver(motion, tmp_path / "take.anim", unity.FORMAT, Setup(profile="ready-player ME"))
+    report = deliver(motion, tmp_path / "take.anim", unity.FORMAT, FormatOptions(profile="ready-player ME"))
     assert "attribute: blendShape.viseme_aa" in (tmp_path / "take.anim").read_text()
     assert any("brow" in sentence for sentence in report.lacks)
     with pytest.raises(InputError, match="no profile 'nobody'"):
-        deliver(motion, tmp_path / "b.anim", unity.FORMAT, Setup(profile="nobody"))
+        deliver(motion, tmp_path / "b.anim", unity.FORMAT, FormatOptions(profile="nobody"))

@@ -11,7 +11,7 @@ import pytest
 
 from animcore.core.vocabulary import ARKIT
 from animcore.errors import InputError
-from animcore.files.animation_curves import Setup
+from animcore.files.animation_curves import FormatOptions
 from animcore.files.export_and_verify import deliver, load
 from animcore.files.subtitles import captions, rhubarb, textgrid
 from animcore.motion import Event, Motion
@@ -66,7 +66,7 @@ def test_the_four_files_say_the_same(tmp_path, spoken):
 
 def test_cues_become_movement(tmp_path, spoken):
     deliver(spoken, tmp_path / "take.rhubarb.json", rhubarb.JSON)
-    back = load(tmp_path / "take.rhubarb.json", rhubarb.JSON, Setup(Fraction(60)))
+    back = load(tmp_path / "take.rhubarb.json", rhubarb.JSON, FormatOptions(Fraction(60)))
     for name in ("jawOpen", "mouthPucker", "mouthRollLower"):
         column = ARKIT.index(name)
         assert np.corrcoef(back.arkit[: len(spoken.arkit), column], spoken.arkit[:, column])[0, 1] > 0.9
@@ -77,16 +77,16 @@ def test_cues_become_movement(tmp_path, spoken):
 
 def test_what_rhubarb_and_papagayo_write_is_read(tmp_path):
     (tmp_path / "a.tsv").write_text("0.00\tX\n0.05\tD\n0.27\tC\n0.31\tB\n0.43\tX\n0.47\tX\n")
-    sheet = rhubarb.TSV.read(tmp_path / "a.tsv", Setup())
+    sheet = rhubarb.TSV.read(tmp_path / "a.tsv", FormatOptions())
     assert sheet.frame_count == 47
     assert [mouth for _, _, mouth in rhubarb.cues_of(sheet)] == ["X", "D", "C", "B", "X"]
     (tmp_path / "a.dat").write_text("MohoSwitch1\n1 rest\n3 E\n5 AI\n9 etc\n12 rest\n")
-    papagayo = rhubarb.DAT.read(tmp_path / "a.dat", Setup())
+    papagayo = rhubarb.DAT.read(tmp_path / "a.dat", FormatOptions())
     assert [mouth for _, _, mouth in rhubarb.cues_of(papagayo)] == ["X", "C", "D", "B"]
     assert papagayo.rate == 24
     assert any("24 frames" in note for note in papagayo.notes)
     (tmp_path / "b.dat").write_text("MohoSwitch1\n1 X\n3 E\n5 D\n9 X\n")
-    letters = rhubarb.DAT.read(tmp_path / "b.dat", Setup(Fraction(25)))
+    letters = rhubarb.DAT.read(tmp_path / "b.dat", FormatOptions(Fraction(25)))
     assert [mouth for _, _, mouth in rhubarb.cues_of(letters)] == ["X", "E", "D"]
     assert letters.rate == 25
 

@@ -13,7 +13,7 @@ import pytest
 from animcore.core.vocabulary import ARKIT
 from animcore.errors import InputError
 from animcore.files import FORMATS, format_named
-from animcore.files.animation_curves import Sheet, largest_errors
+from animcore.files.animation_curves import AnimationCurves, largest_errors
 from animcore.files.export_and_verify import adopted, compared, deliver, load
 from animcore.files.face_curves import livelink
 from animcore.motion import Event, Motion
@@ -64,8 +64,11 @@ def test_a_file_that_does_not_read_back_is_not_kept(tmp_path, motion, spoil, wor
 
 
 def test_a_curve_that_is_not_there_is_infinitely_wrong():
-    wanted = Sheet(Fraction(30), curves={"a": np.zeros(3), "b": np.ones(3)})
-    assert largest_errors(wanted, Sheet(Fraction(30), curves={"A": np.full(3, 0.5)})) == {"a": 0.5, "b": float("inf")}
+    wanted = AnimationCurves(Fraction(30), curves={"a": np.zeros(3), "b": np.ones(3)})
+    assert largest_errors(wanted, AnimationCurves(Fraction(30), curves={"A": np.full(3, 0.5)})) == {
+        "a": 0.5,
+        "b": float("inf"),
+    }
 
 
 def test_an_unknown_format_names_those_there_are():

@@ -16,7 +16,7 @@ from hypothesis.extra.numpy import arrays
 from animcore.core.vocabulary import ARKIT
 from animcore.errors import InputError
 from animcore.files import FORMATS, load_any
-from animcore.files.animation_curves import Setup
+from animcore.files.animation_curves import FormatOptions
 from animcore.files.export_and_verify import deliver, load
 from animcore.motion import Event, Motion
 
@@ -64,9 +64,9 @@ def motion_of(count: int, rate: Fraction, seed: int = 0) -> Motion:
     )
 
 
-def told(name: str, rate: Fraction) -> Setup:
+def told(name: str, rate: Fraction) -> FormatOptions:
     """What a reader must be told: timecodes do not say whether they count 30 or 29.97 frames a second."""
-    return Setup(rate) if name == "livelink" else Setup()
+    return FormatOptions(rate) if name == "livelink" else FormatOptions()
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -141,7 +141,7 @@ def test_one_frame_is_a_take_and_none_is_not(tmp_path, name):
     path = tmp_path / f"take{form.suffix}"
     rate = Fraction(30) if name == "vmd" else Fraction(25)  # a frame of film would be two of MMD's
     deliver(motion_of(1, rate), path, form)
-    back = load(path, form, Setup(rate))
+    back = load(path, form, FormatOptions(rate))
     assert back.frame_count == (0 if name in WORDS_ALONE else 1)
     with pytest.raises(InputError, match="no frames"):
         deliver(motion_of(0, Fraction(25)), tmp_path / f"none{form.suffix}", form)
@@ -157,7 +157,7 @@ def test_a_renamed_file_is_refused(tmp_path, name):
         renamed.write_bytes((tmp_path / f"take{FORMATS[other].suffix}").read_bytes())
         if other != name and (other, name) not in ALIKE:
             with pytest.raises(InputError, match="renamed"):
-                load(renamed, FORMATS[name], Setup(Fraction(30)))
+                load(renamed, FORMATS[name], FormatOptions(Fraction(30)))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -169,7 +169,7 @@ def test_a_file_is_known_by_what_it_is_called(tmp_path, name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_broken_files_give_a_sentence_and_never_a_trace(tmp_path, name):
-    form, setup = FORMATS[name], Setup(Fraction(30))
+    form, setup = FORMATS[name], FormatOptions(Fraction(30))
     path = tmp_path / f"take{form.suffix}"
     deliver(motion_of(8, Fraction(30)), path, form)
     whole = path.read_bytes()
@@ -207,6 +207,6 @@ def test_any_weights_come_back(tmp_path, name, weights, start):
     motion = Motion(Fraction(24), start=start / 24, arkit=weights)
     path = tmp_path / f"take{form.suffix}"
     deliver(motion, path, form)
-    back = load(path, form, Setup(Fraction(24)))
+    back = load(path, form, FormatOptions(Fraction(24)))
     assert np.abs(back.arkit - weights).max() <= 2e-6
     assert back.start == pytest.approx(0 if name == "a2f-json" else motion.start, abs=1e-6)

@@ -14,7 +14,7 @@ import pytest
 
 from animcore.core.vocabulary import ARKIT
 from animcore.errors import InputError
-from animcore.files.animation_curves import Setup
+from animcore.files.animation_curves import FormatOptions
 from animcore.files.export_and_verify import deliver, load
 from animcore.files.face_curves import livelink
 from animcore.motion import Motion
@@ -38,7 +38,7 @@ def motion() -> Motion:
 
 def test_our_reader_gives_it_back(tmp_path, motion):
     deliver(motion, tmp_path / "a.csv", livelink.FORMAT)
-    back = load(tmp_path / "a.csv", livelink.FORMAT, Setup(Fraction(60)))
+    back = load(tmp_path / "a.csv", livelink.FORMAT, FormatOptions(Fraction(60)))
     assert back.start == motion.start
     assert np.abs(back.arkit - motion.arkit).max() < 1e-6
     assert np.abs(back.head_pose - motion.head_pose - motion.neck_pose).max() < 2e-6
@@ -80,7 +80,7 @@ def test_ten_minutes_do_not_drift(tmp_path):
     count = int(600 * rate)
     motion = Motion(rate, arkit=np.repeat(np.linspace(0, 1, count, dtype=np.float32)[:, None], 52, 1))
     deliver(motion, tmp_path / "a.csv", livelink.FORMAT)
-    back = load(tmp_path / "a.csv", livelink.FORMAT, Setup(rate))
+    back = load(tmp_path / "a.csv", livelink.FORMAT, FormatOptions(rate))
     assert back.frame_count == count
     assert back.times[-1] == pytest.approx(motion.times[-1], abs=1e-9)
 
@@ -101,7 +101,7 @@ def test_other_orders_spellings_and_dropped_frames_are_read(tmp_path, motion):
         return [[row[index] for index in order] for row in [header, *rows[1:20], *rows[22:]]]
 
     rewritten(path, change)
-    back = load(path, livelink.FORMAT, Setup(Fraction(60)))
+    back = load(path, livelink.FORMAT, FormatOptions(Fraction(60)))
     assert back.frame_count == 150
     assert np.abs(back.arkit[30] - motion.arkit[30]).max() < 1e-6
     assert np.abs(back.arkit[19] - (2 * motion.arkit[18] + motion.arkit[21]) / 3).max() < 1e-5
@@ -123,7 +123,7 @@ def test_what_is_no_recording_is_refused(tmp_path, motion, change, words):
     deliver(motion, tmp_path / "a.csv", livelink.FORMAT)
     rewritten(tmp_path / "a.csv", change)
     with pytest.raises(InputError) as refusal:
-        load(tmp_path / "a.csv", livelink.FORMAT, Setup(Fraction(60)))
+        load(tmp_path / "a.csv", livelink.FORMAT, FormatOptions(Fraction(60)))
     assert words in str(refusal.value)
 
 
@@ -168,7 +168,7 @@ def codes_of(count: int, base: int, second: int = 3661, mark: str = ":", step: f
 )
 def test_the_rate_is_found_from_the_timecodes(tmp_path, base, mark, step, rate):
     recorded(tmp_path / "a.csv", codes_of(100, base, mark=mark, step=step))
-    sheet = livelink.read(tmp_path / "a.csv", Setup())
+    sheet = livelink.read(tmp_path / "a.csv", FormatOptions())
     assert sheet.rate == rate
     assert "frame rate was found" in sheet.notes[0]
     assert sheet.frame_count == 100
@@ -179,29 +179,29 @@ def test_the_rate_is_found_from_the_timecodes(tmp_path, base, mark, step, rate):
 def test_drop_frame_timecodes_keep_up_with_the_day(tmp_path):
     codes = ["00:00:59;28", "00:00:59;29", "00:01:00;02", "00:01:00;03"]  # 00 and 01 do not exist in this minute
     recorded(tmp_path / "a.csv", codes)
-    sheet = livelink.read(tmp_path / "a.csv", Setup())
+    sheet = livelink.read(tmp_path / "a.csv", FormatOptions())
     assert sheet.frame_count == 4
     assert sheet.start == pytest.approx(1798 * 1001 / 30000)
     recorded(tmp_path / "b.csv", ["01:00:00;00", "01:00:00;01", "01:00:01;02"])
-    hour = livelink.read(tmp_path / "b.csv", Setup())
+    hour = livelink.read(tmp_path / "b.csv", FormatOptions())
     assert hour.start == pytest.approx(3600, abs=0.005)  # that is what it is for
 
 
 def test_midnight_is_no_end(tmp_path):
     recorded(tmp_path / "a.csv", ["23:59:59:28", "23:59:59:29", "00:00:00:00", "00:00:00:01", "00:00:01:00"])
-    sheet = livelink.read(tmp_path / "a.csv", Setup(Fraction(30)))
+    sheet = livelink.read(tmp_path / "a.csv", FormatOptions(Fraction(30)))
     assert sheet.frame_count == 33
     assert any("interpolated" in note for note in sheet.notes)
 
 
 def test_degrees_and_percent_are_noticed(tmp_path):
     recorded(tmp_path / "a.csv", codes_of(70, 60), degrees=12.0)
-    sheet = livelink.read(tmp_path / "a.csv", Setup())
+    sheet = livelink.read(tmp_path / "a.csv", FormatOptions())
     assert sheet.curves["HeadYaw"][0] == pytest.approx(np.radians(12))
     assert any("taken for degrees" in note for note in sheet.notes)
     text = (tmp_path / "a.csv").read_text().replace(",0.75,", ",75,")
     (tmp_path / "b.csv").write_text(text)
-    percent = livelink.read(tmp_path / "b.csv", Setup())
+    percent = livelink.read(tmp_path / "b.csv", FormatOptions())
     assert percent.curves["jawRight"][0] == pytest.approx(0.75)
     assert any("percent" in note for note in percent.notes)
 
@@ -210,20 +210,20 @@ def test_semicolons_and_byte_order_marks_of_spreadsheets_are_read(tmp_path):
     recorded(tmp_path / "a.csv", codes_of(70, 60))
     text = (tmp_path / "a.csv").read_text()
     (tmp_path / "a.csv").write_text(text.replace(",", ";"), encoding="utf-8-sig")
-    assert livelink.read(tmp_path / "a.csv", Setup()).curves["jawRight"][0] == 0.75
+    assert livelink.read(tmp_path / "a.csv", FormatOptions()).curves["jawRight"][0] == 0.75
 
 
 def test_a_start_between_two_frames_is_kept(tmp_path, motion):
     early = Motion(Fraction(24000, 1001), start=0.31, arkit=motion.arkit)
     deliver(early, tmp_path / "a.csv", livelink.FORMAT)
-    back = load(tmp_path / "a.csv", livelink.FORMAT, Setup(early.rate))
+    back = load(tmp_path / "a.csv", livelink.FORMAT, FormatOptions(early.rate))
     assert back.start == pytest.approx(0.31, abs=3e-5)
     assert np.abs(back.arkit - motion.arkit).max() < 1e-6
 
 
 def test_what_was_noticed_reaches_the_user(tmp_path):
     recorded(tmp_path / "a.csv", codes_of(70, 60), degrees=12.0)
-    order = generate_files.Order(tmp_path / "out", formats=("npz",))
+    order = generate_files.BatchRequest(tmp_path / "out", formats=("npz",))
     (take,) = generate_files.convert([tmp_path / "a.csv"], order)
     assert take.error is None
     assert any("taken for degrees" in sentence for sentence in take.warnings)
@@ -243,14 +243,14 @@ FIELD = SCORE.parents[1] / "field" / "curves"
     ],
 )
 def test_files_that_people_have_are_read_with_a_note(name, rate, frames, note):
-    sheet = livelink.read(FIELD / name, Setup())
+    sheet = livelink.read(FIELD / name, FormatOptions())
     assert (sheet.rate, sheet.frame_count) == (rate, frames)
     assert any(note in one for one in sheet.notes)
 
 
 def counted_frames(path: Path) -> np.ndarray:
     """JawOpen of a recording of `recorded`, which counts its rows."""
-    return np.round(livelink.read(path, Setup()).curves["jawOpen"] * 1000, 4)
+    return np.round(livelink.read(path, FormatOptions()).curves["jawOpen"] * 1000, 4)
 
 
 def test_a_repeated_timecode_moves_to_the_free_frame_or_is_left_out(tmp_path):
@@ -268,10 +268,10 @@ def test_swapped_rows_are_sorted_and_a_second_recording_is_refused(tmp_path):
     wanted = np.arange(120)
     wanted[[70, 71]] = 71, 70
     assert (counted_frames(tmp_path / "a.csv") == wanted).all()
-    assert any("order of time" in note for note in livelink.read(tmp_path / "a.csv", Setup()).notes)
+    assert any("order of time" in note for note in livelink.read(tmp_path / "a.csv", FormatOptions()).notes)
     recorded(tmp_path / "b.csv", codes_of(120, 60) * 2)
     with pytest.raises(InputError, match="another recording begins"):
-        livelink.read(tmp_path / "b.csv", Setup())
+        livelink.read(tmp_path / "b.csv", FormatOptions())
 
 
 @pytest.mark.parametrize(
@@ -286,14 +286,14 @@ def test_swapped_rows_are_sorted_and_a_second_recording_is_refused(tmp_path):
 )
 def test_the_rate_is_that_of_the_rows_not_of_the_count(tmp_path, base, step, times, rate):
     recorded(tmp_path / "a.csv", [code for code in codes_of(90, base, step=step) for _ in range(times)])
-    sheet = livelink.read(tmp_path / "a.csv", Setup())
+    sheet = livelink.read(tmp_path / "a.csv", FormatOptions())
     assert (sheet.rate, sheet.frame_count) == (rate, 90 * times)
     assert sheet.curves["jawOpen"] == pytest.approx(np.arange(90 * times) * 0.001)
 
 
 def test_less_than_a_second_shows_its_count_where_the_second_turns(tmp_path):
     recorded(tmp_path / "a.csv", codes_of(30, 30)[20:] + codes_of(10, 30, second=3662))
-    assert livelink.read(tmp_path / "a.csv", Setup()).rate == 30
+    assert livelink.read(tmp_path / "a.csv", FormatOptions()).rate == 30
 
 
 @pytest.mark.parametrize("rate", [24.0, 24000 / 1001, 25.0, 30000 / 1001, 30.0, 60.0])
@@ -306,7 +306,7 @@ def test_timecodes_of_face_landmark_link(tmp_path, rate, modulo, lost):
         part = f"{int(index % (modulo or rate)):02}.{index % 1000:03d}"
         codes.append(f"{int(clock / 3600):02d}:{int(clock / 60) % 60:02d}:{int(clock % 60):02d}:{part}")
     recorded(tmp_path / "a.csv", codes)
-    sheet = livelink.read(tmp_path / "a.csv", Setup())
+    sheet = livelink.read(tmp_path / "a.csv", FormatOptions())
     assert float(sheet.rate) == pytest.approx(rate)
     assert sheet.frame_count == 2399
     assert sheet.start == pytest.approx(1 / rate)
@@ -326,7 +326,7 @@ def test_decimal_commas_of_spreadsheets(tmp_path):
     text = (tmp_path / "a.csv").read_text()
     for separator in ";\t":
         (tmp_path / "b.csv").write_text(text.replace(",", separator).replace(".", ","))
-        sheet = livelink.read(tmp_path / "b.csv", Setup())
+        sheet = livelink.read(tmp_path / "b.csv", FormatOptions())
         assert sheet.curves["HeadYaw"][5] == 0.25
         assert any("decimal commas" in note for note in sheet.notes)
 
@@ -334,4 +334,4 @@ def test_decimal_commas_of_spreadsheets(tmp_path):
 def test_a_time_before_midnight_is_refused(tmp_path):
     recorded(tmp_path / "a.csv", ["-1:59:55:20.000", "-1:59:55:21.000"])
     with pytest.raises(InputError, match="before midnight"):
-        livelink.read(tmp_path / "a.csv", Setup())
+        livelink.read(tmp_path / "a.csv", FormatOptions())

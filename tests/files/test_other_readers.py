@@ -11,7 +11,7 @@ from other_readers import READERS
 
 from animcore.core.vocabulary import ARKIT
 from animcore.files import FORMATS
-from animcore.files.animation_curves import Setup
+from animcore.files.animation_curves import FormatOptions
 from animcore.files.export_and_verify import deliver
 from animcore.motion import Event, Motion
 
@@ -88,7 +88,7 @@ def test_what_blender_writes_is_read_by_others_too(tmp_path, name):
     pytest.importorskip("bpy")
     path = tmp_path / ("take" + FORMATS[name].suffix)
     motion = replace(take(-0.25), body_pose=None, translation=None)
-    deliver(motion, path, FORMATS[name], Setup())
+    deliver(motion, path, FORMATS[name], FormatOptions())
     first, curves = READERS[name](path)
     assert first == 0.0
     if name == "pc2":

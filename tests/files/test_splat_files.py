@@ -17,7 +17,7 @@ from animcore.errors import InputError
 from animcore.files.avatars import open_any_splats
 from animcore.files.scenes import gltf
 from animcore.files.splats import codebooks, ply, sog, spz
-from animcore.gaussians.gaussians import Splats
+from animcore.gaussians.gaussians import Gaussians
 
 NAMES = ("a.ply", "a.splat", "a.spz", "a.sog", "a.glb", "a.usdc", "a.usda", "a")
 EXACT = {"means": 0.0, "shapes": 1e-5, "opacities": 1e-6, "colours": 0.0, "harmonics": 0.0}
@@ -33,7 +33,7 @@ COSTS = {  # the most that a format may change
 }
 
 
-def through(splats: Splats, path, y_down: bool = False) -> Splats:
+def through(splats: Gaussians, path, y_down: bool = False) -> Gaussians:
     """Written and read; SOG puts Gaussians into an order of its own, which is undone."""
     open_any_splats.save(splats, path, y_down)
     back = open_any_splats.load(path, y_down).splats
@@ -292,14 +292,14 @@ def forge():
     return pytest.importorskip("gaussforge").GaussForge()
 
 
-def of_forge(found: dict) -> Splats:
+def of_forge(found: dict) -> Gaussians:
     assert "error" not in found, found
     data = found["data"]
     count = data["numPoints"]
     numbers = {name: np.frombuffer(data[name], np.float32) if isinstance(data[name], bytes) else np.array(data[name])
                for name in ("positions", "rotations", "scales", "alphas", "colors", "sh")}  # fmt: skip
     constant = numbers["colors"].reshape(count, 1, 3)
-    return Splats(
+    return Gaussians(
         numbers["positions"].reshape(count, 3),
         numbers["rotations"].reshape(count, 4),
         np.exp(numbers["scales"].reshape(count, 3)),

@@ -17,7 +17,7 @@ from animcore.errors import InputError
 from animcore.files.avatars import open_any_splats
 from animcore.files.scenes import gltf
 from animcore.files.splats import ply, spz
-from animcore.gaussians.gaussians import Splats
+from animcore.gaussians.gaussians import Gaussians
 
 FIELD = Path(__file__).resolve().parents[2].parent / "shared" / "field" / "splats"
 SPZ_COSTS = {"means": 8e-6, "shapes": 0.07, "opacities": 0.5 / 254, "colours": 0.5 / 254 / 0.15, "harmonics": 0.067}
@@ -264,4 +264,4 @@ def test_turned_and_moved_by_its_node_as_any_glb(tmp_path):
     back = open_any_splats.load(tmp_path / "a.spz.glb").splats
     assert np.abs(back.means - splats.means - (1, 2, 3)).max() < 2e-5
     assert covariances(back) == pytest.approx(covariances(splats), abs=1e-5)
-    assert isinstance(back, Splats)
+    assert isinstance(back, Gaussians)

@@ -17,17 +17,17 @@ from animcore.core import images
 from animcore.errors import InputError
 from animcore.files.avatars import open_any_splats
 from animcore.files.splats import ply
-from animcore.gaussians.gaussians import HARMONIC_0, Splats
+from animcore.gaussians.gaussians import HARMONIC_0, Gaussians
 
 ENDS = ("x", "y", "z", "scale_x", "scale_y", "scale_z", "r", "g", "b")
 
 
-def ranges(splats: Splats) -> np.ndarray:
+def ranges(splats: Gaussians) -> np.ndarray:
     """(N, 9) positions, logarithms of scales and colours."""
     return np.concatenate([splats.means, np.log(splats.scales), splats.harmonics[:, 0] * HARMONIC_0 + 0.5], 1)
 
 
-def packed(splats: Splats, colours: bool = True, order: str = "<") -> bytes:
+def packed(splats: Gaussians, colours: bool = True, order: str = "<") -> bytes:
     """A compressed PLY as its layout says; without colours of chunks, as the first ones were."""
     values = ranges(splats).astype(np.float32)
     chunks = [values[start : start + 256] for start in range(0, splats.count, 256)]
@@ -145,7 +145,7 @@ def test_a_compressed_ply_that_is_damaged(tmp_path, place, value, early, cut):
 # ------------------------------------------------------------------------------------------------------ SOG, version 1
 
 
-def version_1(splats: Splats, folder) -> dict:
+def version_1(splats: Gaussians, folder) -> dict:
     """Write the pictures and the meta.json of SOG's first version."""
     folder.mkdir()
     width = 4 * math.ceil(math.sqrt(splats.count) / 4)

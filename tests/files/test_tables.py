@@ -11,7 +11,7 @@ import pytest
 
 from animcore.core.vocabulary import ARKIT, TONGUE
 from animcore.errors import InputError
-from animcore.files.animation_curves import Setup
+from animcore.files.animation_curves import FormatOptions
 from animcore.files.export_and_verify import deliver, load
 from animcore.files.face_curves import a2f_csv, a2f_json, shape_csv
 from animcore.motion import Motion
@@ -52,7 +52,7 @@ def frames(rate: float, digits: int, count: int = 50, drop: tuple[int, ...] = ()
 )
 def test_the_rate_is_found_from_rounded_times(tmp_path, rate, digits):
     (tmp_path / "take.a2f.csv").write_text(frames(float(rate), digits, count=1500))
-    sheet = a2f_csv.read(tmp_path / "take.a2f.csv", Setup())
+    sheet = a2f_csv.read(tmp_path / "take.a2f.csv", FormatOptions())
     assert sheet.rate == rate
     assert sheet.frame_count == 1500
     assert np.allclose(sheet.curves["JawOpen"], np.arange(1500) / 100 / (100 if 1499 / 100 > 2 else 1))
@@ -60,7 +60,7 @@ def test_the_rate_is_found_from_rounded_times(tmp_path, rate, digits):
 
 def test_dropped_frames_are_interpolated_and_said(tmp_path):
     (tmp_path / "take.a2f.csv").write_text(frames(30, 6, drop=(10, 11, 30)))
-    sheet = a2f_csv.read(tmp_path / "take.a2f.csv", Setup())
+    sheet = a2f_csv.read(tmp_path / "take.a2f.csv", FormatOptions())
     assert np.allclose(sheet.curves["JawOpen"], np.arange(50) / 100)
     assert any("47 frames where 50" in note for note in sheet.notes)
 
@@ -147,10 +147,10 @@ def test_other_spellings_and_strangers(tmp_path):
     text = "Time;bs.eyeBlink_L;EYEBLINKRIGHT;browInnerUp_L;browInnerUp_R;wing\n"
     text += "0;0.5;0.25;0.2;0.4;1\n0.04;0.5;0.25;0.2;0.4;1\n"
     (tmp_path / "take.shapes.csv").write_text(text)
-    sheet = shape_csv.read(tmp_path / "take.shapes.csv", Setup())
+    sheet = shape_csv.read(tmp_path / "take.shapes.csv", FormatOptions())
     assert sheet.rate == 25
     assert any("wing" in note for note in sheet.notes)
-    back = shape_csv.FORMAT.decode(sheet, Setup())
+    back = shape_csv.FORMAT.decode(sheet, FormatOptions())
     found = dict(zip(ARKIT, back.arkit[0].tolist(), strict=True))
     assert (found["eyeBlinkLeft"], found["eyeBlinkRight"]) == (0.5, 0.25)
     assert found["browInnerUp"] == pytest.approx(0.3)
@@ -170,7 +170,9 @@ def test_any_convention_goes_out_and_comes_back_as_movement(tmp_path, profile, n
     for place, track in enumerate(tracks):
         arkit[:, ARKIT.index(track)] = np.clip(np.sin(time / 8 - place * 1.5), 0, 1) * 0.7
     arkit[:, ARKIT.index("eyeBlinkRight")] = arkit[:, ARKIT.index("eyeBlinkLeft")]
-    deliver(Motion(Fraction(30), arkit=arkit), tmp_path / "a.shapes.csv", shape_csv.FORMAT, Setup(profile=profile))
+    deliver(
+        Motion(Fraction(30), arkit=arkit), tmp_path / "a.shapes.csv", shape_csv.FORMAT, FormatOptions(profile=profile)
+    )
     assert name in next(csv.reader((tmp_path / "a.shapes.csv").open()))
     back = load(tmp_path / "a.shapes.csv", shape_csv.FORMAT)
     for track in tracks:
@@ -188,7 +190,7 @@ def test_decimal_commas_and_empty_cells_are_read_in_every_table(tmp_path):
         "\n".join(["time;jawOpen;mouthClose", *(row.partition(";")[2] for row in rows)])
     )
     for form, name in ((a2f_csv, "take.a2f.csv"), (shape_csv, "take.shapes.csv")):
-        sheet = form.read(tmp_path / name, Setup())
+        sheet = form.read(tmp_path / name, FormatOptions())
         found = {key.lower(): values for key, values in sheet.curves.items()}
         assert found["jawopen"] == pytest.approx(np.arange(40) / 100, abs=1e-6)
         assert any("decimal commas" in note for note in sheet.notes)

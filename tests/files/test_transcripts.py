@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from animcore.errors import InputError
-from animcore.files.animation_curves import Setup
+from animcore.files.animation_curves import FormatOptions
 from animcore.files.subtitles import captions, textgrid, transcripts
 from animcore.motion import Event, Motion
-from animcore.speech.transcript import Cue
+from animcore.speech.transcript import EmotionCue
 
 WORDS = (Event("word", "Hello", 0.2, 0.6), Event("word", "you", 0.6, 1.0))
 PHONES = (Event("phoneme", "HH", 0.2, 0.3), Event("phoneme", "AH0", 0.3, 0.4), Event("phoneme", "sp", 0.4, 0.5))
@@ -21,7 +21,7 @@ def test_plain_text(tmp_path: Path):
     (tmp_path / "a.txt").write_text("\ufeff[happy] Hello\nyou", encoding="utf-8")
     read = transcripts.load(tmp_path / "a.txt")
     assert [(word.label, word.start) for word in read.words] == [("Hello", None), ("you", None)]
-    assert read.cues == (Cue("joy", 0.7, 0, 1),)
+    assert read.cues == (EmotionCue("joy", 0.7, 0, 1),)
 
 
 @pytest.mark.parametrize(
@@ -39,13 +39,13 @@ def test_captions_tell_between_which_seconds_their_words_are(tmp_path: Path, nam
     read = transcripts.load(tmp_path / name)
     spans = [(word.label, word.start, word.end, word.exact) for word in read.words]
     assert spans == [("Hello", 1, 2.5, False), ("you", 1, 2.5, False), ("Bye", 3, 4, False)]
-    assert read.cues == (Cue("sadness", 0.7, 0, 2),)
+    assert read.cues == (EmotionCue("sadness", 0.7, 0, 2),)
 
 
 def test_a_textgrid_tells_exactly(tmp_path: Path):
     path = tmp_path / "a.TextGrid"
     motion = Motion(Fraction(30), events=(*WORDS, *PHONES))
-    textgrid.write(textgrid.encode(motion, Setup()), path, Setup())
+    textgrid.write(textgrid.encode(motion, FormatOptions()), path, FormatOptions())
     read = transcripts.load(path)
     assert [(word.label, word.start, word.end, word.exact) for word in read.words] == [
         ("Hello", 0.2, 0.6, True),
@@ -89,7 +89,7 @@ def test_the_transcript_beside_a_recording_is_the_one_that_says_most(tmp_path: P
 
 def test_captions_of_generated_words_can_be_read_as_a_transcript(tmp_path: Path):
     motion = Motion(Fraction(30), events=WORDS)
-    captions.SRT.write(captions.SRT.encode(motion, Setup()), tmp_path / "a.srt", Setup())
+    captions.SRT.write(captions.SRT.encode(motion, FormatOptions()), tmp_path / "a.srt", FormatOptions())
     assert [word.label for word in transcripts.load(tmp_path / "a.srt").words] == ["Hello", "you"]
 
 
@@ -121,7 +121,7 @@ def test_words_are_preferred_to_utterances_and_sounds_are_known_by_their_names(t
     both = grid(tmp_path / "b.TextGrid", ("anna", [(0.3, 1.2, "hello")]), ("Phonemes_1", sounds))
     assert [one.label for one in transcripts.load(both).phonemes] == ["hh", "ah", "l", "ow"]
     alone = grid(tmp_path / "c.TextGrid", ("anna", sounds))
-    assert {one.kind for one in textgrid.read(alone, Setup()).events} == {"phoneme"}
+    assert {one.kind for one in textgrid.read(alone, FormatOptions()).events} == {"phoneme"}
 
 
 @pytest.mark.parametrize(

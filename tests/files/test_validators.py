@@ -12,7 +12,7 @@ from splat_clouds import cloud
 
 from animcore.errors import InputError
 from animcore.files import FORMATS
-from animcore.files.animation_curves import Setup
+from animcore.files.animation_curves import FormatOptions
 from animcore.files.avatars import open_any_splats
 from animcore.files.export_and_verify import deliver
 from animcore.files.scenes import blender_process, gltf
@@ -37,7 +37,7 @@ def faults(tool: ModuleType, judge: str, path: Path) -> list[tuple[str, str, str
 @pytest.mark.parametrize(("name", "profile"), [("glb", None), ("vrma", None), ("vrma", "VRM")])
 def test_khronos_finds_no_fault(tmp_path, tool, name, profile):
     path = tmp_path / ("a" + FORMATS[name].suffix)
-    deliver(tool.performance(), path, FORMATS[name], Setup(profile=profile))
+    deliver(tool.performance(), path, FORMATS[name], FormatOptions(profile=profile))
     assert faults(tool, "glTF", path) == []
 
 
@@ -66,7 +66,7 @@ def test_a_character_out_of_blender_is_without_fault(tmp_path, tool):
     except InputError as absent:
         pytest.skip(str(absent))
     character = Path(__file__).resolve().parents[2] / "assets" / "character" / "character.blend"
-    deliver(tool.performance(), tmp_path / "a.glb", FORMATS["glb"], Setup(character=character))
+    deliver(tool.performance(), tmp_path / "a.glb", FORMATS["glb"], FormatOptions(character=character))
     assert faults(tool, "glTF", tmp_path / "a.glb") == []
 
 

@@ -10,10 +10,10 @@ import pytest
 
 from animcore.core.vocabulary import ARKIT, SMPLX_JOINTS
 from animcore.errors import InputError
-from animcore.files.animation_curves import Setup
+from animcore.files.animation_curves import FormatOptions
 from animcore.files.export_and_verify import deliver, load
 from animcore.files.scenes import gltf, gltf_animation, vrma
-from animcore.files.scenes.gltf_animation import Clip
+from animcore.files.scenes.gltf_animation import GltfAnimation
 from animcore.motion import Motion
 
 pygltflib = pytest.importorskip("pygltflib")
@@ -114,12 +114,12 @@ def test_every_avatar_speaks_through_the_presets(tmp_path, motion):
     for name, frames in (("jawOpen", slice(5, 15)), ("mouthPucker", slice(20, 30)), ("eyeBlinkLeft", slice(32, 36))):
         spoken[frames, ARKIT.index(name)] = 0.8
     made = Motion(motion.rate, arkit=spoken)
-    report = deliver(made, tmp_path / "a.vrma", vrma.FORMAT, Setup(profile="VRM"))
+    report = deliver(made, tmp_path / "a.vrma", vrma.FORMAT, FormatOptions(profile="VRM"))
     assert any("not written" in said for said in report.lacks), "brows have no preset"
     expressions = gltf.load(tmp_path / "a.vrma").document["extensions"]["VRMC_vrm_animation"]["expressions"]
     assert set(expressions) == {"preset"}
     assert set(expressions["preset"]) == {"aa", "ih", "ou", "ee", "oh", "blinkLeft", "blinkRight"}
-    curves = vrma.read(tmp_path / "a.vrma", Setup()).curves
+    curves = vrma.read(tmp_path / "a.vrma", FormatOptions()).curves
     assert curves["aa"][10] > 0.5 > 0.3 > curves["aa"][25]
     assert curves["ou"][25] > 0.3 > curves["ou"][10]
     assert curves["blinkLeft"][34] == pytest.approx(0.8, abs=0.01)
@@ -127,12 +127,12 @@ def test_every_avatar_speaks_through_the_presets(tmp_path, motion):
     back = load(tmp_path / "a.vrma", vrma.FORMAT)
     assert back.arkit[10, ARKIT.index("jawOpen")] > 0.3
     with pytest.raises(InputError, match="not of Rhubarb"):
-        deliver(made, tmp_path / "b.vrma", vrma.FORMAT, Setup(profile="Rhubarb"))
+        deliver(made, tmp_path / "b.vrma", vrma.FORMAT, FormatOptions(profile="Rhubarb"))
 
 
 def test_bones_of_others_may_be_turned_at_rest(tmp_path):
     """By the specification: normalised = W L^-1 local W^-1, with W and L the rotation at rest in world and parent."""
-    document = gltf.Gltf("other.vrma")
+    document = gltf.GltfDocument("other.vrma")
     hips, head = Rotation.from_euler("xyz", [20, -40, 5], degrees=True), Rotation.from_euler("z", 70, degrees=True)
     document.part("nodes").extend(
         (
@@ -149,7 +149,7 @@ def test_bones_of_others_may_be_turned_at_rest(tmp_path):
         (1, "rotation"): local.as_quat()[:, [3, 0, 1, 2]],
         (2, "translation"): np.stack((mouth, 0 * mouth, 0 * mouth), 1),
     }
-    gltf_animation.write(document, Clip("walk", Fraction(30), 0.0, values))
+    gltf_animation.write(document, GltfAnimation("walk", Fraction(30), 0.0, values))
     document.document["extensions"] = {
         "VRMC_vrm_animation": {
             "specVersion": "1.0",
@@ -159,7 +159,7 @@ def test_bones_of_others_may_be_turned_at_rest(tmp_path):
     }
     document.save(tmp_path / "other.vrma")
     assert np.abs(load(tmp_path / "other.vrma", vrma.FORMAT).head_pose - poses).max() < 1e-5
-    found = vrma.read(tmp_path / "other.vrma", Setup())
+    found = vrma.read(tmp_path / "other.vrma", FormatOptions())
     assert np.abs(found.curves["aa"] - mouth).max() < 1e-6
 
 

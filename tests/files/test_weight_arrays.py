@@ -13,7 +13,7 @@ from animcore.core.vocabulary import ARKIT
 from animcore.errors import InputError
 from animcore.evaluation.face import loading, reference_face
 from animcore.files import FORMATS, load_any
-from animcore.files.animation_curves import Setup
+from animcore.files.animation_curves import FormatOptions
 from animcore.files.export_and_verify import load
 from animcore.motion import Motion
 
@@ -43,7 +43,7 @@ def test_judge_export_and_training_read_the_same(tmp_path, plain):
     judged = loading.load(plain, reference_face.default())
     np.testing.assert_array_equal(judged.weights, motion.arkit)
     assert main(["export", str(plain), "--out", str(tmp_path / "out"), "--format", "a2f-csv"]) == 0
-    exported = load(tmp_path / "out" / "line.a2f.csv", FORMATS["a2f-csv"], Setup(motion.rate))
+    exported = load(tmp_path / "out" / "line.a2f.csv", FORMATS["a2f-csv"], FormatOptions(motion.rate))
     np.testing.assert_allclose(exported.arkit, motion.arkit, atol=1e-6)
     from animcore.training.faces import dataset_layouts
 

@@ -38,7 +38,7 @@ from animcore.direction import Direction  # noqa: E402
 from animcore.errors import AnimcoreError  # noqa: E402
 from animcore.evaluation.face import loading, reference_face  # noqa: E402
 from animcore.files import FORMATS, export_and_verify  # noqa: E402
-from animcore.files.animation_curves import Setup  # noqa: E402
+from animcore.files.animation_curves import FormatOptions  # noqa: E402
 from animcore.files.avatars import open_any_splats  # noqa: E402
 from animcore.files.scenes import gltf  # noqa: E402
 from animcore.files.subtitles import transcripts  # noqa: E402
@@ -97,7 +97,7 @@ def _format_cases(folder: Path) -> list[Case]:
             continue
         path = folder / f"seed{form.suffix}"
         if name == "vrma":
-            form.write(form.encode(motion(), Setup()), path, Setup())
+            form.write(form.encode(motion(), FormatOptions()), path, FormatOptions())
         else:
             export_and_verify.deliver(motion(), path, form)
         mutation = (
@@ -105,7 +105,7 @@ def _format_cases(folder: Path) -> list[Case]:
         )
         found.append(Case(name, path.name, path.read_bytes(), mutation,
                           lambda path, form=form: export_and_verify.loaded(
-                              path, form, Setup(rate=Fraction(30)))))  # fmt: skip
+                              path, form, FormatOptions(rate=Fraction(30)))))  # fmt: skip
     return found
 
 
@@ -140,15 +140,15 @@ def _archive_cases(folder: Path) -> list[Case]:
               names=np.array(["a", "b"]), kinds=np.array(["shape"] * 2), meshes=np.array(["M"] * 2),
               targets=np.array(["a", "b"]), ranges=np.tile([0.0, 1.0, 0.0], (2, 1)),
               fields=chance.normal(size=(2, 30, 3)).astype(np.float32), eyes=np.zeros((0, 3)))  # fmt: skip
-    pose = capture_format.Pose(np.zeros(10), np.zeros((5, 3)), np.zeros(3), np.zeros(5), np.ones((4, 3)), "x")
+    pose = capture_format.HeadPose(np.zeros(10), np.zeros((5, 3)), np.zeros(3), np.zeros(5), np.ones((4, 3)), "x")
     capture_format.write_pose(pose,
                        folder / "pose.npz")  # fmt: skip
-    track = face_tracker.Track(
+    track = face_tracker.HeadTrack(
         np.arange(4) / 30, np.ones(4, bool), np.zeros((4, 52)), np.tile(np.eye(3), (4, 1, 1)), np.ones((4, 3)),
         np.zeros((4, 2)), np.ones(4), np.array([640, 480]), 900.0, np.zeros(3), np.zeros((5, 3)), "open-head",
     )  # fmt: skip
     track.save(folder / "track.npz")
-    faces = face_landmarks.FilmFaces(
+    faces = face_landmarks.VideoLandmarks(
         Fraction(30), np.arange(3) / 30, np.zeros((3, 478, 3), np.float32), (64, 48), ("n",)
     )
     face_landmarks.save(faces, folder / "faces.npz", "s")
@@ -168,7 +168,7 @@ def _archive_cases(folder: Path) -> list[Case]:
         Case("FaceMap.load", "map.npz", bytes_of("map.npz"), of_npz, FaceMap.load),
         Case("fit.load", "rig.npz", rig, of_npz, geometry_matching.load),
         Case("capture.read_pose", "pose.npz", bytes_of("pose.npz"), of_npz, capture_format.read_pose),
-        Case("Track.load", "track.npz", bytes_of("track.npz"), of_npz, face_tracker.Track.load),
+        Case("Track.load", "track.npz", bytes_of("track.npz"), of_npz, face_tracker.HeadTrack.load),
         Case("film_faces.kept", "faces.npz", bytes_of("faces.npz"), of_npz,
              lambda path: face_landmarks.kept(path, "s")),
         Case("face basis", "basis.npz", basis, of_npz, reference_face.load),
@@ -186,7 +186,7 @@ def _unpickled(path: Path) -> None:
         safe_unpickler.array(value, name)
 
 
-def _face() -> reference_face.Face:
+def _face() -> reference_face.ReferenceFace:
     return reference_face.default()
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from animcore.gaussians import triangle_binding
-from animcore.gaussians.gaussians import Splats
+from animcore.gaussians.gaussians import Gaussians
 from animcore.geometry.rotations import quaternion_to_matrix
 
 FACES = np.array([[0, 1, 2], [2, 1, 3], [0, 2, 3], [3, 1, 0]])
@@ -17,7 +17,7 @@ FACES = np.array([[0, 1, 2], [2, 1, 3], [0, 2, 3], [3, 1, 0]])
 
 def cloud(random, count=50, bound=True):
     turns = random.normal(size=(count, 4))
-    return Splats(
+    return Gaussians(
         random.normal(size=(count, 3)).astype(np.float32),
         (turns / np.linalg.norm(turns, axis=1, keepdims=True)).astype(np.float32),
         random.uniform(0.1, 1, (count, 3)).astype(np.float32),
@@ -88,7 +88,7 @@ def test_tensors_give_what_arrays_give_and_have_gradients():
     arrays = [
         torch.as_tensor(getattr(splats, name)) for name in ("means", "rotations", "scales", "opacities", "harmonics")
     ]
-    placed = triangle_binding.placed(Splats(*arrays, binding=splats.binding), triangle_binding.frames(moving, FACES))
+    placed = triangle_binding.placed(Gaussians(*arrays, binding=splats.binding), triangle_binding.frames(moving, FACES))
     np.testing.assert_allclose(placed.means.detach(), plain.means, atol=1e-5)
     np.testing.assert_allclose(placed.rotations.detach(), plain.rotations, atol=1e-5)
     (placed.means.sum() + placed.rotations[:, 1].sum() + placed.scales.sum()).backward()

@@ -12,23 +12,23 @@ from hypothesis import strategies as st
 
 from animcore.errors import InputError
 from animcore.gaussians import editing, spherical_harmonics, transforms
-from animcore.gaussians.gaussians import Splats, checked
+from animcore.gaussians.gaussians import Gaussians, checked
 from animcore.geometry import rotations
-from animcore.geometry.surface_registration import Similarity, similarity_between
+from animcore.geometry.surface_registration import SimilarityTransform, similarity_between
 
 ANGLES = st.floats(-3.1, 3.1)
 SOON = settings(max_examples=30, deadline=None)
 
 
-def cloud(count: int = 40, degree: int = 3, seed: int = 0) -> Splats:
+def cloud(count: int = 40, degree: int = 3, seed: int = 0) -> Gaussians:
     random = np.random.default_rng(seed)
     table = random.normal(size=(count, (degree + 1) ** 2, 3)) * 0.1
     turns = random.normal(size=(count, 4))
     scales, opacities = random.uniform(0.001, 0.01, (count, 3)), random.uniform(0, 1, count)
-    return checked(Splats(random.normal(size=(count, 3)) * 0.1, turns, scales, opacities, table), "a cloud")
+    return checked(Gaussians(random.normal(size=(count, 3)) * 0.1, turns, scales, opacities, table), "a cloud")
 
 
-def colours(splats: Splats, directions: np.ndarray) -> np.ndarray:
+def colours(splats: Gaussians, directions: np.ndarray) -> np.ndarray:
     """(N, 3) what each Gaussian looks like seen along its direction (N, 3)."""
     values = spherical_harmonics.values(directions, splats.degree)
     return 0.5 + np.einsum("nk,nkc->nc", values, splats.harmonics)
@@ -72,7 +72,7 @@ def test_harmonics_are_those_of_the_books():
 def test_a_turned_cloud_is_seen_from_behind_as_the_other_was_from_before(x, y, z, degree):
     splats = cloud(degree=degree)
     turn = rotations.to_matrix([x, y, z])
-    after = transforms.moved(splats, Similarity(1.0, turn, np.zeros(3)))
+    after = transforms.moved(splats, SimilarityTransform(1.0, turn, np.zeros(3)))
     ways = directions(splats.count)
     assert np.allclose(colours(after, ways @ turn.T), colours(splats, ways), atol=1e-5)
     axes = [rotations.quaternion_to_matrix(one.rotations) for one in (splats, after)]
@@ -84,8 +84,8 @@ def test_a_turned_cloud_is_seen_from_behind_as_the_other_was_from_before(x, y, z
 def test_a_similarity_there_and_back_changes_nothing(x, z, size):
     splats = cloud()
     turn = rotations.to_matrix([x, 0.3, z])
-    there = Similarity(size, turn, np.array([1.0, -2.0, 0.5]))
-    back = Similarity(1 / size, turn.T, -turn.T @ there.shift / size)
+    there = SimilarityTransform(size, turn, np.array([1.0, -2.0, 0.5]))
+    back = SimilarityTransform(1 / size, turn.T, -turn.T @ there.shift / size)
     again = transforms.moved(transforms.moved(splats, there), back)
     assert np.allclose(again.means, splats.means, atol=1e-5)
     assert np.allclose(again.scales, splats.scales, rtol=1e-4)
@@ -95,7 +95,7 @@ def test_a_similarity_there_and_back_changes_nothing(x, z, size):
 
 def test_a_mirrored_cloud_has_mirrored_shapes_and_colours():
     splats, mirror = cloud(), np.diag([-1.0, 1.0, 1.0])
-    after = transforms.moved(splats, Similarity(1.0, mirror, np.zeros(3)))
+    after = transforms.moved(splats, SimilarityTransform(1.0, mirror, np.zeros(3)))
     ways = directions(splats.count)
     assert np.allclose(colours(after, ways @ mirror), colours(splats, ways), atol=1e-5)
     shapes = []
@@ -202,7 +202,7 @@ def head(seed: int = 0) -> np.ndarray:
     return found / np.linalg.norm(found, axis=1, keepdims=True) * (0.075, 0.11, 0.095) + (0, 1.6, 0)
 
 
-def hair_of(vertices: np.ndarray) -> Splats:
+def hair_of(vertices: np.ndarray) -> Gaussians:
     """Strands of four Gaussians on the upper half."""
     roots = vertices[vertices[:, 1] > 1.63]
     away = roots - (0, 1.6, 0)
@@ -213,7 +213,7 @@ def hair_of(vertices: np.ndarray) -> Splats:
 
 def test_hair_goes_with_the_scalp_onto_another_head():
     mine = head()
-    way = Similarity(1.2, rotations.to_matrix([0.1, -0.4, 0.2]), np.array([0.3, -0.2, 0.1]))
+    way = SimilarityTransform(1.2, rotations.to_matrix([0.1, -0.4, 0.2]), np.array([0.3, -0.2, 0.1]))
     other = way.points(mine)
     other[mine[:, 1] < 1.6] += 0.05  # another chin, which is nothing to the hair
     after = editing.transplanted(hair_of(mine), mine, other)
@@ -234,7 +234,7 @@ def test_hair_does_not_go_onto_a_head_of_another_model_nor_without_roots():
 
 def test_the_similarity_is_that_of_umeyama():
     points = head()
-    way = Similarity(0.7, rotations.to_matrix([1.0, 2.0, -0.5]), np.array([3.0, 1.0, -2.0]))
+    way = SimilarityTransform(0.7, rotations.to_matrix([1.0, 2.0, -0.5]), np.array([3.0, 1.0, -2.0]))
     found = similarity_between(points, way.points(points))
     assert found.scale == pytest.approx(0.7)
     assert np.allclose(found.rotation, way.rotation)

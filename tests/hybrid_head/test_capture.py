@@ -24,9 +24,9 @@ def folder(tmp_path):
         image = tmp_path / "images" / f"00000_{number:02d}.png"
         image.write_bytes(b"")
         pose = tmp_path / "flame_param" / "00000.npz"
-        views.append(capture_format.View(looking(number * 0.5), number, 0, image, None, pose))
+        views.append(capture_format.CaptureView(looking(number * 0.5), number, 0, image, None, pose))
     joints = np.arange(15, dtype=np.float32).reshape(5, 3) / 10
-    pose = capture_format.Pose(
+    pose = capture_format.HeadPose(
         np.ones(3, np.float32), joints, np.ones(3, np.float32), np.zeros(2, np.float32), None, "open-head"
     )
     capture_format.write_pose(pose, views[0].pose)
@@ -126,7 +126,7 @@ def test_a_damaged_pose_is_read_or_refused(folder, place, value, cut):
 def test_a_broken_pose_is_one_sentence(folder, data):
     _, views, pose = folder
     if data is None:
-        bad = capture_format.Pose(np.array([np.nan], np.float32), pose.joints, pose.translation, pose.shape)
+        bad = capture_format.HeadPose(np.array([np.nan], np.float32), pose.joints, pose.translation, pose.shape)
         capture_format.write_pose(bad, views[0].pose)
     else:
         views[0].pose.write_bytes(data)

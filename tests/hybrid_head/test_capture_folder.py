@@ -16,14 +16,14 @@ from animcore.errors import InputError  # noqa: E402
 from animcore.files.avatars import capture_dataset  # noqa: E402
 from animcore.files.splats import ply  # noqa: E402
 from animcore.hybrid_head import uv_layout  # noqa: E402
-from animcore.hybrid_head.fitting.samples import Moment, Picture  # noqa: E402
-from animcore.hybrid_head.fitting.trainable_gaussians import Cloud  # noqa: E402
+from animcore.hybrid_head.fitting.samples import HeadState, TrainingView  # noqa: E402
+from animcore.hybrid_head.fitting.trainable_gaussians import TrainableGaussians  # noqa: E402
 from animcore.hybrid_head.head_model import HybridHead  # noqa: E402
 from animcore.rendering.mesh_rasterizers import rasterize  # noqa: E402
 
 FOLDER = Path("capture")
 HEAD = np.array([0, 0.13, 0.05])  # its middle, metres
-STILL = Moment(np.zeros(0, np.float32), np.zeros((5, 3), np.float32), np.zeros(3, np.float32))
+STILL = HeadState(np.zeros(0, np.float32), np.zeros((5, 3), np.float32), np.zeros(3, np.float32))
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def pictures(person):
         to_head = camera.world_to_camera @ np.block([[np.eye(3), -HEAD[:, None]], [np.zeros((1, 3)), np.ones((1, 1))]])
         camera = replace(camera, world_to_camera=to_head, width=64, height=64, focal=(90.0, 90.0), centre=(32.0, 32.0))
         mask = rasterize.draw_mesh(posed.vertices, person.model.faces, camera).triangle >= 0
-        found.append(Picture(camera, 0, torch.zeros(64, 64, 3), torch.as_tensor(mask).float()))
+        found.append(TrainingView(camera, 0, torch.zeros(64, 64, 3), torch.as_tensor(mask).float()))
     return found
 
 
@@ -94,7 +94,7 @@ def test_known_hair_of_any_file_can_be_started_from(tmp_path):
     found = capture_dataset.start(tmp_path)
     assert found is not None
     assert found.count == 5
-    cloud = Cloud.started(hair.means[:5], hair.scales[:5], hair.means[:5], None, 1e-3, hair.opacities[:5])
+    cloud = TrainableGaussians.started(hair.means[:5], hair.scales[:5], hair.means[:5], None, 1e-3, hair.opacities[:5])
     assert all(bool(values.isfinite().all()) for values in cloud.values.values())
     np.testing.assert_allclose(cloud.splats().opacities.detach().numpy(), hair.opacities[:5], atol=2e-3)
     ply.write(replace(hair, binding=np.zeros(6, np.int64)), tmp_path / capture_dataset.START)

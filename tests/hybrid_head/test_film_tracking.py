@@ -8,13 +8,13 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from animcore.body_models.face_landmarks import IRISES, FaceMarks
+from animcore.body_models.face_landmarks import IRISES, ModelLandmarks
 from animcore.body_models.parametric_model import load_model
 from animcore.core.vocabulary import ARKIT_INDEX
 from animcore.errors import InputError
 from animcore.geometry.rotations import from_matrix, to_matrix
 from animcore.hybrid_head.tracking import face_tracker, landmark_solver
-from animcore.hybrid_head.tracking.landmark_solver import Frames, Scene
+from animcore.hybrid_head.tracking.landmark_solver import FrameParameters, SequenceParameters
 from animcore.motion import Motion
 
 SIZE, FOCAL, RATE, COUNT = 480, 720.0, 24, 30
@@ -29,7 +29,7 @@ def model():
 
 @pytest.fixture(scope="module")
 def marks(model):
-    return FaceMarks.on(model)
+    return ModelLandmarks.on(model)
 
 
 @pytest.fixture(scope="module")
@@ -42,8 +42,10 @@ def seen(marks):
     turns = to_matrix(np.stack([0.15 * np.sin(4 * time), 0.4 * np.sin(5 * time), 0.1 * np.cos(6 * time)], 1))
     places = np.stack([0.03 * np.sin(3 * time), np.full(COUNT, -0.12), -0.8 + 0.05 * np.sin(4 * time)], 1)
     centre = np.full(2, SIZE / 2)
-    scene = Scene(marks.points, marks.normals, marks.drift, marks.spread, marks.shapes, np.ones(52), centre, FOCAL)
-    frames = Frames(np.zeros((COUNT, len(marks.points), 2)), turns, places, weights)
+    scene = SequenceParameters(
+        marks.points, marks.normals, marks.drift, marks.spread, marks.shapes, np.ones(52), centre, FOCAL
+    )
+    frames = FrameParameters(np.zeros((COUNT, len(marks.points), 2)), turns, places, weights)
     noise = np.random.default_rng(0).normal(size=(COUNT, len(marks.points), 2))
     points = np.zeros((COUNT, 478, 3), np.float32)
     points[:, : len(marks.points), :2] = landmark_solver.projected(scene, frames) + 0.5 * noise
@@ -108,15 +110,15 @@ def test_the_performance_is_for_any_rig(track):
 
 def test_a_track_is_kept_whole(track, tmp_path):
     track.save(tmp_path / "track.npz")
-    again = face_tracker.Track.load(tmp_path / "track.npz")
+    again = face_tracker.HeadTrack.load(tmp_path / "track.npz")
     assert (again.arkit == track.arkit).all()
     assert again.model == "open-head"
     Motion(Fraction(24)).save(tmp_path / "other.npz")
     with pytest.raises(InputError, match="no readable track"):
-        face_tracker.Track.load(tmp_path / "other.npz")
+        face_tracker.HeadTrack.load(tmp_path / "other.npz")
     (tmp_path / "cut.npz").write_bytes((tmp_path / "track.npz").read_bytes()[:2000])
     with pytest.raises(InputError, match="no readable track"):
-        face_tracker.Track.load(tmp_path / "cut.npz")
+        face_tracker.HeadTrack.load(tmp_path / "cut.npz")
 
 
 def test_a_face_that_is_hardly_there_is_refused(model, seen):
@@ -136,7 +138,7 @@ def test_marks_are_found_on_other_heads(model, marks):
         model, name="flame2023", template=larger, faces=place[model.faces], weights=model.weights[order],
         directions=model.directions[:, :, order], extras={},
     )  # fmt: skip
-    found = FaceMarks.on(other)
+    found = ModelLandmarks.on(other)
     away = np.linalg.norm(found.points - marks.points * 1.05, axis=1)
     assert np.median(away) < 0.003
     jaw = found.shapes[ARKIT_INDEX["jawOpen"], :, 1]

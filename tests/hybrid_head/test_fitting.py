@@ -14,7 +14,7 @@ from animcore.body_models.parametric_model import load_model  # noqa: E402
 from animcore.errors import Cancelled, InputError  # noqa: E402
 from animcore.hybrid_head import uv_layout  # noqa: E402
 from animcore.hybrid_head.fitting import losses, samples, texture_layer, trainer  # noqa: E402
-from animcore.hybrid_head.fitting.trainable_gaussians import Cloud  # noqa: E402
+from animcore.hybrid_head.fitting.trainable_gaussians import TrainableGaussians  # noqa: E402
 from animcore.hybrid_head.head_model import HybridHead, render  # noqa: E402
 
 JAW = np.zeros((5, 3), np.float32)
@@ -40,7 +40,7 @@ def sitting(person):
     shell *= (random.uniform(0.11, 0.13, (400, 1))) / np.linalg.norm(shell, axis=1, keepdims=True)
     shell = shell[shell[:, 1] > 0.03] - [0, 0, 0.03]
     truth = replace(person, texture=cells, hair=dots(shell, 0.006, (0.8, 0.2, 0.1)))
-    moments = {0: samples.Moment(STILL[:0], JAW * 0, STILL), 1: samples.Moment(STILL[:0], JAW, STILL)}
+    moments = {0: samples.HeadState(STILL[:0], JAW * 0, STILL), 1: samples.HeadState(STILL[:0], JAW, STILL)}
     pictures = []
     for angle in np.linspace(-2.5, 2.5, 6):
         camera = looking(angle)
@@ -48,15 +48,17 @@ def sitting(person):
         for number, moment in moments.items():
             drawn = render(truth, truth.at(moment.expression, moment.joints, moment.translation), camera)
             pictures.append(
-                samples.Picture(camera, number, torch.as_tensor(drawn.colour), torch.as_tensor(drawn.alpha).float())
+                samples.TrainingView(
+                    camera, number, torch.as_tensor(drawn.colour), torch.as_tensor(drawn.alpha).float()
+                )
             )
     return moments, pictures
 
 
 def fit(person, sitting, folder, progress=None, **settings):
     moments, pictures = sitting
-    chosen = trainer.Settings(**{"gaussians": 600, "steps": 40, "texture": 64, "changes": 1, **settings})
-    return trainer.Fit(person, moments, pictures, chosen, folder, progress or (lambda *_: None))
+    chosen = trainer.FitSettings(**{"gaussians": 600, "steps": 40, "texture": 64, "changes": 1, **settings})
+    return trainer.HeadFitter(person, moments, pictures, chosen, folder, progress or (lambda *_: None))
 
 
 def nearness(head, sitting, mode):
@@ -154,12 +156,12 @@ def bump(person):
 
 def seen_from_around(head):
     """Seven small pictures of the mesh alone, and the one moment that they show."""
-    moment = samples.Moment(STILL[:0], JAW * 0, STILL)
+    moment = samples.HeadState(STILL[:0], JAW * 0, STILL)
     pictures = []
     for angle in np.linspace(-1.4, 1.4, 7):
         camera = replace(looking(angle), width=96, height=96, focal=(330.0, 330.0), centre=(48.0, 48.0))
         drawn = render(head, head.at(moment.expression, moment.joints, STILL), camera, "mesh")
-        pictures.append(samples.Picture(camera, 0, torch.as_tensor(drawn.colour), torch.as_tensor(drawn.alpha)))
+        pictures.append(samples.TrainingView(camera, 0, torch.as_tensor(drawn.colour), torch.as_tensor(drawn.alpha)))
     return {0: moment}, pictures
 
 
@@ -196,7 +198,7 @@ def test_a_step_makes_no_tensor_on_another_device_than_its_own(person, sitting, 
 
 
 def test_growth_drops_the_faint_and_splits_what_the_picture_pulls_at():
-    cloud = Cloud.started(np.zeros((4, 3)), 1.0, np.full((4, 3), 0.5), np.arange(4), 1e-3)
+    cloud = TrainableGaussians.started(np.zeros((4, 3)), 1.0, np.full((4, 3), 0.5), np.arange(4), 1e-3)
     with torch.no_grad():
         cloud.values["opacities"][0] = -9.0
     cloud.felt(torch.tensor([9.0, 0.0, 5.0, 1.0]))

@@ -27,7 +27,7 @@ SIZE = 40
 AROUND, UP = 16, 10
 
 
-def ball() -> blendshape_head.Measured:
+def ball() -> blendshape_head.MeasuredHead:
     """A ball of 11 cm whose lower front goes down with the jaw."""
     around, up = np.meshgrid(np.arange(AROUND) / AROUND * 2 * np.pi, (np.arange(UP) + 0.5) / UP * np.pi)
     places = 0.11 * np.stack([np.sin(up) * np.sin(around), np.cos(up), np.sin(up) * np.cos(around)], -1)
@@ -41,7 +41,9 @@ def ball() -> blendshape_head.Measured:
     shapes[ARKIT_INDEX["jawOpen"], (vertices[:, 1] < -0.05) & (vertices[:, 2] > 0), 1] = -0.05
     weights = np.tile(np.float32([0, 1, 0, 0, 0]), (len(vertices), 1))
     uv = np.stack([vertices[:, 0], vertices[:, 1]], 1) / 0.3 + 0.5
-    return blendshape_head.Measured("ball", vertices, faces, uv, faces, shapes, weights, np.zeros((5, 3), np.float32))
+    return blendshape_head.MeasuredHead(
+        "ball", vertices, faces, uv, faces, shapes, weights, np.zeros((5, 3), np.float32)
+    )
 
 
 def looking(angle: float) -> Camera:
@@ -62,7 +64,7 @@ def folder(tmp_path) -> Path:
         weights = np.zeros(68, np.float32)
         weights[ARKIT_INDEX["jawOpen"]] = moment
         still = np.zeros((5, 3), np.float32)
-        pose = capture_format.Pose(weights, still, still[0], still[:0, 0], None, "ball")
+        pose = capture_format.HeadPose(weights, still, still[0], still[:0, 0], None, "ball")
         capture_format.write_pose(pose, tmp_path / f"{moment}.npz")
         vertices = measured.vertices + moment * measured.shapes[ARKIT_INDEX["jawOpen"]]
         for number, angle in enumerate((-0.6, 0.0, 0.6)):
@@ -72,7 +74,7 @@ def folder(tmp_path) -> Path:
             pixels[there] = (200, 60, 40, 255)
             image = tmp_path / "images" / f"{moment}_{number}.png"
             image.write_bytes(capture_images.pictures.encoded(pixels, "png"))
-            views.append(capture_format.View(camera, number, moment, image, None, tmp_path / f"{moment}.npz"))
+            views.append(capture_format.CaptureView(camera, number, moment, image, None, tmp_path / f"{moment}.npz"))
     capture_format.write_views(tmp_path, capture_format.TRAIN, views)
     return tmp_path
 

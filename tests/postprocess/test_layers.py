@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 
 from animcore.errors import InputError
 from animcore.postprocess import edit_layers
-from animcore.postprocess.region_smoothing import Touch, smoothed, touched
+from animcore.postprocess.region_smoothing import RegionAdjustment, smoothed, touched
 
 RATE = 25.0
 CURVES = arrays(np.float32, (60, 3), elements=st.floats(-2, 2, width=32))
@@ -72,7 +72,7 @@ def test_a_replacing_edit_comes_and_goes_softly():
 def test_spans_of_a_channel_are_joined_over_short_gaps():
     layer = np.zeros((100, 2))
     layer[[10, 11, 14, 60], 1] = 0.3
-    assert edit_layers.spans(layer, RATE) == [edit_layers.Span(1, 10, 14), edit_layers.Span(1, 60, 60)]
+    assert edit_layers.spans(layer, RATE) == [edit_layers.EditSpan(1, 10, 14), edit_layers.EditSpan(1, 60, 60)]
 
 
 def test_a_curve_that_is_gone_is_no_edit():
@@ -102,9 +102,9 @@ def test_smoothing_keeps_the_mean_and_nothing_comes_late():
 def test_exaggeration_from_rest_and_offset_in_milliseconds():
     values = np.tile(np.linspace(0.2, 0.4, 51)[:, None], 3)
     rest = np.array([0.0, 0.3, np.nan])
-    result = touched(values, rest, 50.0, Touch(exaggeration=2.0))
+    result = touched(values, rest, 50.0, RegionAdjustment(exaggeration=2.0))
     np.testing.assert_allclose(result, np.stack([2 * values[:, 0], 2 * values[:, 1] - 0.3, values[:, 2]], 1))
-    late = touched(values, rest, 50.0, Touch(offset=100.0))
+    late = touched(values, rest, 50.0, RegionAdjustment(offset=100.0))
     np.testing.assert_allclose(late[5:], values[:-5], atol=1e-12)
     np.testing.assert_allclose(late[:5], values[0, 0])
 
@@ -114,4 +114,4 @@ def test_exaggeration_from_rest_and_offset_in_milliseconds():
 )
 def test_a_touch_out_of_range_is_one_sentence(wrong):
     with pytest.raises(InputError, match="must lie within"):
-        Touch(**wrong)
+        RegionAdjustment(**wrong)

@@ -25,12 +25,12 @@ def curves(seed: int, count: int = 6, frames: int = 240) -> np.ndarray:
     return values
 
 
-def mouth() -> lip_closure.Lips:
+def mouth() -> lip_closure.LipGeometry:
     """The lips under all 52 shapes."""
     face = reference()
     upper, lower = face.lip_pairs.T
     moved = 1000.0 * face.delta[:, np.unique(face.lip_pairs)].astype(float)
-    return lip_closure.Lips(moved, 1000.0 * (face.delta[:, upper, 1] - face.delta[:, lower, 1]).astype(float))
+    return lip_closure.LipGeometry(moved, 1000.0 * (face.delta[:, upper, 1] - face.delta[:, lower, 1]).astype(float))
 
 
 def speech(frames: int = 480) -> np.ndarray:

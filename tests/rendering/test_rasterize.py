@@ -12,14 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from animcore.errors import InputError
-from animcore.gaussians.gaussians import HARMONIC_0, Splats
+from animcore.gaussians.gaussians import HARMONIC_0, Gaussians
 from animcore.rendering.camera import Camera
 from animcore.rendering.gaussian_rasterizers.rasterize import draw, rasterize_torch
 
 STEP = 1 / 255
 
 
-def clouds(seed: int, count: int, degree: int, spread: float) -> Splats:
+def clouds(seed: int, count: int, degree: int, spread: float) -> Gaussians:
     """Gaussians of all sizes and shapes around the origin."""
     dice = np.random.default_rng(seed)
     scales = spread * np.exp(dice.normal(-2.5, 1.0, (count, 3)))
@@ -30,7 +30,7 @@ def clouds(seed: int, count: int, degree: int, spread: float) -> Splats:
         dice.normal(0, spread, (count, 3)), dice.normal(0, 1, (count, 4)), scales, dice.uniform(0, 1, count) ** 0.5,
         shades,
     )  # fmt: skip
-    return Splats(*(value.astype(np.float32) for value in values))
+    return Gaussians(*(value.astype(np.float32) for value in values))
 
 
 def camera(width: int = 45, height: int = 37, away: float = 3.0, focal: float = 60.0) -> Camera:
@@ -42,13 +42,13 @@ def camera(width: int = 45, height: int = 37, away: float = 3.0, focal: float = 
     return Camera.from_opengl(pose, (width, height), (focal, focal * 1.1), (width / 2 + 1.3, height / 2 - 0.7))
 
 
-def one(**changes: object) -> Splats:
+def one(**changes: object) -> Gaussians:
     """A grey round Gaussian at the origin."""
     values = {
         "means": np.zeros((1, 3)), "rotations": np.array([[1.0, 0, 0, 0]]), "scales": np.full((1, 3), 0.1),
         "opacities": np.array([0.8]), "harmonics": np.zeros((1, 1, 3)),
     }  # fmt: skip
-    return Splats(**{**values, **changes})  # type: ignore[arg-type]
+    return Gaussians(**{**values, **changes})  # type: ignore[arg-type]
 
 
 def straight(size: int = 33, away: float = 2.0, focal: float = 100.0) -> Camera:
@@ -122,7 +122,7 @@ def test_a_mesh_hides_what_is_behind_it_in_its_pixels_alone(backend):
 
 
 def test_the_nearer_of_two_covers_the_other():
-    two = Splats(
+    two = Gaussians(
         np.array([[0, 0, 0], [0, 0, 0.5]]), np.array([[1.0, 0, 0, 0]] * 2), np.full((2, 3), 0.1), np.array([0.9, 0.6]),
         np.array([[[1.0, -2, -2]], [[-2, -2, 1.0]]]),
     )  # fmt: skip
@@ -182,7 +182,7 @@ def test_a_camera_inside_the_cloud_sees_what_is_before_it():
 
 
 def gradients(
-    cloud: Splats, view: Camera, backend: str, limit: np.ndarray | None, plain: bool, dtype: object,
+    cloud: Gaussians, view: Camera, backend: str, limit: np.ndarray | None, plain: bool, dtype: object,
     device: str = "cpu",
 ) -> list:  # fmt: skip
     """Of a picture with random weights on colour, depth and alpha, to all that was drawn, background and shifts."""

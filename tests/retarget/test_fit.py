@@ -12,7 +12,7 @@ from animcore.audio.recording import load
 from animcore.core.vocabulary import ARKIT, ARKIT_INDEX
 from animcore.direction import Direction
 from animcore.errors import InputError
-from animcore.retarget.face_map import Channel, FaceMap
+from animcore.retarget.face_map import FaceMap, RigChannel
 from animcore.retarget.geometry_matching import RigGeometry, from_geometry, from_names_and_geometry
 from animcore.retarget.reference_head import reference
 from animcore.retarget.rig_detection import from_profile, propose
@@ -139,7 +139,7 @@ def test_names_that_the_mesh_contradicts_and_hair_are_not_believed():
     top = head.rest[:, 1] > np.quantile(head.rest[:, 1], 0.8)
     wild = np.random.default_rng(1).normal(size=head.rest.shape)
     moved["mouthFunnel"] = (0.05 * wild * top[:, None]).astype(np.float32)  # hides the hair, whatever it is called
-    channels = tuple(Channel(f"Head|{name}", "shape", (("Head", name),)) for name in moved)
+    channels = tuple(RigChannel(f"Head|{name}", "shape", (("Head", name),)) for name in moved)
     geometry = RigGeometry(head.rest, head.triangles, channels, np.stack(list(moved.values())))
     found = from_names_and_geometry(propose({"Head": list(moved)}), geometry)
     assert found.profile.endswith("geometry")

@@ -16,7 +16,7 @@ from proportions import proportioned
 from animcore.body_models.kinematics import INDEX, PARENTS
 from animcore.geometry import rotations
 from animcore.retarget import bone_names
-from animcore.retarget.skeleton_retarget import Retarget, Skeleton, character_axes
+from animcore.retarget.skeleton_retarget import Skeleton, SkeletonRetargeter, character_axes
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "skeletons"
 OPEN_BODY = Path(__file__).resolve().parents[2] / "assets" / "bodies" / "open_body.npz"
@@ -90,7 +90,7 @@ def test_hands_feet_and_head_are_where_smplx_has_them(name, kind, open_joints):
     joints = proportioned(target, found, open_joints)
     pose = poses(kind)
     translation = np.linspace((0, 0, 0), (0.3, 0.1, 0.5), len(pose))
-    retarget = Retarget(target, found, joints)
+    retarget = SkeletonRetargeter(target, found, joints)
     assert retarget.scale == pytest.approx(1.0, abs=1e-3)
     places, _ = source_places(joints, pose, translation)
     got = target_places(target, *retarget.to_bones(pose, translation), retarget.root)
@@ -107,7 +107,7 @@ def test_other_proportions_keep_every_direction(name, open_joints):
     target = skeleton(name)
     found = bone_names.find(target.names)
     pose = poses("crossed")
-    retarget = Retarget(target, found, open_joints)
+    retarget = SkeletonRetargeter(target, found, open_joints)
     places, _ = source_places(open_joints, pose, np.zeros((len(pose), 3)))
     got = target_places(target, *retarget.to_bones(pose, None), retarget.root)
     for joint, end in [("shoulder", "elbow"), ("elbow", "wrist"), ("hip", "knee"), ("knee", "ankle")]:
@@ -126,7 +126,7 @@ def test_there_and_back(name, open_joints):
     pose = poses("random")
     pose[:, [INDEX["jaw"], INDEX["left_eye_smplhf"], INDEX["right_eye_smplhf"]]] = 0
     translation = np.random.default_rng(1).normal(size=(len(pose), 3))
-    retarget = Retarget(target, found, open_joints)
+    retarget = SkeletonRetargeter(target, found, open_joints)
     back, moved = retarget.from_bones(*retarget.to_bones(pose, translation))
     known = [INDEX[joint] for joint in (*found.chains, "spine1", "spine2", "spine3")]
     between = rotations.multiply(rotations.inverse(rotations.to_quaternion(pose)), rotations.to_quaternion(back))
@@ -140,8 +140,8 @@ def test_twist_bones_take_their_part_of_the_roll(open_joints):
     found = bone_names.find(target.names)
     pose = np.zeros((1, 55, 3))
     pose[:, INDEX["left_wrist"], 0] = 1.2  # a roll of the hand about the arm, which lies along X
-    quaternions, _ = Retarget(target, found, open_joints).to_bones(pose, None)
-    still, _ = Retarget(target, found, open_joints).to_bones(np.zeros((1, 55, 3)), None)
+    quaternions, _ = SkeletonRetargeter(target, found, open_joints).to_bones(pose, None)
+    still, _ = SkeletonRetargeter(target, found, open_joints).to_bones(np.zeros((1, 55, 3)), None)
     change = rotations.multiply(rotations.inverse(still), quaternions)[0]
     angles = {name: 2 * np.arccos(min(abs(change[index, 0]), 1.0)) for index, name in enumerate(target.names)}
     assert angles["lowerarm01.L"] == pytest.approx(0.0, abs=1e-6)
@@ -153,7 +153,7 @@ def test_twist_bones_take_their_part_of_the_roll(open_joints):
 def test_a_bent_elbow_opens_without_rolling(name, open_joints):
     target = skeleton(name)
     found = bone_names.find(target.names)
-    quaternions, _ = Retarget(target, found, open_joints).to_bones(np.zeros((1, 55, 3)), None)
+    quaternions, _ = SkeletonRetargeter(target, found, open_joints).to_bones(np.zeros((1, 55, 3)), None)
     place = {bone: index for index, bone in enumerate(target.names)}
     for side in ("left", "right"):
         for joint, end in (("elbow", "wrist"), ("knee", "ankle"), ("wrist", "middle1")):
@@ -170,7 +170,7 @@ def test_a_roll_beyond_half_a_turn_does_not_jump(open_joints):
     target = skeleton("makehuman")
     pose = np.zeros((60, 55, 3))
     pose[:, INDEX["left_wrist"], 0] = np.linspace(0, 4.5, 60)
-    quaternions, _ = Retarget(target, bone_names.find(target.names), open_joints).to_bones(pose, None)
+    quaternions, _ = SkeletonRetargeter(target, bone_names.find(target.names), open_joints).to_bones(pose, None)
     steps = rotations.from_quaternion(rotations.multiply(rotations.inverse(quaternions[:-1]), quaternions[1:]))
     assert np.linalg.norm(steps, axis=-1)[:, target.names.index("lowerarm02.L")].max() < 0.1
 
@@ -181,7 +181,7 @@ def test_the_legs_hang_where_smplx_has_them_wherever_the_root_is(name, open_join
     found = bone_names.find(target.names)
     pose, translation = np.zeros((8, 55, 3)), np.linspace((0, 0, 0), (0.1, -0.2, 0.3), 8)
     pose[:, 0] = np.linspace((0, 0, 0), (0.5, 0.8, -0.3), 8)
-    retarget = Retarget(target, found, open_joints)
+    retarget = SkeletonRetargeter(target, found, open_joints)
     got = target_places(target, *retarget.to_bones(pose, translation), retarget.root)
     places, _ = source_places(open_joints, pose, translation)
     hips = [target.names.index(found.chains[joint][0]) for joint in ("left_hip", "right_hip")]
@@ -232,7 +232,7 @@ def test_a_skeleton_of_no_known_kind_is_left_alone(open_joints):
     target = Skeleton(("a", "b"), (-1, 0), np.tile(np.eye(4), (2, 1, 1)))
     found = bone_names.find(target.names)
     assert "no bones of a known body" in found.lacks[0]
-    quaternions, location = Retarget(target, found, open_joints).to_bones(poses("wave"), None)
+    quaternions, location = SkeletonRetargeter(target, found, open_joints).to_bones(poses("wave"), None)
     np.testing.assert_allclose(quaternions, np.tile([1.0, 0, 0, 0], (12, 2, 1)), atol=1e-12)
     np.testing.assert_array_equal(location, np.zeros((12, 3)))
 

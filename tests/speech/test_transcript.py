@@ -12,7 +12,7 @@ from animcore.errors import InputError
 from animcore.motion import Event
 from animcore.speech import transcript
 from animcore.speech.pronunciation import PHONEMES, SYLLABLE, ways
-from animcore.speech.transcript import ADJECTIVES, Cue
+from animcore.speech.transcript import ADJECTIVES, EmotionCue
 
 
 def labels(text: str) -> list[str]:
@@ -26,7 +26,11 @@ def test_words_keep_their_signs_and_what_has_no_sound_is_left_out():
 
 def test_a_tag_holds_until_the_next_or_the_end_of_its_line():
     read = transcript.parse("Oh. [warm] Hello you, [surprised 0.6] what?\nNever mind. [Joy=0.7] [sad]Bye")
-    assert read.cues == (Cue("joy", 0.35, 1, 3), Cue("surprise", 0.6, 3, 4), Cue("sadness", 0.7, 6, 7))
+    assert read.cues == (
+        EmotionCue("joy", 0.35, 1, 3),
+        EmotionCue("surprise", 0.6, 3, 4),
+        EmotionCue("sadness", 0.7, 6, 7),
+    )
 
 
 def test_tags_become_emotions_in_seconds():

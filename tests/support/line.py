@@ -1,4 +1,4 @@
-"""A line that is learned by `loop.Run`, in this process or in one of several: `python line.py BATCH FOLDER STOP`."""
+"""Fit a line with `trainer.TrainingRun`, in this process or in one of several: `python line.py BATCH FOLDER STOP`."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def learn(batch: int, folder: Path, stop: int = 0) -> None:
         if stop and share * EPOCHS > stop + 0.3:
             os._exit(9)
 
-    run = trainer.Run(line, [line], Rows(batch), folder, {}, 0, progress)
+    run = trainer.TrainingRun(line, [line], Rows(batch), folder, {}, 0, progress)
     run.train()
     if run.machine.first:
         losses = torch.tensor([means["loss"] for means in run.history])

@@ -10,7 +10,7 @@ import numpy as np
 
 from animcore.core.vocabulary import ARKIT
 from animcore.geometry.rotations import to_matrix
-from animcore.retarget.face_map import Channel
+from animcore.retarget.face_map import RigChannel
 from animcore.retarget.geometry_matching import RigGeometry
 from animcore.retarget.rig_profiles import profiles
 
@@ -96,7 +96,7 @@ def cut_otherwise(one: Person, seed: int) -> tuple[np.ndarray, np.ndarray, np.nd
 
 def shapes(rest: np.ndarray, triangles: np.ndarray, fields: np.ndarray, names: list[str]) -> RigGeometry:
     """A rig of shapes 0..1."""
-    channels = tuple(Channel(name, "shape", (("Head", name),)) for name in names)
+    channels = tuple(RigChannel(name, "shape", (("Head", name),)) for name in names)
     return RigGeometry(rest, triangles, channels, fields.astype(np.float32))
 
 
@@ -138,12 +138,12 @@ def jaw_and_lips(one: Person) -> JawAndLips:
             for place, size, side in zip(places, sizes, sides, strict=True)
         ]
     )
-    channels = [Channel("jaw turn", "bone", (("", "jaw"),), low=-0.05, high=0.6)]
+    channels = [RigChannel("jaw turn", "bone", (("", "jaw"),), low=-0.05, high=0.6)]
     opened = one.follows[:, None] * ((one.rest - one.jaw) @ (to_matrix(np.array([JAW_STEP, 0, 0])) - np.eye(3)).T)
     fields = [opened / JAW_STEP]
     for bone, move in zip(("lip_up", "lip_down", "corner_left", "corner_right"), moves, strict=True):
         for axis in range(3):
-            channels.append(Channel(f"{bone} {'xyz'[axis]}", "bone", (("", bone),), low=-0.02, high=0.02))
+            channels.append(RigChannel(f"{bone} {'xyz'[axis]}", "bone", (("", bone),), low=-0.02, high=0.02))
             fields.append(move[:, None] * np.eye(3)[axis])
     geometry = RigGeometry(one.rest, one.triangles, tuple(channels), np.array(fields, np.float32))
     return JawAndLips(one, geometry, moves)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from animcore.gaussians.gaussians import Splats
+from animcore.gaussians.gaussians import Gaussians
 from animcore.rendering.camera import Camera
 
 
@@ -23,7 +23,7 @@ def dots(places, size=0.004, colour=(1.0, 0.0, 0.0), binding=None):
     """Small dense Gaussians of one colour."""
     count = len(places)
     harmonics = (np.tile(colour, (count, 1))[:, None] - 0.5) / 0.28209479177387814
-    return Splats(
+    return Gaussians(
         np.asarray(places, np.float32),
         np.tile(np.float32([1, 0, 0, 0]), (count, 1)),
         np.full((count, 3), size, np.float32),

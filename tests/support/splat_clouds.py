@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from animcore.gaussians.gaussians import Splats, checked
+from animcore.gaussians.gaussians import Gaussians, checked
 from animcore.geometry import rotations
 
 
-def cloud(count: int = 200, degree: int = 3, seed: int = 0, bound: bool = False) -> Splats:
+def cloud(count: int = 200, degree: int = 3, seed: int = 0, bound: bool = False) -> Gaussians:
     """A head's worth of space, every kind of value."""
     random = np.random.default_rng(seed)
     harmonics = random.normal(size=(count, (degree + 1) ** 2, 3)) * 0.1
     harmonics[:, 0] = random.uniform(-1.5, 1.5, (count, 3))
-    splats = Splats(
+    splats = Gaussians(
         random.normal(size=(count, 3)) * 0.1 + (0.0, 1.6, 0.0),
         random.normal(size=(count, 4)),
         np.exp(random.uniform(-8, -4, (count, 3))),
@@ -24,13 +24,13 @@ def cloud(count: int = 200, degree: int = 3, seed: int = 0, bound: bool = False)
     return checked(splats, "a cloud")
 
 
-def covariances(splats: Splats) -> np.ndarray:
+def covariances(splats: Gaussians) -> np.ndarray:
     """(N, 3, 3): what of rotation and scale is seen; equal for quaternions that differ by a half turn of the axes."""
     axes = rotations.quaternion_to_matrix(splats.rotations) * np.asarray(splats.scales, np.float64)[:, None]
     return axes @ axes.transpose(0, 2, 1)
 
 
-def far(splats: Splats, other: Splats) -> dict[str, float]:
+def far(splats: Gaussians, other: Gaussians) -> dict[str, float]:
     """The largest difference of each kind of value; of shapes relative to their size."""
     ours, theirs = covariances(splats), covariances(other)
     size = np.linalg.norm(theirs, axis=(1, 2))

@@ -30,7 +30,7 @@ def test_attention_in_blocks_is_banded_attention(block, count):
 
 def test_a_frame_hears_no_further_than_its_reach():
     torch.manual_seed(0)
-    ear = conformer.Encoder().eval()
+    ear = conformer.ConformerEncoder().eval()
     ear.mel.fill_(0.01)
     ear.real.normal_()
     samples = torch.randn(1, 2 * 16_000 * 6 + 16_000)
@@ -44,7 +44,7 @@ def test_a_frame_hears_no_further_than_its_reach():
 
 
 def test_frames_are_counted_as_promised():
-    ear = conformer.Encoder().eval()
+    ear = conformer.ConformerEncoder().eval()
     for count in (400, 16_000, 16_001, 50_000):
         assert ear(torch.zeros(1, count)).shape == (1, count // 160 // 2 + 1, conformer.FEATURES)
 

@@ -19,7 +19,7 @@ from animcore.motion import Event, Motion  # noqa: E402
 from animcore.solvers.face_networks import audio_encoders, face_solver  # noqa: E402
 from animcore.solvers.face_networks import emote as emote_solver  # noqa: E402
 from animcore.solvers.face_networks import flow_matching as flow_solver  # noqa: E402
-from animcore.solvers.face_networks.output_space import Space  # noqa: E402
+from animcore.solvers.face_networks.output_space import OutputSpace  # noqa: E402
 from animcore.speech.pronunciation import PHONEMES  # noqa: E402
 from animcore.training import trainer  # noqa: E402
 from animcore.training.faces import (  # noqa: E402
@@ -31,7 +31,7 @@ from animcore.training.faces import (  # noqa: E402
     flow_matching,
     lip_reading_loss,
 )
-from animcore.training.faces.emotion_features import Feelings  # noqa: E402
+from animcore.training.faces.emotion_features import EmotionFeatures  # noqa: E402
 from animcore.training.faces.lip_reading_loss import SelfTalk, reading_loss, spelled  # noqa: E402
 
 torch.set_num_threads(1)
@@ -52,7 +52,7 @@ SMALL: dict[str, dict] = {
 }
 
 
-class Sound(audio_encoders.Ear):
+class Sound(audio_encoders.AudioEncoder):
     """Hears how loud it is: fast."""
 
     rate, width = 50, 1
@@ -67,7 +67,7 @@ class Sound(audio_encoders.Ear):
 
 def small(kind: str, **more):
     values = {"speech": "", "hidden": 8, "layers": 1, "window": 30, "stride": 30, "batch": 2, "epochs": 2}
-    return MODULES[kind].Config(**{**values, **SMALL[kind], **more})
+    return MODULES[kind].CONFIG(**{**values, **SMALL[kind], **more})
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def folder(tmp_path) -> Path:
     return tmp_path / "data"
 
 
-def prepared(folder: Path, config) -> dataset.Data:
+def prepared(folder: Path, config) -> dataset.FaceDataset:
     return dataset.load([folder], folder.parent / "cache", config.wanted)
 
 
@@ -122,7 +122,9 @@ def test_a_run_that_is_stopped_ends_as_one_that_was_not(folder, tmp_path, kind):
         torch.manual_seed(config.seed)
         job = MODULES[kind].job(config, prepared(folder, config))
         (tmp_path / out).mkdir(exist_ok=True)
-        trainer.Run(job.model, job.stages, job.windows, tmp_path / out, {"kind": kind}, config.seed, progress).train()
+        trainer.TrainingRun(
+            job.model, job.stages, job.windows, tmp_path / out, {"kind": kind}, config.seed, progress
+        ).train()
         return job.model.state_dict()
 
     def stop(done: float, what: str) -> None:
@@ -142,7 +144,7 @@ def test_a_checkpoint_of_another_version_is_a_clear_sentence(folder, tmp_path):
     config = small("flow", epochs=1, selftalk=0.1)
     job = flow_matching.job(config, prepared(folder, config))
     (tmp_path / "run").mkdir()
-    run = trainer.Run(job.model, job.stages, job.windows, tmp_path / "run", {})
+    run = trainer.TrainingRun(job.model, job.stages, job.windows, tmp_path / "run", {})
     run.train()
     saved = torch.load(tmp_path / "run" / trainer.CHECKPOINT, weights_only=True)
     saved["model"]["teachers.0.reader.out.weight"] = torch.zeros(41, 64, 1)
@@ -167,7 +169,7 @@ def test_settings_that_make_no_sense_are_told(folder, tmp_path, kind, text, word
     path.write_text(text)
 
     def begin() -> None:
-        config = train.settings(path, MODULES[kind].Config)
+        config = train.settings(path, MODULES[kind].CONFIG)
         MODULES[kind].job(config, prepared(folder, config))
 
     with pytest.raises(InputError, match=words):
@@ -177,7 +179,7 @@ def test_settings_that_make_no_sense_are_told(folder, tmp_path, kind, text, word
 def test_nothing_need_be_said_nor_felt(folder, tmp_path):
     path = tmp_path / "config.toml"
     path.write_text(as_toml("emote", selftalk=0, feelings=0))
-    config = train.settings(path, emote.Config)
+    config = train.settings(path, emote.EmoteConfig)
     job = emote.job(config, prepared(folder, config))
     batch = next(job.windows.batches(0, 1))
     assert "said" not in batch
@@ -256,7 +258,7 @@ def test_weightless_it_is_not_there():
 
 def test_what_is_said_comes_with_the_frames_of_a_clip(folder, monkeypatch):
     heard = np.eye(len(PHONEMES), dtype=np.float32)[np.arange(201) * 40 // 201]  # one after the other
-    monkeypatch.setattr(audio_encoders.PhonemeEar, "raw", lambda self, samples: heard)
+    monkeypatch.setattr(audio_encoders.PhonemeEncoder, "raw", lambda self, samples: heard)
     config = small("flow")
     clip = prepared(folder, config).clips[0]
     said = lip_reading_loss.said(clip)
@@ -286,7 +288,7 @@ def test_the_motion_prior_stays_as_it_is_while_emote_learns_to_speak(folder):
 
 def test_feelings_are_read_from_real_faces_alone():
     torch.manual_seed(0)
-    feelings = Feelings(6)
+    feelings = EmotionFeatures(6)
     emotions = torch.zeros(4, 20, 8)
     emotions[:2, :, 1] = 1.0
     real = torch.randn(4, 20, 6)
@@ -306,8 +308,10 @@ def test_feelings_are_read_from_real_faces_alone():
 def test_a_flow_learns_that_there_are_two_ways():
     """The same sound goes with a smile to the left or to the right: the mean of both is neither."""
     torch.manual_seed(0)
-    model = flow_solver.Flow(flow_solver.Sizes(16, 4, 100), Space("flame", 4, 30, "open-head"), Sound(), ("calm",), 0.0)
-    stage = flow_matching.Learn(model, SelfTalk(4, 0.0), 1, 1e-3)
+    model = flow_solver.FlowMatching(
+        flow_solver.FlowSizes(16, 4, 100), OutputSpace("flame", 4, 30, "open-head"), Sound(), ("calm",), 0.0
+    )
+    stage = flow_matching.FlowStage(model, SelfTalk(4, 0.0), 1, 1e-3)
     optimizer = torch.optim.Adam(stage.parameters(), 4e-3)
     for _ in range(90):
         side = torch.randint(2, (16, 1, 1)) * 2.0 - 1
@@ -333,7 +337,9 @@ def test_a_flow_learns_that_there_are_two_ways():
 
 def test_emote_is_of_one_piece_with_its_prior():
     torch.manual_seed(0)
-    model = emote_solver.Emote(emote_solver.Sizes(8, 4, 1), Space("arkit", 52, 30), Sound(), ("calm",)).eval()
+    model = emote_solver.Emote(
+        emote_solver.EmoteSizes(8, 4, 1), OutputSpace("arkit", 52, 30), Sound(), ("calm",)
+    ).eval()
     states, speaker = torch.rand(1, 32, 1), torch.tensor([0])
     with torch.inference_mode():
         latents = model.talk(states, speaker, torch.zeros(1, 16, 8))

@@ -25,7 +25,7 @@ from animcore.motion import Event, Motion  # noqa: E402
 from animcore.solvers.face_networks import audio_encoders, face_solver  # noqa: E402
 from animcore.training import trainer  # noqa: E402
 from animcore.training.faces import codetalker, dataset, faceformer, stages  # noqa: E402
-from animcore.training.faces.dataset import Wanted  # noqa: E402
+from animcore.training.faces.dataset import FaceTarget  # noqa: E402
 
 torch.set_num_threads(1)
 
@@ -147,7 +147,7 @@ def train(solver: str, tmp_path: Path, *data: Path, config: str = "") -> int:
 
 
 def test_vocaset_is_read(vocaset, tmp_path):
-    data = dataset.load([vocaset], tmp_path / "cache", Wanted(fps=30))
+    data = dataset.load([vocaset], tmp_path / "cache", FaceTarget(fps=30))
     assert not data.notes
     assert data.speakers == ("FaceTalk_12_TA", "FaceTalk_1_TA")
     assert (data.space.kind, data.space.width, data.space.fps, data.space.basis) == ("vertices", 12, 30, "other")
@@ -161,14 +161,14 @@ def test_vocaset_is_read(vocaset, tmp_path):
 
 def test_biwi_runs_at_its_own_rate(tmp_path):
     meshes(tmp_path / "biwi", 25, {"F1": np.zeros((4, 3), np.float32), "M2": np.ones((4, 3), np.float32)})
-    data = dataset.load([tmp_path / "biwi"], tmp_path / "cache", Wanted(fps=25))
+    data = dataset.load([tmp_path / "biwi"], tmp_path / "cache", FaceTarget(fps=25))
     assert [len(clip.frames) for clip in data.clips] == [75, 75]
     assert data.clips[0].frames[:, 0] == pytest.approx(0.01 * np.sin(6 * np.arange(75) / 25), abs=1e-6)
     assert data.topology is None
 
 
 def test_reconstructions_of_mead_are_read_with_their_emotions(mead, tmp_path):
-    data = dataset.load([mead], tmp_path / "cache", Wanted(fps=25, expressions=50))
+    data = dataset.load([mead], tmp_path / "cache", FaceTarget(fps=25, expressions=50))
     assert not data.notes
     assert data.speakers == ("M003", "W009")
     assert (data.space.kind, data.space.width, data.space.basis) == ("flame", 53, "flame2020")
@@ -181,7 +181,7 @@ def test_reconstructions_of_mead_are_read_with_their_emotions(mead, tmp_path):
 
 
 def test_beat2_is_read(beat2, tmp_path):
-    data = dataset.load([beat2], tmp_path / "cache", Wanted(fps=30, expressions=100))
+    data = dataset.load([beat2], tmp_path / "cache", FaceTarget(fps=30, expressions=100))
     assert data.speakers == ("2_scott",)
     assert (data.space.kind, data.space.width) == ("flame", 103)
     assert data.clips[0].frames[:, 100] == pytest.approx(0.1 + 0.05 * np.sin(np.arange(90)), abs=1e-5)
@@ -190,7 +190,7 @@ def test_beat2_is_read(beat2, tmp_path):
 
 def test_ours_are_read_as_weights_or_as_coefficients(folder, tmp_path):
     ours(folder, "c", 2.0, 3, events=(Event("emotion", "joy 0.7", 0.5, 1.0), Event("emotion", "fear", 1.0, 1.5)))
-    data = dataset.load([folder], tmp_path / "cache", Wanted(fps=30))
+    data = dataset.load([folder], tmp_path / "cache", FaceTarget(fps=30))
     assert data.space.kind == "arkit"
     jaw = data.clips[0].frames[:, ARKIT_INDEX["jawOpen"]]
     assert jaw == pytest.approx(0.4 + 0.3 * np.sin(7 * np.arange(90) / 30 + 1), abs=0.01)
@@ -198,7 +198,7 @@ def test_ours_are_read_as_weights_or_as_coefficients(folder, tmp_path):
     assert joy[16:29] == pytest.approx(0.7)
     assert fear[31:44] == pytest.approx(1.0)
     assert joy[:14].max() == fear[:29].max() == 0
-    other = dataset.load([folder], tmp_path / "cache", Wanted(fps=30, kind="flame", expressions=64))
+    other = dataset.load([folder], tmp_path / "cache", FaceTarget(fps=30, kind="flame", expressions=64))
     assert (other.space.kind, other.space.width, other.space.basis) == ("flame", 67, "open-head")
     weights_again, residual = face_solver.to_arkit(other.space, np.asarray(other.clips[0].frames))
     assert weights_again[:, ARKIT_INDEX["jawOpen"]] == pytest.approx(jaw, abs=0.1)
@@ -236,7 +236,7 @@ SPOILT = {
 def test_a_bad_clip_of_ours_is_left_out_with_a_sentence(folder, tmp_path, name):
     spoil, words = SPOILT[name]
     spoil(folder)
-    data = dataset.load([folder], tmp_path / "cache", Wanted(least=30))
+    data = dataset.load([folder], tmp_path / "cache", FaceTarget(least=30))
     assert [words in note for note in data.notes] == [True], data.notes
 
 
@@ -264,7 +264,7 @@ SPOILT_MESHES = {
 def test_a_bad_clip_of_vertices_is_left_out_with_a_sentence(vocaset, tmp_path, name):
     spoil, words = SPOILT_MESHES[name]
     spoil(vocaset)
-    data = dataset.load([vocaset], tmp_path / "cache", Wanted())
+    data = dataset.load([vocaset], tmp_path / "cache", FaceTarget())
     assert [words in note for note in data.notes] == [True], data.notes
     assert len(data.clips) == 1
 
@@ -278,21 +278,21 @@ def test_templates_never_run_code(vocaset, tmp_path, monkeypatch):
     monkeypatch.setenv("MALICIOUS", str(tmp_path / "made"))
     (vocaset / "templates.pkl").write_bytes(pickle.dumps({"FaceTalk_1_TA": Malicious()}))
     with pytest.raises(InputError, match="it was not opened"):
-        dataset.load([vocaset], tmp_path / "cache", Wanted())
+        dataset.load([vocaset], tmp_path / "cache", FaceTarget())
     assert not (tmp_path / "made").exists()
     (vocaset / "templates.pkl").unlink()
     with pytest.raises(InputError, match="each person's face at rest"):
-        dataset.load([vocaset], tmp_path / "cache", Wanted())
+        dataset.load([vocaset], tmp_path / "cache", FaceTarget())
 
 
 def test_a_bad_mesh_is_a_clear_sentence(vocaset, tmp_path):
     (vocaset / "templates" / "FLAME_sample.ply").write_text(PLY.replace("3 0 2 3", "3 0 2 9"))
     with pytest.raises(InputError, match="holds no triangles of its vertices"):
-        dataset.load([vocaset], tmp_path / "cache", Wanted())
+        dataset.load([vocaset], tmp_path / "cache", FaceTarget())
     more = PLY.replace("vertex 4", "vertex 5").replace("3 0 1 2", "9 9 9\n3 0 1 2", 1)
     (vocaset / "templates" / "FLAME_sample.ply").write_text(more)
     with pytest.raises(InputError, match="The mesh beside the data has 5 vertices, the clips 4"):
-        dataset.load([vocaset], tmp_path / "cache", Wanted())
+        dataset.load([vocaset], tmp_path / "cache", FaceTarget())
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
@@ -318,16 +318,16 @@ def test_binary_meshes_are_read_as_trimesh_reads_them(tmp_path, order):
 
 def test_no_faces_are_a_clear_sentence(tmp_path):
     with pytest.raises(InputError, match="There is no folder"):
-        dataset.load([tmp_path / "none"], tmp_path / "cache", Wanted())
+        dataset.load([tmp_path / "none"], tmp_path / "cache", FaceTarget())
     with pytest.raises(InputError, match="There is no clip with sound and face in"):
-        dataset.load([tmp_path], tmp_path / "cache", Wanted())
+        dataset.load([tmp_path], tmp_path / "cache", FaceTarget())
 
 
 def test_windows_hear_what_they_see(folder, tmp_path):
     """Sound and face of a window are of the same time, for samples and for phonemes."""
-    data = dataset.load([folder], tmp_path / "cache", Wanted(fps=30))
+    data = dataset.load([folder], tmp_path / "cache", FaceTarget(fps=30))
 
-    class Clock(audio_encoders.Ear):
+    class Clock(audio_encoders.AudioEncoder):
         rate = 50
 
         def raw(self, samples):
@@ -375,14 +375,16 @@ def test_a_stopped_run_goes_on_as_if_it_never_stopped(solver, folder, tmp_path):
         settings |= {"epochs_codes": 2, "prior": 8, "prior_blocks": 1, "codes": 8, "length": 4, "parts": 2}
     else:
         settings["epochs"] = 4
-    config = CONFIGS[solver].Config(**settings)
+    config = CONFIGS[solver].CONFIG(**settings)
     data = dataset.load([folder], tmp_path / "cache", config.wanted)
 
-    def run(out: str, progress=lambda fraction, stage: None) -> trainer.Run:
+    def run(out: str, progress=lambda fraction, stage: None) -> trainer.TrainingRun:
         torch.manual_seed(0)
         made = CONFIGS[solver].job(config, data)
         (tmp_path / out).mkdir(exist_ok=True)
-        return trainer.Run(made.model, made.stages, made.windows, tmp_path / out, {"config": str(config)}, 0, progress)
+        return trainer.TrainingRun(
+            made.model, made.stages, made.windows, tmp_path / out, {"config": str(config)}, 0, progress
+        )
 
     def stop(fraction: float, _stage: str) -> None:
         if fraction > 0.6:  # in the middle of the third of four epochs
@@ -400,11 +402,13 @@ def test_a_stopped_run_goes_on_as_if_it_never_stopped(solver, folder, tmp_path):
 
 
 def test_training_brings_the_lips_nearer(folder, tmp_path):
-    config = faceformer.Config(hidden=16, layers=1, window=30, stride=5, batch=4, epochs=12, learning_rate=3e-3)
+    config = faceformer.FaceFormerConfig(
+        hidden=16, layers=1, window=30, stride=5, batch=4, epochs=12, learning_rate=3e-3
+    )
     data = dataset.load([folder], tmp_path / "cache", config.wanted)
     torch.manual_seed(0)
     made = faceformer.job(config, data)
-    run = trainer.Run(made.model, made.stages, made.windows, tmp_path, {}, 0)
+    run = trainer.TrainingRun(made.model, made.stages, made.windows, tmp_path, {}, 0)
     run.train()
     assert run.history[-1]["lips_mm"] < 0.8 * run.history[0]["lips_mm"]
 
@@ -434,14 +438,14 @@ def test_an_exported_faceformer_speaks_without_pytorch(speech, tmp_path, noise):
     pytest.importorskip("onnx")
     import onnxruntime
 
-    from animcore.solvers.face_networks.base import Asked
-    from animcore.solvers.face_networks.faceformer import FaceFormer, Sizes
-    from animcore.solvers.face_networks.output_space import Space
+    from animcore.solvers.face_networks.base import Conditioning
+    from animcore.solvers.face_networks.faceformer import FaceFormer, FaceFormerSizes
+    from animcore.solvers.face_networks.output_space import OutputSpace
     from animcore.training.faces import faceformer_onnx
 
     torch.manual_seed(0)
     ear = audio_encoders.wanted(speech, 8, 1)
-    model = FaceFormer(Sizes(16, 2, period=10), Space("arkit", 52, 30), ear, ("calm", "lively"))
+    model = FaceFormer(FaceFormerSizes(16, 2, period=10), OutputSpace("arkit", 52, 30), ear, ("calm", "lively"))
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(torch.randn_like(parameter) * 0.1)
@@ -457,7 +461,7 @@ def test_an_exported_faceformer_speaks_without_pytorch(speech, tmp_path, noise):
         frame, told, past = step.run(None, now)
         frames.append(frame[0])
     with torch.inference_mode():
-        wanted = model.piece(torch.from_numpy(sound)[None], 30, Asked(1), torch.Generator())
+        wanted = model.piece(torch.from_numpy(sound)[None], 30, Conditioning(1), torch.Generator())
     assert np.stack(frames) == pytest.approx((wanted * model.spread + model.mean).numpy(), abs=1e-4)
 
 

@@ -21,7 +21,7 @@ def face_in_motion(degrees: np.ndarray) -> np.ndarray:
     return turned * (1, -1, -1) * 1.3 + (300, 200, 0) + generator.normal(size=(len(degrees), 1, 3))
 
 
-def made_head(seconds: int, seed: int = 0) -> dataset.Head:
+def made_head(seconds: int, seed: int = 0) -> dataset.HeadRecording:
     """A head that is quick while it speaks, in every other second, and slow otherwise."""
     generator = np.random.default_rng(seed)
     count = seconds * FPS
@@ -31,7 +31,7 @@ def made_head(seconds: int, seed: int = 0) -> dataset.Head:
     degrees -= np.linspace(0, 1, count)[:, None] * degrees[-1]
     phrases = tuple((float(start), start + 1.0) for start in range(1, seconds, 2))
     voice = Prosody(np.where(speaking > 0, -20, -80).astype(np.float32), speaking, phrases, ())
-    return dataset.Head(f"made-{seed}", f"made-{seed}", degrees - degrees.mean(0), voice)
+    return dataset.HeadRecording(f"made-{seed}", f"made-{seed}", degrees - degrees.mean(0), voice)
 
 
 def test_rotations_come_back_from_landmarks():

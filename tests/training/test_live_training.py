@@ -16,9 +16,9 @@ from animcore.training.streaming.causal_conformer import AHEAD, STEP  # noqa: E4
 
 
 @pytest.fixture(scope="module")
-def whole_ear() -> conformer.Encoder:
+def whole_ear() -> conformer.ConformerEncoder:
     torch.manual_seed(0)
-    ear = conformer.Encoder().eval()
+    ear = conformer.ConformerEncoder().eval()
     ear.mel.uniform_(0, 0.01)
     ear.real.normal_()
     ear.imaginary.normal_()
@@ -88,8 +88,10 @@ def test_steps_cover_every_frame():
 
 def test_the_teacher_hears_silence_where_no_voice_is():
     """A voice begins and ends within the example: outside the target is silence, at its edges nothing counts."""
-    beside = distillation.Company([np.random.default_rng(0).normal(size=16_000).astype(np.float32)], torch.zeros(576))
-    voice = distillation.Voice(np.full(2 * 16_000, 0.1, np.float32), torch.ones(101, 576))
+    beside = distillation.BackgroundSounds(
+        [np.random.default_rng(0).normal(size=16_000).astype(np.float32)], torch.zeros(576)
+    )
+    voice = distillation.CleanVoice(np.full(2 * 16_000, 0.1, np.float32), torch.ones(101, 576))
     kinds = set()
     for seed in range(30):
         sound, states, counts = distillation.example([voice], beside, np.ones(1), np.random.default_rng(seed))
@@ -141,10 +143,10 @@ def _read(piece: bytes) -> tuple[set[int], int, int]:
     return programs, notes, now
 
 
-def lessons(count: int) -> list[train.Lesson]:
+def lessons(count: int) -> list[train.StreamingExample]:
     chance = torch.Generator().manual_seed(count)
     return [
-        train.Lesson(
+        train.StreamingExample(
             torch.randn(200, AHEAD * conformer.FEATURES, generator=chance).half(),
             torch.rand(400, train.OUTPUTS, generator=chance).half(),
             torch.rand(400, 2, generator=chance),
@@ -157,8 +159,8 @@ def lessons(count: int) -> list[train.Lesson]:
 def test_a_head_is_the_same_on_several_threads_and_when_it_was_killed(tmp_path, monkeypatch):
     """By chance numbers are dropped while it learns; when a thread comes to its part must not matter."""
     book, quiet = lessons(3), lessons(1)
-    course = train.Course
-    monkeypatch.setattr(train, "Course", lambda *values, **names: course(*values, **names | {"every": 1}))
+    course = train.OptimizerSettings
+    monkeypatch.setattr(train, "OptimizerSettings", lambda *values, **names: course(*values, **names | {"every": 1}))
     straight = train.train(book, quiet, 3, 0, tmp_path / "one.pt").state_dict()
     whole_file = cpu_optimizer.whole_file
 

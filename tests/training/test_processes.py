@@ -16,7 +16,7 @@ pytest.importorskip("accelerate")
 import line  # noqa: E402 (torch first)
 
 from animcore.errors import InputError  # noqa: E402
-from animcore.training.trainer import Machine  # noqa: E402
+from animcore.training.trainer import TrainingDevice  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -54,7 +54,7 @@ def test_two_processes_that_were_killed_end_as_one_with_twice_the_batch_that_was
 
 def test_several_processes_without_the_package_do_not_write_over_each_other(monkeypatch):
     monkeypatch.setitem(sys.modules, "accelerate", None)
-    assert Machine.found().count == 1
+    assert TrainingDevice.found().count == 1
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(InputError, match="pip install accelerate"):
-        Machine.found()
+        TrainingDevice.found()

@@ -31,7 +31,7 @@ from animcore.solvers.gesture_networks import gesture_solver, motion_features, v
 from animcore.speech import prosody  # noqa: E402
 from animcore.training import trainer  # noqa: E402
 from animcore.training.gestures import dataset, stages  # noqa: E402
-from animcore.training.gestures.fgd_encoder import Config, job  # noqa: E402
+from animcore.training.gestures.fgd_encoder import FgdConfig, job  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = {
@@ -181,7 +181,7 @@ def test_what_was_trained_gestures(folder, beat2, tmp_path, spoken_line):
 
 def test_training_learns_and_the_encoder_measures(folder, tmp_path):
     assert train("fgd", tmp_path, folder, config=TINY["fgd"].replace("epochs = 4", "epochs = 30")) == 0
-    encoder = frechet_distance.Encoder(tmp_path / "run" / "model")
+    encoder = frechet_distance.MotionFeatureEncoder(tmp_path / "run" / "model")
     pose, _ = waving(4.0, 50, 1)
     points = encoder.features(pose, 50)
     assert points.shape[1] == 4
@@ -192,13 +192,17 @@ def test_training_learns_and_the_encoder_measures(folder, tmp_path):
     assert encoder.features(pose[:20], 50).shape == (0, 4)
 
 
-def prepared(folder: Path, tmp_path: Path, out: str, progress=lambda fraction, stage: None, **settings) -> trainer.Run:
-    config = Config(**{"hidden": 8, "length": 4, "window": 32, "epochs": 4, "batch": 2, "stride": 8, **settings})
+def prepared(
+    folder: Path, tmp_path: Path, out: str, progress=lambda fraction, stage: None, **settings
+) -> trainer.TrainingRun:
+    config = FgdConfig(**{"hidden": 8, "length": 4, "window": 32, "epochs": 4, "batch": 2, "stride": 8, **settings})
     data = dataset.load([folder], tmp_path / "cache", 30)
     torch.manual_seed(0)
     made = job(config, data)
     (tmp_path / out).mkdir(exist_ok=True)
-    return trainer.Run(made.model, made.stages, made.windows, tmp_path / out, {"config": str(config)}, 0, progress)
+    return trainer.TrainingRun(
+        made.model, made.stages, made.windows, tmp_path / out, {"config": str(config)}, 0, progress
+    )
 
 
 def test_a_stopped_run_goes_on_as_if_it_never_stopped(folder, tmp_path):
@@ -317,7 +321,7 @@ def test_interrupting_keeps_what_was_learned(folder, tmp_path, monkeypatch, caps
     def interrupt(self):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(trainer.Run, "train", interrupt)
+    monkeypatch.setattr(trainer.TrainingRun, "train", interrupt)
     assert train("fgd", tmp_path, folder) == 130
     assert "what was finished is kept" in capsys.readouterr().err
     assert not (tmp_path / "run" / "model").exists()
@@ -369,14 +373,14 @@ def test_checkpoints_are_written_whole(folder, tmp_path, monkeypatch):
 def test_small_movements_count_as_much_as_large_ones(folder, tmp_path):
     """A code begins at the mean of the data, and hears a finger as well as an arm."""
     data = dataset.load([folder], tmp_path / "cache", 30)
-    scale = stages.Scale.of(data)
+    scale = stages.FeatureScale.of(data)
     frames = np.concatenate([clip.frames for clip in data.clips])
     assert scale.mean.numpy() == pytest.approx(frames.mean(0), abs=1e-4)
     assert scale.spread.numpy() == pytest.approx(np.maximum(frames.std(0), 0.02), abs=1e-4)
     torch.manual_seed(0)
     columns = motion_features.COLUMNS["hands"].tolist()
-    small = stages.Scale(scale.mean[columns], torch.full((180,), 0.05))
-    codes, plain = vq_vae.MotionCodes(180, 8, 1, 8, fold=4), vq_vae.MotionCodes(180, 8, 1, 8, fold=4)
+    small = stages.FeatureScale(scale.mean[columns], torch.full((180,), 0.05))
+    codes, plain = vq_vae.MotionVqVae(180, 8, 1, 8, fold=4), vq_vae.MotionVqVae(180, 8, 1, 8, fold=4)
     plain.load_state_dict(codes.state_dict())
     small.prime(codes.encoder, codes.decoder)
     tens = torch.randn(2, 40, 180)

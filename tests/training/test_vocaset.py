@@ -15,7 +15,7 @@ torch = pytest.importorskip("torch", reason="training needs the extra train")
 from animcore.cli import main  # noqa: E402 (torch first)
 from animcore.errors import InputError  # noqa: E402
 from animcore.training.faces import dataset  # noqa: E402
-from animcore.training.faces.dataset import Wanted  # noqa: E402
+from animcore.training.faces.dataset import FaceTarget  # noqa: E402
 
 torch.set_num_threads(1)
 
@@ -58,7 +58,7 @@ def write(folder: Path, made: dict[str, object]) -> Path:
 
 @pytest.mark.parametrize("kind", [np.int16, np.float64])
 def test_vocaset_is_read_as_it_is_downloaded(tmp_path, kind):
-    data = dataset.load([write(tmp_path / "voca", content(kind))], tmp_path / "cache", Wanted(fps=30))
+    data = dataset.load([write(tmp_path / "voca", content(kind))], tmp_path / "cache", FaceTarget(fps=30))
     assert not data.notes
     assert data.speakers == tuple(sorted(PEOPLE))
     assert [clip.name for clip in data.clips] == sorted(f"{who}_sentence0{n}" for who in PEOPLE for n in (1, 2))
@@ -114,7 +114,7 @@ def test_a_bad_sentence_of_vocaset_is_left_out_and_told(tmp_path, name):
     spoil, words = BAD_CLIPS[name]
     made = content()
     spoil(made)
-    data = dataset.load([write(tmp_path / "voca", made)], tmp_path / "cache", Wanted(fps=30))
+    data = dataset.load([write(tmp_path / "voca", made)], tmp_path / "cache", FaceTarget(fps=30))
     assert "FaceTalk_1_TA_sentence01" not in [clip.name for clip in data.clips]
     assert any(words in note for note in data.notes), data.notes
     assert len(data.clips) >= 2
@@ -123,7 +123,7 @@ def test_a_bad_sentence_of_vocaset_is_left_out_and_told(tmp_path, name):
 def test_frames_that_are_no_numbers_are_told(tmp_path):
     made = content()
     made["frames"][made["rows"][WHO][SENTENCE][7]] = np.nan
-    data = dataset.load([write(tmp_path / "voca", made)], tmp_path / "cache", Wanted(fps=30))
+    data = dataset.load([write(tmp_path / "voca", made)], tmp_path / "cache", FaceTarget(fps=30))
     assert data.notes == ("left out: FaceTalk_1_TA_sentence01 holds values that are not numbers (NaN or infinite).",)
 
 
@@ -131,11 +131,11 @@ def test_half_a_download_is_a_clear_sentence(tmp_path):
     folder = write(tmp_path / "voca", content())
     (folder / "raw_audio_fixed.pkl").unlink()
     with pytest.raises(InputError, match=r"no raw_audio_fixed.pkl in .*VOCASET's training data have them: unzip all"):
-        dataset.load([folder], tmp_path / "cache", Wanted())
+        dataset.load([folder], tmp_path / "cache", FaceTarget())
     write(folder, content())
     os.truncate(folder / "data_verts.npy", 5000)
     with pytest.raises(InputError, match=r"The first was left out: data_verts.npy or subj_seq_to_idx.pkl is cut off"):
-        dataset.load([folder], tmp_path / "cache", Wanted())
+        dataset.load([folder], tmp_path / "cache", FaceTarget())
 
 
 class Malicious:
@@ -149,5 +149,5 @@ def test_pickles_of_vocaset_never_run_code(tmp_path, monkeypatch, name):
     folder = write(tmp_path / "voca", content())
     (folder / name).write_bytes(pickle.dumps({WHO: {SENTENCE: Malicious()}}))
     with pytest.raises(InputError, match=r"asks for posix.mkdir, which no model file needs; it was not opened"):
-        dataset.load([folder], tmp_path / "cache", Wanted())
+        dataset.load([folder], tmp_path / "cache", FaceTarget())
     assert not (tmp_path / "made").exists()

@@ -37,7 +37,7 @@ _SLEEVE = 0.72  # share of the forearm's joint that a vertex of the shirt may ha
 
 
 @dataclass(frozen=True)
-class Figure:
+class BodyMesh:
     """The visible part of the open body: its model, triangles (F, 3) and linear colours (V, 3)."""
 
     model: ParametricModel
@@ -46,14 +46,14 @@ class Figure:
 
 
 @functools.cache
-def figure() -> Figure:
+def figure() -> BodyMesh:
     """Return the open body, dressed."""
     whole = load_model("open-body")
     kind = whole.extras["part_of_vertex"]
     names = [str(name) for name in whole.extras.get("part_names", ("skin", "teeth", "tongue", "left_eye", "right_eye"))]
     seen = np.flatnonzero(~np.isin(kind, [names.index("teeth"), names.index("tongue")]))
     model = whole.part(seen)
-    return Figure(model, model.faces, _colours(model, kind[seen] == names.index("skin")))
+    return BodyMesh(model, model.faces, _colours(model, kind[seen] == names.index("skin")))
 
 
 def draw(take: BodyTake, times: Array, height: int, width: int) -> Iterator[Image]:
@@ -73,7 +73,7 @@ def draw(take: BodyTake, times: Array, height: int, width: int) -> Iterator[Imag
             yield _picture(dressed, points, height, width)
 
 
-def _picture(dressed: Figure, points: Array, height: int, width: int) -> Image:
+def _picture(dressed: BodyMesh, points: Array, height: int, width: int) -> Image:
     """One frame of points (V, 3), the floor at height 0."""
     tall, wide = height * _FINER, width * _FINER
     scale = tall / _TALL

@@ -19,7 +19,7 @@ Array = NDArray[np.floating[Any]]
 _BATCH = 256
 
 
-class Encoder:
+class MotionFeatureEncoder:
     """A trained encoder of movement."""
 
     def __init__(self, folder: Path) -> None:

@@ -20,8 +20,8 @@ from animcore.errors import InputError
 from animcore.evaluation.body import metrics as measures
 from animcore.evaluation.body.audio_onsets import onsets
 from animcore.evaluation.face.loading import FEWEST
-from animcore.evaluation.face.scoring import TRUTH, Measure, mean
-from animcore.files.animation_curves import Setup
+from animcore.evaluation.face.scoring import TRUTH, Metric, mean
+from animcore.files.animation_curves import FormatOptions
 from animcore.motion import Motion
 from animcore.postprocess import foot_contact, self_collision
 from animcore.solvers.gesture_networks import motion_features
@@ -32,8 +32,8 @@ Array = NDArray[np.floating[Any]]
 MM = 1000.0
 DEEP = 0.010  # metres in the body that are no touch
 
-MEASURES: tuple[Measure, ...] = (
-    Measure(
+MEASURES: tuple[Metric, ...] = (
+    Metric(
         "bc", "", "high", 3,
         "beat consistency by the definition of EMAGE's published code (`emage_evaltools`, class BC): for each "
         "of 13 joints of the upper body, how near each onset of the sound is to a beat of the joint, "
@@ -42,73 +42,73 @@ MEASURES: tuple[Measure, ...] = (
         "the frame. It differs in the mean speeds: theirs come from a file of BEAT2, ours are the motion's "
         "own. So figures compare with each other, and not with the 0.77 that EMAGE prints",
     ),
-    Measure(
+    Metric(
         "bc_moved", "", "", 3,
         "the same with beats moved round the clip by at least 2 s, 20 times: what is left without timing",
     ),
-    Measure(
+    Metric(
         "align", "", "high", 3,
         "how near the end of each stroke of a wrist is to an onset, σ = 0.1 s (AIST++'s beat alignment, "
         "summed over the body's beats)",
     ),
-    Measure(
+    Metric(
         "align_moved", "", "", 3,
         "the same with strokes moved in time",
     ),
-    Measure(
+    Metric(
         "accent", "", "high", 3,
         "how near the end of each stroke is to a stressed syllable (`speech/prosody.py`), σ = 0.1 s",
     ),
-    Measure(
+    Metric(
         "accent_moved", "", "", 3,
         "the same with strokes moved in time",
     ),
-    Measure(
+    Metric(
         "strokes", "/min", "", 1,
         "strokes a minute, of both wrists",
     ),
-    Measure(
+    Metric(
         "l1_div", "m", "high", 2,
         "L1 diversity as EMAGE's code has it: the distance of coordinates from their means over time, summed "
         "over joints",
     ),
-    Measure(
+    Metric(
         "diversity", "mm", "high", 1,
         "mean distance of joints between takes of one recording (`seeds/1`, `seeds/2` ...)",
     ),
-    Measure(
+    Metric(
         "fgd", "", "low", 3,
         "Fréchet distance of an encoder's windows to the truth's, over all clips; `--encoder` takes what "
         "`animcore train fgd` leaves. Distances of two encoders do not compare",
     ),
-    Measure(
+    Metric(
         "jerk", "m/s³", TRUTH, 1,
         "mean jerk of the upper body's joints: far above the truth's own they shake, far below they are "
         "smeared; only equal frame rates compare",
     ),
-    Measure(
+    Metric(
         "wrist_v", "m/s", "", 2,
         "99.9th percentile of the wrists' speed. A reach of 0.5 m in 0.5 s peaks at 1.9 m/s (minimum jerk, "
         "Flash and Hogan 1985)",
     ),
-    Measure(
+    Metric(
         "wrist_a", "m/s²", "", 1,
         "99.9th percentile of the wrists' acceleration; that reach peaks at 11.5 m/s²",
     ),
-    Measure(
+    Metric(
         "slide", "mm/s", 0.0, 2,
         "foot sliding: speed of four points of each sole times 2 - 2^(h / 25 mm) of their height (Zhang et "
         "al., SIGGRAPH 2018)",
     ),
-    Measure(
+    Metric(
         "below", "mm", 0.0, 1,
         "how deep a foot is in the floor, at most",
     ),
-    Measure(
+    Metric(
         "inside", "mm", 0.0, 1,
         "how deep an arm is in trunk, head or thighs, at most, of the capsules in docs/finish.md",
     ),
-    Measure(
+    Metric(
         "inside_10", "%", 0.0, 2,
         "frames in which that is above 10 mm",
     ),
@@ -161,7 +161,7 @@ class BodyClip:
 Encoder = Callable[[BodyTake], Array]
 
 
-def load(path: Path, setup: Setup | None = None) -> BodyTake:
+def load(path: Path, setup: FormatOptions | None = None) -> BodyTake:
     """Read the body of a motion of any format.
 
     Raises:
@@ -195,7 +195,7 @@ def judge(takes: Sequence[BodyTake], sound: AudioClip | None = None) -> dict[str
         takes: of one recording.
         sound: it; without, there are no beats to compare with.
     """
-    heard = None if sound is None else _Heard(sound)
+    heard = None if sound is None else _AudioReference(sound)
     values = mean([_physics(take) | (_timing(take, heard) if heard else {}) for take in takes], MEASURES)
     if len(takes) > 1:
         values["diversity"] = MM * _diversity(takes)
@@ -210,7 +210,7 @@ def gesture_distance(takes: Sequence[BodyTake], truths: Sequence[BodyTake], enco
     return measures.frechet_distance(features, wanted)
 
 
-class _Heard:
+class _AudioReference:
     """What a take is held against."""
 
     def __init__(self, sound: AudioClip) -> None:
@@ -220,7 +220,7 @@ class _Heard:
         self.accents = np.array([time for time, _ in accents])
 
 
-def _timing(take: BodyTake, heard: _Heard) -> dict[str, float]:
+def _timing(take: BodyTake, heard: _AudioReference) -> dict[str, float]:
     """Figures of beats, of the time that take and sound share."""
     last = min(take.start + take.duration, heard.duration)
     length = last - max(take.start, 0.0)

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from animcore.core.progress import Progress, silent
 from animcore.errors import InputError
 from animcore.evaluation.face import software_renderer
-from animcore.evaluation.face.loading import FILMS, Take
-from animcore.evaluation.face.reference_face import Face
+from animcore.evaluation.face.loading import FILMS, FaceTake
+from animcore.evaluation.face.reference_face import ReferenceFace
 from animcore.files.video import writer
 
 Array = NDArray[np.floating[Any]]
@@ -30,13 +30,13 @@ _LINES = ((120, 200, 255), (255, 170, 90))
 
 
 @dataclass(frozen=True)
-class Side:
+class VideoPanel:
     """One half of the picture."""
 
     name: str
-    take: Take
+    take: FaceTake
 
-    def pictures(self, times: Array, face: Face) -> Iterator[Image]:
+    def pictures(self, times: Array, face: ReferenceFace) -> Iterator[Image]:
         """(HEIGHT, WIDTH, 3) sRGB at each time."""
         if self.take.weights is None:
             yield from _filmed(self.take.path, times)
@@ -47,12 +47,19 @@ class Side:
             yield software_renderer.draw(pose, HEIGHT, WIDTH)
 
 
-def drawable(take: Take) -> bool:
+def drawable(take: FaceTake) -> bool:
     """Whether there is a face to show: weights for the default head, or a film."""
     return take.weights is not None or take.path.suffix.lower() in FILMS
 
 
-def write(sides: Sequence[Side], truth: Take, face: Face, sound: Path, path: Path, progress: Progress = silent) -> None:
+def write(
+    sides: Sequence[VideoPanel],
+    truth: FaceTake,
+    face: ReferenceFace,
+    sound: Path,
+    path: Path,
+    progress: Progress = silent,
+) -> None:
     """Render one or two takes beside each other, with the opening of their lips and the truth's (grey) below.
 
     Raises:
@@ -61,7 +68,7 @@ def write(sides: Sequence[Side], truth: Take, face: Face, sound: Path, path: Pat
     rate = min(truth.rate, FASTEST)
     end = truth.start + truth.duration
     times = np.arange(max(1, int(end * rate))) / float(rate)
-    strip = _Strip(times, [side.take.at(times, face)[0] for side in sides], truth)
+    strip = _CurveStrip(times, [side.take.at(times, face)[0] for side in sides], truth)
 
     def frames() -> Iterator[Image]:
         halves = [side.pictures(times, face) for side in sides]
@@ -73,10 +80,10 @@ def write(sides: Sequence[Side], truth: Take, face: Face, sound: Path, path: Pat
     writer.write(frames(), rate, path, sound)
 
 
-class _Strip:
+class _CurveStrip:
     """The curves under the heads, a page of six seconds at a time, and the names above."""
 
-    def __init__(self, times: Array, openings: Sequence[Array], truth: Take) -> None:
+    def __init__(self, times: Array, openings: Sequence[Array], truth: FaceTake) -> None:
         self.times = times
         wanted = np.interp(times, truth.times, truth.opening)
         # a filmed person opens the mouth by another amount than the default head, so that each has its own scale

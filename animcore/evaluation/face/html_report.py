@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from animcore.audio import recording
 from animcore.core.atomic_files import whole_file
 from animcore.errors import InputError
-from animcore.evaluation.face.scoring import BY_NAME, MEASURES, TRUTH, Clip, Measure
+from animcore.evaluation.face.scoring import BY_NAME, MEASURES, TRUTH, FaceClip, Metric
 
 Array = NDArray[np.floating[Any]]
 
@@ -29,7 +29,7 @@ small{color:#666}"""
 
 
 def write(
-    clips: Sequence[Clip],
+    clips: Sequence[FaceClip],
     means: Mapping[str, Mapping[str, float]],
     sounds: Mapping[str, Path],
     notes: Sequence[str],
@@ -70,7 +70,7 @@ def write(
         temporary.write_text("\n".join(parts), encoding="utf-8")
 
 
-def _notes(clip: Clip) -> list[str]:
+def _notes(clip: FaceClip) -> list[str]:
     """What was noticed in any of the clip's files, each sentence once."""
     return list(dict.fromkeys(note for verdict in clip.verdicts.values() for note in verdict.notes))
 
@@ -90,7 +90,7 @@ def figures() -> Callable[..., Any]:
     return Figure
 
 
-def table(rows: Mapping[str, Mapping[str, float]], shown: Sequence[Measure], corner: str) -> str:
+def table(rows: Mapping[str, Mapping[str, float]], shown: Sequence[Metric], corner: str) -> str:
     """Return a table of figures; the best of each column is set off where there are several rows."""
     head = "".join(f"<th title='{html.escape(m.meaning)}'>{m.name}<br><small>{m.unit}</small></th>" for m in shown)
     best = {measure.name: nearest(measure, rows) for measure in shown}
@@ -101,7 +101,7 @@ def table(rows: Mapping[str, Mapping[str, float]], shown: Sequence[Measure], cor
     return f"<div class=wide><table><tr><th>{corner}</th>{head}</tr>{''.join(lines)}</table></div>"
 
 
-def nearest(measure: Measure, rows: Mapping[str, Mapping[str, float]]) -> str | None:
+def nearest(measure: Metric, rows: Mapping[str, Mapping[str, float]]) -> str | None:
     """Return the row that does best by a measure; None where fewer than two have it, or none can be best."""
     known = {name: row[measure.name] for name, row in rows.items() if measure.name in row and name != TRUTH}
     truth = rows.get(TRUTH, {}).get(measure.name, np.nan)
@@ -110,18 +110,18 @@ def nearest(measure: Measure, rows: Mapping[str, Mapping[str, float]]) -> str | 
     return min(off, key=lambda name: off[name]) if len(off) > 1 else None
 
 
-def _cell(measure: Measure, name: str, values: Mapping[str, float], best: str | None) -> str:
+def _cell(measure: Metric, name: str, values: Mapping[str, float], best: str | None) -> str:
     text = measure.text(values)
     return f"<td><b>{text}</b></td>" if name == best else f"<td>{text}</td>"
 
 
-def legend(measure: Measure) -> str:
+def legend(measure: Metric) -> str:
     """Return what a figure means, as an item of a list."""
     told = f" <small>(best: {measure.told_best})</small>" if measure.told_best else ""
     return f"<li><b>{measure.name}</b> {html.escape(measure.meaning)}{told}</li>"
 
 
-def _overview(clips: Sequence[Clip], names: Sequence[str], figure_of: Callable[..., Any]) -> Any:
+def _overview(clips: Sequence[FaceClip], names: Sequence[str], figure_of: Callable[..., Any]) -> Any:
     """Bars a clip: correlation of the opening, and lag."""
     wide = float(np.clip(0.35 * len(clips) * (len(names) + 1), *INCHES))
     figure = figure_of(figsize=(wide, 5.6), dpi=80, layout="constrained")
@@ -141,7 +141,7 @@ def _overview(clips: Sequence[Clip], names: Sequence[str], figure_of: Callable[.
     return figure
 
 
-def _curves(clip: Clip, sound: recording.AudioClip | None, figure_of: Callable[..., Any]) -> Any:
+def _curves(clip: FaceClip, sound: recording.AudioClip | None, figure_of: Callable[..., Any]) -> Any:
     """Opening and width of the truth (black) and of every output over the sound, and the lip error over time."""
     errors = {name: verdict for name, verdict in clip.verdicts.items() if verdict.error is not None}
     panels = 3 if errors else 2

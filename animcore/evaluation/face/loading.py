@@ -16,8 +16,8 @@ from animcore.core import reading
 from animcore.core.frame_rates import exact_rate
 from animcore.errors import BROKEN_FILE, AnimcoreError, InputError
 from animcore.evaluation.face import lip_tracking
-from animcore.evaluation.face.reference_face import Face
-from animcore.files.animation_curves import Setup
+from animcore.evaluation.face.reference_face import ReferenceFace
+from animcore.files.animation_curves import FormatOptions
 from animcore.motion import Motion
 
 Array = NDArray[np.floating[Any]]
@@ -28,7 +28,7 @@ FEWEST = 5  # frames below which neither a correlation nor a lag means anything
 
 
 @dataclass(frozen=True)
-class Take:
+class FaceTake:
     """A face over time; frame i is at ``start + i / rate`` seconds.
 
     Attributes:
@@ -59,7 +59,7 @@ class Take:
         """Seconds from the first frame to the end of the last."""
         return len(self.opening) / float(self.rate)
 
-    def at(self, times: Array, face: Face) -> tuple[Array, Array, Array | None]:
+    def at(self, times: Array, face: ReferenceFace) -> tuple[Array, Array, Array | None]:
         """Opening, width and weights at other times, between frames by linear interpolation; the ends are held.
 
         Weights are what is interpolated where there are any, as an animation system does.
@@ -71,7 +71,7 @@ class Take:
         return face.opening(weights), face.width(weights), weights
 
 
-def load(path: Path, face: Face, setup: Setup | None = None) -> Take:
+def load(path: Path, face: ReferenceFace, setup: FormatOptions | None = None) -> FaceTake:
     """Read a take: a motion of any format, curves or tracked lips in an `.npz`, or a film whose face is tracked.
 
     Raises:
@@ -88,10 +88,10 @@ def load(path: Path, face: Face, setup: Setup | None = None) -> Take:
     return take
 
 
-def _read(path: Path, face: Face, setup: Setup | None) -> Take:
+def _read(path: Path, face: ReferenceFace, setup: FormatOptions | None) -> FaceTake:
     if path.suffix.lower() in FILMS:
         rate, opening, width = lip_tracking.track(path)
-        return Take(path, rate, opening, width)
+        return FaceTake(path, rate, opening, width)
     arrays = _arrays(path) if path.suffix.lower() == ".npz" else {}
     try:
         if {"opening", "width", "fps"} <= arrays.keys():
@@ -104,7 +104,7 @@ def _read(path: Path, face: Face, setup: Setup | None) -> Take:
     return replace(of_motion(motion, path, face), notes=tuple(f"{path.name}: {note}" for note in notes))
 
 
-def of_motion(motion: Motion, path: Path, face: Face) -> Take:
+def of_motion(motion: Motion, path: Path, face: ReferenceFace) -> FaceTake:
     """Take the weights of a motion.
 
     Raises:
@@ -114,7 +114,7 @@ def of_motion(motion: Motion, path: Path, face: Face) -> Take:
         has = ", ".join(motion.tracks()) or "nothing"
         raise InputError(f"{path.name} has no ARKit face weights to judge (it holds {has}).")
     weights = motion.arkit.astype(np.float64)
-    return Take(path, motion.rate, face.opening(weights), face.width(weights), motion.start, weights)
+    return FaceTake(path, motion.rate, face.opening(weights), face.width(weights), motion.start, weights)
 
 
 def _arrays(path: Path) -> Mapping[str, NDArray[Any]]:
@@ -124,12 +124,12 @@ def _arrays(path: Path) -> Mapping[str, NDArray[Any]]:
         return reading.arrays(path, wanted)
 
 
-def _tracked(path: Path, arrays: Mapping[str, NDArray[Any]]) -> Take:
+def _tracked(path: Path, arrays: Mapping[str, NDArray[Any]]) -> FaceTake:
     opening, width = (arrays[name].astype(np.float64) for name in ("opening", "width"))
     if opening.ndim != 1 or opening.shape != width.shape:
         raise InputError(f"{path.name}: opening {opening.shape} and width {width.shape} must be equally long curves.")
     opening, width = (np.where(np.isfinite(curve), curve, np.nan) for curve in (opening, width))
-    return Take(path, _rate(path, arrays), opening, width, _start(path, arrays))
+    return FaceTake(path, _rate(path, arrays), opening, width, _start(path, arrays))
 
 
 def _rate(path: Path, arrays: Mapping[str, NDArray[Any]]) -> Fraction:
@@ -146,7 +146,7 @@ def _start(path: Path, arrays: Mapping[str, NDArray[Any]]) -> float:
     return start
 
 
-def from_zero(take: Take) -> Take:
+def from_zero(take: FaceTake) -> FaceTake:
     """Return the same take beginning with the sound, whatever time its file says."""
     return replace(take, start=0.0)
 

@@ -25,7 +25,7 @@ _BLOCK = 256  # frames whose vertices are held at once
 
 
 @dataclass(frozen=True)
-class Face:
+class ReferenceFace:
     """A head as the linear sum of its 52 shapes, in the order of `names.ARKIT`; metres.
 
     Attributes:
@@ -79,7 +79,7 @@ class Face:
         return points
 
 
-def load(path: Path = BASIS, up: int = 1) -> Face:
+def load(path: Path = BASIS, up: int = 1) -> ReferenceFace:
     """Read a face basis: names, probe, lip and face `_rest` and `_delta`, eye_distance, eye_centre, eye_radius.
 
     A basis without the whole face (names, probes and lips alone) has its lips for the face and no upper face.
@@ -95,7 +95,7 @@ def load(path: Path = BASIS, up: int = 1) -> Face:
         upper = np.zeros(len(basis[f"{part}_rest"]), bool)
         if part == "face":
             upper = basis["face_rest"][:, up] > basis["eye_centre"][:, up].mean() - basis["eye_radius"]
-        return Face(
+        return ReferenceFace(
             probes=basis["probe_rest"].astype(np.float64),
             probe_deltas=basis["probe_delta"][order].astype(np.float64),
             lip_deltas=basis["lip_delta"][order].astype(np.float32),
@@ -107,7 +107,7 @@ def load(path: Path = BASIS, up: int = 1) -> Face:
 
 
 @functools.cache
-def default() -> Face:
+def default() -> ReferenceFace:
     """Return the default character's face."""
     return load()
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from animcore.core.vocabulary import ARKIT_INDEX
 from animcore.errors import InputError
 from animcore.evaluation.face import metrics
-from animcore.evaluation.face.loading import Take
-from animcore.evaluation.face.reference_face import Face, blocks
+from animcore.evaluation.face.loading import FaceTake
+from animcore.evaluation.face.reference_face import ReferenceFace, blocks
 
 Array = NDArray[np.floating[Any]]
 
@@ -23,7 +23,7 @@ TRUTH = "truth"  # the name under which the truth's own figures stand
 
 
 @dataclass(frozen=True)
-class Measure:
+class Metric:
     """One figure of the table.
 
     Attributes:
@@ -60,92 +60,92 @@ class Measure:
         return {"low": value, "high": -value, TRUTH: abs(value - truth)}.get(self.best, float("nan"))
 
 
-MEASURES: tuple[Measure, ...] = (
-    Measure(
+MEASURES: tuple[Metric, ...] = (
+    Metric(
         "r_open", "", 1.0, 3,
         "Pearson correlation of the opening with the truth's, the best of moving it by up to 2 frames of the "
         "truth: films' sound is often off by as much",
     ),
-    Measure(
+    Metric(
         "r_open0", "", 1.0, 3,
         "the same unmoved",
     ),
-    Measure(
+    Metric(
         "r_width", "", 1.0, 3,
         "correlation of the width, the best within 2 frames",
     ),
-    Measure(
+    Metric(
         "closure_f1", "", 1.0, 3,
         "F1 of the frames in which the lips are closed: opened less than 15 % of the 95th percentile of this "
         "face's own opening",
     ),
-    Measure(
+    Metric(
         "dynamics", "", 1.0, 3,
         "mean step of the opening over its standard deviation, divided by the truth's: below 1 mumbles, above "
         "1 trembles",
     ),
-    Measure(
+    Metric(
         "lag_ms", "ms", 0.0, 0,
         "the move within ±300 ms, in steps of 5, that correlates best; above 0 the output is late. None where "
         "that r is below 0.3",
     ),
-    Measure(
+    Metric(
         "lve_mm", "mm", 0.0, 2,
         "lip vertex error: the largest distance of a lip vertex in each frame, averaged over frames: as "
         "MeshTalk and FaceFormer word it",
     ),
-    Measure(
+    Metric(
         "lve_mm2", "mm²", 0.0, 2,
         "the same with squared distances: what CodeTalker's published code prints as LVE, in the square of "
         "the data's unit, and with it most later tables. It is not the square of lve_mm",
     ),
-    Measure(
+    Metric(
         "mve_mm", "mm", 0.0, 3,
         "distance averaged over all face vertices and frames (FaceDiffuser's MVE). None where the truth's "
         "brows never move: it did not record the upper face",
     ),
-    Measure(
+    Metric(
         "fdd_mm2", "mm²", 0.0, 3,
         "upper-face dynamics deviation as CodeTalker's code has it: spread over time of squared distances "
         "from rest, truth less output, averaged over vertices above the lower edge of the eyeballs. Above 0 "
         "the output's upper face moves too little. None where the truth's brows never move",
     ),
-    Measure(
+    Metric(
         "r_jaw", "", 1.0, 3,
         "correlation of jawOpen",
     ),
-    Measure(
+    Metric(
         "jitter", "mm/s³", TRUTH, 0,
         "root of the mean squared third derivative of the lip vertices, at the truth's frame rate: far above "
         "the truth's own the mouth shakes, far below it is smeared",
     ),
-    Measure(
+    Metric(
         "diversity_mm", "mm", "", 3,
         "mean distance between two takes of one recording, over all pairs, frames and face vertices "
         "(FaceDiffuser)",
     ),
-    Measure(
+    Metric(
         "lse_d", "", "low", 2,
         "with `--syncnet syncnet_v2.model` (Oxford's weights, your own download) and PyTorch: SyncNet's "
         "distance of sound and picture at their best offset, as Wav2Lip's evaluation computes it",
     ),
-    Measure(
+    Metric(
         "lse_c", "", "high", 2,
         "likewise, SyncNet's confidence: the median less the least distance over offsets",
     ),
 )  # fmt: skip
 _STILL_BROWS = 0.01  # of a weight: a tracker's brows tremble by more
-BY_NAME: dict[str, Measure] = {measure.name: measure for measure in MEASURES}
+BY_NAME: dict[str, Metric] = {measure.name: measure for measure in MEASURES}
 
 
-def as_markdown(shown: Sequence[Measure]) -> str:
+def as_markdown(shown: Sequence[Metric]) -> str:
     """Return the table of what each figure means, as docs/judge.md has it."""
     rows = [f"| {one.name} | {one.unit} | {one.told_best} | {one.meaning} |" for one in shown]
     return "\n".join(["| figure | unit | best | what it is |", "|---|---|---|---|", *rows])
 
 
 @dataclass(frozen=True)
-class Verdict:
+class ClipScore:
     """What became of one output on one clip.
 
     Attributes:
@@ -165,13 +165,13 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Clip:
+class FaceClip:
     """One truth and what each output made of it, by the outputs' names; `own` are the truth's own figures."""
 
     name: str
-    truth: Take
-    takes: Mapping[str, Sequence[Take]]
-    verdicts: Mapping[str, Verdict] = field(default_factory=dict)
+    truth: FaceTake
+    takes: Mapping[str, Sequence[FaceTake]]
+    verdicts: Mapping[str, ClipScore] = field(default_factory=dict)
     own: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -181,7 +181,7 @@ class Clip:
         return outputs | ({TRUTH: self.own} if self.own else {})
 
 
-def judge(truth: Take, takes: Sequence[Take], face: Face) -> Verdict:
+def judge(truth: FaceTake, takes: Sequence[FaceTake], face: ReferenceFace) -> ClipScore:
     """Judge the takes that one output made of one clip; several are averaged, and their diversity measured.
 
     Raises:
@@ -193,10 +193,10 @@ def judge(truth: Take, takes: Sequence[Take], face: Face) -> Verdict:
         values |= _diversity(truth, takes, face)
     notes = tuple(dict.fromkeys(note for verdict in verdicts for note in verdict.notes))
     first = verdicts[0]
-    return Verdict(values, first.times, first.opening, first.width, first.error, notes)
+    return ClipScore(values, first.times, first.opening, first.width, first.error, notes)
 
 
-def mean(rows: Sequence[Mapping[str, float]], measured: Sequence[Measure]) -> dict[str, float]:
+def mean(rows: Sequence[Mapping[str, float]], measured: Sequence[Metric]) -> dict[str, float]:
     """Average each figure that is measured over the rows that have it as a number."""
     averages = {}
     for measure in measured:
@@ -206,14 +206,14 @@ def mean(rows: Sequence[Mapping[str, float]], measured: Sequence[Measure]) -> di
     return averages
 
 
-def truth_values(truth: Take, face: Face) -> dict[str, float]:
+def truth_values(truth: FaceTake, face: ReferenceFace) -> dict[str, float]:
     """Return the figures that the truth has of itself: its jitter, to hold others' against."""
     if truth.weights is None:
         return {}
     return {"jitter": _jitter(truth.weights, float(truth.rate), face)}
 
 
-def _judge_one(truth: Take, take: Take, face: Face) -> Verdict:
+def _judge_one(truth: FaceTake, take: FaceTake, face: ReferenceFace) -> ClipScore:
     notes = (*truth.notes, *take.notes, *_coverage(truth, take))
     times = truth.times
     opening, width, weights = take.at(times, face)
@@ -234,7 +234,7 @@ def _judge_one(truth: Take, take: Take, face: Face) -> Verdict:
                 notes = (*notes, _no_brows(truth))
                 more = {name: value for name, value in more.items() if name not in ("mve_mm", "fdd_mm2")}
             values |= more
-    return Verdict(values, times, opening, width, error, notes)
+    return ClipScore(values, times, opening, width, error, notes)
 
 
 def brows_stand_still(weights: Array) -> bool:
@@ -243,11 +243,11 @@ def brows_stand_still(weights: Array) -> bool:
     return bool(np.ptp(weights[:, brows], axis=0).max(initial=0.0) < _STILL_BROWS)
 
 
-def _no_brows(truth: Take) -> str:
+def _no_brows(truth: FaceTake) -> str:
     return f"The brows of {truth.path.name} never move, so it is no truth of the upper face: no mve_mm and fdd_mm2."
 
 
-def _coverage(truth: Take, take: Take) -> tuple[str, ...]:
+def _coverage(truth: FaceTake, take: FaceTake) -> tuple[str, ...]:
     """A sentence where a take misses a part of the truth.
 
     Raises:
@@ -266,7 +266,7 @@ def _coverage(truth: Take, take: Take) -> tuple[str, ...]:
     return ()
 
 
-def _vertices(truth: Array, weights: Array, face: Face) -> tuple[Array, dict[str, float]]:
+def _vertices(truth: Array, weights: Array, face: ReferenceFace) -> tuple[Array, dict[str, float]]:
     """The lip errors (T,) in mm and every measure that needs vertices, in pieces that fit into memory."""
     lip, skin, moves, true_moves = [], [], [], []
     for piece in blocks(len(truth)):
@@ -289,7 +289,7 @@ def _vertices(truth: Array, weights: Array, face: Face) -> tuple[Array, dict[str
     return error, values
 
 
-def _jitter(weights: Array, fps: float, face: Face) -> float:
+def _jitter(weights: Array, fps: float, face: ReferenceFace) -> float:
     """Jitter of the lips; the shapes add up, so that third differences of weights give those of vertices."""
     third = np.diff(weights, n=3, axis=0)
     if not len(third):
@@ -298,7 +298,7 @@ def _jitter(weights: Array, fps: float, face: Face) -> float:
     return float(np.sqrt(np.concatenate(squares).mean())) * fps**3
 
 
-def _diversity(truth: Take, takes: Sequence[Take], face: Face) -> dict[str, float]:
+def _diversity(truth: FaceTake, takes: Sequence[FaceTake], face: ReferenceFace) -> dict[str, float]:
     """Diversity of the takes that have weights, over all face vertices."""
     poses = [weights for _, _, weights in (take.at(truth.times, face) for take in takes) if weights is not None]
     if len(poses) < 2:

@@ -43,7 +43,7 @@ _LOOKS = (
 
 
 @dataclass(frozen=True)
-class Head:
+class HeadMesh:
     """A surface with its shapes, ready to be drawn; metres, Y up, Z to the viewer.
 
     Attributes:
@@ -81,7 +81,7 @@ class Head:
 
 
 @functools.cache
-def head(path: Path = HEAD) -> Head:
+def head(path: Path = HEAD) -> HeadMesh:
     """Read the default head and give it eyes and colours."""
     basis = reading.arrays(path)
     order = [list(basis["names"]).index(name) for name in ARKIT]
@@ -91,7 +91,7 @@ def head(path: Path = HEAD) -> Head:
     for places, _, faces in balls:
         triangles.append(faces + first)
         first += len(places)
-    return Head(
+    return HeadMesh(
         rest=np.concatenate([skin, *(places for places, _, _ in balls)]).astype(np.float32),
         moved=basis["moved"],
         deltas=basis["delta"][order].reshape(len(ARKIT), -1).astype(np.float32),
@@ -119,7 +119,7 @@ def draw(weights: Array, height: int, width: int) -> Image:
     return np.asarray((np.clip(linear, 0, 1) ** (1 / 2.2) * 255).round(), np.uint8)
 
 
-def _middle(model: Head) -> Array:
+def _middle(model: HeadMesh) -> Array:
     """What the camera looks at: between eyes and mouth."""
     middle: Array = model.eyes.mean(0) - np.array([0.0, 0.043, 0.0])
     return middle

@@ -22,7 +22,7 @@ from animcore.core.atomic_files import make_folder, whole_file
 from animcore.errors import BROKEN_FILE, InputError
 from animcore.files.splats.base import Notes, SplatFormat, content
 from animcore.gaussians import triangle_binding
-from animcore.gaussians.gaussians import Splats, checked
+from animcore.gaussians.gaussians import Gaussians, checked
 from animcore.gaussians.transforms import joined
 
 Arrays = dict[str, NDArray[Any]]
@@ -58,7 +58,7 @@ class Avatar:
         """The names of the groups of Gaussians, such as `hair`."""
         return tuple(sorted(name.rpartition(".")[0] for name in self.arrays if name.endswith(".means")))
 
-    def splats(self, group: str) -> Splats:
+    def splats(self, group: str) -> Gaussians:
         """Return the Gaussians of a group.
 
         Raises:
@@ -75,9 +75,9 @@ class Avatar:
         if binding is not None and (binding.dtype.kind not in "iu" or binding.shape != (len(means),)):
             raise InputError(f"The avatar's Gaussians {group!r} have a broken binding; save it again.")
         triangles = None if binding is None else binding.astype(np.int64)
-        return checked(Splats(means, rotations, scales, opacities, harmonics, triangles), group)
+        return checked(Gaussians(means, rotations, scales, opacities, harmonics, triangles), group)
 
-    def with_splats(self, group: str, splats: Splats | None) -> Avatar:
+    def with_splats(self, group: str, splats: Gaussians | None) -> Avatar:
         """Return the avatar with other Gaussians in a group, or without that group."""
         kept = {name: values for name, values in self.arrays.items() if name.rpartition(".")[0] != group}
         if splats is not None:
@@ -194,7 +194,7 @@ def _arrays(path: Path) -> Arrays:
     return found
 
 
-def read(path: Path) -> tuple[Splats, Notes]:
+def read(path: Path) -> tuple[Gaussians, Notes]:
     """Read all Gaussians of an avatar; those that ride on its mesh stand where it is at rest.
 
     Raises:
@@ -209,7 +209,7 @@ def read(path: Path) -> tuple[Splats, Notes]:
     return whole, (f"{path.name} is a head at rest: its mesh and what moves it are not among its Gaussians.",)
 
 
-def at_rest(avatar: Avatar, group: str) -> Splats:
+def at_rest(avatar: Avatar, group: str) -> Gaussians:
     """Return the Gaussians of a group in the world; bound ones only where the avatar has the mesh that carries them.
 
     Raises:
@@ -227,7 +227,7 @@ def at_rest(avatar: Avatar, group: str) -> Splats:
     return triangle_binding.placed(splats, triangle_binding.frames(vertices, faces))
 
 
-def write(splats: Splats, path: Path) -> None:
+def write(splats: Gaussians, path: Path) -> None:
     """Write Gaussians as an avatar that is nothing else.
 
     Raises:

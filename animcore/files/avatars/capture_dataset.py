@@ -11,9 +11,9 @@ import torch
 from animcore.body_models.parametric_model import ParametricModel, load_model
 from animcore.errors import InputError
 from animcore.files.avatars import capture_images, open_any_splats
-from animcore.gaussians.gaussians import Splats
+from animcore.gaussians.gaussians import Gaussians
 from animcore.hybrid_head import capture_format, uv_layout
-from animcore.hybrid_head.fitting.samples import Moment, Picture
+from animcore.hybrid_head.fitting.samples import HeadState, TrainingView
 from animcore.hybrid_head.head_model import HybridHead
 
 START = "start.ply"  # Gaussians where hair is known to be; ours: captures of real people have none
@@ -22,7 +22,7 @@ _LEAST = 0.75  # of a head within the masks: 0.99 in a good capture, 0.7 or less
 _SMALLEST = 8  # pixels across, of a head that is seen
 
 
-def read(folder: Path, split: str) -> tuple[list[Picture], dict[int, Moment]]:
+def read(folder: Path, split: str) -> tuple[list[TrainingView], dict[int, HeadState]]:
     """Read the pictures of a split, and what the head did at their moments.
 
     Raises:
@@ -32,13 +32,15 @@ def read(folder: Path, split: str) -> tuple[list[Picture], dict[int, Moment]]:
     pictures = []
     for view in views:
         colour, mask = capture_images.read(view)
-        pictures.append(Picture(view.camera, view.moment, torch.as_tensor(colour), torch.as_tensor(mask)))
+        pictures.append(TrainingView(view.camera, view.moment, torch.as_tensor(colour), torch.as_tensor(mask)))
     paths = {view.moment: view.pose for view in views}
     poses = {number: capture_format.read_pose(path) for number, path in paths.items()}
-    return pictures, {number: Moment(pose.expression, pose.joints, pose.translation) for number, pose in poses.items()}
+    return pictures, {
+        number: HeadState(pose.expression, pose.joints, pose.translation) for number, pose in poses.items()
+    }
 
 
-def start(folder: Path) -> Splats | None:
+def start(folder: Path) -> Gaussians | None:
     """Return the Gaussians that the capture knows hair by, in its axes, or None where there are none.
 
     Raises:
@@ -53,7 +55,7 @@ def start(folder: Path) -> Splats | None:
     return splats
 
 
-def check(folder: Path, head: HybridHead, pictures: list[Picture], moments: dict[int, Moment]) -> None:
+def check(folder: Path, head: HybridHead, pictures: list[TrainingView], moments: dict[int, HeadState]) -> None:
     """Check that cameras, moments and head belong together, which a fit would not notice.
 
     Args:
@@ -81,7 +83,7 @@ def check(folder: Path, head: HybridHead, pictures: list[Picture], moments: dict
         )
 
 
-def _share(picture: Picture, head: HybridHead, moment: Moment) -> float:
+def _share(picture: TrainingView, head: HybridHead, moment: HeadState) -> float:
     """How much of the head's vertices lies within the mask of a picture; 0 where it is seen as a point."""
     camera, mask = picture.camera, picture.mask.cpu().numpy()
     vertices = head.at(moment.expression, moment.joints, moment.translation).vertices

@@ -11,10 +11,10 @@ from animcore.core import images
 from animcore.core.atomic_files import whole_file
 from animcore.core.reading import content
 from animcore.errors import InputError
-from animcore.hybrid_head.capture_format import View
+from animcore.hybrid_head.capture_format import CaptureView
 
 
-def read(view: View) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def read(view: CaptureView) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return colours (H, W, 3) times the mask, and the mask (H, W), 0..1.
 
     The mask is the picture's own alpha or, where that is 1 everywhere, the file of the mask.
@@ -61,7 +61,7 @@ def write_mask(image: Path, mask: Path) -> None:
     write(images.decoded(content(image), image.name)[..., 3:], mask)
 
 
-def _pixels(path: Path, view: View) -> NDArray[np.float32]:
+def _pixels(path: Path, view: CaptureView) -> NDArray[np.float32]:
     pixels = images.decoded(content(path), path.name)
     if pixels.shape[:2] != (view.camera.height, view.camera.width):
         raise InputError(

@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from animcore.body_models.parametric_model import ParametricModel
 from animcore.errors import InputError
 from animcore.files import npz_arrays
-from animcore.files.animation_curves import Setup
+from animcore.files.animation_curves import FormatOptions
 from animcore.files.avatars import open_any_splats
 from animcore.files.body_motion import flame
 from animcore.files.export_and_verify import deliver
 from animcore.files.splats.base import Notes
-from animcore.gaussians.gaussians import Splats
+from animcore.gaussians.gaussians import Gaussians
 from animcore.hybrid_head.head_model import HybridHead
 from animcore.motion import Motion
 
@@ -46,7 +46,7 @@ class GaussianAvatar:
     """
 
     name: str
-    splats: Splats
+    splats: Gaussians
     motion: Motion | None
     shape: NDArray[np.float32]
     offset: NDArray[np.float32] | None
@@ -117,7 +117,7 @@ def load(path: Path, rate: Fraction | None = None) -> GaussianAvatar:
     if not beside.is_file():
         note = f"There is no {PARAMETERS} beside {path.name}, so its person's shape is not known."
         return GaussianAvatar(path.name, found.splats, None, np.zeros(0, np.float32), None, (*found.notes, note))
-    sheet = flame.read(beside, Setup(rate or _RATE))
+    sheet = flame.read(beside, FormatOptions(rate or _RATE))
     person, said = npz_arrays.contents_of(beside, ("shape", "static_offset"))
     shape = _numbers(person.get("shape", np.zeros(0)), beside).ravel()
     offset = _numbers(person["static_offset"], beside) if "static_offset" in person else None
@@ -125,10 +125,10 @@ def load(path: Path, rate: Fraction | None = None) -> GaussianAvatar:
         raise InputError(f"{beside.name} has a static_offset of {offset.shape}, not (1, V, 3); track it again.")
     offset = None if offset is None else offset.reshape(-1, 3)
     notes = (*found.notes, *sheet.notes, *said)
-    return GaussianAvatar(path.name, found.splats, flame.decode(sheet, Setup()), shape, offset, notes)
+    return GaussianAvatar(path.name, found.splats, flame.decode(sheet, FormatOptions()), shape, offset, notes)
 
 
-def save(splats: Splats, motion: Motion | None, path: Path) -> Notes:
+def save(splats: Gaussians, motion: Motion | None, path: Path) -> Notes:
     """Write a PLY, and the motion as parameters beside it; returns what these cannot hold of it.
 
     Raises:

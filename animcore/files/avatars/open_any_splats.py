@@ -21,7 +21,7 @@ from animcore.errors import InputError, readable
 from animcore.files.avatars import avatar_folder
 from animcore.files.splats import gltf_splats, ply, sog, splat, spz, unpacking, usd_splats
 from animcore.files.splats.base import SMALLEST, Notes, SplatFormat
-from animcore.gaussians.gaussians import Splats, checked
+from animcore.gaussians.gaussians import Gaussians, checked
 from animcore.gaussians.transforms import HALF_TURN, around, moved
 
 FORMATS: dict[str, SplatFormat] = {
@@ -42,7 +42,7 @@ _FAR = ("ply", "glb")  # that can hold positions far from zero
 
 
 @dataclass(frozen=True)
-class Found:
+class SplatFile:
     """What a file holds.
 
     Attributes:
@@ -52,7 +52,7 @@ class Found:
     """
 
     format: str
-    splats: Splats
+    splats: Gaussians
     notes: Notes
 
 
@@ -84,7 +84,7 @@ def check_target(path: Path) -> None:
     atomic_files.check_target(path)
 
 
-def load(path: Path, y_down: bool = False) -> Found:
+def load(path: Path, y_down: bool = False) -> SplatFile:
     """Read the Gaussians of a file or folder of any format.
 
     Gaussians that are no numbers, as trainings leave a few, are left out with a sentence.
@@ -112,10 +112,10 @@ def load(path: Path, y_down: bool = False) -> Found:
         notes = (*notes, *said, *_told(splats, path.name))
         if y_down and not FORMATS[name].upright and splats.binding is None:
             splats = moved(splats, HALF_TURN)
-    return Found(name, splats, notes)
+    return SplatFile(name, splats, notes)
 
 
-def save(splats: Splats, path: Path, y_down: bool = False) -> Notes:
+def save(splats: Gaussians, path: Path, y_down: bool = False) -> Notes:
     """Write Gaussians into a file or folder of the format that its name has; returns what the format cannot keep.
 
     Args:
@@ -148,12 +148,12 @@ def save(splats: Splats, path: Path, y_down: bool = False) -> Notes:
     return notes
 
 
-def _told(splats: Splats, name: str) -> Notes:
+def _told(splats: Gaussians, name: str) -> Notes:
     """A sentence on the origin of a cloud that lies far away."""
     return (f"{name} lies far away: it was moved to its own origin, {_place(splats)}.",) if any(splats.origin) else ()
 
 
-def _place(splats: Splats) -> str:
+def _place(splats: Gaussians) -> str:
     return "({:.0f}, {:.0f}, {:.0f}) m".format(*splats.origin)
 
 
@@ -174,7 +174,7 @@ def enough_memory(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _huge(splats: Splats, good: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _huge(splats: Gaussians, good: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Which of the good Gaussians (N,) are so large that they are the wreck of a training, not a sky."""
     largest = np.where(good, splats.scales.max(1), 0.0)
     usual = float(np.median(largest[good])) if good.any() else 0.0
@@ -185,7 +185,7 @@ def _huge(splats: Splats, good: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return np.asarray(largest > _HUGE * max(size, usual))
 
 
-def _sound(splats: Splats, name: str) -> tuple[Splats, Notes]:
+def _sound(splats: Gaussians, name: str) -> tuple[Gaussians, Notes]:
     """The Gaussians that can be drawn, and a sentence for those that cannot."""
     arrays = (splats.means, splats.rotations, splats.scales, splats.opacities[:, None], splats.harmonics)
     good = np.ones(splats.count, bool)

@@ -6,7 +6,7 @@ and `pose_eye` and call it `mocap_frame_rate`. Both spellings are read everywher
 
 The world of AMASS has Z up and the one of Animcore Y up. A body turns about its pelvis, which need not lie at the
 origin of the model, so the position changes with the turn by more than the turn: by how much, the model knows that the
-file is for (`Setup.model`; the pelvis of the open body lies at the origin).
+file is for (`FormatOptions.model`; the pelvis of the open body lies at the origin).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from animcore.body_models.parametric_model import OPEN_MODELS, load_model
 from animcore.body_models.pose_tracks import smplx_pose
 from animcore.errors import InputError
 from animcore.files import npz_arrays, pose_tracks
-from animcore.files.animation_curves import Array, Format, Setup, Sheet
+from animcore.files.animation_curves import AnimationCurves, Array, FileFormat, FormatOptions
 from animcore.files.frame_times import allowed, from_zero
 from animcore.geometry import rotations
 from animcore.motion import Motion
@@ -37,7 +37,7 @@ _PARTS = {  # key -> the joints it holds
 _UPRIGHT = 0.7  # cosine: a body whose own up axis points so much along Y is in a world of Y up
 
 
-def encode(motion: Motion, setup: Setup) -> Sheet:
+def encode(motion: Motion, setup: FormatOptions) -> AnimationCurves:
     """Take the body of a motion, turned so that Z is up.
 
     Raises:
@@ -47,25 +47,25 @@ def encode(motion: Motion, setup: Setup) -> Sheet:
         raise InputError("This motion moves neither body nor head, which an AMASS file consists of.")
     body, translation = _turned(smplx_pose(motion), pose_tracks.of_translation(motion), _QUARTER, _pelvis(setup))
     curves = {"poses": body.reshape(len(body), -1), "trans": translation}
-    return from_zero(Sheet(motion.rate, motion.start, curves, facts={"gender": "neutral"}), "AMASS")
+    return from_zero(AnimationCurves(motion.rate, motion.start, curves, facts={"gender": "neutral"}), "AMASS")
 
 
-def _encode_smplh(motion: Motion, setup: Setup) -> Sheet:
+def _encode_smplh(motion: Motion, setup: FormatOptions) -> AnimationCurves:
     """The same without jaw and eyes."""
     sheet = encode(motion, setup)
     body = sheet.curves["poses"].reshape(-1, 55, 3)
     body = np.concatenate([body[:, _BODY], body[:, _FINGERS]], 1).reshape(len(body), -1)
     curves = {"poses": body, "trans": sheet.curves["trans"]}
-    return Sheet(sheet.rate, sheet.start, curves, lacks=sheet.lacks, facts=sheet.facts)
+    return AnimationCurves(sheet.rate, sheet.start, curves, lacks=sheet.lacks, facts=sheet.facts)
 
 
-def _write_smplh(sheet: Sheet, path: Path, _setup: Setup) -> None:
+def _write_smplh(sheet: AnimationCurves, path: Path, _setup: FormatOptions) -> None:
     rate = float(sheet.rate)
     extra = {"betas": np.zeros(16), "dmpls": np.zeros((sheet.frame_count, 8)), "mocap_framerate": rate}
     npz_arrays.save({**sheet.curves, **sheet.facts, **extra, "mocap_frame_rate": rate}, path)
 
 
-def _write_smplx(sheet: Sheet, path: Path, _setup: Setup) -> None:
+def _write_smplx(sheet: AnimationCurves, path: Path, _setup: FormatOptions) -> None:
     body = sheet.curves["poses"].reshape(-1, 55, 3)
     parts = {name: body[:, joints].reshape(len(body), -1) for name, joints in _PARTS.items()}
     extra = {"betas": np.zeros(16), "num_betas": 16, "surface_model_type": "smplx"}
@@ -73,7 +73,7 @@ def _write_smplx(sheet: Sheet, path: Path, _setup: Setup) -> None:
     npz_arrays.save({**sheet.curves, **sheet.facts, **parts, **extra, **time}, path)
 
 
-def read(path: Path, setup: Setup) -> Sheet:
+def read(path: Path, setup: FormatOptions) -> AnimationCurves:
     """Read any AMASS archive; nothing is unpickled. A body that stands along Y is turned so that it stands along Z.
 
     Raises:
@@ -95,12 +95,12 @@ def read(path: Path, setup: Setup) -> Sheet:
         standing, trans = _turned(_all_joints(body), trans, _QUARTER, _pelvis(setup))
         body, notes = _same_joints(standing, body.shape[1]), (*notes, said)
     facts: dict[str, Any] = {name: contents[name] for name in ("gender", "betas") if name in contents}
-    return Sheet(
+    return AnimationCurves(
         npz_arrays.rate_in(contents, setup, path), 0.0, {"poses": body, "trans": trans}, notes=notes, facts=facts
     )
 
 
-def decode(sheet: Sheet, setup: Setup) -> Motion:
+def decode(sheet: AnimationCurves, setup: FormatOptions) -> Motion:
     """Give the body back with Y up."""
     body, translation = _turned(
         _all_joints(sheet.curves["poses"]), np.asarray(sheet.curves["trans"]), -_QUARTER, _pelvis(setup)
@@ -147,7 +147,7 @@ def _same_joints(body: Array, width: int) -> Array:
     return body.reshape(len(body), -1)[:, :width]
 
 
-def _pelvis(setup: Setup) -> Array:
+def _pelvis(setup: FormatOptions) -> Array:
     """(3,) metres: where the pelvis of the body lies at rest, in the model's own axes."""
     if setup.model in OPEN_MODELS:
         return np.zeros(3, np.float32)
@@ -168,7 +168,7 @@ def _stands_along_y(body: Array) -> bool:
     return bool(np.median(up) > _UPRIGHT)
 
 
-FORMAT = Format(
+FORMAT = FileFormat(
     title="AMASS (SMPL-H)",
     suffix=".amass.npz",
     carries=("neck_pose", "head_pose", "body_pose", "translation"),
@@ -177,7 +177,7 @@ FORMAT = Format(
     read=read,
     decode=decode,
 )
-SMPLX_FORMAT = Format(
+SMPLX_FORMAT = FileFormat(
     title="AMASS (SMPL-X)",
     suffix=".amassx.npz",
     carries=pose_tracks.TRACKS,

@@ -15,7 +15,7 @@ import numpy as np
 from animcore.body_models.pose_tracks import smplx_pose
 from animcore.errors import InputError
 from animcore.files import expression_coefficients, npz_arrays, pose_tracks
-from animcore.files.animation_curves import Format, Setup, Sheet
+from animcore.files.animation_curves import AnimationCurves, FileFormat, FormatOptions
 from animcore.files.frame_times import allowed, from_zero
 from animcore.motion import Motion
 
@@ -25,7 +25,7 @@ _FACTS = ("model", "gender", "basis")
 _WIDTHS = {"poses": 165, "expressions": expression_coefficients.COUNT, "trans": 3}
 
 
-def encode(motion: Motion, setup: Setup) -> Sheet:
+def encode(motion: Motion, setup: FormatOptions) -> AnimationCurves:
     """Take the poses, the position and the expression of a motion; what it lacks is 0."""
     motion, converted = expression_coefficients.with_expression(motion, setup)
     expressions, basis, said = expression_coefficients.expression(motion, _USUAL)
@@ -35,10 +35,12 @@ def encode(motion: Motion, setup: Setup) -> Sheet:
         "trans": pose_tracks.of_translation(motion),
     }
     facts = {"basis": basis, "model": MODEL if not basis or basis in _USUAL else basis, "gender": "neutral"}
-    return from_zero(Sheet(motion.rate, motion.start, curves, lacks=(*converted, *said), facts=facts), FORMAT.title)
+    return from_zero(
+        AnimationCurves(motion.rate, motion.start, curves, lacks=(*converted, *said), facts=facts), FORMAT.title
+    )
 
 
-def write(sheet: Sheet, path: Path, _setup: Setup) -> None:
+def write(sheet: AnimationCurves, path: Path, _setup: FormatOptions) -> None:
     """Write the archive.
 
     Raises:
@@ -48,7 +50,7 @@ def write(sheet: Sheet, path: Path, _setup: Setup) -> None:
     npz_arrays.save({**sheet.curves, **sheet.facts, "betas": np.zeros(300), "mocap_frame_rate": rate}, path)
 
 
-def read(path: Path, setup: Setup) -> Sheet:
+def read(path: Path, setup: FormatOptions) -> AnimationCurves:
     """Read the archive; nothing is unpickled.
 
     Raises:
@@ -71,10 +73,10 @@ def read(path: Path, setup: Setup) -> Sheet:
         notes = (*notes, f"{path.name} says {facts['model']}, but its expression is that of {facts['basis']}.")
     facts |= {"betas": contents["betas"]} if "betas" in contents else {}
     rate = npz_arrays.rate_in(contents, setup, path)
-    return Sheet(rate, 0.0, curves, notes=(*notes, *turned, *moved), facts=facts)
+    return AnimationCurves(rate, 0.0, curves, notes=(*notes, *turned, *moved), facts=facts)
 
 
-def decode(sheet: Sheet, _setup: Setup) -> Motion:
+def decode(sheet: AnimationCurves, _setup: FormatOptions) -> Motion:
     """Give the tracks back; an expression that is 0 throughout is none."""
     expression = np.asarray(sheet.curves["expressions"], np.float32)
     has_face = bool(expression.any())
@@ -88,7 +90,7 @@ def decode(sheet: Sheet, _setup: Setup) -> Motion:
     )
 
 
-FORMAT = Format(
+FORMAT = FileFormat(
     title="BEAT2 (EMAGE)",
     suffix=".beat2.npz",
     carries=("arkit", "expression", *pose_tracks.TRACKS),

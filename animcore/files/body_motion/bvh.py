@@ -23,11 +23,11 @@ from animcore.core.reading import content
 from animcore.core.vocabulary import SMPLX_JOINTS
 from animcore.errors import BROKEN_FILE, InputError
 from animcore.files import pose_tracks
-from animcore.files.animation_curves import Array, Format, Setup, Sheet
+from animcore.files.animation_curves import AnimationCurves, Array, FileFormat, FormatOptions
 from animcore.geometry import rotations
 from animcore.motion import Motion
 from animcore.retarget import bone_names
-from animcore.retarget.skeleton_retarget import Retarget, Skeleton, axes_of
+from animcore.retarget.skeleton_retarget import Skeleton, SkeletonRetargeter, axes_of
 
 _ORDER = "ZXY"
 _CENTIMETRES = 100.0
@@ -47,7 +47,7 @@ _RATES = (
 
 
 @dataclass
-class Joint:
+class BvhJoint:
     """One joint of a file: its offset (3,) and channels such as `Xrotation`, in the order of the numbers."""
 
     name: str
@@ -56,7 +56,7 @@ class Joint:
     channels: list[str] = field(default_factory=list)
 
 
-def encode(motion: Motion, _setup: Setup) -> Sheet:
+def encode(motion: Motion, _setup: FormatOptions) -> AnimationCurves:
     """Take the body of a motion: the turn (T, 3, 3) of each joint, and the way of the pelvis in metres.
 
     Raises:
@@ -67,10 +67,10 @@ def encode(motion: Motion, _setup: Setup) -> Sheet:
     turns = rotations.to_matrix(smplx_pose(motion))
     curves: dict[str, Array] = {name: turns[:, index] for index, name in enumerate(SMPLX_JOINTS)}
     lacks = () if motion.start == 0 else ("A BVH file starts at 0: the time before the first frame is not written.",)
-    return Sheet(motion.rate, 0.0, curves | {_PLACE: pose_tracks.of_translation(motion)}, lacks=lacks)
+    return AnimationCurves(motion.rate, 0.0, curves | {_PLACE: pose_tracks.of_translation(motion)}, lacks=lacks)
 
 
-def write(sheet: Sheet, path: Path, _setup: Setup) -> None:
+def write(sheet: AnimationCurves, path: Path, _setup: FormatOptions) -> None:
     """Write the tree and its frames.
 
     Raises:
@@ -88,7 +88,7 @@ def write(sheet: Sheet, path: Path, _setup: Setup) -> None:
         np.savetxt(handle, table, fmt="%.7f")
 
 
-def _tree(joints: Array, joint: int, depth: int, columns: list[Array], sheet: Sheet) -> Iterator[str]:
+def _tree(joints: Array, joint: int, depth: int, columns: list[Array], sheet: AnimationCurves) -> Iterator[str]:
     """The lines of a joint and those below; its angles are appended to the columns."""
     name, parent, indent = SMPLX_JOINTS[joint], PARENTS[joint], "\t" * depth
     columns.append(np.degrees(np.unwrap(rotations.to_euler(sheet.curves[name], _ORDER), axis=0)))
@@ -112,7 +112,7 @@ def _numbers(values: Array) -> str:
     return " ".join(f"{value:.6f}" for value in values)
 
 
-def read(path: Path, setup: Setup) -> Sheet:
+def read(path: Path, setup: FormatOptions) -> AnimationCurves:
     """Read the joints of a body: their turns by the names of SMPL-X, and the way of the pelvis in metres.
 
     Raises:
@@ -131,19 +131,19 @@ def read(path: Path, setup: Setup) -> Sheet:
         by_name = {name: index for index, name in enumerate(figure.names)}
         curves: dict[str, Array] = {name: turns[:, by_name[name]] for name in SMPLX_JOINTS}
         way = _place(joints, turns, moves, 0) * unit - open_body_joints()[0]
-        return Sheet(rate, 0.0, curves | {_PLACE: way}, notes=notes)
-    retarget = Retarget(figure.skeleton(unit), figure.found, open_body_joints())
+        return AnimationCurves(rate, 0.0, curves | {_PLACE: way}, notes=notes)
+    retarget = SkeletonRetargeter(figure.skeleton(unit), figure.found, open_body_joints())
     root = retarget.root or 0
     way = (_place(joints, turns, moves, root) - figure.heads[root]) * unit
     body, moved = retarget.from_bones(rotations.matrix_to_quaternion(turns), way)
     curves = dict(zip(SMPLX_JOINTS, np.moveaxis(rotations.to_matrix(body), 1, 0), strict=True))
     said = f"{path.name} has the joints of {figure.found.profile}, which were turned into those of SMPL-X."
     notes += (said, *_radian_notes(joints, table, path), *figure.found.lacks)
-    return Sheet(rate, 0.0, curves | {_PLACE: moved}, notes=notes)
+    return AnimationCurves(rate, 0.0, curves | {_PLACE: moved}, notes=notes)
 
 
 @dataclass(frozen=True)
-class _Figure:
+class _RestSkeleton:
     """The joints of a file at rest: heads (J, 3) in its axes and unit, (3, 3) the figure's left, up and forward."""
 
     names: tuple[str, ...]
@@ -176,7 +176,7 @@ class _Figure:
         return Skeleton(self.names, self.parents, rest)
 
 
-def _figure(joints: list[Joint], path: Path) -> _Figure:
+def _figure(joints: list[BvhJoint], path: Path) -> _RestSkeleton:
     """Find out whose joints they are, and where the figure looks.
 
     Raises:
@@ -205,10 +205,10 @@ def _figure(joints: list[Joint], path: Path) -> _Figure:
             f"{path.name} has a figure that does not stand at rest: its legs do not point away from its head; export "
             "it with a T-pose or an A-pose as its rest pose."
         )
-    return _Figure(names, tuple(joint.parent for joint in joints), heads, axes, found)
+    return _RestSkeleton(names, tuple(joint.parent for joint in joints), heads, axes, found)
 
 
-def _place(joints: list[Joint], turns: Array, moves: list[Array], joint: int) -> Array:
+def _place(joints: list[BvhJoint], turns: Array, moves: list[Array], joint: int) -> Array:
     """(T, 3) where a joint goes, in the file's unit: it may hang below others that move."""
     way = [joint]
     while joints[way[0]].parent >= 0:
@@ -220,7 +220,7 @@ def _place(joints: list[Joint], turns: Array, moves: list[Array], joint: int) ->
     return place
 
 
-def _radian_notes(joints: list[Joint], table: Array, path: Path) -> tuple[str, ...]:
+def _radian_notes(joints: list[BvhJoint], table: Array, path: Path) -> tuple[str, ...]:
     """Say where angles look like radians: BVH has no word for its unit."""
     turning = np.array([channel[1:].lower() == "rotation" for joint in joints for channel in joint.channels])
     most = float(np.abs(table[:, turning]).max(initial=0.0))
@@ -232,9 +232,9 @@ def _radian_notes(joints: list[Joint], table: Array, path: Path) -> tuple[str, .
     )
 
 
-def _joints(words: list[str], path: Path) -> list[Joint]:
+def _joints(words: list[str], path: Path) -> list[BvhJoint]:
     """The joints in the order of the file, parents first; the ends of limbs are passed over."""
-    joints: list[Joint] = []
+    joints: list[BvhJoint] = []
     open_ones: list[int] = []  # the joints around the present place; -1 for an end of a limb
     place = 0
     try:
@@ -249,12 +249,12 @@ def _joints(words: list[str], path: Path) -> list[Joint]:
     return joints
 
 
-def _taken(words: list[str], place: int, joints: list[Joint], open_ones: list[int]) -> int:
+def _taken(words: list[str], place: int, joints: list[BvhJoint], open_ones: list[int]) -> int:
     """Take in the statement at a place of the tree; returns where the next one stands."""
     word = words[place]
     if word in ("ROOT", "JOINT"):
         brace = words.index("{", place)
-        joints.append(Joint(" ".join(words[place + 1 : brace]), open_ones[-1] if open_ones else -1, np.zeros(3)))
+        joints.append(BvhJoint(" ".join(words[place + 1 : brace]), open_ones[-1] if open_ones else -1, np.zeros(3)))
         open_ones.append(len(joints) - 1)
         return brace + 1
     if word == "End":
@@ -306,7 +306,7 @@ def _rate(written: str) -> Fraction:
     return exact_rate(1 / seconds)
 
 
-def _turns(joints: list[Joint], table: Array, path: Path) -> tuple[Array, list[Array]]:
+def _turns(joints: list[BvhJoint], table: Array, path: Path) -> tuple[Array, list[Array]]:
     """(T, J, 3, 3) turns of the joints, and their places (T, 3) or (3,) on their parents in the file's unit."""
     turns = np.tile(np.eye(3), (len(table), len(joints), 1, 1))
     moves: list[Array] = [joint.offset for joint in joints]
@@ -327,7 +327,7 @@ def _turns(joints: list[Joint], table: Array, path: Path) -> tuple[Array, list[A
     return turns, moves
 
 
-def _unit(figure: _Figure, path: Path) -> tuple[float, tuple[str, ...]]:
+def _unit(figure: _RestSkeleton, path: Path) -> tuple[float, tuple[str, ...]]:
     """Metres in a unit of the file, by the height of the skeleton, and what was noticed."""
     tall = float(np.ptp(figure.heads @ figure.axes[:, 1]))
     for name, unit in _UNITS.items():
@@ -337,7 +337,7 @@ def _unit(figure: _Figure, path: Path) -> tuple[float, tuple[str, ...]]:
     return 1.0 / _CENTIMETRES, (f"{path.name} has a skeleton {tall:g} units high; they were taken for centimetres.",)
 
 
-def decode(sheet: Sheet, _setup: Setup) -> Motion:
+def decode(sheet: AnimationCurves, _setup: FormatOptions) -> Motion:
     """Give the body back, with the tracks of jaw, neck, head and eyes."""
     turns = np.stack([sheet.curves[name] for name in SMPLX_JOINTS], 1)
     body = rotations.from_matrix(turns).astype(np.float32)
@@ -345,7 +345,7 @@ def decode(sheet: Sheet, _setup: Setup) -> Motion:
     return Motion(sheet.rate, sheet.start, **pose_tracks.tracks_of(body, place), events=sheet.events)
 
 
-FORMAT = Format(
+FORMAT = FileFormat(
     title="BVH",
     suffix=".bvh",
     carries=pose_tracks.TRACKS,

@@ -17,7 +17,7 @@ import numpy as np
 from animcore.body_models.pose_tracks import flame_pose
 from animcore.errors import InputError
 from animcore.files import expression_coefficients, npz_arrays, pose_tracks
-from animcore.files.animation_curves import Array, Format, Setup, Sheet
+from animcore.files.animation_curves import AnimationCurves, Array, FileFormat, FormatOptions
 from animcore.files.frame_times import allowed, from_zero
 from animcore.motion import Motion
 
@@ -43,7 +43,7 @@ _VERTICES = 5143  # of VHAP's FLAME, with its added teeth
 _POSES = ("rotation", "neck_pose", "jaw_pose", "eyes_pose")
 
 
-def encode(motion: Motion, setup: Setup) -> Sheet:
+def encode(motion: Motion, setup: FormatOptions) -> AnimationCurves:
     """Take the face and the head of a motion; what it lacks is 0."""
     motion, converted = expression_coefficients.with_expression(motion, setup)
     expression, basis, said = expression_coefficients.expression(motion, _USUAL)
@@ -57,11 +57,12 @@ def encode(motion: Motion, setup: Setup) -> Sheet:
         "translation": pose_tracks.of_translation(motion),
     }
     return from_zero(
-        Sheet(motion.rate, motion.start, curves, lacks=(*converted, *said), facts={"basis": basis}), FORMAT.title
+        AnimationCurves(motion.rate, motion.start, curves, lacks=(*converted, *said), facts={"basis": basis}),
+        FORMAT.title,
     )
 
 
-def write(sheet: Sheet, path: Path, _setup: Setup) -> None:
+def write(sheet: AnimationCurves, path: Path, _setup: FormatOptions) -> None:
     """Write the archive.
 
     Raises:
@@ -71,7 +72,7 @@ def write(sheet: Sheet, path: Path, _setup: Setup) -> None:
     npz_arrays.save({**sheet.curves, **sheet.facts, **still, "fps": float(sheet.rate)}, path)
 
 
-def read(path: Path, setup: Setup) -> Sheet:
+def read(path: Path, setup: FormatOptions) -> AnimationCurves:
     """Read the archive; nothing is unpickled. Parts that it lacks are 0, and fewer than 100 coefficients are filled.
 
     Raises:
@@ -97,10 +98,10 @@ def read(path: Path, setup: Setup) -> Sheet:
         notes = (*notes, f"{path.name} does not say its FLAME; {MODEL} was taken.")
     facts = {"basis": basis or MODEL} | ({"shape": contents["shape"]} if "shape" in contents else {})
     rate = npz_arrays.rate_in(contents, setup, path)
-    return Sheet(rate, 0.0, curves, notes=(*notes, *turned, *moved), facts=facts)
+    return AnimationCurves(rate, 0.0, curves, notes=(*notes, *turned, *moved), facts=facts)
 
 
-def decode(sheet: Sheet, _setup: Setup) -> Motion:
+def decode(sheet: AnimationCurves, _setup: FormatOptions) -> Motion:
     """Give the tracks back; an expression that is 0 throughout is none."""
     part = {name: np.asarray(values, np.float32) for name, values in sheet.curves.items()}
     has_face = bool(part["expr"].any())
@@ -133,7 +134,7 @@ def _frames(contents: npz_arrays.Contents, name: str, count: int, path: Path) ->
     raise InputError(f"{path.name} has {count} frames of expr and {len(found)} of {name}; it mixes two takes.")
 
 
-FORMAT = Format(
+FORMAT = FileFormat(
     title="FLAME parameters (VHAP)",
     suffix=".flame.npz",
     carries=("arkit", "expression", "jaw_pose", "neck_pose", "head_pose", "eye_pose", "translation"),

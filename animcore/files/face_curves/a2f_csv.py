@@ -13,7 +13,7 @@ import numpy as np
 from animcore.core.vocabulary import ARKIT, TONGUE
 from animcore.errors import InputError
 from animcore.files import blendshape_names
-from animcore.files.animation_curves import Format, Setup, Sheet, face_weights
+from animcore.files.animation_curves import AnimationCurves, FileFormat, FormatOptions, face_weights
 from animcore.files.frame_times import even, without_gaps
 from animcore.files.text_tables import save_table, table_of
 from animcore.motion import Motion
@@ -22,14 +22,14 @@ _PREFIX = "blendShapes."
 _TIME = "timeCode"
 
 
-def encode(motion: Motion, setup: Setup) -> Sheet:
+def encode(motion: Motion, setup: FormatOptions) -> AnimationCurves:
     """Take the ARKit and tongue weights; a motion without a tongue gives columns of 0, as the service does."""
     sheet = face_weights(motion, setup)
     names = (*ARKIT, *TONGUE)
-    return Sheet(sheet.rate, sheet.start, dict(zip(names, sheet.matrix(names).T, strict=True)))
+    return AnimationCurves(sheet.rate, sheet.start, dict(zip(names, sheet.matrix(names).T, strict=True)))
 
 
-def write(sheet: Sheet, path: Path, _setup: Setup) -> None:
+def write(sheet: AnimationCurves, path: Path, _setup: FormatOptions) -> None:
     """Write the table.
 
     Raises:
@@ -41,7 +41,7 @@ def write(sheet: Sheet, path: Path, _setup: Setup) -> None:
     save_table(path, header, firsts, sheet.rows(names))
 
 
-def read(path: Path, setup: Setup) -> Sheet:
+def read(path: Path, setup: FormatOptions) -> AnimationCurves:
     """Read the table; the frame rate is found from the time codes unless it is given.
 
     Raises:
@@ -60,7 +60,7 @@ def read(path: Path, setup: Setup) -> Sheet:
     return even(times, columns, path.name, setup.rate, (*table.notes, *gaps, *notes))
 
 
-FORMAT = Format(
+FORMAT = FileFormat(
     title="Audio2Face-3D CSV",
     suffix=".a2f.csv",
     carries=("arkit", "tongue"),

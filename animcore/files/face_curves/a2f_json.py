@@ -16,7 +16,7 @@ from animcore.core.atomic_files import whole_file
 from animcore.core.frame_rates import exact_rate
 from animcore.errors import BROKEN_FILE, InputError
 from animcore.files import blendshape_names
-from animcore.files.animation_curves import Format, Setup, Sheet
+from animcore.files.animation_curves import AnimationCurves, FileFormat, FormatOptions
 from animcore.files.frame_times import allowed, from_zero
 from animcore.files.text_tables import text_of
 from animcore.motion import Motion
@@ -25,14 +25,16 @@ _KEYS = ("facsNames", "weightMat")
 _USUAL_RATE = 30  # of the application, for files that lack exportFps
 
 
-def encode(motion: Motion, setup: Setup) -> Sheet:
+def encode(motion: Motion, setup: FormatOptions) -> AnimationCurves:
     """Take the ARKit and tongue weights, with the first frame at 0, and the name of the sound."""
     sheet = blendshape_names.encode(motion, setup)
     facts = {"audio_name": motion.audio_name or ""}
-    return from_zero(Sheet(sheet.rate, sheet.start, sheet.curves, lacks=sheet.lacks, facts=facts), FORMAT.title)
+    return from_zero(
+        AnimationCurves(sheet.rate, sheet.start, sheet.curves, lacks=sheet.lacks, facts=facts), FORMAT.title
+    )
 
 
-def write(sheet: Sheet, path: Path, _setup: Setup) -> None:
+def write(sheet: AnimationCurves, path: Path, _setup: FormatOptions) -> None:
     """Write the file.
 
     Raises:
@@ -53,7 +55,7 @@ def write(sheet: Sheet, path: Path, _setup: Setup) -> None:
         temporary.write_text(json.dumps(content), encoding="utf-8")
 
 
-def read(path: Path, setup: Setup) -> Sheet:
+def read(path: Path, setup: FormatOptions) -> AnimationCurves:
     """Read the file.
 
     Raises:
@@ -81,7 +83,7 @@ def read(path: Path, setup: Setup) -> Sheet:
     if "exportFps" not in content and setup.rate is None:
         notes = (*notes, f"{path.name} does not say its frame rate; {_USUAL_RATE} was taken.")
     rate = exact_rate(content.get("exportFps", setup.rate or _USUAL_RATE))
-    return Sheet(rate, 0.0, columns, notes=notes, facts={"audio_name": str(content.get("trackPath", ""))})
+    return AnimationCurves(rate, 0.0, columns, notes=notes, facts={"audio_name": str(content.get("trackPath", ""))})
 
 
 def _content(path: Path) -> dict[str, Any]:
@@ -94,7 +96,7 @@ def _content(path: Path) -> dict[str, Any]:
     return content
 
 
-FORMAT = Format(
+FORMAT = FileFormat(
     title="Audio2Face JSON",
     suffix=".a2f.json",
     carries=("arkit", "tongue"),

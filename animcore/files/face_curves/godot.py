@@ -18,7 +18,7 @@ from animcore.core.atomic_files import stem, whole_file
 from animcore.core.frame_rates import exact_rate
 from animcore.errors import BROKEN_FILE, InputError
 from animcore.files import blendshape_names
-from animcore.files.animation_curves import Array, Format, Setup, Sheet
+from animcore.files.animation_curves import AnimationCurves, Array, FileFormat, FormatOptions
 from animcore.files.frame_times import allowed, keys
 from animcore.files.text_tables import text_of
 from animcore.motion import Motion
@@ -30,13 +30,13 @@ _PROPERTY = "blend_shapes/"
 _TRACK = re.compile(r"^tracks/(\d+)/(\w+) = (.*?)(?=^tracks/|^\[|\Z)", re.MULTILINE | re.DOTALL)
 
 
-def encode(motion: Motion, setup: Setup) -> Sheet:
+def encode(motion: Motion, setup: FormatOptions) -> AnimationCurves:
     """Take the weights under the rig's names."""
     sheet = blendshape_names.encode(motion, setup)
-    return Sheet(sheet.rate, sheet.start, sheet.curves, lacks=sheet.lacks)
+    return AnimationCurves(sheet.rate, sheet.start, sheet.curves, lacks=sheet.lacks)
 
 
-def write(sheet: Sheet, path: Path, setup: Setup) -> None:
+def write(sheet: AnimationCurves, path: Path, setup: FormatOptions) -> None:
     """Write the animation, for the node `setup.mesh` below the player's root.
 
     Raises:
@@ -61,7 +61,7 @@ def write(sheet: Sheet, path: Path, setup: Setup) -> None:
             )
 
 
-def read(path: Path, setup: Setup) -> Sheet:
+def read(path: Path, setup: FormatOptions) -> AnimationCurves:
     """Read the blend shapes of an animation, sampled at its step.
 
     Raises:
@@ -82,7 +82,7 @@ def read(path: Path, setup: Setup) -> Sheet:
         raise InputError(f"{path.name} has no tracks of blend shapes.")
     start, columns = _sampled(curves, rate, path)
     columns, notes = blendshape_names.noticed(columns, path.name)
-    return Sheet(rate, start, columns, notes=notes)
+    return AnimationCurves(rate, start, columns, notes=notes)
 
 
 def _curves(text: str, path: Path) -> dict[str, tuple[Numbers, Numbers]]:
@@ -137,7 +137,7 @@ def _string(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-FORMAT = Format(
+FORMAT = FileFormat(
     title="Godot animation",
     suffix=".tres",
     carries=("arkit", "tongue"),

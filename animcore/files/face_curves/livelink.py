@@ -18,7 +18,7 @@ from animcore.core.frame_rates import timecode
 from animcore.core.vocabulary import ARKIT
 from animcore.errors import InputError
 from animcore.files import blendshape_names
-from animcore.files.animation_curves import Array, Format, Setup, Sheet
+from animcore.files.animation_curves import AnimationCurves, Array, FileFormat, FormatOptions
 from animcore.files.face_curves.livelink_timecodes import times_of
 from animcore.files.frame_times import even, without_gaps
 from animcore.files.text_tables import table_of
@@ -44,7 +44,7 @@ _COUNT = len(WEIGHT_COLUMNS) + len(ROTATION_COLUMNS)
 _YAW_PITCH_ROLL = (1, 0, 2)
 
 
-def encode(motion: Motion, _setup: Setup) -> Sheet:
+def encode(motion: Motion, _setup: FormatOptions) -> AnimationCurves:
     """Take the ARKit weights and the rotations of head and eyes (0 where absent) of a motion.
 
     Raises:
@@ -55,10 +55,10 @@ def encode(motion: Motion, _setup: Setup) -> Sheet:
     curves = dict(zip(ARKIT, motion.arkit.T, strict=True)) | dict(
         zip(ROTATION_COLUMNS, _rotations(motion).T, strict=True)
     )
-    return Sheet(motion.rate, motion.start, curves)
+    return AnimationCurves(motion.rate, motion.start, curves)
 
 
-def decode(sheet: Sheet, _setup: Setup) -> Motion:
+def decode(sheet: AnimationCurves, _setup: FormatOptions) -> Motion:
     """Give the weights and rotations back; weights a little out of 0..1 are clipped."""
     angles = sheet.matrix(ROTATION_COLUMNS).reshape(-1, 3, 3)
     poses = np.empty_like(angles)
@@ -72,7 +72,7 @@ def decode(sheet: Sheet, _setup: Setup) -> Motion:
     )
 
 
-def write(sheet: Sheet, path: Path, _setup: Setup) -> None:
+def write(sheet: AnimationCurves, path: Path, _setup: FormatOptions) -> None:
     """Write the table.
 
     Raises:
@@ -96,7 +96,7 @@ def _rotations(motion: Motion) -> FloatArray:
     return poses.reshape(motion.frame_count, 9)
 
 
-def read(path: Path, setup: Setup) -> Sheet:
+def read(path: Path, setup: FormatOptions) -> AnimationCurves:
     """Read a Live Link Face CSV; frames that it dropped are filled by interpolation.
 
     Columns are matched by name without regard to case. Where `setup.rate` is not given, it is found from the
@@ -133,7 +133,7 @@ def _noticed(columns: dict[str, Array], path: Path) -> tuple[dict[str, Array], t
     return weights | rotations, notes
 
 
-FORMAT = Format(
+FORMAT = FileFormat(
     title="Live Link Face CSV",
     suffix=".csv",
     carries=("arkit", "neck_pose", "head_pose", "eye_pose"),

@@ -34,7 +34,7 @@ _SAME_RATE = 5e-4
 
 
 @dataclass(frozen=True)
-class Times:
+class RowTimes:
     """When the rows are.
 
     Attributes:
@@ -50,7 +50,7 @@ class Times:
     notes: tuple[str, ...]
 
 
-def times_of(codes: Sequence[str], name: str, rate: Fraction | None) -> Times:
+def times_of(codes: Sequence[str], name: str, rate: Fraction | None) -> RowTimes:
     """Read the timecodes of a recording.
 
     Args:
@@ -70,7 +70,7 @@ def times_of(codes: Sequence[str], name: str, rate: Fraction | None) -> Times:
         said = (
             f"{name}: its timecodes number the frames as Face_Landmark_Link does; they count at {float(found):g} fps."
         )
-        return Times(np.arange(len(index)), index / float(found), found, (said,))
+        return RowTimes(np.arange(len(index)), index / float(found), found, (said,))
     drop = any(";" in code for code in codes)
     counts_to = _counts_to(seconds, within, drop, rate)
     frames = np.array([frame_of_timecode(code, counts_to) for code in codes])
@@ -81,7 +81,7 @@ def times_of(codes: Sequence[str], name: str, rate: Fraction | None) -> Times:
     frames, found = (frames, rate) if rate else _even(frames, counts_to)
     if rate is None:
         more = (f"The frame rate was found from the timecodes: {float(found):g} frames a second.", *more)
-    return Times(order, frames / float(counts_to), found, (*more, *notes))
+    return RowTimes(order, frames / float(counts_to), found, (*more, *notes))
 
 
 def _parts(codes: Sequence[str]) -> tuple[Frames, Frames]:

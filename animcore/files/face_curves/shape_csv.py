@@ -8,7 +8,7 @@ import numpy as np
 
 from animcore.errors import InputError
 from animcore.files import blendshape_names
-from animcore.files.animation_curves import Format, Setup, Sheet
+from animcore.files.animation_curves import AnimationCurves, FileFormat, FormatOptions
 from animcore.files.frame_times import even, without_gaps
 from animcore.files.text_tables import save_table, table_of
 from animcore.motion import Motion
@@ -16,13 +16,13 @@ from animcore.motion import Motion
 _TIMES = ("time", "seconds", "t", "timestamp")
 
 
-def encode(motion: Motion, setup: Setup) -> Sheet:
+def encode(motion: Motion, setup: FormatOptions) -> AnimationCurves:
     """Take the weights under the rig's names."""
     sheet = blendshape_names.encode(motion, setup)
-    return Sheet(sheet.rate, sheet.start, sheet.curves, lacks=sheet.lacks)
+    return AnimationCurves(sheet.rate, sheet.start, sheet.curves, lacks=sheet.lacks)
 
 
-def write(sheet: Sheet, path: Path, _setup: Setup) -> None:
+def write(sheet: AnimationCurves, path: Path, _setup: FormatOptions) -> None:
     """Write the table.
 
     Raises:
@@ -33,7 +33,7 @@ def write(sheet: Sheet, path: Path, _setup: Setup) -> None:
     save_table(path, (_TIMES[0], *names), times, sheet.rows(names))
 
 
-def read(path: Path, setup: Setup) -> Sheet:
+def read(path: Path, setup: FormatOptions) -> AnimationCurves:
     """Read the table; the frame rate is found from the times unless it is given.
 
     Raises:
@@ -50,7 +50,7 @@ def read(path: Path, setup: Setup) -> Sheet:
     return even(times, columns, path.name, setup.rate, (*table.notes, *gaps, *notes))
 
 
-FORMAT = Format(
+FORMAT = FileFormat(
     title="CSV of a rig's shapes",
     suffix=".shapes.csv",
     carries=("arkit", "tongue"),

@@ -19,7 +19,7 @@ from animcore.core.atomic_files import stem, whole_file
 from animcore.core.frame_rates import exact_rate
 from animcore.errors import InputError
 from animcore.files import blendshape_names
-from animcore.files.animation_curves import Array, Format, Setup, Sheet
+from animcore.files.animation_curves import AnimationCurves, Array, FileFormat, FormatOptions
 from animcore.files.frame_times import allowed, keys
 from animcore.files.text_tables import text_of
 from animcore.motion import Event, EventKind
@@ -93,7 +93,7 @@ _READ_EVENT = re.compile(
 )
 
 
-def write(sheet: Sheet, path: Path, setup: Setup) -> None:
+def write(sheet: AnimationCurves, path: Path, setup: FormatOptions) -> None:
     """Write the clip, for the mesh at `setup.mesh` below the Animator.
 
     Raises:
@@ -119,7 +119,7 @@ def write(sheet: Sheet, path: Path, setup: Setup) -> None:
             )
 
 
-def read(path: Path, setup: Setup) -> Sheet:
+def read(path: Path, setup: FormatOptions) -> AnimationCurves:
     """Read the blend shapes of a clip, sampled at the clip's own rate.
 
     Where several meshes have a shape of one name, that of `setup.mesh` is taken, else the first.
@@ -147,7 +147,7 @@ def read(path: Path, setup: Setup) -> Sheet:
     if 0.0 < highest <= _FAINT:
         noticed = (*noticed, f"{path.name}: weights reach {highest:.2f} of 100; Unity counts blend shapes in percent.")
     start = min(float(found[0, 0]) for found in read_keys.values())
-    return Sheet(exact_rate(rate[1]), start, columns, events, notes=(*notes, *noticed))
+    return AnimationCurves(exact_rate(rate[1]), start, columns, events, notes=(*notes, *noticed))
 
 
 def _keys_text(times: NDArray[np.float64], values: NDArray[np.float64]) -> str:
@@ -162,7 +162,7 @@ def _keys_text(times: NDArray[np.float64], values: NDArray[np.float64]) -> str:
     return "".join([_KEY % row for row in rows])
 
 
-def _curves(text: str, setup: Setup, path: Path) -> tuple[dict[str, list[tuple[str, ...]]], tuple[str, ...]]:
+def _curves(text: str, setup: FormatOptions, path: Path) -> tuple[dict[str, list[tuple[str, ...]]], tuple[str, ...]]:
     """Keys of each blend shape, and a sentence where more than one mesh has shapes."""
     block = re.search(r"^  m_FloatCurves:\n((?:   .*\n|  - .*\n)*)", text, re.MULTILINE)
     found: dict[tuple[str, str], list[tuple[str, ...]]] = {}
@@ -232,7 +232,7 @@ def _plain(text: str) -> str:
     return text
 
 
-FORMAT = Format(
+FORMAT = FileFormat(
     title="Unity animation clip",
     suffix=".anim",
     carries=("arkit", "tongue", "events"),

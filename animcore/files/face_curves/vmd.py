@@ -19,7 +19,7 @@ from animcore.core.atomic_files import whole_file
 from animcore.core.reading import content
 from animcore.errors import BROKEN_FILE, InputError
 from animcore.files import blendshape_names
-from animcore.files.animation_curves import Format, Setup, Sheet
+from animcore.files.animation_curves import AnimationCurves, FileFormat, FormatOptions
 from animcore.files.frame_times import allowed, keys, resampled
 from animcore.motion import Motion
 
@@ -31,7 +31,7 @@ _MORPH = np.dtype([("name", "V15"), ("frame", "<u4"), ("weight", "<f4")])
 _ENCODING = "cp932"  # Shift-JIS as Windows has it, where MMD lives
 
 
-def encode(motion: Motion, setup: Setup) -> Sheet:
+def encode(motion: Motion, setup: FormatOptions) -> AnimationCurves:
     """Take the weights under the rig's names, those of MMD's models where no other is named, at 30 frames a second.
 
     Raises:
@@ -40,10 +40,10 @@ def encode(motion: Motion, setup: Setup) -> Sheet:
     sheet = blendshape_names.encode(motion, replace(setup, profile=setup.profile or "MMD"))
     for name in sheet.curves:
         _bytes_of(name)
-    return resampled(Sheet(sheet.rate, sheet.start, sheet.curves, lacks=sheet.lacks), RATE)
+    return resampled(AnimationCurves(sheet.rate, sheet.start, sheet.curves, lacks=sheet.lacks), RATE)
 
 
-def write(sheet: Sheet, path: Path, setup: Setup) -> None:
+def write(sheet: AnimationCurves, path: Path, setup: FormatOptions) -> None:
     """Write the keys; amid a run of equal weights there is none.
 
     Raises:
@@ -65,7 +65,7 @@ def write(sheet: Sheet, path: Path, setup: Setup) -> None:
         temporary.write_bytes(header + counts[0] + morphs.tobytes() + counts[1])
 
 
-def read(path: Path, _setup: Setup) -> Sheet:
+def read(path: Path, _setup: FormatOptions) -> AnimationCurves:
     """Read the morphs' keys and put them on even frames; bones, cameras and the rest are passed over.
 
     Raises:
@@ -87,7 +87,7 @@ def read(path: Path, _setup: Setup) -> Sheet:
     columns, notes = blendshape_names.noticed(columns, path.name)
     if has_bones:
         notes = (*notes, f"{path.name} also moves bones; the face alone was read.")
-    return Sheet(RATE, float(first / RATE), columns, notes=notes)
+    return AnimationCurves(RATE, float(first / RATE), columns, notes=notes)
 
 
 def _records(data: bytes, path: Path) -> tuple[NDArray[np.void], bool]:
@@ -121,7 +121,7 @@ def _name_of(raw: bytes) -> str:
     return raw.split(b"\0")[0].decode(_ENCODING, "ignore")  # a name that was cut may end amid a letter
 
 
-FORMAT = Format(
+FORMAT = FileFormat(
     title="MMD motion",
     suffix=".vmd",
     carries=("arkit", "tongue"),

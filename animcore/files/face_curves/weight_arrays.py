@@ -17,7 +17,7 @@ from animcore.core import reading
 from animcore.core.vocabulary import ARKIT
 from animcore.errors import BROKEN_FILE, InputError
 from animcore.files import npz_arrays
-from animcore.files.animation_curves import Setup, Sheet
+from animcore.files.animation_curves import AnimationCurves, FormatOptions
 
 NEEDED = ("arkit", "names", "fps")
 _SLACK = 0.5  # that an animator's weights may overshoot; more means another unit
@@ -33,7 +33,7 @@ def is_one(path: Path) -> bool:
     return names.issuperset(NEEDED) and "format" not in names
 
 
-def read(path: Path, setup: Setup) -> Sheet:
+def read(path: Path, setup: FormatOptions) -> AnimationCurves:
     """Read the weights in the order of ARKit's names; those that overshoot are cut at 0 and 1, with a note.
 
     Raises:
@@ -52,7 +52,7 @@ def read(path: Path, setup: Setup) -> Sheet:
     if low < 0.0 or high > 1.0:
         notes = (*notes, f"{path.name}: weights reach {low:.2g} to {high:.2g}; they were cut at 0 and 1.")
     rate = npz_arrays.rate_in(contents, setup, path)
-    return Sheet(rate, start, {"arkit": np.clip(weights, 0.0, 1.0).astype(np.float32)}, notes=notes)
+    return AnimationCurves(rate, start, {"arkit": np.clip(weights, 0.0, 1.0).astype(np.float32)}, notes=notes)
 
 
 def ordered(contents: Mapping[str, NDArray[Any]], path: Path) -> NDArray[np.float64]:

@@ -80,7 +80,7 @@ def _started_by(program: str) -> list[str]:
     return [program, "--background", "--factory-startup", "--disable-autoexec", "--python", own, "--", engine]
 
 
-class Child:
+class BlenderProcess:
     """One Blender that answers requests."""
 
     def __init__(self, progress: Progress = silent) -> None:
@@ -201,7 +201,7 @@ def _message(line: str) -> dict[str, Any] | None:
     return message if isinstance(message, dict) and "event" in message else None
 
 
-_child: Child | None = None
+_child: BlenderProcess | None = None
 _lock = threading.RLock()
 
 
@@ -214,7 +214,7 @@ def ask(wish: str, progress: Progress = silent, **arguments: Any) -> dict[str, A
     global _child
     with _lock:
         if _child is None or not _child.alive:
-            _child = Child(progress)
+            _child = BlenderProcess(progress)
             atexit.register(_child.close)
         return _child.ask(wish, progress, **arguments)
 
@@ -243,7 +243,7 @@ def as_glb(path: Path) -> Path:
         return _made[key]
 
 
-def _skins_to_the_top(document: gltf.Gltf) -> None:
+def _skins_to_the_top(document: gltf.GltfDocument) -> None:
     """Take meshes with a skin out from under other nodes, whose place does not move them (glTF 2.0, 3.7.3.3)."""
     skinned = {index for index, node in enumerate(document.part("nodes")) if "skin" in node and "mesh" in node}
     for node in document.part("nodes"):

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from animcore.body_models.kinematics import grounded
 from animcore.core.shipped import shipped
 from animcore.errors import InputError
-from animcore.files.animation_curves import Array, Format, Setup, Sheet
+from animcore.files.animation_curves import AnimationCurves, Array, FileFormat, FormatOptions
 from animcore.files.scenes import blender_process, gltf, gltf_animation, gltf_body, gltf_character, scene_curves
-from animcore.files.scenes.gltf_animation import Clip, Target
-from animcore.files.scenes.gltf_character import Character
+from animcore.files.scenes.gltf_animation import GltfAnimation, Target
+from animcore.files.scenes.gltf_character import GltfCharacter
 from animcore.motion import Motion
 
 FloatArray = NDArray[np.float64]
@@ -31,7 +31,7 @@ _FEWEST = 8  # joints with keys that make a body
 _SAME = 1e-6  # weights of one shape on two meshes that are the same but for rounding
 
 
-def source(setup: Setup) -> gltf.Gltf:
+def source(setup: FormatOptions) -> gltf.GltfDocument:
     """Return the character that a motion goes into.
 
     Raises:
@@ -43,7 +43,7 @@ def source(setup: Setup) -> gltf.Gltf:
     return gltf.load(path if path.suffix.lower() in _OWN else blender_process.as_glb(path))
 
 
-def encode(motion: Motion, setup: Setup) -> Sheet:
+def encode(motion: Motion, setup: FormatOptions) -> AnimationCurves:
     """Take what the character has shapes and bones for.
 
     Raises:
@@ -69,10 +69,10 @@ def encode(motion: Motion, setup: Setup) -> Sheet:
     facts: dict[str, Any] = {"audio_name": motion.audio_name}
     if body is not None:
         facts["body"] = (scene_curves.whole_pose(motion), _way(motion))
-    return Sheet(motion.rate, motion.start, curves, lacks=lacks, facts=facts)
+    return AnimationCurves(motion.rate, motion.start, curves, lacks=lacks, facts=facts)
 
 
-def write(sheet: Sheet, path: Path, setup: Setup) -> None:
+def write(sheet: AnimationCurves, path: Path, setup: FormatOptions) -> None:
     """Put the animation into a copy of the character.
 
     Raises:
@@ -100,11 +100,11 @@ def write(sheet: Sheet, path: Path, setup: Setup) -> None:
         for node in {node for node, path in values if path != "weights"}:
             _without_matrix(document, node, who)
     extras = {"audio": sheet.facts["audio_name"]} if sheet.facts.get("audio_name") else {}
-    gltf_animation.write(document, Clip(_NAME, sheet.rate, sheet.start, values, extras))
+    gltf_animation.write(document, GltfAnimation(_NAME, sheet.rate, sheet.start, values, extras))
     document.save(path)
 
 
-def read(path: Path, setup: Setup) -> Sheet:
+def read(path: Path, setup: FormatOptions) -> AnimationCurves:
     """Sample the first animation of a file at its own rate: weights by name, rotations of the face's bones.
 
     A shape that several meshes have is one curve (T,) where they agree, else (T, meshes).
@@ -133,15 +133,15 @@ def read(path: Path, setup: Setup) -> Sheet:
         curves |= scene_curves.joint_curves(pose, way, moved)
     if not curves:
         raise InputError(f"{path.name} has an animation, but none of shapes or of the bones of a face.")
-    return Sheet(clip.rate, clip.start, curves, facts={"audio_name": clip.extras.get("audio")})
+    return AnimationCurves(clip.rate, clip.start, curves, facts={"audio_name": clip.extras.get("audio")})
 
 
-def decode(sheet: Sheet, _setup: Setup) -> Motion:
+def decode(sheet: AnimationCurves, _setup: FormatOptions) -> Motion:
     """Give weights and rotations back."""
     return scene_curves.decode(sheet)
 
 
-def _face_poses(motion: Motion, who: Character, body: gltf_body.Body | None) -> dict[str, Array]:
+def _face_poses(motion: Motion, who: GltfCharacter, body: gltf_body.GltfSkeleton | None) -> dict[str, Array]:
     """The turns of the face's bones; head and neck hang on the chest where the body moves."""
     turning = scene_curves.poses(motion, who.bones.keys())
     if body is None:
@@ -149,7 +149,7 @@ def _face_poses(motion: Motion, who: Character, body: gltf_body.Body | None) -> 
     return {role: turns for role, turns in turning.items() if who.bones[role] not in body.moving}
 
 
-def _body_curves(motion: Motion, body: gltf_body.Body) -> dict[str, Array]:
+def _body_curves(motion: Motion, body: gltf_body.GltfSkeleton) -> dict[str, Array]:
     """What of the body the nodes can show."""
     pose, way = scene_curves.whole_pose(motion), _way(motion)
     joints = scene_curves.told_joints(pose, body.retarget.joints)
@@ -157,7 +157,7 @@ def _body_curves(motion: Motion, body: gltf_body.Body) -> dict[str, Array]:
     return scene_curves.joint_curves(shown, moved, joints)
 
 
-def _body_lacks(motion: Motion, body: gltf_body.Body | None, name: str) -> tuple[str, ...]:
+def _body_lacks(motion: Motion, body: gltf_body.GltfSkeleton | None, name: str) -> tuple[str, ...]:
     if motion.body_pose is None:
         return ()
     if body is None:
@@ -170,11 +170,11 @@ def _way(motion: Motion) -> FloatArray | None:
     return grounded(scene_curves.whole_pose(motion), motion.translation) if motion.translation is not None else None
 
 
-def _count(clip: Clip) -> int:
+def _count(clip: GltfAnimation) -> int:
     return len(next(iter(clip.values.values())))
 
 
-def _shape_curves(motion: Motion, who: Character, name: str) -> tuple[dict[str, Array], tuple[str, ...]]:
+def _shape_curves(motion: Motion, who: GltfCharacter, name: str) -> tuple[dict[str, Array], tuple[str, ...]]:
     """Curves by the names of the character's own shapes, and what it has no shapes for."""
     weights = scene_curves.weights(motion)
     own = {one: weights[shape] for shape, ones in who.engine_shapes.items() if shape in weights for one in ones}
@@ -186,7 +186,7 @@ def _shape_curves(motion: Motion, who: Character, name: str) -> tuple[dict[str, 
     return own, scene_curves.shape_lacks(motion, who.engine_shapes, name)
 
 
-def _table(sheet: Sheet, shapes: tuple[str, ...], mesh: Mapping[str, Any]) -> FloatArray:
+def _table(sheet: AnimationCurves, shapes: tuple[str, ...], mesh: Mapping[str, Any]) -> FloatArray:
     """(T, K) weights of all shapes of a mesh; one without a curve keeps the weight that it has."""
     still = mesh.get("weights", [0.0] * len(shapes))
     columns = [sheet.curves.get(name, np.full(sheet.frame_count, still[k])) for k, name in enumerate(shapes)]
@@ -198,7 +198,7 @@ def _agreed(columns: list[FloatArray]) -> FloatArray:
     return columns[0] if same else np.stack(columns, 1)
 
 
-def _without_matrix(document: gltf.Gltf, node: int, who: Character) -> None:
+def _without_matrix(document: gltf.GltfDocument, node: int, who: GltfCharacter) -> None:
     """Write a node's matrix as translation, rotation and scale: one that has a matrix may not be animated."""
     own = document.part("nodes")[node]
     if "matrix" not in own:
@@ -209,7 +209,7 @@ def _without_matrix(document: gltf.Gltf, node: int, who: Character) -> None:
     own["scale"] = np.linalg.norm(matrix[:3, :3], axis=0).tolist()
 
 
-FORMAT = Format(
+FORMAT = FileFormat(
     title="glTF binary",
     suffix=".glb",
     carries=scene_curves.CARRIES,

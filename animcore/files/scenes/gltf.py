@@ -42,7 +42,7 @@ _COMPRESSED = ("EXT_meshopt_compression", "KHR_meshopt_compression")
 
 
 @dataclass
-class Gltf:
+class GltfDocument:
     """A document and its bytes.
 
     Attributes:
@@ -171,7 +171,7 @@ class Gltf:
         return np.ascontiguousarray(rows).view(kind)
 
 
-def load(path: Path) -> Gltf:
+def load(path: Path) -> GltfDocument:
     """Read a `.glb`, or a `.gltf` with its buffers beside it or inside.
 
     Raises:
@@ -185,7 +185,7 @@ def load(path: Path) -> Gltf:
             raise InputError(f"{path.name} is broken: its {wrong[0]} are no list of objects; export it again.")
         if not str(document["asset"]["version"]).startswith("2"):
             raise InputError(f"{path.name} is glTF {document['asset']['version']}; save it as glTF 2.0.")
-        return Gltf(path.name, document, _one_buffer(document, binary, path))
+        return GltfDocument(path.name, document, _one_buffer(document, binary, path))
     except BROKEN_FILE as error:
         if isinstance(error, InputError):
             raise

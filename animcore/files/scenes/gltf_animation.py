@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from animcore.core.frame_rates import exact_rate
 from animcore.errors import BROKEN_FILE, InputError
-from animcore.files.scenes.gltf import Gltf
+from animcore.files.scenes.gltf import GltfDocument
 from animcore.geometry import rotations
 
 FloatArray = NDArray[np.float64]
@@ -26,7 +26,7 @@ _W_FIRST, _W_LAST = (3, 0, 1, 2), (1, 2, 3, 0)  # columns of a quaternion; glTF 
 
 
 @dataclass(frozen=True)
-class Clip:
+class GltfAnimation:
     """One animation, sampled a frame each.
 
     Attributes:
@@ -44,7 +44,7 @@ class Clip:
     extras: Mapping[str, Any] = field(default_factory=dict)
 
 
-def write(gltf: Gltf, clip: Clip) -> None:
+def write(gltf: GltfDocument, clip: GltfAnimation) -> None:
     """Add an animation as the document's first, in place of an earlier one of that name."""
     count = len(next(iter(clip.values.values())))
     times = clip.start + np.arange(count) * (clip.rate.denominator / clip.rate.numerator)
@@ -62,7 +62,7 @@ def write(gltf: Gltf, clip: Clip) -> None:
     gltf.document["animations"] = [animation, *others]
 
 
-def read(gltf: Gltf, rate: Fraction | None = None) -> Clip:
+def read(gltf: GltfDocument, rate: Fraction | None = None) -> GltfAnimation:
     """Sample the first animation of a document.
 
     The rate is the one that our own writer noted, else `rate`, else the one that the keys are spaced by.
@@ -81,7 +81,7 @@ def read(gltf: Gltf, rate: Fraction | None = None) -> Clip:
         raise InputError(f"{gltf.name} is broken: its animation cannot be read ({error!r}).") from error
 
 
-def _read(gltf: Gltf, animation: dict[str, Any], rate: Fraction | None) -> Clip:
+def _read(gltf: GltfDocument, animation: dict[str, Any], rate: Fraction | None) -> GltfAnimation:
     noted = animation.get("extras", {}).get(_EXTRA, {}) if isinstance(animation.get("extras", {}), dict) else {}
     times: dict[int, FloatArray] = {}
     keys: dict[Target, tuple[int, str, FloatArray]] = {}
@@ -107,7 +107,7 @@ def _read(gltf: Gltf, animation: dict[str, Any], rate: Fraction | None) -> Clip:
         target: _sampled(times[at], data, how, wanted, float(rate), target[1] == "rotation")
         for target, (at, how, data) in keys.items()
     }
-    return Clip(str(animation.get("name", "")), rate, start, values, noted)
+    return GltfAnimation(str(animation.get("name", "")), rate, start, values, noted)
 
 
 def _in_the_file(values: FloatArray, path: str) -> FloatArray:
@@ -117,7 +117,7 @@ def _in_the_file(values: FloatArray, path: str) -> FloatArray:
     return values.ravel() if path == "weights" else values
 
 
-def _times(gltf: Gltf, accessor: int) -> FloatArray:
+def _times(gltf: GltfDocument, accessor: int) -> FloatArray:
     times = gltf.accessor(accessor)[:, 0]
     if not np.isfinite(times).all() or (np.diff(times) <= 0).any():
         raise InputError(f"{gltf.name} is broken: the times of its keys do not rise.")

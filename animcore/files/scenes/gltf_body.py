@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animcore.body_models.kinematics import open_body_joints
-from animcore.files.scenes.gltf import Gltf
+from animcore.files.scenes.gltf import GltfDocument
 from animcore.files.scenes.gltf_animation import Target
-from animcore.files.scenes.gltf_character import Character
+from animcore.files.scenes.gltf_character import GltfCharacter
 from animcore.geometry import rotations
 from animcore.retarget import bone_names
 from animcore.retarget.bone_names import BoneNames
-from animcore.retarget.skeleton_retarget import Retarget, Skeleton
+from animcore.retarget.skeleton_retarget import Skeleton, SkeletonRetargeter
 
 FloatArray = NDArray[np.float64]
 
@@ -36,7 +36,7 @@ _QUARTERS = [
 
 
 @dataclass(frozen=True)
-class Body:
+class GltfSkeleton:
     """What of a document is a body.
 
     Attributes:
@@ -50,7 +50,7 @@ class Body:
     """
 
     nodes: tuple[int, ...]
-    retarget: Retarget
+    retarget: SkeletonRetargeter
     local: FloatArray
     still: FloatArray
     root_axes: FloatArray
@@ -108,7 +108,7 @@ class Body:
         return set(self.retarget.joints) - absent
 
 
-def read(gltf: Gltf, who: Character) -> Body | None:
+def read(gltf: GltfDocument, who: GltfCharacter) -> GltfSkeleton | None:
     """Find the body of a document; None where it has no bones of a known skeleton.
 
     Raises:
@@ -133,12 +133,12 @@ def read(gltf: Gltf, who: Character) -> Body | None:
         tuple(names[node] for node in order), parents, np.stack([to_engine @ rest[node] for node in order])
     )
     points = _points(gltf) @ whole[:3, :3].T + whole[:3, 3]
-    retarget = Retarget(target, found, open_body_joints(), points @ who.axes)
+    retarget = SkeletonRetargeter(target, found, open_body_joints(), points @ who.axes)
     if retarget.root is None:
         return None
     root = order[retarget.root]
     carrier = who.frames[above[root]][:3, :3] if root in above else np.eye(3)
-    return Body(
+    return GltfSkeleton(
         nodes=tuple(order),
         retarget=retarget,
         local=rotations.matrix_to_quaternion(np.stack([_against(rest, node, above.get(node)) for node in order])),
@@ -165,7 +165,7 @@ def _carriers_first(used: set[int], above: Mapping[int, int]) -> list[int]:
 
 
 def _rest(
-    who: Character, order: list[int], bound: Mapping[int, FloatArray], above: Mapping[int, int]
+    who: GltfCharacter, order: list[int], bound: Mapping[int, FloatArray], above: Mapping[int, int]
 ) -> dict[int, FloatArray]:
     """(4, 4) of each node in the world, without scale: bones as the skin was bound to them, others as they stand."""
     found: dict[int, FloatArray] = {}
@@ -184,7 +184,7 @@ def _rest(
     return found
 
 
-def _bound(gltf: Gltf) -> dict[int, FloatArray]:
+def _bound(gltf: GltfDocument) -> dict[int, FloatArray]:
     """The inverse bind matrix (4, 4) of every joint of a skin."""
     found: dict[int, FloatArray] = {}
     for skin in gltf.part("skins"):
@@ -196,7 +196,7 @@ def _bound(gltf: Gltf) -> dict[int, FloatArray]:
     return found
 
 
-def _points(gltf: Gltf) -> FloatArray:
+def _points(gltf: GltfDocument) -> FloatArray:
     """(V, 3) the vertices of all skinned meshes, in the space that they were bound in."""
     found = [np.zeros((0, 3))]
     for node in gltf.part("nodes"):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from animcore.core.vocabulary import ARKIT, TONGUE
 from animcore.errors import BROKEN_FILE, InputError
-from animcore.files.scenes.gltf import Gltf
+from animcore.files.scenes.gltf import GltfDocument
 from animcore.geometry import rotations
 from animcore.retarget import bone_names, name_normalization
 from animcore.retarget.rig_profiles import ROLES
@@ -26,7 +26,7 @@ _RIVALS = {"jaw": "jawOpen", "left_eye": "eyeLookUpLeft", "right_eye": "eyeLookU
 
 
 @dataclass(frozen=True)
-class Character:
+class GltfCharacter:
     """What of a document a performance can move.
 
     Attributes:
@@ -67,7 +67,7 @@ class Character:
         return np.asarray(rotations.quaternion_to_matrix(self.rest[node]).T @ self.axes)
 
 
-def read(gltf: Gltf) -> Character:
+def read(gltf: GltfDocument) -> GltfCharacter:
     """Find the face of a document.
 
     Raises:
@@ -82,7 +82,7 @@ def read(gltf: Gltf) -> Character:
         raise InputError(f"{gltf.name} is broken: its nodes cannot be read ({error!r}).") from error
 
 
-def _read(gltf: Gltf) -> Character:
+def _read(gltf: GltfDocument) -> GltfCharacter:
     nodes = gltf.part("nodes")
     names = [str(node.get("name", f"node {index}")) for index, node in enumerate(nodes)]
     local = np.array([_own_rotation(node) for node in nodes]).reshape(-1, 4)
@@ -93,7 +93,7 @@ def _read(gltf: Gltf) -> Character:
     _, roles = bone_names.roles(names)
     bones = {role: names.index(roles[role]) for role in ROLES if role in roles}
     rivals = [role for role, node in bones.items() if _done_by_shape(gltf, shapes, engine, role, node)]
-    return Character(
+    return GltfCharacter(
         shapes=shapes,
         engine_shapes=engine,
         bones={role: node for role, node in bones.items() if role not in rivals},
@@ -106,7 +106,7 @@ def _read(gltf: Gltf) -> Character:
     )
 
 
-def _targets(gltf: Gltf, node: Mapping[str, Any]) -> tuple[str, ...]:
+def _targets(gltf: GltfDocument, node: Mapping[str, Any]) -> tuple[str, ...]:
     """Names of the morph targets that a node shows."""
     if "mesh" not in node:
         return ()
@@ -132,7 +132,7 @@ def _own_rotation(node: Mapping[str, Any]) -> FloatArray:
     return rotations.matrix_to_quaternion(left @ np.diag((1.0, 1.0, np.linalg.det(left @ right))) @ right)
 
 
-def _world(gltf: Gltf, local: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _world(gltf: GltfDocument, local: FloatArray) -> tuple[FloatArray, FloatArray]:
     """World rotation (N, 4) and frame (N, 4, 4) of every node at rest."""
     nodes = gltf.part("nodes")
     rest, frames = np.tile(_STILL, (len(nodes), 1)), np.tile(np.eye(4), (len(nodes), 1, 1))
@@ -171,7 +171,7 @@ def _axes(names: list[str], places: FloatArray) -> FloatArray:
 
 
 def _done_by_shape(
-    gltf: Gltf,
+    gltf: GltfDocument,
     shapes: Mapping[int, tuple[str, ...]],
     engine: Mapping[str, tuple[str, ...]],
     role: str,
@@ -192,7 +192,7 @@ def _done_by_shape(
     return False
 
 
-def _moves(gltf: Gltf, primitive: Mapping[str, Any], target: int, joint: int) -> bool:
+def _moves(gltf: GltfDocument, primitive: Mapping[str, Any], target: int, joint: int) -> bool:
     if "KHR_draco_mesh_compression" in primitive.get("extensions", {}):
         return False  # nothing can be said of it; a bone that moves too much is seen and can be taken away
     parts, weights = (gltf.accessor(primitive["attributes"][f"{name}_0"]) for name in ("JOINTS", "WEIGHTS"))

@@ -3,7 +3,7 @@
 Little-endian: the text POINTCACHE2 and a zero, the version 1, the number of points (int32), the first frame and the
 frames a sample (float32), the number of samples (int32), then x, y, z of each point of each sample (float32), in the
 mesh's own space and Blender's axes (metres, Z up). The file does not say its frame rate. The vertices come from Blender
-(blender.py); the mesh is `Setup.mesh`, else the one with most shapes, and fits without its subdivision.
+(blender.py); the mesh is `FormatOptions.mesh`, else the one with most shapes, and fits without its subdivision.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 
 from animcore.core.reading import check_file
 from animcore.errors import InputError
-from animcore.files.animation_curves import Format, Setup, Sheet
+from animcore.files.animation_curves import AnimationCurves, FileFormat, FormatOptions
 from animcore.files.scenes import scene_curves, via_blender
 
 _HEADER = struct.Struct("<12siiffi")
@@ -25,7 +25,7 @@ _MAGIC = b"POINTCACHE2\0"
 _PROBES = 128  # vertices that are compared on every frame; the extension's child_work.py takes the same ones
 
 
-def read(path: Path, setup: Setup) -> Sheet:
+def read(path: Path, setup: FormatOptions) -> AnimationCurves:
     """Read probes (T, P, 3) of a cache: vertices evenly spread over the mesh.
 
     Raises:
@@ -51,10 +51,12 @@ def read(path: Path, setup: Setup) -> Sheet:
     table = np.memmap(path, "<f4", "r", _HEADER.size, (samples, points, 3))
     chosen = np.linspace(0, points - 1, min(_PROBES, points)).astype(int)
     rate = (setup.rate or Fraction(30)) / Fraction(step)
-    return Sheet(rate, float(Fraction(first) / (rate * Fraction(step))), {"vertices": np.array(table[:, chosen])})
+    return AnimationCurves(
+        rate, float(Fraction(first) / (rate * Fraction(step))), {"vertices": np.array(table[:, chosen])}
+    )
 
 
-FORMAT = Format(
+FORMAT = FileFormat(
     title="PC2 vertex cache",
     suffix=".pc2",
     carries=scene_curves.CARRIES,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from animcore.body_models.kinematics import INDEX, unknown_fingers
 from animcore.core.vocabulary import ARKIT, SMPLX_JOINTS, TONGUE
-from animcore.files.animation_curves import Sheet
+from animcore.files.animation_curves import AnimationCurves
 from animcore.geometry import rotations
 from animcore.motion import Motion
 from animcore.retarget import name_normalization
@@ -117,7 +117,7 @@ def bone_lacks(motion: Motion, roles: Collection[str], who: str) -> tuple[str, .
     return (f"{who} has no bone that turns for {_list(absent)}: not written.",) if absent else ()
 
 
-def decode(sheet: Sheet) -> Motion:
+def decode(sheet: AnimationCurves) -> Motion:
     """Give weights (of whatever spelling) and rotations back; weights a little out of 0..1 are clipped."""
     shapes = [name for name in sheet.curves if not (name.endswith(_POSE) or is_of_body(name))]
     roles = [role for role in ("jaw", "neck", "head") if role + _POSE in sheet.curves]
@@ -138,7 +138,7 @@ def decode(sheet: Sheet) -> Motion:
     return Motion(sheet.rate, sheet.start, **tracks, audio_name=sheet.facts.get("audio_name"), events=sheet.events)
 
 
-def _body(sheet: Sheet) -> dict[str, Any]:
+def _body(sheet: AnimationCurves) -> dict[str, Any]:
     """The tracks of a body that moves, head and neck as it carries them."""
     curves = {INDEX[joint]: sheet.curves[joint + _JOINT] for joint in SMPLX_JOINTS if joint + _JOINT in sheet.curves}
     if not any(np.ptp(values, axis=0).max() > _STILL for joint, values in curves.items() if joint not in _FACE):

@@ -18,18 +18,18 @@ from numpy.typing import NDArray
 
 from animcore.core.frame_rates import exact_rate
 from animcore.errors import InputError
-from animcore.files.animation_curves import Format, Setup, Sheet
+from animcore.files.animation_curves import AnimationCurves, FileFormat, FormatOptions
 from animcore.files.scenes import scene_curves, via_blender
 
 
-def write(sheet: Sheet, path: Path, setup: Setup) -> None:
+def write(sheet: AnimationCurves, path: Path, setup: FormatOptions) -> None:
     """Have Blender put the motion onto the character and export it; then let meshes share their channels."""
     via_blender.write("usd", sheet, path, setup)
     if _has_library():
         share_channels(path)
 
 
-def read(path: Path, setup: Setup) -> Sheet:
+def read(path: Path, setup: FormatOptions) -> AnimationCurves:
     """Have Blender import a file and say what moves in it.
 
     Raises:
@@ -97,7 +97,7 @@ def _has_library() -> bool:
     return importlib.util.find_spec("pxr") is not None
 
 
-FORMAT = Format(
+FORMAT = FileFormat(
     title="USD",
     suffix=".usdc",
     carries=scene_curves.CARRIES,

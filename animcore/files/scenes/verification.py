@@ -1,7 +1,7 @@
 """A file that another program wrote of a performance, judged against what was meant: frames, shapes, bones, vertices.
 
 Shapes are compared by the names that the character has for them, not by ARKit's: what a rig costs is no fault of the
-file. Every format has its own limit (`Format.limit`).
+file. Every format has its own limit (`FileFormat.limit`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from animcore.core import reading
 from animcore.errors import InputError
-from animcore.files.animation_curves import Format, Setup, Sheet
+from animcore.files.animation_curves import AnimationCurves, FileFormat, FormatOptions
 from animcore.geometry import rotations
 from animcore.motion import Motion
 from animcore.retarget.name_normalization import canonical
@@ -25,7 +25,9 @@ _WAY = "translation"
 _OWN_NAMES = ("arkit", "tongue")  # tracks that a file holds as the character's own shapes
 
 
-def errors_of(found: Sheet, meant: Path, motion: Motion, form: Format, setup: Setup) -> dict[str, float]:
+def errors_of(
+    found: AnimationCurves, meant: Path, motion: Motion, form: FileFormat, setup: FormatOptions
+) -> dict[str, float]:
     """Return the largest difference of everything that a file was meant to hold: weights, radians, metres.
 
     Args:
@@ -51,7 +53,7 @@ def errors_of(found: Sheet, meant: Path, motion: Motion, form: Format, setup: Se
     return errors | (_bone_errors(form.decode(found, setup), motion, form) if arrays["bound"] else {})
 
 
-def refused(errors: Mapping[str, float], form: Format) -> str | None:
+def refused(errors: Mapping[str, float], form: FileFormat) -> str | None:
     """Say what of a file is further off than its format may be; None where all is well."""
     wrong = {name: error for name, error in errors.items() if not error <= form.limit}
     if not wrong:
@@ -65,7 +67,7 @@ def _not_kept(reason: str) -> str:
     return f"{reason}, so the file was not kept; report this with the .blend file."
 
 
-def _shape_error(found: Sheet, names: list[str], values: Array) -> float:
+def _shape_error(found: AnimationCurves, names: list[str], values: Array) -> float:
     """The largest difference of the curves (K, T) of shapes; one that the file calls otherwise is known by its curve.
 
     Raises:
@@ -85,7 +87,7 @@ def _shape_error(found: Sheet, names: list[str], values: Array) -> float:
     return worst
 
 
-def _bone_errors(found: Motion, motion: Motion, form: Format) -> dict[str, float]:
+def _bone_errors(found: Motion, motion: Motion, form: FileFormat) -> dict[str, float]:
     """The largest difference of each track of bones that moves.
 
     Raises:
@@ -110,7 +112,7 @@ def _columns(curve: Array) -> Array:
     return np.atleast_2d(np.asarray(curve, np.float64).T)
 
 
-def _vertex_error(found: Sheet, arrays: Mapping[str, Array]) -> float:
+def _vertex_error(found: AnimationCurves, arrays: Mapping[str, Array]) -> float:
     """The largest distance of a vertex on the frames that were noted, in metres, each mesh from the one nearest to it.
 
     Raises:

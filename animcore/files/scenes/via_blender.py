@@ -21,7 +21,7 @@ import numpy as np
 from animcore.core import reading
 from animcore.core.shipped import shipped
 from animcore.errors import InputError, readable
-from animcore.files.animation_curves import Array, Format, Setup, Sheet
+from animcore.files.animation_curves import AnimationCurves, Array, FileFormat, FormatOptions
 from animcore.files.scenes import blender_process, scene_curves
 from animcore.motion import Motion
 
@@ -29,7 +29,7 @@ DEFAULT = shipped("assets/character/character.blend")
 _SUB_FRAME = 1e-3  # of a frame that a start may be off the grid without being told
 
 
-def character(setup: Setup) -> Path:
+def character(setup: FormatOptions) -> Path:
     """Return the file of the character.
 
     Raises:
@@ -41,7 +41,7 @@ def character(setup: Setup) -> Path:
     return path.resolve()
 
 
-def encode(motion: Motion, setup: Setup) -> Sheet:
+def encode(motion: Motion, setup: FormatOptions) -> AnimationCurves:
     """Take what the character has shapes and bones for.
 
     Raises:
@@ -66,20 +66,20 @@ def encode(motion: Motion, setup: Setup) -> Sheet:
         *who["notes"],
     )
     facts = {"audio_name": motion.audio_name, "body": body.tracks}
-    return Sheet(motion.rate, start, curves, lacks=lacks, facts=facts)
+    return AnimationCurves(motion.rate, start, curves, lacks=lacks, facts=facts)
 
 
-def decode(sheet: Sheet, _setup: Setup) -> Motion:
+def decode(sheet: AnimationCurves, _setup: FormatOptions) -> Motion:
     """Give weights and rotations back."""
     return scene_curves.decode(sheet)
 
 
-def write(kind: str, sheet: Sheet, path: Path, setup: Setup) -> None:
+def write(kind: str, sheet: AnimationCurves, path: Path, setup: FormatOptions) -> None:
     """Have Blender put the motion onto the character and export it."""
     _ask("deliver", kind, sheet, path, setup)
 
 
-def read(path: Path, setup: Setup) -> Sheet:
+def read(path: Path, setup: FormatOptions) -> AnimationCurves:
     """Have Blender import a file into an empty scene and say what moves in it.
 
     Raises:
@@ -91,10 +91,10 @@ def read(path: Path, setup: Setup) -> Sheet:
         answer = blender_process.ask("read", path=str(path.resolve()), out=str(out), rate=asked)
         curves = _arrays(out)
     rate = Fraction(*answer["rate"])
-    return Sheet(rate, float(answer["first"] / rate), curves)
+    return AnimationCurves(rate, float(answer["first"] / rate), curves)
 
 
-def encode_vertices(kind: str, motion: Motion, setup: Setup) -> Sheet:
+def encode_vertices(kind: str, motion: Motion, setup: FormatOptions) -> AnimationCurves:
     """Have Blender put the motion onto the character, and note where probes of its vertices (T, P, 3) go, in metres."""
     performance = encode(motion, setup)
     with _folder() as folder:
@@ -108,18 +108,18 @@ def encode_vertices(kind: str, motion: Motion, setup: Setup) -> Sheet:
     return replace(performance, curves={"vertices": next(iter(curves.values()))}, lacks=lacks, facts=facts)
 
 
-def decode_vertices(sheet: Sheet, _setup: Setup) -> Motion:
+def decode_vertices(sheet: AnimationCurves, _setup: FormatOptions) -> Motion:
     """Give back what vertices say of a performance by themselves: only how long it is."""
     return Motion(sheet.rate, sheet.start)
 
 
-def write_vertices(kind: str, sheet: Sheet, path: Path, setup: Setup) -> None:
+def write_vertices(kind: str, sheet: AnimationCurves, path: Path, setup: FormatOptions) -> None:
     """Have Blender put the motion onto the character and write its vertices on every frame."""
     write(kind, sheet.facts["performance"], path, setup)
 
 
 @dataclass(frozen=True)
-class _Body:
+class _CharacterBody:
     """What a character can show of a body.
 
     Attributes:
@@ -135,16 +135,16 @@ class _Body:
     notes: tuple[str, ...] = ()
 
 
-def _embodied(motion: Motion, setup: Setup) -> _Body:
+def _embodied(motion: Motion, setup: FormatOptions) -> _CharacterBody:
     """Ask Blender what the character can show of a motion's body."""
     if motion.body_pose is None:
-        return _Body()
+        return _CharacterBody()
     tracks = {"body_pose": scene_curves.whole_pose(motion)}
     tracks |= {"translation": motion.translation} if motion.translation is not None else {}
     with _folder() as folder:
         shown = folder / "shown.npz"
-        answer = _ask("embody", "", Sheet(motion.rate, facts={"body": tracks}), shown, setup)
-        return _Body(tracks, _arrays(shown), tuple(answer["roles"]), tuple(answer["notes"]))
+        answer = _ask("embody", "", AnimationCurves(motion.rate, facts={"body": tracks}), shown, setup)
+        return _CharacterBody(tracks, _arrays(shown), tuple(answer["roles"]), tuple(answer["notes"]))
 
 
 def _on_the_grid(motion: Motion) -> tuple[float, tuple[str, ...]]:
@@ -163,7 +163,7 @@ def _described(path: Path, _changed: int) -> Mapping[str, Any]:
     return blender_process.ask("describe", character=str(path.absolute()))
 
 
-def _ask(wish: str, kind: str, sheet: Sheet, path: Path, setup: Setup) -> dict[str, Any]:
+def _ask(wish: str, kind: str, sheet: AnimationCurves, path: Path, setup: FormatOptions) -> dict[str, Any]:
     """Have Blender do something with a performance on the character."""
     with _folder() as folder:
         motion = folder / "motion.npz"
@@ -192,7 +192,7 @@ def _folder() -> Iterator[Path]:
         yield Path(folder)
 
 
-FBX = Format(
+FBX = FileFormat(
     title="FBX",
     suffix=".fbx",
     carries=scene_curves.CARRIES,
@@ -202,7 +202,7 @@ FBX = Format(
     decode=decode,
     tolerance=1e-4,
 )
-ALEMBIC = Format(
+ALEMBIC = FileFormat(
     title="Alembic",
     suffix=".abc",
     carries=scene_curves.CARRIES,

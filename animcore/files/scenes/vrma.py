@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from animcore.core.vocabulary import SMPLX_JOINTS
 from animcore.errors import BROKEN_FILE, InputError
-from animcore.files.animation_curves import Array, Format, Setup, Sheet
+from animcore.files.animation_curves import AnimationCurves, Array, FileFormat, FormatOptions
 from animcore.files.scenes import gltf, gltf_animation, gltf_character, scene_curves
-from animcore.files.scenes.gltf_animation import Clip, Target
+from animcore.files.scenes.gltf_animation import GltfAnimation, Target
 from animcore.geometry import rotations
 from animcore.motion import Motion
 
@@ -84,7 +84,7 @@ BONES = _bones()
 JOINT_OF = {bone: joint for bone, (joint, _, _) in BONES.items()}
 
 
-def encode(motion: Motion, setup: Setup) -> Sheet:
+def encode(motion: Motion, setup: FormatOptions) -> AnimationCurves:
     """Take face weights as expressions, and all rotations.
 
     Raises:
@@ -105,12 +105,12 @@ def encode(motion: Motion, setup: Setup) -> Sheet:
     if not curves:
         raise InputError("This motion has neither face weights nor rotations, which a VRM animation consists of.")
     facts = {"audio_name": motion.audio_name}
-    return Sheet(motion.rate, motion.start, curves, lacks=tuple(lacks), facts=facts)
+    return AnimationCurves(motion.rate, motion.start, curves, lacks=tuple(lacks), facts=facts)
 
 
-def write(sheet: Sheet, path: Path, _setup: Setup) -> None:
+def write(sheet: AnimationCurves, path: Path, _setup: FormatOptions) -> None:
     """Write the file."""
-    document = gltf.Gltf(path.name)
+    document = gltf.GltfDocument(path.name)
     document.document["asset"] |= {"generator": "Animcore"}
     place = {bone: index for index, bone in enumerate(BONES)}
     document.part("nodes").extend(_skeleton(place))
@@ -143,7 +143,7 @@ def write(sheet: Sheet, path: Path, _setup: Setup) -> None:
         "extensions": {EXTENSION: extension},
     }
     extras = {"audio": sheet.facts["audio_name"]} if sheet.facts.get("audio_name") else {}
-    gltf_animation.write(document, Clip(_NAME, sheet.rate, sheet.start, values, extras))
+    gltf_animation.write(document, GltfAnimation(_NAME, sheet.rate, sheet.start, values, extras))
     document.save(path)
 
 
@@ -168,12 +168,12 @@ def _skeleton(place: Mapping[str, int]) -> Iterator[dict[str, Any]]:
         yield {"name": bone, "translation": list(offset), **({"children": below} if below else {})}
 
 
-def _new_node(document: gltf.Gltf, name: str) -> int:
+def _new_node(document: gltf.GltfDocument, name: str) -> int:
     document.part("nodes").append({"name": name})
     return len(document.part("nodes")) - 1
 
 
-def read(path: Path, setup: Setup) -> Sheet:
+def read(path: Path, setup: FormatOptions) -> AnimationCurves:
     """Sample the first animation of a file, whatever rotations its bones have at rest.
 
     Raises:
@@ -192,10 +192,10 @@ def read(path: Path, setup: Setup) -> Sheet:
         raise InputError(f"{path.name} is broken: its {EXTENSION} cannot be read ({error!r}).") from error
     if not curves:
         raise InputError(f"{path.name} has an animation, but of no bone and no expression.")
-    return Sheet(clip.rate, clip.start, curves, facts={"audio_name": clip.extras.get("audio")})
+    return AnimationCurves(clip.rate, clip.start, curves, facts={"audio_name": clip.extras.get("audio")})
 
 
-def decode(sheet: Sheet, _setup: Setup) -> Motion:
+def decode(sheet: AnimationCurves, _setup: FormatOptions) -> Motion:
     """Give weights and rotations back; both eyes look the same way."""
     curves = sheet.curves
     bones = (*(bone + _TURN for bone in BONES), _LOOK, _MOVE)
@@ -217,7 +217,7 @@ def decode(sheet: Sheet, _setup: Setup) -> Motion:
     return Motion(sheet.rate, sheet.start, **tracks, audio_name=sheet.facts.get("audio_name"), events=sheet.events)
 
 
-def _curves(document: gltf.Gltf, extension: Mapping[str, Any], clip: Clip) -> dict[str, Array]:
+def _curves(document: gltf.GltfDocument, extension: Mapping[str, Any], clip: GltfAnimation) -> dict[str, Array]:
     who = replace(gltf_character.read(document), axes=np.eye(3))
     curves: dict[str, Array] = {}
     named = extension.get("expressions", {})
@@ -238,7 +238,7 @@ def _curves(document: gltf.Gltf, extension: Mapping[str, Any], clip: Clip) -> di
     return curves
 
 
-FORMAT = Format(
+FORMAT = FileFormat(
     title="VRM animation",
     suffix=".vrma",
     carries=("arkit", "tongue", "neck_pose", "head_pose", "eye_pose", "body_pose", "translation"),

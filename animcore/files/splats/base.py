@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from animcore.core import reading
 from animcore.errors import InputError
-from animcore.gaussians.gaussians import Splats
+from animcore.gaussians.gaussians import Gaussians
 
 Array = NDArray[np.float32]
 Notes = tuple[str, ...]
@@ -40,8 +40,8 @@ class SplatFormat:
 
     title: str
     suffixes: tuple[str, ...]
-    read: Callable[[Path], tuple[Splats, Notes]]
-    write: Callable[[Splats, Path], None]
+    read: Callable[[Path], tuple[Gaussians, Notes]]
+    write: Callable[[Gaussians, Path], None]
     upright: bool
     bound: bool = False
 

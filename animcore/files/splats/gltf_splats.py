@@ -19,10 +19,10 @@ from animcore.errors import BROKEN_FILE, InputError
 from animcore.files.scenes import gltf
 from animcore.files.splats import gltf_spz
 from animcore.files.splats.base import Notes, SplatFormat, allowed, exponential, harmonics
-from animcore.gaussians.gaussians import HARMONIC_0, Splats
+from animcore.gaussians.gaussians import HARMONIC_0, Gaussians
 from animcore.gaussians.transforms import joined, moved
 from animcore.geometry import rotations
-from animcore.geometry.surface_registration import Similarity
+from animcore.geometry.surface_registration import SimilarityTransform
 
 _NAME = "KHR_gaussian_splatting"
 _POINTS, _VERTICES = 0, 34962  # what glTF calls a mode and a target
@@ -38,14 +38,14 @@ _EVEN = 1e-3  # how much the sizes of a node may differ and still be one
 _DEEPEST = 256  # nodes in one another
 
 
-def read(path: Path) -> tuple[Splats, Notes]:
+def read(path: Path) -> tuple[Gaussians, Notes]:
     """Read all Gaussians of a `.glb` or `.gltf`, where its nodes put them.
 
     Raises:
         InputError: when it is broken, or has no Gaussians, or they are compressed or stretched.
     """
     document = gltf.load(path)
-    clouds: list[Splats] = []
+    clouds: list[Gaussians] = []
     notes: list[str] = []
     try:
         for mesh, matrix in _placed(document):
@@ -66,7 +66,7 @@ def read(path: Path) -> tuple[Splats, Notes]:
     return joined(clouds), tuple(dict.fromkeys(notes))
 
 
-def write(splats: Splats, path: Path) -> None:
+def write(splats: Gaussians, path: Path) -> None:
     """Write a `.glb` of one mesh; one that is called `.spz.glb` a tenth as large, its Gaussians as SPZ.
 
     Raises:
@@ -74,7 +74,7 @@ def write(splats: Splats, path: Path) -> None:
     """
     if path.suffix.lower() != ".glb":
         raise InputError(f"{path.name}: glTF is written as one binary file; name it {path.stem}.glb.")
-    document = gltf.Gltf(path.name)
+    document = gltf.GltfDocument(path.name)
     packed = path.name.lower().endswith(PACKED)
     looks: dict[str, Any] = dict(_LOOKS)
     if packed:
@@ -116,7 +116,7 @@ def _harmonic(degree: int, index: int) -> str:
     return f"{_NAME}:SH_DEGREE_{degree}_COEF_{index}"
 
 
-def _placed(document: gltf.Gltf) -> list[tuple[dict[str, Any], NDArray[np.float64]]]:
+def _placed(document: gltf.GltfDocument) -> list[tuple[dict[str, Any], NDArray[np.float64]]]:
     """Every mesh that a node shows, with the matrix (4, 4) that puts it into the world."""
     nodes, meshes = document.part("nodes"), document.part("meshes")
     parents = {child: index for index, node in enumerate(nodes) for child in node.get("children", [])}
@@ -147,17 +147,17 @@ def _matrix(node: dict[str, Any]) -> NDArray[np.float64]:
     return matrix
 
 
-def _moved(cloud: Splats, matrix: NDArray[np.float64], name: str) -> Splats:
+def _moved(cloud: Gaussians, matrix: NDArray[np.float64], name: str) -> Gaussians:
     if (matrix == np.eye(4)).all():
         return cloud
     sizes = np.linalg.norm(matrix[:3, :3], axis=0)
     size = float(sizes.mean())
     if not np.isfinite(matrix).all() or not size or np.ptp(sizes) > _EVEN * size:
         raise InputError(f"{name}: a node stretches its Gaussians more in one direction; apply its scale and export.")
-    return moved(cloud, Similarity(size, matrix[:3, :3] / size, matrix[:3, 3]))
+    return moved(cloud, SimilarityTransform(size, matrix[:3, :3] / size, matrix[:3, 3]))
 
 
-def _cloud(document: gltf.Gltf, primitive: dict[str, Any]) -> tuple[Splats, Notes]:
+def _cloud(document: gltf.GltfDocument, primitive: dict[str, Any]) -> tuple[Gaussians, Notes]:
     """The Gaussians of one primitive, in its own frame."""
     name = document.name
     inside = primitive["extensions"][_NAME]
@@ -180,10 +180,10 @@ def _cloud(document: gltf.Gltf, primitive: dict[str, Any]) -> tuple[Splats, Note
         raise InputError(f"{name} is broken: its Gaussians have more of one value than of another.")
     rest = np.stack(coefficients, 1)[:, 1:]
     table, said = harmonics(coefficients[0], rest, name)
-    return Splats(means, turns, scales, opacities, table), (*notes, *said)
+    return Gaussians(means, turns, scales, opacities, table), (*notes, *said)
 
 
-def _in_srgb(cloud: Splats, looks: Any, name: str) -> tuple[Splats, Notes]:
+def _in_srgb(cloud: Gaussians, looks: Any, name: str) -> tuple[Gaussians, Notes]:
     """The Gaussians with colours in sRGB, and sentences on what else a file asks for.
 
     What a linear colour is in sRGB is no linear function, so harmonics above the constant one are converted as small
@@ -208,7 +208,7 @@ def _in_srgb(cloud: Splats, looks: Any, name: str) -> tuple[Splats, Notes]:
     return replace(cloud, harmonics=table.astype(np.float32)), (*notes, said)
 
 
-def _column(document: gltf.Gltf, primitive: dict[str, Any], attribute: str, width: int) -> NDArray[np.float32]:
+def _column(document: gltf.GltfDocument, primitive: dict[str, Any], attribute: str, width: int) -> NDArray[np.float32]:
     """(N, width) of one attribute."""
     attributes = primitive.get("attributes")
     index = attributes.get(attribute) if isinstance(attributes, dict) else None

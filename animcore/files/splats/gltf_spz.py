@@ -15,13 +15,13 @@ from animcore.errors import InputError
 from animcore.files.scenes import gltf
 from animcore.files.splats import spz
 from animcore.files.splats.base import Notes
-from animcore.gaussians.gaussians import Splats
+from animcore.gaussians.gaussians import Gaussians
 from animcore.gaussians.transforms import moved
-from animcore.geometry.surface_registration import Similarity
+from animcore.geometry.surface_registration import SimilarityTransform
 
 NAME = "KHR_gaussian_splatting_compression_spz_2"
 _BASE = "KHR_gaussian_splatting"
-_HALF_TURN = Similarity(1.0, np.diag([-1.0, 1.0, -1.0]), np.zeros(3))  # about Y: LUF <-> RUB
+_HALF_TURN = SimilarityTransform(1.0, np.diag([-1.0, 1.0, -1.0]), np.zeros(3))  # about Y: LUF <-> RUB
 
 
 def view_of(primitive: dict[str, Any]) -> int | None:
@@ -35,7 +35,7 @@ def view_of(primitive: dict[str, Any]) -> int | None:
     return None
 
 
-def read(document: gltf.Gltf, view: int) -> tuple[Splats, Notes]:
+def read(document: gltf.GltfDocument, view: int) -> tuple[Gaussians, Notes]:
     """Read the SPZ in a view of the buffer.
 
     Raises:
@@ -49,7 +49,7 @@ def read(document: gltf.Gltf, view: int) -> tuple[Splats, Notes]:
     return moved(splats, _HALF_TURN), notes
 
 
-def add(splats: Splats, document: gltf.Gltf) -> int:
+def add(splats: Gaussians, document: gltf.GltfDocument) -> int:
     """Append an SPZ of Gaussians to a document; returns its buffer view."""
     data = spz.encoded(moved(splats, _HALF_TURN), document.name)
     views = document.part("bufferViews")

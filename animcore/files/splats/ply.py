@@ -35,7 +35,7 @@ from animcore.files.splats.base import (
     logistic,
     logit,
 )
-from animcore.gaussians.gaussians import Splats
+from animcore.gaussians.gaussians import Gaussians
 from animcore.gaussians.transforms import Origin, around
 
 _TYPES = {
@@ -56,7 +56,7 @@ _BINDING = "binding_0"
 
 
 @dataclass
-class _Element:
+class _PlyElement:
     """One element of a header: how many rows, and the type of each column."""
 
     name: str
@@ -65,11 +65,11 @@ class _Element:
 
 
 @dataclass
-class _Header:
+class _PlyHeader:
     """What a PLY says of itself, and where its rows begin."""
 
     order: str
-    elements: list[_Element]
+    elements: list[_PlyElement]
     start: int
     comments: list[str] = field(default_factory=list)
 
@@ -79,7 +79,7 @@ class _Header:
         return [one.name for one in self.elements]
 
 
-def read(path: Path) -> tuple[Splats, Notes]:
+def read(path: Path) -> tuple[Gaussians, Notes]:
     """Read a PLY of Gaussians, binary of either order or text, or compressed by SuperSplat.
 
     Raises:
@@ -107,12 +107,12 @@ def read(path: Path) -> tuple[Splats, Notes]:
     scales, opacities, said = _sizes(table, flat, path.name)
     binding = _binding(table[_BINDING], path.name) if _BINDING in names else None
     means, origin = _positions(table, binding is not None)
-    splats = Splats(means, _columns(table, _ROTATIONS), scales, opacities, colours, binding, origin)
+    splats = Gaussians(means, _columns(table, _ROTATIONS), scales, opacities, colours, binding, origin)
     used = (*_NEEDED, _BINDING, ply_variants.FILTER)
     return splats, (*notes, *said, *ply_variants.remarks(names, used, "\n".join(header.comments), path.name))
 
 
-def write(splats: Splats, path: Path) -> None:
+def write(splats: Gaussians, path: Path) -> None:
     """Write a binary PLY; bound Gaussians with the triangles that carry them.
 
     Raises:
@@ -164,14 +164,14 @@ def _sizes(table: NDArray[Any], flat: bool, name: str) -> tuple[Array, Array, No
     return scales, opacities, notes
 
 
-def _header(data: bytes, name: str) -> _Header:
+def _header(data: bytes, name: str) -> _PlyHeader:
     if not data.startswith(b"ply"):
         raise InputError(f"{name} is not a PLY file; export it again.")
     end = data.find(_END, 0, _LONGEST_HEADER)
     line_end = data.find(b"\n", end) if end >= 0 else -1
     if line_end < 0:
         raise InputError(f"{name} is cut off or broken: its header has no end; copy or export it again.")
-    header = _Header("?", [], line_end + 1)
+    header = _PlyHeader("?", [], line_end + 1)
     for words in _lines(data[:end]):
         try:
             _take(words, header)
@@ -188,7 +188,7 @@ def _lines(header: bytes) -> Iterator[list[str]]:
             yield words
 
 
-def _take(words: list[str], header: _Header) -> None:
+def _take(words: list[str], header: _PlyHeader) -> None:
     """Add what one line of a header says."""
     if words[0] == "comment":
         header.comments.append(" ".join(words[1:]))
@@ -198,13 +198,13 @@ def _take(words: list[str], header: _Header) -> None:
         count = int(words[2])
         if count < 0:
             raise ValueError("a negative count")
-        header.elements.append(_Element(words[1], count))
+        header.elements.append(_PlyElement(words[1], count))
     elif words[0] == "property":
         kind = "list" if words[1] == "list" else _TYPES[words[1]]
         header.elements[-1].columns.append((words[-1], kind))
 
 
-def _table(data: bytes, header: _Header, wanted: str, name: str) -> NDArray[Any]:
+def _table(data: bytes, header: _PlyHeader, wanted: str, name: str) -> NDArray[Any]:
     """The rows of an element, `vertex` for Gaussians."""
     if wanted not in header.names:
         lacks = (
@@ -233,7 +233,7 @@ def _table(data: bytes, header: _Header, wanted: str, name: str) -> NDArray[Any]
     return np.frombuffer(data, row, found.count, start)
 
 
-def _text(data: bytes, header: _Header, place: int, name: str) -> NDArray[Any]:
+def _text(data: bytes, header: _PlyHeader, place: int, name: str) -> NDArray[Any]:
     """The rows of an element of a PLY that is text."""
     found = header.elements[place]
     skipped = sum(one.count for one in header.elements[:place])
@@ -250,7 +250,7 @@ def _text(data: bytes, header: _Header, place: int, name: str) -> NDArray[Any]:
     return table.view(row)[:, 0]
 
 
-def _row(element: _Element, order: str) -> np.dtype[Any]:
+def _row(element: _PlyElement, order: str) -> np.dtype[Any]:
     """The type of one row; what is named twice is only passed over, by number."""
     named = len(dict(element.columns)) == len(element.columns)
     columns = enumerate(element.columns)

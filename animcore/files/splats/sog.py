@@ -42,7 +42,7 @@ from animcore.files.splats.base import (
     quaternions,
 )
 from animcore.files.splats.ply_variants import MIP
-from animcore.gaussians.gaussians import Splats
+from animcore.gaussians.gaussians import Gaussians
 
 META = "meta.json"
 _LARGEST = 1 << 28  # bytes of one file inside: fifty million Gaussians have not more
@@ -51,7 +51,7 @@ _ACROSS = 64  # rows of the palette side by side in its picture
 _MOST_ROWS = 65536
 
 
-def read(path: Path) -> tuple[Splats, Notes]:
+def read(path: Path) -> tuple[Gaussians, Notes]:
     """Read a `.sog`, or a `meta.json` with its pictures beside it.
 
     Raises:
@@ -69,7 +69,7 @@ def read(path: Path) -> tuple[Splats, Notes]:
         raise InputError(f"{path.name} is no SOG, or cut off ({error}); copy it again.") from error
 
 
-def write(splats: Splats, path: Path) -> None:
+def write(splats: Gaussians, path: Path) -> None:
     """Write a `.sog`.
 
     Raises:
@@ -100,7 +100,7 @@ def morton(means: NDArray[Any]) -> NDArray[np.int64]:
     return np.argsort(keys, kind="stable")
 
 
-def _parts(splats: Splats) -> tuple[dict[str, tuple[NDArray[Any], ...]], dict[str, Any]]:
+def _parts(splats: Gaussians) -> tuple[dict[str, tuple[NDArray[Any], ...]], dict[str, Any]]:
     """Columns of each picture but those of the harmonics, and what `meta.json` says of them."""
     bent = np.sign(splats.means) * np.log1p(np.abs(np.asarray(splats.means, np.float64)))
     low, high = bent.min(0), bent.max(0)
@@ -129,7 +129,7 @@ def _parts(splats: Splats) -> tuple[dict[str, tuple[NDArray[Any], ...]], dict[st
     return parts, meta
 
 
-def _rest_pictures(splats: Splats, meta: dict[str, Any], width: int, height: int) -> dict[str, bytes]:
+def _rest_pictures(splats: Gaussians, meta: dict[str, Any], width: int, height: int) -> dict[str, bytes]:
     """The pictures of the other harmonics; what `meta.json` says of them is added to it."""
     rest = splats.harmonics.shape[1] - 1
     size = min(_MOST_ROWS, 1024 * 2 ** max(0, math.floor(math.log2(max(splats.count, 1024) / 1024))))
@@ -157,7 +157,7 @@ def _picture(columns: tuple[NDArray[Any], ...], width: int, height: int) -> byte
     return images.encoded(pixels.reshape(height, width, 4), "webp")
 
 
-def _read(load: Callable[[str], bytes], path: Path) -> tuple[Splats, Notes]:
+def _read(load: Callable[[str], bytes], path: Path) -> tuple[Gaussians, Notes]:
     """The Gaussians of a `meta.json` and of pictures that `load` gives by their names."""
     try:
         meta = json.loads(load(META))
@@ -173,7 +173,7 @@ def _read(load: Callable[[str], bytes], path: Path) -> tuple[Splats, Notes]:
         constant = _values(meta["sh0"], colours)
         rest = _rest(load, meta, places, count) if "shN" in meta else constant[:, None, :3][:, :0]
         means = np.sign(bent) * np.expm1(np.minimum(np.abs(bent), 80.0))
-        return Splats(
+        return Gaussians(
             means.astype(np.float32),
             _turns(turns),
             exponential(_values(meta["scales"], scales[:, :3])),

@@ -13,12 +13,12 @@ import numpy as np
 from animcore.core.atomic_files import whole_file
 from animcore.errors import InputError
 from animcore.files.splats.base import Notes, SplatFormat, allowed, bytes_of, content
-from animcore.gaussians.gaussians import HARMONIC_0, Splats
+from animcore.gaussians.gaussians import HARMONIC_0, Gaussians
 
 _ROW = np.dtype([("mean", "<f4", 3), ("scale", "<f4", 3), ("colour", "u1", 4), ("rotation", "u1", 4)])
 
 
-def read(path: Path) -> tuple[Splats, Notes]:
+def read(path: Path) -> tuple[Gaussians, Notes]:
     """Read a `.splat`.
 
     Raises:
@@ -39,10 +39,10 @@ def read(path: Path) -> tuple[Splats, Notes]:
     turns[~turns.any(1)] = (1, 0, 0, 0)  # four times 128: no turn was meant
     constant = (colours[:, :3] - 0.5) / HARMONIC_0
     scales = np.array(table["scale"])
-    return Splats(np.array(table["mean"]), turns, scales, colours[:, 3], constant[:, None].astype(np.float32)), ()
+    return Gaussians(np.array(table["mean"]), turns, scales, colours[:, 3], constant[:, None].astype(np.float32)), ()
 
 
-def write(splats: Splats, path: Path) -> None:
+def write(splats: Gaussians, path: Path) -> None:
     """Write a `.splat`; colours are those that the constant harmonic gives.
 
     Raises:

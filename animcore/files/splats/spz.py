@@ -39,9 +39,9 @@ from animcore.files.splats.base import (
     logarithm,
 )
 from animcore.files.splats.ply_variants import MIP
-from animcore.gaussians.gaussians import Splats
+from animcore.gaussians.gaussians import Gaussians
 from animcore.gaussians.transforms import moved
-from animcore.geometry.surface_registration import Similarity
+from animcore.geometry.surface_registration import SimilarityTransform
 
 _HEADER = struct.Struct("<IIIBBBB")
 _HEADER_4 = struct.Struct("<IIIBBBBI12x")
@@ -64,7 +64,7 @@ _DEGREE_1, _HIGHER = 8, 16  # steps in which harmonics are rounded, of 256: what
 
 
 @dataclass(frozen=True)
-class _Facts:
+class _SpzHeader:
     """What a header says."""
 
     version: int
@@ -80,7 +80,7 @@ class _Facts:
         return (6 if self.version == 1 else 9, 1, 3, 3, 4 if self.version >= 3 else 3, 3 * self.rest)
 
 
-def read(path: Path) -> tuple[Splats, Notes]:
+def read(path: Path) -> tuple[Gaussians, Notes]:
     """Read an SPZ of any version; one of version 4 needs the package zstandard.
 
     Raises:
@@ -89,7 +89,7 @@ def read(path: Path) -> tuple[Splats, Notes]:
     return decoded(content(path), path.name)
 
 
-def decoded(data: bytes, name: str) -> tuple[Splats, Notes]:
+def decoded(data: bytes, name: str) -> tuple[Gaussians, Notes]:
     """Return the Gaussians of the bytes of an SPZ, and what was noticed.
 
     Raises:
@@ -107,7 +107,7 @@ def decoded(data: bytes, name: str) -> tuple[Splats, Notes]:
     constant = (colours.astype(np.float32) / 255 - 0.5) / np.float32(_COLOUR)
     others = (rest.reshape(facts.count, facts.rest, 3).astype(np.float32) - 128) / 128
     table, notes = harmonics(constant, others, name)
-    splats = Splats(
+    splats = Gaussians(
         _positions(positions, facts),
         _smallest_three(turns) if facts.version >= 3 else _first_three(turns),
         exponential(scales.astype(np.float32) / 16 - 10),
@@ -122,7 +122,7 @@ def decoded(data: bytes, name: str) -> tuple[Splats, Notes]:
     return splats, notes
 
 
-def write(splats: Splats, path: Path) -> None:
+def write(splats: Gaussians, path: Path) -> None:
     """Write an SPZ of version 3.
 
     Raises:
@@ -133,7 +133,7 @@ def write(splats: Splats, path: Path) -> None:
         temporary.write_bytes(data)
 
 
-def encoded(splats: Splats, name: str) -> bytes:
+def encoded(splats: Gaussians, name: str) -> bytes:
     """Return the bytes of an SPZ of version 3.
 
     Raises:
@@ -157,7 +157,7 @@ def encoded(splats: Splats, name: str) -> bytes:
     return gzip.compress(b"".join(parts), mtime=0)
 
 
-def _legacy(data: bytes, name: str) -> tuple[_Facts, list[bytes], bytes]:
+def _legacy(data: bytes, name: str) -> tuple[_SpzHeader, list[bytes], bytes]:
     """Facts, parts and what follows them of versions 1 to 3; no more is unpacked than the header announces."""
     stream = zlib.decompressobj(16 + zlib.MAX_WBITS)
     try:
@@ -183,7 +183,7 @@ def _legacy(data: bytes, name: str) -> tuple[_Facts, list[bytes], bytes]:
     return facts, [body[start:end] for start, end in itertools.pairwise(ends)], more
 
 
-def _streams(data: bytes, name: str) -> tuple[_Facts, list[bytes], bytes]:
+def _streams(data: bytes, name: str) -> tuple[_SpzHeader, list[bytes], bytes]:
     """Facts, parts and extensions of version 4."""
     _, version, count, degree, bits, flags, streams, table = _HEADER_4.unpack_from(data)
     facts = _facts(version, count, degree, bits, flags, name)
@@ -221,17 +221,19 @@ def _unpacked(data: bytes, size: int, name: str) -> bytes:
     return found
 
 
-def _facts(version: int, count: int, degree: int, bits: int, flags: int, name: str) -> _Facts:
+def _facts(version: int, count: int, degree: int, bits: int, flags: int, name: str) -> _SpzHeader:
     if not 1 <= version <= 4:
         raise InputError(f"{name} is SPZ of version {version}; versions 1 to 4 can be read.")
     if degree >= len(_REST):
         raise InputError(f"{name} has spherical harmonics of degree {degree}; degrees 0 to 3 can be read.")
     if bits > 30:
         raise InputError(f"{name} is broken: its positions would have {bits} bits of a fraction.")
-    return _Facts(version, allowed(count, name), _REST[degree], bits, bool(flags & _HAS_EXTENSIONS), bool(flags & _MIP))
+    return _SpzHeader(
+        version, allowed(count, name), _REST[degree], bits, bool(flags & _HAS_EXTENSIONS), bool(flags & _MIP)
+    )
 
 
-def _positions(stored: NDArray[np.uint8], facts: _Facts) -> Array:
+def _positions(stored: NDArray[np.uint8], facts: _SpzHeader) -> Array:
     if facts.version == 1:
         return np.ascontiguousarray(stored).view("<f2").astype(np.float32)
     triples = stored.reshape(-1, 3)
@@ -287,7 +289,7 @@ def _rounded(rest: NDArray[Any]) -> NDArray[np.uint8]:
     return np.asarray(np.clip(np.floor((whole + steps // 2) / steps) * steps, 0, 255), np.uint8)
 
 
-def _turned(splats: Splats, extensions: bytes, name: str) -> tuple[Splats, Notes]:
+def _turned(splats: Gaussians, extensions: bytes, name: str) -> tuple[Gaussians, Notes]:
     """The Gaussians in the engine's axes, where an extension says that theirs are others."""
     place = 0
     while place + _EXTENSION.size <= len(extensions):
@@ -298,7 +300,7 @@ def _turned(splats: Splats, extensions: bytes, name: str) -> tuple[Splats, Notes
             if 0 < axes < len(_SIDES):
                 sides = str(_SIDES[axes])
                 signs = [1.0 if here == ours else -1.0 for here, ours in zip(sides, "RUB", strict=True)]
-                return moved(splats, Similarity(1.0, np.diag(signs), np.zeros(3))), ()
+                return moved(splats, SimilarityTransform(1.0, np.diag(signs), np.zeros(3))), ()
             if axes:
                 return splats, (f"{name} has axes of a kind that is not known here; they were taken as they are.",)
         place += length

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from animcore.errors import InputError
 from animcore.files.splats.base import Array, Notes, exponential, harmonics, quaternions
-from animcore.gaussians.gaussians import HARMONIC_0, Splats
+from animcore.gaussians.gaussians import HARMONIC_0, Gaussians
 
 Names = tuple[str, str, str]
 
@@ -31,7 +31,7 @@ _ENDS = (  # of positions, logarithms of scales and colours
 )
 
 
-def decoded(vertex: NDArray[Any], chunk: NDArray[Any], rest: NDArray[Any] | None, name: str) -> tuple[Splats, Notes]:
+def decoded(vertex: NDArray[Any], chunk: NDArray[Any], rest: NDArray[Any] | None, name: str) -> tuple[Gaussians, Notes]:
     """Return the Gaussians of the elements of such a file, tables with named columns.
 
     Args:
@@ -54,7 +54,7 @@ def decoded(vertex: NDArray[Any], chunk: NDArray[Any], rest: NDArray[Any] | None
     three = np.stack([rotation >> shift & 1023 for shift in (20, 10, 0)], 1) / 1023
     constant = (colours - 0.5) / HARMONIC_0
     table, notes = harmonics(constant, _rest(rest, count, name), name)
-    return Splats(
+    return Gaussians(
         _between(_of_11_10_11(position), chunk, place, name).astype(np.float32),
         quaternions((three - 0.5) * math.sqrt(2), (rotation >> 30).astype(np.int64)),
         exponential(_between(_of_11_10_11(scale), chunk, size, name)),

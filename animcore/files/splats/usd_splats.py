@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from animcore.core.atomic_files import whole_file
 from animcore.errors import BROKEN_FILE, InputError
 from animcore.files.splats.base import Notes, SplatFormat, allowed, harmonics
-from animcore.gaussians.gaussians import HARMONIC_0, Splats
+from animcore.gaussians.gaussians import HARMONIC_0, Gaussians
 from animcore.gaussians.transforms import joined, moved
-from animcore.geometry.surface_registration import Similarity
+from animcore.geometry.surface_registration import SimilarityTransform
 
 _TYPE = "ParticleField3DGaussianSplat"
 _DEGREE = "radiance:sphericalHarmonicsDegree"
@@ -29,7 +29,7 @@ _Z_UP = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
 _EVEN = 1e-3  # how much the sizes of a transform may differ and still be one
 
 
-def read(path: Path) -> tuple[Splats, Notes]:
+def read(path: Path) -> tuple[Gaussians, Notes]:
     """Read all Gaussians of a stage at its first time, where its transforms put them.
 
     Raises:
@@ -50,11 +50,11 @@ def read(path: Path) -> tuple[Splats, Notes]:
     unit = float(pxr.UsdGeom.GetStageMetersPerUnit(stage))
     turn = _Z_UP if pxr.UsdGeom.GetStageUpAxis(stage) == "Z" else np.eye(3)
     if unit != 1.0 or turn is _Z_UP:
-        whole = moved(whole, Similarity(unit, turn, np.zeros(3)))
+        whole = moved(whole, SimilarityTransform(unit, turn, np.zeros(3)))
     return whole, tuple(dict.fromkeys(note for _, notes in clouds for note in notes))
 
 
-def write(splats: Splats, path: Path) -> None:
+def write(splats: Gaussians, path: Path) -> None:
     """Write a stage with one prim; `.usda` is text, anything else binary.
 
     Raises:
@@ -96,7 +96,7 @@ def _triples(vt: Any, values: NDArray[Any]) -> Any:
     return vt.Vec3fArrayFromBuffer(np.ascontiguousarray(values, np.float32))
 
 
-def _cloud(pxr: Any, prim: Any, name: str) -> tuple[Splats, Notes]:
+def _cloud(pxr: Any, prim: Any, name: str) -> tuple[Gaussians, Notes]:
     """The Gaussians of one prim in the stage's space."""
     means = _column(prim, "positions", 3, name)
     count = allowed(len(means), name)
@@ -105,7 +105,7 @@ def _cloud(pxr: Any, prim: Any, name: str) -> tuple[Splats, Notes]:
         raise InputError(f"{name} is broken: {len(coefficients)} coefficients for {count} Gaussians; export it again.")
     table, notes = harmonics(coefficients.reshape(count, -1, 3)[:, 0], coefficients.reshape(count, -1, 3)[:, 1:], name)
     turns = _column(prim, "orientations", 4, name)[:, [3, 0, 1, 2]]
-    cloud = Splats(means, turns, _column(prim, "scales", 3, name), _column(prim, "opacities", 1, name)[:, 0], table)
+    cloud = Gaussians(means, turns, _column(prim, "scales", 3, name), _column(prim, "opacities", 1, name)[:, 0], table)
     if any(len(values) != count for values in (cloud.rotations, cloud.scales, cloud.opacities)):
         raise InputError(f"{name} is broken: its Gaussians have more of one value than of another.")
     place = np.array(pxr.UsdGeom.XformCache().GetLocalToWorldTransform(prim)).T
@@ -115,7 +115,7 @@ def _cloud(pxr: Any, prim: Any, name: str) -> tuple[Splats, Notes]:
     size = float(sizes.mean())
     if not np.isfinite(place).all() or not size or np.ptp(sizes) > _EVEN * size:
         raise InputError(f"{name}: a transform stretches its Gaussians more in one direction; apply its scale.")
-    return moved(cloud, Similarity(size, place[:3, :3] / size, place[:3, 3])), notes
+    return moved(cloud, SimilarityTransform(size, place[:3, :3] / size, place[:3, 3])), notes
 
 
 def _column(prim: Any, attribute: str, width: int, name: str) -> NDArray[np.float32]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from animcore.core.atomic_files import whole_file
 from animcore.errors import InputError
-from animcore.files.animation_curves import Format, Setup, Sheet
+from animcore.files.animation_curves import AnimationCurves, FileFormat, FormatOptions
 from animcore.files.text_tables import text_of
 from animcore.motion import Event, Motion
 
@@ -24,7 +24,7 @@ _TIME = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{2})[,.](\d{3})")
 _MARKUP = re.compile(r"<[^>]*>|\{\\[^}]*\}")
 
 
-def encode(motion: Motion, _setup: Setup) -> Sheet:
+def encode(motion: Motion, _setup: FormatOptions) -> AnimationCurves:
     """Group the words of a motion into captions.
 
     Raises:
@@ -46,10 +46,10 @@ def encode(motion: Motion, _setup: Setup) -> Sheet:
         for group, start, end in zip(groups, starts, ends, strict=True)
         if end > start
     ]
-    return Sheet(motion.rate, motion.start, events=tuple(captions))
+    return AnimationCurves(motion.rate, motion.start, events=tuple(captions))
 
 
-def decode(sheet: Sheet, setup: Setup) -> Motion:
+def decode(sheet: AnimationCurves, setup: FormatOptions) -> Motion:
     """Give the words back; within a caption each has as much time as it has letters."""
     words = []
     for caption in sheet.events:
@@ -82,7 +82,7 @@ def _broken(words: Sequence[str]) -> str:
     return "\n".join(lines)
 
 
-def _write(sheet: Sheet, path: Path, _setup: Setup, head: str, point: str) -> None:
+def _write(sheet: AnimationCurves, path: Path, _setup: FormatOptions, head: str, point: str) -> None:
     parts = [head] if head else []
     for number, caption in enumerate(sheet.events, 1):
         times = f"{_spelled(caption.start, point)} --> {_spelled(caption.end, point)}"
@@ -92,7 +92,7 @@ def _write(sheet: Sheet, path: Path, _setup: Setup, head: str, point: str) -> No
         temporary.write_text("\n".join(parts), encoding="utf-8", newline="\n")
 
 
-def _read(path: Path, setup: Setup, head: str) -> Sheet:
+def _read(path: Path, setup: FormatOptions, head: str) -> AnimationCurves:
     """Read captions; numbers, settings and markup are passed over.
 
     Raises:
@@ -118,7 +118,7 @@ def _read(path: Path, setup: Setup, head: str) -> Sheet:
         captions.append(Event("word", label, start, end))
     if not captions:
         raise InputError(f"{path.name} has no captions; is it of another kind?")
-    return Sheet(setup.rate or _RATE, events=tuple(captions))
+    return AnimationCurves(setup.rate or _RATE, events=tuple(captions))
 
 
 def _milliseconds(seconds: float) -> int:
@@ -137,8 +137,8 @@ def _seconds(time: tuple[str, str, str, str]) -> float:
     return ((hours * 60 + minutes) * 60 + seconds) + thousandths / 1000
 
 
-def _format(title: str, suffix: str, head: str, point: str) -> Format:
-    return Format(
+def _format(title: str, suffix: str, head: str, point: str) -> FileFormat:
+    return FileFormat(
         title=title,
         suffix=suffix,
         carries=("events",),

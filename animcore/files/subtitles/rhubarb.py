@@ -1,8 +1,8 @@
 """Mouth cues as Rhubarb Lip Sync writes them: TSV, XML, JSON, and the switch files (DAT) of Moho and OpenToonz.
 
 Cues say which of nine mouth shapes shows from when to when. Three of the files count hundredths of a second; DAT counts
-frames from 1, at 24 a second unless told otherwise, and names the shapes after Preston Blair. In a Sheet a cue file is
-a curve of 0 and 1 for each shape.
+frames from 1, at 24 a second unless told otherwise, and names the shapes after Preston Blair. A cue file becomes
+`AnimationCurves` with a curve of 0 and 1 for each shape.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from animcore.core.atomic_files import whole_file
 from animcore.errors import BROKEN_FILE, InputError
-from animcore.files.animation_curves import Array, Format, Setup, Sheet, face_motion, face_weights
+from animcore.files.animation_curves import AnimationCurves, Array, FileFormat, FormatOptions, face_motion, face_weights
 from animcore.files.frame_times import allowed, from_zero, resampled
 from animcore.files.subtitles import mouth_shapes
 from animcore.files.subtitles.mouth_shapes import MOUTHS, PRESTON_BLAIR
@@ -41,14 +41,14 @@ _MOTION_RATE = Fraction(60)  # of motions made from cues, where none is asked fo
 _NOT_XML = re.compile(r"<!(DOCTYPE|ENTITY)", re.IGNORECASE)  # entities can swell a file without end; cues have none
 
 
-def encode(motion: Motion, setup: Setup, rate: Fraction | None = _CENTISECONDS) -> Sheet:
+def encode(motion: Motion, setup: FormatOptions, rate: Fraction | None = _CENTISECONDS) -> AnimationCurves:
     """Choose the nearest mouth shape at every hundredth of a second; of them DAT takes those at its frames.
 
     Raises:
         InputError: when the motion has no face weights.
     """
     sheet = face_weights(motion, setup)
-    sheet = resampled(from_zero(Sheet(sheet.rate, sheet.start, sheet.curves), "A cue file"), _CENTISECONDS)
+    sheet = resampled(from_zero(AnimationCurves(sheet.rate, sheet.start, sheet.curves), "A cue file"), _CENTISECONDS)
     chosen = mouth_shapes.nearest(face_motion(sheet, setup))
     rate = rate or setup.rate or _FILM
     if rate != _CENTISECONDS:
@@ -57,7 +57,7 @@ def encode(motion: Motion, setup: Setup, rate: Fraction | None = _CENTISECONDS) 
     return replace(sheet, rate=rate, curves=_curves(chosen), facts={"audio_name": motion.audio_name or ""})
 
 
-def decode(sheet: Sheet, setup: Setup) -> Motion:
+def decode(sheet: AnimationCurves, setup: FormatOptions) -> Motion:
     """Make movement of the cues: each shape's weights, and short straight ways from one to the next."""
     chosen = np.stack([sheet.curves[mouth] for mouth in MOUTHS], 1).argmax(1)
     arkit, tongue = mouth_shapes.weights(chosen, float(sheet.rate))
@@ -65,7 +65,7 @@ def decode(sheet: Sheet, setup: Setup) -> Motion:
     return motion.resampled(setup.rate or _MOTION_RATE)
 
 
-def cues_of(sheet: Sheet) -> list[Cue]:
+def cues_of(sheet: AnimationCurves) -> list[Cue]:
     """Return start and end in seconds and the shape of each cue."""
     chosen = np.stack([sheet.curves[mouth] for mouth in MOUTHS], 1).argmax(1)
     edges = [0, *(np.flatnonzero(np.diff(chosen)) + 1).tolist(), len(chosen)]
@@ -73,13 +73,13 @@ def cues_of(sheet: Sheet) -> list[Cue]:
     return [(float(start * step), float(end * step), MOUTHS[chosen[start]]) for start, end in pairwise(edges)]
 
 
-def tsv(sheet: Sheet) -> str:
+def tsv(sheet: AnimationCurves) -> str:
     """A line a cue, and a last one that says when the last cue ends."""
     cues = cues_of(sheet)
     return "".join(f"{start:.2f}\t{mouth}\n" for start, _, mouth in cues) + f"{cues[-1][1]:.2f}\tX\n"
 
 
-def xml(sheet: Sheet) -> str:
+def xml(sheet: AnimationCurves) -> str:
     """`rhubarbResult` with `metadata` and `mouthCues`."""
     root = ElementTree.Element("rhubarbResult")
     metadata = ElementTree.SubElement(root, "metadata")
@@ -92,7 +92,7 @@ def xml(sheet: Sheet) -> str:
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
 
 
-def as_json(sheet: Sheet) -> str:
+def as_json(sheet: AnimationCurves) -> str:
     """`metadata` and `mouthCues`."""
     cues = [{"start": round(start, 2), "end": round(end, 2), "value": mouth} for start, end, mouth in cues_of(sheet)]
     duration = round(float(sheet.frame_count / sheet.rate), 2)
@@ -100,7 +100,7 @@ def as_json(sheet: Sheet) -> str:
     return json.dumps({"metadata": metadata, "mouthCues": cues}, indent=2) + "\n"
 
 
-def dat(sheet: Sheet) -> str:
+def dat(sheet: AnimationCurves) -> str:
     """`MohoSwitch1`, and a line a cue with its frame, counted from 1; the last line says where the last cue ends."""
     lines = [f"{round(start * sheet.rate) + 1} {PRESTON_BLAIR[mouth]}" for start, _, mouth in cues_of(sheet)]
     return "\n".join(["MohoSwitch1", *lines, f"{sheet.frame_count + 1} rest"]) + "\n"
@@ -111,7 +111,7 @@ def _from_tsv(text: str, _rate: Fraction) -> list[Cue]:
     return _chained([(float(time), mouth) for time, mouth in rows])
 
 
-class _Shallow(ElementTree.TreeBuilder):
+class _ShallowTreeBuilder(ElementTree.TreeBuilder):
     """A tree of cues, which is three elements deep; one of millions would take the memory and the stack."""
 
     _deep = 0
@@ -132,7 +132,7 @@ class _Shallow(ElementTree.TreeBuilder):
 def _from_xml(text: str, _rate: Fraction) -> list[Cue]:
     if _NOT_XML.search(text):
         raise ValueError("it declares entities, which cue files have none of")
-    root = ElementTree.fromstring(text, ElementTree.XMLParser(target=_Shallow()))
+    root = ElementTree.fromstring(text, ElementTree.XMLParser(target=_ShallowTreeBuilder()))
     if root.tag != "rhubarbResult":
         raise ValueError(f"its root is {root.tag}, not rhubarbResult")
     return [(float(cue.attrib["start"]), float(cue.attrib["end"]), cue.text or "") for cue in root.iter("mouthCue")]
@@ -159,7 +159,9 @@ def _chained(starts: Sequence[tuple[float, str]]) -> list[Cue]:
     return [(time, end, mouth) for (time, mouth), (end, _) in pairwise(starts)]
 
 
-def _read(path: Path, setup: Setup, parse: Callable[[str, Fraction], list[Cue]], rate: Fraction | None) -> Sheet:
+def _read(
+    path: Path, setup: FormatOptions, parse: Callable[[str, Fraction], list[Cue]], rate: Fraction | None
+) -> AnimationCurves:
     """Read a cue file.
 
     Raises:
@@ -181,10 +183,10 @@ def _read(path: Path, setup: Setup, parse: Callable[[str, Fraction], list[Cue]],
     chosen = np.full(allowed(round(ends[-1] * float(rate)), path.name), MOUTHS.index("X"))
     for start, end, letter in zip(starts, ends, letters, strict=True):
         chosen[round(start * float(rate)) : round(end * float(rate))] = letter
-    return Sheet(rate, 0.0, _curves(chosen), notes=notes)
+    return AnimationCurves(rate, 0.0, _curves(chosen), notes=notes)
 
 
-def _write(sheet: Sheet, path: Path, _setup: Setup, spell: Callable[[Sheet], str]) -> None:
+def _write(sheet: AnimationCurves, path: Path, _setup: FormatOptions, spell: Callable[[AnimationCurves], str]) -> None:
     with whole_file(path) as temporary:
         temporary.write_text(spell(sheet), encoding="utf-8", newline="\n")
 
@@ -194,9 +196,12 @@ def _curves(chosen: NDArray[np.int64]) -> dict[str, Array]:
 
 
 def _format(
-    kind: str, spell: Callable[[Sheet], str], parse: Callable[[str, Fraction], list[Cue]], rate: Fraction | None
-) -> Format:
-    return Format(
+    kind: str,
+    spell: Callable[[AnimationCurves], str],
+    parse: Callable[[str, Fraction], list[Cue]],
+    rate: Fraction | None,
+) -> FileFormat:
+    return FileFormat(
         title=f"Rhubarb {kind.upper()}",
         suffix=f".rhubarb.{kind}",
         carries=("arkit", "tongue"),

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from animcore.core.atomic_files import whole_file
 from animcore.errors import BROKEN_FILE, InputError
-from animcore.files.animation_curves import Format, Setup, Sheet
+from animcore.files.animation_curves import AnimationCurves, FileFormat, FormatOptions
 from animcore.files.text_tables import text_of
 from animcore.motion import Event, EventKind, Motion
 from animcore.speech.pronunciation import PHONEMES
@@ -31,7 +31,7 @@ _RATE = Fraction(30)  # of motions that consist of words alone, where none is as
 _TOKEN = re.compile(r'"((?:[^"]|"")*)"|<(exists|absent)>|(?<![^\s])(-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)(?![^\s])')
 
 
-def encode(motion: Motion, _setup: Setup) -> Sheet:
+def encode(motion: Motion, _setup: FormatOptions) -> AnimationCurves:
     """Take words and phonemes.
 
     Raises:
@@ -43,15 +43,15 @@ def encode(motion: Motion, _setup: Setup) -> Sheet:
     for first, second in pairwise(events):
         if first.kind == second.kind and second.start < first.end:
             raise InputError(f"{first.label!r} and {second.label!r} overlap, which one tier of a TextGrid cannot hold.")
-    return Sheet(motion.rate, motion.start, events=events)
+    return AnimationCurves(motion.rate, motion.start, events=events)
 
 
-def decode(sheet: Sheet, setup: Setup) -> Motion:
+def decode(sheet: AnimationCurves, setup: FormatOptions) -> Motion:
     """Give the words and phonemes back."""
     return Motion(setup.rate or _RATE, events=sheet.events)
 
 
-def write(sheet: Sheet, path: Path, _setup: Setup) -> None:
+def write(sheet: AnimationCurves, path: Path, _setup: FormatOptions) -> None:
     """Write the long form, with a tier of words and one of phonemes where there are some.
 
     Raises:
@@ -73,7 +73,7 @@ def write(sheet: Sheet, path: Path, _setup: Setup) -> None:
         temporary.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
 
 
-def read(path: Path, setup: Setup) -> Sheet:
+def read(path: Path, setup: FormatOptions) -> AnimationCurves:
     """Read the tiers that are called words or phones, or like it, or the only one; silences are left out.
 
     Raises:
@@ -100,7 +100,7 @@ def read(path: Path, setup: Setup) -> Sheet:
         raise InputError(f"{path.name} has no words in it: all its tiers are empty (tiers of intervals: {names}).")
     if any(event.end <= event.start for event in events):
         raise InputError(f"{path.name} has an interval that ends before it begins.")
-    return Sheet(setup.rate or _RATE, events=tuple(sorted(events, key=_order)))
+    return AnimationCurves(setup.rate or _RATE, events=tuple(sorted(events, key=_order)))
 
 
 def _starts_binary(path: Path) -> bool:
@@ -179,7 +179,7 @@ def _order(event: Event) -> tuple[str, float]:
     return event.kind, event.start
 
 
-FORMAT = Format(
+FORMAT = FileFormat(
     title="Praat TextGrid",
     suffix=".textgrid",
     carries=("events",),

@@ -8,7 +8,7 @@ from pathlib import Path
 from animcore.core.reading import check_file
 from animcore.core.vocabulary import folded
 from animcore.errors import InputError
-from animcore.files.animation_curves import Setup
+from animcore.files.animation_curves import FormatOptions
 from animcore.files.subtitles import captions, textgrid
 from animcore.files.text_tables import text_of
 from animcore.motion import Event
@@ -35,7 +35,7 @@ def load(path: Path) -> Transcript:
         if suffix == ".txt":
             return transcript.parse(text_of(path).lstrip("\ufeff"))
         form = captions.SRT if suffix == ".srt" else captions.VTT
-        sheet = form.read(path, Setup())
+        sheet = form.read(path, FormatOptions())
         return transcript.of_segments((one.label.replace("\n", " "), one.start, one.end) for one in sheet.events)
     except InputError as error:
         named = path.name in str(error)
@@ -66,7 +66,7 @@ def beside(recording: Path, folder: Path) -> Path:
 
 
 def _of_textgrid(path: Path) -> Transcript:
-    events = textgrid.read(path, Setup()).events
+    events = textgrid.read(path, FormatOptions()).events
     words = [word for one in events if one.kind == "word" for word in _words(one)]
     if not words:
         raise InputError(f"{path.name} has no tier of words, which a transcript consists of.")

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animcore.body_models import arkit_to_flame
-from animcore.body_models.face_landmarks import FaceMarks
+from animcore.body_models.face_landmarks import ModelLandmarks
 from animcore.body_models.parametric_model import ParametricModel
 from animcore.core.atomic_files import make_folder
 from animcore.core.progress import Progress, silent
@@ -21,10 +21,10 @@ from animcore.errors import InputError
 from animcore.files.avatars import capture_images
 from animcore.files.splats import ply
 from animcore.files.video import face_landmarks
-from animcore.gaussians.gaussians import Splats, round_ones
+from animcore.gaussians.gaussians import Gaussians, round_ones
 from animcore.geometry.rotations import from_matrix
 from animcore.hybrid_head import capture_format
-from animcore.hybrid_head.tracking.face_tracker import Track
+from animcore.hybrid_head.tracking.face_tracker import HeadTrack
 from animcore.motion import Motion
 from animcore.rendering.camera import Camera
 from animcore.rendering.mesh_rasterizers.rasterize import draw_mesh
@@ -47,19 +47,19 @@ _SIZE = 0.003  # metres: of the Gaussians that hair starts as
 
 
 @dataclass(frozen=True)
-class _Shot:
+class _CaptureFrame:
     """One frame of the capture: its camera, the head's parameters, and where its vertices are in the world."""
 
     frame: int
     camera: Camera
-    pose: capture_format.Pose
+    pose: capture_format.HeadPose
     vertices: NDArray[np.float32]
 
 
 def write(
     film: Path,
     folder: Path,
-    track: Track,
+    track: HeadTrack,
     model: ParametricModel,
     count: int,
     size: int,
@@ -85,7 +85,7 @@ def write(
         raise InputError(f"The film was tracked with {track.model}, not with {model.name}; give that model.")
     for name in ("images", "fg_masks", "flame_param"):
         make_folder(folder / name)
-    marks = FaceMarks.on(model).corners[:, 0]
+    marks = ModelLandmarks.on(model).corners[:, 0]
     person = replace(model, template=model.template + track.offset.astype(np.float32))
     faces = without_shoulders(person, marks[CHIN])
     chosen = _chosen(track, count)
@@ -94,7 +94,7 @@ def write(
     views, masks = [], []
     with _segmenter(film.name) as person_in:
         for shot, image in _pictures(film, track, shots):
-            view = capture_format.View(
+            view = capture_format.CaptureView(
                 shot.camera, 0, shot.frame,
                 *(folder / part / f"{shot.frame:05d}{end}" for part, end in
                   (("images", ".png"), ("fg_masks", ".png"), ("flame_param", ".npz"))),
@@ -131,7 +131,7 @@ def without_shoulders(person: ParametricModel, chin: int) -> NDArray[np.int64]:
     return np.asarray(person.faces[(person.template[person.faces][..., 1] > lowest).all(1)])
 
 
-def _chosen(track: Track, count: int) -> NDArray[np.int64]:
+def _chosen(track: HeadTrack, count: int) -> NDArray[np.int64]:
     """Frames with a face, each as different as can be from those before it (farthest points: Gonzalez, 1985)."""
     known = np.flatnonzero(track.found)
     known = known[np.unique(np.linspace(0, len(known) - 1, min(_CANDIDATES, len(known))).round().astype(int))]
@@ -144,7 +144,9 @@ def _chosen(track: Track, count: int) -> NDArray[np.int64]:
     return np.sort(known[chosen])
 
 
-def _shots(track: Track, person: ParametricModel, chosen: NDArray[np.int64], motion: Motion, size: int) -> list[_Shot]:
+def _shots(
+    track: HeadTrack, person: ParametricModel, chosen: NDArray[np.int64], motion: Motion, size: int
+) -> list[_CaptureFrame]:
     """Poses in the world, before a camera that sees what the head fills in all of them."""
     assert motion.expression is not None
     origin = np.median(track.places[track.found], 0)
@@ -167,14 +169,14 @@ def _shots(track: Track, person: ParametricModel, chosen: NDArray[np.int64], mot
     ]
     camera = _camera(track, origin, vertices, size)
     return [
-        _Shot(int(frame), camera, capture_format.Pose(
+        _CaptureFrame(int(frame), camera, capture_format.HeadPose(
             motion.expression[k], joints[k], shifts[k], shape, track.offset.astype(np.float32), person.name
         ), vertices[k])
         for k, frame in enumerate(chosen)
     ]  # fmt: skip
 
 
-def _camera(track: Track, origin: FloatArray, vertices: Sequence[NDArray[np.float32]], size: int) -> Camera:
+def _camera(track: HeadTrack, origin: FloatArray, vertices: Sequence[NDArray[np.float32]], size: int) -> Camera:
     """The film's camera, cut to what heads with their hair fill, and scaled."""
     to_world = np.eye(4)
     to_world[:3, 3] = -origin
@@ -190,7 +192,9 @@ def _camera(track: Track, origin: FloatArray, vertices: Sequence[NDArray[np.floa
     return cut.resized(min(1.0, size / max(wide, tall)))
 
 
-def _pictures(film: Path, track: Track, shots: Sequence[_Shot]) -> Iterator[tuple[_Shot, NDArray[np.uint8]]]:
+def _pictures(
+    film: Path, track: HeadTrack, shots: Sequence[_CaptureFrame]
+) -> Iterator[tuple[_CaptureFrame, NDArray[np.uint8]]]:
     """Each shot with its picture of the film, found again by its time."""
     wanted = {round(float(track.times[shot.frame]), 4): shot for shot in shots}
     for time, image, _ in face_landmarks.frames(film, min(wanted) - 1e-3, max(wanted) + 1e-3):
@@ -199,7 +203,7 @@ def _pictures(film: Path, track: Track, shots: Sequence[_Shot]) -> Iterator[tupl
             yield shot, image
 
 
-def _cut(image: NDArray[Any], camera: Camera, track: Track) -> NDArray[np.float32]:
+def _cut(image: NDArray[Any], camera: Camera, track: HeadTrack) -> NDArray[np.float32]:
     """What a camera sees of the film's picture (H, W) or (H, W, 3), 0..1: means of the pixels, by area."""
     scale = camera.focal[0] / track.focal, camera.focal[1] / track.focal
     left, top = track.size[0] / 2 - camera.centre[0] / scale[0], track.size[1] / 2 - camera.centre[1] / scale[1]
@@ -226,7 +230,7 @@ def _segmenter(name: str) -> Iterator[Any]:
         yield person_in
 
 
-def _head_region(shot: _Shot, track: Track, faces: NDArray[Any], chin: int) -> NDArray[np.bool_]:
+def _head_region(shot: _CaptureFrame, track: HeadTrack, faces: NDArray[Any], chin: int) -> NDArray[np.bool_]:
     """(H, W) where the head and its hair may be: around the mesh, and no lower than the neck."""
     camera = shot.camera
     shown = draw_mesh(shot.vertices, faces, camera).triangle >= 0
@@ -254,8 +258,12 @@ def _grown(mask: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:
 
 
 def _hair(
-    shots: Sequence[_Shot], masks: Sequence[NDArray[Any]], person: ParametricModel, track: Track, marks: NDArray[Any]
-) -> Splats | None:
+    shots: Sequence[_CaptureFrame],
+    masks: Sequence[NDArray[Any]],
+    person: ParametricModel,
+    track: HeadTrack,
+    marks: NDArray[Any],
+) -> Gaussians | None:
     """Gaussians around the skull of the first shot that lie within nearly all masks: where hair may be."""
     first = shots[0].frame
     random = np.random.default_rng(0)

@@ -42,7 +42,7 @@ _KEPT = "animcore.film_faces"
 
 
 @dataclass(frozen=True)
-class FilmFaces:
+class VideoLandmarks:
     """The face of a film.
 
     Attributes:
@@ -65,7 +65,7 @@ class FilmFaces:
         return np.asarray(np.isfinite(self.points).all((1, 2)))
 
 
-def read(path: Path, start: float = 0.0, end: float = np.inf, progress: Progress = silent) -> FilmFaces:
+def read(path: Path, start: float = 0.0, end: float = np.inf, progress: Progress = silent) -> VideoLandmarks:
     """Track the one face of a film, or of a part of it in seconds.
 
     Raises:
@@ -97,7 +97,7 @@ def read(path: Path, start: float = 0.0, end: float = np.inf, progress: Progress
         raise InputError(f"{path.name} has no picture between {start:g} s and {end:g} s; choose another part.")
     if len(crowded) > max(2, _STRANGERS * len(times)):
         raise InputError(f"{path.name} shows two faces, first at {crowded[0]:.2f} s; crop it to one person.")
-    found = FilmFaces(_rate(path, times), np.array(times), np.array(points, np.float32), size)
+    found = VideoLandmarks(_rate(path, times), np.array(times), np.array(points, np.float32), size)
     return replace(found, notes=tuple(_checked(path, found)))
 
 
@@ -202,7 +202,7 @@ def landmarks(mesh: Any, image: Image) -> list[Array]:
     return [np.array([(point.x, point.y, point.z) for point in face.landmark]) * scale for face in found]
 
 
-def save(faces: FilmFaces, path: Path, source: str) -> None:
+def save(faces: VideoLandmarks, path: Path, source: str) -> None:
     """Keep what was found; `source` says of what film and which part.
 
     Raises:
@@ -215,7 +215,7 @@ def save(faces: FilmFaces, path: Path, source: str) -> None:
         )  # fmt: skip
 
 
-def kept(path: Path, source: str) -> FilmFaces | None:
+def kept(path: Path, source: str) -> VideoLandmarks | None:
     """Return what was kept of the same film and part, or None."""
     try:
         data = reading.arrays(path)
@@ -224,7 +224,7 @@ def kept(path: Path, source: str) -> FilmFaces | None:
         numerator, denominator = (int(value) for value in data["rate"])
         width, height = (int(value) for value in data["size"])
         notes = tuple(str(note) for note in data["notes"])
-        return FilmFaces(Fraction(numerator, denominator), data["times"], data["points"], (width, height), notes)
+        return VideoLandmarks(Fraction(numerator, denominator), data["times"], data["points"], (width, height), notes)
     except BROKEN_FILE:
         return None
 
@@ -288,7 +288,7 @@ def _rate(path: Path, times: list[float]) -> Fraction:
     return exact_rate(round(1 / float(np.median(np.diff(times))), 3))
 
 
-def _checked(path: Path, faces: FilmFaces) -> Iterator[str]:
+def _checked(path: Path, faces: VideoLandmarks) -> Iterator[str]:
     """Sentences about what is odd, or the error where it is too odd."""
     lost = ~faces.found
     if lost.all():

@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animcore.body_models import arkit_to_flame
-from animcore.body_models.face_landmarks import FaceMarks
+from animcore.body_models.face_landmarks import ModelLandmarks
 from animcore.body_models.parametric_model import ParametricModel
 from animcore.core.progress import Progress, silent
 from animcore.files.video import face_landmarks, writer
 from animcore.files.video.capture_from_video import CHIN, without_shoulders
-from animcore.geometry.surface_registration import Surface
-from animcore.hybrid_head.tracking.face_tracker import Track
+from animcore.geometry.surface_registration import TriangleMesh
+from animcore.hybrid_head.tracking.face_tracker import HeadTrack
 from animcore.motion import Motion
 from animcore.rendering.camera import Camera
 from animcore.rendering.mesh_rasterizers.rasterize import draw_mesh
@@ -31,7 +31,7 @@ _LIGHT = np.array([0.3, 0.4, 0.87])
 
 
 def write(
-    source: Path, path: Path, track: Track, model: ParametricModel, rate: Fraction, progress: Progress = silent
+    source: Path, path: Path, track: HeadTrack, model: ParametricModel, rate: Fraction, progress: Progress = silent
 ) -> None:
     """Write the part of a film that was tracked, with the head half transparent over it.
 
@@ -39,7 +39,7 @@ def write(
         InputError: where the film cannot be decoded or the file cannot be written.
     """
     person = replace(model, template=model.template + track.offset.astype(np.float32))
-    faces = without_shoulders(person, int(FaceMarks.on(model).corners[CHIN, 0]))
+    faces = without_shoulders(person, int(ModelLandmarks.on(model).corners[CHIN, 0]))
     motion, _ = arkit_to_flame.to_flame(Motion(rate, arkit=track.arkit.astype(np.float32)), model)
     assert motion.expression is not None
     coefficients = motion.expression
@@ -69,7 +69,7 @@ def write(
 def _over(image: Image, vertices: NDArray[np.float64], faces: NDArray[np.int64], camera: Camera) -> Image:
     drawn = draw_mesh(vertices.astype(np.float32), faces, camera)
     hit = drawn.triangle >= 0
-    normals = Surface(vertices, faces).normals()
+    normals = TriangleMesh(vertices, faces).normals()
     corners = faces[drawn.triangle[hit]]
     looks = np.einsum("pc,pcx->px", drawn.barycentric[hit], normals[corners])
     light = np.clip(looks @ _LIGHT, 0.1, 1.0)[:, None] * _COLOUR

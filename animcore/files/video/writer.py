@@ -49,14 +49,14 @@ def write(frames: Iterable[NDArray[np.uint8]], rate: Fraction, path: Path, sound
 def _add_sound(container: Any, stream: Any, sound: Path, samples: int) -> None:
     """Resample the audio of `sound` on its own clock, and encode at most `samples` samples of it."""
     resampler = av.AudioResampler(format="fltp", layout="stereo", rate=_SOUND_RATE, frame_size=1024)
-    for frame in chain(_frames(decoding.Reader(sound, recording.tracks(sound)[1])), [None]):
+    for frame in chain(_frames(decoding.TrackDecoder(sound, recording.tracks(sound)[1])), [None]):
         for piece in resampler.resample(frame):
             if (piece.pts or 0) < samples:
                 container.mux(stream.encode(piece))
     container.mux(stream.encode(None))
 
 
-def _frames(reader: decoding.Reader) -> Iterator[av.AudioFrame]:
+def _frames(reader: decoding.TrackDecoder) -> Iterator[av.AudioFrame]:
     for values in reader.blocks():
         frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(values), format="fltp", layout=reader.layout)
         frame.sample_rate, frame.time_base = reader.rate, Fraction(1, reader.rate)

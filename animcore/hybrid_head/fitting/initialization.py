@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animcore.gaussians import triangle_binding
-from animcore.gaussians.gaussians import Splats, round_ones
-from animcore.hybrid_head.fitting.samples import Picture
-from animcore.hybrid_head.fitting.trainable_gaussians import Cloud
-from animcore.hybrid_head.head_model import HybridHead, Mode, Posed
+from animcore.gaussians.gaussians import Gaussians, round_ones
+from animcore.hybrid_head.fitting.samples import TrainingView
+from animcore.hybrid_head.fitting.trainable_gaussians import TrainableGaussians
+from animcore.hybrid_head.head_model import HybridHead, Mode, PosedHead
 from animcore.rendering.gaussian_rasterizers.rasterize import draw
 
 FloatArray = NDArray[np.float32]
@@ -31,14 +31,16 @@ _SEEN = 0.5  # of the pictures that see a face must show the person there
 _NOSE = slice(10, 19)  # of the 51 landmarks
 
 
-def mean_colour(pictures: Sequence[Picture]) -> FloatArray:
+def mean_colour(pictures: Sequence[TrainingView]) -> FloatArray:
     """(3,) the mean colour of the person."""
     total = sum(np.asarray(picture.colour.sum((0, 1)).cpu()) for picture in pictures)
     area = sum(float(picture.mask.sum()) for picture in pictures)
     return np.asarray(total / max(area, 1.0), np.float32)
 
 
-def shown_faces(head: HybridHead, posed: Mapping[int, Posed], pictures: Sequence[Picture]) -> NDArray[np.bool_]:
+def shown_faces(
+    head: HybridHead, posed: Mapping[int, PosedHead], pictures: Sequence[TrainingView]
+) -> NDArray[np.bool_]:
     """(F,) the faces that lie within the masks of most pictures that they are in."""
     faces = head.model.faces
     inside, total = np.zeros(len(faces)), np.zeros(len(faces))
@@ -52,13 +54,13 @@ def shown_faces(head: HybridHead, posed: Mapping[int, Posed], pictures: Sequence
 
 def clouds(
     head: HybridHead,
-    posed: Mapping[int, Posed],
-    pictures: Sequence[Picture],
+    posed: Mapping[int, PosedHead],
+    pictures: Sequence[TrainingView],
     count: int,
     mode: Mode,
     random: np.random.Generator,
-    known: Splats | None = None,
-) -> tuple[Cloud, Cloud | None]:
+    known: Gaussians | None = None,
+) -> tuple[TrainableGaussians, TrainableGaussians | None]:
     """The first Gaussians: those that ride, and hair; with Gaussians alone everything rides.
 
     Args:
@@ -84,16 +86,16 @@ def clouds(
     hair_colours = colours_at(around, posed, pictures, None if known is None else hair)
     back = (around - posed[first].shift) @ posed[first].rotation
     if hybrid:
-        riding = Cloud.started(means, 0.25, colours, chosen, _RATE_RIDING, opacity=0.1)
+        riding = TrainableGaussians.started(means, 0.25, colours, chosen, _RATE_RIDING, opacity=0.1)
         turns = triangle_binding.multiplied(triangle_binding.quaternions(posed[first].rotation.T[None]), hair.rotations)
         rate = _RATE_HAIR if known is None else _RATE_KNOWN
-        return riding, Cloud.started(back, hair.scales, hair_colours, None, rate, hair.opacities, turns)
+        return riding, TrainableGaussians.started(back, hair.scales, hair_colours, None, rate, hair.opacities, turns)
     nearest = _nearest(around, mesh.origins[head.drawn] if head.drawn is not None else mesh.origins)
     if head.drawn is not None:
         nearest = np.flatnonzero(head.drawn)[nearest]
     local = triangle_binding.bound(hair, mesh, nearest)
     still = np.tile(_STILL, (len(means), 1))
-    riding = Cloud.started(
+    riding = TrainableGaussians.started(
         np.concatenate([means, local.means]),
         np.concatenate([np.full((len(means), 3), 0.5), local.scales]),
         np.concatenate([colours, hair_colours]),
@@ -105,19 +107,19 @@ def clouds(
     return riding, None
 
 
-def _some(splats: Splats, count: int, random: np.random.Generator) -> Splats:
+def _some(splats: Gaussians, count: int, random: np.random.Generator) -> Gaussians:
     """Gaussians by chance; they grow longer in their longest direction, so that fewer cover as much."""
     chosen = random.permutation(splats.count)[:count]
     scales = splats.scales[chosen]
     longest = scales == scales.max(1, keepdims=True)
     longer = min(splats.count / max(count, 1), _LONGER)
     scales = np.where(longest & ~longest.all(1, keepdims=True), scales * np.float32(longer), scales)
-    return Splats(splats.means[chosen], splats.rotations[chosen], scales, splats.opacities[chosen],
+    return Gaussians(splats.means[chosen], splats.rotations[chosen], scales, splats.opacities[chosen],
                   splats.harmonics[chosen])  # fmt: skip
 
 
 def hull(
-    head: HybridHead, posed: Mapping[int, Posed], pictures: Sequence[Picture], random: np.random.Generator
+    head: HybridHead, posed: Mapping[int, PosedHead], pictures: Sequence[TrainingView], random: np.random.Generator
 ) -> FloatArray:
     """Points (M, 3) off the mesh that lie within the masks of all pictures of one moment: mostly hair."""
     first = pictures[0].moment
@@ -143,7 +145,10 @@ def hull(
 
 
 def colours_at(
-    points: FloatArray, posed: Mapping[int, Posed], pictures: Sequence[Picture], hiding: Splats | None = None
+    points: FloatArray,
+    posed: Mapping[int, PosedHead],
+    pictures: Sequence[TrainingView],
+    hiding: Gaussians | None = None,
 ) -> FloatArray:
     """(N, 3) the mean colour of the pictures of one moment where points are.
 
@@ -175,7 +180,7 @@ def colours_at(
 
 
 def _on_faces(
-    head: HybridHead, posed: Posed, count: int, near_marks: bool, random: np.random.Generator
+    head: HybridHead, posed: PosedHead, count: int, near_marks: bool, random: np.random.Generator
 ) -> NDArray[np.int64]:
     """Triangles (count,) by their area; near brows, eyes and mouth alone where a mesh does the rest."""
     corners = posed.vertices[head.model.faces]
@@ -191,19 +196,21 @@ def _on_faces(
     return np.asarray(random.choice(len(area), count, p=area / area.sum()))
 
 
-def _is_cut_off(picture: Picture) -> bool:
+def _is_cut_off(picture: TrainingView) -> bool:
     """Whether the person goes on beyond the edge of a picture; where it does not, nothing of it lies there."""
     mask = picture.mask
     return any(float(edge.max()) > 0.5 for edge in (mask[0], mask[-1], mask[:, 0], mask[:, -1]))
 
 
-def _looked(points: NDArray[Any], picture: Picture) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def _looked(points: NDArray[Any], picture: TrainingView) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Whether points (N, 3) are in a picture, and whether the person is there in it."""
     row, column, inside = _pixels(points, picture)
     return inside, np.asarray(picture.mask.cpu())[row, column] > 0.5
 
 
-def _pixels(points: NDArray[Any], picture: Picture) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+def _pixels(
+    points: NDArray[Any], picture: TrainingView
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
     camera = picture.camera
     flat, depth = camera.projected(points)
     inside = (depth > 0) & (flat >= 0).all(1) & (flat < (camera.width, camera.height)).all(1)

@@ -32,7 +32,7 @@ _SHIFT, _SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)  # of pictures 
 
 
 @dataclass(frozen=True)
-class _Plan:
+class _LpipsArchitecture:
     """One network: its convolutions and poolings, what it is called, and where its weights may be."""
 
     title: str
@@ -43,8 +43,8 @@ class _Plan:
     files: tuple[str, ...]
 
 
-_PLANS: dict[Net, _Plan] = {
-    "alex": _Plan(
+_PLANS: dict[Net, _LpipsArchitecture] = {
+    "alex": _LpipsArchitecture(
         "AlexNet",
         ((64, 11, 4, 2), (192, 5, 1, 2), (384, 3, 1, 1), (256, 3, 1, 1), (256, 3, 1, 1)),
         (1, 2),
@@ -52,7 +52,7 @@ _PLANS: dict[Net, _Plan] = {
         (0, 1, 2, 3, 4),
         ("lpips_alex.safetensors", "alexnet*.pth", "alexnet*.safetensors", "alex.pth"),
     ),
-    "vgg": _Plan(
+    "vgg": _LpipsArchitecture(
         "VGG16",
         tuple((width, 3, 1, 1) for width in (*[64] * 2, *[128] * 2, *[256] * 3, *[512] * 6)),
         (2, 4, 7, 10),
@@ -136,7 +136,7 @@ def load(net: Net = "alex", folder: Path | None = None) -> Lpips:
     return network
 
 
-def _layers(plan: _Plan) -> Iterator[nn.Module]:
+def _layers(plan: _LpipsArchitecture) -> Iterator[nn.Module]:
     before = 3
     for number, (width, kernel, stride, padding) in enumerate(plan.convolutions):
         if number in plan.pooled:

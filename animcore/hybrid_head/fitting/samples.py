@@ -12,7 +12,7 @@ from animcore.rendering.camera import Camera
 
 
 @dataclass(frozen=True)
-class Picture:
+class TrainingView:
     """A photograph: `colour` (H, W, 3) times the mask, the `mask` (H, W), from where, and of which moment."""
 
     camera: Camera
@@ -22,7 +22,7 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Moment:
+class HeadState:
     """What the head did: expression (E,), joints (5, 3), translation (3,)."""
 
     expression: NDArray[np.float32]

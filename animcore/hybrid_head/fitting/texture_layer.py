@@ -21,8 +21,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from animcore.gaussians import triangle_binding
-from animcore.hybrid_head.fitting.samples import Moment, Picture
-from animcore.hybrid_head.head_model import FINER, HybridHead, Posed, features, mesh_samples
+from animcore.hybrid_head.fitting.samples import HeadState, TrainingView
+from animcore.hybrid_head.head_model import FINER, HybridHead, PosedHead, features, mesh_samples
 from animcore.rendering.camera import Camera
 from animcore.rendering.mesh_rasterizers import differentiable
 from animcore.rendering.mesh_rasterizers.rasterize import draw_mesh
@@ -39,18 +39,18 @@ CHANGES_FINENESS = 8  # texels of the texture in one of the changes
 
 
 @dataclass(frozen=True)
-class Seat:
+class PoseTensors:
     """A moment's pose as tensors; `turns` (V, 3, 3) carry what is added to the skin at rest into the pose."""
 
-    posed: Posed
-    frames: triangle_binding.Frames
+    posed: PosedHead
+    frames: triangle_binding.TriangleFrames
     rotation: Tensor
     shift: Tensor
     detail: Tensor
     turns: Tensor | None = None
 
 
-def seat(head: HybridHead, moment: Moment, device: torch.device, turning: bool) -> Seat:
+def seat(head: HybridHead, moment: HeadState, device: torch.device, turning: bool) -> PoseTensors:
     """Return the pose of a head at a moment.
 
     Args:
@@ -66,7 +66,7 @@ def seat(head: HybridHead, moment: Moment, device: torch.device, turning: bool) 
         columns = [replace(head, offset=head.offset + unit).at(*pose).vertices - posed.vertices
                    for unit in np.eye(3, dtype=np.float32)]  # fmt: skip
         turns = torch.as_tensor(np.stack(columns, -1), device=device)
-    return Seat(
+    return PoseTensors(
         posed,
         triangle_binding.frames(torch.as_tensor(posed.vertices, device=device), head.model.faces),
         torch.as_tensor(posed.rotation, device=device),
@@ -76,14 +76,14 @@ def seat(head: HybridHead, moment: Moment, device: torch.device, turning: bool) 
     )
 
 
-class Paint:
+class TextureLayer:
     """The mesh layer of a fit.
 
     `values` holds `texture` (1, 3, S, S), and where they are learned `changes` (K, 3, S / 8, S / 8) and `skin`
     (V, 3) metres that are added to the person's vertices at rest.
     """
 
-    def __init__(self, head: HybridHead, values: dict[str, Tensor], seats: Mapping[int, Seat]) -> None:
+    def __init__(self, head: HybridHead, values: dict[str, Tensor], seats: Mapping[int, PoseTensors]) -> None:
         """Take the head, with its mix of changes, the values, and the head's poses."""
         self.head = head
         self.values = {name: value.detach().clone().requires_grad_() for name, value in values.items()}
@@ -105,7 +105,7 @@ class Paint:
         """Of all tensors."""
         return self.values["texture"].device
 
-    def layer(self, picture: Picture, pose: Seat) -> tuple[Tensor, Tensor, Tensor]:
+    def layer(self, picture: TrainingView, pose: PoseTensors) -> tuple[Tensor, Tensor, Tensor]:
         """Return colour over black (H, W, 3), alpha (H, W) and depth (H, W) of the mesh in a picture."""
         places, pixel, share, depth = self._found(picture, pose.posed)
         colour = self._read(places, pose.detail)
@@ -114,7 +114,7 @@ class Paint:
         total = total.index_add(0, pixel, seen).reshape(picture.camera.height, picture.camera.width, 4)
         return total[..., :3], total[..., 3], depth
 
-    def moving_layer(self, picture: Picture, pose: Seat) -> tuple[tuple[Tensor, Tensor, Tensor], Tensor]:
+    def moving_layer(self, picture: TrainingView, pose: PoseTensors) -> tuple[tuple[Tensor, Tensor, Tensor], Tensor]:
         """Return the same with gradients to the skin, and the vertices (V, 3) where the skin is now."""
         assert pose.turns is not None
         assert self._beyond is not None
@@ -202,8 +202,8 @@ class Paint:
 
     @classmethod
     def from_state(
-        cls, state: dict[str, Any], head: HybridHead, seats: Mapping[int, Seat], device: torch.device
-    ) -> Paint:
+        cls, state: dict[str, Any], head: HybridHead, seats: Mapping[int, PoseTensors], device: torch.device
+    ) -> TextureLayer:
         """Return the layer of a checkpoint, for the head that is being fitted."""
         values = {name: value.to(device) for name, value in state["values"].items()}
         paint = cls(replace(head, offset=state["offset"].numpy()), values, seats)
@@ -212,7 +212,7 @@ class Paint:
         paint._pull = None if pull is None else pull.to(device)
         return paint
 
-    def spread(self, pictures: Sequence[Picture], seats: Mapping[int, Seat]) -> None:
+    def spread(self, pictures: Sequence[TrainingView], seats: Mapping[int, PoseTensors]) -> None:
         """Set the texture to the mean of what the pictures show on the mesh: a start that is nearly there."""
         with torch.no_grad():
             weight = torch.full_like(self.values["texture"], 0.05)
@@ -229,7 +229,7 @@ class Paint:
         with torch.no_grad():
             self.values["texture"].copy_(total / weight)
 
-    def _found(self, picture: Picture, posed: Posed) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def _found(self, picture: TrainingView, posed: PosedHead) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Places as a grid (1, 1, P, 2), the pixels (P,), how much of each is mesh (P,), and the depth (H, W)."""
         if id(picture) not in self._layers:
             found = seen(self.head, posed, picture.camera)
@@ -247,7 +247,7 @@ class Paint:
 
 
 def seen(
-    head: HybridHead, posed: Posed, camera: Camera
+    head: HybridHead, posed: PosedHead, camera: Camera
 ) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float32], NDArray[np.float32]]:
     """Return what a picture shows of the mesh, one place a pixel: the middle of the finer samples that pictures take.
 
@@ -267,7 +267,7 @@ def seen(
     return middle, pixel, (count / FINER**2).astype(np.float32), depth
 
 
-def mixture(moments: Sequence[Moment], count: int, kept: int) -> NDArray[np.float32]:
+def mixture(moments: Sequence[HeadState], count: int, kept: int) -> NDArray[np.float32]:
     """The main ways in which moments differ, each with a spread of 1: (count + 16, kept); `count` coefficients."""
     rows = np.array([features(moment.expression, moment.joints, count)[:-1] for moment in moments])
     middle = rows.mean(0)
@@ -280,8 +280,8 @@ def mixture(moments: Sequence[Moment], count: int, kept: int) -> NDArray[np.floa
 
 
 def started(
-    head: HybridHead, size: int, changes: int, skin: bool, colour: NDArray[Any], seats: Mapping[int, Seat]
-) -> Paint:
+    head: HybridHead, size: int, changes: int, skin: bool, colour: NDArray[Any], seats: Mapping[int, PoseTensors]
+) -> TextureLayer:
     """One colour everywhere, no changes, and the skin where the model has it."""
     device = next(iter(seats.values())).shift.device
     values = {"texture": torch.as_tensor(colour, device=device).reshape(1, 3, 1, 1).repeat(1, 1, size, size)}
@@ -290,10 +290,10 @@ def started(
         values["changes"] = torch.zeros(changes, 3, side, side, device=device)
     if skin:
         values["skin"] = torch.zeros(head.model.template.shape, device=device)
-    return Paint(head, values, seats)
+    return TextureLayer(head, values, seats)
 
 
-def reach(head: HybridHead, seats: Mapping[int, Seat], size: int) -> Tensor:
+def reach(head: HybridHead, seats: Mapping[int, PoseTensors], size: int) -> Tensor:
     """(size, size) how far the colours of each place of the square may change, 0..1: where the head moves in itself.
 
     Elsewhere, on neck and shoulders, changes would only learn the pictures' noise.

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from animcore.gaussians.gaussians import HARMONIC_0, Splats
+from animcore.gaussians.gaussians import HARMONIC_0, Gaussians
 
 NAMES = ("means", "turns", "sizes", "opacities", "colours")
 RATES = {"turns": 2e-3, "sizes": 8e-3, "opacities": 4e-2, "colours": 8e-3}
@@ -24,7 +24,7 @@ _ENDS = 1e-3  # opacities start as far from 0 and 1, and
 _SMALLEST = 1e-6  # sizes as far from 0: the ends have no logits and no logarithms, and files hold them
 
 
-class Cloud:
+class TrainableGaussians:
     """N Gaussians that are learned.
 
     `values` holds the means (N, 3), quaternions (N, 4) of any length, logarithms of the sizes (N, 3), logits of the
@@ -53,7 +53,7 @@ class Cloud:
         rate: float,
         opacity: float | NDArray[Any] = 0.5,
         turns: NDArray[Any] | None = None,
-    ) -> Cloud:
+    ) -> TrainableGaussians:
         """Gaussians at means (N, 3): a size or sizes (N, 3), colours (N, 3) 0..1, opacities (N,), turns (N, 4)."""
         count = len(means)
         sizes = np.maximum(np.broadcast_to(size, (count, 3)), _SMALLEST)
@@ -72,11 +72,11 @@ class Cloud:
         """N."""
         return len(self.values["means"])
 
-    def splats(self) -> Splats:
+    def splats(self) -> Gaussians:
         """Return the Gaussians as tensors with their history."""
         values = self.values
         turns = values["turns"] / values["turns"].norm(dim=1, keepdim=True)
-        return Splats(
+        return Gaussians(
             values["means"],
             turns,
             values["sizes"].exp(),
@@ -168,7 +168,7 @@ class Cloud:
         }
 
     @classmethod
-    def from_state(cls, state: dict[str, Any]) -> Cloud:
+    def from_state(cls, state: dict[str, Any]) -> TrainableGaussians:
         """Return the cloud of a checkpoint."""
         cloud = cls(state["values"], state["binding"], state["rate"])
         cloud.optimizer.load_state_dict(state["optimizer"])

@@ -23,11 +23,11 @@ from animcore.core.atomic_files import make_folder, whole_file
 from animcore.core.progress import Progress, silent
 from animcore.errors import InputError
 from animcore.gaussians import triangle_binding
-from animcore.gaussians.gaussians import HARMONIC_0, Splats
+from animcore.gaussians.gaussians import HARMONIC_0, Gaussians
 from animcore.hybrid_head.fitting import losses, lpips, texture_layer
-from animcore.hybrid_head.fitting.samples import Moment, Picture
-from animcore.hybrid_head.fitting.texture_layer import Paint, Seat
-from animcore.hybrid_head.fitting.trainable_gaussians import Cloud
+from animcore.hybrid_head.fitting.samples import HeadState, TrainingView
+from animcore.hybrid_head.fitting.texture_layer import PoseTensors, TextureLayer
+from animcore.hybrid_head.fitting.trainable_gaussians import TrainableGaussians
 from animcore.hybrid_head.head_model import SLACK, HybridHead, Mode
 from animcore.rendering.gaussian_rasterizers.rasterize import rasterize_torch
 from animcore.solvers import checkpoints
@@ -48,7 +48,7 @@ _KEPT = 200  # steps between checkpoints
 
 
 @dataclass(frozen=True)
-class Settings:
+class FitSettings:
     """How a head is fitted.
 
     Attributes:
@@ -77,7 +77,7 @@ def unseen(_picture: NDArray[np.uint8]) -> None:
 
 
 @dataclass
-class Fit:
+class HeadFitter:
     """A head that is being fitted in a folder.
 
     Attributes:
@@ -93,18 +93,18 @@ class Fit:
     """
 
     head: HybridHead
-    moments: dict[int, Moment]
-    pictures: Sequence[Picture]
-    settings: Settings
+    moments: dict[int, HeadState]
+    pictures: Sequence[TrainingView]
+    settings: FitSettings
     folder: Path
     progress: Progress = silent
     show: Callable[[NDArray[np.uint8]], None] = unseen
-    known: Splats | None = None
+    known: Gaussians | None = None
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     step: int = 0
-    riding: Cloud | None = None
-    hair: Cloud | None = None
-    paint: Paint | None = None
+    riding: TrainableGaussians | None = None
+    hair: TrainableGaussians | None = None
+    paint: TextureLayer | None = None
     history: list[tuple[int, float]] = field(default_factory=list)
 
     def run(self) -> HybridHead:
@@ -143,7 +143,7 @@ class Fit:
         return sum(len(cloud) for cloud in self._clouds)
 
     @property
-    def _clouds(self) -> list[Cloud]:
+    def _clouds(self) -> list[TrainableGaussians]:
         return [cloud for cloud in (self.riding, self.hair) if cloud is not None]
 
     def result(self) -> HybridHead:
@@ -151,7 +151,7 @@ class Fit:
         head = replace(self.head, riding=_plain(self.riding), hair=_plain(self.hair))
         return head if self.paint is None else self.paint.finished(head)
 
-    def drawn(self, picture: Picture) -> tuple[Tensor, Tensor, Tensor | None]:
+    def drawn(self, picture: TrainingView) -> tuple[Tensor, Tensor, Tensor | None]:
         """Colour over black (H, W, 3), alpha (H, W), and the zeros (N, 2) that take the pull on each Gaussian."""
         seat = self._seats[picture.moment]
         mesh: tuple[Tensor, Tensor, Tensor] | None = None
@@ -182,7 +182,9 @@ class Fit:
         first, last = (round(at * self.settings.steps) for at in _SHAPING)
         return self.paint is not None and "skin" in self.paint.values and first <= self.step < last
 
-    def _placed(self, cloud: Cloud, seat: Seat, frames: triangle_binding.Frames) -> tuple[Tensor, ...]:
+    def _placed(
+        self, cloud: TrainableGaussians, seat: PoseTensors, frames: triangle_binding.TriangleFrames
+    ) -> tuple[Tensor, ...]:
         splats = cloud.splats()
         if cloud.binding is not None:
             placed = triangle_binding.placed(splats, frames)
@@ -191,7 +193,7 @@ class Fit:
         colours = (0.5 + HARMONIC_0 * placed.harmonics[:, 0]).clamp(min=0)
         return placed.means, placed.rotations, placed.scales, placed.opacities, colours
 
-    def _learn(self, picture: Picture) -> float:
+    def _learn(self, picture: TrainingView) -> float:
         share = self.step / self.settings.steps
         shaping = self._shaping
         colour, alpha, shifts = self.drawn(picture)
@@ -225,7 +227,7 @@ class Fit:
             total = total + self.settings.lpips * self._perceived(shown[part], wanted[part])
         return total
 
-    def _bounds(self, picture: Picture) -> Tensor:
+    def _bounds(self, picture: TrainingView) -> Tensor:
         """Costs of Gaussians that outgrow their triangles or leave them, and of hair in lumps."""
         total = torch.zeros((), device=self.device)
         if self.riding is not None:
@@ -340,10 +342,10 @@ class Fit:
         mix = None if state["mix"] is None else state["mix"].numpy()
         self.head = replace(self.head, drawn=state["drawn"].numpy(), mix=mix)
         if state["paint"] is not None:
-            self.paint = Paint.from_state(state["paint"], self.head, self._seats, self.device)
+            self.paint = TextureLayer.from_state(state["paint"], self.head, self._seats, self.device)
             self.head = self.paint.head
         self.riding, self.hair = (
-            None if state[name] is None else Cloud.from_state(state[name]) for name in ("riding", "hair")
+            None if state[name] is None else TrainableGaussians.from_state(state[name]) for name in ("riding", "hair")
         )
         for cloud in self._clouds:
             cloud.to(self.device)
@@ -360,7 +362,7 @@ class Fit:
         self.show(np.round(_array(pair.clamp(0, 1)) * 255).astype(np.uint8))
 
 
-def _capture_name(pictures: Sequence[Picture], moments: dict[int, Moment]) -> str:
+def _capture_name(pictures: Sequence[TrainingView], moments: dict[int, HeadState]) -> str:
     """A name that another capture does not have: of its cameras, what the head did, and some pixels of each picture."""
     found = hashlib.sha256()
     for picture in pictures:
@@ -375,7 +377,7 @@ def _capture_name(pictures: Sequence[Picture], moments: dict[int, Moment]) -> st
     return found.hexdigest()
 
 
-def _plain(cloud: Cloud | None) -> Splats | None:
+def _plain(cloud: TrainableGaussians | None) -> Gaussians | None:
     if cloud is None:
         return None
     with torch.no_grad():

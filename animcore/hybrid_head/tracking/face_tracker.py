@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from animcore.body_models.face_landmarks import FACE, IRISES, FaceMarks
+from animcore.body_models.face_landmarks import FACE, IRISES, ModelLandmarks
 from animcore.body_models.parametric_model import ParametricModel
 from animcore.core import reading
 from animcore.core.atomic_files import whole_file
@@ -24,7 +24,7 @@ from animcore.core.vocabulary import ARKIT, ARKIT_INDEX
 from animcore.errors import InputError, readable
 from animcore.geometry.rotations import from_matrix
 from animcore.hybrid_head.tracking import landmark_solver
-from animcore.hybrid_head.tracking.landmark_solver import POSE, Frames, Scene
+from animcore.hybrid_head.tracking.landmark_solver import POSE, FrameParameters, SequenceParameters
 from animcore.motion import Motion
 
 FloatArray = NDArray[np.float64]
@@ -59,7 +59,7 @@ _FORMAT, _VERSION = "animcore.track", 1
 
 
 @dataclass(frozen=True)
-class Track:
+class HeadTrack:
     """What a head did before a camera, T frames. Axes of the camera: X right, Y up, Z towards it; metres, radians.
 
     Attributes:
@@ -124,7 +124,7 @@ class Track:
             np.savez_compressed(handle, format=_FORMAT, version=_VERSION, **contents)
 
     @classmethod
-    def load(cls, path: Path) -> Track:
+    def load(cls, path: Path) -> HeadTrack:
         """Read what `save` wrote.
 
         Raises:
@@ -145,7 +145,7 @@ def track(
     model: ParametricModel,
     lens: float | None = None,
     progress: Progress = silent,
-) -> Track:
+) -> HeadTrack:
     """Find what a head did in a film.
 
     Args:
@@ -159,13 +159,13 @@ def track(
     Raises:
         InputError: where too few frames show the face, or they and the head never come together.
     """
-    marks = FaceMarks.on(model)
+    marks = ModelLandmarks.on(model)
     chosen = [index for index, name in enumerate(ARKIT) if not name.startswith(_UNSEEN)]
     observed, depths = points[:, :FACE, :2].astype(np.float64), points[:, :FACE, 2].astype(np.float64)
     found = np.isfinite(observed).all((1, 2))
     if found.sum() < _FEWEST:
         raise InputError(f"{found.sum()} frames show a face; at least {_FEWEST} are needed to track it.")
-    scene = Scene(
+    scene = SequenceParameters(
         marks.points, marks.normals, marks.drift, np.maximum(marks.spread, _FLOOR), paired(marks.shapes)[chosen],
         np.array([_DEAR.get(ARKIT[index], 1.0) for index in chosen]), np.array(size, float) / 2,
         (lens or _USUAL_LENS) / FULL_FRAME * max(size),
@@ -174,7 +174,7 @@ def track(
     frames = landmark_solver.started(scene, observed, depths)
     known = np.flatnonzero(found)
     keys = known[np.unique(np.linspace(0, len(known) - 1, min(_KEYS, len(known))).round().astype(int))]
-    patches = _Patches(marks.points)
+    patches = _SmoothOffsets(marks.points)
     ways = np.concatenate([marks.people, patches.ways()])
     scene, _, amounts = landmark_solver.with_clip(scene, frames.part(keys), ways, 0.0 if lens else _LENS_SPREAD)
     progress(0.4, "Following the face")
@@ -192,7 +192,7 @@ def track(
     distance = np.linalg.norm(landmark_solver.projected(scene, frames) - observed, axis=2)
     errors[found] = np.median(distance[found], axis=1)
     progress(1.0, "Tracked")
-    return Track(
+    return HeadTrack(
         np.asarray(times, float), found, arkit, frames.turns, frames.places, looks, errors, np.array(size),
         scene.focal, people, patches.offset(np.asarray(model.template, np.float64), local), model.name,
     )  # fmt: skip
@@ -208,7 +208,9 @@ def paired(shapes: FloatArray) -> FloatArray:
     return together
 
 
-def gaze(scene: Scene, frames: Frames, eyes: FloatArray, irises: FloatArray, arkit: FloatArray) -> FloatArray:
+def gaze(
+    scene: SequenceParameters, frames: FrameParameters, eyes: FloatArray, irises: FloatArray, arkit: FloatArray
+) -> FloatArray:
     """(T, 2) how far both eyes look to the person's left and up beside the head: where rays meet the eyeballs.
 
     Args:
@@ -242,7 +244,7 @@ def gaze(scene: Scene, frames: Frames, eyes: FloatArray, irises: FloatArray, ark
     return np.stack([np.interp(every, seen, looks[seen, axis]) for axis in (0, 1)], 1)
 
 
-def with_gaze(arkit: FloatArray, looks: FloatArray, marks: FaceMarks) -> None:
+def with_gaze(arkit: FloatArray, looks: FloatArray, marks: ModelLandmarks) -> None:
     """Set the eyeLook weights of a gaze (T, 2), and take from the lids what these shapes do to them."""
     for side, out in (("Left", looks[:, 0]), ("Right", -looks[:, 0])):
         for way, angle in {"Out": out, "In": -out, "Up": looks[:, 1], "Down": -looks[:, 1]}.items():
@@ -269,7 +271,7 @@ def _steps(times: NDArray[Any], chosen: Sequence[int]) -> FloatArray:
     return np.array([_STEPS["turn"]] * 3 + [_STEPS["place"]] * (POSE - 3) + weights) * 25 / rate
 
 
-class _Patches:
+class _SmoothOffsets:
     """Smooth offsets of a face: the main ways of a Gaussian process over its landmarks (Rasmussen and Williams)."""
 
     def __init__(self, points: FloatArray) -> None:

@@ -39,7 +39,7 @@ _NEAREST = 0.05  # metres before the camera that a point may come to while it is
 
 
 @dataclass(frozen=True)
-class Scene:
+class SequenceParameters:
     """What is the same in all frames.
 
     Attributes:
@@ -64,7 +64,7 @@ class Scene:
 
 
 @dataclass(frozen=True)
-class Frames:
+class FrameParameters:
     """What differs: observed (T, L, 2) pixels (NaN where lost), turns (T, 3, 3), places (T, 3), weights (T, K)."""
 
     observed: FloatArray
@@ -72,18 +72,18 @@ class Frames:
     places: FloatArray
     weights: FloatArray
 
-    def part(self, which: slice | NDArray[Any]) -> Frames:
+    def part(self, which: slice | NDArray[Any]) -> FrameParameters:
         """Some of the frames."""
-        return Frames(self.observed[which], self.turns[which], self.places[which], self.weights[which])
+        return FrameParameters(self.observed[which], self.turns[which], self.places[which], self.weights[which])
 
 
-def projected(scene: Scene, frames: Frames) -> FloatArray:
+def projected(scene: SequenceParameters, frames: FrameParameters) -> FloatArray:
     """(T, L, 2) where the landmarks lie in the picture, in pixels."""
     found = [_seen(scene, frames.part(piece))[1] for piece in _pieces(len(frames.turns))]
     return np.concatenate(found) if found else np.zeros((0, len(scene.points), 2))
 
 
-def started(scene: Scene, observed: FloatArray, depths: FloatArray) -> Frames:
+def started(scene: SequenceParameters, observed: FloatArray, depths: FloatArray) -> FrameParameters:
     """First poses: the head at rest laid over each frame's landmarks (Kabsch, 1976).
 
     Args:
@@ -108,12 +108,16 @@ def started(scene: Scene, observed: FloatArray, depths: FloatArray) -> Frames:
     depth = scene.focal / scale
     places = np.stack([middle[:, 0] / scale, middle[:, 1] / scale, -depth], 1) - np.einsum("txy,y->tx", turns, own)
     nearest = np.abs(np.arange(len(observed))[:, None] - known[None]).argmin(1)
-    return Frames(observed, turns[nearest], places[nearest], np.zeros((len(observed), len(scene.shapes))))
+    return FrameParameters(observed, turns[nearest], places[nearest], np.zeros((len(observed), len(scene.shapes))))
 
 
 def with_clip(
-    scene: Scene, frames: Frames, ways: FloatArray, focal_spread: float, rounds: int = _ROUNDS_CLIP
-) -> tuple[Scene, Frames, FloatArray]:
+    scene: SequenceParameters,
+    frames: FrameParameters,
+    ways: FloatArray,
+    focal_spread: float,
+    rounds: int = _ROUNDS_CLIP,
+) -> tuple[SequenceParameters, FrameParameters, FloatArray]:
     """Solve some frames with what is unknown of the clip.
 
     Args:
@@ -152,7 +156,9 @@ def with_clip(
     return scene, frames, amounts
 
 
-def through_time(scene: Scene, frames: Frames, steps: FloatArray, rounds: int = _ROUNDS_FRAMES) -> Frames:
+def through_time(
+    scene: SequenceParameters, frames: FrameParameters, steps: FloatArray, rounds: int = _ROUNDS_FRAMES
+) -> FrameParameters:
     """Solve all frames of a clip, each near its neighbours.
 
     Args:
@@ -178,13 +184,13 @@ def through_time(scene: Scene, frames: Frames, steps: FloatArray, rounds: int = 
     return frames
 
 
-def _differences(frames: Frames) -> FloatArray:
+def _differences(frames: FrameParameters) -> FloatArray:
     """(T - 1, 6 + K) how far the unknowns go from frame to frame."""
     turned = from_matrix(frames.turns[1:] @ frames.turns[:-1].transpose(0, 2, 1))
     return np.concatenate([turned, np.diff(frames.places, axis=0), np.diff(frames.weights, axis=0)], 1)
 
 
-def _seen(scene: Scene, frames: Frames) -> tuple[FloatArray, FloatArray]:
+def _seen(scene: SequenceParameters, frames: FrameParameters) -> tuple[FloatArray, FloatArray]:
     """Landmarks (T, L, 3) in the axes of the camera, and (T, L, 2) in pixels."""
     there = scene.points + np.einsum("tk,klx->tlx", frames.weights, scene.shapes, optimize=True)
     ways = -np.einsum("tyx,ty->tx", frames.turns, frames.places) - MIDDLE
@@ -194,7 +200,7 @@ def _seen(scene: Scene, frames: Frames) -> tuple[FloatArray, FloatArray]:
     return there, scene.centre + scene.focal * there[..., :2] * (1, -1) / depth
 
 
-def _rows(scene: Scene, frames: Frames) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+def _rows(scene: SequenceParameters, frames: FrameParameters) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
     """Residuals (T, L, 2) in spreads, what they count (T, L), the gradient (T, L, 2, 3) to the place, places."""
     there, pixels = _seen(scene, frames)
     depth = np.maximum(-there[..., 2], _NEAREST)
@@ -211,7 +217,9 @@ def _rows(scene: Scene, frames: Frames) -> tuple[FloatArray, FloatArray, FloatAr
     return residual, np.where(known, counts, 0.0) / _EFFECTIVE, gradient, there
 
 
-def _jacobian(scene: Scene, frames: Frames, gradient: FloatArray, there: FloatArray) -> FloatArray:
+def _jacobian(
+    scene: SequenceParameters, frames: FrameParameters, gradient: FloatArray, there: FloatArray
+) -> FloatArray:
     """(T, L, 2, 6 + K) of the residuals to a frame's own unknowns."""
     arm = there - frames.places[:, None]
     zero = np.zeros_like(arm[..., 0])
@@ -228,7 +236,7 @@ def _turned(turns: FloatArray, fields: FloatArray) -> FloatArray:
     return np.asarray((turns @ flat).reshape(len(turns), 3, marks, count).transpose(0, 2, 1, 3))
 
 
-def _own(scene: Scene, frames: Frames) -> tuple[FloatArray, FloatArray]:
+def _own(scene: SequenceParameters, frames: FrameParameters) -> tuple[FloatArray, FloatArray]:
     """Equations (t, N, N) and pulls (t, N) of frames' own unknowns, with what weights cost."""
     residual, counts, gradient, there = _rows(scene, frames)
     jacobian = _jacobian(scene, frames, gradient, there)
@@ -236,7 +244,7 @@ def _own(scene: Scene, frames: Frames) -> tuple[FloatArray, FloatArray]:
 
 
 def _normal(
-    scene: Scene, frames: Frames, jacobian: FloatArray, residual: FloatArray, counts: FloatArray
+    scene: SequenceParameters, frames: FrameParameters, jacobian: FloatArray, residual: FloatArray, counts: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     rows = jacobian.reshape(len(jacobian), -1, jacobian.shape[-1])
     weighted = (jacobian * counts[..., None, None]).reshape(rows.shape).transpose(0, 2, 1)
@@ -250,7 +258,7 @@ def _normal(
     return own, pull
 
 
-def _both(scene: Scene, frames: Frames, ways: FloatArray) -> tuple[FloatArray, ...]:
+def _both(scene: SequenceParameters, frames: FrameParameters, ways: FloatArray) -> tuple[FloatArray, ...]:
     """Own equations (t, N, N), those with the clip (t, N, 1 + G), own pulls, the clip's pull and its equations."""
     residual, counts, gradient, there = _rows(scene, frames)
     jacobian = _jacobian(scene, frames, gradient, there)
@@ -279,7 +287,7 @@ def _held(own: FloatArray, free: FloatArray) -> FloatArray:
     return held
 
 
-def _stepped(frames: Frames, moves: FloatArray) -> Frames:
+def _stepped(frames: FrameParameters, moves: FloatArray) -> FrameParameters:
     turns = to_matrix(moves[:, :3]) @ frames.turns
     weights = np.clip(frames.weights + moves[:, POSE:], 0.0, 1.0)
     return replace(frames, turns=turns, places=frames.places + moves[:, 3:POSE], weights=weights)

@@ -11,7 +11,7 @@ from torch import Tensor
 from animcore.rendering.camera import Camera
 
 
-class Engine(NamedTuple):
+class RasterizerBackend(NamedTuple):
     """The two halves of a rasterizer.
 
     Attributes:
@@ -25,7 +25,7 @@ class Engine(NamedTuple):
 
 
 def drawn_by(
-    engine: Engine, means: Tensor, rotations: Tensor, scales: Tensor, opacities: Tensor, colours: Tensor,
+    engine: RasterizerBackend, means: Tensor, rotations: Tensor, scales: Tensor, opacities: Tensor, colours: Tensor,
     camera: Camera, limit: Tensor | None, shifts: Tensor | None,
 ) -> Tensor:  # fmt: skip
     """Draw; see `rasterize.rasterize_torch` for the arguments.
@@ -35,13 +35,13 @@ def drawn_by(
     """
     moved = torch.zeros_like(means[:, :2]) if shifts is None else shifts
     given = means, rotations, scales, opacities, colours, moved
-    drawn: Tensor = _Drawing.apply(engine, *given, limit, camera)  # type: ignore[no-untyped-call]
+    drawn: Tensor = _RasterizeFunction.apply(engine, *given, limit, camera)  # type: ignore[no-untyped-call]
     return drawn
 
 
-class _Drawing(torch.autograd.Function):
+class _RasterizeFunction(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, engine: Engine, *given: Any) -> Tensor:
+    def forward(ctx: Any, engine: RasterizerBackend, *given: Any) -> Tensor:
         *tensors, limit, camera = given
         values = [tensor.detach().float().contiguous() for tensor in tensors]
         drawn, kept = engine.draw(values, None if limit is None else limit.float().contiguous(), camera)

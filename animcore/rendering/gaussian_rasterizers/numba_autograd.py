@@ -13,11 +13,11 @@ from torch import Tensor
 
 from animcore.rendering.camera import Camera
 from animcore.rendering.gaussian_rasterizers import numba_backward as kernels
-from animcore.rendering.gaussian_rasterizers.autograd_function import Engine, drawn_by
+from animcore.rendering.gaussian_rasterizers.autograd_function import RasterizerBackend, drawn_by
 from animcore.rendering.gaussian_rasterizers.numba_backend import (
     TURNS,
-    Crew,
-    Sheet,
+    TiledGaussians,
+    WorkerThreads,
     blended,
     crowds,
     hidden,
@@ -38,7 +38,7 @@ def render(
     Returns:
         (5, H, W): colour over black, depth times alpha, alpha.
     """
-    engine = Engine(_drawn, _gradients)
+    engine = RasterizerBackend(_drawn, _gradients)
     return drawn_by(engine, means, rotations, scales, opacities, colours, camera, limit, shifts)
 
 
@@ -64,7 +64,7 @@ def _array(tensor: Tensor) -> Array:
     return array
 
 
-def _traced(sheet: Sheet, covered: Array, drawn: Array, given: Array, crew: Crew) -> Array:
+def _traced(sheet: TiledGaussians, covered: Array, drawn: Array, given: Array, crew: WorkerThreads) -> Array:
     """Return the sums of each thread: (threads, N, 10)."""
     sums = np.zeros((crew.count, len(sheet.records), kernels.SUMS), np.float32)
     free = list(sums)
@@ -82,7 +82,9 @@ def _traced(sheet: Sheet, covered: Array, drawn: Array, given: Array, crew: Crew
     return sums
 
 
-def _unprojected(sheet: Sheet, sums: Array, arrays: list[Array], camera: Camera, crew: Crew) -> list[Array]:
+def _unprojected(
+    sheet: TiledGaussians, sums: Array, arrays: list[Array], camera: Camera, crew: WorkerThreads
+) -> list[Array]:
     """Return the gradients of means, rotations, scales, opacities, colours and shifts."""
     means, rotations, scales, _, colours, _ = arrays
     found = [np.zeros(array.shape, np.float32) for array in arrays]

@@ -33,7 +33,7 @@ TURNS = 8  # pieces of work a thread, so that one with an easy piece takes anoth
 
 
 @dataclass(frozen=True)
-class Sheet:
+class TiledGaussians:
     """The Gaussians of a picture put into its tiles.
 
     Attributes:
@@ -63,7 +63,7 @@ def render(
         return blended(sheet, hidden(limit), crew)
 
 
-class Crew:
+class WorkerThreads:
     """Threads that share the work of one picture."""
 
     def __init__(self, pool: ThreadPoolExecutor | None, count: int):
@@ -80,14 +80,14 @@ class Crew:
 
 
 @contextmanager
-def workers(gaussians: int) -> Iterator[Crew]:
+def workers(gaussians: int) -> Iterator[WorkerThreads]:
     """Threads for one picture: as many as `NUMBA_NUM_THREADS` or the cores at hand."""
     count = int(os.environ.get("NUMBA_NUM_THREADS") or _cores())
     if count == 1 or gaussians < _FEW:
-        yield Crew(None, 1)
+        yield WorkerThreads(None, 1)
         return
     with ThreadPoolExecutor(count) as pool:
-        yield Crew(pool, count)
+        yield WorkerThreads(pool, count)
 
 
 def _cores() -> int:
@@ -96,8 +96,8 @@ def _cores() -> int:
 
 def laid_out(
     means: Array, rotations: Array, scales: Array, opacities: Array, colours: Array, camera: Camera,
-    shifts: Array | None, crew: Crew,
-) -> Sheet:  # fmt: skip
+    shifts: Array | None, crew: WorkerThreads,
+) -> TiledGaussians:  # fmt: skip
     """Project the Gaussians and put them into tiles."""
     count = len(means)
     size = camera.height, camera.width
@@ -114,7 +114,7 @@ def laid_out(
         return counts
 
     counts = np.sum(crew.share(project, count), axis=0)
-    return Sheet(records, kernels.nearest_first(keys), counts, size)
+    return TiledGaussians(records, kernels.nearest_first(keys), counts, size)
 
 
 def viewed(camera: Camera) -> Array:
@@ -128,7 +128,7 @@ def hidden(limit: Array | None) -> Array:
     return np.zeros((0, 0), np.float32) if limit is None else np.minimum(limit, np.float32(3e38))
 
 
-def blended(sheet: Sheet, covered: Array, crew: Crew) -> Array:
+def blended(sheet: TiledGaussians, covered: Array, crew: WorkerThreads) -> Array:
     """Draw all tiles: (5, H, W)."""
     drawn = np.zeros((5, *sheet.size), np.float32)
     for first, last, starts, pairs in crowds(sheet, crew):
@@ -140,7 +140,7 @@ def blended(sheet: Sheet, covered: Array, crew: Crew) -> Array:
     return drawn
 
 
-def crowds(sheet: Sheet, crew: Crew) -> Iterator[tuple[int, int, Array, Array]]:
+def crowds(sheet: TiledGaussians, crew: WorkerThreads) -> Iterator[tuple[int, int, Array, Array]]:
     """Yield first and last tile of parts of the picture, the starts of their lists and the lists.
 
     A part has no more pairs than fit, so that millions of large Gaussians need bounded memory.

@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animcore.errors import InputError
-from animcore.gaussians.gaussians import DEGREES, Splats, checked
+from animcore.gaussians.gaussians import DEGREES, Gaussians, checked
 from animcore.rendering.camera import Camera
 
 Array = NDArray[Any]
@@ -45,7 +45,7 @@ MOST_PIXELS = 1 << 26  # of a picture: 1.3 GB while it is drawn
 
 
 @dataclass(frozen=True)
-class Picture:
+class RenderedImage:
     """What a camera sees of a cloud of Gaussians.
 
     Attributes:
@@ -60,13 +60,13 @@ class Picture:
 
 
 def draw(
-    splats: Splats,
+    splats: Gaussians,
     camera: Camera,
     *,
     background: Sequence[float] | Array = BLACK,
     limit: Array | None = None,
     backend: str = "auto",
-) -> Picture:
+) -> RenderedImage:
     """Draw a cloud of Gaussians.
 
     With the depth of a mesh for `limit` and black for a background, `colour + (1 - alpha) * mesh` is the mesh with
@@ -99,7 +99,7 @@ def draw(
         depth = np.where(alpha > 0, depth / alpha, np.float32(np.inf))
     if behind is not None:
         colour = colour + (1 - alpha)[..., None] * behind
-    return Picture(np.ascontiguousarray(colour), depth, np.ascontiguousarray(alpha))
+    return RenderedImage(np.ascontiguousarray(colour), depth, np.ascontiguousarray(alpha))
 
 
 def rasterize_torch(
@@ -210,7 +210,7 @@ def _by_torch(name: str, values: tuple[Array, ...], camera: Camera, limit: Array
     return np.asarray(drawn.cpu().numpy())
 
 
-def _drawable(splats: Splats) -> Splats:
+def _drawable(splats: Gaussians) -> Gaussians:
     if splats.binding is not None:
         raise InputError("These Gaussians are bound to triangles; put them into the world before they are drawn.")
     return checked(splats, "the cloud to draw")

@@ -12,7 +12,7 @@ import numpy as np
 
 from animcore.core.array_namespace import alike, namespace
 from animcore.rendering.camera import Camera
-from animcore.rendering.projection import DENSEST, DONE, FAINTEST, Ellipses, project
+from animcore.rendering.projection import DENSEST, DONE, FAINTEST, ProjectedGaussians, project
 
 Array = Any  # a numpy array or a torch tensor
 
@@ -46,14 +46,14 @@ def render(
     return xp.moveaxis(xp.concatenate(rows, 0), -1, 0)
 
 
-def _chosen(found: Ellipses, axis: int, first: int, last: int) -> Ellipses:
+def _chosen(found: ProjectedGaussians, axis: int, first: int, last: int) -> ProjectedGaussians:
     """The ellipses that can reach pixels first .. last - 1 along an axis."""
     place, reach = found.centres[:, axis], found.reaches[:, axis]
     mask = (place + reach > first) & (place - reach < last)
-    return Ellipses(*(values[mask] for values in found))
+    return ProjectedGaussians(*(values[mask] for values in found))
 
 
-def _tile(found: Ellipses, corner: tuple[int, int, int, int], limit: Array) -> Array:
+def _tile(found: ProjectedGaussians, corner: tuple[int, int, int, int], limit: Array) -> Array:
     """The pixels (P, 5) of a tile: left, top, right and bottom are given, and the depths (P,) of what hides."""
     xp = namespace(limit)
     left, top, right, bottom = corner
@@ -62,7 +62,7 @@ def _tile(found: Ellipses, corner: tuple[int, int, int, int], limit: Array) -> A
     passing = xp.ones_like(limit)
     drawn = alike(np.zeros((len(x), 5)), limit) + found.depths[:0].sum()  # which has gradients though nothing is seen
     for first in range(0, len(found.depths), _PIECE):
-        piece = Ellipses(*(values[first : first + _PIECE] for values in found))
+        piece = ProjectedGaussians(*(values[first : first + _PIECE] for values in found))
         alpha = _alpha(piece, x, y, limit)
         after = passing * xp.cumprod(1 - alpha, 0)
         before = xp.concatenate((passing[None], after[:-1]), 0)
@@ -75,7 +75,7 @@ def _tile(found: Ellipses, corner: tuple[int, int, int, int], limit: Array) -> A
     return drawn
 
 
-def _alpha(piece: Ellipses, x: Array, y: Array, limit: Array) -> Array:
+def _alpha(piece: ProjectedGaussians, x: Array, y: Array, limit: Array) -> Array:
     """How much of each pixel (P,) each Gaussian (G,) covers: (G, P)."""
     xp = namespace(x)
     aside, below = x[None] - piece.centres[:, :1], y[None] - piece.centres[:, 1:]

@@ -17,14 +17,14 @@ from torch import Tensor
 
 from animcore.rendering.camera import Camera
 from animcore.rendering.gaussian_rasterizers import warp_kernels as kernels
-from animcore.rendering.gaussian_rasterizers.autograd_function import Engine, drawn_by
+from animcore.rendering.gaussian_rasterizers.autograd_function import RasterizerBackend, drawn_by
 from animcore.rendering.gaussian_rasterizers.warp_device import array, launch, vectors, working
 from animcore.rendering.projection import margins
 
 _CROWD = 1 << 27  # pairs of a Gaussian and a tile that are sorted: 2 GB
 
 
-class Sheet(NamedTuple):
+class TiledGaussians(NamedTuple):
     """The Gaussians of a picture put into its tiles; `warp_kernels` says what the columns are.
 
     Attributes:
@@ -44,11 +44,11 @@ class Sheet(NamedTuple):
     bounds: Tensor
 
 
-class Kept(NamedTuple):
+class SavedForBackward(NamedTuple):
     """What the gradients of a picture need: what was given (float32), its sheet, limit (0, 0 for none) and result."""
 
     values: Sequence[Tensor]
-    sheet: Sheet
+    sheet: TiledGaussians
     limit: Tensor
     drawn: Tensor
 
@@ -66,21 +66,21 @@ def render(
         InputError: where the tensors are on a card that Warp cannot use.
         MemoryError: where the Gaussians cover more tiles than can be sorted.
     """
-    return drawn_by(Engine(draw, trace), means, rotations, scales, opacities, colours, camera, limit, shifts)
+    return drawn_by(RasterizerBackend(draw, trace), means, rotations, scales, opacities, colours, camera, limit, shifts)
 
 
-def draw(values: Sequence[Tensor], limit: Tensor | None, camera: Camera) -> tuple[Tensor, Kept]:
-    """Draw and keep what `trace` needs; see `raster_function.Engine`."""
+def draw(values: Sequence[Tensor], limit: Tensor | None, camera: Camera) -> tuple[Tensor, SavedForBackward]:
+    """Draw and keep what `trace` needs; see `raster_function.RasterizerBackend`."""
     device = values[0].device
     covered = torch.zeros((0, 0), device=device) if limit is None else limit
     with working(device):
         sheet = _laid_out(values, camera)
         drawn = torch.zeros((5, camera.height, camera.width), device=device)
         launch(kernels.blend, sheet.view.tiles * kernels.PIXELS, [*_lists(sheet, covered), drawn], device)
-    return drawn, Kept(values, sheet, covered, drawn.detach())
+    return drawn, SavedForBackward(values, sheet, covered, drawn.detach())
 
 
-def trace(kept: Kept, given: Tensor) -> list[Tensor]:
+def trace(kept: SavedForBackward, given: Tensor) -> list[Tensor]:
     """Return the gradients of means, rotations, scales, opacities, colours and shifts."""
     means, rotations, scales, _, colours, _ = kept.values
     sheet, device = kept.sheet, means.device
@@ -100,7 +100,7 @@ def trace(kept: Kept, given: Tensor) -> list[Tensor]:
     return found
 
 
-def _laid_out(values: Sequence[Tensor], camera: Camera) -> Sheet:
+def _laid_out(values: Sequence[Tensor], camera: Camera) -> TiledGaussians:
     """Project the Gaussians and put them into tiles."""
     means, rotations, scales, opacities, colours, shifts = values
     count, device, view = len(means), means.device, viewed(camera)
@@ -129,12 +129,12 @@ def _laid_out(values: Sequence[Tensor], camera: Camera) -> Sheet:
         bits = view.tiles.bit_length()
         wp.utils.radix_sort_pairs(wp.from_torch(tiles), wp.from_torch(pairs), total, end_bit=bits)
         launch(kernels.bound, total, [view, tiles, total, bounds], device)
-    return Sheet(view, places, forms, looks, counts, pairs[:total].clone(), bounds)
+    return TiledGaussians(view, places, forms, looks, counts, pairs[:total].clone(), bounds)
 
 
 def viewed(camera: Camera) -> Any:
     """Return what the kernels must know of a camera."""
-    view = kernels.View()
+    view = kernels.GaussianCamera()
     view.turn = wp.mat33(*camera.world_to_camera[:3, :3].ravel().tolist())
     view.shift, view.eye = wp.vec3(*camera.world_to_camera[:3, 3].tolist()), wp.vec3(*camera.position.tolist())
     view.focal, view.centre = wp.vec2(*map(float, camera.focal)), wp.vec2(*map(float, camera.centre))
@@ -146,7 +146,7 @@ def viewed(camera: Camera) -> Any:
     return view
 
 
-def _lists(sheet: Sheet, limit: Tensor) -> tuple[Any, ...]:
+def _lists(sheet: TiledGaussians, limit: Tensor) -> tuple[Any, ...]:
     """The arguments that drawing and tracing begin with."""
     return (
         sheet.view, vectors(sheet.places), vectors(sheet.forms), vectors(sheet.looks), sheet.pairs, sheet.bounds,

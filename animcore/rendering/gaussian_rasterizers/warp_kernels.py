@@ -33,7 +33,7 @@ Sums = wp.types.vector(length=10, dtype=wp.float32)
 
 
 @struct
-class View:
+class GaussianCamera:
     """What the kernels know of a camera: `least` and `most` are the slopes to which the projection is followed."""
 
     turn: wp.mat33
@@ -57,7 +57,7 @@ def turned(rotations: wp.array[wp.vec4], one: wp.int32) -> wp.mat33:
 
 
 @inlined
-def slope_of(view: View, point: wp.vec3, axis: wp.int32) -> wp.vec3:
+def slope_of(view: GaussianCamera, point: wp.vec3, axis: wp.int32) -> wp.vec3:
     """How a pixel moves across (axis 0) or down (1) with a point of the world."""
     slope = wp.clamp(point[axis] / point[2], view.least[axis], view.most[axis])
     return view.focal[axis] / point[2] * (view.turn[axis] - slope * view.turn[2])
@@ -78,7 +78,7 @@ def sh_basis(d: wp.vec3):  # type: ignore[no-untyped-def]  # a vector that mypy 
 
 
 @inlined
-def direction_of(view: View, mean: wp.vec3) -> wp.vec4:
+def direction_of(view: GaussianCamera, mean: wp.vec3) -> wp.vec4:
     """Where a Gaussian lies from the eye, as a unit vector, and one over how far."""
     way = mean - view.eye
     scale = 1.0 / wp.sqrt(wp.max(wp.dot(way, way), EYES_APART))
@@ -86,7 +86,7 @@ def direction_of(view: View, mean: wp.vec3) -> wp.vec4:
 
 
 @inlined
-def shade(view: View, mean: wp.vec3, shades: wp.array2d[wp.vec3], one: wp.int32) -> wp.vec3:
+def shade(view: GaussianCamera, mean: wp.vec3, shades: wp.array2d[wp.vec3], one: wp.int32) -> wp.vec3:
     """The colour of spherical harmonics (K,) as they are seen."""
     aim = direction_of(view, mean)
     basis = sh_basis(wp.vec3(aim[0], aim[1], aim[2]))
@@ -97,7 +97,7 @@ def shade(view: View, mean: wp.vec3, shades: wp.array2d[wp.vec3], one: wp.int32)
 
 
 @inlined
-def rows(view: View, place: wp.vec4, form: wp.vec4, column: wp.int32) -> wp.vec2i:
+def rows(view: GaussianCamera, place: wp.vec4, form: wp.vec4, column: wp.int32) -> wp.vec2i:
     """First and last row of tiles (last before first where none) that an ellipse covers in a column of them."""
     wide = place[2]
     left = wp.float32(column * TILE)
@@ -120,7 +120,7 @@ def rows(view: View, place: wp.vec4, form: wp.vec4, column: wp.int32) -> wp.vec2
 
 
 @inlined
-def columns(view: View, place: wp.vec4) -> wp.vec2i:
+def columns(view: GaussianCamera, place: wp.vec4) -> wp.vec2i:
     """First and last column of tiles that an ellipse may touch."""
     first = wp.int32(wp.max(place[0] - place[2], 0.0)) // TILE
     return wp.vec2i(first, wp.int32(wp.min(place[0] + place[2], wp.float32(view.width) - 1.0)) // TILE)
@@ -134,7 +134,7 @@ def reach(opacity: wp.float32) -> wp.float32:
 
 @kernel
 def project(
-    view: View, means: wp.array[wp.vec3], rotations: wp.array[wp.vec4], scales: wp.array[wp.vec3],
+    view: GaussianCamera, means: wp.array[wp.vec3], rotations: wp.array[wp.vec4], scales: wp.array[wp.vec3],
     opacities: wp.array[wp.float32], shades: wp.array2d[wp.vec3], plain: wp.int32, shifts: wp.array[wp.vec2],
     places: wp.array[wp.vec4], forms: wp.array[wp.vec4], looks: wp.array[wp.vec4], depths: wp.array[wp.float32],
     order: wp.array[wp.int32], counts: wp.array[wp.int32],
@@ -174,7 +174,7 @@ def project(
 
 
 @inlined
-def seen(view: View, place: wp.vec4) -> wp.bool:
+def seen(view: GaussianCamera, place: wp.vec4) -> wp.bool:
     """Whether an ellipse reaches into the picture."""
     across = place[0] + place[2] > 0.0 and place[0] - place[2] < wp.float32(view.width)
     return across and place[1] + place[3] > 0.0 and place[1] - place[3] < wp.float32(view.height)
@@ -189,7 +189,7 @@ def rank(order: wp.array[wp.int32], counts: wp.array[wp.int32], ranked: wp.array
 
 @kernel
 def fill(
-    view: View, places: wp.array[wp.vec4], forms: wp.array[wp.vec4], order: wp.array[wp.int32],
+    view: GaussianCamera, places: wp.array[wp.vec4], forms: wp.array[wp.vec4], order: wp.array[wp.int32],
     counts: wp.array[wp.int32], ends: wp.array[wp.int64], tiles: wp.array[wp.int32], pairs: wp.array[wp.int32],
 ) -> None:  # fmt: skip
     """Write each Gaussian, nearest first, with each tile that it covers."""
@@ -213,7 +213,7 @@ def fill(
 
 
 @kernel
-def bound(view: View, tiles: wp.array[wp.int32], count: wp.int32, bounds: wp.array2d[wp.int32]) -> None:
+def bound(view: GaussianCamera, tiles: wp.array[wp.int32], count: wp.int32, bounds: wp.array2d[wp.int32]) -> None:
     """Where the list of each tile begins and ends."""
     at = wp.tid()
     tile = tiles[at]
@@ -225,7 +225,7 @@ def bound(view: View, tiles: wp.array[wp.int32], count: wp.int32, bounds: wp.arr
 
 
 @inlined
-def pixel_of(view: View, thread: wp.int32) -> wp.vec2i:
+def pixel_of(view: GaussianCamera, thread: wp.int32) -> wp.vec2i:
     """The pixel of a thread: those that run together take a small field of a tile."""
     tile, field, lane = thread // PIXELS, thread % PIXELS // BLOCK, thread % BLOCK
     x = tile % view.across * TILE + field % 2 * WIDE + lane % WIDE
@@ -257,7 +257,7 @@ def limit_of(limit: wp.array2d[wp.float32], pixel: wp.vec2i) -> wp.float32:
 
 @kernel
 def blend(
-    view: View, places: wp.array[wp.vec4], forms: wp.array[wp.vec4], looks: wp.array[wp.vec4],
+    view: GaussianCamera, places: wp.array[wp.vec4], forms: wp.array[wp.vec4], looks: wp.array[wp.vec4],
     pairs: wp.array[wp.int32], bounds: wp.array2d[wp.int32], limit: wp.array2d[wp.float32],
     drawn: wp.array3d[wp.float32],
 ) -> None:  # fmt: skip
@@ -289,7 +289,7 @@ def blend(
 
 @kernel
 def trace(
-    view: View, places: wp.array[wp.vec4], forms: wp.array[wp.vec4], looks: wp.array[wp.vec4],
+    view: GaussianCamera, places: wp.array[wp.vec4], forms: wp.array[wp.vec4], looks: wp.array[wp.vec4],
     pairs: wp.array[wp.int32], bounds: wp.array2d[wp.int32], limit: wp.array2d[wp.float32],
     drawn: wp.array3d[wp.float32], given: wp.array3d[wp.float32], total: wp.array[Sums],
 ) -> None:  # fmt: skip
@@ -342,7 +342,7 @@ def trace(
 
 @kernel
 def unproject(
-    view: View, means: wp.array[wp.vec3], rotations: wp.array[wp.vec4], scales: wp.array[wp.vec3],
+    view: GaussianCamera, means: wp.array[wp.vec3], rotations: wp.array[wp.vec4], scales: wp.array[wp.vec3],
     shades: wp.array2d[wp.vec3], plain: wp.int32, forms: wp.array[wp.vec4], looks: wp.array[wp.vec4],
     counts: wp.array[wp.int32], total: wp.array[Sums], to_means: wp.array[wp.vec3], to_rotations: wp.array[wp.vec4],
     to_scales: wp.array[wp.vec3], to_opacities: wp.array[wp.float32], to_shades: wp.array2d[wp.vec3],
@@ -395,7 +395,7 @@ def to_quaternion(rotation: wp.vec4, d: wp.mat33) -> wp.vec4:
 
 @inlined
 def to_point(
-    view: View, point: wp.vec3, to_centre: wp.vec2, to_depth: wp.float32, to_j: wp.vec3, to_k: wp.vec3
+    view: GaussianCamera, point: wp.vec3, to_centre: wp.vec2, to_depth: wp.float32, to_j: wp.vec3, to_k: wp.vec3
 ) -> wp.vec3:
     """From the centre, the depth and the slopes j and k to the mean."""
     back = wp.vec3(0.0, 0.0, to_depth)
@@ -415,7 +415,7 @@ def to_point(
 
 @inlined
 def to_shade(
-    view: View, mean: wp.vec3, shades: wp.array2d[wp.vec3], one: wp.int32, colour: wp.vec3,
+    view: GaussianCamera, mean: wp.vec3, shades: wp.array2d[wp.vec3], one: wp.int32, colour: wp.vec3,
     to_shades: wp.array2d[wp.vec3],
 ) -> wp.vec3:  # fmt: skip
     """From the colour to the spherical harmonics; returns what is due to the mean, for they are seen from elsewhere."""

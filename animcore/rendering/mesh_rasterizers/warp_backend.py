@@ -24,7 +24,7 @@ wp.set_module_options({"fuse_fp": False})  # neighbours must round their common 
 
 
 @struct
-class Lens:
+class MeshCamera:
     """A camera in float64."""
 
     turn: wp.mat33d
@@ -64,7 +64,7 @@ def drawn(vertices: Tensor, faces: Tensor, camera: Camera) -> tuple[Tensor, Tens
 
 
 def _lens(camera: Camera) -> Any:
-    lens = Lens()
+    lens = MeshCamera()
     lens.turn = wp.mat33d(*camera.world_to_camera[:3, :3].ravel().tolist())
     lens.shift = wp.vec3d(*camera.world_to_camera[:3, 3].tolist())
     lens.focal, lens.centre = wp.vec2d(*map(float, camera.focal)), wp.vec2d(*map(float, camera.centre))
@@ -73,7 +73,7 @@ def _lens(camera: Camera) -> Any:
 
 
 @kernel
-def project(lens: Lens, places: wp.array[wp.vec3d], points: wp.array[wp.vec3d]) -> None:
+def project(lens: MeshCamera, places: wp.array[wp.vec3d], points: wp.array[wp.vec3d]) -> None:
     """Vertices in homogeneous pixels: x times depth, y times depth, depth."""
     one = wp.tid()
     point = lens.turn * places[one] + lens.shift
@@ -85,7 +85,7 @@ def project(lens: Lens, places: wp.array[wp.vec3d], points: wp.array[wp.vec3d]) 
 
 
 @inlined
-def box(lens: Lens, a: wp.vec3d, b: wp.vec3d, c: wp.vec3d) -> wp.vec4i:
+def box(lens: MeshCamera, a: wp.vec3d, b: wp.vec3d, c: wp.vec3d) -> wp.vec4i:
     """Left, top, right and bottom pixel that a triangle can cover; all of them where it reaches behind the camera."""
     near = wp.float64(NEAR)
     if a[2] <= near and b[2] <= near and c[2] <= near:
@@ -113,7 +113,9 @@ def over_depth(a: wp.vec3d, b: wp.vec3d, c: wp.vec3d, column: wp.int32, row: wp.
 
 
 @kernel
-def cover(lens: Lens, points: wp.array[wp.vec3d], corners: wp.array[wp.vec3i], nearest: wp.array2d[wp.int64]) -> None:
+def cover(
+    lens: MeshCamera, points: wp.array[wp.vec3d], corners: wp.array[wp.vec3i], nearest: wp.array2d[wp.int64]
+) -> None:
     """Offer a triangle to the pixels that it covers, every 32nd of its box each thread."""
     face, first = wp.tid()
     ring = corners[face]

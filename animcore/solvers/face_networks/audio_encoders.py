@@ -47,7 +47,7 @@ def levelled(samples: FloatArray) -> FloatArray:
     return samples if level is None else (samples * np.float32(10 ** ((LEVEL - level) / 20))).astype(np.float32)
 
 
-class Ear(nn.Module):
+class AudioEncoder(nn.Module):
     """What every ear does.
 
     Attributes:
@@ -71,7 +71,7 @@ class Ear(nn.Module):
         raise NotImplementedError
 
 
-class MelEar(Ear):
+class MelEncoder(AudioEncoder):
     """Logarithms of mel power, then gated convolutions that hear 0.9 s to each side with one round of dilations."""
 
     waves: Tensor
@@ -95,7 +95,7 @@ class MelEar(Ear):
         self.around = _stack(hidden, layers)
 
     def forward(self, sound: Tensor, count: int) -> Tensor:
-        """See `Ear`."""
+        """See `AudioEncoder`."""
         padded = functional.pad(sound, (_WINDOW // 2, _WINDOW // 2))[:, None]
         real, imaginary = functional.conv1d(padded, self.waves, stride=_HOP).chunk(2, 1)
         power = torch.einsum("bft,fm->bmt", real.square() + imaginary.square(), self.bank)
@@ -103,17 +103,17 @@ class MelEar(Ear):
         return spread(states.transpose(1, 2), count, sound.shape[1] / (2 * _HOP))
 
     def values(self) -> dict[str, Any]:
-        """See `Ear`."""
+        """See `AudioEncoder`."""
         return {"kind": "mel", "hidden": self.width, "layers": self.layers}
 
 
-class PhonemeEar(Ear):
+class PhonemeEncoder(AudioEncoder):
     """How likely each phoneme is, as the shipped speech network hears it: much is known before anything is learned."""
 
     rate = _PHONEME_FPS
 
     def __init__(self, hidden: int = 128, layers: int = 4) -> None:
-        """Build with weights of chance; the arguments are those of `MelEar`."""
+        """Build with weights of chance; the arguments are those of `MelEncoder`."""
         super().__init__()
         self.width, self.layers = hidden, layers
         self.into = nn.Conv1d(len(pronunciation.PHONEMES), hidden, 5, padding=2)
@@ -127,17 +127,17 @@ class PhonemeEar(Ear):
         return found.probabilities
 
     def forward(self, sound: Tensor, count: int) -> Tensor:
-        """See `Ear`."""
+        """See `AudioEncoder`."""
         states = self.around(functional.gelu(self.into(sound.transpose(1, 2))))
         return spread(states.transpose(1, 2), count, sound.shape[1])
 
     def values(self) -> dict[str, Any]:
-        """See `Ear`."""
+        """See `AudioEncoder`."""
         return {"kind": PHONEMES, "hidden": self.width, "layers": self.layers}
 
 
-class VoiceEar(Ear):
-    """Phonemes as in `PhonemeEar`, and beside them how the voice sounds, as they are: nothing of it is learned.
+class PhonemeVoiceEncoder(AudioEncoder):
+    """Phonemes as in `PhonemeEncoder`, and beside them how the voice sounds, as they are: nothing of it is learned.
 
     A state depends on no other moment than its own, so that what hears with it can be made piece by piece.
     """
@@ -154,11 +154,11 @@ class VoiceEar(Ear):
         return np.concatenate([said, audio_features.mel(samples, len(said), self.rate)], axis=1)
 
     def forward(self, sound: Tensor, count: int) -> Tensor:
-        """See `Ear`."""
+        """See `AudioEncoder`."""
         return spread(sound, count, sound.shape[1])
 
     def values(self) -> dict[str, Any]:
-        """See `Ear`."""
+        """See `AudioEncoder`."""
         return {"kind": VOICE}
 
 
@@ -170,10 +170,10 @@ def _clip(samples: FloatArray) -> AudioClip:
 
 
 def _stack(hidden: int, layers: int) -> nn.Sequential:
-    return nn.Sequential(*(_Around(hidden, _DILATIONS[index % len(_DILATIONS)]) for index in range(layers)))
+    return nn.Sequential(*(_GatedConvolution(hidden, _DILATIONS[index % len(_DILATIONS)]) for index in range(layers)))
 
 
-class _Around(nn.Module):
+class _GatedConvolution(nn.Module):
     """A gated convolution over time beside the identity."""
 
     def __init__(self, hidden: int, dilation: int) -> None:
@@ -189,7 +189,7 @@ class _Around(nn.Module):
         return cast(Tensor, x + self.out(functional.gelu(value) * gate.sigmoid()))
 
 
-class SpeechEar(Ear):
+class SpeechModelEncoder(AudioEncoder):
     """A speech model of `transformers`; its convolutions stay as they are, as in the papers of FaceFormer and others.
 
     As FaceFormer has it, what the convolutions heard is spread over the states that are wanted before the transformer
@@ -207,7 +207,7 @@ class SpeechEar(Ear):
             model.masked_spec_embed.requires_grad_(requires_grad=False)
 
     def forward(self, sound: Tensor, count: int) -> Tensor:
-        """See `Ear`."""
+        """See `AudioEncoder`."""
         middle, size = sound.mean(1, keepdim=True), sound.std(1, keepdim=True)
         heard = self.model.feature_extractor((sound - middle) / (size + 1e-7))
         heard = functional.interpolate(heard, size=count, mode="linear", align_corners=True)
@@ -217,14 +217,14 @@ class SpeechEar(Ear):
         return cast(Tensor, self.model.encoder(states)[0])
 
     def values(self) -> dict[str, Any]:
-        """See `Ear`."""
+        """See `AudioEncoder`."""
         return {
             "kind": "speech",
             "config": self.model.config.to_diff_dict() | {"model_type": self.model.config.model_type},
         }
 
 
-_OWN: dict[str, type[MelEar | PhonemeEar]] = {"mel": MelEar, PHONEMES: PhonemeEar}
+_OWN: dict[str, type[MelEncoder | PhonemeEncoder]] = {"mel": MelEncoder, PHONEMES: PhonemeEncoder}
 
 
 def spread(states: Tensor, count: int, last: float) -> Tensor:
@@ -236,7 +236,7 @@ def spread(states: Tensor, count: int, last: float) -> Tensor:
     return torch.lerp(states[:, before], states[:, after], (position - before)[:, None])
 
 
-def from_folder(folder: Path) -> SpeechEar:
+def from_folder(folder: Path) -> SpeechModelEncoder:
     """Return an ear with the speech model of a folder.
 
     Raises:
@@ -247,24 +247,24 @@ def from_folder(folder: Path) -> SpeechEar:
         raise InputError(
             f"{folder} holds a model of type {model.config.model_type}; the known ones are {', '.join(SPEECH)}."
         )
-    return SpeechEar(copy.deepcopy(model))
+    return SpeechModelEncoder(copy.deepcopy(model))
 
 
-def wanted(speech: str, hidden: int, layers: int) -> Ear:
+def wanted(speech: str, hidden: int, layers: int) -> AudioEncoder:
     """Return the ear of a configuration: `phonemes`, `voice`, the model of a folder, or mel where nothing is named.
 
     Raises:
         InputError: as `from_folder` does.
     """
     if not speech:
-        return MelEar(hidden, layers)
+        return MelEncoder(hidden, layers)
     if speech == VOICE:
-        return VoiceEar()
-    return PhonemeEar(hidden, layers) if speech == PHONEMES else from_folder(Path(speech))
+        return PhonemeVoiceEncoder()
+    return PhonemeEncoder(hidden, layers) if speech == PHONEMES else from_folder(Path(speech))
 
 
-def build(values: Any, where: Path) -> Ear:
-    """Return the ear that `Ear.values` told of, with weights of chance.
+def build(values: Any, where: Path) -> AudioEncoder:
+    """Return the ear that `AudioEncoder.values` told of, with weights of chance.
 
     Args:
         values: the value of `ear` in a model's `config.json`.
@@ -275,13 +275,13 @@ def build(values: Any, where: Path) -> Ear:
     """
     kind = values.get("kind") if isinstance(values, Mapping) else None
     if kind == VOICE:
-        return VoiceEar()
+        return PhonemeVoiceEncoder()
     if kind in _OWN:
         sizes = [values.get(name) for name in ("hidden", "layers")]
         if all(isinstance(size, int) and 1 <= size <= 4096 for size in sizes):
             return _OWN[kind](*sizes)
     if kind == "speech" and isinstance(values.get("config"), Mapping) and values["config"].get("model_type") in SPEECH:
-        return SpeechEar(_empty(dict(values["config"]), where))
+        return SpeechModelEncoder(_empty(dict(values["config"]), where))
     raise InputError(f"{where} does not say how the model hears; train or download it again.")
 
 
@@ -302,7 +302,7 @@ def _empty(config: dict[str, Any], where: Path) -> Any:
         raise InputError(f"{where} describes a speech model that cannot be built ({type(error).__name__}).") from error
 
 
-def base_speech_model(kind: str = "wav2vec2") -> SpeechEar:
+def base_speech_model(kind: str = "wav2vec2") -> SpeechModelEncoder:
     """Return an ear of the usual sizes, with weights of chance: official weights fill it.
 
     Args:
@@ -311,7 +311,7 @@ def base_speech_model(kind: str = "wav2vec2") -> SpeechEar:
     Raises:
         InputError: without the package transformers.
     """
-    return SpeechEar(_empty({"model_type": kind}, Path(f"{kind}-base")))
+    return SpeechModelEncoder(_empty({"model_type": kind}, Path(f"{kind}-base")))
 
 
 def _bank() -> np.ndarray[Any, np.dtype[np.float64]]:

@@ -17,7 +17,7 @@ from torch.nn import functional
 
 
 @dataclass
-class Past:
+class DecoderCache:
     """What a decoder remembers of the frames so far: keys and values (B, heads, t, C / heads) of each layer."""
 
     keys: list[Tensor]
@@ -68,7 +68,7 @@ class BiasedDecoder(nn.Module):
             x = layer(x, heard, tgt_mask=mask, memory_mask=deaf)
         return x
 
-    def step(self, frame: Tensor, heard: Tensor, past: Past) -> Tensor:
+    def step(self, frame: Tensor, heard: Tensor, past: DecoderCache) -> Tensor:
         """Return (B, C), what `forward` gives for one frame more; the past grows by it. Without dropout.
 
         Args:
@@ -84,7 +84,7 @@ class BiasedDecoder(nn.Module):
             x = self._layer(cast(Any, layer), number, x, heard, bias, past)
         return x[:, 0]
 
-    def _layer(self, layer: Any, number: int, x: Tensor, heard: Tensor, bias: Tensor, past: Past) -> Tensor:
+    def _layer(self, layer: Any, number: int, x: Tensor, heard: Tensor, bias: Tensor, past: DecoderCache) -> Tensor:
         query, key, value = self._split(
             functional.linear(x, layer.self_attn.in_proj_weight, layer.self_attn.in_proj_bias)
         )

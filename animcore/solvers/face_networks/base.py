@@ -21,8 +21,8 @@ from animcore.core.vocabulary import EMOTIONS
 from animcore.errors import InputError
 from animcore.solvers import checkpoints
 from animcore.solvers.face_networks import audio_encoders
-from animcore.solvers.face_networks.audio_encoders import Ear
-from animcore.solvers.face_networks.output_space import FloatArray, Space, Topology
+from animcore.solvers.face_networks.audio_encoders import AudioEncoder
+from animcore.solvers.face_networks.output_space import FloatArray, MeshTopology, OutputSpace
 
 SEAM = 1  # seconds over which two pieces become one another
 _SEED = 2**63  # PyTorch's seeds are smaller
@@ -31,7 +31,7 @@ Kind = TypeVar("Kind", bound="FaceModel")
 
 
 @dataclass(frozen=True)
-class Asked:
+class Conditioning:
     """What is asked of a take.
 
     Attributes:
@@ -72,11 +72,11 @@ class FaceModel(nn.Module):
     spread: Tensor
     taught: Tensor
 
-    def __init__(self, sizes: Any, space: Space, ear: Ear, speakers: tuple[str, ...]) -> None:
+    def __init__(self, sizes: Any, space: OutputSpace, ear: AudioEncoder, speakers: tuple[str, ...]) -> None:
         super().__init__()
         self.sizes, self.space, self.speakers = sizes, space, speakers
         self.ear = ear
-        self.topology: Topology | None = None
+        self.topology: MeshTopology | None = None
         self.register_buffer("mean", torch.zeros(space.width))
         self.register_buffer("spread", torch.ones(space.width))
         if self.FEELS:
@@ -87,7 +87,7 @@ class FaceModel(nn.Module):
         """Whether it was taught emotions, so that nobody else need put them on the face."""
         return self.FEELS and bool(self.taught.any())
 
-    def piece(self, sound: Tensor, count: int, asked: Asked, generator: torch.Generator) -> Tensor:
+    def piece(self, sound: Tensor, count: int, asked: Conditioning, generator: torch.Generator) -> Tensor:
         """Return (count, W) frames in spreads from the mean.
 
         Args:
@@ -102,7 +102,9 @@ class FaceModel(nn.Module):
         """Frames (..., W) in spreads from the mean."""
         return (frames - self.mean) / self.spread
 
-    def predict(self, samples: FloatArray, asked: Asked = Asked(), progress: Progress = silent) -> FloatArray:
+    def predict(
+        self, samples: FloatArray, asked: Conditioning = Conditioning(), progress: Progress = silent
+    ) -> FloatArray:
         """Return the face of a voice, (T, W) at `space.fps`, frame i at i / fps seconds.
 
         Args:
@@ -166,12 +168,12 @@ def restored(kind: type[Kind], folder: Path, values: dict[str, Any]) -> Kind:
     sizes = kind.SIZES(
         **{part.name: checkpoints.whole_number(values, part.name, folder) for part in fields(kind.SIZES)}
     )
-    space, names = Space.from_dict(values.get("space"), where), values.get("speaker_names")
+    space, names = OutputSpace.from_dict(values.get("space"), where), values.get("speaker_names")
     if not isinstance(names, list) or not names:
         raise InputError(f"{where} does not name its speakers; train or download the model again.")
     model = kind(sizes, space, audio_encoders.build(values.get("ear"), where), tuple(map(str, names)))
     checkpoints.fill(model, folder)
-    model.topology = Topology.load(folder)
+    model.topology = MeshTopology.load(folder)
     return model.eval()
 
 

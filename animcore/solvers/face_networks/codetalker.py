@@ -18,10 +18,10 @@ from torch.nn import functional
 
 from animcore.errors import InputError
 from animcore.solvers.face_networks import audio_encoders, published_weights
-from animcore.solvers.face_networks.audio_encoders import Ear
-from animcore.solvers.face_networks.autoregressive_decoder import BiasedDecoder, Past
-from animcore.solvers.face_networks.base import Asked, FaceModel, restored
-from animcore.solvers.face_networks.output_space import Space
+from animcore.solvers.face_networks.audio_encoders import AudioEncoder
+from animcore.solvers.face_networks.autoregressive_decoder import BiasedDecoder, DecoderCache
+from animcore.solvers.face_networks.base import Conditioning, FaceModel, restored
+from animcore.solvers.face_networks.output_space import OutputSpace
 
 HEADS = 4
 COMMITMENT = 0.25  # weight with which the encoder is drawn to the codes
@@ -36,7 +36,7 @@ _TABLES = (  # of published files, made anew here
 
 
 @dataclass(frozen=True)
-class Sizes:
+class CodeTalkerSizes:
     """The sizes of a network.
 
     Attributes:
@@ -86,7 +86,7 @@ class _Attention(nn.Module):
         return cast(Tensor, self.to_out(seen.transpose(1, 2).flatten(2)))
 
 
-class _Inner(nn.Module):
+class _FeedForward(nn.Module):
     """Two linear layers on each frame."""
 
     def __init__(self, width: int, inner: int) -> None:
@@ -98,7 +98,7 @@ class _Inner(nn.Module):
         return cast(Tensor, self.l2(functional.gelu(self.l1(x))))
 
 
-class _Normed(nn.Module):
+class _PreNorm(nn.Module):
     """A layer of what is normalized."""
 
     def __init__(self, fn: nn.Module, width: int) -> None:
@@ -110,7 +110,7 @@ class _Normed(nn.Module):
         return cast(Tensor, self.fn(self.norm(x)))
 
 
-class _Beside(nn.Module):
+class _Residual(nn.Module):
     """A layer beside the identity."""
 
     def __init__(self, fn: nn.Module) -> None:
@@ -125,12 +125,12 @@ class _Beside(nn.Module):
 class _Transformer(nn.Module):
     """Layers under the name `net`."""
 
-    def __init__(self, sizes: Sizes) -> None:
+    def __init__(self, sizes: CodeTalkerSizes) -> None:
         super().__init__()
         layers: list[nn.Module] = []
         for _ in range(sizes.prior_blocks):
-            layers.append(_Beside(_Normed(_Attention(sizes.prior, sizes.prior_heads), sizes.prior)))
-            layers.append(_Beside(_Normed(_Inner(sizes.prior, sizes.prior_inner), sizes.prior)))
+            layers.append(_Residual(_PreNorm(_Attention(sizes.prior, sizes.prior_heads), sizes.prior)))
+            layers.append(_Residual(_PreNorm(_FeedForward(sizes.prior, sizes.prior_inner), sizes.prior)))
         self.net = nn.Sequential(*layers)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -138,7 +138,7 @@ class _Transformer(nn.Module):
         return cast(Tensor, self.net(x))
 
 
-class _Embedding(nn.Module):
+class _LinearEmbedding(nn.Module):
     """A linear layer under the name `net`."""
 
     def __init__(self, width: int, wanted: int) -> None:
@@ -165,17 +165,17 @@ def _first_position(x: Tensor) -> Tensor:
     return x + (torch.arange(x.shape[-1], device=x.device) % 2)
 
 
-class Encoder(nn.Module):
+class VqEncoder(nn.Module):
     """Frames (B, T, W) -> (B, T, parts * length)."""
 
-    def __init__(self, width: int, sizes: Sizes) -> None:
+    def __init__(self, width: int, sizes: CodeTalkerSizes) -> None:
         super().__init__()
         self.vertice_mapping = nn.Sequential(nn.Linear(width, sizes.prior), nn.LeakyReLU(_SLOPE))
         self.squasher = nn.Sequential(_around(sizes.prior, sizes.layout))
         self.encoder_transformer = _Transformer(sizes)
-        self.encoder_linear_embedding = _Embedding(sizes.prior, sizes.prior)
+        self.encoder_linear_embedding = _LinearEmbedding(sizes.prior, sizes.prior)
         if sizes.layout != VOCASET:
-            self.encoder_linear_embedding_post = _Embedding(sizes.prior, sizes.parts * sizes.length)
+            self.encoder_linear_embedding_post = _LinearEmbedding(sizes.prior, sizes.parts * sizes.length)
 
     def forward(self, frames: Tensor) -> Tensor:
         """See the class."""
@@ -184,16 +184,16 @@ class Encoder(nn.Module):
         return self.encoder_linear_embedding_post(x) if hasattr(self, "encoder_linear_embedding_post") else x
 
 
-class Decoder(nn.Module):
+class VqDecoder(nn.Module):
     """The way back: (B, T, parts * length) -> (B, T, W)."""
 
-    def __init__(self, width: int, sizes: Sizes) -> None:
+    def __init__(self, width: int, sizes: CodeTalkerSizes) -> None:
         super().__init__()
         if sizes.layout != VOCASET:
-            self.decoder_linear_embedding_pre = _Embedding(sizes.parts * sizes.length, sizes.prior)
+            self.decoder_linear_embedding_pre = _LinearEmbedding(sizes.parts * sizes.length, sizes.prior)
         self.expander = nn.ModuleList([_around(sizes.prior, sizes.layout)])
         self.decoder_transformer = _Transformer(sizes)
-        self.decoder_linear_embedding = _Embedding(sizes.prior, sizes.prior)
+        self.decoder_linear_embedding = _LinearEmbedding(sizes.prior, sizes.prior)
         self.vertice_map_reverse = nn.Linear(sizes.prior, width, bias=sizes.layout != BIWI)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -205,7 +205,7 @@ class Decoder(nn.Module):
         return cast(Tensor, self.vertice_map_reverse(x))
 
 
-class Book(nn.Module):
+class FaceCodebook(nn.Module):
     """The codes, as rows of `embedding`."""
 
     def __init__(self, codes: int, length: int) -> None:
@@ -225,13 +225,13 @@ class Book(nn.Module):
         return features + (codes - features).detach(), codes
 
 
-class Prior(nn.Module):
+class DiscreteMotionPrior(nn.Module):
     """The first stage: frames as codes, and back."""
 
-    def __init__(self, width: int, sizes: Sizes) -> None:
+    def __init__(self, width: int, sizes: CodeTalkerSizes) -> None:
         super().__init__()
-        self.encoder, self.decoder = Encoder(width, sizes), Decoder(width, sizes)
-        self.quantize = Book(sizes.codes, sizes.length)
+        self.encoder, self.decoder = VqEncoder(width, sizes), VqDecoder(width, sizes)
+        self.quantize = FaceCodebook(sizes.codes, sizes.length)
 
     def forward(self, frames: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return frames (B, T, W) after the way through the codes, the loss of quantizing, and features before it."""
@@ -246,10 +246,12 @@ class CodeTalker(FaceModel):
     """See the module."""
 
     MODEL_TYPE = "animcore_codetalker"
-    SIZES = Sizes
+    SIZES = CodeTalkerSizes
     SECONDS = 6  # the autoencoder sees all frames of a piece at each step
 
-    def __init__(self, sizes: Sizes, space: Space, ear: Ear, speakers: tuple[str, ...]) -> None:
+    def __init__(
+        self, sizes: CodeTalkerSizes, space: OutputSpace, ear: AudioEncoder, speakers: tuple[str, ...]
+    ) -> None:
         super().__init__(sizes, space, ear, speakers)
         _check(sizes)
         self.audio_feature_map = nn.Linear(ear.width, sizes.hidden)
@@ -257,7 +259,7 @@ class CodeTalker(FaceModel):
         self.transformer_decoder = BiasedDecoder(sizes.hidden, sizes.blocks, HEADS, sizes.period, sizes.per_frame)
         self.feat_map = nn.Linear(sizes.hidden, sizes.parts * sizes.length, bias=False)
         self.learnable_style_emb = nn.Embedding(len(speakers), sizes.hidden)
-        self.autoencoder = Prior(space.width, sizes)
+        self.autoencoder = DiscreteMotionPrior(space.width, sizes)
 
     def listen(self, sound: Tensor, count: int) -> Tensor:
         """(B, N) or (B, M, D) of the ear -> (B, count * per_frame, hidden)."""
@@ -276,11 +278,11 @@ class CodeTalker(FaceModel):
         features = self.feat_map(self.transformer_decoder(told, heard))
         return self.autoencoder.decoder(self.autoencoder.quantize(features)[0]), features
 
-    def piece(self, sound: Tensor, count: int, asked: Asked, generator: torch.Generator) -> Tensor:
+    def piece(self, sound: Tensor, count: int, asked: Conditioning, generator: torch.Generator) -> Tensor:
         """See `FaceModel`; there is no chance in it."""
         heard, size = self.listen(sound, count), self.sizes.per_frame
         style = self.learnable_style_emb(torch.tensor([asked.speaker], device=sound.device))
-        past, told, decoder = Past([], []), style, self.autoencoder.decoder
+        past, told, decoder = DecoderCache([], []), style, self.autoencoder.decoder
         codes = heard.new_zeros(1, 0, self.sizes.parts * self.sizes.length)
         for index in range(count):
             seen = self.transformer_decoder.step(told, heard[:, index * size : (index + 1) * size], past)
@@ -291,7 +293,7 @@ class CodeTalker(FaceModel):
         return cast(Tensor, decoder(codes if count > 1 else codes.repeat(1, 2, 1))[0, :count])
 
 
-def _check(sizes: Sizes) -> None:
+def _check(sizes: CodeTalkerSizes) -> None:
     if sizes.hidden % (2 * HEADS):
         raise InputError(f"hidden must be a multiple of {2 * HEADS}, not {sizes.hidden}.")
     if sizes.prior % sizes.prior_heads:
@@ -317,7 +319,7 @@ def published(folder: Path) -> CodeTalker:
         return len({name.removeprefix(start).split(".")[0] for name in tensors if name.startswith(start)})
 
     codes, length = size(_BOOK), tensors[_BOOK].shape[-1]
-    sizes = Sizes(
+    sizes = CodeTalkerSizes(
         hidden=size("audio_feature_map.bias"),
         blocks=many("transformer_decoder.layers."),
         period=found.period,

@@ -18,9 +18,9 @@ from torch.nn import functional
 
 from animcore.core.vocabulary import EMOTIONS
 from animcore.errors import InputError
-from animcore.solvers.face_networks.audio_encoders import Ear
-from animcore.solvers.face_networks.base import Asked, FaceModel, restored
-from animcore.solvers.face_networks.output_space import Space
+from animcore.solvers.face_networks.audio_encoders import AudioEncoder
+from animcore.solvers.face_networks.base import Conditioning, FaceModel, restored
+from animcore.solvers.face_networks.output_space import OutputSpace
 
 FOLD = 8  # frames that share a latent
 STATES = 2  # of what is heard to each frame
@@ -29,7 +29,7 @@ HEADS = 4
 
 
 @dataclass(frozen=True)
-class Sizes:
+class EmoteSizes:
     """The sizes of both networks.
 
     Attributes:
@@ -43,7 +43,7 @@ class Sizes:
     layers: int = 2
 
 
-class Layer(nn.Module):
+class BiasedEncoderLayer(nn.Module):
     """Attention that fades with distance in time to both sides (Press et al., ICLR 2022), and two dense layers."""
 
     slopes: Tensor
@@ -74,15 +74,15 @@ class Flint(nn.Module):
     Frames are in spreads from the mean.
     """
 
-    def __init__(self, sizes: Sizes, width: int, dropout: float = 0.1) -> None:
+    def __init__(self, sizes: EmoteSizes, width: int, dropout: float = 0.1) -> None:
         super().__init__()
         hidden = sizes.hidden
         self.into = nn.Linear(width, hidden)
         self.fold = _fold(hidden)
-        self.encoder = nn.Sequential(*(Layer(hidden, dropout) for _ in range(sizes.layers)))
+        self.encoder = nn.Sequential(*(BiasedEncoderLayer(hidden, dropout) for _ in range(sizes.layers)))
         self.latents = nn.Linear(hidden, 2 * sizes.latent)
         self.start = nn.Linear(sizes.latent, FOLD * hidden)
-        self.decoder = nn.Sequential(*(Layer(hidden, dropout) for _ in range(sizes.layers)))
+        self.decoder = nn.Sequential(*(BiasedEncoderLayer(hidden, dropout) for _ in range(sizes.layers)))
         self.around = nn.Conv1d(hidden, hidden, 5, padding=2)
         self.out = nn.Linear(hidden, width)
 
@@ -100,10 +100,10 @@ class Flint(nn.Module):
         return cast(Tensor, self.out(x))
 
 
-class Speech(nn.Module):
+class SpeechToLatents(nn.Module):
     """What is heard, who speaks and what is felt -> latents of the prior."""
 
-    def __init__(self, sizes: Sizes, heard: int, speakers: int, dropout: float = 0.1) -> None:
+    def __init__(self, sizes: EmoteSizes, heard: int, speakers: int, dropout: float = 0.1) -> None:
         super().__init__()
         hidden = sizes.hidden
         self.hear = nn.Sequential(
@@ -114,9 +114,11 @@ class Speech(nn.Module):
         # as loud as what is heard, or it takes many times as long until emotions are listened to at all
         nn.init.normal_(self.feel.weight, std=2.0)
         self.together = nn.Linear(2 * hidden, hidden)
-        self.encoder = nn.Sequential(*(Layer(hidden, dropout) for _ in range(sizes.layers)))
+        self.encoder = nn.Sequential(*(BiasedEncoderLayer(hidden, dropout) for _ in range(sizes.layers)))
         self.fold = _fold(hidden)
-        self.out = nn.Sequential(Layer(hidden, dropout), nn.LayerNorm(hidden), nn.Linear(hidden, sizes.latent))
+        self.out = nn.Sequential(
+            BiasedEncoderLayer(hidden, dropout), nn.LayerNorm(hidden), nn.Linear(hidden, sizes.latent)
+        )
 
     def forward(self, states: Tensor, speaker: Tensor, emotions: Tensor) -> Tensor:
         """(B, 2 T, heard), (B,), (B, T, 8) -> (B, T / 8, latent), T a multiple of 8."""
@@ -130,11 +132,11 @@ class Emote(FaceModel):
     """The prior and what speaks through it."""
 
     MODEL_TYPE = "animcore_emote"
-    SIZES = Sizes
+    SIZES = EmoteSizes
     FEELS = True
-    sizes: Sizes
+    sizes: EmoteSizes
 
-    def __init__(self, sizes: Sizes, space: Space, ear: Ear, speakers: tuple[str, ...]) -> None:
+    def __init__(self, sizes: EmoteSizes, space: OutputSpace, ear: AudioEncoder, speakers: tuple[str, ...]) -> None:
         """Build with weights of chance.
 
         Raises:
@@ -144,7 +146,7 @@ class Emote(FaceModel):
         if sizes.hidden % HEADS:
             raise InputError(f"hidden must be a multiple of {HEADS}, not {sizes.hidden}.")
         self.prior = Flint(sizes, space.width)
-        self.talk = Speech(sizes, ear.width, len(speakers))
+        self.talk = SpeechToLatents(sizes, ear.width, len(speakers))
 
     def forward(self, states: Tensor, speaker: Tensor, emotions: Tensor) -> Tensor:
         """Return (B, T, W) frames in spreads from the mean, T a multiple of 8.
@@ -156,7 +158,7 @@ class Emote(FaceModel):
         """
         return self.prior.decoded(self.talk(states, speaker, emotions))
 
-    def piece(self, sound: Tensor, count: int, asked: Asked, generator: torch.Generator) -> Tensor:
+    def piece(self, sound: Tensor, count: int, asked: Conditioning, generator: torch.Generator) -> Tensor:
         """See `FaceModel`; there is no chance in it."""
         whole = -(-count // FOLD) * FOLD
         states = functional.pad(self.ear(sound, STATES * count), (0, 0, 0, STATES * (whole - count)))

@@ -24,11 +24,11 @@ from animcore.core.reading import content
 from animcore.core.vocabulary import EMOTIONS
 from animcore.errors import BROKEN_FILE, InputError
 from animcore.solvers.face_networks import audio_encoders, published_weights
-from animcore.solvers.face_networks.audio_encoders import Ear
+from animcore.solvers.face_networks.audio_encoders import AudioEncoder
 from animcore.solvers.face_networks.autoregressive_decoder import slopes
-from animcore.solvers.face_networks.base import Asked, FaceModel
-from animcore.solvers.face_networks.output_space import FloatArray, Space
-from animcore.solvers.face_networks.published_weights import Published
+from animcore.solvers.face_networks.base import Conditioning, FaceModel
+from animcore.solvers.face_networks.output_space import FloatArray, OutputSpace
+from animcore.solvers.face_networks.published_weights import PublishedWeights
 
 FILE = "checkpoints/last.ckpt"
 CONFIG = "cfg.yaml"
@@ -73,7 +73,7 @@ _SETTINGS: dict[str, tuple[Any, ...]] = {
 
 
 @dataclass(frozen=True)
-class Sizes:
+class PublishedEmoteSizes:
     """The sizes of both networks.
 
     Attributes:
@@ -99,7 +99,7 @@ class Sizes:
     doublings: int
 
 
-class _Layer(nn.Module):
+class _EncoderLayer(nn.Module):
     """A layer of PyTorch's `TransformerEncoder`, whose names it bears: attention, then dense layers, normalized after.
 
     Not PyTorch's own: its shortcut for what is not trained takes a fading mask for one of yes and no.
@@ -121,13 +121,13 @@ class _Layer(nn.Module):
         return cast(Tensor, self.norm2(x + self.linear2(functional.gelu(self.linear1(x)))))
 
 
-class _Transformer(nn.Module):
+class _BiasedTransformer(nn.Module):
     """Layers in which all frames see each other, the less the more periods they are apart; alike where that is 0."""
 
     def __init__(self, width: int, heads: int, inner: int, layers: int, period: int) -> None:
         super().__init__()
         self.heads, self.period = heads, period
-        self.layers = nn.ModuleList(_Layer(width, heads, inner) for _ in range(layers))
+        self.layers = nn.ModuleList(_EncoderLayer(width, heads, inner) for _ in range(layers))
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, T, width) -> (B, T, width)."""
@@ -141,7 +141,7 @@ class _Transformer(nn.Module):
         return x
 
 
-class _Wider(nn.Module):
+class _Upsampler(nn.Module):
     """Convolutions that make two frames of one, the first transposed, the others before each is said twice."""
 
     def __init__(self, width: int, doublings: int) -> None:
@@ -161,12 +161,14 @@ class _Wider(nn.Module):
         return x
 
 
-class Prior(_Wider):
+class FlintDecoder(_Upsampler):
     """The decoder of FLINT: latents (B, T, latent) to frames (B, 2^doublings T, W)."""
 
-    def __init__(self, sizes: Sizes, width: int) -> None:
+    def __init__(self, sizes: PublishedEmoteSizes, width: int) -> None:
         super().__init__(sizes.latent, sizes.doublings)
-        self.decoder_transformer = _Transformer(sizes.latent, sizes.prior_heads, sizes.inner, sizes.prior_blocks, 1)
+        self.decoder_transformer = _BiasedTransformer(
+            sizes.latent, sizes.prior_heads, sizes.inner, sizes.prior_blocks, 1
+        )
         self.decoder_linear_embedding = nn.Linear(sizes.latent, sizes.latent)
         self.post_transformer_linear = nn.Linear(sizes.latent, sizes.latent)
         self.cross_smooth_layer = nn.Conv1d(sizes.latent, width, 5, padding=2)
@@ -182,22 +184,24 @@ class PublishedEmote(FaceModel):
     """What hears, what says latents in a style, and the prior that makes faces of them."""
 
     MODEL_TYPE = "inferno_emote"
-    SIZES = Sizes
+    SIZES = PublishedEmoteSizes
     FEELS = True
-    sizes: Sizes
+    sizes: PublishedEmoteSizes
 
-    def __init__(self, sizes: Sizes, space: Space, ear: Ear, speakers: tuple[str, ...]) -> None:
+    def __init__(
+        self, sizes: PublishedEmoteSizes, space: OutputSpace, ear: AudioEncoder, speakers: tuple[str, ...]
+    ) -> None:
         super().__init__(sizes, space, ear, speakers)
         wide = 2 * sizes.hidden
         self.hear = nn.Linear(ear.width, sizes.hidden)
         self.style = nn.Linear(len(_ORDER) + _LEVELS + len(speakers), sizes.hidden)
-        self.talk = _Transformer(wide, sizes.heads, wide, sizes.blocks, sizes.period)
+        self.talk = _BiasedTransformer(wide, sizes.heads, wide, sizes.blocks, sizes.period)
         self.latents = nn.Linear(wide, sizes.latent)
         self.fold = nn.Linear(sizes.latent * 2**sizes.doublings, sizes.latent)
-        self.prior = Prior(sizes, space.width)
+        self.prior = FlintDecoder(sizes, space.width)
         self.taught.copy_(torch.tensor([float(name != "neutral") for name in EMOTIONS]))
 
-    def piece(self, sound: Tensor, count: int, asked: Asked, generator: torch.Generator) -> Tensor:
+    def piece(self, sound: Tensor, count: int, asked: Conditioning, generator: torch.Generator) -> Tensor:
         """See `FaceModel`; there is no chance in it."""
         heard = self.hear(self.ear(sound, count))
         asked_for = torch.from_numpy(condition(asked, count, len(self.speakers)))[None].to(sound.device)
@@ -207,7 +211,7 @@ class PublishedEmote(FaceModel):
         return cast(Tensor, self.prior(self.fold(said.reshape(1, len(said[0]) // fold, -1)))[0, :count])
 
 
-def condition(asked: Asked, count: int, people: int) -> FloatArray:
+def condition(asked: Conditioning, count: int, people: int) -> FloatArray:
     """Return (count, 8 + 3 + people) what the style is made of.
 
     A strength of 1/3, 2/3 or 1 is MEAD's first, second or third level; what lies between is so much of each, and below
@@ -253,7 +257,7 @@ def published(folder: Path) -> PublishedEmote:
             f"{path} was taught {styles} numbers of style, EMOTE 43 (8 emotions, 3 intensities, 32 people): it is "
             "another model of inferno."
         )
-    sizes = Sizes(
+    sizes = PublishedEmoteSizes(
         hidden=size("sequence_encoder.linear.bias"),
         blocks=many(f"{_DECODER}bert_decoder.layers."),
         heads=settings["nhead"],
@@ -264,9 +268,9 @@ def published(folder: Path) -> PublishedEmote:
         prior_heads=settings["prior_heads"],
         doublings=many(f"{_PRIOR}expander."),
     )
-    space = Space("flame", size(f"{_PRIOR}cross_smooth_layer.bias"), _FPS, "flame2020")
+    space = OutputSpace("flame", size(f"{_PRIOR}cross_smooth_layer.bias"), _FPS, "flame2020")
     model = PublishedEmote(sizes, space, audio_encoders.base_speech_model(), _PEOPLE)
-    source = Published(path, space, _PEOPLE, sizes.period, 1, None)
+    source = PublishedWeights(path, space, _PEOPLE, sizes.period, 1, None)
     renamed = published_weights.renamed(tensors, _NAMES) | {"taught": model.taught}
     return published_weights.filled(model, renamed, source)
 

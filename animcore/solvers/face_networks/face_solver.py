@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animcore.audio.recording import AudioClip
-from animcore.body_models.arkit_to_flame import Bridge, bridge
+from animcore.body_models.arkit_to_flame import ArkitFlameBridge, bridge
 from animcore.body_models.parametric_model import OPEN_MODELS, load_model
 from animcore.body_models.vertices_to_arkit import VertexBridge
 from animcore.core.progress import Progress, part, silent
@@ -23,12 +23,12 @@ from animcore.core.vocabulary import ARKIT, EMOTIONS, TONGUE
 from animcore.direction import Direction
 from animcore.errors import InputError
 from animcore.motion import Motion
-from animcore.solvers.face_networks.output_space import JAW, Space, Topology
+from animcore.solvers.face_networks.output_space import JAW, MeshTopology, OutputSpace
 from animcore.solvers.speech_face import emotion, lip_sync, tongue
 from animcore.speech import prosody
 
 if TYPE_CHECKING:
-    from animcore.solvers.face_networks.base import Asked, FaceModel
+    from animcore.solvers.face_networks.base import Conditioning, FaceModel
 
 FloatArray = NDArray[np.float32]
 LOG = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ _FLAME_FILES = ("*flame*.npz", "*flame*.pkl", "*FLAME*.npz", "*FLAME*.pkl", "gen
 
 
 @dataclass(frozen=True)
-class Face:
+class FaceNetworkSolver:
     """A learned speech solver.
 
     Attributes:
@@ -89,14 +89,14 @@ class Face:
         Raises:
             InputError: where the model's coefficients or vertices cannot become ARKit weights.
         """
-        from animcore.solvers.face_networks.base import Asked
+        from animcore.solvers.face_networks.base import Conditioning
 
         space, count = self.model.space, len(clip.samples) * self.model.space.fps // clip.rate + 1
         rate = Fraction(space.fps)
         if clip.facts.silent:
             still = np.zeros((count, len(ARKIT)), np.float32)
             return lip_sync.as_motion(clip, rate, still, np.zeros((count, len(TONGUE)), np.float32))
-        asked = Asked(self._speaker(direction), direction.seed, feelings(direction, count, space.fps))
+        asked = Conditioning(self._speaker(direction), direction.seed, feelings(direction, count, space.fps))
         frames = self._frames(clip, asked, part(progress, 0.0, 1.0 - _LISTENING))
         weights, residual = to_arkit(space, frames, self.model.topology, self.flame)
         if residual is not None:
@@ -117,7 +117,7 @@ class Face:
         speakers = self.model.speakers
         return speakers.index(direction.style) if direction.style in speakers else 0
 
-    def _frames(self, clip: AudioClip, asked: Asked, progress: Progress) -> FloatArray:
+    def _frames(self, clip: AudioClip, asked: Conditioning, progress: Progress) -> FloatArray:
         """What the model does, (T, W)."""
         from animcore.solvers.checkpoints import memory_ran_out
 
@@ -132,7 +132,7 @@ class Face:
             raise
 
 
-def load(folder: Path, flame: Path | None = None, speaker: str = "") -> Face:
+def load(folder: Path, flame: Path | None = None, speaker: str = "") -> FaceNetworkSolver:
     """Return the face of a folder: one that `animcore train` left, or one with published weights.
 
     Args:
@@ -164,13 +164,13 @@ def load(folder: Path, flame: Path | None = None, speaker: str = "") -> Face:
     return replace(face, speaker=names.index(speaker))
 
 
-def _loaded(folder: Path, flame: Path | None) -> Face:
+def _loaded(folder: Path, flame: Path | None) -> FaceNetworkSolver:
     from animcore.solvers import checkpoints
 
     own = next((path for pattern in _FLAME_FILES for path in sorted(folder.glob(pattern))), None)
     for name, module in PUBLISHED.items():
         if next(folder.glob(name), None) is not None:
-            return Face(_module(module).published(folder), flame or own)
+            return FaceNetworkSolver(_module(module).published(folder), flame or own)
     if not (folder / checkpoints.CONFIG).is_file():
         raise InputError(
             f"{folder} holds no face: neither {checkpoints.CONFIG}, as `animcore train` leaves it in OUT/model, nor "
@@ -181,11 +181,11 @@ def _loaded(folder: Path, flame: Path | None) -> Face:
     if kind is None:
         said = json.dumps(values.get("model_type"))
         raise InputError(f"{folder} holds a model of type {said}; the known faces are {', '.join(FACES)}.")
-    return Face(_module(kind).load(folder, values), flame or own)
+    return FaceNetworkSolver(_module(kind).load(folder, values), flame or own)
 
 
 def to_arkit(
-    space: Space, frames: FloatArray, topology: Topology | None = None, flame: Path | None = None
+    space: OutputSpace, frames: FloatArray, topology: MeshTopology | None = None, flame: Path | None = None
 ) -> tuple[FloatArray, FloatArray | None]:
     """Return frames as ARKit weights (T, 52), and how far those are from them, (T,) in millimetres.
 
@@ -206,7 +206,7 @@ def to_arkit(
                 "This face moves the vertices of a mesh, and its triangles are not known; put the mesh as .ply "
                 "(FLAME_sample.ply, BIWI.ply) beside its weights, or beside the data it is trained on."
             )
-        weights, residual = _vertex_bridge(_Held(topology)).to_arkit(frames.reshape(len(frames), -1, 3))
+        weights, residual = _vertex_bridge(_TopologyKey(topology)).to_arkit(frames.reshape(len(frames), -1, 3))
         return weights, residual.astype(np.float32)
     if space.basis not in OPEN_MODELS and flame is None:
         raise InputError(
@@ -242,26 +242,26 @@ def _resampled(values: FloatArray, fps: int, wanted: int, count: int) -> FloatAr
     return mixed
 
 
-class _Held:
+class _TopologyKey:
     """A topology that can be a key: the same object is the same mesh."""
 
-    def __init__(self, topology: Topology) -> None:
+    def __init__(self, topology: MeshTopology) -> None:
         self.topology = topology
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Held) and other.topology is self.topology
+        return isinstance(other, _TopologyKey) and other.topology is self.topology
 
     def __hash__(self) -> int:
         return id(self.topology)
 
 
 @functools.lru_cache(maxsize=4)
-def _vertex_bridge(held: _Held) -> VertexBridge:
+def _vertex_bridge(held: _TopologyKey) -> VertexBridge:
     return VertexBridge.over(held.topology.template, held.topology.faces)
 
 
 @functools.lru_cache(maxsize=4)
-def _flame_bridge(model: str, basis: str) -> Bridge:
+def _flame_bridge(model: str, basis: str) -> ArkitFlameBridge:
     """The bridge to a FLAME file; one whose name does not tell its edition is taken at the user's word."""
     found = load_model(model)
     if found.name not in (basis, "flame"):

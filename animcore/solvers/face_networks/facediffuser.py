@@ -17,9 +17,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from animcore.solvers.face_networks.audio_encoders import Ear
-from animcore.solvers.face_networks.base import Asked, FaceModel, restored
-from animcore.solvers.face_networks.output_space import Space
+from animcore.solvers.face_networks.audio_encoders import AudioEncoder
+from animcore.solvers.face_networks.base import Conditioning, FaceModel, restored
+from animcore.solvers.face_networks.output_space import OutputSpace
 
 STATES = 2  # of what is heard to each frame
 _OFFSET = 0.008  # of the cosine schedule (Nichol and Dhariwal, ICML 2021)
@@ -27,7 +27,7 @@ _LARGEST = 0.999  # share of the face that a step may lose
 
 
 @dataclass(frozen=True)
-class Sizes:
+class FaceDiffuserSizes:
     """The sizes of a network.
 
     Attributes:
@@ -47,11 +47,13 @@ class FaceDiffuser(FaceModel):
     """Noisy faces, sound and step -> clean faces."""
 
     MODEL_TYPE = "animcore_facediffuser"
-    SIZES = Sizes
-    sizes: Sizes
+    SIZES = FaceDiffuserSizes
+    sizes: FaceDiffuserSizes
     kept: Tensor
 
-    def __init__(self, sizes: Sizes, space: Space, ear: Ear, speakers: tuple[str, ...]) -> None:
+    def __init__(
+        self, sizes: FaceDiffuserSizes, space: OutputSpace, ear: AudioEncoder, speakers: tuple[str, ...]
+    ) -> None:
         super().__init__(sizes, space, ear, speakers)
         wide = STATES * ear.width + space.width + sizes.hidden
         self.register_buffer("kept", schedule(sizes.noise_steps), persistent=False)
@@ -84,7 +86,7 @@ class FaceDiffuser(FaceModel):
         kept = self.kept[step][:, None, None]
         return kept.sqrt() * clean + (1 - kept).sqrt() * noise
 
-    def piece(self, sound: Tensor, count: int, asked: Asked, generator: torch.Generator) -> Tensor:
+    def piece(self, sound: Tensor, count: int, asked: Conditioning, generator: torch.Generator) -> Tensor:
         """See `FaceModel`."""
         states = self.ear(sound, STATES * count)
         speaker = torch.tensor([asked.speaker], device=sound.device)

@@ -22,11 +22,11 @@ from torch.nn import functional
 from animcore.core.vocabulary import ARKIT
 from animcore.errors import InputError
 from animcore.solvers.face_networks import audio_encoders, published_weights
-from animcore.solvers.face_networks.audio_encoders import SpeechEar
-from animcore.solvers.face_networks.base import Asked, FaceModel
+from animcore.solvers.face_networks.audio_encoders import SpeechModelEncoder
+from animcore.solvers.face_networks.base import Conditioning, FaceModel
 from animcore.solvers.face_networks.facediffuser import STATES, drawn, schedule
-from animcore.solvers.face_networks.output_space import Space, Topology, templates
-from animcore.solvers.face_networks.published_weights import BIWI, VOCASET, Published
+from animcore.solvers.face_networks.output_space import MeshTopology, OutputSpace, templates
+from animcore.solvers.face_networks.published_weights import BIWI, VOCASET, PublishedWeights
 
 STEPS = 50
 FILES = ("pretrained_*.pth", "face_diffuser_*.pth")  # as they are downloaded, and as the authors' training names them
@@ -41,7 +41,7 @@ _SETS = {  # numbers of a frame -> data set, frames a second, topology, people
 
 
 @dataclass(frozen=True)
-class Sizes:
+class PublishedDiffuserSizes:
     """The sizes of a network.
 
     Attributes:
@@ -55,7 +55,7 @@ class Sizes:
     noise_steps: int
 
 
-class WholeEar(SpeechEar):
+class WholePieceEncoder(SpeechModelEncoder):
     """A speech model that hears the piece as it is; what it heard is brought to the frames afterwards."""
 
     def __init__(self, model: Any, fps: int) -> None:
@@ -64,7 +64,7 @@ class WholeEar(SpeechEar):
         self.native = STATES * fps == _HEARD
 
     def forward(self, sound: Tensor, count: int) -> Tensor:
-        """See `Ear`; where they are its own states, those that the convolutions lose at the end are the last one."""
+        """See `AudioEncoder`; native states that the convolutions lose at the end repeat the last one."""
         middle, size = sound.mean(1, keepdim=True), sound.std(1, keepdim=True)
         heard = self.model((sound - middle) / (size + 1e-7)).last_hidden_state
         if self.native:
@@ -74,14 +74,21 @@ class WholeEar(SpeechEar):
         return spread.transpose(1, 2)
 
 
-class _Diffused(FaceModel):
+class _PublishedDiffuser(FaceModel):
     """What both networks do: draw a face from noise."""
 
-    SIZES = Sizes
-    sizes: Sizes
+    SIZES = PublishedDiffuserSizes
+    sizes: PublishedDiffuserSizes
     kept: Tensor
 
-    def __init__(self, sizes: Sizes, space: Space, ear: SpeechEar, speakers: tuple[str, ...], wide: int) -> None:
+    def __init__(
+        self,
+        sizes: PublishedDiffuserSizes,
+        space: OutputSpace,
+        ear: SpeechModelEncoder,
+        speakers: tuple[str, ...],
+        wide: int,
+    ) -> None:
         super().__init__(sizes, space, ear, speakers)
         self.register_buffer("kept", schedule(sizes.noise_steps), persistent=False)
         self.time_mlp = nn.Sequential(nn.Linear(sizes.noise_steps, sizes.hidden), nn.Mish())
@@ -98,14 +105,14 @@ class _Diffused(FaceModel):
         one[0, step] = 1.0
         return cast(Tensor, self.time_mlp(one))[:, None].expand(-1, count, -1)
 
-    def draw(self, sound: Tensor, count: int, asked: Asked, generator: torch.Generator, width: int) -> Tensor:
+    def draw(self, sound: Tensor, count: int, asked: Conditioning, generator: torch.Generator, width: int) -> Tensor:
         """(count, width) numbers as the network has them."""
         states = self.ear(sound, STATES * count).reshape(1, count, -1)
         noise = torch.randn(1, count, width, generator=generator, device=sound.device)
         return drawn(lambda noisy, step: self.clean(noisy, step, states, asked.speaker), noise, self.kept, STEPS)[0]
 
 
-class VertexDiffuser(_Diffused):
+class VertexDiffuser(_PublishedDiffuser):
     """The network of VOCASET and BIWI.
 
     Attributes:
@@ -115,7 +122,14 @@ class VertexDiffuser(_Diffused):
     MODEL_TYPE = "facediffuser_vertices"
     rest: Tensor
 
-    def __init__(self, sizes: Sizes, space: Space, ear: SpeechEar, speakers: tuple[str, ...], rest: Tensor) -> None:
+    def __init__(
+        self,
+        sizes: PublishedDiffuserSizes,
+        space: OutputSpace,
+        ear: SpeechModelEncoder,
+        speakers: tuple[str, ...],
+        rest: Tensor,
+    ) -> None:
         super().__init__(sizes, space, ear, speakers, 3 * sizes.hidden)
         hidden = sizes.hidden
         self.register_buffer("rest", rest, persistent=False)
@@ -127,34 +141,36 @@ class VertexDiffuser(_Diffused):
         self.obj_vector = nn.Linear(len(speakers), hidden, bias=False)
 
     def clean(self, noisy: Tensor, step: int, states: Tensor, speaker: int) -> Tensor:
-        """See `_Diffused`; vertices where they lie, not from where they rest."""
+        """See `_PublishedDiffuser`; vertices where they lie, not from where they rest."""
         seen = self.input_projection(noisy.transpose(0, 1)).transpose(0, 1)
         told = [self.cond_projection(states), seen, self.at(step, noisy.shape[1])]
         found, _ = self.gru(self.norm_cond(torch.cat(told, -1)))
         moved = self.final_layer(found * self.obj_vector.weight[:, speaker])
         return cast(Tensor, moved + self.rest[min(speaker, len(self.rest) - 1)])
 
-    def piece(self, sound: Tensor, count: int, asked: Asked, generator: torch.Generator) -> Tensor:
+    def piece(self, sound: Tensor, count: int, asked: Conditioning, generator: torch.Generator) -> Tensor:
         """See `FaceModel`."""
         found = self.draw(sound, count, asked, generator, self.space.width)
         return found - self.rest[min(asked.speaker, len(self.rest) - 1)]
 
 
-class WeightDiffuser(_Diffused):
+class WeightDiffuser(_PublishedDiffuser):
     """The network of BEAT, which knows no speakers."""
 
     MODEL_TYPE = "facediffuser_weights"
 
-    def __init__(self, sizes: Sizes, space: Space, ear: SpeechEar, speakers: tuple[str, ...]) -> None:
+    def __init__(
+        self, sizes: PublishedDiffuserSizes, space: OutputSpace, ear: SpeechModelEncoder, speakers: tuple[str, ...]
+    ) -> None:
         super().__init__(sizes, space, ear, speakers, STATES * ear.width + len(_WEIGHTS) + sizes.hidden)
         self.final_layer = nn.Linear(sizes.hidden, len(_WEIGHTS))
 
     def clean(self, noisy: Tensor, step: int, states: Tensor, speaker: int) -> Tensor:
-        """See `_Diffused`."""
+        """See `_PublishedDiffuser`."""
         found, _ = self.gru(self.norm_cond(torch.cat([states, noisy, self.at(step, noisy.shape[1])], -1)))
         return cast(Tensor, self.final_layer(found))
 
-    def piece(self, sound: Tensor, count: int, asked: Asked, generator: torch.Generator) -> Tensor:
+    def piece(self, sound: Tensor, count: int, asked: Conditioning, generator: torch.Generator) -> Tensor:
         """See `FaceModel`; the tongue, which it knows nothing of, stays in."""
         frames = torch.zeros(count, len(ARKIT), device=sound.device)
         order = [ARKIT.index(name) for name in _WEIGHTS]
@@ -179,24 +195,26 @@ def published(folder: Path) -> FaceModel:
         )
     name, fps, basis, people = _SETS[width]
     layers = sum(part.startswith("gru.weight_hh_l") for part in tensors)
-    sizes = Sizes(
+    sizes = PublishedDiffuserSizes(
         published_weights.length(tensors, "time_mlp.0.bias", path),
         layers,
         published_weights.length(tensors, "time_mlp.0.weight", path, -1),
     )
-    ear = WholeEar(audio_encoders.base_speech_model("hubert").model, fps)
+    ear = WholePieceEncoder(audio_encoders.base_speech_model("hubert").model, fps)
     renamed = published_weights.renamed(tensors, {"audio_encoder.": "ear.model."})
     if name == "BEAT":
-        weights = WeightDiffuser(sizes, Space("arkit", len(ARKIT), fps), ear, people)
-        return published_weights.filled(weights, renamed, Published(path, weights.space, people, fps, STATES, None))
+        weights = WeightDiffuser(sizes, OutputSpace("arkit", len(ARKIT), fps), ear, people)
+        return published_weights.filled(
+            weights, renamed, PublishedWeights(path, weights.space, people, fps, STATES, None)
+        )
     _check_people(tensors, path, name, people)
-    space = Space("vertices", width, fps, basis)
+    space = OutputSpace("vertices", width, fps, basis)
     mesh = published_weights.mesh_of(folder, width // 3)
     rest = _rest(folder, name, people, mesh, width)
     if mesh is not None:  # of the person whose face is asked for by default, in the unit of the vertices
-        mesh = Topology(rest[0].reshape(-1, 3).numpy(), mesh.faces)
+        mesh = MeshTopology(rest[0].reshape(-1, 3).numpy(), mesh.faces)
     model = VertexDiffuser(sizes, space, ear, people, rest)
-    return published_weights.filled(model, renamed, Published(path, space, people, fps, STATES, mesh))
+    return published_weights.filled(model, renamed, PublishedWeights(path, space, people, fps, STATES, mesh))
 
 
 def _check_people(tensors: Mapping[str, Any], path: Path, name: str, people: tuple[str, ...]) -> None:
@@ -208,7 +226,7 @@ def _check_people(tensors: Mapping[str, Any], path: Path, name: str, people: tup
         )
 
 
-def _rest(folder: Path, name: str, people: tuple[str, ...], mesh: Topology | None, width: int) -> Tensor:
+def _rest(folder: Path, name: str, people: tuple[str, ...], mesh: MeshTopology | None, width: int) -> Tensor:
     """(S, W) faces at rest; VOCASET's may be the mesh, of which its people are variants, BIWI's scale is its own."""
     path = folder / TEMPLATES
     if not path.is_file():

@@ -17,16 +17,16 @@ from torch import Tensor, nn
 from animcore.audio.recording import RATE
 from animcore.errors import InputError
 from animcore.solvers.face_networks import audio_encoders, published_weights
-from animcore.solvers.face_networks.audio_encoders import Ear
-from animcore.solvers.face_networks.autoregressive_decoder import BiasedDecoder, Past
-from animcore.solvers.face_networks.base import Asked, FaceModel, restored
-from animcore.solvers.face_networks.output_space import Space
+from animcore.solvers.face_networks.audio_encoders import AudioEncoder
+from animcore.solvers.face_networks.autoregressive_decoder import BiasedDecoder, DecoderCache
+from animcore.solvers.face_networks.base import Conditioning, FaceModel, restored
+from animcore.solvers.face_networks.output_space import OutputSpace
 
 HEADS = 4
 
 
 @dataclass(frozen=True)
-class Sizes:
+class FaceFormerSizes:
     """The sizes of a network.
 
     Attributes:
@@ -43,7 +43,7 @@ class Sizes:
 
 
 @dataclass(frozen=True)
-class Graph:
+class ExportGraph:
     """A part of the model that can stand alone, in ONNX for one.
 
     Attributes:
@@ -65,9 +65,11 @@ class FaceFormer(FaceModel):
     """See the module."""
 
     MODEL_TYPE = "animcore_faceformer"
-    SIZES = Sizes
+    SIZES = FaceFormerSizes
 
-    def __init__(self, sizes: Sizes, space: Space, ear: Ear, speakers: tuple[str, ...]) -> None:
+    def __init__(
+        self, sizes: FaceFormerSizes, space: OutputSpace, ear: AudioEncoder, speakers: tuple[str, ...]
+    ) -> None:
         super().__init__(sizes, space, ear, speakers)
         if sizes.hidden % (2 * HEADS):
             raise InputError(f"hidden must be a multiple of {2 * HEADS}, not {sizes.hidden}.")
@@ -98,13 +100,13 @@ class FaceFormer(FaceModel):
         told = torch.cat([style[:, None], self.vertice_map(before) + style[:, None]], 1)
         return cast(Tensor, self.vertice_map_r(self.transformer_decoder(told, heard)))
 
-    def graphs(self) -> dict[str, Graph]:
+    def graphs(self) -> dict[str, ExportGraph]:
         """Return what hears a piece, and what makes one frame more: whoever runs them feeds each frame back.
 
         Raises:
             InputError: where it hears with a speech model, which has exporters of its own.
         """
-        if isinstance(self.ear, audio_encoders.SpeechEar):
+        if isinstance(self.ear, audio_encoders.SpeechModelEncoder):
             raise InputError("A face that hears with a speech model is not exported to ONNX; train one with mel.")
         size, heads, wide = self.sizes, HEADS, self.sizes.hidden // HEADS
         facts = {
@@ -116,8 +118,8 @@ class FaceFormer(FaceModel):
             "speakers": ",".join(self.speakers),
         }
         sound = torch.from_numpy(self.ear.raw(np.zeros(2 * RATE, np.float32)))[None]
-        listen = Graph(
-            _Listen(self),
+        listen = ExportGraph(
+            _EncodeAudio(self),
             {"sound": sound, "speaker": torch.tensor([0])},
             ("heard", "style"),
             {"sound": {1: "rows"}, "heard": {1: "states"}},
@@ -125,8 +127,8 @@ class FaceFormer(FaceModel):
         )
         past = torch.zeros(size.blocks, 2, heads, 3, wide)
         heard = torch.zeros(1, size.per_frame, size.hidden)
-        step = Graph(
-            _Step(self),
+        step = ExportGraph(
+            _DecodeStep(self),
             {"told": torch.zeros(1, size.hidden), "heard": heard, "style": torch.zeros(1, size.hidden), "past": past},
             ("frame", "next_told", "next_past"),
             {"past": {3: "frames"}, "next_past": {3: "frames_and_one"}},
@@ -134,11 +136,11 @@ class FaceFormer(FaceModel):
         )
         return {"listen.onnx": listen, "step.onnx": step}
 
-    def piece(self, sound: Tensor, count: int, asked: Asked, generator: torch.Generator) -> Tensor:
+    def piece(self, sound: Tensor, count: int, asked: Conditioning, generator: torch.Generator) -> Tensor:
         """See `FaceModel`; there is no chance in it."""
         heard = self.listen(sound, count)
         style = self.style(torch.tensor([asked.speaker], device=sound.device))
-        past, told, frames = Past([], []), style, []
+        past, told, frames = DecoderCache([], []), style, []
         for index in range(count):
             now = heard[:, index * self.sizes.per_frame : (index + 1) * self.sizes.per_frame]
             frames.append(self.vertice_map_r(self.transformer_decoder.step(told, now, past)))
@@ -146,7 +148,7 @@ class FaceFormer(FaceModel):
         return torch.cat(frames)
 
 
-class _Listen(nn.Module):
+class _EncodeAudio(nn.Module):
     """Sound and speaker -> what is heard at each frame, and the style, which is told before the first frame."""
 
     def __init__(self, model: FaceFormer) -> None:
@@ -159,7 +161,7 @@ class _Listen(nn.Module):
         return model.listen(sound, sound.shape[1] * model.space.fps // model.ear.rate), model.style(speaker)
 
 
-class _Step(nn.Module):
+class _DecodeStep(nn.Module):
     """One frame: (1, W), what is told next, and the past (blocks, keys and values, heads, frames, width) with it."""
 
     def __init__(self, model: FaceFormer) -> None:
@@ -169,7 +171,7 @@ class _Step(nn.Module):
     def forward(self, told: Tensor, heard: Tensor, style: Tensor, past: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """See the class."""
         model = self.model
-        layers = Past([part[:1] for part in past], [part[1:] for part in past])
+        layers = DecoderCache([part[:1] for part in past], [part[1:] for part in past])
         frame = model.vertice_map_r(model.transformer_decoder.step(told, heard, layers))
         both = [torch.cat(pair) for pair in zip(layers.keys, layers.values, strict=True)]
         return frame * model.spread + model.mean, model.vertice_map(frame) + style, torch.stack(both)
@@ -185,7 +187,7 @@ def published(folder: Path) -> FaceFormer:
     found = published_weights.found(folder, (".pth",))
     tensors = published_weights.tensors(found.path)
     hidden = published_weights.length(tensors, "audio_feature_map.bias", found.path)
-    sizes = Sizes(hidden, 1, found.period, found.per_frame)
+    sizes = FaceFormerSizes(hidden, 1, found.period, found.per_frame)
     model = FaceFormer(sizes, found.space, audio_encoders.base_speech_model(), found.speakers)
     renamed = published_weights.renamed(tensors, {"audio_encoder.": "ear.model."}, unused=("PPE.pe",))
     return published_weights.filled(model, renamed, found)

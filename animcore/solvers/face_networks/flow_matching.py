@@ -24,9 +24,9 @@ from torch.nn import functional
 from animcore.audio.recording import RATE
 from animcore.core.progress import Progress, silent
 from animcore.core.vocabulary import EMOTIONS
-from animcore.solvers.face_networks.audio_encoders import Ear
-from animcore.solvers.face_networks.base import Asked, FaceModel, restored
-from animcore.solvers.face_networks.output_space import FloatArray, Space
+from animcore.solvers.face_networks.audio_encoders import AudioEncoder
+from animcore.solvers.face_networks.base import Conditioning, FaceModel, restored
+from animcore.solvers.face_networks.output_space import FloatArray, OutputSpace
 
 MOST_STEPS = 8
 STATES = 2  # of what is heard to each frame
@@ -41,7 +41,7 @@ _DOUBT = (-4.0, 1.0)  # logarithms between which the spread of what the guess le
 
 
 @dataclass(frozen=True)
-class Sizes:
+class FlowSizes:
     """The sizes of a network.
 
     Attributes:
@@ -56,7 +56,7 @@ class Sizes:
     chance: int = 30
 
 
-class Block(nn.Module):
+class ConditionedBlock(nn.Module):
     """A depthwise dilated convolution and two dense layers beside the identity, in a manner that a vector changes."""
 
     def __init__(self, hidden: int, dilation: int, dropout: float) -> None:
@@ -78,27 +78,29 @@ class Block(nn.Module):
         return cast(Tensor, x + gate * self.dropout(self.back(functional.gelu(self.wide(y)))))
 
 
-class Flow(FaceModel):
+class FlowMatching(FaceModel):
     """What was heard and is to be felt -> a guess, and the field around it."""
 
     MODEL_TYPE = "animcore_flow"
-    SIZES = Sizes
+    SIZES = FlowSizes
     FEELS = True
-    sizes: Sizes
+    sizes: FlowSizes
     doubt: Tensor
 
-    def __init__(self, sizes: Sizes, space: Space, ear: Ear, speakers: tuple[str, ...], dropout: float = 0.1) -> None:
+    def __init__(
+        self, sizes: FlowSizes, space: OutputSpace, ear: AudioEncoder, speakers: tuple[str, ...], dropout: float = 0.1
+    ) -> None:
         super().__init__(sizes, space, ear, speakers)
         hidden = sizes.hidden
         self.hear = nn.Conv1d(ear.width, hidden, 5, stride=STATES, padding=2)
-        self.listening = nn.ModuleList(Block(hidden, dilation, dropout) for dilation in EAR)
+        self.listening = nn.ModuleList(ConditionedBlock(hidden, dilation, dropout) for dilation in EAR)
         self.speaker = nn.Embedding(len(speakers), hidden)
         self.feel = nn.Linear(len(EMOTIONS), hidden, bias=False)
         self.guess = nn.Sequential(nn.LayerNorm(hidden), nn.Linear(hidden, space.width))
         self.register_buffer("doubt", torch.zeros(space.width))
         self.clock = nn.Sequential(nn.Linear(2 * _FREQUENCIES, hidden), nn.SiLU(), nn.Linear(hidden, hidden))
         self.into = nn.Linear(space.width + hidden, hidden)
-        self.field = nn.ModuleList(Block(hidden, dilation, dropout) for dilation in FIELD)
+        self.field = nn.ModuleList(ConditionedBlock(hidden, dilation, dropout) for dilation in FIELD)
         self.out = nn.Sequential(nn.LayerNorm(hidden), nn.Linear(hidden, space.width))
         with torch.no_grad():
             for last in (self.guess[1], self.out[1]):
@@ -155,12 +157,17 @@ class Flow(FaceModel):
         """How many frames of what is heard, to each side, a frame depends on."""
         return 1 + _HALF * (sum(EAR) + 2 * self.sizes.steps * sum(FIELD))
 
-    def piece(self, sound: Tensor, count: int, asked: Asked, generator: torch.Generator) -> Tensor:
+    def piece(self, sound: Tensor, count: int, asked: Conditioning, generator: torch.Generator) -> Tensor:
         """See `FaceModel`."""
         white = torch.randn(1, noise_frames(count), self.space.width, generator=generator, device=sound.device)
         return self._made(sound, count, asked, white)
 
-    def predict(self, samples: FloatArray, asked: Asked = Asked(), progress: Progress = silent) -> FloatArray:  # noqa: B008 (frozen)
+    def predict(
+        self,
+        samples: FloatArray,
+        asked: Conditioning = Conditioning(),  # noqa: B008 (frozen)
+        progress: Progress = silent,
+    ) -> FloatArray:
         """See `FaceModel`; noise belongs to the frames, not to the pieces, so that pieces meet without a seam."""
         fps, device = self.space.fps, self.mean.device
         total, margin = len(samples) * fps // RATE + 1, -(-self.reach // fps)
@@ -188,7 +195,7 @@ class Flow(FaceModel):
         progress(1.0, "Moving the face")
         return found
 
-    def _made(self, sound: Tensor, count: int, asked: Asked, white: Tensor) -> Tensor:
+    def _made(self, sound: Tensor, count: int, asked: Conditioning, white: Tensor) -> Tensor:
         """(count, W) frames for what the ear's `raw` gave for exactly these."""
         emotions = torch.zeros(1, count, len(EMOTIONS), device=sound.device)
         if asked.emotions is not None:
@@ -223,7 +230,7 @@ def noise_like(frames: Tensor) -> Tensor:
     return smooth(torch.randn(batch, noise_frames(count), width, device=frames.device))
 
 
-def load(folder: Path, values: dict[str, Any]) -> Flow:
+def load(folder: Path, values: dict[str, Any]) -> FlowMatching:
     """Return the model of a folder that `animcore train flow` left.
 
     Args:
@@ -233,4 +240,4 @@ def load(folder: Path, values: dict[str, Any]) -> Flow:
     Raises:
         InputError: where a file is missing, cut off, damaged, would run code, or is another model's.
     """
-    return restored(Flow, folder, values)
+    return restored(FlowMatching, folder, values)

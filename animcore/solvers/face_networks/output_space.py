@@ -30,7 +30,7 @@ _WIDEST = 1_000_000
 
 
 @dataclass(frozen=True)
-class Space:
+class OutputSpace:
     """What a frame of a face is.
 
     Attributes:
@@ -50,7 +50,7 @@ class Space:
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, values: Any, where: Path) -> Space:
+    def from_dict(cls, values: Any, where: Path) -> OutputSpace:
         """Read what `to_dict` wrote.
 
         Args:
@@ -72,7 +72,7 @@ class Space:
 
 
 @dataclass(frozen=True)
-class Topology:
+class MeshTopology:
     """The mesh whose vertices a model moves.
 
     Attributes:
@@ -93,7 +93,7 @@ class Topology:
             np.savez_compressed(handle, template=self.template, faces=self.faces)
 
     @classmethod
-    def load(cls, folder: Path) -> Topology | None:
+    def load(cls, folder: Path) -> MeshTopology | None:
         """Return the mesh of a model's folder, None where it has none.
 
         Raises:

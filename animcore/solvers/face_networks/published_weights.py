@@ -17,7 +17,7 @@ from animcore.body_models.ply_mesh import read_ply
 from animcore.errors import InputError
 from animcore.solvers import checkpoints
 from animcore.solvers.face_networks.base import FaceModel
-from animcore.solvers.face_networks.output_space import Space, Topology, checked
+from animcore.solvers.face_networks.output_space import MeshTopology, OutputSpace, checked
 
 Kind = TypeVar("Kind", bound=FaceModel)
 
@@ -30,7 +30,7 @@ _BUFFERS = ("mean", "spread")  # ours, of which the authors' models know nothing
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedWeights:
     """A file of published weights and what its name tells.
 
     Attributes:
@@ -43,14 +43,14 @@ class Published:
     """
 
     path: Path
-    space: Space
+    space: OutputSpace
     speakers: tuple[str, ...]
     period: int
     per_frame: int
-    topology: Topology | None
+    topology: MeshTopology | None
 
 
-def found(folder: Path, endings: tuple[str, ...]) -> Published:
+def found(folder: Path, endings: tuple[str, ...]) -> PublishedWeights:
     """Return the weights of a folder, `vocaset` or `biwi` with one of some endings.
 
     Raises:
@@ -60,8 +60,10 @@ def found(folder: Path, endings: tuple[str, ...]) -> Published:
         for name, vertices, fps, people in (("vocaset", 5023, 30, VOCASET), ("biwi", 23370, 25, BIWI)):
             path = folder / f"{name}{ending}"
             if path.is_file():
-                space = Space("vertices", 3 * vertices, fps, "flame" if name == "vocaset" else "biwi")
-                return Published(path, space, people, fps, 50 // fps if fps == 25 else 1, mesh_of(folder, vertices))
+                space = OutputSpace("vertices", 3 * vertices, fps, "flame" if name == "vocaset" else "biwi")
+                return PublishedWeights(
+                    path, space, people, fps, 50 // fps if fps == 25 else 1, mesh_of(folder, vertices)
+                )
     raise InputError(f"There are no published weights in {folder}.")
 
 
@@ -80,7 +82,7 @@ def one_of(folder: Path, patterns: tuple[str, ...]) -> Path:
     return files[0]
 
 
-def mesh_of(folder: Path, vertices: int) -> Topology | None:
+def mesh_of(folder: Path, vertices: int) -> MeshTopology | None:
     """Return the mesh that lies in a folder or in its `templates` as .ply, None where there is none.
 
     Raises:
@@ -89,7 +91,7 @@ def mesh_of(folder: Path, vertices: int) -> Topology | None:
     path = next(iter([*sorted(folder.glob("*.ply")), *sorted((folder / "templates").glob("*.ply"))]), None)
     if path is None:
         return None
-    topology = Topology(*checked(*read_ply(path), path))
+    topology = MeshTopology(*checked(*read_ply(path), path))
     if len(topology.template) != vertices:
         raise InputError(
             f"{path.name} has {len(topology.template)} vertices, the model {vertices}: it is another mesh."
@@ -149,7 +151,7 @@ def renamed(
     return found
 
 
-def filled(model: Kind, weights: dict[str, Tensor], source: Published) -> Kind:
+def filled(model: Kind, weights: dict[str, Tensor], source: PublishedWeights) -> Kind:
     """Return the model with these weights, and with the mesh that lay beside them.
 
     Raises:

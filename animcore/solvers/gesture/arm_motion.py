@@ -33,7 +33,7 @@ _SPREAD = np.array([1.0, 0.2, -1.0, -0.5])  # of index, middle, pinky, ring
 
 
 @dataclass(frozen=True)
-class Key:
+class ArmKey:
     """A move of one arm: from whatever was before to a pose, from `start` on for `duration` seconds."""
 
     start: float
@@ -73,7 +73,7 @@ def posed(side: str, poses: Sequence[ArmPose], fingers: float = 1.0) -> Array:
     return np.concatenate([arm, np.stack([_fingers(side, pose.hand, fingers) for pose in poses])], 1)
 
 
-def between(poses: Array, keys: Sequence[Key], times: Array) -> Array:
+def between(poses: Array, keys: Sequence[ArmKey], times: Array) -> Array:
     """Return (T, J, 4) what the joints do over time.
 
     Args:

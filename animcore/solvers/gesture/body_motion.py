@@ -19,7 +19,7 @@ from animcore.geometry import rotations
 from animcore.motion import Event
 from animcore.solvers.gesture import arm_motion, planning, torso
 from animcore.solvers.gesture.lexicon import lexicon
-from animcore.solvers.speech_face.emotion import Mood
+from animcore.solvers.speech_face.emotion import EmotionCurves
 from animcore.speech.prosody import Prosody
 
 FloatArray = NDArray[np.float32]
@@ -46,7 +46,7 @@ class BodyMotion:
 
 
 def move(
-    prosody: Prosody, direction: Direction, mood: Mood | None = None, spoken: Sequence[Event] = ()
+    prosody: Prosody, direction: Direction, mood: EmotionCurves | None = None, spoken: Sequence[Event] = ()
 ) -> BodyMotion | None:
     """Return the body for a voice; None where the strength of the body is 0.
 
@@ -65,7 +65,7 @@ def move(
     planned = planning.strokes(prosody, style, spoken, amount, generator)
     trunk = torso.move(prosody, style, planning.reaches(planned), amount, generator)
     stance = torso.stance(style, generator)
-    arms = [_Arm.planned(side, planned, prosody, direction) for side in planning.SIDES]
+    arms = [_ArmTrack.planned(side, planned, prosody, direction) for side in planning.SIDES]
     pose = np.zeros((count, len(SMPLX_JOINTS), 3), np.float32)
     for first in range(0, count, _BLOCK):  # two hours would fill the memory with matrices
         part = slice(first, first + _BLOCK)
@@ -79,18 +79,20 @@ def move(
 
 
 @dataclass(frozen=True)
-class _Arm:
+class _ArmTrack:
     """What one arm does: its moves, the poses (K + 1, 19, 4) before and after each, and its stir."""
 
     side: str
-    keys: Sequence[arm_motion.Key]
+    keys: Sequence[arm_motion.ArmKey]
     poses: Array
     rates: Array
     phases: Array
     amount: float
 
     @classmethod
-    def planned(cls, side: str, planned: Sequence[planning.Stroke], prosody: Prosody, direction: Direction) -> _Arm:
+    def planned(
+        cls, side: str, planned: Sequence[planning.Stroke], prosody: Prosody, direction: Direction
+    ) -> _ArmTrack:
         style, seed = lexicon().styles[direction.style], (direction.seed, STREAM)
         keys = planning.keys(planned, side, style, prosody.turns(planning.TURN), seed)
         shown = [lexicon().rest[style.rest], *(key.pose for key in keys)]

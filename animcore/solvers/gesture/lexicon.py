@@ -71,7 +71,7 @@ class Gesture:
 
 
 @dataclass(frozen=True)
-class Style:
+class GestureStyle:
     """A kind of speaker; the file describes the numbers."""
 
     rate: float
@@ -96,7 +96,7 @@ class Lexicon:
     hands: Mapping[str, tuple[Array, float]]
     rest: Mapping[str, ArmPose]
     gestures: Mapping[str, Gesture]
-    styles: Mapping[str, Style]
+    styles: Mapping[str, GestureStyle]
 
 
 @functools.cache
@@ -108,7 +108,7 @@ def lexicon() -> Lexicon:
         rest={name: _pose(values) for name, values in data["rest"].items()},
         gestures={name: _gesture(values) for name, values in data["gestures"].items()},
         styles={
-            name: Style(**{part.name: values[part.name] for part in fields(Style)})
+            name: GestureStyle(**{part.name: values[part.name] for part in fields(GestureStyle)})
             for name, values in data["styles"].items()
         },
     )

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animcore.motion import Event
-from animcore.solvers.gesture.arm_motion import Key
-from animcore.solvers.gesture.lexicon import ArmPose, Style, lexicon
+from animcore.solvers.gesture.arm_motion import ArmKey
+from animcore.solvers.gesture.lexicon import ArmPose, GestureStyle, lexicon
 from animcore.speech.prosody import Prosody
 
 Array = NDArray[np.float64]
@@ -58,7 +58,7 @@ class Stroke:
 
 def strokes(
     prosody: Prosody,
-    style: Style,
+    style: GestureStyle,
     spoken: Sequence[Event],
     amount: float,
     generator: np.random.Generator,
@@ -98,8 +98,8 @@ def reaches(planned: Sequence[Stroke]) -> list[tuple[float, float]]:
 
 
 def keys(
-    planned: Sequence[Stroke], side: str, style: Style, ends: Sequence[tuple[float, float]], seed: Sequence[int]
-) -> list[Key]:
+    planned: Sequence[Stroke], side: str, style: GestureStyle, ends: Sequence[tuple[float, float]], seed: Sequence[int]
+) -> list[ArmKey]:
     """Return the moves of one arm.
 
     Args:
@@ -113,7 +113,7 @@ def keys(
     rest, midway = lexicon().rest[style.rest], lexicon().rest[style.between]
     mine = [stroke for stroke in planned if side in stroke.sides]
     made = rest
-    found: list[Key] = []
+    found: list[ArmKey] = []
     returning, beaten = False, rest  # whether the last of them only goes back, and what a beat starts from
     for stroke, following in zip_longest(mine, mine[1:]):
         if stroke.gesture == BEAT and beaten is rest:
@@ -130,11 +130,13 @@ def keys(
             start, more = _back(stroke, following, style, ends[stroke.turn][1], found, generator)
             if start is not None and found[-1].pose is not (midway if more else rest):
                 beaten, returning = midway if more else rest, True
-                found.append(Key(start, generator.uniform(*_RETURN), beaten))
+                found.append(ArmKey(start, generator.uniform(*_RETURN), beaten))
     return found
 
 
-def _moves(stroke: Stroke, side: str, here: ArmPose, style: Style, generator: np.random.Generator) -> list[Key]:
+def _moves(
+    stroke: Stroke, side: str, here: ArmPose, style: GestureStyle, generator: np.random.Generator
+) -> list[ArmKey]:
     """What an arm does for a stroke."""
     follows = stroke.sides[0] != side
     apex = stroke.time + _APEX + (generator.uniform(*_FOLLOWS) if follows else 0.0)
@@ -166,7 +168,7 @@ def _chosen(prosody: Prosody, time: float, before: str, generator: np.random.Gen
     return str(generator.choice(list(weights), p=chances / chances.sum()))
 
 
-def _hands(name: str, style: Style, lead: str, generator: np.random.Generator) -> tuple[str, ...]:
+def _hands(name: str, style: GestureStyle, lead: str, generator: np.random.Generator) -> tuple[str, ...]:
     """Which hands make a gesture; the leading one first."""
     sides = lexicon().gestures[name].sides
     other = SIDES[1 - SIDES.index(lead)]
@@ -176,7 +178,7 @@ def _hands(name: str, style: Style, lead: str, generator: np.random.Generator) -
     return (lead, other) if two else (lead,)
 
 
-def _made(name: str, here: ArmPose, style: Style, apex: float, size: float, vary: Array) -> list[Key]:
+def _made(name: str, here: ArmPose, style: GestureStyle, apex: float, size: float, vary: Array) -> list[ArmKey]:
     """Preparation and stroke of a gesture that is to end at `apex`."""
     gesture = lexicon().gestures[name]
     poses = [pose.sized(1.0 if gesture.fixed else size).moved(vary) for pose in gesture.poses]
@@ -184,10 +186,10 @@ def _made(name: str, here: ArmPose, style: Style, apex: float, size: float, vary
     lasting = [max(0.24, 1.875 * way / style.speed) for way in ways]  # 1.875: peak over mean of a minimum-jerk course
     moves, end = [], apex
     for pose, seconds in zip(poses[:0:-1], lasting[::-1], strict=True):
-        moves.append(Key(end - seconds, seconds, pose))
+        moves.append(ArmKey(end - seconds, seconds, pose))
         end -= seconds * 0.8  # the parts of a stroke run into each other
     seconds = max(_SOONEST, 1.875 * _metres(here, poses[0]) / (style.speed * 0.9))
-    moves.append(Key(end - seconds + 0.06, seconds, poses[0]))
+    moves.append(ArmKey(end - seconds + 0.06, seconds, poses[0]))
     return moves[::-1]
 
 
@@ -196,37 +198,37 @@ def _metres(start: ArmPose, end: ArmPose) -> float:
     return float(np.linalg.norm(end.wrist - start.wrist)) * _ARM
 
 
-def _beat(here: ArmPose, size: float, apex: float) -> list[Key]:
+def _beat(here: ArmPose, size: float, apex: float) -> list[ArmKey]:
     """Up a little and down again."""
     scale = min(size, 1.2)
     return [
-        Key(apex - 0.36, 0.24, here.moved(_BEAT_UP * scale)),
-        Key(apex - 0.18, 0.22, here.moved(_BEAT_DOWN * scale)),
+        ArmKey(apex - 0.36, 0.24, here.moved(_BEAT_UP * scale)),
+        ArmKey(apex - 0.18, 0.22, here.moved(_BEAT_DOWN * scale)),
     ]
 
 
-def _free(before: Sequence[Key]) -> float:
+def _free(before: Sequence[ArmKey]) -> float:
     """From when on an arm can do something new, seconds."""
     return before[-1].start + 0.8 * before[-1].duration if before else _AT_FIRST
 
 
-def _in_time(moves: list[Key], before: Sequence[Key]) -> list[Key]:
+def _in_time(moves: list[ArmKey], before: Sequence[ArmKey]) -> list[ArmKey]:
     """The moves if there is time for them after what is done already, the first one hurried a little; else none."""
     late = _free(before) - moves[0].start
     if late <= 0.0:
         return moves
     first = moves[0]
     if late < _HURRY * first.duration:
-        return [Key(first.start + late, first.duration - late, first.pose), *moves[1:]]
+        return [ArmKey(first.start + late, first.duration - late, first.pose), *moves[1:]]
     return []
 
 
 def _back(
     stroke: Stroke,
     following: Stroke | None,
-    style: Style,
+    style: GestureStyle,
     end: float,
-    found: Sequence[Key],
+    found: Sequence[ArmKey],
     generator: np.random.Generator,
 ) -> tuple[float | None, bool]:
     """When the hand goes back (None: it stays up), and whether only halfway since more is to come."""

@@ -16,7 +16,7 @@ from animcore.body_models import two_bone_ik
 from animcore.body_models.kinematics import open_body_joints
 from animcore.geometry import rotations
 from animcore.solvers.gesture.arm_motion import minimum_jerk
-from animcore.solvers.gesture.lexicon import Style
+from animcore.solvers.gesture.lexicon import GestureStyle
 from animcore.speech.prosody import FPS, Prosody
 
 Array = NDArray[np.float64]
@@ -46,7 +46,7 @@ _KNEES = np.array([0.12, 0.0, 1.0])  # outward, up, forward
 
 
 @dataclass(frozen=True)
-class Trunk:
+class TorsoMotion:
     """The body without its arms.
 
     Attributes:
@@ -64,11 +64,11 @@ class Trunk:
 
 def move(
     prosody: Prosody,
-    style: Style,
+    style: GestureStyle,
     reaches: Sequence[tuple[float, float]],
     amount: float,
     generator: np.random.Generator,
-) -> Trunk:
+) -> TorsoMotion:
     """Return what the trunk does.
 
     Args:
@@ -94,10 +94,10 @@ def move(
     lowered = -_SINK - _DEEPER * np.abs(shift)
     translation = np.stack([shift, lowered, 0.25 * np.abs(shift)], 1)
     spine = np.deg2rad(bend)[:, None, :] * _SHARES[:, None]
-    return Trunk(np.deg2rad(pelvis), spine, _SHOULDERS * 0.5 * (breath + 1.0), translation)
+    return TorsoMotion(np.deg2rad(pelvis), spine, _SHOULDERS * 0.5 * (breath + 1.0), translation)
 
 
-def stance(style: Style, generator: np.random.Generator) -> dict[str, Array]:
+def stance(style: GestureStyle, generator: np.random.Generator) -> dict[str, Array]:
     """Return (3,) metres where each ankle stands, by side; one foot is a little before the other."""
     before = generator.choice([-1.0, 1.0]) * _FORWARD / 2
     rest = {side: two_bone_ik.leg(side).places[2] for side in _OUTWARD}
@@ -107,7 +107,7 @@ def stance(style: Style, generator: np.random.Generator) -> dict[str, Array]:
     }
 
 
-def legs(trunk: Trunk, part: slice, stance: dict[str, Array]) -> dict[str, Array]:
+def legs(trunk: TorsoMotion, part: slice, stance: dict[str, Array]) -> dict[str, Array]:
     """Return (T, 3) axis-angle of hips, knees and ankles that keep both feet where they stand, for a part of a take."""
     joints, pelvis = open_body_joints(), rotations.to_matrix(trunk.pelvis[part])
     found: dict[str, Array] = {}
@@ -125,7 +125,7 @@ def _from(turns: Array) -> Array:
     return np.swapaxes(turns, -1, -2)
 
 
-def _shifts(prosody: Prosody, style: Style, generator: np.random.Generator) -> Array:
+def _shifts(prosody: Prosody, style: GestureStyle, generator: np.random.Generator) -> Array:
     """(T,) metres to the left by which the weight is shifted; now and then it goes to the other leg."""
     times = prosody.times
     starts = np.array([-np.inf, *(start for start, _ in prosody.phrases), np.inf])

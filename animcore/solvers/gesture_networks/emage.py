@@ -20,9 +20,9 @@ from animcore.audio.recording import RATE
 from animcore.core.progress import Progress, silent
 from animcore.errors import InputError
 from animcore.solvers import checkpoints
-from animcore.solvers.gesture_networks.emage_network import HEADS, UNUSED, Emage, Sizes
+from animcore.solvers.gesture_networks.emage_network import HEADS, UNUSED, EmageSizes, EmageTransformer
 from animcore.solvers.gesture_networks.motion_features import COLUMNS, FPS, PARTS, WIDTH, decode, rest
-from animcore.solvers.gesture_networks.vq_vae import MotionCodes, Smoother
+from animcore.solvers.gesture_networks.vq_vae import MotionAutoencoder, MotionVqVae
 
 FloatArray = NDArray[np.float32]
 
@@ -35,7 +35,7 @@ _VARIETY = 0.7  # spread of what a seed adds to the logits: likelier codes stay 
 class EmageModel(nn.Module):
     """The transformer, the codes of the three parts, and the way on the floor."""
 
-    def __init__(self, sizes: Sizes, coders: dict[str, dict[str, int]]) -> None:
+    def __init__(self, sizes: EmageSizes, coders: dict[str, dict[str, int]]) -> None:
         """Build with weights of chance.
 
         Args:
@@ -44,10 +44,10 @@ class EmageModel(nn.Module):
         """
         super().__init__()
         self.coders = coders
-        self.network = Emage(sizes)
+        self.network = EmageTransformer(sizes)
         self.codes = nn.ModuleDict({part: _coder(len(COLUMNS[part]), coders[part]) for part in PARTS})
         own = coders[_WAY]
-        self.way = Smoother(len(COLUMNS["lower"]), own["vae_length"], own["vae_layer"])
+        self.way = MotionAutoencoder(len(COLUMNS["lower"]), own["vae_length"], own["vae_layer"])
 
     def save(self, folder: Path, speakers: list[str]) -> None:
         """Write the folder as the published one is.
@@ -55,7 +55,7 @@ class EmageModel(nn.Module):
         Raises:
             InputError: where it cannot be written.
         """
-        sizes = {part.name: getattr(self.network.sizes, part.name) for part in fields(Sizes)}
+        sizes = {part.name: getattr(self.network.sizes, part.name) for part in fields(EmageSizes)}
         checkpoints.save(self.network, {"model_type": MODEL_TYPE, **sizes, "speakers": speakers}, folder)
         for name, network in {**dict(self.codes.items()), _WAY: self.way}.items():
             width = len(COLUMNS[name if name in PARTS else "lower"])
@@ -127,7 +127,9 @@ def load(folder: Path, values: dict[str, Any]) -> tuple[EmageModel, list[str]]:
     Raises:
         InputError: where a file is missing, cut off, damaged, would run code, or is another model's.
     """
-    sizes = Sizes(**{part.name: checkpoints.whole_number(values, part.name, folder) for part in fields(Sizes)})
+    sizes = EmageSizes(
+        **{part.name: checkpoints.whole_number(values, part.name, folder) for part in fields(EmageSizes)}
+    )
     if sizes.hidden_size % (2 * HEADS) or sizes.audio_f % 4 or not sizes.seed_frames < sizes.pose_length:
         raise InputError(f"The sizes in {folder / checkpoints.CONFIG} do not fit each other; download it again.")
     coders = {part: _coder_sizes(folder / _CODES / part, part) for part in (*PARTS, _WAY)}
@@ -146,8 +148,8 @@ def load(folder: Path, values: dict[str, Any]) -> tuple[EmageModel, list[str]]:
     ]
 
 
-def _coder(width: int, sizes: dict[str, int]) -> MotionCodes:
-    return MotionCodes(width, sizes["vae_length"], sizes["vae_layer"], sizes["vae_codebook_size"])
+def _coder(width: int, sizes: dict[str, int]) -> MotionVqVae:
+    return MotionVqVae(width, sizes["vae_length"], sizes["vae_layer"], sizes["vae_codebook_size"])
 
 
 def _coder_sizes(folder: Path, part: str) -> dict[str, int]:

@@ -32,7 +32,7 @@ _TAPS = 15
 
 
 @dataclass(frozen=True)
-class Sizes:
+class EmageSizes:
     """The sizes of a network, under the names of EMAGE's `config.json`; the defaults are the published ones.
 
     Attributes:
@@ -53,7 +53,7 @@ class Sizes:
     speaker_dims: int = 1
 
 
-class _Block(nn.Module):
+class _ResidualConvolution(nn.Module):
     """Two convolutions with batch norms beside a short way."""
 
     def __init__(self, channels: int, wanted: int, stride: int, padding: int) -> None:
@@ -72,14 +72,14 @@ class _Block(nn.Module):
         return cast(Tensor, self.act(self.bn2(self.conv2(self.act(self.bn1(self.conv1(x))))) + short))
 
 
-class SoundEncoder(nn.Module):
+class EmageAudioEncoder(nn.Module):
     """16 kHz samples (B, N) -> (B, about N / 540, audio_f)."""
 
     def __init__(self, features: int) -> None:
         super().__init__()
         widths = [1, *(features // share for share, _, _ in _BLOCKS)]
         self.feat_extractor = nn.Sequential(
-            *(_Block(widths[i], widths[i + 1], *block[1:]) for i, block in enumerate(_BLOCKS))
+            *(_ResidualConvolution(widths[i], widths[i + 1], *block[1:]) for i, block in enumerate(_BLOCKS))
         )
 
     def forward(self, samples: Tensor) -> Tensor:
@@ -87,7 +87,7 @@ class SoundEncoder(nn.Module):
         return cast(Tensor, self.feat_extractor(samples[:, None]).transpose(1, 2))
 
 
-class _Two(nn.Module):
+class _TwoLayers(nn.Module):
     """Two layers with a leaky rectifier between."""
 
     def __init__(self, width: int, middle: int, wanted: int) -> None:
@@ -100,7 +100,7 @@ class _Two(nn.Module):
         return cast(Tensor, self.fc2(self.act(self.fc1(x))))
 
 
-class _Positions(nn.Module):
+class _PositionalEncoding(nn.Module):
     """Sines of the position in the window, added (Vaswani et al., 2017); the file holds them twice over."""
 
     pe: Tensor
@@ -116,29 +116,29 @@ class _Positions(nn.Module):
         return cast(Tensor, self.dropout(x + self.pe[:, : x.shape[1]]))
 
 
-class Emage(nn.Module):
+class EmageTransformer(nn.Module):
     """The masked audio-gesture transformer."""
 
-    def __init__(self, sizes: Sizes) -> None:
+    def __init__(self, sizes: EmageSizes) -> None:
         super().__init__()
         self.sizes = sizes
         hidden, motion, codes = sizes.hidden_size, sizes.motion_f, sizes.vae_codebook_size
-        self.audio_encoder_body = SoundEncoder(sizes.audio_f)
+        self.audio_encoder_body = EmageAudioEncoder(sizes.audio_f)
         self.speaker_embedding_body = nn.Embedding(sizes.speaker_dims, hidden)
         self.mask_embedding = nn.Parameter(torch.randn(1, 1, WIDTH) * hidden**-0.5)
         self.motion_encoder = encoder(WIDTH, motion, MOTION_LAYERS)
-        self.bodyhints_body = _Two(motion, hidden, motion)
+        self.bodyhints_body = _TwoLayers(motion, hidden, motion)
         self.audio_body_motion_proj = nn.Linear(sizes.audio_f, hidden)
         self.moton_proj = nn.Linear(motion, hidden)
-        self.position_embeddings = _Positions(hidden, sizes.pose_length)
+        self.position_embeddings = _PositionalEncoding(hidden, sizes.pose_length)
         one = nn.TransformerEncoderLayer(hidden, HEADS, 2 * hidden, batch_first=True)
         self.motion_self_encoder = nn.TransformerEncoder(one, 1, enable_nested_tensor=False)
         self.audio_motion_cross_attn = _cross(hidden, CROSS_LAYERS)
         for part in PARTS:
-            self.add_module(f"motion2latent_{part}", _Two(hidden, hidden, hidden))
+            self.add_module(f"motion2latent_{part}", _TwoLayers(hidden, hidden, hidden))
             self.add_module(f"body_motion_decoder_{part}", _cross(hidden, 1))
             self.add_module(f"motion_out_proj_{part}", nn.Linear(hidden, codes))
-            self.add_module(f"motion_cls_{part}", _Two(codes, hidden, codes))
+            self.add_module(f"motion_cls_{part}", _TwoLayers(codes, hidden, codes))
 
     def forward(self, samples: Tensor, speaker: Tensor, motion: Tensor, hidden: Tensor) -> dict[str, Tensor]:
         """Return for each part (B, T, codes): how likely each code is in each frame, as logits.

@@ -21,7 +21,7 @@ from animcore.geometry import rotations
 from animcore.motion import Event
 from animcore.solvers.gesture.body_motion import BodyMotion
 from animcore.solvers.gesture_networks.motion_features import FPS, PARTS, resampled
-from animcore.solvers.speech_face.emotion import Mood
+from animcore.solvers.speech_face.emotion import EmotionCurves
 from animcore.speech import prosody as listening
 from animcore.speech.prosody import Prosody
 
@@ -36,7 +36,7 @@ _HEAD = [INDEX[name] for name in ("neck", "head", "jaw", "left_eye_smplhf", "rig
 _SEED = 2**63  # PyTorch's seeds are smaller
 
 
-class Network(Protocol):
+class GestureNetwork(Protocol):
     """What every learned solver does."""
 
     def generate(
@@ -47,7 +47,7 @@ class Network(Protocol):
 
 
 @dataclass(frozen=True)
-class Gestures:
+class GestureNetworkSolver:
     """A learned gesture solver.
 
     Attributes:
@@ -55,7 +55,7 @@ class Gestures:
         speakers: the people, or styles, it can be.
     """
 
-    network: Network
+    network: GestureNetwork
     speakers: tuple[str, ...]
 
     def move(
@@ -63,7 +63,7 @@ class Gestures:
         clip: AudioClip,
         prosody: Prosody,
         direction: Direction,
-        mood: Mood | None = None,
+        mood: EmotionCurves | None = None,
         spoken: Sequence[Event] = (),
         progress: Progress = silent,
     ) -> BodyMotion | None:
@@ -93,7 +93,7 @@ class Gestures:
         return BodyMotion(scaled, grounded(scaled, way).astype(np.float32))
 
 
-def load(folder: Path) -> Gestures:
+def load(folder: Path) -> GestureNetworkSolver:
     """Return the gesture solver of a folder: one that `animcore train` left, or EMAGE's published weights.
 
     Raises:
@@ -113,7 +113,7 @@ def load(folder: Path) -> Gestures:
         said = json.dumps(values.get("model_type"))
         raise InputError(f"{folder} holds a model of type {said}; the known ones are {', '.join(_KINDS)}.")
     network, speakers = (emage.load if kind == "emage" else talkshow.load)(folder, values)
-    return Gestures(network, tuple(speakers))
+    return GestureNetworkSolver(network, tuple(speakers))
 
 
 def _liveliness(prosody: Prosody) -> Array:

@@ -25,7 +25,7 @@ from animcore.errors import InputError
 from animcore.solvers import checkpoints
 from animcore.solvers.gesture_networks import audio_features
 from animcore.solvers.gesture_networks.motion_features import COLUMNS, WIDTH, decode, rest
-from animcore.solvers.gesture_networks.vq_vae import MotionCodes
+from animcore.solvers.gesture_networks.vq_vae import MotionVqVae
 
 FloatArray = NDArray[np.float32]
 
@@ -39,7 +39,7 @@ _TEMPERATURE = 0.9  # of the draw; below 1 the unlikely become unlikelier
 
 
 @dataclass(frozen=True)
-class Sizes:
+class TalkShowSizes:
     """The sizes of a network.
 
     Attributes:
@@ -59,7 +59,7 @@ class Sizes:
     speakers: int = 1
 
 
-class _Gated(nn.Module):
+class _GatedCausalConvolution(nn.Module):
     """A gated causal convolution, told what is heard, beside the identity."""
 
     def __init__(self, hidden: int, dilation: int, dropout: float) -> None:
@@ -77,10 +77,10 @@ class _Gated(nn.Module):
         return cast(Tensor, x + self.dropout(self.out(value.tanh() * gate.sigmoid())))
 
 
-class Predictor(nn.Module):
+class CodePredictor(nn.Module):
     """What was heard and done so far -> how likely each next code is."""
 
-    def __init__(self, sizes: Sizes, dropout: float = 0.2) -> None:
+    def __init__(self, sizes: TalkShowSizes, dropout: float = 0.2) -> None:
         super().__init__()
         hidden = sizes.hidden
         self.start = sizes.codes  # the code before the first
@@ -91,9 +91,9 @@ class Predictor(nn.Module):
         self.speaker = nn.Embedding(sizes.speakers, hidden)
         self.done = nn.ModuleDict({name: nn.Embedding(sizes.codes + 1, hidden) for name in STREAMS})
         self.dropout = nn.Dropout(dropout)
-        self.body = nn.ModuleList(_Gated(hidden, dilation, dropout) for dilation in _DILATIONS)
+        self.body = nn.ModuleList(_GatedCausalConvolution(hidden, dilation, dropout) for dilation in _DILATIONS)
         self.now = nn.Embedding(sizes.codes, hidden)
-        self.hands = _Gated(hidden, 1, dropout)
+        self.hands = _GatedCausalConvolution(hidden, 1, dropout)
         self.out = nn.ModuleDict({name: nn.Linear(hidden, sizes.codes) for name in STREAMS})
 
     def listen(self, heard: Tensor, speaker: Tensor) -> Tensor:
@@ -143,7 +143,7 @@ class Predictor(nn.Module):
 class TalkShow(nn.Module):
     """The codes of both streams and what predicts them."""
 
-    def __init__(self, sizes: Sizes, speech: str = "") -> None:
+    def __init__(self, sizes: TalkShowSizes, speech: str = "") -> None:
         """Build with weights of chance.
 
         Args:
@@ -154,11 +154,11 @@ class TalkShow(nn.Module):
         self.sizes, self.speech = sizes, speech
         self.codes = nn.ModuleDict(
             {
-                name: MotionCodes(len(columns), sizes.length, sizes.layers, sizes.codes, FOLD)
+                name: MotionVqVae(len(columns), sizes.length, sizes.layers, sizes.codes, FOLD)
                 for name, columns in STREAMS.items()
             }
         )
-        self.predictor = Predictor(sizes)
+        self.predictor = CodePredictor(sizes)
 
     def save(self, folder: Path, speakers: list[str]) -> None:
         """Write the model's folder.
@@ -208,7 +208,9 @@ def load(folder: Path, values: dict[str, Any]) -> tuple[TalkShow, list[str]]:
     Raises:
         InputError: where a file is missing, cut off, damaged, would run code, or is another model's.
     """
-    sizes = Sizes(**{part.name: checkpoints.whole_number(values, part.name, folder) for part in fields(Sizes)})
+    sizes = TalkShowSizes(
+        **{part.name: checkpoints.whole_number(values, part.name, folder) for part in fields(TalkShowSizes)}
+    )
     speech, names = values.get("speech", ""), values.get("speaker_names")
     if not isinstance(names, list) or len(names) != sizes.speakers or not isinstance(speech, str):
         raise InputError(f"{folder / checkpoints.CONFIG} does not name its speakers; train or download it again.")

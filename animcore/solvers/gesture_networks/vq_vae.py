@@ -16,7 +16,7 @@ _SLOPE = 0.2  # of the leaky rectifier
 COMMITMENT = 0.25  # weight with which the encoder is drawn to the codes
 
 
-class Residual(nn.Module):
+class ResidualConvolution(nn.Module):
     """Two convolutions over time beside the identity."""
 
     def __init__(self, channels: int) -> None:
@@ -30,7 +30,7 @@ class Residual(nn.Module):
         return cast(Tensor, x + self.model(x))
 
 
-class Coder(nn.Module):
+class ConvolutionStack(nn.Module):
     """A stack of layers over time under the name `main`."""
 
     def __init__(self, layers: list[nn.Module]) -> None:
@@ -42,20 +42,20 @@ class Coder(nn.Module):
         return cast(Tensor, self.main(x.transpose(1, 2)).transpose(1, 2))
 
 
-def encoder(width: int, length: int, layers: int) -> Coder:
+def encoder(width: int, length: int, layers: int) -> ConvolutionStack:
     """Build an encoder of frames (B, T, width) into (B, T, length)."""
     parts: list[nn.Module] = []
     for index in range(layers):
-        parts += [_convolution(length if index else width, length), nn.LeakyReLU(_SLOPE), Residual(length)]
-    return Coder(parts)
+        parts += [_convolution(length if index else width, length), nn.LeakyReLU(_SLOPE), ResidualConvolution(length)]
+    return ConvolutionStack(parts)
 
 
-def decoder(width: int, length: int, layers: int) -> Coder:
+def decoder(width: int, length: int, layers: int) -> ConvolutionStack:
     """Build the way back, (B, T, length) to (B, T, width)."""
-    parts: list[nn.Module] = [Residual(length), Residual(length)]
+    parts: list[nn.Module] = [ResidualConvolution(length), ResidualConvolution(length)]
     for index in range(layers):
         parts += [_convolution(length, length if index < layers - 1 else width), nn.LeakyReLU(_SLOPE)]
-    return Coder([*parts, _convolution(width, width)])
+    return ConvolutionStack([*parts, _convolution(width, width)])
 
 
 class Codebook(nn.Module):
@@ -70,7 +70,7 @@ class Codebook(nn.Module):
         return torch.cdist(latents, self.embedding.weight[None]).argmin(-1)
 
 
-class MotionCodes(nn.Module):
+class MotionVqVae(nn.Module):
     """Frames (B, T, width) as codes (B, T / fold), and back. T must be a multiple of `fold`.
 
     Args:
@@ -117,7 +117,7 @@ class MotionCodes(nn.Module):
         return self.frames(latents + (vectors - latents).detach()), loss, latents
 
 
-class Smoother(nn.Module):
+class MotionAutoencoder(nn.Module):
     """An autoencoder without codes: EMAGE's way of the body on the floor from its lower half."""
 
     def __init__(self, width: int, length: int, layers: int) -> None:

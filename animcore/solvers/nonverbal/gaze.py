@@ -22,8 +22,8 @@ from animcore.core.vocabulary import ARKIT, ARKIT_INDEX
 from animcore.direction import Direction
 from animcore.geometry import rotations
 from animcore.solvers.nonverbal import blinks
-from animcore.solvers.nonverbal.listener import Listening
-from animcore.solvers.speech_face.emotion import Mood
+from animcore.solvers.nonverbal.listener import ListenerMotion
+from animcore.solvers.speech_face.emotion import EmotionCurves
 from animcore.speech.prosody import FPS, Prosody, smooth
 
 FloatArray = NDArray[np.float32]
@@ -71,7 +71,7 @@ _PROFILE /= _PROFILE[-1]
 
 
 @dataclass(frozen=True)
-class Eyes:
+class EyeMotion:
     """What the eyes do at 50 frames a second.
 
     Attributes:
@@ -100,9 +100,9 @@ def look(
     prosody: Prosody,
     head: FloatArray,
     direction: Direction,
-    mood: Mood | None = None,
-    listening: Listening | None = None,
-) -> Eyes:
+    mood: EmotionCurves | None = None,
+    listening: ListenerMotion | None = None,
+) -> EyeMotion:
     """Return the eyes for a voice.
 
     Args:
@@ -131,11 +131,11 @@ def look(
     angles += keep * _home(direction)
     added = _head_share(angles) * min(direction.strength("head"), 1.0)
     pose = _turns(angles, keep * (head + added), None if direction.target is None else _distance(direction), keep)
-    return Eyes(pose.astype(np.float32), _weights(pose, closure), starts, added.astype(np.float32))
+    return EyeMotion(pose.astype(np.float32), _weights(pose, closure), starts, added.astype(np.float32))
 
 
 def plan(
-    prosody: Prosody, style: str, generator: np.random.Generator, listening: Listening | None = None
+    prosody: Prosody, style: str, generator: np.random.Generator, listening: ListenerMotion | None = None
 ) -> Iterator[Fixation]:
     """Yield the fixations of a take in the order of time, the first one at 0."""
     away = _away(prosody, _CONTACT[style], generator, listening)
@@ -184,7 +184,7 @@ def _shifts(fixations: list[Fixation]) -> list[tuple[float, float]]:
 
 
 def _away(
-    prosody: Prosody, contact: float, generator: np.random.Generator, listening: Listening | None
+    prosody: Prosody, contact: float, generator: np.random.Generator, listening: ListenerMotion | None
 ) -> NDArray[np.bool_]:
     """(T,) whether the eyes are off the one who is talked to."""
     count = len(prosody.level)

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from animcore.direction import Direction
 from animcore.solvers.nonverbal import head_network
-from animcore.solvers.nonverbal.head_network import Model
-from animcore.solvers.speech_face.emotion import Mood
+from animcore.solvers.nonverbal.head_network import HeadNetwork
+from animcore.solvers.speech_face.emotion import EmotionCurves
 from animcore.speech.prosody import FPS, Prosody, smooth
 
 FloatArray = NDArray[np.float32]
@@ -53,7 +53,9 @@ class HeadMotion:
         return HeadMotion(self.neck + np.float32(NECK_SHARE) * added, self.head + np.float32(1 - NECK_SHARE) * added)
 
 
-def move(prosody: Prosody, direction: Direction, mood: Mood | None = None, model: Model | None = None) -> HeadMotion:
+def move(
+    prosody: Prosody, direction: Direction, mood: EmotionCurves | None = None, model: HeadNetwork | None = None
+) -> HeadMotion:
     """Return the movement of neck and head for a voice, in a mood.
 
     Args:

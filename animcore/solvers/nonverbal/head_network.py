@@ -47,7 +47,7 @@ _POLE = np.sqrt(3) - 2  # of the prefilter of a cubic B-spline (Unser, 1999)
 
 
 @dataclass(frozen=True)
-class Model:
+class HeadNetwork:
     """A trained head.
 
     Attributes:
@@ -112,7 +112,7 @@ class Model:
 
 
 @cache
-def load(path: Path) -> Model:
+def load(path: Path) -> HeadNetwork:
     """Open a file of weights.
 
     Raises:
@@ -120,7 +120,7 @@ def load(path: Path) -> Model:
     """
     try:
         found = reading.arrays(path)
-        return Model(**{field.name: found[field.name] for field in fields(Model)})
+        return HeadNetwork(**{field.name: found[field.name] for field in fields(HeadNetwork)})
     except BROKEN_FILE as error:
         raise AnimcoreError(f"The head's weights cannot be read: {path}: {error}. Install animcore again.") from error
 

@@ -58,7 +58,7 @@ _BLINK_AFTER = 0.3  # seconds after the end of a phrase of the other that its bl
 
 
 @dataclass(frozen=True)
-class Reply:
+class Backchannel:
     """What a listener does at the end of a phrase.
 
     Attributes:
@@ -81,7 +81,7 @@ class Reply:
 
 
 @dataclass(frozen=True)
-class Listening:
+class ListenerMotion:
     """How somebody follows what another says, at 50 frames a second.
 
     Attributes:
@@ -97,7 +97,7 @@ class Listening:
     own: FloatArray
     turns: tuple[tuple[float, float], ...]
     blinks: tuple[float, ...]
-    replies: tuple[Reply, ...]
+    replies: tuple[Backchannel, ...]
     struck: tuple[tuple[float, float], ...]
 
     def looks(self) -> Iterator[tuple[float, float]]:
@@ -121,7 +121,7 @@ class Listening:
         return not self.own[frame]
 
 
-def attend(own: Prosody, other: Prosody, direction: Direction) -> Listening:
+def attend(own: Prosody, other: Prosody, direction: Direction) -> ListenerMotion:
     """Return how somebody listens to another voice.
 
     Args:
@@ -141,10 +141,10 @@ def attend(own: Prosody, other: Prosody, direction: Direction) -> Listening:
     struck = [(time, float(generator.uniform(*_RAISE))) for time, strength in other.accents
               if generator.random() < _STRUCK * eager and strength > _STRESS and _is_free(busy, time, 0.5)]  # fmt: skip
     blinks = tuple(end.time + _BLINK_AFTER for end in other.ends if _is_free(busy, end.time, 0.0))
-    return Listening(attentive, busy, turns, blinks, replies, tuple(struck))
+    return ListenerMotion(attentive, busy, turns, blinks, replies, tuple(struck))
 
 
-def head(listening: Listening, direction: Direction) -> FloatArray:
+def head(listening: ListenerMotion, direction: Direction) -> FloatArray:
     """Return (T, 3) radians that listening adds to neck and head: nods, and the attitude of somebody who attends."""
     generator = np.random.default_rng([direction.seed, STREAM, 1])
     count = len(listening.attentive)
@@ -161,7 +161,7 @@ def head(listening: Listening, direction: Direction) -> FloatArray:
     return radians
 
 
-def face(listening: Listening, direction: Direction, *, may_smile: bool = True) -> FloatArray:
+def face(listening: ListenerMotion, direction: Direction, *, may_smile: bool = True) -> FloatArray:
     """Return weights (T, 52) in 0..1 of the replies of brows and mouth; where one speaks oneself they are 0.
 
     Args:
@@ -211,7 +211,7 @@ def _replies(
     busy: FloatArray,
     eager: float,
     generator: np.random.Generator,
-) -> Iterator[Reply]:
+) -> Iterator[Backchannel]:
     last = -_APART
     for end, (start, _) in zip(other.ends, other.phrases, strict=False):
         made = _reply(end, eager, generator)  # drawn always, so that one more word does not change all that follow
@@ -227,22 +227,24 @@ def _replies(
             yield made
 
 
-def _urges(other: Prosody, since: float, until: float, eager: float, generator: np.random.Generator) -> Iterator[Reply]:
+def _urges(
+    other: Prosody, since: float, until: float, eager: float, generator: np.random.Generator
+) -> Iterator[Backchannel]:
     """Single nods within a long phrase, on its stressed words."""
     for time, strength in other.accents:
         depth, seconds = 0.7 * eager * generator.uniform(*_DEPTH), generator.uniform(*_NOD_SECONDS)
         if since + _LONG <= time <= until - _APART and strength >= _URGED:
             since = time
-            yield Reply(time + _DELAY[1], "level", 1, float(depth), float(seconds))
+            yield Backchannel(time + _DELAY[1], "level", 1, float(depth), float(seconds))
 
 
-def _reply(end: PhraseEnd, eager: float, generator: np.random.Generator) -> Reply:
+def _reply(end: PhraseEnd, eager: float, generator: np.random.Generator) -> Backchannel:
     counts, chances = zip(*_NODS, strict=True)
     nods = int(generator.choice(counts, p=chances))
     depth, seconds = eager * generator.uniform(*_DEPTH), generator.uniform(*_NOD_SECONDS)
     smiles, presses, asked = generator.random(3)
     smile, press, raised = (generator.uniform(*size) for size in (_SMILE, _PRESS, _RAISE))
-    return Reply(
+    return Backchannel(
         time=end.time + float(generator.uniform(*_DELAY)),
         kind=end.kind,
         nods=nods,
@@ -254,7 +256,7 @@ def _reply(end: PhraseEnd, eager: float, generator: np.random.Generator) -> Repl
     )
 
 
-def _nod(degrees: Array, reply: Reply) -> None:
+def _nod(degrees: Array, reply: Backchannel) -> None:
     """Add a run of nods to (T,) degrees about X, in place: down and up again, each smaller than the one before."""
     for number in range(reply.nods):
         start = reply.time + number * reply.seconds

@@ -81,7 +81,7 @@ _EYE_SHAPES = _named("eyeWide", "eyeSquint")
 
 
 @dataclass(frozen=True)
-class Manner:
+class EmotionManner:
     """What an emotion does beyond the face: amounts at an intensity of 1; set by eye, small on purpose.
 
     Head and gaze: heads sink in sadness and come forward and down in anger, rise in contempt, and eyes turn away in
@@ -100,19 +100,19 @@ class Manner:
     gaze: float = 0.0
 
 
-MANNERS: dict[str, Manner] = {
-    "joy": Manner(1.0, (-1.0, 0.0, 2.0), 1.15),
-    "sadness": Manner(0.8, (5.0, 1.0, 2.5), 0.6, 9.0),
-    "anger": Manner(1.3, (3.5, 0.0, 0.0), 1.25),
-    "disgust": Manner(1.1, (-2.0, 4.0, 1.5), 0.9, 2.0),
-    "fear": Manner(1.4, (-1.5, 1.5, 0.0), 0.8),
-    "surprise": Manner(0.7, (-2.5, 0.0, 0.0), 1.0),
-    "contempt": Manner(0.9, (-4.0, 3.0, 2.5), 0.8, 2.0),
+MANNERS: dict[str, EmotionManner] = {
+    "joy": EmotionManner(1.0, (-1.0, 0.0, 2.0), 1.15),
+    "sadness": EmotionManner(0.8, (5.0, 1.0, 2.5), 0.6, 9.0),
+    "anger": EmotionManner(1.3, (3.5, 0.0, 0.0), 1.25),
+    "disgust": EmotionManner(1.1, (-2.0, 4.0, 1.5), 0.9, 2.0),
+    "fear": EmotionManner(1.4, (-1.5, 1.5, 0.0), 0.8),
+    "surprise": EmotionManner(0.7, (-2.5, 0.0, 0.0), 1.0),
+    "contempt": EmotionManner(0.9, (-4.0, 3.0, 2.5), 0.8, 2.0),
 }
 
 
 @dataclass(frozen=True)
-class Mood:
+class EmotionCurves:
     """The emotions of a take at 50 frames a second.
 
     Attributes:
@@ -132,7 +132,7 @@ class Mood:
     gaze: FloatArray
 
 
-def mood(prosody: Prosody, direction: Direction) -> Mood | None:
+def mood(prosody: Prosody, direction: Direction) -> EmotionCurves | None:
     """Return the emotions of a take, or None where there are none: the take is then the same as without this module."""
     count = len(prosody.level)
     levels = {name: level for name in EXPRESSIONS if (level := _wanted(name, direction, count)).any()}
@@ -145,7 +145,7 @@ def mood(prosody: Prosody, direction: Direction) -> Mood | None:
     felt = {name: _arrive(level, _SLOWER * EXPRESSIONS[name].onset, _SLOWER * EXPRESSIONS[name].offset, 0.0)
             for name, level in wanted.items()}  # fmt: skip
 
-    def amount(part: Callable[[Manner], float]) -> FloatArray:
+    def amount(part: Callable[[EmotionManner], float]) -> FloatArray:
         parts = [level * np.float32(part(MANNERS[name])) for name, level in felt.items()]
         whole: FloatArray = np.sum(parts, axis=0, dtype=np.float32) * np.float32(min(direction.intensity, 1.0))
         return whole
@@ -153,7 +153,7 @@ def mood(prosody: Prosody, direction: Direction) -> Mood | None:
     side = _generator(direction).choice([-1.0, 1.0])
     head = np.stack([amount(lambda it: it.head[0]), amount(lambda it: side * it.head[1]),
                      amount(lambda it: side * it.head[2])], 1)  # fmt: skip
-    return Mood(
+    return EmotionCurves(
         directed=levels,
         wanted=wanted,
         blink_rate=1 + amount(lambda it: it.blink_rate - 1),
@@ -168,7 +168,7 @@ def directed(direction: Direction, count: int) -> FloatArray:
     return np.stack([_wanted(name, direction, count) for name in EMOTIONS], 1)
 
 
-def events(felt: Mood) -> list[Event]:
+def events(felt: EmotionCurves) -> list[Event]:
     """Return the spans in which each emotion is wanted, with its highest intensity: `joy 0.7`."""
     found = []
     for name, level in felt.directed.items():
@@ -178,10 +178,10 @@ def events(felt: Mood) -> list[Event]:
     return sorted(found, key=lambda event: event.start)
 
 
-def wear(face: FloatArray, felt: Mood, prosody: Prosody, direction: Direction) -> None:
+def wear(face: FloatArray, felt: EmotionCurves, prosody: Prosody, direction: Direction) -> None:
     """Put the emotions on a face that speaks, (T, 52) in 0..1, in place."""
-    yields = _Yields.of(face, prosody)
-    layer = _Layer.of(felt, prosody, direction)
+    yields = _SpeechAttenuation.of(face, prosody)
+    layer = _EmotionLayer.of(felt, prosody, direction)
     blink = [ARKIT_INDEX[f"eyeBlink{side}"] for side in _SIDES]
     for first in range(0, len(face), _BLOCK):
         part = slice(first, first + _BLOCK)
@@ -200,7 +200,7 @@ def wear(face: FloatArray, felt: Mood, prosody: Prosody, direction: Direction) -
 
 
 @dataclass(frozen=True)
-class _Part:
+class _ActiveUnit:
     """An action unit of an emotion: its region, how far it has arrived (T,), its amounts, its columns and shares."""
 
     region: str
@@ -209,14 +209,14 @@ class _Part:
     columns: tuple[tuple[int, float], ...]
 
 
-class _Layer:
+class _EmotionLayer:
     """The weights of all emotions together, made a block of frames at a time."""
 
-    def __init__(self, strength: FloatArray, gains: dict[str, FloatArray], parts: list[_Part]) -> None:
+    def __init__(self, strength: FloatArray, gains: dict[str, FloatArray], parts: list[_ActiveUnit]) -> None:
         self._strength, self._gains, self._parts = strength, gains, parts
 
     @classmethod
-    def of(cls, felt: Mood, prosody: Prosody, direction: Direction) -> _Layer:
+    def of(cls, felt: EmotionCurves, prosody: Prosody, direction: Direction) -> _EmotionLayer:
         generator = _generator(direction)
         generator.random()  # the side was drawn with it
         energy = _energy(prosody)
@@ -238,7 +238,7 @@ class _Layer:
                 unit = UNITS[number]
                 one_sided = expression.one_sided and unit.region in _ONE_SIDED
                 weaker = np.where(sides == 1, 1, _OTHER_SIDE) if one_sided else sides
-                parts.append(_Part(unit.region, arrived[unit.region], amounts, _columns(unit.shapes, weaker)))
+                parts.append(_ActiveUnit(unit.region, arrived[unit.region], amounts, _columns(unit.shapes, weaker)))
         return cls(_strength(direction), gains, parts)
 
     def weights(self, part: slice) -> FloatArray:
@@ -254,7 +254,7 @@ class _Layer:
 
 
 @dataclass(frozen=True)
-class _Yields:
+class _SpeechAttenuation:
     """How far what an emotion does to the mouth gives way to the voice: factors (T,) in 0..1."""
 
     parting: FloatArray
@@ -265,7 +265,7 @@ class _Yields:
     sealed: FloatArray
 
     @classmethod
-    def of(cls, face: FloatArray, prosody: Prosody) -> _Yields:
+    def of(cls, face: FloatArray, prosody: Prosody) -> _SpeechAttenuation:
         opening = np.maximum(face @ _OPENING, 0)
         own = np.maximum(_around(prosody.speaking), np.clip(face[:, _CLOSING].max(1) / 0.05, 0, 1))
         open_enough, freed = _step(opening / _PARTED), _step(opening / _FREED)

@@ -53,7 +53,7 @@ _SURE = (0.12, 0.27)  # probability of a place from which, and up to which, it t
 
 
 @dataclass(frozen=True)
-class Network:
+class LipSyncNetwork:
     """The trained network and what its file says of itself."""
 
     session: onnxruntime.InferenceSession
@@ -66,14 +66,14 @@ class Network:
 
 
 @dataclass(frozen=True)
-class Heard:
+class PhonemeProbabilities:
     """What is said in a recording: (T, 40) probabilities of `pronunciation.PHONEMES`, frame i at i / fps seconds."""
 
     probabilities: FloatArray
     fps: int
 
 
-def listen(clip: AudioClip, progress: Progress = silent) -> Heard:
+def listen(clip: AudioClip, progress: Progress = silent) -> PhonemeProbabilities:
     """Return the phonemes of a voice, for the alignment of a transcript.
 
     Raises:
@@ -84,7 +84,7 @@ def listen(clip: AudioClip, progress: Progress = silent) -> Heard:
     if not clip.facts.silent:
         for first, (*_, piece) in _pieces(clip, network, progress):
             probabilities[first : first + len(piece)] = piece
-    return Heard(probabilities, network.fps)
+    return PhonemeProbabilities(probabilities, network.fps)
 
 
 def solve(clip: AudioClip, direction: Direction, progress: Progress = silent, spoken: Sequence[Event] = ()) -> Motion:
@@ -144,7 +144,7 @@ def _silence(count: int) -> FloatArray:
 
 
 @cache
-def load(path: Path) -> Network:
+def load(path: Path) -> LipSyncNetwork:
     """Open a network file.
 
     Raises:
@@ -156,7 +156,7 @@ def load(path: Path) -> Network:
         session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         facts = session.get_modelmeta().custom_metadata_map
         names = json.loads(facts["names"])
-        return Network(
+        return LipSyncNetwork(
             session=session,
             fps=int(facts["fps"]),
             hop=int(facts["hop"]),
@@ -171,7 +171,7 @@ def load(path: Path) -> Network:
         ) from error
 
 
-def _pieces(clip: AudioClip, network: Network, progress: Progress) -> Iterator[tuple[int, list[FloatArray]]]:
+def _pieces(clip: AudioClip, network: LipSyncNetwork, progress: Progress) -> Iterator[tuple[int, list[FloatArray]]]:
     """First frame, and weights, places and phonemes (T, K) of one piece after the other."""
     assert clip.facts.loudness is not None
     gain = np.float32(10 ** ((network.loudness - clip.facts.loudness) / 20))
@@ -188,7 +188,7 @@ def _pieces(clip: AudioClip, network: Network, progress: Progress) -> Iterator[t
     progress(1.0, "Listening")
 
 
-def _heard(network: Network, samples: FloatArray) -> list[FloatArray]:
+def _heard(network: LipSyncNetwork, samples: FloatArray) -> list[FloatArray]:
     """What the network answers to samples, `_OUTPUTS` (T, K); from memory where it has heard them before."""
     name = feature_cache.key(network.digest, samples, _OUTPUTS)
     found = feature_cache.recall(name)

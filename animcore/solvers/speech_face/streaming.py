@@ -1,8 +1,8 @@
 """The live variant of the speech solver: sound comes in as it is spoken, and the face follows 60 to 80 ms behind.
 
-`Listener` keeps a little sound and the past of a small network (assets/solvers/live.onnx). Two frames are answered at a
-time, from sound that ends 80 ms after the first of them, so what comes out does not depend on how the sound was cut,
-nor on anything later.
+`StreamingSolver` keeps a little audio and the state of a small network (assets/solvers/live.onnx). It returns two frames
+at a time, from audio that ends 80 ms after the first of them, so the output depends neither on how the audio was cut nor
+on anything later.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _MOST_GAIN = 10 ** (30 / 20)
 
 
 @dataclass(frozen=True)
-class Network:
+class StreamingNetwork:
     """The trained network and its facts; `window`, `ahead` and `step` count frames, `settles` counts steps."""
 
     session: onnxruntime.InferenceSession
@@ -57,7 +57,7 @@ class Network:
 
 
 @dataclass(frozen=True)
-class Frames:
+class StreamedFrames:
     """Frames in a row that have just been answered; frame i is at i / 50 s of all sound that was fed.
 
     Attributes:
@@ -71,7 +71,7 @@ class Frames:
     tongue: FloatArray
 
 
-class Level:
+class LoudnessNormalizer:
     """How loud a voice has been so far, and what brings it to the loudness that the network knows."""
 
     def __init__(self, loudness: float) -> None:
@@ -88,7 +88,7 @@ class Level:
         return np.float32(min(np.sqrt(self._wanted * self._steps / self._power), _MOST_GAIN))
 
 
-class Listener:
+class StreamingSolver:
     """Hears 16 kHz sound bit by bit and tells what the face does; one for each voice, not to be shared by threads."""
 
     def __init__(self, direction: Direction | None = None) -> None:
@@ -110,9 +110,9 @@ class Listener:
         self._phonemes = tongue.nothing(network.fps)
         self._answered = 0
         self._fed = 0
-        self._level = Level(network.loudness)
+        self._level = LoudnessNormalizer(network.loudness)
 
-    def feed(self, samples: FloatArray) -> Frames:
+    def feed(self, samples: FloatArray) -> StreamedFrames:
         """Hear more samples (N,) in -1..1 at 16 kHz and return the frames that they allow, often none.
 
         Raises:
@@ -123,15 +123,15 @@ class Listener:
         self._fed += len(samples)
         return self._answer(samples.astype(np.float32))
 
-    def finish(self) -> Frames:
+    def finish(self) -> StreamedFrames:
         """Return the frames that still waited for sound; N samples have N // 320 + 1 frames in all."""
         network = self._network
         left = self._fed // network.hop + 1 - self._answered
         rest = self._answer(np.zeros((network.ahead + network.step) * network.hop, np.float32))
         self._answered -= len(rest.arkit) - left
-        return Frames(rest.first, rest.arkit[:left], rest.tongue[:left])
+        return StreamedFrames(rest.first, rest.arkit[:left], rest.tongue[:left])
 
-    def _answer(self, samples: FloatArray) -> Frames:
+    def _answer(self, samples: FloatArray) -> StreamedFrames:
         network = self._network
         first = self._answered
         self._heard = np.concatenate([self._heard, samples])
@@ -143,8 +143,8 @@ class Listener:
             tongues.append(moved)
             self._heard = self._heard[network.step * network.hop :]
             self._answered += network.step
-        empty = Frames(first, np.zeros((0, len(ARKIT)), np.float32), np.zeros((0, len(TONGUE)), np.float32))
-        return Frames(first, np.concatenate(weights), np.concatenate(tongues)) if weights else empty
+        empty = StreamedFrames(first, np.zeros((0, len(ARKIT)), np.float32), np.zeros((0, len(TONGUE)), np.float32))
+        return StreamedFrames(first, np.concatenate(weights), np.concatenate(tongues)) if weights else empty
 
     def _step(self, window: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Weights (2, 52) and tongue (2, 16) of the two frames of a window."""
@@ -172,8 +172,8 @@ def solve(clip: AudioClip, direction: Direction, progress: Progress = silent) ->
     Raises:
         AnimcoreError: when the network's file is missing or broken.
     """
-    listener = Listener(direction)
-    parts: list[Frames] = []
+    listener = StreamingSolver(direction)
+    parts: list[StreamedFrames] = []
     for first in range(0, len(clip.samples), _PIECE):
         progress(first / len(clip.samples), "Listening")
         parts.append(listener.feed(clip.samples[first : first + _PIECE]))
@@ -199,7 +199,7 @@ def _at_rest(path: Path) -> dict[str, FloatArray]:
 
 
 @cache
-def load(path: Path) -> Network:
+def load(path: Path) -> StreamingNetwork:
     """Open a network file.
 
     Raises:
@@ -211,7 +211,7 @@ def load(path: Path) -> Network:
         session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         facts = session.get_modelmeta().custom_metadata_map
         names = json.loads(facts["names"])
-        return Network(
+        return StreamingNetwork(
             session=session,
             **{name: int(facts[name]) for name in ("fps", "hop", "step", "ahead", "window", "settles")},
             loudness=float(facts["loudness"]),

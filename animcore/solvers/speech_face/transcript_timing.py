@@ -20,7 +20,7 @@ _COMES = 0.3  # seconds in which an emotion comes and goes that no other one joi
 
 
 @dataclass(frozen=True)
-class Script:
+class TimedTranscript:
     """What a transcript tells of a recording.
 
     Attributes:
@@ -34,7 +34,7 @@ class Script:
     notes: tuple[str, ...]
 
 
-def follow(clip: AudioClip, text: Transcript, direction: Direction, progress: Progress = silent) -> Script:
+def follow(clip: AudioClip, text: Transcript, direction: Direction, progress: Progress = silent) -> TimedTranscript:
     """Find a transcript in a voice.
 
     Raises:
@@ -49,7 +49,7 @@ def follow(clip: AudioClip, text: Transcript, direction: Direction, progress: Pr
     if missed:
         named = ", ".join(missed[:_NAMED]) + (" ..." if len(missed) > _NAMED else "")
         notes.append(f"{len(missed)} of the transcript's {len(text.words)} words are not heard in {clip.name}: {named}")
-    return Script(found.events, replace(direction, emotions=(*direction.emotions, *felt)), tuple(notes))
+    return TimedTranscript(found.events, replace(direction, emotions=(*direction.emotions, *felt)), tuple(notes))
 
 
 def blended(spans: Sequence[EmotionSpan]) -> tuple[EmotionSpan | EmotionKey, ...]:

@@ -9,16 +9,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from animcore.solvers.face_networks.codetalker import CodeTalker, Sizes
-from animcore.training.faces.dataset import Data
+from animcore.solvers.face_networks.codetalker import CodeTalker, CodeTalkerSizes
+from animcore.training.faces.dataset import FaceDataset
 from animcore.training.faces.lip_reading_loss import SelfTalk, taught
 from animcore.training.faces.stages import FaceConfig, FaceLoss, prepared, windows
-from animcore.training.gestures.stages import Job
+from animcore.training.gestures.stages import TrainingJob
 from animcore.training.trainer import Batch, Stage
 
 
 @dataclass(frozen=True)
-class Config(FaceConfig):
+class CodeTalkerConfig(FaceConfig):
     """Settings of a `codetalker` configuration, beside those of every face.
 
     Attributes:
@@ -42,7 +42,10 @@ class Config(FaceConfig):
     epochs_codes: int = 60
 
 
-class Faces(Stage):
+CONFIG = CodeTalkerConfig
+
+
+class CodebookStage(Stage):
     """Learn the codes that faces are made of."""
 
     used: Tensor
@@ -75,7 +78,7 @@ class Faces(Stage):
         return losses | {"loss": losses["loss"] + quantized, "used": (self.used > 0).float().mean()}
 
 
-class Follow(Stage):
+class CodePredictionStage(Stage):
     """Learn which codes follow from the sound and the frames before, some of which are its own by chance."""
 
     def __init__(self, model: CodeTalker, talk: SelfTalk, epochs: int, rate: float) -> None:
@@ -106,13 +109,13 @@ class Follow(Stage):
         return cast(dict[str, Tensor], self.talk(losses, found, frames, batch))
 
 
-def job(config: Config, data: Data) -> Job:
+def job(config: CodeTalkerConfig, data: FaceDataset) -> TrainingJob:
     """Build the network and its stages.
 
     Raises:
         InputError: where the speech model cannot be used.
     """
-    sizes = Sizes(
+    sizes = CodeTalkerSizes(
         hidden=config.hidden,
         blocks=config.blocks,
         period=config.period,
@@ -127,5 +130,5 @@ def job(config: Config, data: Data) -> Job:
     model = prepared(CodeTalker, sizes, config, data)
     rate = config.learning_rate
     talk = SelfTalk(data.space.width, config.selftalk)
-    stages = [Faces(model, config.epochs_codes, rate), Follow(model, talk, config.epochs, rate)]
-    return Job(taught(model, talk), stages, windows(config, data, model))
+    stages = [CodebookStage(model, config.epochs_codes, rate), CodePredictionStage(model, talk, config.epochs, rate)]
+    return TrainingJob(taught(model, talk), stages, windows(config, data, model))

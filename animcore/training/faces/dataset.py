@@ -11,14 +11,14 @@ import numpy as np
 
 from animcore.core.progress import Progress, silent
 from animcore.errors import InputError
-from animcore.solvers.face_networks.audio_encoders import Ear
-from animcore.solvers.face_networks.output_space import FloatArray, Space, Topology
+from animcore.solvers.face_networks.audio_encoders import AudioEncoder
+from animcore.solvers.face_networks.output_space import FloatArray, MeshTopology, OutputSpace
 from animcore.training.clip_cache import hash_of, kept, together
-from animcore.training.faces.dataset_layouts import Source, sources
+from animcore.training.faces.dataset_layouts import ClipSource, sources
 
 
 @dataclass(frozen=True)
-class Wanted:
+class FaceTarget:
     """As what a face is learned.
 
     Attributes:
@@ -35,7 +35,7 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Clip:
+class FaceTrainingClip:
     """A voice with its face, on the disk until it is looked at.
 
     Attributes:
@@ -54,7 +54,7 @@ class Clip:
     emotions: FloatArray
     place: Path
 
-    def sound(self, ear: Ear) -> FloatArray:
+    def sound(self, ear: AudioEncoder) -> FloatArray:
         """Return what an ear hears of the clip, (N,) or (M, D), from the cache where it was heard before."""
         kind = hashlib.sha256(f"{type(ear).__name__} {ear.rate}".encode()).hexdigest()[:8]
         place = self.place.with_name(f"{self.place.name}-{kind}")
@@ -63,7 +63,7 @@ class Clip:
 
 
 @dataclass(frozen=True)
-class Data:
+class FaceDataset:
     """What a face is learned from.
 
     Attributes:
@@ -74,11 +74,11 @@ class Data:
         topology: the mesh, where they are its vertices and it was there.
     """
 
-    clips: tuple[Clip, ...]
+    clips: tuple[FaceTrainingClip, ...]
     speakers: tuple[str, ...]
     notes: tuple[str, ...]
-    space: Space
-    topology: Topology | None = None
+    space: OutputSpace
+    topology: MeshTopology | None = None
 
     @property
     def seconds(self) -> float:
@@ -86,7 +86,7 @@ class Data:
         return sum(len(clip.frames) for clip in self.clips) / self.space.fps
 
 
-def load(folders: Sequence[Path], cache: Path, wanted: Wanted, progress: Progress = silent) -> Data:
+def load(folders: Sequence[Path], cache: Path, wanted: FaceTarget, progress: Progress = silent) -> FaceDataset:
     """Read all clips of some folders; those that cannot be used are left out with a sentence.
 
     Args:
@@ -98,18 +98,18 @@ def load(folders: Sequence[Path], cache: Path, wanted: Wanted, progress: Progres
     Raises:
         InputError: where a folder is missing, or there is no clip that can be used.
     """
-    found: list[Source] = []
-    topology: Topology | None = None
+    found: list[ClipSource] = []
+    topology: MeshTopology | None = None
     for folder in folders:
         here, mesh = sources(folder)
         found += here
         topology = topology or mesh
     cache.mkdir(parents=True, exist_ok=True)
     found.sort(key=lambda source: (source.motion, source.speaker, source.part))
-    clips: list[Clip] = []
+    clips: list[FaceTrainingClip] = []
     notes: list[str] = []
     speakers = sorted({source.speaker for source in found})
-    space: Space | None = None
+    space: OutputSpace | None = None
     for index, source in enumerate(found):
         progress(index / len(found), f"Reading {source.name}")
         try:
@@ -120,7 +120,7 @@ def load(folders: Sequence[Path], cache: Path, wanted: Wanted, progress: Progres
             continue
         space = own
         notes += [note] if note else []
-        clips.append(Clip(source.name, speakers.index(source.speaker), place=place, **arrays))
+        clips.append(FaceTrainingClip(source.name, speakers.index(source.speaker), place=place, **arrays))
     if space is None:
         why = f" The first was {notes[0]}" if notes else ""
         raise InputError(f"There is no clip with sound and face in {', '.join(map(str, folders))}.{why}")
@@ -128,10 +128,12 @@ def load(folders: Sequence[Path], cache: Path, wanted: Wanted, progress: Progres
         raise InputError(
             f"The mesh beside the data has {len(topology.template)} vertices, the clips {space.width // 3}."
         )
-    return Data(tuple(clips), tuple(speakers), tuple(notes), space, topology)
+    return FaceDataset(tuple(clips), tuple(speakers), tuple(notes), space, topology)
 
 
-def _cached(source: Source, cache: Path, wanted: Wanted) -> tuple[Path, Mapping[str, FloatArray], Space, str]:
+def _cached(
+    source: ClipSource, cache: Path, wanted: FaceTarget
+) -> tuple[Path, Mapping[str, FloatArray], OutputSpace, str]:
     """Where a clip is kept, what is kept of it, its space, and a note on it."""
     motion, sound = source.motion, source.sound
     if sound is None:
@@ -154,10 +156,10 @@ def _cached(source: Source, cache: Path, wanted: Wanted) -> tuple[Path, Mapping[
     arrays, said = kept(place, read)
     facts_of, _, note = said.partition("\n")
     kind, _, basis = facts_of.partition(" ")
-    return place, arrays, Space(kind, arrays["frames"].shape[1], wanted.fps, basis), note
+    return place, arrays, OutputSpace(kind, arrays["frames"].shape[1], wanted.fps, basis), note
 
 
-def _check(name: str, own: Space, space: Space | None, count: int, wanted: Wanted) -> None:
+def _check(name: str, own: OutputSpace, space: OutputSpace | None, count: int, wanted: FaceTarget) -> None:
     if space is not None and own != space:
         raise InputError(
             f"{name} is {_told(own)}, the clips before it are {_told(space)}; what is learned together must be of one "
@@ -169,7 +171,7 @@ def _check(name: str, own: Space, space: Space | None, count: int, wanted: Wante
         raise InputError(f"{name} is shorter than the {wanted.least / wanted.fps:.1f} s that are learned at a time.")
 
 
-def _told(space: Space) -> str:
+def _told(space: OutputSpace) -> str:
     return f"{space.kind} of {space.width} numbers" + (f" ({space.basis})" if space.basis else "")
 
 

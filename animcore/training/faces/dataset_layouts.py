@@ -33,11 +33,11 @@ from animcore.core import reading
 from animcore.core.vocabulary import EMOTIONS
 from animcore.errors import InputError, readable
 from animcore.files import animcore_npz
-from animcore.files.animation_curves import Setup
+from animcore.files.animation_curves import FormatOptions
 from animcore.files.body_motion import beat2
 from animcore.files.expression_coefficients import with_expression
 from animcore.motion import Motion
-from animcore.solvers.face_networks.output_space import JAW, TOPOLOGIES, FloatArray, Topology, checked, templates
+from animcore.solvers.face_networks.output_space import JAW, TOPOLOGIES, FloatArray, MeshTopology, checked, templates
 from animcore.training.clip_cache import SOUNDS, sound_of
 
 _FRAMES, _ROWS, _VOICES, _REST = "data_verts.npy", "subj_seq_to_idx.pkl", "raw_audio_fixed.pkl", "templates.pkl"
@@ -56,7 +56,7 @@ _LARGEST = 2_000_000_000  # bytes of a file of vertices
 
 
 @dataclass(frozen=True)
-class Curves:
+class FaceCurves:
     """What a face does in a clip.
 
     Attributes:
@@ -75,7 +75,7 @@ class Curves:
 
 
 @dataclass(frozen=True)
-class Source:
+class ClipSource:
     """A clip of a data set.
 
     Attributes:
@@ -89,7 +89,7 @@ class Source:
     motion: Path
     sound: Path | None
     speaker: str
-    read: Callable[[int, str], Curves]
+    read: Callable[[int, str], FaceCurves]
     part: str = ""
     hear: Callable[[], AudioClip] | None = None
 
@@ -104,7 +104,7 @@ class Source:
         return self.part or self.motion.name
 
 
-def sources(folder: Path) -> tuple[list[Source], Topology | None]:
+def sources(folder: Path) -> tuple[list[ClipSource], MeshTopology | None]:
     """Return the clips of a folder of any layout, and the mesh whose vertices they move, where it is there.
 
     Raises:
@@ -122,29 +122,31 @@ def sources(folder: Path) -> tuple[list[Source], Topology | None]:
     if reconstructed:
         return list(_of_mead(folder, reconstructed)), None
     own = sorted(folder.glob("*.npz"))
-    return [Source(path, sound_of(path), folder.resolve().name, functools.partial(_ours, path)) for path in own], None
+    return [
+        ClipSource(path, sound_of(path), folder.resolve().name, functools.partial(_ours, path)) for path in own
+    ], None
 
 
-def mesh_in(folder: Path) -> Topology | None:
+def mesh_in(folder: Path) -> MeshTopology | None:
     """Return the mesh that lies in a folder or in its `templates` as .ply, None where there is none.
 
     Raises:
         InputError: where it cannot be read.
     """
     path = next(iter([*sorted(folder.glob("*.ply")), *sorted((folder / "templates").glob("*.ply"))]), None)
-    return None if path is None else Topology(*checked(*read_ply(path), path))
+    return None if path is None else MeshTopology(*checked(*read_ply(path), path))
 
 
-def _of_vertices(folder: Path) -> Iterator[Source]:
+def _of_vertices(folder: Path) -> Iterator[ClipSource]:
     people = _templates(folder / _REST, _VERTICES)
     for path in sorted((folder / _VERTICES).glob("*.npy")):
         sound = folder / "wav" / f"{path.stem}.wav"
         who = max((name for name in people if path.stem.startswith(name)), key=len, default="")
 
-        def read(_count: int, _kind: str, path: Path = path, sound: Path = sound, who: str = who) -> Curves:
+        def read(_count: int, _kind: str, path: Path = path, sound: Path = sound, who: str = who) -> FaceCurves:
             return _vertices(path, sound, people.get(who))
 
-        yield Source(path, sound if sound.is_file() else None, who or path.stem, read)
+        yield ClipSource(path, sound if sound.is_file() else None, who or path.stem, read)
 
 
 def _templates(path: Path, beside: str) -> dict[str, FloatArray]:
@@ -154,7 +156,7 @@ def _templates(path: Path, beside: str) -> dict[str, FloatArray]:
     return templates(path)
 
 
-def _vertices(path: Path, sound: Path, template: FloatArray | None) -> Curves:
+def _vertices(path: Path, sound: Path, template: FloatArray | None) -> FaceCurves:
     if template is None:
         raise InputError(f"{path.name} is of nobody whose face at rest is in templates.pkl.")
     with readable(f"{path.name} is cut off, damaged or no array of numbers", "download it again"):
@@ -164,7 +166,7 @@ def _vertices(path: Path, sound: Path, template: FloatArray | None) -> Curves:
         raise InputError(f"{path.name} has the shape {values.shape}; its person's face has {width // 3} vertices.")
     frames = np.asarray(values, np.float32).reshape(len(values), width) - template.reshape(-1)
     basis = TOPOLOGIES.get(width // 3, "other")
-    return Curves("vertices", frames, _rate(path, len(frames), sound), basis, _no_emotions(len(frames)))
+    return FaceCurves("vertices", frames, _rate(path, len(frames), sound), basis, _no_emotions(len(frames)))
 
 
 def _rate(path: Path, count: int, sound: Path) -> float:
@@ -179,7 +181,7 @@ def _rate(path: Path, count: int, sound: Path) -> float:
     return float(nearest)
 
 
-def _of_vocaset(folder: Path) -> Iterator[Source]:
+def _of_vocaset(folder: Path) -> Iterator[ClipSource]:
     missing = [name for name in (_ROWS, _VOICES, _REST) if not (folder / name).is_file()]
     if missing:
         raise InputError(
@@ -194,17 +196,19 @@ def _of_vocaset(folder: Path) -> Iterator[Source]:
     for who, sentences in rows.items():
         for sentence, places in sentences.items() if isinstance(sentences, dict) else ():
 
-            def read(_count: int, _kind: str, who: str = who, sentence: str = sentence, places: Any = places) -> Curves:
+            def read(
+                _count: int, _kind: str, who: str = who, sentence: str = sentence, places: Any = places
+            ) -> FaceCurves:
                 return _frames_of(folder / _FRAMES, f"{who}_{sentence}", places, people.get(who))
 
             def hear(who: str = who, sentence: str = sentence) -> AudioClip:
                 return _voice(voices(), who, sentence)
 
             name = f"{who}_{sentence}"
-            yield Source(folder / _FRAMES, folder / _VOICES, who, read, name, hear)
+            yield ClipSource(folder / _FRAMES, folder / _VOICES, who, read, name, hear)
 
 
-def _frames_of(path: Path, name: str, places: Any, template: FloatArray | None) -> Curves:
+def _frames_of(path: Path, name: str, places: Any, template: FloatArray | None) -> FaceCurves:
     """The rows of a sentence out of the frames of all, which stay on the disk."""
     if template is None:
         raise InputError(f"{name} is of nobody whose face at rest is in {_REST}.")
@@ -219,7 +223,7 @@ def _frames_of(path: Path, name: str, places: Any, template: FloatArray | None) 
         raise InputError(f"{_ROWS} names rows for {name} that {path.name} does not have: they are of two downloads.")
     values = np.asarray(frames[rows], np.float32).reshape(len(rows), -1) - template.reshape(-1)
     basis = TOPOLOGIES.get(len(template), "other")
-    return Curves("vertices", values, _VOCASET_FPS, basis, _no_emotions(len(rows)))
+    return FaceCurves("vertices", values, _VOCASET_FPS, basis, _no_emotions(len(rows)))
 
 
 def _voice(voices: Mapping[str, Any], who: str, sentence: str) -> AudioClip:
@@ -242,7 +246,7 @@ def _voice(voices: Mapping[str, Any], who: str, sentence: str) -> AudioClip:
         return recording.load(path)
 
 
-def _of_mead(folder: Path, reconstructed: list[Path]) -> Iterator[Source]:
+def _of_mead(folder: Path, reconstructed: list[Path]) -> Iterator[ClipSource]:
     sounds = {
         path.with_suffix("").parts[-5:]: path for suffix in SOUNDS for path in folder.rglob(f"audio/*/*/*{suffix}")
     }
@@ -254,13 +258,13 @@ def _of_mead(folder: Path, reconstructed: list[Path]) -> Iterator[Source]:
 
         def read(
             count: int, _kind: str, path: Path = path, basis: str = basis, felt: tuple[str, str] = (emotion, level)
-        ) -> Curves:
+        ) -> FaceCurves:
             return _reconstruction(path, count, basis, felt)
 
-        yield Source(path, sounds.get((person, "audio", emotion, level, take)), person, read)
+        yield ClipSource(path, sounds.get((person, "audio", emotion, level, take)), person, read)
 
 
-def _reconstruction(path: Path, count: int, basis: str, felt: tuple[str, str]) -> Curves:
+def _reconstruction(path: Path, count: int, basis: str, felt: tuple[str, str]) -> FaceCurves:
     try:
         import h5py
     except ImportError as error:
@@ -277,28 +281,28 @@ def _reconstruction(path: Path, count: int, basis: str, felt: tuple[str, str]) -
     if emotion is not None:
         strength = int(felt[1][-1]) / _LEVELS if felt[1][-1:].isdigit() else 1.0
         emotions[:, EMOTIONS.index(emotion)] = 1.0 if emotion == "neutral" else min(strength, 1.0)
-    return Curves("flame", values, _MEAD_FPS, basis, emotions)
+    return FaceCurves("flame", values, _MEAD_FPS, basis, emotions)
 
 
-def _of_beat2(folder: Path) -> Iterator[Source]:
+def _of_beat2(folder: Path) -> Iterator[ClipSource]:
     for path in sorted((folder / _BEAT2).glob("*.npz")):
         sound = folder / "wave16k" / f"{path.stem}.wav"
         speaker = "_".join(path.stem.split("_")[:2])
 
-        def read(count: int, _kind: str, path: Path = path) -> Curves:
-            setup = Setup()
+        def read(count: int, _kind: str, path: Path = path) -> FaceCurves:
+            setup = FormatOptions()
             return _of_motion(path, beat2.decode(beat2.read(path, setup), setup), count, "flame")
 
-        yield Source(path, sound if sound.is_file() else None, speaker, read)
+        yield ClipSource(path, sound if sound.is_file() else None, speaker, read)
 
 
-def _ours(path: Path, count: int, kind: str) -> Curves:
-    motion = animcore_npz.decode(animcore_npz.read(path, Setup()), Setup())
+def _ours(path: Path, count: int, kind: str) -> FaceCurves:
+    motion = animcore_npz.decode(animcore_npz.read(path, FormatOptions()), FormatOptions())
     wanted = kind or ("arkit" if motion.arkit is not None else "flame")
     return _of_motion(path, motion, count, wanted)
 
 
-def _of_motion(path: Path, motion: Motion, count: int, kind: str) -> Curves:
+def _of_motion(path: Path, motion: Motion, count: int, kind: str) -> FaceCurves:
     """What the face of a motion does, as weights or as coefficients; weights become the open head's coefficients."""
     if not motion.frame_count:
         raise InputError(f"{path.name} has no frames.")
@@ -306,12 +310,12 @@ def _of_motion(path: Path, motion: Motion, count: int, kind: str) -> Curves:
     if kind == "arkit":
         if motion.arkit is None:
             raise InputError(f'{path.name} has no ARKit weights; with `space = "flame"` its coefficients are learned.')
-        return Curves("arkit", motion.arkit, motion.fps, "", emotions)
-    motion, _ = with_expression(motion, Setup(model=OPEN_MODELS[0]))
+        return FaceCurves("arkit", motion.arkit, motion.fps, "", emotions)
+    motion, _ = with_expression(motion, FormatOptions(model=OPEN_MODELS[0]))
     if motion.expression is None or motion.basis is None:
         raise InputError(f"{path.name} moves no face.")
     jaw = np.zeros((motion.frame_count, 3), np.float32) if motion.jaw_pose is None else motion.jaw_pose
-    return Curves("flame", _flame(path.name, motion.expression, jaw, count), motion.fps, motion.basis, emotions)
+    return FaceCurves("flame", _flame(path.name, motion.expression, jaw, count), motion.fps, motion.basis, emotions)
 
 
 def emotions_of(motion: Motion) -> FloatArray:

@@ -11,12 +11,12 @@ from torch.nn import functional
 
 from animcore.errors import InputError
 from animcore.solvers.face_networks.audio_encoders import PHONEMES
-from animcore.solvers.face_networks.emote import FOLD, STATES, Emote, Sizes
-from animcore.training.faces.dataset import Data
-from animcore.training.faces.emotion_features import Feelings
+from animcore.solvers.face_networks.emote import FOLD, STATES, Emote, EmoteSizes
+from animcore.training.faces.dataset import FaceDataset
+from animcore.training.faces.emotion_features import EmotionFeatures
 from animcore.training.faces.lip_reading_loss import SelfTalk, taught
 from animcore.training.faces.stages import FaceConfig, FaceLoss, prepared, windows
-from animcore.training.gestures.stages import Job
+from animcore.training.gestures.stages import TrainingJob
 from animcore.training.trainer import Batch, Stage
 
 _NORMAL = 2e-4  # weight of how far latents are from a normal distribution
@@ -24,7 +24,7 @@ _NEAR = 0.5  # weight of how far what speaks is from the latents of the real fac
 
 
 @dataclass(frozen=True)
-class Config(FaceConfig):
+class EmoteConfig(FaceConfig):
     """Settings of an `emote` configuration, beside those of every face.
 
     Attributes:
@@ -53,7 +53,10 @@ class Config(FaceConfig):
             raise InputError(f"window must be a multiple of {FOLD}, not {self.window}.")
 
 
-class Prior(Stage):
+CONFIG = EmoteConfig
+
+
+class MotionPriorStage(Stage):
     """Learn latents of how faces move."""
 
     def __init__(self, model: Emote, epochs: int, rate: float) -> None:
@@ -72,14 +75,14 @@ class Prior(Stage):
         return {"loss": off.pop("loss") + _NORMAL * wide, "wide": wide, **off}
 
 
-class Speak(Stage):
+class SpeechStage(Stage):
     """Learn which latents a voice has; the prior stays as it is.
 
     Half of the lesson is on faces that nobody made: a voice with another clip's emotion must still be read as what it
     says, and be felt as the other emotion. That parts what is said from what is felt.
     """
 
-    def __init__(self, model: Emote, talk: SelfTalk, feelings: Feelings, config: Config) -> None:
+    def __init__(self, model: Emote, talk: SelfTalk, feelings: EmotionFeatures, config: EmoteConfig) -> None:
         """Build.
 
         Args:
@@ -114,16 +117,16 @@ class Speak(Stage):
         return cast(dict[str, Tensor], self.talk(losses, made, torch.cat([wanted] * 2), twice))
 
 
-def job(config: Config, data: Data) -> Job:
+def job(config: EmoteConfig, data: FaceDataset) -> TrainingJob:
     """Build the networks and their stages.
 
     Raises:
         InputError: where the speech model cannot be used.
     """
-    model = prepared(Emote, Sizes(config.hidden, config.latent, config.blocks), config, data)
-    talk, feelings = SelfTalk(data.space.width, config.selftalk), Feelings(data.space.width)
+    model = prepared(Emote, EmoteSizes(config.hidden, config.latent, config.blocks), config, data)
+    talk, feelings = SelfTalk(data.space.width, config.selftalk), EmotionFeatures(data.space.width)
     stages: list[Stage] = [
-        Prior(model, config.epochs_prior, config.learning_rate),
-        Speak(model, talk, feelings, config),
+        MotionPriorStage(model, config.epochs_prior, config.learning_rate),
+        SpeechStage(model, talk, feelings, config),
     ]
-    return Job(taught(model, talk, feelings), stages, windows(config, data, model))
+    return TrainingJob(taught(model, talk, feelings), stages, windows(config, data, model))

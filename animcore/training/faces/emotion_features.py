@@ -14,7 +14,7 @@ from animcore.core.vocabulary import EMOTIONS
 _DILATIONS = (1, 2, 4)
 
 
-class Feelings(nn.Module):
+class EmotionFeatures(nn.Module):
     """Frames (B, T, W) in spreads from the mean to logits (B, 8) of how strong each emotion is."""
 
     def __init__(self, width: int, hidden: int = 64) -> None:

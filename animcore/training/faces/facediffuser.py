@@ -9,16 +9,16 @@ import torch
 from torch import Tensor
 
 from animcore.solvers.face_networks.audio_encoders import PHONEMES
-from animcore.solvers.face_networks.facediffuser import STATES, FaceDiffuser, Sizes
-from animcore.training.faces.dataset import Data
+from animcore.solvers.face_networks.facediffuser import STATES, FaceDiffuser, FaceDiffuserSizes
+from animcore.training.faces.dataset import FaceDataset
 from animcore.training.faces.lip_reading_loss import SelfTalk, taught
 from animcore.training.faces.stages import FaceConfig, FaceLoss, prepared, windows
-from animcore.training.gestures.stages import Job
+from animcore.training.gestures.stages import TrainingJob
 from animcore.training.trainer import Batch, Stage
 
 
 @dataclass(frozen=True)
-class Config(FaceConfig):
+class FaceDiffuserConfig(FaceConfig):
     """Settings of a `facediffuser` configuration, beside those of every face.
 
     Attributes:
@@ -34,7 +34,10 @@ class Config(FaceConfig):
     steps: int = 10
 
 
-class Denoise(Stage):
+CONFIG = FaceDiffuserConfig
+
+
+class DenoisingStage(Stage):
     """Say the clean face from a noisy one (Ho et al., NeurIPS 2020, with the face itself as what is said)."""
 
     def __init__(self, model: FaceDiffuser, talk: SelfTalk, epochs: int, rate: float) -> None:
@@ -51,14 +54,14 @@ class Denoise(Stage):
         return cast(dict[str, Tensor], self.talk(self.off(found, wanted), found, wanted, batch))
 
 
-def job(config: Config, data: Data) -> Job:
+def job(config: FaceDiffuserConfig, data: FaceDataset) -> TrainingJob:
     """Build the network and its stage.
 
     Raises:
         InputError: where the speech model cannot be used.
     """
-    sizes = Sizes(config.hidden, config.recurrent, config.noise_steps, config.steps)
+    sizes = FaceDiffuserSizes(config.hidden, config.recurrent, config.noise_steps, config.steps)
     model = prepared(FaceDiffuser, sizes, config, data)
     talk = SelfTalk(data.space.width, config.selftalk)
-    stage = Denoise(model, talk, config.epochs, config.learning_rate)
-    return Job(taught(model, talk), [stage], windows(config, data, model))
+    stage = DenoisingStage(model, talk, config.epochs, config.learning_rate)
+    return TrainingJob(taught(model, talk), [stage], windows(config, data, model))

@@ -8,16 +8,16 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from animcore.solvers.face_networks.faceformer import FaceFormer, Sizes
-from animcore.training.faces.dataset import Data
+from animcore.solvers.face_networks.faceformer import FaceFormer, FaceFormerSizes
+from animcore.training.faces.dataset import FaceDataset
 from animcore.training.faces.lip_reading_loss import SelfTalk, taught
 from animcore.training.faces.stages import FaceConfig, FaceLoss, prepared, windows
-from animcore.training.gestures.stages import Job
+from animcore.training.gestures.stages import TrainingJob
 from animcore.training.trainer import Batch, Stage
 
 
 @dataclass(frozen=True)
-class Config(FaceConfig):
+class FaceFormerConfig(FaceConfig):
     """Settings of a `faceformer` configuration, beside those of every face.
 
     Attributes:
@@ -29,7 +29,10 @@ class Config(FaceConfig):
     period: int = 30
 
 
-class Follow(Stage):
+CONFIG = FaceFormerConfig
+
+
+class AutoregressiveStage(Stage):
     """Learn the next frame from sound and frames before.
 
     The paper feeds every frame back in training too, which takes as many steps as there are frames. Here some of the
@@ -55,14 +58,14 @@ class Follow(Stage):
         return cast(dict[str, Tensor], self.talk(self.off(found, frames), found, frames, batch))
 
 
-def job(config: Config, data: Data) -> Job:
+def job(config: FaceFormerConfig, data: FaceDataset) -> TrainingJob:
     """Build the network and its stage.
 
     Raises:
         InputError: where the speech model cannot be used.
     """
     per_frame = 2 if config.speech and config.fps == 25 else 1
-    model = prepared(FaceFormer, Sizes(config.hidden, config.blocks, config.period, per_frame), config, data)
+    model = prepared(FaceFormer, FaceFormerSizes(config.hidden, config.blocks, config.period, per_frame), config, data)
     talk = SelfTalk(data.space.width, config.selftalk)
-    stage = Follow(model, talk, config.epochs, config.learning_rate)
-    return Job(taught(model, talk), [stage], windows(config, data, model))
+    stage = AutoregressiveStage(model, talk, config.epochs, config.learning_rate)
+    return TrainingJob(taught(model, talk), [stage], windows(config, data, model))

@@ -11,7 +11,7 @@ import torch
 
 from animcore.core.atomic_files import make_folder, whole_file
 from animcore.errors import InputError
-from animcore.solvers.face_networks.faceformer import FaceFormer, Graph
+from animcore.solvers.face_networks.faceformer import ExportGraph, FaceFormer
 
 TOLERANCE = 1e-3  # of the largest number that a graph gives
 
@@ -57,7 +57,7 @@ def write(model: FaceFormer, folder: Path) -> list[Path]:
     return written
 
 
-def _check(graph: Graph, path: Path) -> None:
+def _check(graph: ExportGraph, path: Path) -> None:
     """Compare the file with PyTorch on inputs of chance, of the example's length and of another."""
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     for longer in (1, 2):

@@ -11,11 +11,11 @@ from torch.nn import functional
 
 from animcore.errors import InputError
 from animcore.solvers.face_networks.audio_encoders import VOICE
-from animcore.solvers.face_networks.flow_matching import MOST_STEPS, STATES, Flow, Sizes, noise_like
-from animcore.training.faces.dataset import Data
+from animcore.solvers.face_networks.flow_matching import MOST_STEPS, STATES, FlowMatching, FlowSizes, noise_like
+from animcore.training.faces.dataset import FaceDataset
 from animcore.training.faces.lip_reading_loss import SelfTalk, taught
 from animcore.training.faces.stages import FaceConfig, FaceLoss, prepared, windows
-from animcore.training.gestures.stages import Job
+from animcore.training.gestures.stages import TrainingJob
 from animcore.training.trainer import Batch, Stage
 
 _STEADY = 0.5  # weight of the speed of what the field leads to
@@ -26,7 +26,7 @@ _HIDDEN = 0.15  # longest stretch of sound that is kept from it, as a share of t
 
 
 @dataclass(frozen=True)
-class Config(FaceConfig):
+class FlowConfig(FaceConfig):
     """Settings of a `flow` configuration, beside those of every face.
 
     Attributes:
@@ -53,10 +53,13 @@ class Config(FaceConfig):
             raise InputError(f"chance must be a whole number from 1 to 100, not {self.chance}.")
 
 
-class Learn(Stage):
+CONFIG = FlowConfig
+
+
+class FlowStage(Stage):
     """Guess, and flow from the guess to the face."""
 
-    def __init__(self, model: Flow, talk: SelfTalk, epochs: int, rate: float) -> None:
+    def __init__(self, model: FlowMatching, talk: SelfTalk, epochs: int, rate: float) -> None:
         super().__init__()
         self.title, self.epochs, self.rate = "the face", epochs, rate
         self.model, self.talk, self.off = model, talk, FaceLoss(model)
@@ -95,16 +98,16 @@ class Learn(Stage):
         return error + _STEADY * steady, guess + left * found
 
 
-def job(config: Config, data: Data) -> Job:
+def job(config: FlowConfig, data: FaceDataset) -> TrainingJob:
     """Build the network and its stage.
 
     Raises:
         InputError: where the speech model cannot be used.
     """
-    model = prepared(Flow, Sizes(config.hidden, config.steps, config.chance), config, data)
+    model = prepared(FlowMatching, FlowSizes(config.hidden, config.steps, config.chance), config, data)
     talk = SelfTalk(data.space.width, config.selftalk)
-    stage = Learn(model, talk, config.epochs, config.learning_rate)
-    return Job(taught(model, talk), [stage], windows(config, data, model))
+    stage = FlowStage(model, talk, config.epochs, config.learning_rate)
+    return TrainingJob(taught(model, talk), [stage], windows(config, data, model))
 
 
 def _hidden(states: Tensor) -> Tensor:

@@ -18,11 +18,11 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional
 
-from animcore.solvers.face_networks.audio_encoders import PhonemeEar
+from animcore.solvers.face_networks.audio_encoders import PhonemeEncoder
 from animcore.solvers.face_networks.base import FaceModel
 from animcore.solvers.face_networks.output_space import FloatArray
 from animcore.speech.pronunciation import PHONEMES
-from animcore.training.faces.dataset import Clip
+from animcore.training.faces.dataset import FaceTrainingClip
 from animcore.training.trainer import Batch
 
 SILENCE = PHONEMES.index("sil")  # it is the blank of the classification too: what parts phonemes that are said twice
@@ -31,7 +31,7 @@ _FRAMES = 1.0  # weight of reading frame by frame beside reading in order
 _DILATIONS = (1, 2, 4)
 
 
-class Reader(nn.Module):
+class LipReader(nn.Module):
     """Frames (B, T, W) in spreads from the mean -> what they look like (B, T, H) and logits (B, T, 40)."""
 
     def __init__(self, width: int, hidden: int = 64) -> None:
@@ -67,7 +67,7 @@ class SelfTalk(nn.Module):
         """
         super().__init__()
         self.weight = weight
-        self.reader = Reader(width) if weight else None
+        self.reader = LipReader(width) if weight else None
 
     def forward(self, losses: Mapping[str, Tensor], made: Tensor, real: Tensor, batch: Batch) -> dict[str, Tensor]:
         """Return a solver's losses with these added: `loss` holds the reader's own and, weighed, the solver's.
@@ -93,7 +93,7 @@ class SelfTalk(nn.Module):
         return {**losses, "loss": loss, "reader": learned.detach(), "talks": talks.detach()}
 
 
-class Taught(nn.Module):
+class ModelWithLipReader(nn.Module):
     """A model with what taught it, so that a run that goes on has both; the model alone is what comes out."""
 
     def __init__(self, model: FaceModel, *teachers: nn.Module) -> None:
@@ -112,12 +112,12 @@ class Taught(nn.Module):
 def taught(model: FaceModel, *teachers: nn.Module) -> nn.Module:
     """Return what a run trains: the model, with its teachers where these learn too."""
     learning = [teacher for teacher in teachers if any(True for _ in teacher.parameters())]
-    return Taught(model, *learning) if learning else model
+    return ModelWithLipReader(model, *learning) if learning else model
 
 
-def said(clip: Clip) -> FloatArray:
+def said(clip: FaceTrainingClip) -> FloatArray:
     """Return (T, 40) probabilities of the phonemes at the frames of a clip, kept as the ears keep what they heard."""
-    ear, count = PhonemeEar(), len(clip.frames)
+    ear, count = PhonemeEncoder(), len(clip.frames)
     heard = clip.sound(ear)
     return np.asarray(heard[np.minimum(np.arange(count) * len(heard) // count, len(heard) - 1)])
 

@@ -21,17 +21,17 @@ from animcore.errors import InputError
 from animcore.solvers.face_networks.audio_encoders import LEVEL
 from animcore.solvers.face_networks.base import FaceModel
 from animcore.solvers.face_networks.emote import FOLD, Emote
-from animcore.solvers.face_networks.flow_matching import STATES, Flow, noise_frames
+from animcore.solvers.face_networks.flow_matching import STATES, FlowMatching, noise_frames
 
 TOLERANCE = 2e-3  # of a spread of the data
 _OPSET = 17
 _SECONDS = (2, 5)  # with which the graph is drawn, and with which it is checked
 
 
-class _Whole(nn.Module):
+class _ExportedModel(nn.Module):
     """Ear, network and the way back to the data's own numbers, as one graph."""
 
-    def __init__(self, model: Emote | Flow) -> None:
+    def __init__(self, model: Emote | FlowMatching) -> None:
         super().__init__()
         self.model = model
 
@@ -51,7 +51,7 @@ def write(model: FaceModel, path: Path) -> float:
     Raises:
         InputError: where the model has no such form, a package is missing, or the file's answers are others.
     """
-    if not isinstance(model, Emote | Flow):
+    if not isinstance(model, Emote | FlowMatching):
         raise InputError(f"{model.MODEL_TYPE} makes its frames in a loop and has no ONNX form; emote and flow have.")
     try:
         import onnx
@@ -59,7 +59,7 @@ def write(model: FaceModel, path: Path) -> float:
         raise InputError(
             "Writing ONNX needs the package onnx: pip install '.[train]' in the source folder of Animcore."
         ) from error
-    whole, inputs = _Whole(model).eval(), _inputs(model, _SECONDS[0])
+    whole, inputs = _ExportedModel(model).eval(), _inputs(model, _SECONDS[0])
     axes = {name: {1: f"length of {name}"} for name in (*inputs, "frames") if name != "speaker"}
     path.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(path) as temporary:
@@ -85,7 +85,7 @@ def write(model: FaceModel, path: Path) -> float:
     return worst
 
 
-def _inputs(model: Emote | Flow, seconds: int) -> dict[str, Tensor]:
+def _inputs(model: Emote | FlowMatching, seconds: int) -> dict[str, Tensor]:
     """Sound of chance, and what else the graph takes."""
     random = np.random.default_rng(seconds)
     frames = seconds * model.space.fps // FOLD * FOLD
@@ -95,13 +95,13 @@ def _inputs(model: Emote | Flow, seconds: int) -> dict[str, Tensor]:
         "speaker": torch.tensor([0]),
         "emotions": torch.from_numpy(random.random((1, frames, len(EMOTIONS)), np.float32)),
     }
-    if isinstance(model, Flow):
+    if isinstance(model, FlowMatching):
         noise = random.standard_normal((1, noise_frames(frames), model.space.width), np.float32)
         given["white"] = torch.from_numpy(noise)
     return given
 
 
-def _facts(model: Emote | Flow) -> dict[str, str]:
+def _facts(model: Emote | FlowMatching) -> dict[str, str]:
     return {
         "model_type": model.MODEL_TYPE,
         "space": json.dumps(model.space.to_dict()),
@@ -113,7 +113,7 @@ def _facts(model: Emote | Flow) -> dict[str, str]:
     }
 
 
-def _difference(whole: _Whole, path: Path) -> float:
+def _difference(whole: _ExportedModel, path: Path) -> float:
     """How far the file is from PyTorch on another length than it was drawn with, in spreads of the data."""
     import onnxruntime
 

@@ -15,13 +15,13 @@ from torch.nn import functional
 from animcore.core.vocabulary import EMOTIONS
 from animcore.errors import InputError
 from animcore.solvers.face_networks import audio_encoders
-from animcore.solvers.face_networks.audio_encoders import Ear
+from animcore.solvers.face_networks.audio_encoders import AudioEncoder
 from animcore.solvers.face_networks.base import FaceModel, Kind
 from animcore.solvers.face_networks.output_space import FloatArray
-from animcore.training.clip_windows import Batch, Windows, stacked
+from animcore.training.clip_windows import Batch, ClipWindows, stacked
 from animcore.training.faces import lip_reading_loss
-from animcore.training.faces.dataset import Clip, Data, Wanted
-from animcore.training.lip_sync.lip_geometry_loss import Lips
+from animcore.training.faces.dataset import FaceDataset, FaceTarget, FaceTrainingClip
+from animcore.training.lip_sync.lip_geometry_loss import DifferentiableLips
 
 _LEAST = 0.1  # of the largest spread: what hardly moves must not count for much where it does
 _SPEED = 0.5  # weight of speed beside the frames themselves
@@ -74,13 +74,13 @@ class FaceConfig:
             raise InputError(f"space must be arkit, flame, or empty for what the data are, not {self.space!r}.")
 
     @property
-    def wanted(self) -> Wanted:
+    def wanted(self) -> FaceTarget:
         """As what the data are read."""
-        return Wanted(self.fps, self.space, self.expressions, self.window)
+        return FaceTarget(self.fps, self.space, self.expressions, self.window)
 
 
 @dataclass(frozen=True)
-class FaceWindows(Windows):
+class FaceWindows(ClipWindows):
     """Windows of faces.
 
     A batch holds `frames` (B, T, W) as they are, `sound` (B, N) or (B, M, D) as the ear hears it, `speaker` (B,),
@@ -92,12 +92,12 @@ class FaceWindows(Windows):
         columns: further arrays (T, ...) of a clip at its frame rate, by the name that they have in a batch.
     """
 
-    ear: Ear = field(default_factory=Ear)
+    ear: AudioEncoder = field(default_factory=AudioEncoder)
     fps: int = 30
-    columns: Mapping[str, Callable[[Clip], FloatArray]] = field(default_factory=dict)
+    columns: Mapping[str, Callable[[FaceTrainingClip], FloatArray]] = field(default_factory=dict)
 
     def _batch(self, chosen: list[tuple[int, int]]) -> Batch:
-        clips: list[Clip] = [self.data.clips[index] for index, _ in chosen]
+        clips: list[FaceTrainingClip] = [self.data.clips[index] for index, _ in chosen]
         firsts = [first for _, first in chosen]
         rows = math.ceil(self.length * self.ear.rate / self.fps)
         heard = [round(first * self.ear.rate / self.fps) for first in firsts]
@@ -120,7 +120,7 @@ class FaceLoss(nn.Module):
         super().__init__()
         self.register_buffer("mean", model.mean.clone(), persistent=False)
         self.register_buffer("spread", model.spread.clone(), persistent=False)
-        self.lips = Lips() if model.space.kind == "arkit" else None
+        self.lips = DifferentiableLips() if model.space.kind == "arkit" else None
 
     def forward(self, found: Tensor, wanted: Tensor) -> dict[str, Tensor]:
         """Return `loss` and its parts.
@@ -143,7 +143,7 @@ class FaceLoss(nn.Module):
         return {"loss": loss, **losses}
 
 
-def prepared(kind: type[Kind], sizes: Any, config: FaceConfig, data: Data) -> Kind:
+def prepared(kind: type[Kind], sizes: Any, config: FaceConfig, data: FaceDataset) -> Kind:
     """Return a model with weights of chance that knows the mean and the spread of the data.
 
     Raises:
@@ -161,7 +161,9 @@ def prepared(kind: type[Kind], sizes: Any, config: FaceConfig, data: Data) -> Ki
     return model
 
 
-def windows(config: FaceConfig, data: Data, model: FaceModel, **columns: Callable[[Clip], FloatArray]) -> FaceWindows:
+def windows(
+    config: FaceConfig, data: FaceDataset, model: FaceModel, **columns: Callable[[FaceTrainingClip], FloatArray]
+) -> FaceWindows:
     """Return the windows that a model learns from.
 
     Args:
@@ -182,7 +184,7 @@ def windows(config: FaceConfig, data: Data, model: FaceModel, **columns: Callabl
     )
 
 
-def _usual(data: Data) -> tuple[FloatArray, FloatArray]:
+def _usual(data: FaceDataset) -> tuple[FloatArray, FloatArray]:
     """Mean and spread (W,) of the frames; all vertices share one spread, and rest where they rest."""
     width = data.space.width
     sums, squares, count = np.zeros(width), np.zeros(width), 0

@@ -17,12 +17,12 @@ import numpy as np
 from animcore.body_models.pose_tracks import smplx_pose
 from animcore.core.progress import Progress, silent
 from animcore.errors import InputError
-from animcore.files.animation_curves import Setup
+from animcore.files.animation_curves import FormatOptions
 from animcore.files.body_motion import beat2
 from animcore.motion import Motion
 from animcore.solvers.gesture_networks import motion_features
 from animcore.training.clip_cache import hash_of, kept, sound_of, together
-from animcore.training.clip_windows import Clip, FloatArray
+from animcore.training.clip_windows import FloatArray, TrainingClip
 
 LOG = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ _BEAT2 = ("wave16k", "smplxflame_30")
 
 
 @dataclass(frozen=True)
-class Data:
+class GestureDataset:
     """What a solver learns from.
 
     Attributes:
@@ -39,7 +39,7 @@ class Data:
         notes: a sentence for every clip that was left out or cut.
     """
 
-    clips: tuple[Clip, ...]
+    clips: tuple[TrainingClip, ...]
     speakers: tuple[str, ...]
     notes: tuple[str, ...]
 
@@ -49,7 +49,7 @@ class Data:
         return sum(len(clip.frames) for clip in self.clips) / motion_features.FPS
 
 
-def load(folders: Sequence[Path], cache: Path, least: int, progress: Progress = silent) -> Data:
+def load(folders: Sequence[Path], cache: Path, least: int, progress: Progress = silent) -> GestureDataset:
     """Read all clips of some folders; those that cannot be used are left out with a sentence.
 
     Args:
@@ -77,11 +77,11 @@ def load(folders: Sequence[Path], cache: Path, least: int, progress: Progress = 
             notes.append(f"left out: {error}")
             continue
         notes += [note] if note else []
-        clips.append(Clip(motion.stem, speakers.index(speaker), place=place, **arrays))
+        clips.append(TrainingClip(motion.stem, speakers.index(speaker), place=place, **arrays))
     if not clips:
         why = f" The first was {notes[0]}" if notes else ""
         raise InputError(f"There is no clip with sound and motion in {', '.join(map(str, folders))}.{why}")
-    return Data(tuple(clips), tuple(speakers), tuple(notes))
+    return GestureDataset(tuple(clips), tuple(speakers), tuple(notes))
 
 
 def _pairs(folder: Path) -> Iterator[tuple[Path, Path | None, str]]:
@@ -130,5 +130,5 @@ def _motion(path: Path) -> Motion:
     except InputError as ours:
         if "has no format" not in str(ours):
             raise
-        setup = Setup()
+        setup = FormatOptions()
         return beat2.decode(beat2.read(path, setup), setup)

@@ -10,19 +10,19 @@ from torch import Tensor
 
 from animcore.errors import InputError
 from animcore.solvers.gesture_networks.emage import EmageModel
-from animcore.solvers.gesture_networks.emage_network import Emage, Sizes
+from animcore.solvers.gesture_networks.emage_network import EmageSizes, EmageTransformer
 from animcore.solvers.gesture_networks.motion_features import COLUMNS, PARTS
-from animcore.solvers.gesture_networks.vq_vae import MotionCodes, Smoother
-from animcore.training.clip_windows import Windows
-from animcore.training.gestures.dataset import Data
-from animcore.training.gestures.stages import Codes, Job, Scale, code_losses, motion_loss
+from animcore.solvers.gesture_networks.vq_vae import MotionAutoencoder, MotionVqVae
+from animcore.training.clip_windows import ClipWindows
+from animcore.training.gestures.dataset import GestureDataset
+from animcore.training.gestures.stages import FeatureScale, TrainingJob, VqStage, code_losses, motion_loss
 from animcore.training.trainer import Batch, Stage
 
 _HIDDEN = 0.5  # share of the examples in which nothing but the first frames is known, as when it performs
 
 
 @dataclass(frozen=True)
-class Config:
+class EmageConfig:
     """Settings of an `emage` configuration; the defaults are the published sizes.
 
     Attributes:
@@ -74,12 +74,17 @@ class Config:
         return self.window
 
 
-class Way(Stage):
+CONFIG = EmageConfig
+
+
+class RootMotionStage(Stage):
     """Learn the way on the floor from the lower half of the body."""
 
     spread: Tensor
 
-    def __init__(self, way: Smoother, codes: MotionCodes, scale: Scale, epochs: int, rate: float) -> None:
+    def __init__(
+        self, way: MotionAutoencoder, codes: MotionVqVae, scale: FeatureScale, epochs: int, rate: float
+    ) -> None:
         super().__init__()
         self.title, self.epochs, self.rate = "the way", epochs, rate
         self.way = way
@@ -97,10 +102,10 @@ class Way(Stage):
         return {"loss": motion_loss(self.way(given) / self.spread, wanted / self.spread)}
 
 
-class Masked(Stage):
+class MaskedStage(Stage):
     """Learn the codes of frames that are hidden, from sound and from those that are not."""
 
-    def __init__(self, network: Emage, codes: dict[str, MotionCodes], epochs: int, rate: float) -> None:
+    def __init__(self, network: EmageTransformer, codes: dict[str, MotionVqVae], epochs: int, rate: float) -> None:
         super().__init__()
         self.title, self.epochs, self.rate = "gestures", epochs, rate
         self.network = network
@@ -119,9 +124,9 @@ class Masked(Stage):
         return code_losses(self.network(batch["samples"], batch["speaker"], frames, hidden), codes)
 
 
-def job(config: Config, data: Data) -> Job:
+def job(config: EmageConfig, data: GestureDataset) -> TrainingJob:
     """Build the network and its stages."""
-    sizes = Sizes(
+    sizes = EmageSizes(
         hidden_size=config.hidden_size,
         audio_f=config.audio_f,
         motion_f=config.motion_f,
@@ -132,13 +137,13 @@ def job(config: Config, data: Data) -> Job:
     )
     coder = {"vae_length": config.length, "vae_layer": config.layers, "vae_codebook_size": config.codes}
     model = EmageModel(sizes, {part: dict(coder) for part in (*PARTS, "global")})
-    coders = {part: cast(MotionCodes, model.codes[part]) for part in PARTS}
-    rate, scale = config.learning_rate, Scale.of(data)
+    coders = {part: cast(MotionVqVae, model.codes[part]) for part in PARTS}
+    rate, scale = config.learning_rate, FeatureScale.of(data)
     stages: list[Stage] = [
-        Codes(part, coders[part], COLUMNS[part].tolist(), scale, config.epochs_codes, rate) for part in PARTS
+        VqStage(part, coders[part], COLUMNS[part].tolist(), scale, config.epochs_codes, rate) for part in PARTS
     ]
     stages += [
-        Way(model.way, coders["lower"], scale, config.epochs_codes, rate),
-        Masked(model.network, coders, config.epochs, rate),
+        RootMotionStage(model.way, coders["lower"], scale, config.epochs_codes, rate),
+        MaskedStage(model.network, coders, config.epochs, rate),
     ]
-    return Job(model, stages, Windows(data, config.window, config.stride, config.batch, seed=config.seed))
+    return TrainingJob(model, stages, ClipWindows(data, config.window, config.stride, config.batch, seed=config.seed))

@@ -16,9 +16,9 @@ from torch.nn import functional
 from animcore.errors import InputError
 from animcore.solvers import checkpoints
 from animcore.solvers.gesture_networks.motion_features import ROTATIONS
-from animcore.training.clip_windows import Windows
-from animcore.training.gestures.dataset import Data
-from animcore.training.gestures.stages import Job, Scale, motion_loss
+from animcore.training.clip_windows import ClipWindows
+from animcore.training.gestures.dataset import GestureDataset
+from animcore.training.gestures.stages import FeatureScale, TrainingJob, motion_loss
 from animcore.training.trainer import Batch, Stage
 
 MODEL_TYPE = "animcore_fgd"
@@ -26,7 +26,7 @@ _HALVINGS = 3
 
 
 @dataclass(frozen=True)
-class Config:
+class FgdConfig:
     """Settings of an `fgd` configuration.
 
     Attributes:
@@ -62,6 +62,9 @@ class Config:
     def least(self) -> int:
         """Frames that a clip must have."""
         return self.window
+
+
+CONFIG = FgdConfig
 
 
 class MotionEncoder(nn.Module):
@@ -103,7 +106,7 @@ class MotionEncoder(nn.Module):
         checkpoints.save(self, {"model_type": MODEL_TYPE, **self.sizes, "speakers": speakers}, folder)
 
 
-class Compress(Stage):
+class AutoencoderStage(Stage):
     """Learn to bring a window through a few numbers."""
 
     def __init__(self, encoder: MotionEncoder, epochs: int, rate: float) -> None:
@@ -118,14 +121,14 @@ class Compress(Stage):
         return {"loss": motion_loss(self.encoder.decoded(self.encoder(frames)), wanted)}
 
 
-def job(config: Config, data: Data) -> Job:
+def job(config: FgdConfig, data: GestureDataset) -> TrainingJob:
     """Build the encoder, with the data's own mean and spread, and its stage."""
     encoder = MotionEncoder(config.hidden, config.length, config.window)
-    scale = Scale.of(data).part(range(ROTATIONS))
+    scale = FeatureScale.of(data).part(range(ROTATIONS))
     encoder.mean.copy_(scale.mean)
     encoder.spread.copy_(scale.spread)
-    windows = Windows(data, config.window, config.stride, config.batch, seed=config.seed)
-    return Job(encoder, [Compress(encoder, config.epochs, config.learning_rate)], windows)
+    windows = ClipWindows(data, config.window, config.stride, config.batch, seed=config.seed)
+    return TrainingJob(encoder, [AutoencoderStage(encoder, config.epochs, config.learning_rate)], windows)
 
 
 def load(folder: Path) -> MotionEncoder:

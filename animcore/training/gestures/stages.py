@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from animcore.solvers.gesture_networks.motion_features import WIDTH
-from animcore.solvers.gesture_networks.vq_vae import Coder, MotionCodes
-from animcore.training.clip_windows import Windows
-from animcore.training.gestures.dataset import Data
+from animcore.solvers.gesture_networks.vq_vae import ConvolutionStack, MotionVqVae
+from animcore.training.clip_windows import ClipWindows
+from animcore.training.gestures.dataset import GestureDataset
 from animcore.training.trainer import Batch, Stage
 
 _LEAST = 0.02  # spread of a number that hardly changes
@@ -22,7 +22,7 @@ _STEADY = 0.5  # weight of speed and of its change beside the frames themselves
 
 
 @dataclass(frozen=True)
-class Job:
+class TrainingJob:
     """What is to be trained.
 
     Attributes:
@@ -33,11 +33,11 @@ class Job:
 
     model: Any
     stages: Sequence[Stage]
-    windows: Windows
+    windows: ClipWindows
 
 
 @dataclass(frozen=True)
-class Scale:
+class FeatureScale:
     """What is usual in the data, so that small movements count as much as large ones.
 
     Attributes:
@@ -49,7 +49,7 @@ class Scale:
     spread: Tensor
 
     @classmethod
-    def of(cls, data: Data) -> Scale:
+    def of(cls, data: GestureDataset) -> FeatureScale:
         """Measure all clips of a data set."""
         sums, count = np.zeros((2, WIDTH)), 0
         for clip in data.clips:
@@ -60,11 +60,11 @@ class Scale:
         spread = np.sqrt(np.maximum(sums[1] / count - mean**2, 0.0))
         return cls(torch.from_numpy(mean).float(), torch.from_numpy(np.maximum(spread, _LEAST)).float())
 
-    def part(self, columns: Sequence[int]) -> Scale:
+    def part(self, columns: Sequence[int]) -> FeatureScale:
         """Return the scale of some columns."""
-        return Scale(self.mean[list(columns)], self.spread[list(columns)])
+        return FeatureScale(self.mean[list(columns)], self.spread[list(columns)])
 
-    def prime(self, encoder: Coder, decoder: Coder) -> None:
+    def prime(self, encoder: ConvolutionStack, decoder: ConvolutionStack) -> None:
         """Let an autoencoder begin with numbers of spread 1 inside, by its first and last layer alone.
 
         So nothing about the scale need stand beside the weights, and the published layout is kept.
@@ -83,7 +83,7 @@ class Scale:
             last.bias.copy_(mean)
 
 
-class Codes(Stage):
+class VqStage(Stage):
     """Learn the codes of one part of the body."""
 
     columns: Tensor
@@ -91,7 +91,7 @@ class Codes(Stage):
     spread: Tensor
 
     def __init__(
-        self, title: str, codes: MotionCodes, columns: Sequence[int], scale: Scale, epochs: int, rate: float
+        self, title: str, codes: MotionVqVae, columns: Sequence[int], scale: FeatureScale, epochs: int, rate: float
     ) -> None:
         super().__init__()
         self.title, self.epochs, self.rate = f"codes of {title}", epochs, rate

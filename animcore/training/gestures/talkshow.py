@@ -11,16 +11,16 @@ from torch import Tensor
 
 from animcore.errors import InputError
 from animcore.solvers.gesture_networks import audio_features
-from animcore.solvers.gesture_networks.talkshow import FOLD, STREAMS, Predictor, Sizes, TalkShow
-from animcore.solvers.gesture_networks.vq_vae import MotionCodes
-from animcore.training.clip_windows import Windows
-from animcore.training.gestures.dataset import Data
-from animcore.training.gestures.stages import Codes, Job, Scale, code_losses
+from animcore.solvers.gesture_networks.talkshow import FOLD, STREAMS, CodePredictor, TalkShow, TalkShowSizes
+from animcore.solvers.gesture_networks.vq_vae import MotionVqVae
+from animcore.training.clip_windows import ClipWindows
+from animcore.training.gestures.dataset import GestureDataset
+from animcore.training.gestures.stages import FeatureScale, TrainingJob, VqStage, code_losses
 from animcore.training.trainer import Batch, Stage
 
 
 @dataclass(frozen=True)
-class Config:
+class TalkShowConfig:
     """Settings of a `talkshow` configuration.
 
     Attributes:
@@ -66,10 +66,13 @@ class Config:
         return self.window
 
 
-class Follow(Stage):
+CONFIG = TalkShowConfig
+
+
+class CodePredictionStage(Stage):
     """Learn which code follows, from sound and from the codes before."""
 
-    def __init__(self, predictor: Predictor, codes: dict[str, MotionCodes], epochs: int, rate: float) -> None:
+    def __init__(self, predictor: CodePredictor, codes: dict[str, MotionVqVae], epochs: int, rate: float) -> None:
         super().__init__()
         self.title, self.epochs, self.rate = "what follows", epochs, rate
         self.predictor = predictor
@@ -85,7 +88,7 @@ class Follow(Stage):
         return code_losses(self.predictor(told, past, codes["body"]), codes)
 
 
-def job(config: Config, data: Data) -> Job:
+def job(config: TalkShowConfig, data: GestureDataset) -> TrainingJob:
     """Build the network and its stages.
 
     Raises:
@@ -94,14 +97,14 @@ def job(config: Config, data: Data) -> Job:
     heard = audio_features.BANDS
     if config.speech:
         heard = int(audio_features.speech_model(Path(config.speech)).config.hidden_size)
-    sizes = Sizes(config.hidden, config.codes, config.length, config.layers, heard, len(data.speakers))
+    sizes = TalkShowSizes(config.hidden, config.codes, config.length, config.layers, heard, len(data.speakers))
     model = TalkShow(sizes, config.speech)
-    coders = {name: cast(MotionCodes, coder) for name, coder in model.codes.items()}
-    rate, scale = config.learning_rate, Scale.of(data)
+    coders = {name: cast(MotionVqVae, coder) for name, coder in model.codes.items()}
+    rate, scale = config.learning_rate, FeatureScale.of(data)
     stages: list[Stage] = [
-        Codes(name, coder, STREAMS[name].tolist(), scale, config.epochs_codes, rate) for name, coder in coders.items()
+        VqStage(name, coder, STREAMS[name].tolist(), scale, config.epochs_codes, rate) for name, coder in coders.items()
     ]
-    windows = Windows(
+    windows = ClipWindows(
         data, config.window, config.stride, config.batch, lambda clip: clip.heard(config.speech), seed=config.seed
     )
-    return Job(model, [*stages, Follow(model.predictor, coders, config.epochs, rate)], windows)
+    return TrainingJob(model, [*stages, CodePredictionStage(model.predictor, coders, config.epochs, rate)], windows)

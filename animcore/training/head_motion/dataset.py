@@ -58,7 +58,7 @@ _FINER = 8  # factor of the first, exact interpolation
 
 
 @dataclass(frozen=True)
-class Head:
+class HeadRecording:
     """A real head and its voice.
 
     Attributes:
@@ -79,7 +79,7 @@ class Head:
         return float(np.sqrt(np.square(np.gradient(self.degrees, 1 / FPS, axis=0)).sum(1).mean()))
 
 
-def load(data: Path, name: str) -> Head:
+def load(data: Path, name: str) -> HeadRecording:
     """Load a clip of the data folder by its name, `headpose/andrew_clip_1`."""
     file = reading.arrays(data / f"{name}.npz", ("fps", "rotation", "landmarks"))
     fps = float(file["fps"])
@@ -90,7 +90,7 @@ def load(data: Path, name: str) -> Head:
     degrees = np.rad2deg(around_mean(turns))
     count = int(len(degrees) / fps * FPS)
     clip = recording.load(data / f"{name}.flac")
-    return Head(name, _SAME.get(name, name), resampled(degrees, fps, count), prosody.analyse(clip, count))
+    return HeadRecording(name, _SAME.get(name, name), resampled(degrees, fps, count), prosody.analyse(clip, count))
 
 
 def tracked(landmarks: Array) -> Array:

@@ -28,11 +28,11 @@ from animcore.solvers.nonverbal.head_network import (
     POSITION,
     SECONDS,
     STEP,
-    Model,
+    HeadNetwork,
 )
 from animcore.speech.prosody import FPS
 from animcore.training.head_motion import dataset
-from animcore.training.head_motion.dataset import FOLDS, FloatArray, Head
+from animcore.training.head_motion.dataset import FOLDS, FloatArray, HeadRecording
 
 LOG = logging.getLogger(__name__)
 
@@ -47,8 +47,8 @@ _DRAWS = 4  # takes for each voice, by which the speed is set
 _MIRROR = (1.0, -1.0, -1.0)
 
 
-class Network(nn.Module):
-    """The layers of `head_model.Model`, to be trained."""
+class TrainableHeadNetwork(nn.Module):
+    """The layers of `head_model.HeadNetwork`, to be trained."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -69,12 +69,12 @@ class Network(nn.Module):
         gaussians = self.last(hidden).view(-1, GAUSSIANS, DRAWN)
         return gaussians[..., 0], self.carry(memory)[:, None] + gaussians[..., 1:4], gaussians[..., 4:]
 
-    def model(self, speed: FloatArray) -> Model:
+    def model(self, speed: FloatArray) -> HeadNetwork:
         """Return what the solver needs."""
         arrays: dict[str, FloatArray] = {"speed": speed}
         for name, values in self.named_parameters():
             arrays[name.removesuffix(".weight").replace(".bias", "_bias")] = values.detach().numpy().copy()
-        return Model(**arrays)
+        return HeadNetwork(**arrays)
 
 
 def surprise(guess: tuple[Tensor, Tensor, Tensor], velocity: Tensor) -> Tensor:
@@ -88,7 +88,9 @@ def surprise(guess: tuple[Tensor, Tensor, Tensor], velocity: Tensor) -> Tensor:
     return -torch.logsumexp(torch.log_softmax(logits, -1) + likely, -1)
 
 
-def examples(head: Head, temper: float, start: int, mirrored: bool) -> tuple[FloatArray, FloatArray, FloatArray]:
+def examples(
+    head: HeadRecording, temper: float, start: int, mirrored: bool
+) -> tuple[FloatArray, FloatArray, FloatArray]:
     """What the network remembers (N, 27), hears (N, 46) and should do (N, 3), from a frame on in steps."""
     places = head.degrees[start::STEP] / head.speed
     if mirrored:
@@ -103,7 +105,7 @@ def examples(head: Head, temper: float, start: int, mirrored: bool) -> tuple[Flo
     return memory.astype(np.float32), voice[steps], velocities[steps - 1].astype(np.float32)
 
 
-def train(heads: Sequence[Head], speed: FloatArray, seed: int = 0, steps: int = STEPS) -> Model:
+def train(heads: Sequence[HeadRecording], speed: FloatArray, seed: int = 0, steps: int = STEPS) -> HeadNetwork:
     """Train on heads.
 
     Args:
@@ -125,7 +127,7 @@ def train(heads: Sequence[Head], speed: FloatArray, seed: int = 0, steps: int = 
     odds = np.concatenate([np.full(len(part[0]), len(way[0].degrees) ** -0.5)
                            for way, part in zip(ways, parts, strict=True)])  # fmt: skip
     memory, voice, velocity = (torch.from_numpy(np.concatenate(column)) for column in zip(*parts, strict=True))
-    network = Network()
+    network = TrainableHeadNetwork()
     optimizer = torch.optim.AdamW(network.parameters(), _RATE, weight_decay=0.02)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, _RATE, total_steps=steps)
     for step in range(steps):
@@ -143,7 +145,7 @@ def train(heads: Sequence[Head], speed: FloatArray, seed: int = 0, steps: int = 
     return calibrated(network.model(speed), heads)
 
 
-def calibrated(model: Model, heads: Sequence[Head]) -> Model:
+def calibrated(model: HeadNetwork, heads: Sequence[HeadRecording]) -> HeadNetwork:
     """Return the model at the speed of people: on its own output a network moves a little less than it learned to."""
     own = replace(model, speed=np.zeros(2, np.float32))
     logarithms = []
@@ -156,7 +158,7 @@ def calibrated(model: Model, heads: Sequence[Head]) -> Model:
     return replace(model, speed=model.speed - np.array([(calm + lively) / 2, (lively - calm) / 2], np.float32))
 
 
-def speeds(heads: Sequence[Head]) -> FloatArray:
+def speeds(heads: Sequence[HeadRecording]) -> FloatArray:
     """(2,) mean and standard deviation over speakers of the logarithm of their speed in degrees a second."""
     own: dict[str, list[float]] = {}
     for head in heads:
@@ -165,7 +167,7 @@ def speeds(heads: Sequence[Head]) -> FloatArray:
     return np.array([logarithms.mean(), logarithms.std(ddof=1)], np.float32)
 
 
-def write(model: Model, path: Path) -> None:
+def write(model: HeadNetwork, path: Path) -> None:
     """Write the weights as the solver reads them."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(path) as temporary, temporary.open("wb") as file:

@@ -125,7 +125,7 @@ def _with_neighbours(blocks: Tensor) -> Tensor:
     return torch.cat([padded[:, :, :-2], padded[:, :, 1:-1], padded[:, :, 2:]], 3)
 
 
-class Encoder(nn.Module):
+class ConformerEncoder(nn.Module):
     """16 kHz samples (B, N) -> hidden states (B, T, 720) at 50 frames a second, T = N // 160 // 2 + 1."""
 
     real: Tensor
@@ -155,10 +155,10 @@ class Encoder(nn.Module):
         return torch.cat(states, -1)
 
 
-def pretrained() -> Encoder:
+def pretrained() -> ConformerEncoder:
     """Return the encoder with the weights that the installed package `hama` carries (tested with 1.7.0)."""
     weights = read_package(resources.files("hama.assets").joinpath("asr_waveform.hama").read_bytes())
-    encoder = Encoder()
+    encoder = ConformerEncoder()
     with torch.no_grad():
         for name, kernel in (("real", "stft_real_kernel"), ("imaginary", "stft_imag_kernel"), ("mel", "mel_fb")):
             getattr(encoder, name).copy_(torch.from_numpy(weights[kernel]))

@@ -17,7 +17,7 @@ CLOSED = 0.15  # the lips count as closed under this share of the opening's 95th
 TYPICAL_OPENING = 0.05  # spread of the opening of people who talk, over the distance of their outer eye corners
 
 
-class Lips(nn.Module):
+class DifferentiableLips(nn.Module):
     """The lips of the shipped face: opening, width and vertices as functions of the weights."""
 
     probes: Tensor

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from animcore.core.vocabulary import ARKIT, ARKIT_INDEX
-from animcore.training.lip_sync.conformer import FEATURES, FPS, LAYERS, REACH, WIDTH, Encoder
+from animcore.training.lip_sync.conformer import FEATURES, FPS, LAYERS, REACH, WIDTH, ConformerEncoder
 from animcore.training.lip_sync.synthetic_speech import PLACES
 
 DILATIONS = (1, 2, 4, 8)
@@ -36,7 +36,7 @@ _START: dict[str, float] = {"jawOpen": -2.0, "mouthFunnel": -3.0, "mouthPucker":
 }
 
 
-class Residual(nn.Module):
+class GatedResidual(nn.Module):
     """A gated dilated convolution over time beside the identity."""
 
     def __init__(self, dilation: int, dropout: float) -> None:
@@ -52,7 +52,7 @@ class Residual(nn.Module):
         return cast(Tensor, x + self.dropout(self.out(y)).transpose(1, 2))
 
 
-class Head(nn.Module):
+class LipSyncHead(nn.Module):
     """Hidden states (B, T, 720) -> logits (B, T, 52 + 1 + 5): ARKit weights, closed lips, places of articulation."""
 
     def __init__(self, dropout: float = 0.2, input_dropout: float = 0.3) -> None:
@@ -60,7 +60,7 @@ class Head(nn.Module):
         self.norm = nn.LayerNorm(WIDTH, elementwise_affine=False)
         self.into = nn.Linear(FEATURES, HIDDEN)
         self.dropout = nn.Dropout(input_dropout)
-        self.blocks = nn.Sequential(*(Residual(dilation, dropout) for dilation in DILATIONS))
+        self.blocks = nn.Sequential(*(GatedResidual(dilation, dropout) for dilation in DILATIONS))
         self.out = nn.Sequential(nn.LayerNorm(HIDDEN), nn.Linear(HIDDEN, len(ARKIT) + 1 + len(PLACES)))
         last = cast(nn.Linear, self.out[1])
         with torch.no_grad():
@@ -77,7 +77,7 @@ class Head(nn.Module):
         return cast(Tensor, self.out(self.blocks(x)))
 
 
-class Face(nn.Module):
+class FaceDecoder(nn.Module):
     """Logits -> weights (B, T, 52) in 0..1 whose lips close where the logits say so, and places (B, T, 5) in 0..1."""
 
     yields: Tensor
@@ -98,14 +98,14 @@ class Face(nn.Module):
         return weights * (1 - self.closing) + close * self.closing, torch.sigmoid(logits[..., len(ARKIT) + 1 :])
 
 
-class Articulator(nn.Module):
+class LipSyncModel(nn.Module):
     """16 kHz samples (1, N) -> weights (1, T, 52) and places (1, T, 5) at 50 frames a second; the heads vote."""
 
-    def __init__(self, encoder: Encoder, heads: list[Head]) -> None:
+    def __init__(self, encoder: ConformerEncoder, heads: list[LipSyncHead]) -> None:
         super().__init__()
         self.encoder = encoder
         self.heads = nn.ModuleList(heads)
-        self.face = Face()
+        self.face = FaceDecoder()
 
     def forward(self, samples: Tensor) -> tuple[Tensor, Tensor]:
         """Return weights and places."""

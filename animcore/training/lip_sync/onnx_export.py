@@ -13,14 +13,14 @@ import torch
 from animcore.core.atomic_files import whole_file
 from animcore.core.vocabulary import ARKIT
 from animcore.training.lip_sync.conformer import FPS, HOP
-from animcore.training.lip_sync.network import CONTEXT, Articulator
+from animcore.training.lip_sync.network import CONTEXT, LipSyncModel
 from animcore.training.lip_sync.recordings import LEVEL
 from animcore.training.lip_sync.synthetic_speech import PLACES
 
 TOLERANCE = 1e-3  # of a weight in 0..1
 
 
-def write(network: Articulator, path: Path) -> None:
+def write(network: LipSyncModel, path: Path) -> None:
     """Write the network, with what a user of the file must know as metadata, and check it against PyTorch.
 
     Raises:
@@ -56,7 +56,7 @@ def write(network: Articulator, path: Path) -> None:
         _check(network, temporary)
 
 
-def _check(network: Articulator, path: Path) -> None:
+def _check(network: LipSyncModel, path: Path) -> None:
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     generator = np.random.default_rng(0)
     for count in (400, 16_000, 100_001):

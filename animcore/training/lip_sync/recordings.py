@@ -20,7 +20,7 @@ from animcore.core import reading
 from animcore.files.face_curves import weight_arrays
 from animcore.training.lip_sync import synthetic_noise, synthetic_speech
 from animcore.training.lip_sync.augmentation import at_loudness, faster, roughened
-from animcore.training.lip_sync.conformer import FPS, HOP, REACH, Encoder
+from animcore.training.lip_sync.conformer import FPS, HOP, REACH, ConformerEncoder
 
 FloatArray = NDArray[np.float32]
 
@@ -31,7 +31,7 @@ _PIECE = 30 * FPS  # frames encoded at a time
 
 
 @dataclass(frozen=True)
-class Recording:
+class EncodedRecording:
     """One way a clip sounds, as the encoder hears it, and what the face does.
 
     Attributes:
@@ -46,11 +46,11 @@ class Recording:
 
 
 @dataclass(frozen=True)
-class Clip:
+class LipSyncClip:
     """A clip in all the ways it sounds, and the 95th percentile of its opening (0 where it has none)."""
 
     name: str
-    recordings: list[Recording]
+    recordings: list[EncodedRecording]
     high: float
 
     @property
@@ -59,7 +59,7 @@ class Clip:
         return len(self.recordings[0].states) / FPS
 
 
-def encoded(encoder: Encoder, samples: FloatArray) -> NDArray[np.float16]:
+def encoded(encoder: ConformerEncoder, samples: FloatArray) -> NDArray[np.float16]:
     """(T, 720) hidden states of samples (N,), piece by piece with the context that makes the pieces seamless."""
     count = len(samples) // (HOP // 2) // 2 + 1
     pieces = []
@@ -72,7 +72,7 @@ def encoded(encoder: Encoder, samples: FloatArray) -> NDArray[np.float16]:
     return np.concatenate(pieces)
 
 
-def tracked(folder: Path, encoder: Encoder, cache: Path, ways: int) -> list[Clip]:
+def tracked(folder: Path, encoder: ConformerEncoder, cache: Path, ways: int) -> list[LipSyncClip]:
     """Load clips with tracked `opening` and `width`, each in `ways` ways of sounding."""
 
     def curves(data: dict[str, FloatArray]) -> FloatArray:
@@ -81,7 +81,7 @@ def tracked(folder: Path, encoder: Encoder, cache: Path, ways: int) -> list[Clip
     return list(_clips(folder, encoder, cache, ways, curves))
 
 
-def performed(folder: Path, encoder: Encoder, cache: Path, ways: int) -> list[Clip]:
+def performed(folder: Path, encoder: ConformerEncoder, cache: Path, ways: int) -> list[LipSyncClip]:
     """Load clips with an animator's 52 weights."""
 
     def curves(data: dict[str, FloatArray]) -> FloatArray:
@@ -91,8 +91,12 @@ def performed(folder: Path, encoder: Encoder, cache: Path, ways: int) -> list[Cl
 
 
 def _clips(
-    folder: Path, encoder: Encoder, cache: Path, ways: int, curves: Callable[[dict[str, FloatArray]], FloatArray]
-) -> Iterator[Clip]:
+    folder: Path,
+    encoder: ConformerEncoder,
+    cache: Path,
+    ways: int,
+    curves: Callable[[dict[str, FloatArray]], FloatArray],
+) -> Iterator[LipSyncClip]:
     for path in sorted(folder.glob("*.npz")):
         contents = reading.arrays(path)
         values, fps = curves(contents), float(contents["fps"])
@@ -101,10 +105,10 @@ def _clips(
             states, factor = _way(path, encoder, cache / f"{folder.name}-{path.stem}-{way}.npz", way)
             recordings.append(_aligned(states, values, fps * factor))
         opening = contents.get("opening")
-        yield Clip(path.stem, recordings, 0.0 if opening is None else float(np.nanpercentile(opening, 95)))
+        yield LipSyncClip(path.stem, recordings, 0.0 if opening is None else float(np.nanpercentile(opening, 95)))
 
 
-def _way(path: Path, encoder: Encoder, cached: Path, way: int) -> tuple[NDArray[np.float16], float]:
+def _way(path: Path, encoder: ConformerEncoder, cached: Path, way: int) -> tuple[NDArray[np.float16], float]:
     """The states of a clip as it is (way 0) or changed, and how much faster it plays; kept in the cache."""
 
     def make(place: Path) -> None:
@@ -120,17 +124,17 @@ def _way(path: Path, encoder: Encoder, cached: Path, way: int) -> tuple[NDArray[
     return data["states"], float(data["factor"])
 
 
-def _aligned(states: NDArray[np.float16], values: FloatArray, fps: float) -> Recording:
+def _aligned(states: NDArray[np.float16], values: FloatArray, fps: float) -> EncodedRecording:
     """Bring curves (F, K) at `fps` to the frames of the states by linear interpolation."""
     position = np.arange(len(states)) / FPS * fps
     before = np.minimum(position.astype(np.int64), len(values) - 1)
     share = np.minimum(position - before, 1)[:, None].astype(np.float32)
     target = values[before] * (1 - share) + values[np.minimum(before + 1, len(values) - 1)] * share
     valid = (position <= len(values) - 1) & np.isfinite(target).all(1)
-    return Recording(torch.from_numpy(states), torch.from_numpy(np.nan_to_num(target)), torch.from_numpy(valid))
+    return EncodedRecording(torch.from_numpy(states), torch.from_numpy(np.nan_to_num(target)), torch.from_numpy(valid))
 
 
-def spoken(encoder: Encoder, cache: Path, count: int) -> list[Clip]:
+def spoken(encoder: ConformerEncoder, cache: Path, count: int) -> list[LipSyncClip]:
     """Synthesize sentences with exact phoneme times; the target is (T, 5) places of articulation."""
 
     def make(place: Path) -> None:
@@ -155,7 +159,7 @@ def spoken(encoder: Encoder, cache: Path, count: int) -> list[Clip]:
     ]
 
 
-def unspoken(encoder: Encoder, cache: Path, count: int) -> list[Clip]:
+def unspoken(encoder: ConformerEncoder, cache: Path, count: int) -> list[LipSyncClip]:
     """Make sounds that are no voice; the target is no place of articulation (T, 5)."""
 
     def make(place: Path) -> None:
@@ -173,6 +177,6 @@ def unspoken(encoder: Encoder, cache: Path, count: int) -> list[Clip]:
     ]
 
 
-def _synthetic(name: str, states: NDArray[np.float16], places: FloatArray) -> Clip:
+def _synthetic(name: str, states: NDArray[np.float16], places: FloatArray) -> LipSyncClip:
     everything = torch.ones(len(states), dtype=torch.bool)
-    return Clip(name, [Recording(torch.from_numpy(states), torch.from_numpy(places), everything)], 0.0)
+    return LipSyncClip(name, [EncodedRecording(torch.from_numpy(states), torch.from_numpy(places), everything)], 0.0)

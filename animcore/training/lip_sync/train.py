@@ -18,12 +18,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from animcore.core.vocabulary import ARKIT
-from animcore.training.cpu_optimizer import Course, descend
+from animcore.training.cpu_optimizer import OptimizerSettings, descend
 from animcore.training.lip_sync import conformer as ear
 from animcore.training.lip_sync import onnx_export, recordings
-from animcore.training.lip_sync.lip_geometry_loss import Lips
-from animcore.training.lip_sync.network import Articulator, Face, Head
-from animcore.training.lip_sync.recordings import Clip
+from animcore.training.lip_sync.lip_geometry_loss import DifferentiableLips
+from animcore.training.lip_sync.network import FaceDecoder, LipSyncHead, LipSyncModel
+from animcore.training.lip_sync.recordings import LipSyncClip
 
 LOG = logging.getLogger(__name__)
 
@@ -33,10 +33,10 @@ CHECKPOINT_EVERY = 100  # steps
 
 
 @dataclass(frozen=True)
-class Kind:
+class TeacherKind:
     """One kind of teacher: its clips, and how many examples of it a step sees."""
 
-    clips: list[Clip]
+    clips: list[LipSyncClip]
     examples: int
 
     def batch(self, generator: np.random.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -66,11 +66,11 @@ class Kind:
 class Teachers:
     """Everything a head learns from."""
 
-    people: Kind
-    grid: Kind
-    performance: Kind
-    synthetic: Kind
-    unspoken: Kind
+    people: TeacherKind
+    grid: TeacherKind
+    performance: TeacherKind
+    synthetic: TeacherKind
+    unspoken: TeacherKind
 
 
 def load(data: Path, cache: Path) -> Teachers:
@@ -79,18 +79,20 @@ def load(data: Path, cache: Path) -> Teachers:
     LOG.info("encoding; the first time takes some minutes")
     performance = recordings.performed(data / "performance", encoder, cache, 4)
     return Teachers(
-        people=Kind(recordings.tracked(data / "lips_train", encoder, cache, 6), 8),
-        grid=Kind(recordings.tracked(data / "lips_grid", encoder, cache, 2), 2),
-        performance=Kind([clip for clip in performance if clip.name != HELD_OUT], 3),
-        synthetic=Kind(recordings.spoken(encoder, cache, 480), 3),
-        unspoken=Kind(recordings.unspoken(encoder, cache, 210), 2),
+        people=TeacherKind(recordings.tracked(data / "lips_train", encoder, cache, 6), 8),
+        grid=TeacherKind(recordings.tracked(data / "lips_grid", encoder, cache, 2), 2),
+        performance=TeacherKind([clip for clip in performance if clip.name != HELD_OUT], 3),
+        synthetic=TeacherKind(recordings.spoken(encoder, cache, 480), 3),
+        unspoken=TeacherKind(recordings.unspoken(encoder, cache, 210), 2),
     )
 
 
-def loss_of(head: Head, face: Face, lips: Lips, teachers: Teachers, generator: np.random.Generator) -> Tensor:
+def loss_of(
+    head: LipSyncHead, face: FaceDecoder, lips: DifferentiableLips, teachers: Teachers, generator: np.random.Generator
+) -> Tensor:
     """One draw from every teacher, weighed."""
 
-    def tracked(kind: Kind) -> Tensor:
+    def tracked(kind: TeacherKind) -> Tensor:
         states, target, valid, high = kind.batch(generator)
         logits = head(states)
         return lips.tracked_loss(face(logits)[0], logits[..., len(ARKIT)], target, valid, high)
@@ -112,15 +114,17 @@ def _places_loss(logits: Tensor, target: Tensor, valid: Tensor) -> Tensor:
     return (entropy.mean(-1) * valid).sum() / valid.sum()
 
 
-def train(teachers: Teachers, steps: int, seed: int, checkpoint: Path) -> Head:
+def train(teachers: Teachers, steps: int, seed: int, checkpoint: Path) -> LipSyncHead:
     """Train one head; a killed run goes on from the checkpoint, which is written every hundred steps."""
     torch.manual_seed(seed)
-    head, face, lips = Head(), Face(), Lips()
+    head, face, lips = LipSyncHead(), FaceDecoder(), DifferentiableLips()
 
     def one(step: int, _part: int) -> Tensor:
         return loss_of(head, face, lips, teachers, np.random.default_rng([seed, step]))
 
-    course = Course(f"head {seed}", steps, parts=1, rate=2e-3, decay=0.05, memory=0.99, every=CHECKPOINT_EVERY)
+    course = OptimizerSettings(
+        f"head {seed}", steps, parts=1, rate=2e-3, decay=0.05, memory=0.99, every=CHECKPOINT_EVERY
+    )
     descend(head, course, one, checkpoint)
     return head
 
@@ -142,7 +146,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         train(teachers, options.steps, seed, options.cache / f"head-{seed}-{options.steps}.pt")
         for seed in range(options.heads)
     ]
-    onnx_export.write(Articulator(ear.pretrained(), heads).eval(), options.out / "articulation.onnx")
+    onnx_export.write(LipSyncModel(ear.pretrained(), heads).eval(), options.out / "articulation.onnx")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from animcore.training.lip_sync.conformer import BAND, HEADS, HOP, KERNEL, LAYERS, WIDTH, ConformerBlock, Encoder
+from animcore.training.lip_sync.conformer import (
+    BAND,
+    HEADS,
+    HOP,
+    KERNEL,
+    LAYERS,
+    WIDTH,
+    ConformerBlock,
+    ConformerEncoder,
+)
 
 STEP = 2  # frames that are answered at a time
 AHEAD = 4  # frames of sound after the beginning of the first of them, and frames that a step hears
@@ -25,11 +34,11 @@ SETTLES = LAYERS * BAND // STEP  # steps after which nothing is left of a past
 
 
 class StreamingEncoder(nn.Module):
-    """The layers of an `Encoder`, its weights copied, heard step by step."""
+    """The layers of an `ConformerEncoder`, its weights copied, heard step by step."""
 
-    def __init__(self, encoder: Encoder) -> None:
+    def __init__(self, encoder: ConformerEncoder) -> None:
         super().__init__()
-        self.encoder = Encoder()
+        self.encoder = ConformerEncoder()
         self.encoder.load_state_dict(encoder.state_dict())
 
     def past(self, batch: int) -> list[Tensor]:
@@ -66,7 +75,7 @@ def steps(samples: Tensor) -> Tensor:
     return padded.unfold(1, WINDOW * HOP, STEP * HOP)
 
 
-def _stem(encoder: Encoder, samples: Tensor) -> Tensor:
+def _stem(encoder: ConformerEncoder, samples: Tensor) -> Tensor:
     """(B, WINDOW * HOP) -> (B, AHEAD, 144): the frames that are asked for and those after them."""
     padded = functional.pad(samples[:, None], (0, 200), mode="reflect")[:, :, (2 * BEFORE - 1) * HOP // 2 - 200 :]
     real = functional.conv1d(padded, encoder.real, stride=HOP // 2)

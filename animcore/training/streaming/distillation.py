@@ -22,7 +22,7 @@ from torch.nn import functional
 
 from animcore.audio import recording
 from animcore.core import reading
-from animcore.training.cpu_optimizer import Course, descend
+from animcore.training.cpu_optimizer import OptimizerSettings, descend
 from animcore.training.lip_sync import conformer as ear
 from animcore.training.lip_sync import recordings, synthetic_music, synthetic_noise, synthetic_speech
 from animcore.training.lip_sync.augmentation import at_loudness, faster, roughened
@@ -53,7 +53,7 @@ _PLACES = (1.0, 1.0, 0.3, 0.3)  # how much the frames of a step count
 
 
 @dataclass(frozen=True)
-class Voice:
+class CleanVoice:
     """A clean recording (N,) at `LEVEL`, and what the teacher's blocks say of it, (T, 576) float16."""
 
     samples: FloatArray
@@ -61,14 +61,14 @@ class Voice:
 
 
 @dataclass(frozen=True)
-class Company:
+class BackgroundSounds:
     """Sounds (N,) that are no voice, of about the same power, and the teacher's states (576,) in silence."""
 
     sounds: list[FloatArray]
     silence: Tensor
 
 
-def voices(data: Path, cache: Path) -> list[Voice]:
+def voices(data: Path, cache: Path) -> list[CleanVoice]:
     """Let the teacher hear every recording, once; kept in the cache."""
     encoder = ear.pretrained()
     paths = [
@@ -81,7 +81,7 @@ def voices(data: Path, cache: Path) -> list[Voice]:
     return [voice for path, speeds in paths for voice in _at_speeds(path, speeds, encoder, cache)]
 
 
-def _at_speeds(path: Path, speeds: int, encoder: ear.Encoder, cache: Path) -> Iterator[Voice]:
+def _at_speeds(path: Path, speeds: int, encoder: ear.ConformerEncoder, cache: Path) -> Iterator[CleanVoice]:
     kept = cache / f"clean-{path.parent.name}-{path.stem}.pt"
 
     def make(place: Path) -> None:
@@ -96,25 +96,27 @@ def _at_speeds(path: Path, speeds: int, encoder: ear.Encoder, cache: Path) -> It
         torch.save(rows, place)
 
     for sound, states in reading.kept(kept, partial(torch.load, weights_only=True), make):
-        yield Voice(sound.numpy(), states)
+        yield CleanVoice(sound.numpy(), states)
 
 
 @lru_cache
-def company(cache: Path) -> Company:
+def company(cache: Path) -> BackgroundSounds:
     """Make what is heard beside voices; the pieces of music are kept in the cache."""
     made = [*synthetic_music.pieces(cache / "music", _PIECES), *synthetic_noise.sounds(_SOUNDS)]
     hiss = 1e-4 * np.random.default_rng(1).normal(size=10 * recording.RATE).astype(np.float32)
     states = recordings.encoded(ear.pretrained(), hiss)[200:300, WIDTH:]
-    return Company([one / np.sqrt(np.square(one).mean() + 1e-12) for one in made], torch.from_numpy(states.mean(0)))
+    return BackgroundSounds(
+        [one / np.sqrt(np.square(one).mean() + 1e-12) for one in made], torch.from_numpy(states.mean(0))
+    )
 
 
-def _bed(beside: Company, count: int, generator: np.random.Generator) -> FloatArray:
+def _bed(beside: BackgroundSounds, count: int, generator: np.random.Generator) -> FloatArray:
     """(count,) of a sound, from anywhere in it, over and over; its power is 1."""
     sound = beside.sounds[generator.integers(len(beside.sounds))]
     return np.resize(np.roll(sound, -int(generator.integers(len(sound)))), count)
 
 
-def accompanied(sound: FloatArray, beside: Company, generator: np.random.Generator) -> FloatArray:
+def accompanied(sound: FloatArray, beside: BackgroundSounds, generator: np.random.Generator) -> FloatArray:
     """Return a voice (N,) over one of the sounds."""
     power = np.sqrt(np.square(sound).mean()) * 10 ** (-generator.uniform(*_BELOW) / 20)
     mixed: FloatArray = sound + np.float32(power) * _bed(beside, len(sound), generator)
@@ -122,7 +124,7 @@ def accompanied(sound: FloatArray, beside: Company, generator: np.random.Generat
 
 
 def example(
-    book: Sequence[Voice], beside: Company, chances: NDArray[np.float64], generator: np.random.Generator
+    book: Sequence[CleanVoice], beside: BackgroundSounds, chances: NDArray[np.float64], generator: np.random.Generator
 ) -> tuple[FloatArray, Tensor, Tensor]:
     """Draw sound (N,), the teacher's states (T, 576) and which frames count (T,)."""
     count = SECONDS * FPS
@@ -151,7 +153,7 @@ def example(
 
 
 @dataclass(frozen=True)
-class Readers:
+class TeacherReadout:
     """What the shipped network reads from the states: its heads' first layers (720, D), scaled, and its phonemes."""
 
     heads: Tensor
@@ -159,13 +161,13 @@ class Readers:
     bias: Tensor
 
 
-def readers(path: Path, book: Sequence[Voice]) -> Readers:
+def readers(path: Path, book: Sequence[CleanVoice]) -> TeacherReadout:
     """Find them in the shipped network's file; what heads see of the voices has a variance of 1 on average."""
     graph = onnx.load(str(path)).graph
     parts = {one.name: torch.from_numpy(numpy_helper.to_array(one).copy()) for one in graph.initializer}
     heads = torch.cat([parts[node.input[1]] for node in graph.node if node.name.endswith("/into/MatMul")], 1)
     seen = normal(torch.cat([voice.states[::10] for voice in book[::10]]).float()) @ heads[WIDTH:]
-    return Readers(heads / seen.var(0).mean().sqrt(), parts["phonemes_weight"], parts["phonemes_bias"])
+    return TeacherReadout(heads / seen.var(0).mean().sqrt(), parts["phonemes_weight"], parts["phonemes_bias"])
 
 
 def normal(states: Tensor) -> Tensor:
@@ -174,7 +176,9 @@ def normal(states: Tensor) -> Tensor:
     return functional.layer_norm(states.view(shape), (WIDTH,)).view(states.shape)
 
 
-def loss_of(student: StreamingEncoder, reading: Readers, sound: Tensor, taught: Tensor, counts: Tensor) -> Tensor:
+def loss_of(
+    student: StreamingEncoder, reading: TeacherReadout, sound: Tensor, taught: Tensor, counts: Tensor
+) -> Tensor:
     """How far the student's states are from the teacher's: as they are, as heads see them, and as phonemes.
 
     Args:
@@ -201,9 +205,9 @@ def loss_of(student: StreamingEncoder, reading: Readers, sound: Tensor, taught: 
 
 def train(
     student: StreamingEncoder,
-    book: Sequence[Voice],
-    beside: Company,
-    reading: Readers,
+    book: Sequence[CleanVoice],
+    beside: BackgroundSounds,
+    reading: TeacherReadout,
     count: int,
     checkpoint: Path,
     threads: int = 1,
@@ -217,7 +221,7 @@ def train(
         sound, taught, counts = example(book, beside, chances, np.random.default_rng([29, step, part]))
         return loss_of(student, reading, torch.from_numpy(sound)[None], taught[None].float(), counts[None])
 
-    course = Course("ear", count, EXAMPLES, rate=5e-4, decay=0.01, memory=0.98, every=25)
+    course = OptimizerSettings("ear", count, EXAMPLES, rate=5e-4, decay=0.01, memory=0.98, every=25)
     descend(student, course, one, checkpoint, threads)
 
 

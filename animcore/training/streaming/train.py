@@ -32,14 +32,14 @@ from animcore.audio import recording
 from animcore.core import reading
 from animcore.core.atomic_files import whole_file
 from animcore.core.vocabulary import ARKIT
-from animcore.solvers.speech_face.streaming import Level
+from animcore.solvers.speech_face.streaming import LoudnessNormalizer
 from animcore.speech.pronunciation import PHONEMES
-from animcore.training.cpu_optimizer import Course, descend
+from animcore.training.cpu_optimizer import OptimizerSettings, descend
 from animcore.training.lip_sync import synthetic_speech
 from animcore.training.lip_sync.augmentation import at_loudness, faster, roughened
 from animcore.training.lip_sync.conformer import FEATURES, FPS, HOP, LAYERS, WIDTH
-from animcore.training.lip_sync.lip_geometry_loss import Lips, correlation
-from animcore.training.lip_sync.network import Face
+from animcore.training.lip_sync.lip_geometry_loss import DifferentiableLips, correlation
+from animcore.training.lip_sync.network import FaceDecoder
 from animcore.training.lip_sync.onnx_export import TOLERANCE
 from animcore.training.lip_sync.recordings import LEVEL
 from animcore.training.streaming import distillation
@@ -112,7 +112,7 @@ class LiveHead(nn.Module):
 
 
 @dataclass(frozen=True)
-class Lesson:
+class StreamingExample:
     """A recording as it is heard live, what the teacher says of it, and what was tracked; K steps.
 
     Attributes:
@@ -130,7 +130,7 @@ class Lesson:
 
 def encoded(encoder: StreamingEncoder, samples: FloatArray) -> Tensor:
     """(K, 4 * 720) float16 states of the steps of samples (N,), as loud as a listener hears them, after silence."""
-    level = Level(LEVEL)
+    level = LoudnessNormalizer(LEVEL)
     heard = steps(torch.from_numpy(samples)[None])
     new = heard[0, :, -STEP * HOP :].numpy()
     factors = torch.from_numpy(np.stack([level.factor(one) for one in new]))
@@ -163,10 +163,10 @@ def lessons(
     data: Path,
     teacher: Teacher,
     encoder: StreamingEncoder,
-    beside: distillation.Company,
+    beside: distillation.BackgroundSounds,
     cache: Path,
     threads: int = 1,
-) -> list[Lesson]:
+) -> list[StreamingExample]:
     """Make (once; kept in the cache) the lessons of every recording; the teacher always hears it clean."""
     wanted = [
         (f"live-{folder}-{path.stem}.pt", partial(_heard, path, ways, teacher, encoder, beside))
@@ -182,28 +182,35 @@ def lessons(
         return [lesson for several in made for lesson in several]
 
 
-def rest(encoder: StreamingEncoder, beside: distillation.Company, cache: Path, threads: int = 1) -> list[Lesson]:
+def rest(
+    encoder: StreamingEncoder, beside: distillation.BackgroundSounds, cache: Path, threads: int = 1
+) -> list[StreamingExample]:
     """Make (once; kept in the cache) the lessons of what is no voice."""
     sounds = beside.sounds[::2]
 
-    def made() -> list[Lesson]:
+    def made() -> list[StreamingExample]:
         with ThreadPoolExecutor(threads) as pool:
             return list(pool.map(partial(_resting, encoder), range(len(sounds)), sounds))
 
     return list(_cached(cache / "live-rest.pt", made))
 
 
-def _cached(path: Path, make: Any) -> Iterator[Lesson]:
+def _cached(path: Path, make: Any) -> Iterator[StreamingExample]:
     def write(place: Path) -> None:
         torch.save([(one.states, one.taught, one.tracked, one.high) for one in make()], place)
 
     for row in reading.kept(path, partial(torch.load, weights_only=True), write):
-        yield Lesson(*row)
+        yield StreamingExample(*row)
 
 
 def _heard(
-    path: Path, ways: int, teacher: Teacher, encoder: StreamingEncoder, beside: distillation.Company, skip: int = 0
-) -> Iterator[Lesson]:
+    path: Path,
+    ways: int,
+    teacher: Teacher,
+    encoder: StreamingEncoder,
+    beside: distillation.BackgroundSounds,
+    skip: int = 0,
+) -> Iterator[StreamingExample]:
     """One recording in several ways, from the way `skip` on; way 0 is as it is."""
     samples = at_loudness(recording.load(path).samples, LEVEL)
     taught = torch.from_numpy(teacher(samples))
@@ -216,10 +223,10 @@ def _heard(
             sound = distillation.accompanied(sound, beside, generator)
         states = encoded(encoder, at_loudness(sound, LEVEL + generator.normal() * _LOUDER))
         count = STEP * len(states)
-        yield Lesson(states, _stretched(taught, count).half(), _stretched(tracked, count), high)
+        yield StreamingExample(states, _stretched(taught, count).half(), _stretched(tracked, count), high)
 
 
-def _resting(encoder: StreamingEncoder, index: int, sound: FloatArray) -> Lesson:
+def _resting(encoder: StreamingEncoder, index: int, sound: FloatArray) -> StreamingExample:
     """A sound that is no voice, to which the face rests with closed lips."""
     generator = np.random.default_rng([31, index])
     sound = sound[: _QUIET * recording.RATE]
@@ -227,7 +234,7 @@ def _resting(encoder: StreamingEncoder, index: int, sound: FloatArray) -> Lesson
     states = encoded(encoder, at_loudness(heard, LEVEL + generator.normal() * _LOUDER))
     resting = torch.zeros(STEP * len(states), OUTPUTS)
     resting[:, len(ARKIT)] = 1.0
-    return Lesson(states, resting.half(), _nothing(len(resting)), 0.0)
+    return StreamingExample(states, resting.half(), _nothing(len(resting)), 0.0)
 
 
 def _stretched(values: Tensor, count: int) -> Tensor:
@@ -256,7 +263,9 @@ def _nothing(count: int) -> Tensor:
     return torch.full((count, 2), float("nan"))
 
 
-def draw(book: Sequence[Lesson], quiet: Sequence[Lesson], generator: np.random.Generator) -> tuple[Tensor, ...]:
+def draw(
+    book: Sequence[StreamingExample], quiet: Sequence[StreamingExample], generator: np.random.Generator
+) -> tuple[Tensor, ...]:
     """Draw states (B, K, 2880), taught (B, 2 K, 58), tracked (B, 2 K, 2), valid (B, 2 K), high (B,)."""
     length = SECONDS * FPS // STEP
     weights = np.sqrt([len(lesson.states) for lesson in book])  # long ones more often
@@ -281,7 +290,7 @@ def draw(book: Sequence[Lesson], quiet: Sequence[Lesson], generator: np.random.G
     return states, taught, tracked, valid, high
 
 
-def loss_of(head: LiveHead, face: Face, lips: Lips, batch: tuple[Tensor, ...]) -> Tensor:
+def loss_of(head: LiveHead, face: FaceDecoder, lips: DifferentiableLips, batch: tuple[Tensor, ...]) -> Tensor:
     """What the teacher says in weights, lip vertices and places, and what was tracked, where it was."""
     states, taught, tracked, valid, high = batch
     logits, _ = head(states, head.past(len(states)))
@@ -307,11 +316,16 @@ def loss_of(head: LiveHead, face: Face, lips: Lips, batch: tuple[Tensor, ...]) -
 
 
 def train(
-    book: Sequence[Lesson], quiet: Sequence[Lesson], count: int, seed: int, checkpoint: Path, threads: int = 1
+    book: Sequence[StreamingExample],
+    quiet: Sequence[StreamingExample],
+    count: int,
+    seed: int,
+    checkpoint: Path,
+    threads: int = 1,
 ) -> LiveHead:
     """Train the head; a killed run goes on from the checkpoint, which is written every hundred steps."""
     torch.manual_seed(seed)
-    head, face, lips = LiveHead(), Face(), Lips()
+    head, face, lips = LiveHead(), FaceDecoder(), DifferentiableLips()
     alone = Lock()
 
     def one(step: int, part: int) -> Tensor:
@@ -321,17 +335,17 @@ def train(
             torch.manual_seed(int(generator.integers(2**62)))
             return loss_of(head, face, lips, batch)
 
-    course = Course("head", count, PARTS, rate=2e-3, decay=0.05, memory=0.99, every=100)
+    course = OptimizerSettings("head", count, PARTS, rate=2e-3, decay=0.05, memory=0.99, every=100)
     descend(head, course, one, checkpoint, threads)
     return head
 
 
-class Streaming(nn.Module):
+class StreamingModel(nn.Module):
     """What is exported: samples (1, 1920) and the past -> weights, places, phonemes, the new past."""
 
     def __init__(self, encoder: StreamingEncoder, head: LiveHead, phonemes: nn.Linear) -> None:
         super().__init__()
-        self.encoder, self.head, self.phonemes, self.face = encoder, head, phonemes, Face()
+        self.encoder, self.head, self.phonemes, self.face = encoder, head, phonemes, FaceDecoder()
 
     def forward(self, samples: Tensor, *past: Tensor) -> tuple[Tensor, ...]:
         """Return (1, 2, 52), (1, 2, 5), (1, 2, 40) of the two frames that are answered, and the past after them."""
@@ -346,7 +360,7 @@ class Streaming(nn.Module):
         return [*self.head.past(1), *self.encoder.past(1)]
 
 
-def write(network: Streaming, path: Path) -> None:
+def write(network: StreamingModel, path: Path) -> None:
     """Write the live solver, with what a user of the file must know as metadata, and check it against PyTorch.
 
     Raises:
@@ -429,7 +443,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     LOG.info("%d lessons, %.0f minutes", len(book), sum(len(one.states) for one in book) * STEP / FPS / 60)
     head = train(book, quiet, options.steps, 0, own / f"live-{options.steps}.pt", options.threads)
     named = recognizer(options.out / "articulation.onnx")
-    write(Streaming(hearing, head, named).eval(), options.out / "live.onnx")
+    write(StreamingModel(hearing, head, named).eval(), options.out / "live.onnx")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animcore.gaussians import triangle_binding
-from animcore.gaussians.gaussians import HARMONIC_0, Splats
+from animcore.gaussians.gaussians import HARMONIC_0, Gaussians
 from animcore.rendering import projection
 from animcore.rendering.camera import Camera
 from animcore.rendering.gaussian_rasterizers import rasterize
@@ -120,14 +120,14 @@ def _between(pixels: Floats, uv: Floats) -> Floats:
     return np.asarray(lower * (1 - share[:, 1]) + upper * share[:, 1])
 
 
-def _world(placed: Sequence[Placed], view: View, camera: Camera) -> Splats:
+def _world(placed: Sequence[Placed], view: View, camera: Camera) -> Gaussians:
     """All Gaussians in Blender's world, with the colours that are seen from the camera."""
     parts = [_seen(one, view, camera) for one in placed]
     names = ("means", "rotations", "scales", "opacities", "harmonics")
-    return Splats(*(np.concatenate([getattr(part, name) for part in parts]).astype(np.float32) for name in names))
+    return Gaussians(*(np.concatenate([getattr(part, name) for part in parts]).astype(np.float32) for name in names))
 
 
-def _seen(one: Placed, view: View, camera: Camera) -> Splats:
+def _seen(one: Placed, view: View, camera: Camera) -> Gaussians:
     splats = in_world(one)
     flat = np.broadcast_to(-view.to_view[2, :3], splats.means.shape)
     aims = flat if view.is_flat else splats.means - camera.position
@@ -135,7 +135,7 @@ def _seen(one: Placed, view: View, camera: Camera) -> Splats:
     return replace(splats, harmonics=_flat_colours(splats, aims))
 
 
-def in_world(one: Placed) -> Splats:
+def in_world(one: Placed) -> Gaussians:
     """Return the Gaussians of a cloud where they are in Blender's world; the harmonics are those of the file."""
     splats, frame_of = one.cloud.splats, one.cloud.frame_of
     axes = one.frames[:, :, :3]
@@ -148,10 +148,10 @@ def in_world(one: Placed) -> Splats:
         scales = splats.scales * sizes[frame_of, None]
     else:
         rotations, scales = _stretched(own, splats)
-    return Splats(means, rotations, scales, splats.opacities, splats.harmonics)
+    return Gaussians(means, rotations, scales, splats.opacities, splats.harmonics)
 
 
-def _stretched(axes: NDArray[np.float64], splats: Splats) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _stretched(axes: NDArray[np.float64], splats: Gaussians) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Turns and sizes of Gaussians in frames that stretch: what their covariances have become."""
     root = axes @ (projection.turned(splats.rotations.astype(np.float64)) * splats.scales[:, None, :])
     variances, turns = np.linalg.eigh(root @ root.swapaxes(1, 2))
@@ -159,7 +159,7 @@ def _stretched(axes: NDArray[np.float64], splats: Splats) -> tuple[NDArray[np.fl
     return triangle_binding.quaternions(turns), np.sqrt(np.maximum(variances, 1e-18))
 
 
-def _flat_colours(splats: Splats, aims: NDArray[np.float64]) -> NDArray[np.float64]:
+def _flat_colours(splats: Gaussians, aims: NDArray[np.float64]) -> NDArray[np.float64]:
     """The colours that are seen in directions (N, 3), as harmonics of degree 0 (N, 1, 3)."""
     colours = 0.5 + HARMONIC_0 * splats.harmonics[:, 0]
     if splats.degree:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from animcore.errors import AnimcoreError
 from animcore.files.avatars import open_any_splats
-from animcore.gaussians.gaussians import Splats
+from animcore.gaussians.gaussians import Gaussians
 from animcore.hybrid_head.head_model import SLACK
 
 from ...errors import AddonError
@@ -38,7 +38,7 @@ class Cloud:
         slack: metres that they may lie behind a mesh and still be seen; lashes of a hybrid head lie on its skin.
     """
 
-    splats: Splats
+    splats: Gaussians
     held: int
     faces: NDArray[np.int64] | None = None
     notes: tuple[str, ...] = ()
@@ -140,7 +140,7 @@ def _holds_a_window() -> bool:
     return not bpy.app.background and threading.current_thread() is threading.main_thread()
 
 
-def thinned(splats: Splats, most: int) -> Splats:
+def thinned(splats: Gaussians, most: int) -> Gaussians:
     """Return the Gaussians that show most, by how opaque and how large they are; in the order they had."""
     if splats.count <= most:
         return splats

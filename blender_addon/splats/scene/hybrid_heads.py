@@ -16,7 +16,7 @@ from animcore.body_models.pose_tracks import flame_pose
 from animcore.core.vocabulary import ARKIT, ARKIT_INDEX, TONGUE
 from animcore.files.avatars import avatar_folder, hybrid_head
 from animcore.gaussians import triangle_binding
-from animcore.gaussians.gaussians import Splats
+from animcore.gaussians.gaussians import Gaussians
 from animcore.gaussians.transforms import joined
 from animcore.hybrid_head.head_model import HybridHead
 from animcore.motion import Motion
@@ -54,7 +54,7 @@ def loaded(folder: Path) -> HybridHead:
     return head
 
 
-def gaussians(head: HybridHead) -> tuple[Splats, NDArray[np.int64]]:
+def gaussians(head: HybridHead) -> tuple[Gaussians, NDArray[np.int64]]:
     """Return all Gaussians as they ride on triangles, and the vertices (F, 3) of these triangles.
 
     Hair goes with the skull as a stiff whole: one triangle at the top of it, which no expression moves, carries it.

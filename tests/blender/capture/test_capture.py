@@ -11,7 +11,7 @@ from bpy_extras.object_utils import world_to_camera_view  # noqa: E402
 from mathutils import Vector  # noqa: E402
 
 from animcore.hybrid_head import capture_format as layout  # noqa: E402
-from animcore.hybrid_head.capture_plan import CAMERAS, FACES, HELD_OUT_CAMERAS, HELD_OUT_FACES, Face  # noqa: E402
+from animcore.hybrid_head.capture_plan import CAMERAS, FACES, HELD_OUT_CAMERAS, HELD_OUT_FACES, CaptureExpression  # noqa: E402
 from blender_addon.capture import camera_rig  # noqa: E402
 from blender_addon.errors import AddonError  # noqa: E402
 
@@ -40,7 +40,7 @@ def test_a_view_sees_points_where_blender_sees_them(sitter, tmp_path, where):
     scene = bpy.context.scene
     scene.render.resolution_x = scene.render.resolution_y = 100
     with camera_rig.camera(scene, sitter) as eye:
-        view = camera_rig.view_of(eye, sitter, camera_rig.Shot(where, 3, Face("x"), 7), tmp_path, 100)
+        view = camera_rig.view_of(eye, sitter, camera_rig.Shot(where, 3, CaptureExpression("x"), 7), tmp_path, 100)
         bpy.context.view_layer.update()
         points = np.random.default_rng(0).uniform(-0.1, 0.1, (10, 3)) + sitter.aim
         seen = np.array([world_to_camera_view(scene, eye, Vector(point)) for point in points])
@@ -55,7 +55,7 @@ def test_a_view_sees_points_where_blender_sees_them(sitter, tmp_path, where):
 def test_a_face_sets_its_shapes_whatever_their_case_and_turns_the_eyes(sitter):
     cube = sitter.objects[0]
     cube.data.shape_keys.key_blocks["browInnerUp"].value = 0.4
-    camera_rig.pull(sitter, Face("x", {"jawOpen": 0.6}, look=(15, 10)))
+    camera_rig.pull(sitter, CaptureExpression("x", {"jawOpen": 0.6}, look=(15, 10)))
     values = {key.name: key.value for key in cube.data.shape_keys.key_blocks[1:]}
     assert values == pytest.approx({"JAWOPEN": 0.6, "browInnerUp": 0.0, "eyeLookOutLeft": 0.5})
     bone = sitter.rig.pose.bones["left"]
@@ -72,7 +72,7 @@ def test_pictures_are_taken_once_and_read_back(sitter, tmp_path):
     wanted = camera_rig.shots(((0, 0), (40, 10)), FACES[:1])
     (tmp_path / "flame_param").mkdir()
     views = list(camera_rig.take(scene, sitter, wanted, tmp_path, 16))
-    still = layout.Pose(*(np.zeros(size, np.float32) for size in ((2,), (5, 3), (3,), (0,))))
+    still = layout.HeadPose(*(np.zeros(size, np.float32) for size in ((2,), (5, 3), (3,), (0,))))
     layout.write_pose(still, views[0].pose)
     layout.write_views(tmp_path, layout.TRAIN, views)
     assert len(layout.read_views(tmp_path, layout.TRAIN)) == 2

@@ -41,7 +41,7 @@ def taken(folder: Path, root: bpy.types.ID, **changed) -> dict:
     return render_job.run(wish(folder, root, **changed), lambda fraction, stage: None)
 
 
-def posed(folder: Path, view: layout.View) -> tuple[np.ndarray, np.ndarray]:
+def posed(folder: Path, view: layout.CaptureView) -> tuple[np.ndarray, np.ndarray]:
     """The vertices and faces of the captured model at the moment of a view."""
     model, pose = load_model(folder / layout.MODEL), layout.read_pose(view.pose)
     return model.posed(pose.joints[None], pose.expression[None])[0][0], model.faces

@@ -16,7 +16,7 @@ from mathutils import Matrix
 
 from animcore.body_models.kinematics import INDEX, PARENTS, open_body_joints
 from animcore.files import FORMATS
-from animcore.files.animation_curves import Setup
+from animcore.files.animation_curves import FormatOptions
 from animcore.geometry import rotations
 from animcore.motion import Motion
 from animcore.retarget import bone_names
@@ -200,7 +200,7 @@ def test_a_bvh_file_that_blender_writes_is_read(name, tmp_path):
     keyed(rig, motion)
     bpy.context.view_layer.objects.active = rig
     bpy.ops.export_anim.bvh(filepath=str(tmp_path / "a.bvh"), frame_start=1, frame_end=COUNT)  # with Z up
-    back = FORMATS["bvh"].decode(FORMATS["bvh"].read(tmp_path / "a.bvh", Setup()), Setup())
+    back = FORMATS["bvh"].decode(FORMATS["bvh"].read(tmp_path / "a.bvh", FormatOptions()), FormatOptions())
     assert back.rate == 24
     joints = [INDEX[f"{side}_{joint}"] for side in ("left", "right")
               for joint in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")]  # fmt: skip

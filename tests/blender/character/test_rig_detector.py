@@ -14,7 +14,7 @@ from mathutils import Matrix
 
 from animcore.core.vocabulary import ARKIT, ARKIT_INDEX
 from animcore.motion import Motion
-from animcore.retarget.face_map import Channel, assemble
+from animcore.retarget.face_map import RigChannel, assemble
 from animcore.retarget.reference_head import reference
 from animcore.retarget.source_tracks import INDEX
 from blender_addon.character import corrections, face_maps, head_bones, measured_shapes, rig_reader, shape_probe
@@ -107,7 +107,7 @@ def test_each_property_has_one_owner():
     names = [
         face_maps.measured_name(bone, "rotation", axis) for bone in ("pelvis", "thigh_l", "head") for axis in range(3)
     ]
-    channels = [Channel(name, "bone", (("", name.split("|")[0]),), -1, -0.7, 0.7) for name in names]
+    channels = [RigChannel(name, "bone", (("", name.split("|")[0]),), -1, -0.7, 0.7) for name in names]
     jaw, more = reference().meaning[INDEX["jawOpen"]], len(names)
     gram = np.pad(shapes.gram, ((0, more), (0, more)))
     gram[-more:, -more:] = np.eye(more) * jaw[INDEX["jawOpen"]]

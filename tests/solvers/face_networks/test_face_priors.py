@@ -17,25 +17,25 @@ from animcore.core.vocabulary import EMOTIONS  # noqa: E402
 from animcore.direction import Direction, EmotionSpan  # noqa: E402
 from animcore.errors import Cancelled, InputError  # noqa: E402
 from animcore.solvers.face_networks import audio_encoders, emote, face_solver, facediffuser, flow_matching  # noqa: E402
-from animcore.solvers.face_networks.base import Asked, FaceModel  # noqa: E402
-from animcore.solvers.face_networks.output_space import Space  # noqa: E402
+from animcore.solvers.face_networks.base import Conditioning, FaceModel  # noqa: E402
+from animcore.solvers.face_networks.output_space import OutputSpace  # noqa: E402
 
 torch.set_num_threads(1)
 
 RATE = recording.RATE
 SPACES = {
-    "arkit": Space("arkit", 52, 30),
-    "flame": Space("flame", 13, 25, "open-head"),
-    "vertices": Space("vertices", 30, 30, "other"),
+    "arkit": OutputSpace("arkit", 52, 30),
+    "flame": OutputSpace("flame", 13, 25, "open-head"),
+    "vertices": OutputSpace("vertices", 30, 30, "other"),
 }
 KINDS = {
-    "emote": (emote.Emote, emote.Sizes(16, 8, 1)),
-    "facediffuser": (facediffuser.FaceDiffuser, facediffuser.Sizes(16, 2, 50, 4)),
-    "flow": (flow_matching.Flow, flow_matching.Sizes(16, 2)),
+    "emote": (emote.Emote, emote.EmoteSizes(16, 8, 1)),
+    "facediffuser": (facediffuser.FaceDiffuser, facediffuser.FaceDiffuserSizes(16, 2, 50, 4)),
+    "flow": (flow_matching.FlowMatching, flow_matching.FlowSizes(16, 2)),
 }
 
 
-class Sound(audio_encoders.Ear):
+class Sound(audio_encoders.AudioEncoder):
     """Hears how loud it is, 50 times a second: fast, and of its own moment alone, as `voice` does."""
 
     rate, width = 50, 2
@@ -49,11 +49,11 @@ class Sound(audio_encoders.Ear):
         return audio_encoders.spread(sound, count, sound.shape[1])
 
 
-def small(kind: str, space: str = "arkit", ear: audio_encoders.Ear | None = None) -> FaceModel:
+def small(kind: str, space: str = "arkit", ear: audio_encoders.AudioEncoder | None = None) -> FaceModel:
     """A model whose every weight counts."""
     made, sizes = KINDS[kind]
     torch.manual_seed(0)
-    model = made(sizes, SPACES[space], ear or audio_encoders.MelEar(8, 1), ("calm", "lively"))
+    model = made(sizes, SPACES[space], ear or audio_encoders.MelEncoder(8, 1), ("calm", "lively"))
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(torch.randn_like(parameter) * 0.1)
@@ -79,7 +79,7 @@ def test_the_noise_of_a_diffusion_falls_as_the_papers_cosine():
 
 def test_a_diffusion_draws_faces_as_wide_as_they_are(monkeypatch):
     """With the best answer to noise on faces of spread 0.4, which is known, implicit steps lead to that spread."""
-    sizes = facediffuser.Sizes(8, 1, 500, 60)
+    sizes = facediffuser.FaceDiffuserSizes(8, 1, 500, 60)
     model = facediffuser.FaceDiffuser(sizes, SPACES["arkit"], Sound(), ("calm",)).eval()
 
     def best(noisy, step, states, speaker):
@@ -88,7 +88,7 @@ def test_a_diffusion_draws_faces_as_wide_as_they_are(monkeypatch):
 
     monkeypatch.setattr(model, "forward", best)
     with torch.inference_mode():
-        frames = model.piece(torch.zeros(1, 500, 2), 300, Asked(), torch.Generator().manual_seed(0))
+        frames = model.piece(torch.zeros(1, 500, 2), 300, Conditioning(), torch.Generator().manual_seed(0))
     assert float(frames.std()) == pytest.approx(0.4, rel=0.05)
     assert abs(float(frames.mean())) < 0.02
 
@@ -96,7 +96,9 @@ def test_a_diffusion_draws_faces_as_wide_as_they_are(monkeypatch):
 @pytest.mark.parametrize(("steps", "within"), [(1, 0.35), (2, 0.06), (8, 0.03)])
 def test_a_flow_draws_faces_as_wide_as_they_are(monkeypatch, steps, within):
     """The same with the velocity between noise and faces of spread 0.4 around a guess; two steps are enough."""
-    model = flow_matching.Flow(flow_matching.Sizes(8, steps, 100), SPACES["arkit"], Sound(), ("calm",)).eval()
+    model = flow_matching.FlowMatching(
+        flow_matching.FlowSizes(8, steps, 100), SPACES["arkit"], Sound(), ("calm",)
+    ).eval()
 
     def best(state, time, told):
         t = time[:, None, None]
@@ -121,7 +123,7 @@ def test_noise_is_as_smooth_as_faces_and_as_wide_as_before():
 @pytest.mark.parametrize("kind", KINDS)
 def test_equal_seeds_give_equal_takes(kind):
     model, samples = small(kind), voice(2)
-    first, again, other = (model.predict(samples, Asked(seed=seed)) for seed in (3, 3, 4))
+    first, again, other = (model.predict(samples, Conditioning(seed=seed)) for seed in (3, 3, 4))
     assert first.shape == (61, 52)
     assert np.array_equal(first, again)
     assert (np.abs(first - other).max() > 1e-3) == (kind != "emote")  # EMOTE has no chance in it
@@ -134,10 +136,10 @@ def test_equal_seeds_give_equal_takes(kind):
 def test_a_flow_made_in_pieces_is_as_made_at_once(monkeypatch, seconds):
     model, samples = small("flow", ear=Sound()), voice(seconds)
     felt = np.random.default_rng(0).random((int(len(samples) * 30 / RATE) + 1, 8)).astype(np.float32)
-    whole = model.predict(samples, Asked(seed=1, emotions=felt))
-    monkeypatch.setattr(flow_matching.Flow, "SECONDS", 2)
+    whole = model.predict(samples, Conditioning(seed=1, emotions=felt))
+    monkeypatch.setattr(flow_matching.FlowMatching, "SECONDS", 2)
     told: list[float] = []
-    pieces = model.predict(samples, Asked(seed=1, emotions=felt), lambda done, _: told.append(done))
+    pieces = model.predict(samples, Conditioning(seed=1, emotions=felt), lambda done, _: told.append(done))
     assert pieces == pytest.approx(whole, abs=2e-4)
     assert told == sorted(told)
     assert told[-1] == 1.0
@@ -175,7 +177,7 @@ def test_long_takes_go_together_without_a_jump(kind):
 def test_emote_makes_as_many_frames_as_are_asked_for(count):
     model = small("emote", ear=Sound())
     with torch.inference_mode():
-        frames = model.piece(torch.rand(1, 50, 2), count, Asked(emotions=np.ones((count, 8), np.float32)), None)
+        frames = model.piece(torch.rand(1, 50, 2), count, Conditioning(emotions=np.ones((count, 8), np.float32)), None)
         latents, _ = model.prior.encoded(torch.rand(2, 24, 52))
         assert model.prior.decoded(latents).shape == (2, 24, 52)
     assert frames.shape == (count, 52)
@@ -190,15 +192,15 @@ def test_an_emotion_changes_the_face_where_it_is_felt(kind):
     model, samples = small(kind, ear=Sound()), voice(8)
     felt = np.zeros((241, 8), np.float32)
     felt[:90, EMOTIONS.index("joy")] = 1.0
-    change = np.abs(model.predict(samples, Asked(emotions=felt)) - model.predict(samples)).max(1)
+    change = np.abs(model.predict(samples, Conditioning(emotions=felt)) - model.predict(samples)).max(1)
     assert change[20:70].mean() > {"flow": 5, "emote": 1.5}[kind] * change[-40:].mean()
 
 
 def test_a_face_that_was_taught_no_emotion_leaves_them_to_others(tmp_path, spoken_line):
-    model = small("flow", ear=audio_encoders.VoiceEar())
+    model = small("flow", ear=audio_encoders.PhonemeVoiceEncoder())
     model.save(tmp_path)
     assert not face_solver.load(tmp_path).feels
-    assert not face_solver.Face(small("facediffuser")).feels
+    assert not face_solver.FaceNetworkSolver(small("facediffuser")).feels
     model.taught[1] = 0.8
     model.save(tmp_path)
     face = face_solver.load(tmp_path)
@@ -222,9 +224,9 @@ def test_a_saved_face_is_the_same_face(tmp_path, kind, space):
     model.save(tmp_path)
     again, samples = face_solver.load(tmp_path).model, voice(1)
     assert type(again) is type(model)
-    first = model.predict(samples, Asked(1))
-    assert np.array_equal(again.predict(samples, Asked(1)), first)
-    assert np.abs(model.predict(samples, Asked(0)) - first).max() > 1e-4  # who speaks counts
+    first = model.predict(samples, Conditioning(1))
+    assert np.array_equal(again.predict(samples, Conditioning(1)), first)
+    assert np.abs(model.predict(samples, Conditioning(0)) - first).max() > 1e-4  # who speaks counts
 
 
 @pytest.mark.parametrize(
@@ -281,7 +283,7 @@ def test_as_onnx_it_is_the_same_face(tmp_path, kind, capsys):
     if kind == "flow":
         given["white"] = torch.randn(1, flow_matching.noise_frames(count), 52, generator=generator).numpy()
     with torch.inference_mode():
-        wanted = model.piece(torch.from_numpy(sound)[None], count, Asked(1), torch.Generator().manual_seed(0))
+        wanted = model.piece(torch.from_numpy(sound)[None], count, Conditioning(1), torch.Generator().manual_seed(0))
     (found,) = session.run(None, given)
     assert found[0] == pytest.approx(wanted.numpy(), abs=1e-3)
 

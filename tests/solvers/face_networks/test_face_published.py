@@ -16,9 +16,9 @@ import face_layout  # noqa: E402
 from animcore.audio import recording  # noqa: E402 (torch first)
 from animcore.errors import InputError  # noqa: E402
 from animcore.solvers.face_networks import audio_encoders, autoregressive_decoder, codetalker, face_solver  # noqa: E402
-from animcore.solvers.face_networks.base import Asked  # noqa: E402
+from animcore.solvers.face_networks.base import Conditioning  # noqa: E402
 from animcore.solvers.face_networks.codetalker import CodeTalker  # noqa: E402
-from animcore.solvers.face_networks.output_space import Space  # noqa: E402
+from animcore.solvers.face_networks.output_space import OutputSpace  # noqa: E402
 
 torch.set_num_threads(1)
 
@@ -32,7 +32,7 @@ def test_a_frame_after_the_other_is_all_at_once():
     torch.manual_seed(0)
     decoder = autoregressive_decoder.BiasedDecoder(16, 3, 4, period=5, per_frame=2).eval()
     frames, heard = torch.randn(2, 12, 16), torch.randn(2, 24, 16)
-    past = autoregressive_decoder.Past([], [])
+    past = autoregressive_decoder.DecoderCache([], [])
     steps = [decoder.step(frames[:, i], heard[:, 2 * i : 2 * i + 2], past) for i in range(12)]
     torch.testing.assert_close(torch.stack(steps, 1), decoder(frames, heard), atol=1e-5, rtol=1e-4)
 
@@ -65,7 +65,7 @@ def test_the_past_fades_by_whole_periods():
 def small_ear(monkeypatch):
     """A small wav2vec 2.0 in the place of the 95 million weights of the published one."""
     pytest.importorskip("transformers")
-    made = lambda: audio_encoders.SpeechEar(audio_encoders._empty(dict(face_layout.EAR), Path("small")))  # noqa: E731
+    made = lambda: audio_encoders.SpeechModelEncoder(audio_encoders._empty(dict(face_layout.EAR), Path("small")))  # noqa: E731
     monkeypatch.setattr(audio_encoders, "base_speech_model", made)
 
 
@@ -134,12 +134,14 @@ def test_published_faceformer_does_what_the_paper_says(tmp_path, small_ear, data
     face_layout.write(tmp_path / f"{data}.pth", tensors)
     model = face_solver.load(tmp_path).model
     fps, per_frame = {"vocaset": (30, 1), "biwi": (25, 2)}[data]
-    assert model.space == Space("vertices", 3 * face_layout.VERTICES[data], fps, {"vocaset": "flame"}.get(data, "biwi"))
+    assert model.space == OutputSpace(
+        "vertices", 3 * face_layout.VERTICES[data], fps, {"vocaset": "flame"}.get(data, "biwi")
+    )
     samples = (np.random.default_rng(1).normal(size=RATE) * 0.1).astype(np.float32)
     count = 12
     part = samples[: round(count * RATE / fps)]
     with torch.inference_mode():
-        found = model.piece(torch.from_numpy(part)[None], count, Asked(speaker=2), torch.Generator())
+        found = model.piece(torch.from_numpy(part)[None], count, Conditioning(speaker=2), torch.Generator())
     heard = heard_as_published(tensors, part, data)
     if data == "biwi":  # the convolutions lose the last of 24 states, which ours spreads over all
         count, heard = 8, model.listen(torch.from_numpy(part)[None], 12)[:, :16].detach()
@@ -174,9 +176,9 @@ def test_published_codetalker_gives_faces_of_its_codes(tmp_path, small_ear, data
 def test_published_autoencoder_is_the_papers():
     """Convolution, spread 1 over the clip, the one position, layers before which is normalized, and the way back."""
     torch.manual_seed(0)
-    sizes = codetalker.Sizes(8, 1, prior=16, prior_blocks=1, prior_heads=2, prior_inner=16, codes=9, length=4, parts=4,
-                             layout=codetalker.VOCASET)  # fmt: skip
-    prior = codetalker.Prior(6, sizes).eval()
+    small = {"prior": 16, "prior_blocks": 1, "prior_heads": 2, "prior_inner": 16, "codes": 9, "length": 4, "parts": 4}
+    sizes = codetalker.CodeTalkerSizes(8, 1, **small, layout=codetalker.VOCASET)
+    prior = codetalker.DiscreteMotionPrior(6, sizes).eval()
     frames = torch.randn(1, 10, 6)
     encoder = prior.encoder
     x = torch.nn.functional.leaky_relu(encoder.vertice_mapping[0](frames), 0.2).transpose(1, 2)

@@ -25,8 +25,8 @@ from animcore.direction import Direction, EmotionSpan  # noqa: E402
 from animcore.errors import InputError  # noqa: E402
 from animcore.pipelines import generate_files  # noqa: E402
 from animcore.solvers.face_networks import audio_encoders, emote_published, face_solver, published_weights  # noqa: E402
-from animcore.solvers.face_networks.base import Asked  # noqa: E402
-from animcore.solvers.face_networks.output_space import Space  # noqa: E402
+from animcore.solvers.face_networks.base import Conditioning  # noqa: E402
+from animcore.solvers.face_networks.output_space import OutputSpace  # noqa: E402
 
 torch.set_num_threads(1)
 
@@ -39,8 +39,10 @@ linear, F = torch.nn.functional.linear, torch.nn.functional
 def small_ears(monkeypatch):
     """Small speech models in the place of the 95 million weights of the published ones."""
 
-    def made(kind: str = "wav2vec2") -> audio_encoders.SpeechEar:
-        return audio_encoders.SpeechEar(audio_encoders._empty(face_layout.EAR | {"model_type": kind}, Path("small")))
+    def made(kind: str = "wav2vec2") -> audio_encoders.SpeechModelEncoder:
+        return audio_encoders.SpeechModelEncoder(
+            audio_encoders._empty(face_layout.EAR | {"model_type": kind}, Path("small"))
+        )
 
     monkeypatch.setattr(audio_encoders, "base_speech_model", made)
 
@@ -127,7 +129,9 @@ def test_published_facediffuser_does_what_its_authors_do(tmp_path, data):
     tensors = diffuser(tmp_path, data, f"pretrained_{data}.pth")
     model = face_solver.load(tmp_path).model
     fps = {"vocaset": 30, "biwi": 25}[data]
-    assert model.space == Space("vertices", 3 * face_layout.VERTICES[data], fps, {"vocaset": "flame"}.get(data, "biwi"))
+    assert model.space == OutputSpace(
+        "vertices", 3 * face_layout.VERTICES[data], fps, {"vocaset": "flame"}.get(data, "biwi")
+    )
     names = list(people(data))
     assert list(model.speakers) == names[:-1]
     count, who = 8, 4
@@ -162,7 +166,7 @@ def test_published_facediffuser_denoises_vertices_where_they_lie(tmp_path, monke
 
     monkeypatch.setattr(model, "clean", watched)
     with torch.inference_mode():
-        found = model.piece(torch.from_numpy(noise_of(0.3))[None], 9, Asked(3), torch.Generator().manual_seed(1))
+        found = model.piece(torch.from_numpy(noise_of(0.3))[None], 9, Conditioning(3), torch.Generator().manual_seed(1))
     assert [step for step, _ in asked][::49] == [59, 0]
     assert len(asked) == 50
     assert 0.97 < asked[0][1] < 1.03
@@ -173,10 +177,10 @@ def test_published_facediffuser_draws_another_take_with_another_seed(tmp_path):
     diffuser(tmp_path, "vocaset", "face_diffuser_vocaset_50.pth")
     model = face_solver.load(tmp_path).model
     samples = noise_of(0.4)
-    once = model.predict(samples, Asked(seed=1))
+    once = model.predict(samples, Conditioning(seed=1))
     assert once.shape == (13, 15069)
-    assert np.array_equal(once, model.predict(samples, Asked(seed=1)))
-    assert not np.array_equal(once, model.predict(samples, Asked(seed=2)))
+    assert np.array_equal(once, model.predict(samples, Conditioning(seed=1)))
+    assert not np.array_equal(once, model.predict(samples, Conditioning(seed=2)))
 
 
 def test_published_facediffuser_of_beat_gives_weights_in_the_order_of_the_alphabet(tmp_path):
@@ -185,7 +189,7 @@ def test_published_facediffuser_of_beat_gives_weights_in_the_order_of_the_alphab
     tensors["final_layer.bias"] = torch.arange(51) / 100
     face_layout.write(tmp_path / "face_diffuser_beat_50.pth", tensors)
     face = face_solver.load(tmp_path)
-    assert face.model.space == Space("arkit", 52, 30)
+    assert face.model.space == OutputSpace("arkit", 52, 30)
     frames = face.model.predict(noise_of(0.5))
     # after arkit2metahuman.py and the masks of compute_objective_metrics_blendshape.py of the authors
     known = {0: "browDownLeft", 8: "eyeBlinkLeft", 21: "eyeWideRight", 24: "jawOpen", 26: "mouthClose",
@@ -301,14 +305,14 @@ def test_published_emote_does_what_its_authors_do(tmp_path):
     tensors = emote(tmp_path)
     face = face_solver.load(tmp_path)
     model = face.model
-    assert model.space == Space("flame", 53, 25, "flame2020")
+    assert model.space == OutputSpace("flame", 53, 25, "flame2020")
     assert face.feels
     count, who = 13, model.speakers.index("W009")
     samples = noise_of(count / 25)
     felt = np.zeros((count, 8), np.float32)
     felt[:, EMOTIONS.index("joy")] = 2.5 / 3
     with torch.inference_mode():
-        found = model.piece(torch.from_numpy(samples)[None], count, Asked(who, emotions=felt), torch.Generator())
+        found = model.piece(torch.from_numpy(samples)[None], count, Conditioning(who, emotions=felt), torch.Generator())
         heard = states(tensors, "audio_model.model.", samples, between=count)[0]
         heard = linear(heard, tensors["sequence_encoder.linear.weight"], tensors["sequence_encoder.linear.bias"])
         asked = torch.zeros(43)
@@ -331,7 +335,7 @@ def test_emote_is_asked_for_emotions_as_it_was_taught_them():
     felt[2, EMOTIONS.index("sadness")] = 1.0
     felt[3, EMOTIONS.index("anger")], felt[3, EMOTIONS.index("neutral")] = 1 / 6, 1.0
     felt[4, EMOTIONS.index("fear")] = felt[4, EMOTIONS.index("surprise")] = 2 / 3
-    found = emote_published.condition(Asked(5, emotions=felt), 5, 32)
+    found = emote_published.condition(Conditioning(5, emotions=felt), 5, 32)
     wanted = np.zeros((5, 43), np.float32)
     wanted[:, 8 + 3 + 5] = 1
     wanted[[0, 1, 2, 3, 4], [8, 8, 10, 8, 9]] = 1
@@ -345,7 +349,7 @@ def test_emote_is_asked_for_emotions_as_it_was_taught_them():
         0.5,
     )
     np.testing.assert_allclose(found, wanted, atol=1e-6)
-    assert np.array_equal(emote_published.condition(Asked(5), 1, 32), wanted[:1])
+    assert np.array_equal(emote_published.condition(Conditioning(5), 1, 32), wanted[:1])
 
 
 def test_what_lightning_keeps_beside_the_weights_is_passed_over(tmp_path, monkeypatch):
@@ -445,4 +449,4 @@ def test_running_out_of_memory_while_a_face_is_read_is_no_damaged_file(tmp_path,
 
 def test_a_speaker_is_one_of_a_face_that_was_taught_some(tmp_path, spoken_line):
     with pytest.raises(InputError, match="The speaker 'Anna' is one of a learned face; give that face too"):
-        generate_files.run([spoken_line], generate_files.Order(tmp_path, speaker="Anna"))
+        generate_files.run([spoken_line], generate_files.BatchRequest(tmp_path, speaker="Anna"))

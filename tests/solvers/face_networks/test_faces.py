@@ -17,7 +17,7 @@ torch = pytest.importorskip("torch", reason="learned faces need the extra train"
 import face_layout  # noqa: E402
 
 from animcore.audio import recording  # noqa: E402 (torch first)
-from animcore.body_models.arkit_to_flame import OpenHead  # noqa: E402
+from animcore.body_models.arkit_to_flame import OpenHeadShapes  # noqa: E402
 from animcore.body_models.parametric_model import load_model  # noqa: E402
 from animcore.cli import main  # noqa: E402 (torch first)
 from animcore.core.vocabulary import ARKIT, ARKIT_INDEX, EMOTIONS  # noqa: E402
@@ -26,18 +26,18 @@ from animcore.errors import Cancelled, InputError  # noqa: E402
 from animcore.motion import Motion  # noqa: E402
 from animcore.pipelines import generate_files  # noqa: E402 (torch first)
 from animcore.solvers.face_networks import audio_encoders, codetalker, face_solver, faceformer  # noqa: E402
-from animcore.solvers.face_networks.base import Asked, FaceModel  # noqa: E402
+from animcore.solvers.face_networks.base import Conditioning, FaceModel  # noqa: E402
 from animcore.solvers.face_networks.codetalker import CodeTalker  # noqa: E402
 from animcore.solvers.face_networks.faceformer import FaceFormer  # noqa: E402
-from animcore.solvers.face_networks.output_space import Space, Topology  # noqa: E402
+from animcore.solvers.face_networks.output_space import MeshTopology, OutputSpace  # noqa: E402
 
 torch.set_num_threads(1)
 
 RATE = recording.RATE
 SPACES = {
-    "arkit": Space("arkit", 52, 30),
-    "flame": Space("flame", 13, 25, "open-head"),
-    "vertices": Space("vertices", 30, 30, "other"),
+    "arkit": OutputSpace("arkit", 52, 30),
+    "flame": OutputSpace("flame", 13, 25, "open-head"),
+    "vertices": OutputSpace("vertices", 30, 30, "other"),
 }
 
 
@@ -51,10 +51,10 @@ def shaken(model: FaceModel, seed: int = 1) -> FaceModel:
 
 
 def small(kind: str, space: str = "arkit", speakers: tuple[str, ...] = ("calm", "lively")) -> FaceModel:
-    ear = audio_encoders.MelEar(16, 2)
+    ear = audio_encoders.MelEncoder(16, 2)
     if kind == "faceformer":
-        return shaken(FaceFormer(faceformer.Sizes(16, 2), SPACES[space], ear, speakers))
-    sizes = codetalker.Sizes(16, 1, prior=16, prior_blocks=1, prior_inner=16, codes=12, length=4, parts=4)
+        return shaken(FaceFormer(faceformer.FaceFormerSizes(16, 2), SPACES[space], ear, speakers))
+    sizes = codetalker.CodeTalkerSizes(16, 1, prior=16, prior_blocks=1, prior_inner=16, codes=12, length=4, parts=4)
     return shaken(CodeTalker(sizes, SPACES[space], ear, speakers))
 
 
@@ -69,7 +69,7 @@ def noisy() -> np.ndarray:
 @pytest.mark.parametrize(("at", "fps"), [(0.5, 30), (1.5, 25)])
 def test_the_mel_ear_hears_where_it_happens(at, fps):
     torch.manual_seed(0)
-    ear = audio_encoders.MelEar(16, 1).eval()
+    ear = audio_encoders.MelEncoder(16, 1).eval()
     quiet = torch.randn(1, 2 * RATE) * 1e-3
     loud = quiet.clone()
     loud[:, round(at * RATE) : round(at * RATE) + 160] += 0.5
@@ -87,7 +87,7 @@ def test_a_speech_model_is_heard_with_and_saved_with_the_face(tmp_path, kind, no
     torch.manual_seed(0)
     transformers.AutoModel.from_config(config).save_pretrained(tmp_path / "speech")
     ear = audio_encoders.wanted(str(tmp_path / "speech"), 8, 1)
-    face = shaken(FaceFormer(faceformer.Sizes(8), SPACES["arkit"], ear, ("calm",)))
+    face = shaken(FaceFormer(faceformer.FaceFormerSizes(8), SPACES["arkit"], ear, ("calm",)))
     frozen = [name for name, values in face.named_parameters() if not values.requires_grad]
     assert frozen
     assert all("feature_extractor" in name or "masked_spec" in name for name in frozen)
@@ -128,22 +128,22 @@ def test_a_saved_face_is_the_same_face(tmp_path, kind, space, noisy):
     with torch.no_grad():
         model.mean.normal_()
         model.spread.uniform_(0.5, 1)
-    model.topology = Topology(np.zeros((10, 3), np.float32), np.array([[0, 1, 2]]))
+    model.topology = MeshTopology(np.zeros((10, 3), np.float32), np.array([[0, 1, 2]]))
     model.save(tmp_path)
     again = face_solver.load(tmp_path)
     assert again.model.speakers == ("calm", "lively")
     assert again.model.space == SPACES[space]
     assert again.model.topology.faces.tolist() == [[0, 1, 2]]
-    first = model.predict(noisy, Asked(1))
-    assert np.array_equal(again.model.predict(noisy, Asked(1)), first)
-    assert np.abs(model.predict(noisy, Asked(0)) - first).max() > 1e-3  # who speaks counts
+    first = model.predict(noisy, Conditioning(1))
+    assert np.array_equal(again.model.predict(noisy, Conditioning(1)), first)
+    assert np.abs(model.predict(noisy, Conditioning(0)) - first).max() > 1e-3  # who speaks counts
 
 
 def test_faceformer_frame_by_frame_is_all_at_once_with_its_own_frames(noisy):
     model = small("faceformer")
     sound = torch.from_numpy(model.ear.raw(noisy))[None]
     with torch.no_grad():
-        frames = model.piece(sound, 60, Asked(1), torch.Generator())[None]
+        frames = model.piece(sound, 60, Conditioning(1), torch.Generator())[None]
         again = model(model.listen(sound, 60), frames[:, :-1], model.style(torch.tensor([1])))
     torch.testing.assert_close(again, frames, atol=1e-4, rtol=1e-3)
 
@@ -152,7 +152,7 @@ def test_codetalker_gives_nothing_but_its_codes(noisy):
     model = small("codetalker")
     sound = torch.from_numpy(model.ear.raw(noisy))[None]
     with torch.no_grad():
-        frames = model.piece(sound, 40, Asked(0), torch.Generator())
+        frames = model.piece(sound, 40, Conditioning(0), torch.Generator())
         found, features = model(model.listen(sound, 40), frames[None, :-1], torch.tensor([0]))
     assert frames.shape == (40, 52)
     assert features.shape == (1, 40, 16)
@@ -224,12 +224,12 @@ def test_a_bad_folder_is_a_clear_sentence(tmp_path, name):
 
 
 @pytest.fixture
-def face(tmp_path) -> face_solver.Face:
+def face(tmp_path) -> face_solver.FaceNetworkSolver:
     model = small("faceformer")
     with torch.no_grad():
         model.mean.fill_(0.3)
         model.spread.fill_(0.1)
-    return face_solver.Face(model)
+    return face_solver.FaceNetworkSolver(model)
 
 
 def test_a_face_speaks_as_the_shipped_one_does(face, spoken_line):
@@ -321,22 +321,22 @@ def talking(count: int = 20) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def mesh() -> tuple[Topology, np.ndarray]:
+def mesh() -> tuple[MeshTopology, np.ndarray]:
     """The skin of the open head in centimetres, turned and shuffled, as of unknown hands; what ARKit does to it."""
-    head = OpenHead.read()
+    head = OpenHeadShapes.read()
     order = np.random.default_rng(0).permutation(len(head.surface_vertices))
     turn = np.deg2rad(4.0)
     rotation = np.array([[np.cos(turn), 0, np.sin(turn)], [0, 1, 0], [-np.sin(turn), 0, np.cos(turn)]])
     template = 100 * head.template[head.surface_vertices][order] @ rotation.T + 7
     shapes = 100 * head.shapes[: len(ARKIT), head.surface_vertices][:, order] @ rotation.T
-    return Topology(template.astype(np.float32), np.argsort(order)[head.surface]), shapes
+    return MeshTopology(template.astype(np.float32), np.argsort(order)[head.surface]), shapes
 
 
 def test_vertices_of_another_mesh_become_weights(mesh):
     topology, shapes = mesh
     weights = talking()
     moved = np.einsum("tk,kvc->tvc", weights, shapes).reshape(len(weights), -1).astype(np.float32)
-    space = Space("vertices", moved.shape[1], 30, "other")
+    space = OutputSpace("vertices", moved.shape[1], 30, "other")
     found, residual = face_solver.to_arkit(space, moved, topology)
     assert residual.max() < 0.4  # millimetres
     seen = np.abs(found - weights).mean(0)
@@ -350,15 +350,15 @@ def test_vertices_of_another_mesh_become_weights(mesh):
 def test_a_face_of_vertices_tells_how_far_its_weights_are_off(mesh, spoken_line, caplog):
     topology, shapes = mesh
     moved = np.einsum("k,kvc->vc", talking()[0], shapes)
-    space = Space("vertices", moved.size, 25, "other")
-    model = FaceFormer(faceformer.Sizes(8), space, audio_encoders.MelEar(8, 1), ("calm",)).eval()
+    space = OutputSpace("vertices", moved.size, 25, "other")
+    model = FaceFormer(faceformer.FaceFormerSizes(8), space, audio_encoders.MelEncoder(8, 1), ("calm",)).eval()
     model.mean.copy_(torch.from_numpy(moved.reshape(-1)).float())
     clip = recording.load(spoken_line)
     with pytest.raises(InputError, match=r"its triangles are not known; put the mesh as \.ply"):
-        face_solver.Face(model).solve(clip, Direction())
+        face_solver.FaceNetworkSolver(model).solve(clip, Direction())
     model.topology = topology
     with caplog.at_level(logging.INFO):
-        motion = face_solver.Face(model).solve(clip, Direction())
+        motion = face_solver.FaceNetworkSolver(model).solve(clip, Direction())
     assert motion.rate == 25
     jaw = ARKIT_INDEX["jawOpen"]
     assert motion.arkit[:, jaw] == pytest.approx(np.full(motion.frame_count, talking()[0, jaw]), abs=0.05)
@@ -367,7 +367,7 @@ def test_a_face_of_vertices_tells_how_far_its_weights_are_off(mesh, spoken_line,
 
 def test_coefficients_become_weights_with_their_own_model_alone(tmp_path):
     head = load_model("open-head")
-    space = Space("flame", 67, 25, "open-head")
+    space = OutputSpace("flame", 67, 25, "open-head")
     from animcore.body_models.arkit_to_flame import bridge
 
     weights = talking()
@@ -376,7 +376,7 @@ def test_coefficients_become_weights_with_their_own_model_alone(tmp_path):
     found, residual = face_solver.to_arkit(space, frames)
     assert residual.mean() < 1.0
     assert np.abs(found - weights)[:, ARKIT_INDEX["jawOpen"]].mean() < 0.1
-    other = Space("flame", 67, 25, "flame2020")
+    other = OutputSpace("flame", 67, 25, "flame2020")
     with pytest.raises(InputError, match="gives coefficients of flame2020; put the file of that FLAME model"):
         face_solver.to_arkit(other, frames)
     path = Path(__file__).resolve().parents[3] / "assets" / "bodies" / "open_head.npz"

@@ -52,7 +52,7 @@ def emage(tmp_path) -> Path:
 @pytest.fixture
 def talk(tmp_path) -> Path:
     torch.manual_seed(0)
-    sizes = talkshow.Sizes(hidden=16, codes=12, length=8, layers=1, speakers=2)
+    sizes = talkshow.TalkShowSizes(hidden=16, codes=12, length=8, layers=1, speakers=2)
     talkshow.TalkShow(sizes).save(tmp_path / "talk", ["calm", "lively"])
     return tmp_path / "talk"
 
@@ -117,7 +117,7 @@ class Waving:
 
 
 def test_strengths_scale_body_and_hands(voice):
-    solver = gesture_solver.Gestures(Waving(), ("someone",))
+    solver = gesture_solver.GestureNetworkSolver(Waving(), ("someone",))
     spread = {}
     for name, strengths in {"full": {}, "half": {"body": 0.5}, "no hands": {"hands": 0.0}}.items():
         pose = solver.move(*voice, Direction(strengths=strengths)).pose
@@ -131,7 +131,7 @@ def test_a_body_calms_in_silence(heard):
     times = np.arange(16 * 16_000) / 16_000
     voice = np.sin(2 * np.pi * 400 * times) * (np.sin(2 * np.pi * 3 * times) > 0) * 0.3
     clip = heard(np.where(times < 8, voice, 0))
-    pose = gesture_solver.Gestures(Waving(), ()).move(clip, prosody.analyse(clip, 800), Direction()).pose
+    pose = gesture_solver.GestureNetworkSolver(Waving(), ()).move(clip, prosody.analyse(clip, 800), Direction()).pose
     speaking, silent = pose[50:350, :22], pose[550:780, :22]
     assert silent.std(0).sum() < 0.5 * speaking.std(0).sum()
 
@@ -163,7 +163,7 @@ def test_a_style_is_a_speaker_of_its_name(talk, voice):
 def test_codes_are_drawn_as_they_are_predicted(monkeypatch):
     """Step by step with a short memory, and all at once: the same codes are likeliest."""
     torch.manual_seed(1)
-    predictor = talkshow.Predictor(talkshow.Sizes(hidden=16, codes=12)).eval()
+    predictor = talkshow.CodePredictor(talkshow.TalkShowSizes(hidden=16, codes=12)).eval()
     told = predictor.listen(torch.randn(1, 8 * 80, 40), torch.tensor([0]))
     seen: list[torch.Tensor] = []
 
@@ -183,7 +183,7 @@ def test_codes_are_drawn_as_they_are_predicted(monkeypatch):
 
 def test_a_code_knows_nothing_of_later_ones():
     torch.manual_seed(2)
-    predictor = talkshow.Predictor(talkshow.Sizes(hidden=16, codes=12)).eval()
+    predictor = talkshow.CodePredictor(talkshow.TalkShowSizes(hidden=16, codes=12)).eval()
     told = torch.randn(1, 40, 16)
     past = {name: torch.randint(0, 12, (1, 40)) for name in talkshow.STREAMS}
     changed = {name: torch.cat([values[:, :25], (values[:, 25:] + 1) % 12], 1) for name, values in past.items()}

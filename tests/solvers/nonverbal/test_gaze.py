@@ -16,7 +16,7 @@ from animcore.speech.prosody import FPS, Prosody
 
 
 @pytest.fixture(scope="module")
-def eyes(talk) -> gaze.Eyes:
+def eyes(talk) -> gaze.EyeMotion:
     """Ten minutes of talk with a still head."""
     voice = talk(10)
     return gaze.look(voice, np.zeros((len(voice.level), 3), np.float32), Direction())
@@ -37,7 +37,7 @@ def test_every_blink_shuts_the_eye_at_any_rate(eyes, rate):
         assert lid[(motion.times >= start) & (motion.times <= start + 0.2)].max() > 0.999
 
 
-def world(eyes: gaze.Eyes) -> np.ndarray:
+def world(eyes: gaze.EyeMotion) -> np.ndarray:
     """(T, 2) degrees of where the left eye looks, of a head that only adds what the eyes ask for."""
     return np.rad2deg(eyes.pose[:, 0, :2] + eyes.head[:, :2])
 
@@ -126,7 +126,7 @@ def test_eyes_turn_against_the_head(hush):
     np.testing.assert_allclose(pose[:, 0, 1], still[:, 0, 1] - np.deg2rad(6), atol=1e-3)
 
 
-def rays(eyes: gaze.Eyes, head: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def rays(eyes: gaze.EyeMotion, head: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Places (2, 3) and directions (T, 2, 3) of the eyes for a head (T, 3) that turns about the middle between them."""
     turned = rotations.to_matrix(head)
     forward = rotations.to_matrix(eyes.pose.astype(np.float64))[..., 2]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from animcore.audio import recording
-from animcore.audio.recording import Part
+from animcore.audio.recording import AudioSegment
 from animcore.core.vocabulary import ARKIT, ARKIT_INDEX
 from animcore.direction import Direction
 from animcore.errors import InputError
@@ -110,7 +110,7 @@ def test_two_real_voices_each_speak_to_their_own_face():
     """The same dialogue from both sides: the lips move with one's own voice alone, and takes are equally long."""
     lines = [VOICES / "kal.flac", VOICES / "rms.flac"]
     length = recording.load(lines[0]).duration
-    parts = [[Part(lines[0])], [Part(lines[1], at=Fraction(round(length * 1000), 1000))]]
+    parts = [[AudioSegment(lines[0])], [AudioSegment(lines[1], at=Fraction(round(length * 1000), 1000))]]
     motions = [generate_files.generate(parts[side], Fraction(30), Direction(), listening_to=parts[1 - side])[0]
                for side in (0, 1)]  # fmt: skip
     assert motions[0].frame_count == motions[1].frame_count
@@ -144,10 +144,10 @@ def test_a_folder_of_other_voices_is_read_by_name(tmp_path):
     (others / "one.txt").write_text("what is said")
     (own / "two.flac").write_bytes((VOICES / "slt.flac").read_bytes())
     takes = generate_files.run([own / "one.flac", own / "two.flac"],
-                      generate_files.Order(tmp_path / "out", ("npz",), listening_to=others))  # fmt: skip
+                      generate_files.BatchRequest(tmp_path / "out", ("npz",), listening_to=others))  # fmt: skip
     assert [take.error for take in takes] == [None, None]
     with pytest.raises(InputError, match="one other voice for 2 recordings"):
         generate_files.run(
             [own / "one.flac", own / "two.flac"],
-            generate_files.Order(tmp_path / "out", listening_to=others / "one.flac"),
+            generate_files.BatchRequest(tmp_path / "out", listening_to=others / "one.flac"),
         )

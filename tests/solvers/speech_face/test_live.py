@@ -22,7 +22,7 @@ FOUR = LINE.samples[: 4 * 16_000]
 
 def heard(samples: np.ndarray, sizes: list[int], direction: Direction | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Weights and tongue of samples that are fed in bits of these sizes, in turn."""
-    listener = streaming.Listener(direction)
+    listener = streaming.StreamingSolver(direction)
     parts, place, turn = [], 0, 0
     while place < len(samples):
         parts.append(listener.feed(samples[place : place + sizes[turn % len(sizes)]]))
@@ -62,7 +62,7 @@ def test_no_frame_depends_on_sound_that_is_further_off_than_80_ms(whole):
 
 
 def test_frames_come_as_soon_as_80_ms_are_there():
-    listener = streaming.Listener()
+    listener = streaming.StreamingSolver()
     for second in range(0, 8000, 160):
         listener.feed(FOUR[second : second + 160])
         waiting = (second + 160) / 16_000 - listener._answered / 50
@@ -109,9 +109,9 @@ def test_strengths_scale_their_region():
 
 def test_wrong_sound_and_a_broken_file_are_named(tmp_path):
     with pytest.raises(InputError, match="a row of finite samples"):
-        streaming.Listener().feed(np.zeros((100, 2), np.float32))
+        streaming.StreamingSolver().feed(np.zeros((100, 2), np.float32))
     with pytest.raises(InputError, match="a row of finite samples"):
-        streaming.Listener().feed(np.full(100, np.nan, np.float32))
+        streaming.StreamingSolver().feed(np.full(100, np.nan, np.float32))
     (tmp_path / "broken.onnx").write_bytes(b"no network")
     with pytest.raises(AnimcoreError, match=r"broken\.onnx cannot be loaded"):
         streaming.load(tmp_path / "broken.onnx")
