@@ -46,7 +46,7 @@ def proposal_of(faces: Iterable[Shapes], armature: bpy.types.Object | None) -> t
     if gone:
         gone.sort(key=lambda name: "open" not in name.lower())  # what keeps the mouth shut stands first
         told = (
-            f"{len(gone)} shapes do nothing when they are raised ({few(gone)}): others are used where they can do it.",
+            f"{len(gone)} shapes have no effect ({few(gone)}): others are used where they can do it.",
             *told,
         )
     return replace(said, entries=entries), told
