@@ -80,7 +80,7 @@ def _answer(work: dict[str, Any], request: dict[str, Any], answers: TextIO, canc
             {
                 **number,
                 "event": "error",
-                "message": f"Unknown request {wish!r} to the background Blender; install the same version of engine and extension.",
+                "message": f"Unknown request {wish!r}; install the same version of the engine and the extension.",
             },
         )
         return

@@ -112,7 +112,7 @@ CHECKS = (
         "{share} of the samples are clipped: if the audio is distorted, record it again with a lower gain.",
         _clipped,
     ),
-    Check("quiet_voice", "voice", "note", "The speech is very quiet ({level} LUFS): noise may be taken for it.", _quiet),
+    Check("quiet_voice", "voice", "note", "The speech is quiet ({level} LUFS): noise may be taken for it.", _quiet),
     Check("late_voice", "voice", "note", "The speech starts after {seconds} seconds of silence.", _waits),
     Check(
         "music", "voice", "note",

@@ -105,7 +105,7 @@ def folder() -> Path:
         place.mkdir(exist_ok=True)
     except OSError as error:
         raise AddonError(
-            f"The folder of recordings at {place} cannot be created ({error.strerror}); save the file in another folder."
+            f"The folder of recordings at {place} cannot be created ({error.strerror}); save the file elsewhere."
         ) from error
     return place
 

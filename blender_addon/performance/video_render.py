@@ -77,7 +77,7 @@ def begin(scene: bpy.types.Scene, take: library.Listed, path: Path) -> Shooting:
     size = [round(side * scene.render.resolution_percentage / 100) for side in _sides(scene)]
     if any(side % 2 for side in size):
         raise AddonError(
-            f"The resolution {size[0]} x {size[1]} is odd, and videos need even numbers; change it in the Output properties."
+            f"The resolution {size[0]} x {size[1]} is odd, and videos need even numbers; change it under Output."
         )
     if not path.parent.is_dir():
         raise AddonError(f"There is no folder {path.parent}; choose another folder for the video.")

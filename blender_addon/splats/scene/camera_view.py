@@ -81,7 +81,7 @@ def of_camera(camera: bpy.types.Object, depsgraph: bpy.types.Depsgraph, size: tu
     """
     if camera.type == "CAMERA" and camera.data.type not in {"PERSP", "ORTHO"}:
         raise AddonError(
-            f"{camera.name!r} is a panoramic camera, which Gaussian Preview cannot render; make it perspective or orthographic."
+            f"{camera.name!r} is panoramic, which Gaussian Preview cannot render; make it perspective or orthographic."
         )
     render = depsgraph.scene.render
     projection = camera.calc_matrix_camera(
