@@ -75,7 +75,14 @@ def _answer(work: dict[str, Any], request: dict[str, Any], answers: TextIO, canc
     cancelled.clear()
     wish = request.get("do")
     if not isinstance(wish, str) or wish not in work:
-        _say(answers, {**number, "event": "error", "message": f"Blender was asked for {wish!r}, which it cannot do."})
+        _say(
+            answers,
+            {
+                **number,
+                "event": "error",
+                "message": f"Unknown request {wish!r}; install the same version of the engine and the extension.",
+            },
+        )
         return
     try:
         _say(answers, {**number, "event": "done", **work[wish](request, told)})
@@ -86,7 +93,14 @@ def _answer(work: dict[str, Any], request: dict[str, Any], answers: TextIO, canc
     except Exception as error:
         traceback.print_exc()
         reason = (str(error).strip().splitlines() or [type(error).__name__])[-1]
-        _say(answers, {**number, "event": "error", "message": f"Blender failed where it should not ({reason})."})
+        _say(
+            answers,
+            {
+                **number,
+                "event": "error",
+                "message": f"Unexpected error in the background Blender ({reason}); press Copy Report and report it.",
+            },
+        )
 
 
 def _say(answers: TextIO, message: dict[str, Any]) -> None:

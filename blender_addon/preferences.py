@@ -12,7 +12,7 @@ from . import callbacks, resources
 from .engine import process
 from .locale.translations import spoken
 
-_GLANCE = 3.0  # seconds that the size of the cache stays true enough for drawing
+_GLANCE = 3.0  # seconds for which the measured size of the cache is drawn
 
 
 class AnimcorePreferences(bpy.types.AddonPreferences):
@@ -21,23 +21,23 @@ class AnimcorePreferences(bpy.types.AddonPreferences):
     bl_idname = __package__
 
     python: bpy.props.StringProperty(
-        name="Other Python",
+        name="External Python",
         description=(
-            "A Python with Animcore and PyTorch installed, to use its models and its GPU. "
-            "Empty: the engine that this extension carries"
+            "Python executable with Animcore and PyTorch installed, for trained models and the GPU; "
+            "if empty, the bundled engine is used"
         ),
         subtype="FILE_PATH",
     )
     microphone: bpy.props.StringProperty(
         name="Microphone",
-        description="The microphone of Speak Live. Empty: the one that this computer uses",
+        description="Microphone of Speak Live; if empty, the system default is used",
     )
 
     cache: bpy.props.StringProperty(
         name="Cache Folder",
         description=(
-            "Where the engine keeps what it heard in voices, so that another take of one need not listen again. "
-            "Empty: a folder of the extension's own. It never grows beyond 512 MB"
+            "Folder of cached audio features, at most 512 MB, which make another take of the same audio faster; "
+            "if empty, a folder of the extension is used"
         ),
         subtype="DIR_PATH",
     )
@@ -57,7 +57,7 @@ class AnimcorePreferences(bpy.types.AddonPreferences):
             column.label(text=note, translate=False)
 
 
-_sizes: list[tuple[float, str]] = []  # when the cache was looked at last, and what it takes
+_sizes: list[tuple[float, str]] = []  # time of the last measurement, and the size of the cache
 
 
 def _size() -> str:
@@ -70,7 +70,7 @@ def _size() -> str:
 
 
 def clear() -> int:
-    """Remove what the engine keeps; returns how many files that were."""
+    """Remove the engine's cached files; returns their number."""
     _sizes.clear()
     files = resources.cached(cache())
     for path in files:
@@ -79,13 +79,13 @@ def clear() -> int:
 
 
 def cache() -> Path:
-    """Return the folder in which the engine keeps what it heard."""
+    """Return the folder of the engine's cached audio features."""
     addon = bpy.context.preferences.addons.get(__package__)
     return resources.cache_folder(addon.preferences.cache if addon is not None else "")
 
 
 def launch() -> process.Launch:
-    """Return how the engine is to be started.
+    """Return the command that starts the engine.
 
     Raises:
         AddonError: where it is not installed.
@@ -98,7 +98,7 @@ def launch() -> process.Launch:
 
 
 def microphone() -> str:
-    """Return the name of the microphone; empty for the computer's own choice."""
+    """Return the name of the microphone; empty for the system default."""
     return _own("microphone")
 
 

@@ -1,4 +1,4 @@
-"""What the user sets, kept in the scene.
+"""The settings of the user, stored in the scene.
 
 Blender reads the annotations of these classes as values, so this module does not postpone them.
 """
@@ -39,11 +39,13 @@ _SPEAKERS = {} if _MODULE_42 else {"poll": _speaks}
 
 
 class AnimcoreTrack(bpy.types.PropertyGroup):
-    """A line of the list of a character's tracks; `name` is the track."""
+    """A row of the list of a character's tracks; `name` is the track."""
 
-    target: bpy.props.StringProperty(name="Target", description="What moves for this track", options=set())
-    is_bone: bpy.props.BoolProperty(name="Bone", description="Whether it is the role of a bone", options=set())
-    corrected: bpy.props.BoolProperty(name="Corrected", description="Whether you have chosen it", options=set())
+    target: bpy.props.StringProperty(
+        name="Target", description="The shape key or bone that this track drives", options=set()
+    )
+    is_bone: bpy.props.BoolProperty(name="Bone", description="This row is the role of a bone", options=set())
+    corrected: bpy.props.BoolProperty(name="Corrected", description="The target was set by hand", options=set())
 
 
 def _get_row(settings: bpy.types.PropertyGroup) -> int:
@@ -85,15 +87,15 @@ def _touches() -> dict[str, Any]:
     made = {}
     for region in REGIONS:
         made[f"{region}_smoothing"] = bpy.props.FloatProperty(
-            name="Smoothing (ms)", description=f"Milliseconds over which the curves of {region} are averaged",
+            name="Smoothing (ms)", description=f"Smoothing window of the curves of {region} in milliseconds",
             min=0.0, max=SMOOTHEST, soft_max=120.0, precision=0, options=set(), **_LIVE,
         )  # fmt: skip
         made[f"{region}_exaggeration"] = bpy.props.FloatProperty(
-            name="Exaggeration", description=f"How far the curves of {region} go from rest; 1 is as they were made",
+            name="Exaggeration", description=f"Scale of the curves of {region} around rest; 1 is as generated",
             default=1.0, min=0.0, max=STRONGEST, soft_max=2.0, options=set(), **_LIVE,
         )  # fmt: skip
         made[f"{region}_offset"] = bpy.props.FloatProperty(
-            name="Offset (ms)", description=f"Milliseconds that the curves of {region} come later; earlier below 0",
+            name="Offset (ms)", description=f"Shift the curves of {region} in milliseconds; positive is later",
             min=-FURTHEST, max=FURTHEST, soft_min=-250.0, soft_max=250.0, precision=0, options=set(), **_LIVE,
         )  # fmt: skip
     return made
@@ -102,25 +104,28 @@ def _touches() -> dict[str, Any]:
 _EMOTION_ITEMS = [(name, name.capitalize(), "", number) for number, name in enumerate(EMOTIONS)]
 _STYLE_ITEMS = [(name, name.capitalize(), "", number) for number, name in enumerate(STYLES)]
 _SOURCES = (
-    ("OBJECT", "Object", "A mesh or an armature; everything that belongs to it is found", "OBJECT_DATA", 0),
-    ("COLLECTION", "Collection", "All meshes of a collection", "OUTLINER_COLLECTION", 1),
+    ("OBJECT", "Object", "A mesh or an armature, with all objects that belong to it", "OBJECT_DATA", 0),
+    ("COLLECTION", "Collection", "All meshes of a collection and their armature", "OUTLINER_COLLECTION", 1),
 )
 _VOICES = (
-    ("FILE", "File", "A sound or film file", "FILE_SOUND", 0),
-    ("STRIPS", "Strips", "Sound strips of the sequencer: several make one performance", "SEQ_SEQUENCER", 1),
-    ("SPEAKER", "Speaker", "The sound of a speaker in the scene", "SPEAKER", 2),
+    ("FILE", "File", "An audio or video file", "FILE_SOUND", 0),
+    ("STRIPS", "Strips", "Sound strips of the sequencer, mixed into one recording", "SEQ_SEQUENCER", 1),
+    ("SPEAKER", "Speaker", "The sound of a speaker object", "SPEAKER", 2),
 )
 
 
 class _Spoken:
-    """What a character and its voice are told by, of a scene and of a part of a dialogue alike."""
+    """The character and its speech: settings that a scene and a part of a dialogue share."""
 
     source: bpy.props.EnumProperty(
-        name="Character from", description="What to choose the character by", items=_SOURCES, options=set()
+        name="Character Source",
+        description="Choose the character by object or by collection",
+        items=_SOURCES,
+        options=set(),
     )
     character: bpy.props.PointerProperty(
         name="Character",
-        description="The head, the armature or the empty that the character hangs on",
+        description="The head mesh, the armature or the empty that the character is parented to",
         type=bpy.types.Object,
         **_NARROWED,
     )
@@ -130,70 +135,70 @@ class _Spoken:
         type=bpy.types.Collection,
     )
     strips: bpy.props.StringProperty(
-        name="Strips", description="The names of the sound strips, one a line", options=set()
+        name="Strips", description="Names of the sound strips, one per line", options=set()
     )
     speaker: bpy.props.PointerProperty(
         name="Speaker",
-        description="The speaker that the voice comes from",
+        description="The speaker object whose sound is used",
         type=bpy.types.Object,
         **_SPEAKERS,
     )
     sound_track: bpy.props.IntProperty(
         name="Track",
-        description="The audio track of the file, from 1 on; 0: its usual one, or, where that is silent, the loudest",
+        description="Audio track of the file, from 1; 0 uses the default track, or the loudest if that is silent",
         min=0,
         options=set(),
     )
     sound_channel: bpy.props.IntProperty(
         name="Channel",
-        description="The channel with the voice, from 1 on; 0: the centre of surround sound, else all of them mixed",
+        description="Audio channel with the speech, from 1; 0 uses the center of surround audio, or mixes all channels",
         min=0,
         options=set(),
     )
     transcript_text: bpy.props.PointerProperty(
         name="Transcript",
-        description="A text block with the words that are said; [joy 0.7] in it sets an emotion from there on",
+        description="Text data-block with the spoken words; a tag such as [joy 0.7] sets the emotion from there on",
         type=bpy.types.Text,
     )
     transcript_file: bpy.props.StringProperty(
         name="Transcript File",
-        description="A file with the words that are said: .txt, .srt, .vtt or .TextGrid",
+        description="File with the spoken words: .txt, .srt, .vtt or .TextGrid",
         subtype="FILE_PATH",
         options=set(),
     )
 
 
 class AnimcorePart(_Spoken, bpy.types.PropertyGroup):
-    """A part of a dialogue: a character with its voice. None of it is animatable: it is an order, not motion."""
+    """A part of a dialogue: a character with its speech. Nothing is animatable: these are settings, not motion."""
 
     voice_from: bpy.props.EnumProperty(
-        name="Voice from",
-        description="Where the voice of this character comes from",
+        name="Speech Source",
+        description="Source of this character's speech",
         items=(
             *_VOICES,
-            ("CHANNEL", "Channel", "All sound strips of one channel of the sequencer", "ALIGN_JUSTIFY", 3),
-            ("NONE", "None", "The character only listens", "MUTE_IPO_ON", 4),
+            ("CHANNEL", "Channel", "All sound strips of one sequencer channel", "ALIGN_JUSTIFY", 3),
+            ("NONE", "None", "No speech: the character only listens", "MUTE_IPO_ON", 4),
         ),
         options=set(),
     )
     audio: bpy.props.StringProperty(
-        name="Voice", description="The sound or film file with the voice", subtype="FILE_PATH", options=set()
+        name="Audio File", description="Audio or video file with the speech", subtype="FILE_PATH", options=set()
     )
     start_frame: bpy.props.IntProperty(
-        name="Start Frame", description="The frame at which the voice begins", default=1, options=set()
+        name="Start Frame", description="Frame at which the speech starts", default=1, options=set()
     )
     channel: bpy.props.IntProperty(
-        name="Channel", description="The channel of the sequencer", default=1, min=1, max=128, options=set()
+        name="Channel", description="Channel of the sequencer", default=1, min=1, max=128, options=set()
     )
     emotion: bpy.props.EnumProperty(
         name="Emotion",
-        description="The feeling of this character in the dialogue",
+        description="Emotion of this character in the dialogue",
         items=_EMOTION_ITEMS,
         options=set(),
     )
     emotion_intensity: bpy.props.FloatProperty(
-        name="Emotion Intensity",
-        description="How strongly the emotion is felt",
+        name="Emotion Strength",
+        description="Strength of the emotion; 0 is neutral",
         default=0.6,
         min=0.0,
         max=1.0,
@@ -201,36 +206,39 @@ class AnimcorePart(_Spoken, bpy.types.PropertyGroup):
         options=set(),
     )
     style: bpy.props.EnumProperty(
-        name="Style", description="The kind of speaker that the body is", items=_STYLE_ITEMS, options=set()
+        name="Gesture Style",
+        description="Style of the gestures and of the body motion",
+        items=_STYLE_ITEMS,
+        options=set(),
     )
 
 
 class AnimcorePolish(bpy.types.PropertyGroup):
-    """The polish of a take, kept with its first action. None of it is animatable: the curves are what is animated."""
+    """The polish of a take, stored in its first action. Nothing is animatable: the curves are what is animated."""
 
     __annotations__ = {
         "keys_per_second": bpy.props.FloatProperty(
             name="Keys per Second",
-            description="Keys of each moving curve, on average; lips that close still close. 0: a key on every frame",
+            description="Average number of keys of each moving curve, with lip closures kept; 0 keys every frame",
             min=0.0, max=60.0, soft_max=24.0, precision=1, options=set(), **_LIVE,
         ),
         "key_kind": bpy.props.EnumProperty(
-            name="Keys",
-            description="What lies between two keys of a curve that is thinned out",
-            items=(("BEZIER", "Bezier", "Smooth keys with handles"), ("LINEAR", "Linear", "Straight lines")),
+            name="Interpolation",
+            description="Interpolation between the keys of a reduced curve",
+            items=(("BEZIER", "Bezier", "Smooth interpolation with handles"), ("LINEAR", "Linear", "Straight lines")),
             options=set(), **_LIVE,
         ),
         "edits": bpy.props.FloatProperty(
-            name="My Edits",
-            description="How much of what was changed by hand shows; 0 shows the take as it was generated",
+            name="Manual Edits",
+            description="Influence of the manual edits; 0 shows the take as generated",
             default=1.0, min=0.0, max=1.0, subtype="FACTOR", options=set(), **_LIVE,
         ),
         "edits_mode": bpy.props.EnumProperty(
-            name="On a New Take",
-            description="What becomes of what was changed by hand when a new take is made",
+            name="Edits on New Takes",
+            description="How manual edits are carried over to a new take",
             items=(
-                ("ADD", "Add", "My edits are as far from the new take as they were from this one"),
-                ("REPLACE", "Replace", "The new take goes where I put the curves, with soft ends"),
+                ("ADD", "Add", "Keep each edit's offset from the generated curves"),
+                ("REPLACE", "Replace", "Keep each edited curve at its edited values, with blended ends"),
             ),
             options=set(),
         ),
@@ -239,24 +247,20 @@ class AnimcorePolish(bpy.types.PropertyGroup):
 
 
 class AnimcoreSettings(_Spoken, bpy.types.PropertyGroup):
-    """Animcore's settings of a scene. None of them is animatable: they are orders, not motion."""
+    """Animcore's settings of a scene. None of them is animatable: they are settings, not motion."""
 
-    track_shape: bpy.props.StringProperty(
-        name="Shape", description="The shape that the chosen track is to move", options=set()
-    )
-    track_bone: bpy.props.StringProperty(
-        name="Bone", description="The bone that is to have the chosen role", options=set()
-    )
+    track_shape: bpy.props.StringProperty(name="Shape", description="Shape key for the selected track", options=set())
+    track_bone: bpy.props.StringProperty(name="Bone", description="Bone for the selected role", options=set())
 
     voice_from: bpy.props.EnumProperty(
-        name="Voice from",
-        description="Where the voice comes from",
+        name="Speech Source",
+        description="Source of the speech",
         items=_VOICES,
         options=set(),
     )
     offset: bpy.props.IntProperty(
         name="Offset (ms)",
-        description="Milliseconds that the face is later than the sound; below 0 it is earlier",
+        description="Shift of the face against the audio in milliseconds; positive is later",
         min=-10_000,
         max=10_000,
         soft_min=-500,
@@ -264,153 +268,151 @@ class AnimcoreSettings(_Spoken, bpy.types.PropertyGroup):
         options=set(),
     )
     scope: bpy.props.EnumProperty(
-        name="Perform",
-        description="How much of the voice is performed",
+        name="Range",
+        description="Part of the audio to generate from",
         items=(
-            ("WHOLE", "Whole", "The whole voice", 0),
-            ("RANGE", "Marked Range", "The preview range, or what lies between selected timeline markers", 1),
+            ("WHOLE", "Full Audio", "All of the audio", 0),
+            ("RANGE", "Marked Range", "The preview range, or the range between selected timeline markers", 1),
         ),
         options=set(),
     )
     use_markers: bpy.props.BoolProperty(
         name="Emotion Markers",
-        description="Timeline markers named like joy 0.7, or Anna: joy 0.7, key emotions",
+        description="Key emotions by timeline markers with names such as joy 0.7 or Anna: joy 0.7",
         default=True,
         options=set(),
     )
     transition: bpy.props.EnumProperty(
-        name="Emotions",
-        description="What an emotion of a marker or of a tag in the transcript does until the next one",
+        name="Transition",
+        description="Transition from the emotion of a marker or transcript tag to the next one",
         items=(
-            ("hold", "Hold", "It holds, and the next one takes its place in the time that it takes in people", 0),
-            ("blend", "Blend", "It goes evenly over into the next one", 1),
+            ("hold", "Hold", "Hold the emotion, then change to the next one at a natural speed", 0),
+            ("blend", "Blend", "Blend linearly into the next emotion", 1),
         ),
         options=set(),
     )
 
     cast: bpy.props.CollectionProperty(type=AnimcorePart)
-    cast_row: bpy.props.IntProperty(name="Part", description="The part of the dialogue that is shown", options=set())
+    cast_row: bpy.props.IntProperty(name="Part", description="Selected part of the dialogue", options=set())
 
     show_waveform: bpy.props.BoolProperty(
         name="Waveform",
-        description="Draw the voice, its words and phonemes over timeline and dope sheet",
+        description="Draw the waveform, words and phonemes in the timeline and dope sheet",
         default=True,
         options=set(),
     )
 
     audio: bpy.props.StringProperty(
-        name="Voice",
-        description="The sound or film file with the voice; any kind that ffmpeg reads",
+        name="Audio File",
+        description="Audio or video file with the speech, in any format that FFmpeg reads",
         options=set(),
     )
     start_frame: bpy.props.IntProperty(
-        name="Start Frame", description="The frame at which the voice begins", default=1, options=set()
+        name="Start Frame", description="Frame at which the speech starts", default=1, options=set()
     )
     add_sound: bpy.props.BoolProperty(
         name="Sound Strip",
-        description="Put the voice on the sequencer, at the start frame",
+        description="Add the audio to the sequencer at the start frame",
         default=True,
         options=set(),
     )
 
-    deliver_folder: bpy.props.StringProperty(
-        name="Folder", description="The folder that delivered files go into", options=set()
-    )
+    deliver_folder: bpy.props.StringProperty(name="Folder", description="Folder of the exported files", options=set())
     deliver_formats: bpy.props.EnumProperty(
         name="Formats",
-        description="What the take is written as",
+        description="File formats of the export",
         items=[
             (name, form.title, f"*{form.suffix}: holds {', '.join(form.carries).replace('_', ' ')}", 1 << number)
             for number, (name, form) in enumerate(FORMATS.items())
-            if set(form.carries) != {"events"}  # words are not told by keys
+            if set(form.carries) != {"events"}  # words cannot be read from keys
         ],
         default={"livelink"},
         options={"ENUM_FLAG"},
     )
 
     keep_edits: bpy.props.BoolProperty(
-        name="Keep My Edits",
-        description="A new take starts with what was changed by hand on the one before it, and with its polish",
+        name="Keep Manual Edits",
+        description="Apply the manual edits and the polish of the last take to a new one",
         default=True,
         options=set(),
     )
     take_before: bpy.props.StringProperty(
-        name="Other Take", description="The take that was shown before, which A/B goes back to", options=set()
+        name="Other Take", description="The previously shown take, to which A/B switches", options=set()
     )
-    take_row: bpy.props.IntProperty(name="Take", description="The take that plays", options=set(), **_TAKE_ROW)
+    take_row: bpy.props.IntProperty(name="Take", description="The active take", options=set(), **_TAKE_ROW)
     polish_region: bpy.props.EnumProperty(
         name="Region",
-        description="The part of the performance that is polished",
+        description="Region of the performance to polish",
         items=[(name, name.capitalize(), "", number) for number, name in enumerate(REGIONS)],
         options=set(),
     )
 
     seed: bpy.props.IntProperty(
         name="Seed",
-        description="Another number gives another take: other blinks, glances and head movement",
+        description="Random seed; another value gives other blinks, glances and head motion",
         min=0,
         options=set(),
     )
     emotion: bpy.props.EnumProperty(
         name="Emotion",
-        description="The feeling that the whole line is said in; lips still close on p, b and m",
+        description="Emotion of the whole line; lip closures on p, b and m are kept",
         items=_EMOTION_ITEMS,
         options=set(),
     )
     emotion_intensity: bpy.props.FloatProperty(
-        name="Emotion Intensity",
-        description="How strongly the emotion is felt",
+        name="Emotion Strength",
+        description="Strength of the emotion; 0 is neutral",
         default=0.6,
         min=0.0,
         max=1.0,
         subtype="FACTOR",
         options=set(),
     )
-    intensity: _strength("Intensity", "Strength of the whole performance; 1 is as spoken")
-    lips: _strength("Lips", "How strongly the lips are shaped")
-    jaw: _strength("Jaw", "How far the jaw opens")
-    tongue: _strength("Tongue", "How much the tongue moves")
-    brows: _strength("Brows", "How much the eyebrows move")
-    cheeks: _strength("Cheeks", "How much cheeks and nose move")
-    blinks: _strength("Blinks", "How far the eyes close in a blink; 0 turns blinking off")
-    gaze: _strength("Gaze", "How much the eyes look around; 0 keeps them straight")
-    head: _strength("Head", "How much the head moves; 0 keeps it still")
-    body: _strength("Body", "How much trunk and arms move; 0 leaves the body's bones alone")
-    hands: _strength("Hands", "How much hands and fingers move; 0 leaves them open and at rest")
+    intensity: _strength("Intensity", "Scale of the whole performance; 1 is as spoken")
+    lips: _strength("Lips", "Scale of the lip motion")
+    jaw: _strength("Jaw", "Scale of the jaw opening")
+    tongue: _strength("Tongue", "Scale of the tongue motion")
+    brows: _strength("Brows", "Scale of the eyebrow motion")
+    cheeks: _strength("Cheeks", "Scale of the cheek and nose motion")
+    blinks: _strength("Blinks", "Scale of the eyelid closure in blinks; 0 disables blinks")
+    gaze: _strength("Gaze", "Scale of the eye motion; 0 keeps the eyes straight")
+    head: _strength("Head", "Scale of the head motion; 0 keeps the head still")
+    body: _strength("Body", "Scale of the torso and arm motion; 0 keys no body bones")
+    hands: _strength("Hands", "Scale of the hand and finger motion; 0 keeps the hands open and at rest")
     still_legs: bpy.props.BoolProperty(
         name="Still Legs",
-        description="Hips and legs stay where they are; trunk, arms and hands go on",
+        description="Keep hips and legs still; torso, arms and hands still move",
         options=set(),
     )
     face_model: bpy.props.StringProperty(
-        name="Learned Face",
-        description="Folder of a face that was trained, in the place of the shipped one; needs Other Python",
+        name="Face Network",
+        description="Folder of a trained face network that replaces the bundled solver; needs External Python",
         subtype="DIR_PATH",
         options=set(),
     )
     gesture_model: bpy.props.StringProperty(
-        name="Learned Gestures",
-        description="Folder of gestures that were trained, in the place of the shipped ones; needs Other Python",
+        name="Gesture Network",
+        description="Folder of a trained gesture network that replaces the bundled solver; needs External Python",
         subtype="DIR_PATH",
         options=set(),
     )
     look_at: bpy.props.PointerProperty(
-        name="Look At",
-        description="The object or camera that the eyes are on, where it is now; empty for whoever looks at the face",
+        name="Gaze Target",
+        description="Object or camera to look at, at its current location; if empty, the eyes look straight ahead",
         type=bpy.types.Object,
     )
     variant: bpy.props.EnumProperty(
-        name="Variant",
-        description="How the speech is solved",
+        name="Solver",
+        description="Variant of the speech solver",
         items=(
-            ("full", "Full", "Hears the whole line: the best there is", 0),
-            ("live", "Live", "Hears 80 ms ahead at most, as a live performance would", 1),
+            ("full", "Full", "Use the whole recording as context; best quality", 0),
+            ("live", "Live", "Use at most 80 ms of lookahead, as in live speech", 1),
         ),
         options=set(),
     )
     style: bpy.props.EnumProperty(
-        name="Style",
-        description="The kind of speaker that the body is",
+        name="Gesture Style",
+        description="Style of the gestures and of the body motion",
         items=_STYLE_ITEMS,
         options=set(),
     )
@@ -431,16 +433,16 @@ def set_polish(action: bpy.types.Action, source: bpy.types.Action | None) -> Non
                 setattr(action.animcore, name, getattr(source.animcore, name))
 
 
-Asker = AnimcoreSettings | AnimcorePart  # what has a character and a voice
+Asker = AnimcoreSettings | AnimcorePart  # settings that hold a character and its speech
 
 
 def root(settings: Asker) -> bpy.types.Object | bpy.types.Collection | None:
-    """Return what the user chose the character by."""
+    """Return the object or collection that the user chose as the character."""
     return settings.collection if settings.source == "COLLECTION" else settings.character
 
 
 def direction(settings: AnimcoreSettings, part: AnimcorePart | None = None) -> dict[str, Any]:
-    """Return the settings that the engine is asked with; emotion and style are those of a part where there is one."""
+    """Return the settings of a request to the engine; emotion and style come from the part where one is given."""
     own = part or settings
     strengths = {region: round(getattr(settings, region), 4) for region in REGIONS}
     felt = {"emotion": own.emotion, "intensity": round(own.emotion_intensity, 4)}

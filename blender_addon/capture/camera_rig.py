@@ -124,7 +124,7 @@ def take(
         AddonError: where no mesh has shapes by ARKit's names.
     """
     if not any(_keys(thing) for thing in sitter.objects):
-        raise AddonError("None of the meshes has shapes with ARKit's names; map them first (Animcore > Shapes).")
+        raise AddonError("No mesh has shape keys with ARKit's names; assign them under Character first.")
     (folder / "images").mkdir(parents=True, exist_ok=True)
     with camera(scene, sitter) as eye:
         set_film(scene, eye, size)

@@ -67,7 +67,7 @@ def measure(who: rig_reader.Character, studio: Studio, progress: Callable[[float
         _unwrap(thing)
     patches = [patch for thing in studio.skin if (patch := _patch(thing, _is_face(who, thing))) is not None]
     if not patches:
-        raise AddonError(f"The head of {who.name!r} has no triangles that hide what is behind them.")
+        raise AddonError(f"The head of {who.name!r} has no opaque triangles; give it an opaque material.")
     motion = _everything(who, studio)
     puppet = Puppet(who, motion)
     seen = []

@@ -29,7 +29,7 @@ FITS = "fit"  # the folder of the fit in that of the capture
 def disabled_reason(scene: bpy.types.Scene) -> str:
     """Say in one sentence why nothing can be captured; empty when it can."""
     if session.session.jobs.busy:
-        return "The engine is at work; wait for it or cancel it first"
+        return "The engine is busy; wait for it or cancel it first"
     if bpy.context.mode not in ("OBJECT", "POSE"):
         return "Go to Object Mode first"
     if properties.root(properties.of(scene)) is None:
@@ -40,7 +40,7 @@ def disabled_reason(scene: bpy.types.Scene) -> str:
 def disabled_fit(scene: bpy.types.Scene) -> str:
     """Say in one sentence why nothing can be fitted; empty when it can."""
     if session.session.jobs.busy:
-        return "The engine is at work; wait for it or cancel it first"
+        return "The engine is busy; wait for it or cancel it first"
     return "" if captured(scene) is not None else "Capture the character first, or choose the folder of a capture"
 
 
@@ -67,13 +67,13 @@ def order_capture(scene: bpy.types.Scene) -> Job:
     who = rig_reader.read_face(root)
     if folder is None:
         raise AddonError(
-            "No folder is chosen that has a place; choose one that the pictures go into, or save the file first."
+            "The capture folder is relative to an unsaved file; choose an absolute folder, or save the file first."
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(prefix="animcore-"))
     except OSError as error:
-        raise AddonError(f"The folder {folder} cannot be made ({error.strerror}); choose another.") from error
+        raise AddonError(f"The folder {folder} cannot be created ({error.strerror}); choose another.") from error
     try:
         request = {
             "do": "capture",
@@ -98,7 +98,7 @@ def order_fit(scene: bpy.types.Scene) -> Job:
     """
     folder, settings = captured(scene), scene.animcore_capture
     if folder is None:
-        raise AddonError("There is no capture in the folder; press Capture for a Splat Head first.")
+        raise AddonError("There is no capture in the folder; press Capture Splat Head first.")
     request = {
         "do": "fit_head",
         "capture": str(folder),
@@ -117,13 +117,13 @@ def _finish_capture(job: Job, work: Path, folder: Path, name: str) -> None:
     session.session.jobs.close(wait=False)
     shutil.rmtree(work, ignore_errors=True)
     if job.state is State.CANCELLED:
-        _tell(f"Cancelled; what was taken is kept in {folder}, and the same button goes on there.")
+        _tell(f"Cancelled; the rendered images are kept in {folder}; press Capture Splat Head to resume.")
     elif job.state is State.FAILED:
         session.session.outcome = session.Outcome(True, job.message, report=job.report)
     else:
         answer = job.answer
         _tell(
-            f"{answer['pictures']} pictures of {name!r} are in {folder}.",
+            f"{answer['pictures']} images of {name!r} are in {folder}.",
             f"Its model of {answer['vertices']} vertices meets the faces within {answer['millimetres']:.2g} mm.",
             f"Next: Fit Splat Head, or: animcore avatar fit {_quoted(folder)} --out {_quoted(folder / FITS)}",
         )
@@ -131,7 +131,7 @@ def _finish_capture(job: Job, work: Path, folder: Path, name: str) -> None:
 
 def _finish_fit(job: Job) -> None:
     if job.state is State.CANCELLED:
-        _tell("Cancelled; the same button goes on from the last checkpoint.")
+        _tell("Cancelled; press Fit Splat Head to resume from the last checkpoint.")
     elif job.state is State.FAILED:
         session.session.outcome = session.Outcome(True, job.message, report=job.report)
     else:

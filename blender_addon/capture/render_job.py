@@ -91,7 +91,7 @@ def _capture(scene: bpy.types.Scene, root: bpy.types.ID, wish: Wish, told: Progr
         camera_rig.set_film(scene, eye, wish.size)
         worst: dict[int, float] = {}
         for number, (shot, view) in enumerate(zip(wanted, views, strict=True)):
-            told(_MEASURED + (1 - _MEASURED) * number / len(wanted), f"Picture {number + 1} of {len(wanted)}")
+            told(_MEASURED + (1 - _MEASURED) * number / len(wanted), f"Image {number + 1} of {len(wanted)}")
             if shot.moment not in worst:
                 puppet.show(shot.moment)
                 seen = head_measurement.seen_now(who, studio)
@@ -123,10 +123,12 @@ def _claim(wish: Wish, name: str) -> None:
         except ValueError:
             before = None
         if not isinstance(before, dict) or any(before.get(name) != value for name, value in facts.items()):
-            raise AddonError(f"{wish.folder} holds another capture, or one of another size; choose another folder.")
+            raise AddonError(
+                f"{wish.folder} holds another capture, or one of another resolution; choose another folder."
+            )
         facts = before
     elif wish.folder.is_dir() and any((wish.folder / "images").glob("*")):
-        raise AddonError(f"{wish.folder} holds pictures of something else; choose another folder.")
+        raise AddonError(f"{wish.folder} holds images of another character; choose another folder.")
     for part in ("images", "flame_param", MASKS):
         (wish.folder / part).mkdir(parents=True, exist_ok=True)
     _write_facts(path, facts)
@@ -139,7 +141,7 @@ def _frame(folder: Path, sitter: camera_rig.Sitter) -> None:
     frame = [*(sitter.to_capture @ sitter.aim), float(sitter.scale * sitter.span)]
     before = facts.get("frame", frame)
     if any((folder / "images").glob("*.png")) and not np.allclose(before, frame, atol=_SAME):
-        raise AddonError(f"The head is not as large as in the pictures of {folder}; choose another folder.")
+        raise AddonError(f"The size of the head differs from the images in {folder}; choose another folder.")
     _write_facts(path, {**facts, "frame": frame})
 
 

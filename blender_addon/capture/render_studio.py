@@ -132,7 +132,7 @@ def set_quality(scene: bpy.types.Scene, engine: str, samples: int) -> None:
         except TypeError:
             continue
     else:
-        raise AddonError(f"This Blender does not render with {engine.title()}; choose the other engine.")
+        raise AddonError(f"This Blender has no {engine.title()}; choose the other render engine.")
     scene.view_settings.view_transform, scene.view_settings.look = "Standard", "None"
     scene.view_settings.exposure, scene.view_settings.gamma = 0.0, 1.0
     scene.view_settings.use_curve_mapping = False
@@ -339,7 +339,7 @@ def _bounds(things: Iterable[bpy.types.Object], turn: Matrix) -> tuple[Floats, F
             parts.append(np.array([thing.matrix_world @ Vector(corner) for corner in thing.bound_box]))
     points = np.concatenate(parts) if parts else np.zeros((0, 3))
     if not len(points):
-        raise AddonError("Nothing of the character's head is seen in a render; unhide its meshes for renders.")
+        raise AddonError("The character's head is hidden in renders; enable its meshes for renders.")
     points = points @ np.array(turn)
     return points.min(0), points.max(0)
 

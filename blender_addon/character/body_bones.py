@@ -219,7 +219,7 @@ def _root_notes(root: bpy.types.Bone | None) -> list[str]:
     if root is None or not (root.use_connect and root.parent is not None):
         return []
     return [
-        f"{root.name!r} is connected to {root.parent.name!r}, so that the body turns but stays in its place; "
+        f"{root.name!r} is connected to {root.parent.name!r}, so the body rotates but cannot move; "
         "disconnect it in Edit Mode to let it walk."
     ]
 

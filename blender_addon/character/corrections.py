@@ -56,7 +56,7 @@ def store(root: bpy.types.ID, corrections: Corrections) -> None:
         AddonError: where the character is linked.
     """
     if not root.is_editable:
-        raise AddonError(f"{root.name!r} is linked: nothing can be kept with it; make a library override first.")
+        raise AddonError(f"{root.name!r} is linked and cannot store corrections; make a library override first.")
     if not corrections.shapes and not corrections.bones:
         root.pop(PROPERTY, None)
         return
@@ -111,10 +111,10 @@ def mirrored(track: str, shape: str, names: Collection[str]) -> tuple[str, str]:
     """
     twins = {one: other for pair in name_normalization.side_pairs(TRACKS) for one, other in (pair, pair[::-1])}
     if track not in twins:
-        raise AddonError(f"{track} has no other side.")
+        raise AddonError(f"{track} has no counterpart on the other side; mirror a track of one side.")
     pairs = {one: other for pair in name_normalization.side_pairs(names) for one, other in (pair, pair[::-1])}
     if shape not in pairs:
-        raise AddonError(f"The name of the shape {shape!r} has no twin on the other side; pick it by hand.")
+        raise AddonError(f"The shape key {shape!r} has no counterpart on the other side; pick one by hand.")
     return twins[track], pairs[shape]
 
 
@@ -125,7 +125,7 @@ def as_profile(name: str, proposal: DetectedRig, bones: Mapping[str, str]) -> st
         AddonError: where there is nothing to tell.
     """
     if not proposal.entries:
-        raise AddonError("Nothing of the character is known yet; assign shapes to some tracks first.")
+        raise AddonError("The character has no mapped tracks yet; assign shape keys to some tracks first.")
     recipes: dict[str, Mapping[str, float]] = {}
     direct: dict[str, str] = {}
     turning: dict[str, list[str]] = {}
@@ -157,7 +157,7 @@ def save_profile(name: str, proposal: DetectedRig, bones: Mapping[str, str]) -> 
     """
     stem = "_".join(name_normalization.words(name))
     if not stem:
-        raise AddonError("A profile needs a name of letters; type one.")
+        raise AddonError("The name of the profile has no letters; type another.")
     path = rig_profiles.user_folder() / f"{stem}.toml"
     text = as_profile(name, proposal, bones)
     path.parent.mkdir(parents=True, exist_ok=True)

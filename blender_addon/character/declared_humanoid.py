@@ -93,7 +93,7 @@ def hint(names: Iterable[str]) -> str:
         return ""
     return (
         "The names of the shapes were lost at the import (target_0 ...); this looks like VRM 0: import it with the VRM "
-        "add-on, or press Match by Shape to look at what the shapes do."
+        "add-on, or press Match by Shape to measure the shapes."
     )
 
 

@@ -39,7 +39,7 @@ def _eyes(character: rig_reader.Character) -> tuple[bpy.types.Object, np.ndarray
     armature = character.armature
     roles = [role for role in _BETWEEN if role in character.bones] or ["head"]
     if armature is None or roles[0] not in character.bones:
-        raise AddonError(f"{character.name!r} has no bones of eyes or head, so that no gaze goes from it or to it.")
+        raise AddonError(f"{character.name!r} has no eye or head bones for a gaze; assign them under Character.")
     bones = [armature.data.bones[character.bones[role]] for role in roles]
     return armature, np.mean([np.array(bone.head_local) for bone in bones], 0)
 
@@ -52,7 +52,7 @@ def _seen(character: rig_reader.Character, place: Vector, name: str) -> list[flo
     found = head_bones.character_axes(armature).T @ seen * metres
     if found[2] < NEAREST_TARGET:
         raise AddonError(
-            f"{name!r} is not in front of the face of {character.name!r}, so its eyes cannot be on it; move it, "
-            "or leave Look At empty."
+            f"{name!r} is not in front of the face of {character.name!r}, so its eyes cannot look at it; move it, "
+            "or clear Gaze Target."
         )
     return [round(float(value), 4) for value in found]

@@ -22,7 +22,7 @@ from . import corrections, declared_humanoid, face_maps, head_bones, shape_namin
 
 MARK = "animcore_character"  # custom property of the default character's armature or collection
 _LEAST = 0.1  # share of a spoken performance that a rig must be able to make
-_SHUT = "Nothing of the face opens the mouth: it stays shut."
+_SHUT = "No shape or bone opens the mouth: it stays shut."
 _SAME_PLACE = 1e-5  # metres below which a shape does not move a vertex
 
 
@@ -98,15 +98,15 @@ class Character:
             known = len(self.shape_names & set(ARKIT))
             return f"{known} of {len(ARKIT)} shapes on {meshes}. Bones: {bones}."
         return (
-            f"{self.map.profile} ({self.confidence:.0%} sure): {len(self.map.channels)} channels on {meshes} do what "
-            f"{coverage(self.map.explained):.0%} of a spoken performance asks. Bones: {bones}."
+            f"{self.map.profile} ({self.confidence:.0%} sure): {len(self.map.channels)} channels on {meshes} cover "
+            f"{coverage(self.map.explained):.0%} of a speech performance. Bones: {bones}."
         )
 
     @property
     def _without_face(self) -> str:
-        """What a take of a character without shapes and bones of a face moves."""
+        """The parts that a take of a character without a face moves."""
         if "jaw" in self.bones:
-            return "The jaw bone opens the mouth; nothing else of the face was found."
+            return "The jaw bone opens the mouth; no other part of the face was detected."
         whole = self.armature is not None and head_bones.body(self.armature).chains
         return f"No mouth found: {'head and body' if whole else 'the head'} only."
 
@@ -118,7 +118,7 @@ def read(root: bpy.types.Object | bpy.types.Collection | None) -> Character:
         AddonError: where it cannot be keyed: what is missing, and what to do.
     """
     if root is None:
-        raise AddonError("No character is chosen; pick one, or press Add Default Character.")
+        raise AddonError("No character is chosen; choose one, or press Add Default Character.")
     members = members_of(root)
     meshes = [member for member in members if member.type == "MESH"]
     faces = faces_of(meshes)
@@ -339,28 +339,28 @@ def _why_no_face(
 ) -> str:
     """One sentence: what the character lacks, and what to do."""
     if not meshes:
-        return f"{root.name!r} has no mesh; pick the character's head, its armature or its collection."
+        return f"{root.name!r} has no mesh; choose the character's head, its armature or its collection."
     keys = [mesh.data.shape_keys for mesh in meshes if mesh.data.shape_keys is not None]
     if keys and not any(key.use_relative for key in keys):
         return f"The shape keys of {root.name!r} are absolute; turn on Relative in its Shape Keys panel."
     if proposal.entries:
         names = ", ".join(entry.channel.name for entry in proposal.entries[:3])
         return (
-            f"{root.name!r} has too little of a face to speak: {proposal.profile} names, but only {names}. "
-            "Pick the whole character, or press Match by Shape."
+            f"{root.name!r} has too few face shapes for speech: {proposal.profile} names, but only {names}. "
+            "Choose the whole character, or press Match by Shape."
         )
     if not keys:
         return (
-            f"{root.name!r} has no shape keys, and no bones with names of a face; press Match by Shape to look at what "
-            "its bones do, or add the default character."
+            f"{root.name!r} has no shape keys and no face bones with known names; press Match by Shape to measure "
+            "its bones, or add the default character."
         )
     shapes = [block.name for key in keys for block in list(key.key_blocks)[1:]]
     if hint := declared_humanoid.hint(shapes):
         return hint
     names = ", ".join(shapes[:3])
     return (
-        f"The shapes of {root.name!r} have names of no known rig ({names} ...); press Match by Shape to look at what "
-        "they do, or rename them (docs/rigs.md)."
+        f"The shape keys of {root.name!r} have no known names ({names} ...); press Match by Shape to measure "
+        "them, or rename them (docs/rigs.md)."
     )
 
 
@@ -400,11 +400,11 @@ def _shape_notes(faces: Iterable[Face]) -> list[str]:
     for face in faces:
         name = face.mesh.name
         if driven := shape_naming.of_speech(face.driven):
-            notes.append(f"{name}: {len(driven)} shapes have drivers and were left alone ({shape_naming.few(driven)}).")
+            notes.append(f"{name}: {len(driven)} shapes have drivers and are not keyed ({shape_naming.few(driven)}).")
         if locked := shape_naming.of_speech(face.locked):
-            notes.append(f"{name}: {len(locked)} shapes are locked and were left alone ({shape_naming.few(locked)}).")
+            notes.append(f"{name}: {len(locked)} shapes are locked and are not keyed ({shape_naming.few(locked)}).")
         if muted := [s for own in face.shapes.values() for s in own if face.key.key_blocks[s].mute]:
-            notes.append(f"{name}: {len(muted)} shapes are muted and will not be seen ({shape_naming.few(muted)}).")
+            notes.append(f"{name}: {len(muted)} shapes are muted and have no effect ({shape_naming.few(muted)}).")
     return notes
 
 
@@ -422,7 +422,7 @@ def _bones(
 ) -> tuple[dict[str, str], str, list[str]]:
     """Bones by role, the profile's name and notes: without bones that the map moves, or whose work a shape does."""
     if armature is None:
-        return {}, "", ["The character has no armature; head, eyes and jaw stay still apart from its shapes."]
+        return {}, "", ["The character has no armature; head, eyes and jaw move by its shapes only."]
     if not armature.is_editable:
         return {}, "", [f"The armature {armature.name!r} is linked without an override; head and eyes stay still."]
     profile, found = head_bones.roles(armature)
@@ -431,7 +431,7 @@ def _bones(
     bones = {}
     for role, name in found.items():
         if all(armature.pose.bones[name].lock_rotation):
-            notes.append(f"The bone {name!r} is locked and was left alone.")
+            notes.append(f"The bone {name!r} is locked and is not keyed.")
         elif role in chosen or (name not in used and not _moved_by_shapes(role, armature.data.bones[name], faces)):
             bones[role] = name
     return bones, profile, notes

@@ -45,10 +45,7 @@ def proposal_of(faces: Iterable[Shapes], armature: bpy.types.Object | None) -> t
     gone = of_speech(tuple(dict.fromkeys(name for _, name in sorted(still) if name not in moving)))
     if gone:
         gone.sort(key=lambda name: "open" not in name.lower())  # what keeps the mouth shut stands first
-        told = (
-            f"{len(gone)} shapes do nothing when they are raised ({few(gone)}): others are used where they can do it.",
-            *told,
-        )
+        told = (f"{len(gone)} shapes have no effect ({few(gone)}): others replace them where they can.", *told)
     return replace(said, entries=entries), told
 
 

@@ -54,7 +54,7 @@ def probe(root: bpy.types.ID, told: Told) -> RigGeometry:
     members = rig_reader.members_of(root)
     meshes = [one for one in members if one.type == "MESH" and len(one.data.polygons) and one.visible_get()]
     if not meshes:
-        raise AddonError(f"{root.name!r} has no visible mesh with faces; pick or show the character's head.")
+        raise AddonError(f"{root.name!r} has no visible mesh with faces; choose or show the character's head.")
     armature = rig_reader.armature_of(members, meshes)
     with ExitStack() as undo:
         undo.callback(bpy.context.view_layer.update)

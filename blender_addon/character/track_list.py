@@ -97,7 +97,7 @@ def assign(root: bpy.types.Object | bpy.types.Collection, track: str, target: st
     known = corrections.of(root)
     is_bone = track in ROLES
     if not is_bone and track not in corrections.TRACKS:
-        raise AddonError(f"There is no track {track!r}; the list of the character has them all.")
+        raise AddonError(f"There is no track {track!r}; pick one of the list of tracks.")
     rig = armature(root)
     present = (rig.data.bones.keys() if rig is not None else []) if is_bone else shape_names(root)
     if target not in ("", corrections.NOTHING) and target not in present:
@@ -128,7 +128,7 @@ def preview(root: bpy.types.Object | bpy.types.Collection, track: str, weight: f
     character = rig_reader.read(root)
     targets = set(_targets(character, track)) if track in INDEX else set()
     if not targets:
-        raise AddonError(f"No shape stands for {track} alone, so that there is nothing to be tried out.")
+        raise AddonError(f"{track} is made by several shapes together and has no preview; pick another track.")
     keys = {mesh: bpy.data.objects[mesh].data.shape_keys for mesh, _ in targets}
     _shown.show(
         {("shape_keys", keys[mesh].session_uid, rig_reader.shape_path(name), 0): weight for mesh, name in targets}

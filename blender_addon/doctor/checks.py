@@ -1,4 +1,4 @@
-"""What a check of the take doctor is, what it looks at, and what it finds: data for the panel."""
+"""Data types of the take doctor: the patient, a check and a finding."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from .. import properties
 from ..character import rig_reader
 
 Kind = Literal["voice", "scene", "rig"]
-Severity = Literal["stop", "warning", "note"]  # nothing can be made; the result suffers or is hidden; to be known
+Severity = Literal["stop", "warning", "note"]  # generating is impossible; the result suffers or is hidden; information
 Values = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Patient:
-    """What is looked at.
+    """The scene, character and audio that are checked.
 
     Attributes:
         scene: the scene.
         settings: Animcore's settings of it.
-        root: what the character was chosen by.
+        root: the chosen object or collection of the character.
         members: the objects of the character.
-        character: as the rig reader found it, or None where it refused.
-        problem: why it refused, in one sentence.
-        heard: what the engine said of the voice: its facts, or nothing where it was not asked yet.
-        length: seconds of the voice as it is to be spoken; 0 where that is not known.
+        character: the result of rig detection, or None where it failed.
+        problem: why it failed, in one sentence.
+        heard: facts of the audio from the engine; empty where it was not analyzed yet.
+        length: duration of the audio in seconds; 0 where it is not known.
     """
 
     scene: bpy.types.Scene
@@ -43,7 +43,7 @@ class Patient:
 
     @cached_property
     def faces(self) -> tuple[rig_reader.Face, ...]:
-        """Every mesh with shapes, whether the rig reader could use them or not."""
+        """Every mesh with shape keys, whether rig detection could use them or not."""
         return rig_reader.faces_of(one for one in self.members if one.type == "MESH")
 
     @cached_property
@@ -64,13 +64,13 @@ class Check:
     """One thing that can be wrong.
 
     Attributes:
-        name: how `bpy.ops.animcore.mend` calls it.
-        kind: what it is about.
-        severity: how bad it is.
-        sentence: what is wrong and what that means, with places for the values that `look` returns.
-        look: returns those values, or None where all is well.
-        mend: puts it right; None where nothing can.
-        label: what the button says.
+        name: its identifier in `bpy.ops.animcore.mend`.
+        kind: whether it is about audio, scene or rig.
+        severity: stop, warning or note.
+        sentence: the problem and its effect, with placeholders for the values that `look` returns.
+        look: returns those values, or None where there is no problem.
+        mend: fixes it; None where there is no automatic fix.
+        label: the text of the button.
     """
 
     name: str
@@ -84,7 +84,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check found: data for the panel."""
+    """The result of a check: data for the panel."""
 
     name: str
     kind: Kind

@@ -65,8 +65,8 @@ def mend(who: Patient, name: str) -> None:
     """
     check = checks().get(name)
     if check is None:
-        raise AddonError(f"The take doctor knows no {name!r}; it knows {', '.join(checks())}.")
+        raise AddonError(f"There is no check {name!r}; the checks are {', '.join(checks())}.")
     if check.mend is None:
-        raise AddonError(f"{name!r} cannot be mended by a button: do what its sentence says.")
+        raise AddonError(f"{name!r} has no automatic fix; follow its sentence.")
     if check.look(who) is not None:
         check.mend(who)

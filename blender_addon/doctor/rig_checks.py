@@ -1,4 +1,4 @@
-"""What can be wrong with the rig: what cannot be keyed, and what would hide the keys."""
+"""Checks of the rig: targets that cannot be keyed, and settings that hide the keys."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..character import head_bones, rig_reader, shape_naming
 from ..scene import fcurves
 from .checks import Check, Patient, Values
 
-# Constraints that decide about a bone's rotation alone: keys of the bone are not seen beside them.
+# Constraints that override a bone's rotation: keys of the bone have no effect.
 _RULING = {"COPY_ROTATION", "COPY_TRANSFORMS", "DAMPED_TRACK", "LOCKED_TRACK", "TRACK_TO", "ARMATURE"}
 
 
@@ -24,7 +24,7 @@ def _speakable(mesh: bpy.types.Object) -> list[bpy.types.ShapeKey]:
     return list(mesh.data.shape_keys.key_blocks)[1:]
 
 
-# the rig reader's refusal, a link without an override
+# errors of rig detection, links without an override
 
 
 def _refused(who: Patient) -> Values | None:
@@ -33,7 +33,7 @@ def _refused(who: Patient) -> Values | None:
 
 
 def _linked_root(who: Patient) -> bpy.types.ID | None:
-    """What has to be overridden: a linked collection, the one that an empty shows, or a linked object."""
+    """The target of the override: a linked collection, the one that an empty instances, or a linked object."""
     root = who.root
     if root is None:
         return None
@@ -93,12 +93,12 @@ def _missing(who: Patient) -> Values | None:
 
 
 def _shut(who: Patient) -> Values | None:
-    """A character whose mouth nothing opens."""
+    """A character without a shape or bone that opens the mouth."""
     return {"name": who.character.name} if who.character is not None and not who.character.speaks else None
 
 
 def _otherwise(who: Patient) -> Values | None:
-    """Shapes that do something else than their names say."""
+    """Shapes whose deformation does not match their names."""
     return {"message": " ".join(who.character.told)} if who.character is not None and who.character.told else None
 
 
@@ -193,7 +193,7 @@ def _unlock_bones(who: Patient) -> None:
 
 
 def _rulers(who: Patient) -> list[tuple[bpy.types.PoseBone, bpy.types.Constraint]]:
-    """Constraints that rule the bones which a take would turn."""
+    """Constraints that override bones which a take would rotate."""
     used = set(who.character.bones.values()) if who.character is not None else set()
     return [
         (bone, one)
@@ -213,7 +213,7 @@ def _mute_rulers(who: Patient) -> None:
         constraint.mute = True
 
 
-# what plays
+# actions and the NLA
 
 
 def _tweaked(who: Patient) -> Values | None:
@@ -285,88 +285,88 @@ def _show(who: Patient) -> None:
 CHECKS = (
     Check(
         "linked", "rig", "stop",
-        "{name!r} is linked from another file without a library override, so that nothing of it can be keyed here.",
-        _linked, _override, "Make Override",
+        "{name!r} is linked without a library override and cannot be keyed.",
+        _linked, _override, "Make Library Override",
     ),
     Check(
         "absolute_shapes", "rig", "stop",
-        "The shape keys of {names} are absolute: they have no weights that could be keyed.",
+        "The shape keys of {names} are absolute and have no values to key.",
         _absolute, _make_relative, "Make Relative",
     ),
     Check("no_face", "rig", "stop", "{message}", _refused),
     Check(
         "tweak_mode", "rig", "stop",
-        "A strip of {names} is being tweaked in the NLA editor: no take can be put beside it.",
-        _tweaked, _leave_tweak_mode, "Leave Tweak Mode",
+        "{names} is in NLA tweak mode: no take can be added.",
+        _tweaked, _leave_tweak_mode, "Exit Tweak Mode",
     ),
     Check(
         "driven_shapes", "rig", "warning",
-        "Drivers hold shapes of speech ({count}: {names}): they will not be keyed.",
-        _driven, _mute_drivers, "Mute the Drivers",
+        "{count} speech shapes have drivers and will not be keyed: {names}.",
+        _driven, _mute_drivers, "Mute Drivers",
     ),
     Check(
         "locked_shapes", "rig", "warning",
-        "Locked channels hold shapes of speech ({count}: {names}): they will not be keyed.",
+        "{count} speech shapes have locked channels and will not be keyed: {names}.",
         _locked, _unlock, "Unlock",
     ),
     Check(
         "muted_shapes", "rig", "warning",
-        "Shapes are muted ({count}: {names}): their keys will not be seen.",
+        "{count} shape keys are muted, so their animation has no effect: {names}.",
         _muted, _unmute, "Unmute",
     ),
     Check(
         "narrow_shapes", "rig", "warning",
-        "Shapes cannot reach 0 to 1 ({count}: {names}): their keys are cut off at the ends of their range.",
-        _narrow, _widen, "Widen",
+        "{count} shape keys have a range smaller than 0 to 1, which clips their animation: {names}.",
+        _narrow, _widen, "Widen Range",
     ),
     Check(
         "pinned_shape", "rig", "warning",
-        "One shape of {names} is pinned (Solo): all others stay unseen.",
-        _pinned, _unpin, "Unpin",
+        "A shape key of {names} is solo, so all others have no effect.",
+        _pinned, _unpin, "Disable Solo",
     ),
     Check(
         "hidden_meshes", "rig", "note",
-        "{names} cannot be seen in the viewport or in renders.",
+        "{names} is hidden in the viewport or in renders.",
         _hidden, _show, "Show",
     ),
     Check(
         "rest_position", "rig", "warning",
-        "The armature {name!r} stands in its rest position: its bones will not be seen to move.",
-        _resting, _pose, "Show the Pose",
+        "The armature {name!r} is in rest position: bone animation has no effect.",
+        _resting, _pose, "Use Pose Position",
     ),
     Check(
         "locked_bones", "rig", "warning",
-        "Bones of the face are locked ({count}: {names}): they will not be keyed.",
+        "{count} face bones are locked and will not be keyed: {names}.",
         _locked_bones, _unlock_bones, "Unlock",
     ),
     Check(
         "ruled_bones", "rig", "note",
-        "Constraints decide about bones of the face ({names}): keys on these bones are not seen.",
-        _ruled, _mute_rulers, "Mute the Constraints",
+        "Constraints override the rotation of face bones, so their keys have no effect: {names}.",
+        _ruled, _mute_rulers, "Mute Constraints",
     ),
     Check(
         "solo_track", "rig", "warning",
-        "An NLA track is solo ({names}): nothing else plays beside it.",
-        _solo, _unsolo, "Turn Solo Off",
+        "An NLA track is solo, so nothing else plays: {names}.",
+        _solo, _unsolo, "Disable Solo",
     ),
     Check(
         "muted_tracks", "rig", "note",
-        "NLA tracks are muted ({count}: {names}), and stay so.",
+        "{count} NLA tracks are muted and stay muted: {names}.",
         _silent_tracks, _unmute_tracks, "Unmute",
     ),
     Check(
         "weak_action", "rig", "note",
-        "What plays on {names} has an influence below 1.",
-        _blended, _full_influence, "Set to 1",
+        "The action of {names} has an influence below 1.",
+        _blended, _full_influence, "Set Influence to 1",
     ),
     Check(
         "own_action", "rig", "note",
-        "Your action {names} moves shapes of the take too: it plays on beneath the take, unseen there.",
+        "The action {names} animates shape keys of the take too; the take overrides it there.",
         _playing,
     ),
     Check(
         "no_mouth", "rig", "warning",
-        "Nothing opens the mouth of {name!r}: it stays shut, whatever is said.",
+        "No shape or bone opens the mouth of {name!r}: it stays shut.",
         _shut,
     ),
     Check("shapes_otherwise", "rig", "note", "{message}", _otherwise),

@@ -1,4 +1,4 @@
-"""What can be wrong with the scene: its clock, its range and what is heard of the sequencer."""
+"""Checks of the scene: frame rate, range and the audio of the sequencer."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..scene import frame_rates, sequencer
 from ..voice import source
 from .checks import Check, Patient, Values
 
-_SLOW = 20  # frames a second; a closure of p, b or m lasts 0.06 s and falls between the keys of fewer
+_SLOW = 20  # FPS; a closure of p, b or m lasts 0.06 s and falls between the keys of fewer
 _NEAR = Fraction(6, 1000)  # share: 23.98 is 23.976, and 24 is not
 
 
@@ -25,7 +25,7 @@ def _set_rate(who: Patient, rate: Fraction) -> None:
 
 
 def _meant(who: Patient) -> Fraction | None:
-    """The rate that a crooked one is meant to be; None where it is one that cameras and films have."""
+    """The standard rate nearest to the scene's; None where the scene has a standard rate already."""
     rate = _rate(who)
     try:
         near = named_rate(float(rate))
@@ -50,7 +50,7 @@ def _straighten(who: Patient) -> None:
 
 
 def _filmed(who: Patient) -> Fraction | None:
-    """The rate of the pictures that the voice was recorded with."""
+    """The frame rate of the video that the audio comes from."""
     rate = who.heard.get("film_rate")
     return Fraction(*rate) if rate else None
 
@@ -83,7 +83,7 @@ def _unstretch(who: Patient) -> None:
 
 
 def _last_frame(who: Patient) -> int:
-    """The frame that the voice ends on; that of its start where its length is not known."""
+    """The last frame of the audio; its start where the duration is not known."""
     return source.start_frame(who.scene) + int(who.length * _rate(who))
 
 
@@ -148,53 +148,53 @@ def _follow_sound(who: Patient) -> None:
 CHECKS = (
     Check(
         "film_rate", "scene", "warning",
-        "The voice comes from a film at {film} frames a second, and the scene plays {rate}: beside the film the face "
-        "would run away from it.",
-        _other_film, _take_films_rate, "Take the Film's Rate",
+        "The audio comes from a video at {film} FPS, and the scene is at {rate} FPS: the face drifts from the "
+        "video.",
+        _other_film, _take_films_rate, "Use Video Frame Rate",
     ),
     Check(
         "crooked_rate", "scene", "warning",
-        "The scene plays {rate} frames a second, which no film has; {meant} is meant.",
-        _crooked, _straighten, "Set the Rate",
+        "The scene is at {rate} FPS, which is not a standard frame rate; {meant} FPS is.",
+        _crooked, _straighten, "Fix Frame Rate",
     ),
     Check(
         "slow_rate", "scene", "note",
-        "At {rate} frames a second lips that close for p, b or m may fall between two frames.",
+        "At {rate} FPS, lip closures of p, b and m can fall between two frames.",
         _slow,
     ),
     Check(
         "time_stretch", "scene", "warning",
-        "Time stretching ({old} to {new}) plays keys at another speed than the sound.",
-        _stretched, _unstretch, "Turn Off",
+        "Time stretching ({old} to {new}) plays keys and audio at different speeds.",
+        _stretched, _unstretch, "Disable Stretching",
     ),
     Check(
         "short_range", "scene", "warning",
-        "The scene ends at frame {end}, the voice only at frame {last}.",
-        _short, _lengthen, "Lengthen",
+        "The scene ends at frame {end}, before the audio ends at frame {last}.",
+        _short, _lengthen, "Extend Range",
     ),
     Check(
         "late_range", "scene", "warning",
-        "The voice begins at frame {first}, before the scene does at frame {start}.",
-        _late, _begin_earlier, "Begin Earlier",
+        "The audio starts at frame {first}, before the scene starts at frame {start}.",
+        _late, _begin_earlier, "Extend Range",
     ),
     Check(
         "preview_range", "scene", "note",
-        "The preview range (frames {first} to {last}) plays only a part of the voice.",
-        _preview, _preview_off, "Play All",
+        "The preview range (frames {first} to {last}) plays only a part of the audio.",
+        _preview, _preview_off, "Clear Preview Range",
     ),
     Check(
         "muted_strips", "scene", "warning",
-        "The sound is muted on the sequencer ({names}): the face would speak, and nobody hears it.",
+        "The sound strips are muted, so the face moves without audio: {names}.",
         _muted, _unmute, "Unmute",
     ),
     Check(
         "muted_scene", "scene", "warning",
-        "The scene's audio is muted: playback is silent.",
+        "The scene's audio is muted, so playback is silent.",
         _quiet, _let_hear, "Unmute",
     ),
     Check(
         "sync_mode", "scene", "warning",
-        "Playback shows every frame however long it takes, and the sound runs ahead of the face.",
+        "Playback is set to Play Every Frame, so the audio runs ahead of the face.",
         _every_frame, _follow_sound, "Sync to Audio",
     ),
 )  # fmt: skip

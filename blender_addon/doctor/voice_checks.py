@@ -1,4 +1,4 @@
-"""What can be wrong with the voice, from what the engine heard in it."""
+"""Checks of the audio, from the engine's analysis."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from ..scene import frame_rates
 from ..voice import source
 from .checks import Check, Patient, Values
 
-Moments = list[tuple[float, str]]  # seconds of the voice, and what a marker there is called
+Moments = list[tuple[float, str]]  # seconds of the audio, and the name of a marker there
 
-_TELEPHONE = 12_000  # Hz; below it s, f and th lose what tells them apart
+_TELEPHONE = 12_000  # Hz; below it s, f and th lose the frequencies that distinguish them
 _CLIPPED = 1e-3  # share of samples
 _QUIET = -36.0  # LUFS
-_WAIT = 5.0  # seconds of silence worth saying
+_WAIT = 5.0  # seconds of silence worth reporting
 _MUSIC, _VOICE = ("music", "no music"), "voice {}"  # names of the markers
-_PACKED = 40_000  # bits a second of a lossy codec for a voice alone; below it consonants smear
+_PACKED = 40_000  # bits per second of a lossy codec for speech alone; below it consonants smear
 
 
 def _unusable(who: Patient) -> Values | None:
-    """Why there is no voice to speak of, before the engine is asked."""
+    """Why there is no usable audio, before the engine is asked."""
     try:
         source.read(who.scene)
     except AddonError as error:
@@ -80,7 +80,7 @@ def _speaker_moments(who: Patient) -> Moments:
 
 
 def _unmarked(who: Patient, moments: Moments) -> list[tuple[int, str]]:
-    """Frame and name of the timeline markers that these seconds of the voice do not have yet."""
+    """Frame and name of the timeline markers that are missing at these seconds of the audio."""
     rate = float(frame_rates.exact_rate(who.scene.render.fps, who.scene.render.fps_base))
     begin = source.start_frame(who.scene)
     stand = {(marker.frame, marker.name) for marker in who.scene.timeline_markers}
@@ -96,32 +96,32 @@ def _mark(who: Patient, moments: Moments) -> None:
 CHECKS = (
     Check("no_voice", "voice", "stop", "{message}", _unusable),
     Check("unreadable_voice", "voice", "stop", "{message}", _engine_says),
-    Check("silent_voice", "voice", "warning", "Nothing is heard in the voice: the face will stay still.", _silent),
+    Check("silent_voice", "voice", "warning", "The audio is silent: the face will stay still.", _silent),
     Check(
         "low_rate", "voice", "warning",
-        "The voice was recorded at {rate} kHz, as a telephone does: s, f and th can hardly be told apart.",
+        "The audio has a sample rate of {rate} kHz, as on a telephone: s, f and th are hard to distinguish.",
         _telephone,
     ),
     Check(
         "packed_voice", "voice", "note",
-        "The voice is packed hard ({codec} at {rate} kbit/s): consonants may be smeared.",
+        "The audio is heavily compressed ({codec} at {rate} kbit/s): consonants may be smeared.",
         _packed,
     ),
     Check(
         "clipped_voice", "voice", "warning",
-        "{share} of the samples are clipped: if it sounds distorted, record it again with a lower gain.",
+        "{share} of the samples are clipped: if the audio is distorted, record it again with a lower gain.",
         _clipped,
     ),
-    Check("quiet_voice", "voice", "note", "The voice is very quiet ({level} LUFS): noise may be taken for it.", _quiet),
-    Check("late_voice", "voice", "note", "The voice begins only after {seconds} seconds of silence.", _waits),
+    Check("quiet_voice", "voice", "note", "The speech is quiet ({level} LUFS): noise may be taken for it.", _quiet),
+    Check("late_voice", "voice", "note", "The speech starts after {seconds} seconds of silence.", _waits),
     Check(
         "music", "voice", "note",
-        "Music or a steady tone is heard beside the voice ({seconds} s of it, from {start} s): the lips may follow it.",
-        _music, lambda who: _mark(who, _music_moments(who)), "Mark",
+        "Music or a steady tone was detected ({seconds} s of it, from {start} s): the lips may follow it.",
+        _music, lambda who: _mark(who, _music_moments(who)), "Add Markers",
     ),
     Check(
         "two_speakers", "voice", "note",
-        "It sounds as if two people speak in turns ({count} turns): one face would say it all.",
-        _speakers, lambda who: _mark(who, _speaker_moments(who)), "Mark",
+        "Two speakers were detected ({count} turns): one face would speak both.",
+        _speakers, lambda who: _mark(who, _speaker_moments(who)), "Add Markers",
     ),
 )  # fmt: skip

@@ -88,7 +88,7 @@ class Jobs:
             AddonError: while another job runs, or where the process cannot be started.
         """
         if self.busy:
-            raise AddonError("A performance is being made already; wait for it or cancel it first.")
+            raise AddonError("The engine is busy; wait for it or cancel it first.")
         if self._engine is None or not self._engine.alive or self._engine.launch != launch:
             self.close(wait=False)
             self._engine = Engine(launch)
@@ -165,7 +165,7 @@ class Jobs:
         self.version = str(event.get("version", ""))
         if event.get("protocol") != PROTOCOL:
             job.fail(
-                f"The engine {self.version} speaks another protocol ({event.get('protocol')}) than this extension "
+                f"The engine {self.version} uses another protocol ({event.get('protocol')}) than this extension "
                 f"({PROTOCOL}); install the same version of both.",
                 self._log(),
             )

@@ -69,7 +69,7 @@ def of_python(python: str) -> Launch:
         AddonError: where there is no such program.
     """
     if not Path(python).is_file():
-        raise AddonError(f"There is no Python at {python}; mend its path in the preferences, or clear it.")
+        raise AddonError(f"There is no Python at {python}; correct its path in the preferences, or clear it.")
     return Launch((python, "-P", "-m", "animcore.service"), _environment(None))
 
 

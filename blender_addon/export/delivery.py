@@ -40,13 +40,13 @@ def disabled_reason(scene: bpy.types.Scene) -> str:
     """Say in one sentence why nothing can be delivered; empty when it can."""
     settings = properties.of(scene)
     if session.session.jobs.busy:
-        return "The engine is at work; wait for it or cancel it first"
+        return "The engine is busy; wait for it or cancel it first"
     if properties.root(settings) is None:
         return "Choose a character first"
     if not settings.deliver_formats:
         return "Choose at least one format"
     if not settings.deliver_folder:
-        return "Choose the folder that the files go into"
+        return "Choose the folder of the exported files"
     return session.character_seen(settings).problem
 
 
@@ -60,7 +60,7 @@ def order_delivery(scene: bpy.types.Scene) -> Job:
     folder, root = Path(bpy.path.abspath(settings.deliver_folder)), properties.root(settings)
     character = rig_reader.read(root)
     if not readback.playing(character):
-        raise AddonError(f"{character.name!r} has no keys to deliver; generate a performance first.")
+        raise AddonError(f"{character.name!r} has no keys to export; generate a performance first.")
     wanted = [name for name in FORMATS if name in settings.deliver_formats]
     work = Path(tempfile.mkdtemp(prefix="animcore-"))
     try:
@@ -80,7 +80,7 @@ def order_delivery(scene: bpy.types.Scene) -> Job:
         job = session.session.jobs.begin(preferences.launch(), request)
     except OSError as error:
         shutil.rmtree(work, ignore_errors=True)
-        raise AddonError(f"The folder {folder} cannot be made ({error.strerror}); choose another.") from error
+        raise AddonError(f"The folder {folder} cannot be created ({error.strerror}); choose another.") from error
     except BaseException:
         shutil.rmtree(work, ignore_errors=True)
         raise
@@ -119,7 +119,9 @@ def _setup(character: rig_reader.Character) -> dict[str, str]:
 def _largest(character: rig_reader.Character) -> bpy.types.Object:
     """The mesh with most shapes: a vertex cache holds one mesh."""
     if not character.faces:
-        raise AddonError(f"{character.name!r} has no mesh with shapes, which a vertex cache is made of.")
+        raise AddonError(
+            f"{character.name!r} has no mesh with shape keys to export as a vertex cache; choose another format."
+        )
     return max(character.faces, key=lambda face: len(face.names)).mesh
 
 
@@ -184,7 +186,7 @@ def _finish(job: Job, work: Path) -> None:
     """Say what became of each file."""
     shutil.rmtree(work, ignore_errors=True)
     if job.state is State.CANCELLED:
-        session.session.outcome = session.Outcome(False, "Cancelled; files that were finished are kept.")
+        session.session.outcome = session.Outcome(False, "Cancelled; finished files are kept.")
         return
     if job.state is State.FAILED:
         session.session.outcome = session.Outcome(True, job.message, report=job.report)
@@ -195,7 +197,7 @@ def _finish(job: Job, work: Path) -> None:
     lines = [line for report in reports for line in _lines(report)] + notes
     failed = len(good) < len(reports) or not good
     folder = os.path.dirname(good[0]["path"]) if good else ""
-    message = f"{len(good)} of {len(reports)} files written and read back" + (f", in {folder}." if folder else ".")
+    message = f"{len(good)} of {len(reports)} files exported and verified" + (f", in {folder}." if folder else ".")
     session.session.outcome = session.Outcome(failed, message, tuple(lines), "\n".join(lines))
 
 

@@ -189,7 +189,7 @@ def _run(
 ) -> list[str]:
     work = operator(name)
     if work is None:
-        raise AddonError(f"This Blender lacks {name}; turn on the add-on of that format in its preferences.")
+        raise AddonError(f"This Blender has no {name}; enable the add-on of that format in the preferences.")
     known = {one.identifier for one in work.get_rna_type().properties}
     shaped = [one for one in objects if one.type == "MESH" and one.data.shape_keys is not None]
     # subdivided meshes lose their shapes in FBX, and fit no cache
@@ -214,14 +214,14 @@ def _prepared(
     """
     layer = bpy.context.view_layer
     if bpy.context.mode != "OBJECT":
-        raise AddonError("Go to Object Mode first, so that the character can be exported.")
+        raise AddonError("The character cannot be exported in this mode; go to Object Mode first.")
     render = scene.render
     kept = (scene.frame_start, scene.frame_end, scene.frame_current, render.fps, render.fps_base)
     selected, active = list(bpy.context.selected_objects), layer.objects.active
     hidden = [one.name for one in objects if one.name not in layer.objects or not one.visible_get()]
     shown = [one for one in objects if one.name not in hidden]
     if not shown:
-        raise AddonError("Every part of the character is hidden; show it, so that it can be exported.")
+        raise AddonError("All objects of the character are hidden; show them to export the character.")
     try:
         for one in selected:
             one.select_set(False)

@@ -1,4 +1,4 @@
-"""Characters that talk with each other: each voice to its own face, and who does not speak listens.
+"""Characters in a dialogue: each recording drives its own face, and silent characters listen.
 
 All parts are asked for in one go and written in one step: a take of its own on each character, as long as the whole
 dialogue, the eyes on the other.
@@ -21,7 +21,7 @@ from ..takes import keying, library
 from ..voice import source
 from . import requests, session
 
-_LISTENS = "listening"  # what the take of a character without a voice is called
+_LISTENS = "listening"  # name of the take of a character without speech
 _COPIED = (
     "source", "character", "collection", "voice_from", "audio", "start_frame", "strips", "speaker",
     "sound_track", "sound_channel",
@@ -31,7 +31,7 @@ _COPIED = (
 
 @dataclass(frozen=True)
 class _Speaker:
-    """A part as it is now: its character, and its voice where it has one."""
+    """A part as it is now: its character, and its speech where it has some."""
 
     part: properties.AnimcorePart
     root: requests.Root
@@ -40,21 +40,21 @@ class _Speaker:
 
 
 def disabled_reason(scene: bpy.types.Scene) -> str:
-    """Say in one sentence why no dialogue can be generated; empty when it can."""
+    """Return why no dialogue can be generated, in one sentence; empty when it can."""
     cast = properties.of(scene).cast
     if session.session.jobs.busy:
-        return "A performance is being made already; wait for it or cancel it first"
+        return "The engine is busy; wait for it or cancel it first"
     if len(cast) < 2:
-        return "A dialogue needs two parts; choose a character and its voice, and press Add for each"
+        return "A dialogue needs two parts; choose a character and its speech, and press Add for each"
     if any(properties.root(part) is None for part in cast):
         return "Every part of a dialogue needs a character"
     if all(part.voice_from == "NONE" for part in cast):
-        return "One part of a dialogue needs a voice"
+        return "A dialogue needs a part with speech"
     return ""
 
 
 def add(scene: bpy.types.Scene) -> properties.AnimcorePart:
-    """Add the character and the voice that are chosen now as a part; returns it.
+    """Add the chosen character and its speech as a part; returns it.
 
     Raises:
         AddonError: where no character is chosen, or it has a part already.
@@ -62,7 +62,7 @@ def add(scene: bpy.types.Scene) -> properties.AnimcorePart:
     settings = properties.of(scene)
     root = properties.root(settings)
     if root is None:
-        raise AddonError("No character is chosen; choose one and its voice, then press Add.")
+        raise AddonError("No character is chosen; choose one and its speech, then press Add.")
     if any(properties.root(part) == root for part in settings.cast):
         raise AddonError(f"{root.name!r} has a part already; choose another character, or change the part in the list.")
     part = settings.cast.add()
@@ -75,7 +75,7 @@ def add(scene: bpy.types.Scene) -> properties.AnimcorePart:
 
 
 def remove(scene: bpy.types.Scene) -> None:
-    """Take the part that is shown out of the list."""
+    """Remove the selected part from the list."""
     settings = properties.of(scene)
     if 0 <= settings.cast_row < len(settings.cast):
         settings.cast.remove(settings.cast_row)
@@ -83,7 +83,7 @@ def remove(scene: bpy.types.Scene) -> None:
 
 
 def order(scene: bpy.types.Scene) -> Job:
-    """Ask the engine for everybody's take.
+    """Request a take of every part from the engine.
 
     Raises:
         AddonError: where it cannot be made: what is wrong and what to do.
@@ -111,21 +111,21 @@ def _read(scene: bpy.types.Scene, part: properties.AnimcorePart) -> _Speaker:
 
 
 def _check_apart(speakers: list[_Speaker]) -> None:
-    """See to it that no two parts would be keyed on the same data-block."""
+    """Check that no two parts are keyed on the same data-block."""
     owners: dict[int, str] = {}
     for one in speakers:
         for owner in library.owners_of(one.root):
             name = owners.setdefault(owner.session_uid, one.root.name)
             if name != one.root.name:
                 raise AddonError(
-                    f"{name!r} and {one.root.name!r} share {fcurves.owner_name(owner)!r}, so that they would move "
-                    f"alike; "
+                    f"{name!r} and {one.root.name!r} share {fcurves.owner_name(owner)!r}, so they "
+                    f"would move alike; "
                     "make it single-user (Object > Relations), or give each part its own character."
                 )
 
 
 def _shifted(said: source.Voice | None, first: int, rate: Fraction) -> list[dict[str, Any]]:
-    """The recordings of a voice on the clock of the dialogue, which starts at frame `first`."""
+    """The recordings of a part on the timeline of the dialogue, which starts at frame `first`."""
     late = Fraction(said.start_frame - first) / rate if said is not None else Fraction(0)
     return [part.later(late).asked() for part in said.parts] if said is not None else []
 
@@ -139,11 +139,11 @@ def _placement(
     first: int,
     place: int,
 ) -> keying.Placement:
-    """Where the take of a part goes, and what is asked for it."""
+    """The placement of the take of a part, and its request."""
     said = one.said or source.Voice((), first, f"{one.root.name} {_LISTENS}")
     asked = source.asked(scene, source.Voice((), first, said.name), one.part)
     asked |= {"parts": own, "listening_to": others}
-    asked["direction"]["seed"] += place  # or two alike would blink as one
+    asked["direction"]["seed"] += place  # else two parts would blink at the same time
     partner = next(other for other in speakers if other is not one)
     if (point := _where(one.character, partner.character)) is not None:
         asked["direction"]["target"] = point
@@ -151,7 +151,7 @@ def _placement(
 
 
 def _where(character: rig_reader.Character, other: rig_reader.Character) -> list[float] | None:
-    """Where the eyes of the other are; None where they cannot be looked at, as of two who stand side by side."""
+    """The location of the other's eyes; None where the gaze cannot reach them, as of two side by side."""
     try:
         return gaze_target.point_of(character, other)
     except AddonError:

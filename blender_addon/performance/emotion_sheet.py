@@ -1,4 +1,4 @@
-"""The same line in six emotions, as one picture: the engine performs it, another Blender renders it (`emotion_render`).
+"""The same line in six emotions, as one image: the engine generates it, another Blender renders it (`emotion_render`).
 
 The user's scene is neither changed nor waited for.
 """
@@ -24,12 +24,12 @@ from . import session
 from .emotion_render import NAME
 
 EMOTIONS = ("joy", "sadness", "anger", "disgust", "fear", "surprise")
-SIDE = 240  # pixels that a picture is high
+SIDE = 240  # height of an image in pixels
 
 
 @dataclass
 class Sheet:
-    """A sheet that is being made.
+    """A sheet that is being rendered.
 
     Attributes:
         wish: what the engine is asked with, without the emotion.
@@ -48,20 +48,20 @@ _under_way: list[Sheet] = []
 
 
 def under_way() -> Sheet | None:
-    """Return the sheet that is being made."""
+    """Return the sheet that is being rendered."""
     return _under_way[0] if _under_way else None
 
 
 def begin(scene: bpy.types.Scene) -> None:
-    """Ask the engine for the line in the first of the emotions; the rest follows by itself.
+    """Request the line in the first emotion from the engine; the others follow.
 
     Raises:
         AddonError: where no sheet can be made: what is missing.
     """
     if session.session.jobs.busy or _under_way:
-        raise AddonError("Something is being made already; wait for it or cancel it first.")
+        raise AddonError("The engine is busy; wait for it or cancel it first.")
     if scene.camera is None:
-        raise AddonError("The scene has no camera to see the face with; add one (Shift A) that looks at it.")
+        raise AddonError("The scene has no camera; add one (Shift A) that shows the face.")
     said, root = source.read(scene), properties.root(properties.of(scene))
     rig_reader.read_face(root)
     wish = source.asked(scene, said)
@@ -85,9 +85,9 @@ def begin(scene: bpy.types.Scene) -> None:
 
 
 def cancel() -> None:
-    """Leave the sheet."""
+    """Cancel the sheet."""
     if _under_way:
-        _end(session.Outcome(False, "Cancelled; there is no sheet."))
+        _end(session.Outcome(False, "Cancelled; no sheet was rendered."))
 
 
 def stop() -> None:
@@ -97,7 +97,7 @@ def stop() -> None:
 
 
 def _ask(sheet: Sheet) -> None:
-    """Ask for the next emotion; where all are performed, for the pictures."""
+    """Request the next emotion; where all are generated, the renders."""
     if len(sheet.motions) == len(EMOTIONS):
         session.session.jobs.begin(
             process.another_blender(bpy.app.binary_path), {**sheet.render, "motions": sheet.motions}
@@ -114,7 +114,7 @@ def _ask(sheet: Sheet) -> None:
 
 
 def _performed(job: Job) -> None:
-    """The engine has answered: ask for the next emotion, or begin with the pictures."""
+    """The engine has answered: request the next emotion, or start rendering."""
     sheet = under_way()
     if sheet is None or _broke_off(job):
         return
@@ -127,7 +127,7 @@ def _performed(job: Job) -> None:
 
 
 def _rendered(job: Job) -> None:
-    """The pictures are there; the other Blender ends, for it holds the whole file."""
+    """The renders are finished; the other Blender ends, since it holds the whole file."""
     session.session.jobs.close(wait=False)
     if under_way() is None or _broke_off(job):
         return
@@ -138,7 +138,7 @@ def _rendered(job: Job) -> None:
 def _broke_off(job: Job) -> bool:
     """End the sheet where a job of it did not come to its end."""
     if job.state is not State.DONE:
-        cancelled = session.Outcome(False, "Cancelled; there is no sheet.")
+        cancelled = session.Outcome(False, "Cancelled; no sheet was rendered.")
         _end(cancelled if job.state is State.CANCELLED else session.Outcome(True, job.message, report=job.report))
     return job.state is not State.DONE
 

@@ -1,4 +1,4 @@
-"""A voice from the microphone moves the character while it is spoken; on stop it becomes a take.
+"""Speech from the microphone drives the character live; on stop it becomes a take.
 
 What is shown while somebody speaks is no animation: the values are set on the character and put back in the end. The
 take is made of the recording, by the same live solver.
@@ -32,7 +32,7 @@ _FPS = 50  # of the live solver
 
 
 class Stage:
-    """The character that is moved, and what it was like before."""
+    """The driven character, and its values before."""
 
     def __init__(self, scene: bpy.types.Scene) -> None:
         self.scene = scene.session_uid
@@ -43,10 +43,10 @@ class Stage:
         self._shown = temporary_values.Shown()
 
     def show(self, frame: Mapping[str, Any]) -> None:
-        """Put a frame onto the character, as the engine's news have it."""
+        """Apply a frame of the engine's news to the character."""
         root = requests.root_by_uid(self.root)
         if root is None:
-            return  # it was deleted while somebody spoke: the recording goes on
+            return  # it was deleted during the recording, which goes on
         if self.character is None:
             self.character = rig_reader.read(root)
         values = {}
@@ -68,15 +68,15 @@ def stage() -> Stage | None:
 
 
 def begin(scene: bpy.types.Scene) -> Job:
-    """Ask the engine to listen, and have a timer show what it hears.
+    """Start live speech in the engine, and a timer that shows its frames.
 
     Raises:
         AddonError: where it cannot be done now.
     """
     if session.session.jobs.busy:
-        raise AddonError("Something is being made already; wait for it or cancel it first.")
+        raise AddonError("The engine is busy; wait for it or cancel it first.")
     settings = properties.of(scene)
-    rig_reader.read(properties.root(settings))  # its error is better heard before somebody speaks
+    rig_reader.read(properties.root(settings))  # its error is more useful before the recording
     track_list.end_preview()
     out = folder() / f"{datetime.datetime.now():%Y-%m-%d %H-%M-%S}.wav"
     request = {
@@ -104,7 +104,9 @@ def folder() -> Path:
     try:
         place.mkdir(exist_ok=True)
     except OSError as error:
-        raise AddonError(f"No folder for recordings could be made at {place} ({error.strerror}).") from error
+        raise AddonError(
+            f"The folder of recordings at {place} cannot be created ({error.strerror}); save the file elsewhere."
+        ) from error
     return place
 
 
@@ -120,7 +122,7 @@ def tick() -> float | None:
             moved.level = max(float(one["level"]) for one in job.news)
             job.news.clear()
             moved.show(newest)
-    except Exception:  # whatever goes wrong, nobody is left with a microphone that stays on
+    except Exception:  # on any error the microphone is switched off
         session.session.jobs.cancel()
         end()
         raise
@@ -177,7 +179,7 @@ def stop() -> None:
 
 
 def _finish(job: Job) -> None:
-    """What was heard becomes the voice, and a take of it is made by the live solver."""
+    """The recording becomes the speech, and the live solver makes a take of it."""
     if job.state is State.CANCELLED:
         session.session.outcome = session.Outcome(False, "Cancelled; nothing was recorded.")
         return

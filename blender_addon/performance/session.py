@@ -1,4 +1,4 @@
-"""Makes performances: asks the engine and puts its answer onto the character, by timers or in one blocking call.
+"""Generates performances: requests them from the engine and keys them on the character, by timers or blocking.
 
 Between the press of the button and the answer the user works on: what was asked is kept as names and numbers of
 data-blocks, never as references.
@@ -32,7 +32,7 @@ from ..voice import analysis, source
 from . import requests
 
 _INTERVAL = 0.15  # seconds between looks at the engine
-_GLANCE = 2.0  # seconds that what the panel says of a character stays true enough
+_GLANCE = 2.0  # seconds for which the panel shows a detected character without reading it again
 # an answer waits for their end; a render is a job, whose operator ends with the next move of the mouse alone
 _BUSY_OPERATORS = ("TRANSFORM_OT_", "SCULPT_OT_", "PAINT_OT_", "RENDER_OT_opengl")
 
@@ -41,7 +41,7 @@ Progress = Callable[[float, str], None]
 
 @dataclass
 class Outcome:
-    """How the last job ended, for the panel: one sentence, what else to know, and a report for those who mend it."""
+    """The result of the last job, for the panel: one sentence, notes, and a report for support."""
 
     failed: bool
     message: str
@@ -52,7 +52,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Seen:
-    """What the panel says of a character: which one, when, what was found, what is wrong, how sure it is."""
+    """The detected character, for the panel: which one, when, the result, a problem, and the confidence."""
 
     what: Any
     when: float
@@ -63,7 +63,7 @@ class Seen:
 
 @dataclass
 class Session:
-    """What lives as long as the extension is registered: the engine, and the order that it works on."""
+    """State for as long as the extension is registered: the engine, and its current order."""
 
     jobs: Jobs = field(default_factory=Jobs)
     order: requests.Order | None = None
@@ -86,19 +86,19 @@ session = Session()
 
 
 def disabled_reason(scene: bpy.types.Scene) -> str:
-    """Say in one sentence why Generate cannot be pressed; empty when it can."""
+    """Return why Generate is disabled, in one sentence; empty when it is enabled."""
     settings = properties.of(scene)
     if session.jobs.busy:
-        return "A performance is being made already; wait for it or cancel it first"
+        return "The engine is busy; wait for it or cancel it first"
     if not source.chosen(scene):
-        return "Choose a sound file with a voice first"
+        return "Choose an audio file with speech first"
     if properties.root(settings) is None:
         return "Choose a character first, or add the default one"
     return character_seen(settings).problem
 
 
 def character_seen(settings: properties.AnimcoreSettings) -> Seen:
-    """Say what there is to the chosen character.
+    """Return the detection result of the chosen character.
 
     Reading a rig takes some milliseconds, and drawing must cost nothing: what is said of a character already is read
     again by a timer, every two seconds at most.
@@ -138,7 +138,7 @@ def _look_again() -> None:
 
 
 def examine(scene: bpy.types.Scene) -> tuple[checks.Finding, ...]:
-    """Let the take doctor look at voice, scene and rig; the panel shows what was found."""
+    """Run the take doctor on audio, scene and rig; the panel shows its findings."""
     facts = analysis.facts(properties.of(scene))
     who = examination.patient(scene, facts, float(facts.get("duration", 0.0)))
     session.findings = examination.examine(who)
@@ -146,7 +146,7 @@ def examine(scene: bpy.types.Scene) -> tuple[checks.Finding, ...]:
 
 
 def order_take(scene: bpy.types.Scene, *, name: str = "", variant: str = "") -> Job:
-    """Check everything that can be checked now, and ask the engine for a performance.
+    """Check everything that can be checked now, and request a performance from the engine.
 
     Args:
         scene: with the settings of what is wanted.
@@ -169,7 +169,7 @@ def order_take(scene: bpy.types.Scene, *, name: str = "", variant: str = "") -> 
 
 
 def order_again(scene: bpy.types.Scene, wish: dict[str, Any], name: str, start_frame: int) -> Job:
-    """Ask the engine for a performance by what is stored with a take, at the scene's frame rate.
+    """Request a performance with the stored settings of a take, at the scene's frame rate.
 
     Args:
         scene: where it is written.
@@ -183,7 +183,7 @@ def order_again(scene: bpy.types.Scene, wish: dict[str, Any], name: str, start_f
     recordings = [*wish.get("parts", ()), *wish.get("listening_to", ())]
     for path in [wish["audio"]] if "audio" in wish else [part["audio"] for part in recordings]:
         if not Path(path).is_file():
-            raise AddonError(f"There is no file {path}; pick the sound again.")
+            raise AddonError(f"There is no file {path}; choose the audio again.")
     rate = exact_rate(scene.render.fps, scene.render.fps_base)
     asked = {**wish, "fps": [rate.numerator, rate.denominator]}
     audio = wish.get("audio", "") if properties.of(scene).add_sound else ""
@@ -192,25 +192,25 @@ def order_again(scene: bpy.types.Scene, wish: dict[str, Any], name: str, start_f
 
 
 def _order(scene: bpy.types.Scene, placement: keying.Placement, choice: analysis.Choice) -> Job:
-    """Ask the engine for what the placement's settings say, for the chosen character."""
+    """Send the request of a placement to the engine, for the chosen character."""
     return begin(scene, [(properties.root(properties.of(scene)), placement)], choice)
 
 
 def begin(
     scene: bpy.types.Scene, wanted: Sequence[tuple[requests.Root | None, keying.Placement]], choice: analysis.Choice
 ) -> Job:
-    """Check characters and scene, and ask the engine for a take of each.
+    """Check characters and scene, and request a take of each from the engine.
 
     Raises:
         AddonError: where one cannot be made: what is wrong and what to do.
     """
     if session.jobs.busy:
-        raise AddonError("A performance is being made already; wait for it or cancel it first.")
+        raise AddonError("The engine is busy; wait for it or cancel it first.")
     requests.check_scene(scene)
     measured_shapes.forget()  # shapes may have been sculpted since they were looked at
     characters = [
         rig_reader.read(root) for root, _ in wanted
-    ]  # their errors are better heard before the work than after it
+    ]  # their errors are more useful before the work than after it
     launch = preferences.launch()
     examine(scene)
     session.order = requests.made(scene, [(root, placement) for root, placement in wanted if root is not None], choice)
@@ -231,7 +231,7 @@ def drop(order: requests.Order | None) -> None:
 
 
 def order_inspection(scene: bpy.types.Scene, then: Callable[[], None] | None = None) -> Job:
-    """Ask the engine what it hears in the voice.
+    """Request an analysis of the audio from the engine.
 
     Args:
         scene: the scene.
@@ -263,13 +263,13 @@ def order_inspection(scene: bpy.types.Scene, then: Callable[[], None] | None = N
 
 
 def watch() -> None:
-    """Have a timer look at the job until it is over. In background mode there are no timers: see `wait`."""
+    """Start a timer that polls the job until it ends. In background mode there are no timers: see `wait`."""
     if not bpy.app.timers.is_registered(_tick):
         bpy.app.timers.register(_tick, first_interval=_INTERVAL)
 
 
 def follow() -> None:
-    """See to the end of what was ordered: by waiting where there is no window, else by the timer."""
+    """Follow the job to its end: blocking where there is no window, else by the timer."""
     if bpy.app.background:
         wait()
     else:
@@ -278,7 +278,7 @@ def follow() -> None:
 
 
 def heed_escape() -> None:
-    """Have the Esc key cancel what is under way, where there is a window."""
+    """Let the Esc key cancel the current job, where there is a window."""
     if not bpy.app.background and bpy.context.window is not None:
         bpy.ops.animcore.heed_escape("INVOKE_DEFAULT")
 
@@ -306,7 +306,7 @@ def wait(progress: Progress | None = None) -> None:
 
 
 def cancel() -> None:
-    """Leave the current job."""
+    """Cancel the current job."""
     session.jobs.cancel()
 
 
@@ -344,7 +344,7 @@ def _close_job(job: Job) -> None:
         report = traceback.format_exc()
         sys.stderr.write(report)
         session.outcome = Outcome(
-            True, f"The result could not be written ({error}); the scene is as it was.", report=report
+            True, f"The result could not be written ({error}); the scene is unchanged.", report=report
         )
 
 
@@ -368,7 +368,7 @@ def _finish_take(job: Job) -> None:
 
 
 def _told(made: Sequence[keying.Take], answer: Mapping[str, Any]) -> Outcome:
-    """What the panel says of takes that were made; of several, whose each sentence is."""
+    """The panel's sentences about new takes; of several, each with its character."""
     notes: list[str] = []
     for take, one in zip(made, answer.get("cast", [answer]), strict=True):
         said = [*map(str, one.get("warnings", ())), *take.notes]

@@ -21,7 +21,7 @@ from . import requests, session
 def disabled_reason(scene: bpy.types.Scene) -> str:
     """Say in one sentence why nothing can be matched; empty when it can."""
     if session.session.jobs.busy:
-        return "The engine is at work; wait for it or cancel it first"
+        return "The engine is busy; wait for it or cancel it first"
     if bpy.context.mode not in ("OBJECT", "POSE"):
         return "Go to Object Mode first"
     return "" if properties.root(properties.of(scene)) is not None else "Choose a character first"
@@ -37,9 +37,7 @@ def order_match(scene: bpy.types.Scene) -> Job:
     if root is None:
         raise AddonError("No character is chosen; pick one first.")
     if not root.is_editable:
-        raise AddonError(
-            f"{root.name!r} is linked, so that nothing can be kept with it; make a library override first."
-        )
+        raise AddonError(f"{root.name!r} is linked and cannot store a match; make a library override first.")
     launch = preferences.launch()
     window = bpy.context.window_manager
     folder = Path(tempfile.mkdtemp(prefix="animcore-"))
@@ -81,7 +79,7 @@ def _finish(job: Job, folder: Path, uid: int, name: str) -> None:
         face_maps.store(root, found.only(found.moving))
         session.push_undo("Animcore: Match by Shape")
         count, share = job.answer["channels"], job.answer["coverage"]
-        message = f"{count} channels of {name!r} were measured; they do what {share:.0%} of a spoken performance asks."
+        message = f"{count} channels of {name!r} were measured; they cover {share:.0%} of a speech performance."
         session.session.outcome = session.Outcome(False, message, tuple(job.answer.get("missing", ())))
     except AnimcoreError as error:
         raise AddonError(str(error)) from error

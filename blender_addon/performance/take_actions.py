@@ -20,7 +20,7 @@ def run_again(scene: bpy.types.Scene, take: library.Listed, *, another: bool = F
     """
     asked = library.settings_of(take)
     if not {"audio", "parts"} & asked.keys() or "direction" not in asked:
-        raise AddonError(f"What the take {take.name!r} was made with is not known; press Generate.")
+        raise AddonError(f"The settings of the take {take.name!r} are not stored in the file; press Generate.")
     if another:
         seeds = [library.settings_of(one).get("direction", {}).get("seed", 0) for one in library.all_takes(scene)]
         asked["direction"] = {**asked["direction"], "seed": max(seeds) + 1}

@@ -1,4 +1,4 @@
-"""A take as a film with sound, through whatever the scene renders with: a copy of the scene is rendered."""
+"""A take as a video with audio, with the scene's render engine: a copy of the scene is rendered."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from ..takes import library
 from . import requests, session
 
 SUFFIX = ".mp4"
-NAME = "Animcore Film"
-_PART = ".part" + SUFFIX  # the name until the film is whole
+NAME = "Animcore Video"
+_PART = ".part" + SUFFIX  # the name until the video is complete
 _LOOK = 0.2  # seconds between looks at whether Blender has put its render away
 
 
 @dataclass
 class Shooting:
-    """A film that is being rendered: the session number of the copy of the scene, and where it goes."""
+    """A video that is being rendered: the session number of the copy of the scene, and its path."""
 
     scene: int
     path: Path
@@ -31,7 +31,7 @@ class Shooting:
 
     @property
     def part(self) -> Path:
-        """The file that is written until the film is whole."""
+        """The file that is written until the video is complete."""
         return _part(self.path)
 
     def render(self, *how: str) -> None:
@@ -40,7 +40,7 @@ class Shooting:
         temporary_settings.render(scene, *how, animation=True)
 
     def end(self, *, whole: bool) -> None:
-        """Remove the copy of the scene, and put the film into its place where it is whole.
+        """Remove the copy of the scene, and move the video to its path where it is complete.
 
         Raises:
             AddonError: where there is no film.
@@ -49,7 +49,7 @@ class Shooting:
         if not whole:
             self.part.unlink(missing_ok=True)
         elif not self.part.is_file():
-            raise AddonError(f"Blender wrote no film into {self.path.parent}; its console says why.")
+            raise AddonError(f"Blender wrote no video into {self.path.parent}; see its console.")
         else:
             self.part.replace(self.path)
 
@@ -58,7 +58,7 @@ _running: list[Shooting] = []
 
 
 def begin(scene: bpy.types.Scene, take: library.Listed, path: Path) -> Shooting:
-    """Have a copy of the scene whose output is a film of a take.
+    """Make a copy of the scene whose output is a video of a take.
 
     Args:
         scene: is rendered, with its engine, camera and size.
@@ -69,16 +69,18 @@ def begin(scene: bpy.types.Scene, take: library.Listed, path: Path) -> Shooting:
         AddonError: where it cannot be made.
     """
     if _running:
-        raise AddonError("A film is being rendered already; wait for it, or press Esc in its window.")
+        raise AddonError("A video is being rendered already; wait for it, or press Esc in its window.")
     if not bpy.app.build_options.codec_ffmpeg:
-        raise AddonError("This Blender was built without films (FFmpeg); render pictures instead.")
+        raise AddonError("This Blender was built without FFmpeg and cannot write videos; render images instead.")
     if scene.camera is None:
-        raise AddonError("The scene has no camera; add one (Shift A) and press Film again.")
+        raise AddonError("The scene has no camera; add one (Shift A) and press Render Video again.")
     size = [round(side * scene.render.resolution_percentage / 100) for side in _sides(scene)]
     if any(side % 2 for side in size):
-        raise AddonError(f"A film must be an even number of pixels wide and high, not {size[0]} x {size[1]}.")
+        raise AddonError(
+            f"The resolution {size[0]} x {size[1]} is odd, and videos need even numbers; change it under Output."
+        )
     if not path.parent.is_dir():
-        raise AddonError(f"There is no folder {path.parent}; choose another place for the film.")
+        raise AddonError(f"There is no folder {path.parent}; choose another folder for the video.")
     path = path.with_suffix(SUFFIX)
     copy = temporary_settings.add(scene, NAME)
     shooting = Shooting(copy.session_uid, path)
@@ -91,7 +93,7 @@ def begin(scene: bpy.types.Scene, take: library.Listed, path: Path) -> Shooting:
 
 
 def shoot(scene: bpy.types.Scene, take: library.Listed, path: Path) -> None:
-    """Render the film: in the background with Blender's own progress where there is a window, else at once.
+    """Render the video: in the background with Blender's own progress where there is a window, else at once.
 
     Raises:
         AddonError: where it cannot be made.
@@ -102,7 +104,9 @@ def shoot(scene: bpy.types.Scene, take: library.Listed, path: Path) -> None:
             shooting.render()
         except RuntimeError as error:
             shooting.end(whole=False)
-            raise AddonError(f"The film could not be rendered ({str(error).strip()}).") from error
+            raise AddonError(
+                f"The video could not be rendered ({str(error).strip()}); see Blender's console."
+            ) from error
         shooting.end(whole=True)
         return
     _running.append(shooting)
@@ -112,7 +116,7 @@ def shoot(scene: bpy.types.Scene, take: library.Listed, path: Path) -> None:
 
 
 def stop() -> None:
-    """Forget a film under way."""
+    """Forget a video under way."""
     if bpy.app.timers.is_registered(_finish_later):
         bpy.app.timers.unregister(_finish_later)
     if _running:
@@ -124,7 +128,7 @@ def _part(path: Path) -> Path:
 
 
 def _wanted(scene: bpy.types.Scene, take: library.Listed, path: Path) -> Iterator[Setting]:
-    """What the scene's output has to be, in the order in which Blender accepts it."""
+    """The output settings of the scene, in the order in which Blender accepts them."""
     render, pictures = scene.render, scene.render.image_settings
     frames = [frame for action in take.actions for frame in action.frame_range]
     yield scene, "frame_start", round(min(frames))
@@ -167,7 +171,7 @@ def _finish_later() -> float | None:
 
 
 def _finish() -> None:
-    """The end of a film in a window: the copy of the scene goes, and a word in the panel."""
+    """End a video in a window: the copy of the scene is removed, and the panel reports it."""
     for handlers, handler in ((bpy.app.handlers.render_complete, _done), (bpy.app.handlers.render_cancel, _left)):
         if handler in handlers:
             handlers.remove(handler)
@@ -179,5 +183,5 @@ def _finish() -> None:
     except AddonError as error:
         session.session.outcome = session.Outcome(True, str(error))
         return
-    said = f"The film is {shooting.path}." if shooting.whole else "The film was cancelled; nothing is left of it."
+    said = f"The video is {shooting.path}." if shooting.whole else "The video was cancelled; no file was kept."
     session.session.outcome = session.Outcome(False, said)

@@ -22,7 +22,7 @@ def of_file(scene: bpy.types.Scene, root: bpy.types.Object | bpy.types.Collectio
         bpy.ops.wm.save_as_mainfile(filepath=str(path), copy=True, check_existing=False, compress=False)
     except RuntimeError as error:
         raise AddonError(
-            f"A copy of the file cannot be written ({str(error).strip()}); make room on the disk."
+            f"A copy of the file cannot be written ({str(error).strip()}); free space on the disk."
         ) from error
     return {
         "file": str(path),

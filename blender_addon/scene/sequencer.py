@@ -53,7 +53,9 @@ def place(
     try:
         added = strips.new_sound(title, file, _free(scene, frame, length), frame)
     except RuntimeError as error:
-        raise AddonError(f"The sound could not be put on the sequencer ({str(error).strip()}).") from error
+        raise AddonError(
+            f"The audio could not be added to the sequencer ({str(error).strip()}); choose another file."
+        ) from error
     added[MARK] = True
     if kept is not None:
         added[sound_files.SOURCE] = path

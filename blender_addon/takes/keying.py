@@ -154,12 +154,10 @@ def _applied(
     body = _body(character, motion, placement, notes)
     work = list(channels_of(character, motion, performance.values, body))
     if not work:
-        raise AddonError(f"Nothing of {character.name!r} could be keyed; choose another character.")
+        raise AddonError(f"{character.name!r} has nothing that can be keyed; choose another character.")
     for owner, _ in work:
         if owner.animation_data is not None and owner.animation_data.use_tweak_mode:
-            raise AddonError(
-                f"A strip of {owner.name!r} is being tweaked in the NLA editor; press Tab there and generate again."
-            )
+            raise AddonError(f"A strip of {owner.name!r} is in NLA tweak mode; exit it (Tab) and generate again.")
     if placement.within:
         work, first, last = range_merge.joined(work, first, last, rate)
     actions, ident, kept = [], fcurves.new_take_id(), []
@@ -171,7 +169,7 @@ def _applied(
         kept += _layers(scene, character, owner, action, channels, motion, placement, first, notes)
         actions.append(action)
     if kept:
-        notes.append(f"Your edits were kept: {', '.join(dict.fromkeys(kept))}.")
+        notes.append(f"Manual edits were kept: {', '.join(dict.fromkeys(kept))}.")
     _put_into_scene(scene, work, actions, (first, last), notes, undo)
     take = Take(
         name=placement.name,
@@ -197,7 +195,7 @@ def _body(
         return None
     found = bodies.read(character.armature) if character.armature is not None else None
     if found is None:
-        notes.append("The character has no skeleton of a known kind: its body stands still.")
+        notes.append("The skeleton of the character is not a known kind: its body stays still.")
         return None
     assert character.armature is not None
     notes += found.notes
@@ -227,11 +225,7 @@ def _own_shapes(character: rig_reader.Character, undo: ExitStack) -> list[str]:
         if (linked := rig_reader.own_shapes(face)) is not None:
             undo.callback(_relink, face.mesh.data, linked)
             names.append(face.mesh.name)
-    return (
-        [f"The mesh data of {', '.join(names)} got a library override, so that its shapes can be keyed."]
-        if names
-        else []
-    )
+    return [f"The mesh data of {', '.join(names)} got a library override, to key its shapes."] if names else []
 
 
 def _widened(character: rig_reader.Character, undo: ExitStack) -> list[str]:
@@ -246,7 +240,7 @@ def _widened(character: rig_reader.Character, undo: ExitStack) -> list[str]:
                 undo.callback(setattr, block, "slider_max", block.slider_max)
                 block.slider_min, block.slider_max = low, high
                 names.append(name)
-    return [f"The sliders of {', '.join(dict.fromkeys(names))} were widened, so that they can do it."] if names else []
+    return [f"The sliders of {', '.join(dict.fromkeys(names))} were widened to reach it."] if names else []
 
 
 def _relink(own: bpy.types.Mesh, linked: bpy.types.Mesh) -> None:
@@ -426,12 +420,12 @@ def _put_into_scene(
         if before is not None and fcurves.TAKE in before:
             notes.append(f"The earlier take {before[fcurves.TAKE]!r} stays in the list of takes.")
         if (kept := fcurves.make_room(owner, shown)) is not None:
-            notes.append(f"Your action {kept!r} plays on beneath the take, on the NLA track {kept!r}.")
+            notes.append(f"The action {kept!r} plays below the take, on the NLA track {kept!r}.")
         fcurves.assign(owner, action)
     if frames[1] > scene.frame_end or _ends_early(scene, frames[1]):
         undo.callback(setattr, scene, "frame_end", scene.frame_end)
         scene.frame_end = frames[1]
-        notes.append(f"The scene now ends at frame {frames[1]}, with the voice.")
+        notes.append(f"The scene now ends at frame {frames[1]}, with the audio.")
 
 
 def _ends_early(scene: bpy.types.Scene, last: int) -> bool:
@@ -450,11 +444,11 @@ def _show(character: rig_reader.Character) -> list[str]:
     for mesh in pinned:
         mesh.show_only_shape_key = False
     names = ", ".join(repr(mesh.name) for mesh in pinned)
-    notes = [f"The shape that was pinned on {names} hid the others; its pin is off now."] if pinned else []
+    notes = [f"A solo shape key on {names} hid the others; its solo is off now."] if pinned else []
     armature = character.armature
     if armature is not None and character.bones and armature.data.pose_position == "REST":
         armature.data.pose_position = "POSE"
-        notes.append(f"The armature {armature.name!r} stood in its rest position; it shows its pose now.")
+        notes.append(f"The armature {armature.name!r} was in rest position; it is in pose position now.")
     return notes
 
 
@@ -469,5 +463,5 @@ def _add_sound(scene: bpy.types.Scene, placement: Placement, motion: Motion) -> 
         return [f"{Path(placement.audio).name} was on the sequencer already."]
     if scene.sync_mode == "NONE":
         scene.sync_mode = "AUDIO_SYNC"
-        return ["Playback now follows the sound (Sync to Audio)."]
+        return ["Playback now follows the audio (Sync to Audio)."]
     return []

@@ -88,7 +88,11 @@ def find(scene: bpy.types.Scene, ident: str = "") -> Listed:
     found = all_takes(scene)
     take = next((one for one in found if (one.ident == ident if ident else one.playing)), None)
     if take is None:
-        raise AddonError("That take is no longer in the file." if ident else "No take plays; choose one in the list.")
+        raise AddonError(
+            "The take is no longer in the file; choose another."
+            if ident
+            else "There is no active take; choose one in the list."
+        )
     return take
 
 
@@ -121,7 +125,7 @@ def compare(scene: bpy.types.Scene) -> Listed:
     before = properties.of(scene).take_before
     others = [one for one in found if not one.playing]
     if not others:
-        raise AddonError("There is only one take; press Another Take to have something to compare it with.")
+        raise AddonError("There is only one take to compare; press Another Take first.")
     other = next((one for one in others if one.ident == before), others[-1])
     show(scene, other)
     return other
@@ -135,7 +139,7 @@ def rename(scene: bpy.types.Scene, take: Listed, name: str) -> None:
     """
     name = name.strip()
     if not name:
-        raise AddonError("A take needs a name.")
+        raise AddonError("The name of the take is empty; type one.")
     owners = _owners(scene)
     for action in take.actions:
         owner = next((one for one in owners if fcurves.is_made_for(action, one)), None)

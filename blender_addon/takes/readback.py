@@ -40,7 +40,7 @@ def span_of(scene: bpy.types.Scene, character: rig_reader.Character) -> Span:
     """
     actions = playing(character)
     if not actions:
-        raise AddonError(f"{character.name!r} has no keys to deliver; generate a performance first.")
+        raise AddonError(f"{character.name!r} has no keys to export; generate a performance first.")
     return time_origin.span_of(scene, actions)
 
 
@@ -67,7 +67,7 @@ def performance(scene: bpy.types.Scene, character: rig_reader.Character, span: S
             **_poses(character, frames),
         )
     except InputError as error:
-        raise AddonError(f"The keys of {character.name!r} cannot be delivered: {error}") from error
+        raise AddonError(f"The keys of {character.name!r} cannot be exported: {error}") from error
 
 
 def shape_curves(character: rig_reader.Character, span: Span) -> dict[str, FloatArray]:

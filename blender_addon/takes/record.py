@@ -217,7 +217,7 @@ class Record:
             return found
         except _BROKEN as error:
             raise AddonError(
-                f"What was kept with the take cannot be read ({error}): its keys play on, but cannot be polished; "
+                f"The metadata of the take cannot be read ({error}): its keys stay, but cannot be polished; "
                 "generate again."
             ) from error
 

@@ -57,7 +57,7 @@ def retime(scene: bpy.types.Scene) -> str:
     """
     late = behind(scene)
     if not late:
-        raise AddonError("All takes stand at the scene's frame rate; there is nothing to retime.")
+        raise AddonError("All takes are at the scene's frame rate; there is nothing to retime.")
     rate, settings = _rate(scene), properties.of(scene)
     is_whole = len(late) == len(_on(scene))  # else the scene stands at its rate already, and a take came to it
     moves: dict[tuple[int, Fraction], Move] = {}
@@ -89,7 +89,7 @@ def retime(scene: bpy.types.Scene) -> str:
     scene.frame_end = max(scene.frame_end, *ends)
     scene.frame_set(scene.frame_current)
     count = len({fcurves.take_id(action) for action in late})
-    return f"{count} take{'s' * (count > 1)} moved to {float(rate):.5g} frames a second."
+    return f"{count} take{'s' * (count > 1)} moved to {float(rate):.5g} FPS."
 
 
 def _rate(scene: bpy.types.Scene) -> Fraction:

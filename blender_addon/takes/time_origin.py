@@ -57,9 +57,9 @@ def span_of(scene: bpy.types.Scene, actions: Sequence[bpy.types.Action]) -> Span
         return Span(first, last, f"Second 0 of every file is frame {first}, the first of the take.")
     if first < sound:
         late = float((sound - first) / exact_rate(scene.render.fps, scene.render.fps_base))
-        told = f"the first of the take; its sound starts {late:.3f} s later"
+        told = f"the first of the take; its audio starts {late:.3f} s later"
         return Span(first, last, f"Second 0 of every file is frame {first}, {told}.")
-    return Span(sound, last, f"Second 0 of every file is frame {sound}, where the sound of the take starts.")
+    return Span(sound, last, f"Second 0 of every file is frame {sound}, where the audio of the take starts.")
 
 
 def _sound_frame(scene: bpy.types.Scene, actions: Sequence[bpy.types.Action]) -> int | None:

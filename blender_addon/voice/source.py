@@ -215,7 +215,7 @@ def _named(scene: bpy.types.Scene, settings: properties.Asker) -> list[Any]:
 
 def _of_file(scene: bpy.types.Scene, settings: properties.Asker) -> Voice:
     if not settings.audio:
-        raise AddonError("No sound file is chosen; pick one under Voice.")
+        raise AddonError("No audio file is chosen; choose one under Speech.")
     path = _existing(settings.audio)
     own = [strip for strip in _sounds(scene) if sequencer.is_of(strip, settings.audio) and sequencer.MARK not in strip]
     begins = [strip for strip in own if round(sequencer.content_start(strip)) == settings.start_frame]
@@ -250,7 +250,7 @@ def _joined(scene: bpy.types.Scene, found: list[Any]) -> Voice:
     audible = [strip for strip in found if not sequencer.is_muted(scene, strip)]
     if not audible:
         names = ", ".join(strip.name for strip in found)
-        raise AddonError(f"Nothing is heard of the voice ({names}): strip or channel is muted; unmute it.")
+        raise AddonError(f"The strips of the speech are muted ({names}); unmute the strips or their channels.")
     heard = sorted(audible, key=lambda strip: sequencer.span(strip))
     first = sequencer.span(heard[0])[0]
     parts = tuple(_part(scene, strip, first, rate) for strip in heard)
@@ -282,9 +282,9 @@ def _exact(seconds: float) -> Fraction:
 def _of_speaker(scene: bpy.types.Scene, settings: properties.Asker) -> Voice:
     speaker = settings.speaker
     if speaker is None:
-        raise AddonError("No speaker is chosen; pick one under Voice.")
+        raise AddonError("No speaker is chosen; choose one under Speech.")
     if speaker.type != "SPEAKER" or speaker.data.sound is None:
-        raise AddonError(f"{speaker.name!r} is no speaker with a sound; load one in its Object Data properties.")
+        raise AddonError(f"{speaker.name!r} is not a speaker with a sound; load one in its Object Data properties.")
     data = speaker.data.sound
     part = Part("", sound=data.name) if mixdown.must_be_written(data) else Part(str(_existing(data.filepath)))
     return Voice((part,), _speaks_at(speaker, scene), speaker.name)
@@ -300,7 +300,7 @@ def _speaks_at(speaker: bpy.types.Object, scene: bpy.types.Scene) -> int:
 def _existing(kept: str) -> Path:
     path = Path(bpy.path.abspath(kept))
     if not path.is_file():
-        raise AddonError(f"There is no file {path}; pick the sound again.")
+        raise AddonError(f"There is no file {path}; choose the audio again.")
     return path
 
 
@@ -318,9 +318,9 @@ def transcript(settings: properties.Asker) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise AddonError(f"{path.name} is no text in UTF-8; save it as plain text, .srt, .vtt or .TextGrid.") from error
+        raise AddonError(f"{path.name} is not UTF-8 text; save it as plain text, .srt, .vtt or .TextGrid.") from error
     except OSError as error:
-        raise AddonError(f"There is no transcript {path}; pick it again, or clear it.") from error
+        raise AddonError(f"There is no transcript {path}; choose it again, or clear it.") from error
 
 
 def felt(scene: bpy.types.Scene, base: list[dict[str, Any]], first: int, name: str = "") -> list[dict[str, Any]]:
@@ -380,5 +380,5 @@ def span(scene: bpy.types.Scene, begin: int) -> tuple[float, float] | None:
     rate = float(frame_rates.exact_rate(scene.render.fps, scene.render.fps_base))
     first, last = marked_frames(scene)
     if last <= begin:
-        raise AddonError(f"The marked range ends at frame {last}, before the voice begins at frame {begin}; move it.")
+        raise AddonError(f"The marked range ends at frame {last}, before the audio starts at frame {begin}; move it.")
     return max(0.0, (first - begin) / rate), (last - begin) / rate

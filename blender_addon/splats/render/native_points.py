@@ -25,7 +25,7 @@ def make(context: bpy.types.Context, holder: bpy.types.Object) -> bpy.types.Obje
         AddonError: where Blender has no splats of its own, or the file cannot be drawn.
     """
     if fcurves.own_splats() is None:
-        raise AddonError("Blender has splats of its own from version 5.3 on; use Gaussian Preview here.")
+        raise AddonError("Blender's own splats need Blender 5.3 or later; use Gaussian Preview here.")
     placed = splat_objects.place(holder, context.evaluated_depsgraph_get())
     if placed is None:
         told = splat_objects.told(holder)

@@ -30,9 +30,9 @@ _PANELS = {
 # by motion blur and depth of field that a scene has turned on
 _LEFT_OUT = {
     (False, False): "",
-    (True, False): "Gaussian Preview draws without motion blur.",
-    (False, True): "Gaussian Preview draws without depth of field.",
-    (True, True): "Gaussian Preview draws without motion blur and depth of field.",
+    (True, False): "Gaussian Preview renders no motion blur.",
+    (False, True): "Gaussian Preview renders no depth of field.",
+    (True, True): "Gaussian Preview renders no motion blur and no depth of field.",
 }
 
 
@@ -61,7 +61,7 @@ class AnimcoreGaussianPreview(bpy.types.RenderEngine):
             return
         except Exception as error:  # Blender would go on with a black picture
             sys.stderr.write(traceback.format_exc())
-            self._refuse(f"Animcore failed where it should not ({type(error).__name__}: {error}).")
+            self._refuse(f"Unexpected error ({type(error).__name__}: {error}); press Copy Report and report it.")
             return
         scene = depsgraph.scene
         if missing := left_out(scene):
@@ -115,7 +115,7 @@ def shot(placed: Sequence[Placed], found: Sequence[Surface], looked: View) -> Sh
 def _shot(depsgraph: bpy.types.Depsgraph) -> tuple[Shot, tuple[int, int]]:
     render, camera = depsgraph.scene.render, depsgraph.scene.camera
     if camera is None:
-        raise AddonError("There is no camera; add one, or make one the scene's camera.")
+        raise AddonError("The scene has no camera; add one (Shift A).")
     share = render.resolution_percentage / 100
     size = max(1, int(render.resolution_x * share)), max(1, int(render.resolution_y * share))
     looked = camera_view.of_camera(camera.evaluated_get(depsgraph), depsgraph, size)

@@ -72,7 +72,7 @@ class Pair:
             if not self.whole:
                 return None
             if not all(part.is_file() for part in self.done):
-                raise AddonError("Blender wrote no picture; its console says why.")
+                raise AddonError("Blender wrote no image; see its console.")
             return joined(self.done, self.path)
         finally:
             shutil.rmtree(self.folder, ignore_errors=True)
@@ -106,7 +106,7 @@ def render(scene: bpy.types.Scene, path: Path) -> None:
     except RuntimeError as error:
         pair.whole = False
         pair.end()
-        raise AddonError(f"The picture could not be rendered ({_reason(error)}).") from error
+        raise AddonError(f"The image could not be rendered ({_reason(error)}); see Blender's console.") from error
     pair.end()
 
 
@@ -117,11 +117,11 @@ def begin(scene: bpy.types.Scene, path: Path) -> Pair:
         AddonError: where they cannot be made.
     """
     if _running:
-        raise AddonError("Two pictures are being rendered already; wait for them, or press Esc in their window.")
+        raise AddonError("A comparison is being rendered already; wait for it, or press Esc in its window.")
     if scene.camera is None:
         raise AddonError("The scene has no camera; add one (Shift A) and press Side by Side again.")
     if not path.parent.is_dir():
-        raise AddonError(f"There is no folder {path.parent}; choose another place for the picture.")
+        raise AddonError(f"There is no folder {path.parent}; choose another folder for the image.")
     first = scene.render.engine if scene.render.engine != NAME else _ELSE
     folder = Path(tempfile.mkdtemp(prefix="animcore-pair-"))
     copy = temporary_settings.add(scene, IMAGE)
@@ -209,7 +209,7 @@ def _finish() -> None:
         session.session.outcome = session.Outcome(True, str(error))
         return
     if image is None:
-        session.session.outcome = session.Outcome(False, "Side by side was cancelled; nothing is left of it.")
+        session.session.outcome = session.Outcome(False, "Side by Side was cancelled; no file was kept.")
         return
     _show(image)
     session.session.outcome = session.Outcome(False, f"Side by side: {pair.path}.", pair.notes)

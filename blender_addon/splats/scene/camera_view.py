@@ -80,7 +80,9 @@ def of_camera(camera: bpy.types.Object, depsgraph: bpy.types.Depsgraph, size: tu
         AddonError: where it is a panorama.
     """
     if camera.type == "CAMERA" and camera.data.type not in {"PERSP", "ORTHO"}:
-        raise AddonError(f"{camera.name!r} is a panoramic camera; Gaussian Preview draws perspective and orthographic.")
+        raise AddonError(
+            f"{camera.name!r} is panoramic, which Gaussian Preview cannot render; make it perspective or orthographic."
+        )
     render = depsgraph.scene.render
     projection = camera.calc_matrix_camera(
         depsgraph, x=size[0], y=size[1], scale_x=render.pixel_aspect_x, scale_y=render.pixel_aspect_y

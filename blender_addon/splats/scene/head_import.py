@@ -32,7 +32,7 @@ def order(scene: bpy.types.Scene, folder: Path) -> Job:
         AnimcoreError: where the folder is no head, or something else is being made.
     """
     if not hybrid_heads.is_head(folder):
-        raise AddonError(f"{folder} is not the folder of a hybrid head; Animcore's own is installed with its zip.")
+        raise AddonError(f"{folder} is not the folder of a hybrid head; the bundled one is part of the Animcore zip.")
     work = Path(tempfile.mkdtemp(prefix="animcore-"))
     request = {"do": "add_head", "head": str(folder), "out": str(work / _FILE)}
     try:

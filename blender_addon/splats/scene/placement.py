@@ -71,7 +71,7 @@ def carried(cloud: Cloud, carrier: bpy.types.Object, depsgraph: bpy.types.Depsgr
     most = int(cloud.frames_used[-1])
     if most >= len(faces):
         raise AddonError(
-            f"The splats ride on triangles up to {most}, and {carrier.name!r} has {len(faces)}; "
+            f"The splats are bound to triangles up to {most}, and {carrier.name!r} has {len(faces)}; "
             "choose the mesh that they were made for."
         )
     used = faces[cloud.frames_used]

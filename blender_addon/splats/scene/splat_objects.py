@@ -102,7 +102,7 @@ def attach(holder: bpy.types.Object, carrier: bpy.types.Object) -> None:
         AddonError: where they stand by themselves, or the object is no mesh.
     """
     if carrier.type != "MESH":
-        raise AddonError(f"{carrier.name!r} is no mesh; splats ride on the triangles of a mesh.")
+        raise AddonError(f"{carrier.name!r} is not a mesh; choose a mesh to bind the splats to.")
     if not file_cache.of_file(path_of(holder)).is_bound:
         raise AddonError(
             f"The splats of {holder.name!r} are bound to no triangles; to move them with an object, parent them to it."
@@ -200,14 +200,16 @@ def _placed(holder: bpy.types.Object, depsgraph: bpy.types.Depsgraph, to_world: 
         return placement.standing(cloud, holder.matrix_world if to_world is None else to_world)
     carrier = holder.animcore_splats.carrier
     if carrier is None:
-        raise AddonError(f"The splats of {holder.name!r} ride on a mesh; choose it under Rides On.")
+        raise AddonError(f"The splats of {holder.name!r} are bound to a mesh; choose it under Bound Mesh.")
     if depsgraph.scene.objects.get(carrier.name) is not carrier:
-        raise AddonError(f"The mesh {carrier.name!r}, which carries {holder.name!r}, is not in the scene any more.")
+        raise AddonError(
+            f"The mesh {carrier.name!r}, to which {holder.name!r} is bound, is no longer in the scene; choose another."
+        )
     return placement.carried(cloud, carrier, depsgraph)
 
 
 def _described(cloud: file_cache.Cloud) -> str:
     said = f"{cloud.held:,} Gaussians."
     if cloud.held > cloud.splats.count:
-        said = f"{cloud.held:,} Gaussians in the file; the {cloud.splats.count:,} that show most are drawn."
+        said = f"{cloud.held:,} Gaussians in the file; the {cloud.splats.count:,} most visible are drawn."
     return " ".join((said, *cloud.notes))

@@ -8,13 +8,11 @@ from ..shared.operator_base import AnimcoreOperator
 
 
 class ANIMCORE_OT_capture_head(AnimcoreOperator):  # noqa: N801 (Blender's own naming)
-    """Take pictures of the character's head for a splat head, in another Blender."""
+    """Render images of the character's head for a splat head, in a background Blender."""
 
     bl_idname = "animcore.capture_head"
-    bl_label = "Capture for a Splat Head"
-    bl_description = (
-        "Take pictures of the chosen character's head from all sides with many faces, in a Blender in the background"
-    )
+    bl_label = "Capture Splat Head"
+    bl_description = "Render the character's head from all sides with many expressions, in a background Blender"
     bl_options = {"REGISTER"}  # noqa: RUF012 (nothing of the scene changes)
 
     directory: bpy.props.StringProperty(subtype="DIR_PATH", options={"SKIP_SAVE", "HIDDEN"})
@@ -48,7 +46,9 @@ class ANIMCORE_OT_fit_head(AnimcoreOperator):  # noqa: N801
 
     bl_idname = "animcore.fit_head"
     bl_label = "Fit Splat Head"
-    bl_description = "Fit a head of mesh and Gaussians to the capture; needs an engine with PyTorch (preferences)"
+    bl_description = (
+        "Fit a head of mesh and Gaussians to the captured images; needs PyTorch (External Python in the preferences)"
+    )
     bl_options = {"REGISTER"}  # noqa: RUF012
 
     @classmethod

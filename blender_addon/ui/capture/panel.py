@@ -1,4 +1,4 @@
-"""A character becomes a splat head: what is rendered, where, and the fit."""
+"""A character becomes a splat head: settings of the capture, its folder, and the fit."""
 
 from __future__ import annotations
 

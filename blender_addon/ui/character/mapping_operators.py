@@ -1,4 +1,4 @@
-"""Correct what the rig reader found. Blender reads annotations here: they are not postponed."""
+"""Correct the results of rig detection. Blender reads annotations here: they are not postponed."""
 
 import bpy
 
@@ -21,15 +21,15 @@ def _root(context: bpy.types.Context) -> bpy.types.Object | bpy.types.Collection
 def fill(context: bpy.types.Context) -> None:
     """Read the list of the character anew."""
     track_list.fill(context.window_manager, _root(context))
-    session.session.character = None  # what the panel says of it may no longer be true
+    session.session.character = None  # the result that the panel shows may be outdated
 
 
 class ANIMCORE_OT_list_tracks(OnCharacter):  # noqa: N801 (Blender's own naming)
-    """List what the character has for each track of the face, and its bones."""
+    """List the character's shape key for each facial track, and its bones."""
 
     bl_idname = "animcore.list_tracks"
     bl_label = "List Tracks"
-    bl_description = "List what the character has for each track of the face, and its bones"
+    bl_description = "List the character's shape key for each facial track, and its bones"
 
     def work(self, context: bpy.types.Context) -> None:
         """Read the character."""
@@ -37,15 +37,15 @@ class ANIMCORE_OT_list_tracks(OnCharacter):  # noqa: N801 (Blender's own naming)
 
 
 class ANIMCORE_OT_assign_track(OnCharacter):  # noqa: N801 (Blender's own naming)
-    """Let a track move another shape, or give a role to another bone."""
+    """Assign another shape key to a track, or another bone to a role."""
 
     bl_idname = "animcore.assign_track"
     bl_label = "Assign"
-    bl_description = "Let this track move the shape that is picked, or give this role to the bone"
+    bl_description = "Assign the picked shape key to this track, or the picked bone to this role"
 
     track: bpy.props.StringProperty(name="Track", description="The track, or the role of a bone")
     target: bpy.props.StringProperty(
-        name="Target", description="The shape or bone; - for none, nothing to go back to what was found"
+        name="Target", description="Name of the shape key or bone; - for none, empty for the detected one"
     )
 
     def work(self, context: bpy.types.Context) -> None:
@@ -56,31 +56,31 @@ class ANIMCORE_OT_assign_track(OnCharacter):  # noqa: N801 (Blender's own naming
 
 
 class ANIMCORE_OT_mirror_track(OnCharacter):  # noqa: N801 (Blender's own naming)
-    """Give the track of the other side the shape of the other side."""
+    """Assign the mirrored shape key to the track of the other side."""
 
     bl_idname = "animcore.mirror_track"
     bl_label = "Mirror"
-    bl_description = "Give the track of the other side the shape of the other side"
+    bl_description = "Assign the mirrored shape key to the track of the other side"
 
-    track: bpy.props.StringProperty(name="Track", description="The track whose shape is mirrored")
+    track: bpy.props.StringProperty(name="Track", description="Track whose shape key is mirrored")
 
     def work(self, context: bpy.types.Context) -> None:
-        """Find both twins by their names."""
+        """Find both counterparts by their names."""
         root = _root(context)
         row = next((row for row in track_list.rows(root) if row.track == self.track), None)
         if row is None or row.is_bone:
-            raise AddonError(f"There is no track {self.track!r} that could be mirrored.")
+            raise AddonError(f"There is no track {self.track!r} to mirror; pick one of the list of tracks.")
         other, twin = corrections.mirrored(self.track, row.target, track_list.shape_names(root))
         track_list.assign(root, other, twin)
         fill(context)
 
 
 class ANIMCORE_OT_forget_corrections(OnCharacter):  # noqa: N801 (Blender's own naming)
-    """Go back to what the rig reader found."""
+    """Clear all manual corrections and use the detected tracks."""
 
     bl_idname = "animcore.forget_corrections"
-    bl_label = "Forget Corrections"
-    bl_description = "Go back to what the rig reader found"
+    bl_label = "Clear Corrections"
+    bl_description = "Clear all manual corrections and use the detected tracks"
 
     def work(self, context: bpy.types.Context) -> None:
         """Drop them."""
@@ -89,14 +89,14 @@ class ANIMCORE_OT_forget_corrections(OnCharacter):  # noqa: N801 (Blender's own 
 
 
 class ANIMCORE_OT_preview_track(OnCharacter):  # noqa: N801 (Blender's own naming)
-    """Show what a track does on the character; press again to put its shapes back."""
+    """Preview a track on the character; press again to end the preview."""
 
     bl_idname = "animcore.preview_track"
     bl_label = "Preview"
-    bl_description = "Show what this track does on the character; press again to put its shapes back"
+    bl_description = "Preview this track on the character; press again to end the preview"
 
-    track: bpy.props.StringProperty(name="Track", description="The track; empty to put everything back")
-    weight: bpy.props.FloatProperty(name="Weight", description="How far", default=1.0, min=0.0, max=1.0)
+    track: bpy.props.StringProperty(name="Track", description="Name of the track; empty to end the preview")
+    weight: bpy.props.FloatProperty(name="Weight", description="Weight of the track", default=1.0, min=0.0, max=1.0)
 
     def work(self, context: bpy.types.Context) -> None:
         """Set the shapes, or put them back."""
@@ -107,14 +107,14 @@ class ANIMCORE_OT_preview_track(OnCharacter):  # noqa: N801 (Blender's own namin
 
 
 class ANIMCORE_OT_save_profile(OnCharacter):  # noqa: N801 (Blender's own naming)
-    """Save the list as a profile of your own: characters with the same names are then known at once."""
+    """Save the list as a rig profile, which detects characters with the same names."""
 
     bl_idname = "animcore.save_profile"
     bl_label = "Save as Profile"
-    bl_description = "Save the list as a profile of your own: characters with the same names are then known at once"
-    bl_options = {"REGISTER"}  # noqa: RUF012 (a file is no matter of undo)
+    bl_description = "Save the list as a rig profile, which detects characters with the same names"
+    bl_options = {"REGISTER"}  # noqa: RUF012 (undo does not cover files)
 
-    name: bpy.props.StringProperty(name="Name", description="What the profile is called")
+    name: bpy.props.StringProperty(name="Name", description="Name of the rig profile")
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
         """Ask for the name."""

@@ -1,4 +1,4 @@
-"""Match a rig by what it does, or go back to its names."""
+"""Match a rig by the deformation of its shapes and bones, or by their names."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from ..shared.operator_base import AnimcoreOperator
 
 
 class ANIMCORE_OT_match(AnimcoreOperator):  # noqa: N801 (Blender's own naming)
-    """Look at what shapes and bones do, and compare it with the reference head: for rigs whose names say nothing."""
+    """Measure how shapes and bones deform the face and match them with the reference head."""
 
     bl_idname = "animcore.match"
     bl_label = "Match by Shape"
-    bl_description = "Look at what the character's shapes and bones do to its face: for rigs whose names say nothing"
+    bl_description = "Measure how shape keys and bones deform the face, for rigs without known names"
     bl_options = {"REGISTER"}  # noqa: RUF012 (the step of undo comes with the map)
 
     @classmethod
@@ -33,11 +33,11 @@ class ANIMCORE_OT_match(AnimcoreOperator):  # noqa: N801 (Blender's own naming)
 
 
 class ANIMCORE_OT_forget_match(AnimcoreOperator):  # noqa: N801 (Blender's own naming)
-    """Go back to what the names of the character's shapes and bones say."""
+    """Discard the measured match and match by the names of shape keys and bones."""
 
     bl_idname = "animcore.forget_match"
-    bl_label = "Use Names"
-    bl_description = "Forget what was measured, and go back to what the names of the shapes and bones say"
+    bl_label = "Match by Name"
+    bl_description = "Discard the measured match and match by the names of shape keys and bones"
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
 
     @classmethod

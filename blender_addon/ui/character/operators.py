@@ -14,11 +14,11 @@ _COLLECTION = "Animcore Character"
 
 
 class ANIMCORE_OT_add_character(AnimcoreOperator):  # noqa: N801 (Blender's own naming)
-    """Add Animcore's own character at the 3D cursor and choose it: a full body with a face of 52 shapes."""
+    """Add the default character, a full body with 52 face shapes, at the 3D cursor."""
 
     bl_idname = "animcore.add_character"
     bl_label = "Add Default Character"
-    bl_description = "Add Animcore's own character at the 3D cursor and choose it: a full body with a face of 52 shapes"
+    bl_description = "Add the default character, a full body with 52 face shapes, at the 3D cursor"
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
 
     @classmethod

@@ -1,4 +1,4 @@
-"""The list of the character's tracks: what the rig reader found for each, to be corrected and tried out."""
+"""The list of the character's tracks: the detected target of each, with correction and preview."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ class ANIMCORE_UL_tracks(bpy.types.UIList):  # noqa: N801 (Blender's own naming)
     """One line a track; the search below the list finds it by its name."""
 
     def draw_item(self, _context, layout, _data, item, _icon, _active, _property) -> None:
-        """Draw a track and what it moves."""
+        """Draw a track and its target."""
         row = layout.split(factor=0.5)
         row.label(text=item.name, icon="BONE_DATA" if item.is_bone else "NONE", translate=False)
         row.active = item.target != track_list.NONE
         if item.target in (track_list.SOLVED, track_list.NONE):
-            row.label(text="by several" if item.target == track_list.SOLVED else "nothing")
+            row.label(text="Multiple" if item.target == track_list.SOLVED else "None")
         else:
             row.label(text=item.target, icon="GREASEPENCIL" if item.corrected else "NONE", translate=False)
 

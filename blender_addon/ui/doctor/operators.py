@@ -1,4 +1,4 @@
-"""Ask the take doctor, and let it mend what it found. Blender reads annotations here: they are not postponed."""
+"""Run the take doctor, and fix its findings. Blender reads annotations here: they are not postponed."""
 
 import bpy
 
@@ -11,21 +11,21 @@ from ..shared.operator_base import AnimcoreOperator
 
 
 class ANIMCORE_OT_examine(AnimcoreOperator):  # noqa: N801 (Blender's own naming)
-    """Look for what is wrong with voice, scene and rig before anything is written."""
+    """Check audio, scene and rig for problems before generating."""
 
     bl_idname = "animcore.examine"
     bl_label = "Examine"
-    bl_description = "Look for what is wrong with voice, scene and rig before anything is written"
+    bl_description = "Check audio, scene and rig for problems before generating"
 
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
         """Whether nothing runs."""
         if session.session.jobs.busy:
-            cls.poll_message_set("The engine is at work; wait for it or cancel it first")
+            cls.poll_message_set("The engine is busy; wait for it or cancel it first")
         return not session.session.jobs.busy
 
     def work(self, context: bpy.types.Context) -> None:
-        """Look at once, and again when the engine has listened to a voice that it does not know yet."""
+        """Check at once, and again after the engine has analyzed new audio."""
         scene = context.scene
         found = session.examine(scene)
         unheard = source.chosen(scene) and analysis.of(properties.of(scene)) is None
@@ -35,14 +35,14 @@ class ANIMCORE_OT_examine(AnimcoreOperator):  # noqa: N801 (Blender's own naming
 
 
 class ANIMCORE_OT_mend(AnimcoreOperator):  # noqa: N801 (Blender's own naming)
-    """Put one thing right that the take doctor found."""
+    """Fix one finding of the take doctor."""
 
     bl_idname = "animcore.mend"
-    bl_label = "Mend"
-    bl_description = "Put right what this sentence says"
+    bl_label = "Fix"
+    bl_description = "Fix this problem"
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
 
-    finding: bpy.props.StringProperty(name="Finding", description="The name of the finding", options={"SKIP_SAVE"})
+    finding: bpy.props.StringProperty(name="Finding", description="Name of the finding", options={"SKIP_SAVE"})
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -50,16 +50,16 @@ class ANIMCORE_OT_mend(AnimcoreOperator):  # noqa: N801 (Blender's own naming)
         return _can_mend(cls, context)
 
     def work(self, context: bpy.types.Context) -> None:
-        """Mend it, and look again."""
+        """Fix it, and check again."""
         _mend(context.scene, [self.finding])
 
 
 class ANIMCORE_OT_mend_all(AnimcoreOperator):  # noqa: N801 (Blender's own naming)
-    """Put right everything that keeps the take from being made or seen; what is only worth knowing is left alone."""
+    """Fix all problems that keep the take from being generated or seen; notes are left alone."""
 
     bl_idname = "animcore.mend_all"
-    bl_label = "Mend All"
-    bl_description = "Put right all that keeps the take from being made or seen; what is only worth knowing stays"
+    bl_label = "Fix All"
+    bl_description = "Fix all problems that keep the take from being generated or seen, except notes"
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
 
     @classmethod
@@ -68,7 +68,7 @@ class ANIMCORE_OT_mend_all(AnimcoreOperator):  # noqa: N801 (Blender's own namin
         return _can_mend(cls, context)
 
     def work(self, context: bpy.types.Context) -> None:
-        """Mend what is more than a note; a link that was mended may show more, so look until nothing is left."""
+        """Fix all but notes; a fixed link may reveal more problems, so check until none is left."""
         done: set[str] = set()
         while wanted := [
             one.name
@@ -84,16 +84,18 @@ def _can_mend(cls: type[bpy.types.Operator], context: bpy.types.Context) -> bool
         cls.poll_message_set("Go to Object Mode first")
         return False
     if session.session.jobs.busy:
-        cls.poll_message_set("The engine is at work; wait for it or cancel it first")
+        cls.poll_message_set("The engine is busy; wait for it or cancel it first")
         return False
     return True
 
 
 def _mend(scene: bpy.types.Scene, names: list[str]) -> None:
     if not scene.is_editable:
-        raise AddonError(f"The scene {scene.name!r} is linked from another file and cannot be changed here.")
+        raise AddonError(
+            f"The scene {scene.name!r} is linked from another file and cannot be changed here; use a local scene."
+        )
     facts = analysis.facts(properties.of(scene))
     for name in names:
         examination.mend(examination.patient(scene, facts, float(facts.get("duration", 0.0))), name)
-    session.session.character = None  # what the panel says of it may no longer be true
+    session.session.character = None  # the result that the panel shows may be outdated
     session.examine(scene)

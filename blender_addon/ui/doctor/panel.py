@@ -1,4 +1,4 @@
-"""What the take doctor found, one sentence each, with the button that mends it."""
+"""The findings of the take doctor, one sentence each, with the button that fixes it."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ _ICONS = {"stop": "CANCEL", "warning": "ERROR", "note": "INFO"}
 
 
 class ANIMCORE_PT_doctor(Sidebar, bpy.types.Panel):  # noqa: N801 (Blender's own naming)
-    """Findings and their mending."""
+    """Findings and their fixes."""
 
     bl_label = "Take Doctor"
     bl_parent_id = "ANIMCORE_PT_main"
     bl_options = {"DEFAULT_CLOSED"}  # noqa: RUF012
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Draw the button, and what was found when it was pressed last."""
+        """Draw the button, and the findings of the last check."""
         row = self.layout.row(align=True)
         row.operator("animcore.examine", icon="VIEWZOOM")
         found = session.session.findings
@@ -28,7 +28,7 @@ class ANIMCORE_PT_doctor(Sidebar, bpy.types.Panel):  # noqa: N801 (Blender's own
         if any(one.mendable and one.severity != "note" for one in found):
             row.operator("animcore.mend_all", icon="MODIFIER")
         if not found:
-            self.layout.label(text="Nothing is wrong.", icon="CHECKMARK")
+            self.layout.label(text="No problems found.", icon="CHECKMARK")
         width = characters(context)
         for finding in found:
             _draw(self.layout.box().column(), finding, width)

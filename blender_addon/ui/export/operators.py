@@ -1,4 +1,4 @@
-"""Write a take into files, and choose their folder. Blender reads annotations here: they are not postponed."""
+"""Export a take to files, and choose their folder. Blender reads annotations here: they are not postponed."""
 
 import bpy
 
@@ -9,12 +9,12 @@ from ..shared.operator_base import AnimcoreOperator
 
 
 class ANIMCORE_OT_deliver(AnimcoreOperator):  # noqa: N801 (Blender's own naming)
-    """Write the take, with whatever was changed by hand, in the chosen formats, and read every file back."""
+    """Export the take with its manual edits in the selected formats, and verify each file by reading it back."""
 
     bl_idname = "animcore.deliver"
     bl_label = "Export Take"
     bl_description = (
-        "Write the take, with whatever was changed by hand, in the chosen formats, and read every file back"
+        "Export the take with its manual edits in the selected formats, and verify each file by reading it back"
     )
 
     @classmethod
@@ -32,11 +32,11 @@ class ANIMCORE_OT_deliver(AnimcoreOperator):  # noqa: N801 (Blender's own naming
 
 
 class ANIMCORE_OT_pick_folder(AnimcoreOperator):  # noqa: N801 (Blender's own naming)
-    """Choose the folder that the files go into."""
+    """Choose the folder of the exported files."""
 
     bl_idname = "animcore.pick_folder"
     bl_label = "Choose Folder"
-    bl_description = "Choose the folder that the files go into"
+    bl_description = "Choose the folder of the exported files"
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
 
     directory: bpy.props.StringProperty(subtype="DIR_PATH", options={"SKIP_SAVE"})

@@ -11,7 +11,7 @@ from ..shared.widgets import Sidebar
 class ANIMCORE_PT_deliver(Sidebar, bpy.types.Panel):  # noqa: N801 (Blender's own naming)
     """Folder, formats and the button."""
 
-    bl_label = "Deliver"
+    bl_label = "Export"
     bl_parent_id = "ANIMCORE_PT_main"
     bl_options = {"DEFAULT_CLOSED"}  # noqa: RUF012
 

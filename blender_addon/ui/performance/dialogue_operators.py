@@ -10,11 +10,11 @@ from ..shared.operator_base import AnimcoreOperator, OnCharacter
 
 
 class ANIMCORE_OT_add_part(OnCharacter):  # noqa: N801 (Blender's own naming)
-    """Add the character and the voice that are chosen above to the dialogue."""
+    """Add the chosen character and its speech to the dialogue."""
 
     bl_idname = "animcore.add_part"
     bl_label = "Add to Dialogue"
-    bl_description = "Add the character and the voice that are chosen above as a part; without a voice it only listens"
+    bl_description = "Add the character and the speech chosen above as a part; without speech it only listens"
 
     def work(self, context: bpy.types.Context) -> None:
         """Add it."""
@@ -22,11 +22,11 @@ class ANIMCORE_OT_add_part(OnCharacter):  # noqa: N801 (Blender's own naming)
 
 
 class ANIMCORE_OT_remove_part(AnimcoreOperator):  # noqa: N801
-    """Take the part that is chosen in the list out of the dialogue."""
+    """Remove the selected part from the dialogue."""
 
     bl_idname = "animcore.remove_part"
     bl_label = "Remove from Dialogue"
-    bl_description = "Take the part that is chosen in the list out of the dialogue; character, voice and takes stay"
+    bl_description = "Remove the selected part from the dialogue; character, audio and takes stay"
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
 
     @classmethod
@@ -42,13 +42,11 @@ class ANIMCORE_OT_remove_part(AnimcoreOperator):  # noqa: N801
 
 
 class ANIMCORE_OT_generate_dialogue(AnimcoreOperator):  # noqa: N801
-    """Perform all parts: each voice on its own character, and who does not speak listens."""
+    """Generate all parts: each recording drives its own character, and silent characters listen."""
 
     bl_idname = "animcore.generate_dialogue"
     bl_label = "Generate Dialogue"
-    bl_description = (
-        "Make a take on every character of the list: each voice moves its own face, and who does not speak listens"
-    )
+    bl_description = "Generate a take for every character of the list; characters that do not speak listen"
     bl_options = {"REGISTER"}  # noqa: RUF012 (the step of undo comes with the keys, not with the press)
 
     @classmethod

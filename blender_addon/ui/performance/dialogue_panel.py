@@ -14,10 +14,10 @@ _ROWS, _MOST_ROWS = 2, 6
 
 
 class ANIMCORE_UL_cast(bpy.types.UIList):  # noqa: N801 (Blender's own naming)
-    """One line a part: who, and how heard."""
+    """One row per part: the character and its speech."""
 
     def draw_item(self, _context, layout, _data, item, _icon, _active, _property) -> None:
-        """Draw the character and its voice."""
+        """Draw the character and its speech."""
         root, row = properties.root(item), layout.split(factor=0.5)
         row.label(text=root.name if root is not None else "?", icon="ARMATURE_DATA", translate=False)
         kinds = item.bl_rna.properties["voice_from"].enum_items
@@ -50,20 +50,20 @@ class ANIMCORE_PT_dialogue(Sidebar, bpy.types.Panel):  # noqa: N801
 
 
 def _voice(part: properties.AnimcorePart) -> str:
-    """What a line says of a voice."""
+    """The text of a row about the speech."""
     speaker = part.speaker.name if part.speaker is not None else "?"
     said = {
         "FILE": bpy.path.basename(part.audio) or "?",
         "STRIPS": part.strips.replace("\n", ", ") or "?",
         "CHANNEL": str(part.channel),
         "SPEAKER": speaker,
-        "NONE": "listens",
+        "NONE": "Listening",
     }
     return said[part.voice_from]
 
 
 def _draw_part(column: bpy.types.UILayout, scene: bpy.types.Scene, part: properties.AnimcorePart) -> None:
-    """What can be changed of one part."""
+    """Draw the settings of one part."""
     column.use_property_split = True
     column.use_property_decorate = False
     column.prop(part, "collection" if part.source == "COLLECTION" else "character")
@@ -82,10 +82,10 @@ def _draw_part(column: bpy.types.UILayout, scene: bpy.types.Scene, part: propert
     if part.voice_from != "NONE":
         column.prop(part, "transcript_text")
         row = column.row()
-        row.prop(part, "transcript_file", text="or File")
+        row.prop(part, "transcript_file", text="File")
         row.active = part.transcript_text is None
     column.prop(part, "emotion")
     row = column.row()
-    row.prop(part, "emotion_intensity", text="Felt")
+    row.prop(part, "emotion_intensity")
     row.active = part.emotion != EMOTIONS[0]
     column.prop(part, "style")

@@ -9,17 +9,21 @@ from ..shared.operator_base import AnimcoreOperator
 
 
 class ANIMCORE_OT_emotion_sheet(AnimcoreOperator):  # noqa: N801 (Blender's own naming)
-    """Perform the line in six emotions, and put them side by side in a picture."""
+    """Render the line in six emotions, side by side in one image."""
 
     bl_idname = "animcore.emotion_sheet"
     bl_label = "Emotion Sheet"
-    bl_description = "Perform the line in six emotions and put them into one picture, as the scene's camera sees them"
+    bl_description = "Render the line in six emotions into one image, from the scene's camera"
     bl_options = {"REGISTER"}  # noqa: RUF012 (nothing of the scene changes)
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Whether there is a voice and a character, and nothing runs."""
-        reason = "The sheet is being made" if emotion_sheet.under_way() else session.disabled_reason(context.scene)
+        reason = (
+            "An emotion sheet is being rendered; wait for it or cancel it first"
+            if emotion_sheet.under_way()
+            else session.disabled_reason(context.scene)
+        )
         if reason:
             cls.poll_message_set(reason)
         return not reason

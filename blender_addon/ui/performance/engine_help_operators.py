@@ -1,4 +1,4 @@
-"""Reports for those who mend: what happened, and whether the engine runs."""
+"""Reports for support: what happened, and whether the engine runs."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _LOG = "Animcore Log"
 
 
 class ANIMCORE_OT_copy_report(AnimcoreOperator):  # noqa: N801 (Blender's own naming)
-    """Copy what happened, with versions and the engine's log, to paste it into a message for help."""
+    """Copy the last message, the versions and the engine's log for a bug report."""
 
     bl_idname = "animcore.copy_report"
     bl_label = "Copy Report"
-    bl_description = "Copy what happened, with versions and the engine's log, to paste it into a message for help"
+    bl_description = "Copy the last message, the versions and the engine's log for a bug report"
 
     def work(self, context: bpy.types.Context) -> None:
         """Put the report onto the clipboard."""
@@ -31,11 +31,11 @@ class ANIMCORE_OT_copy_report(AnimcoreOperator):  # noqa: N801 (Blender's own na
 
 
 class ANIMCORE_OT_open_log(AnimcoreOperator):  # noqa: N801 (Blender's own naming)
-    """Put the log of the engine, with versions, into a text block to be read in the Text Editor."""
+    """Write versions and the engine's log to a text data-block for the Text Editor."""
 
     bl_idname = "animcore.open_log"
     bl_label = "Open Log"
-    bl_description = "Put the log of the engine, with versions, into a text block to be read in the Text Editor"
+    bl_description = "Write versions and the engine's log to a text data-block for the Text Editor"
 
     def work(self, _context: bpy.types.Context) -> None:
         """Write it, over the one of before."""
@@ -45,11 +45,11 @@ class ANIMCORE_OT_open_log(AnimcoreOperator):  # noqa: N801 (Blender's own namin
 
 
 class ANIMCORE_OT_clear_cache(AnimcoreOperator):  # noqa: N801 (Blender's own naming)
-    """Remove what the engine keeps of voices that it heard; takes stay."""
+    """Delete the cached audio features; takes are not affected."""
 
     bl_idname = "animcore.clear_cache"
     bl_label = "Clear Cache"
-    bl_description = "Remove what the engine keeps of voices that it heard; takes stay, the next one listens anew"
+    bl_description = "Delete the cached audio features; takes are not affected"
 
     def work(self, _context: bpy.types.Context) -> None:
         """Remove the files, and nothing else that lies in the folder."""
@@ -70,11 +70,11 @@ class ANIMCORE_OT_dismiss(AnimcoreOperator):  # noqa: N801 (Blender's own naming
 
 
 class ANIMCORE_OT_check_engine(AnimcoreOperator):  # noqa: N801 (Blender's own naming)
-    """Start the engine with the Python chosen here and see whether it answers."""
+    """Start the engine with the chosen Python and report its version, GPU and models."""
 
     bl_idname = "animcore.check_engine"
     bl_label = "Check Engine"
-    bl_description = "Start the engine with the Python chosen here and see whether it answers"
+    bl_description = "Start the engine with the chosen Python and report its version, GPU and models"
 
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
@@ -82,7 +82,7 @@ class ANIMCORE_OT_check_engine(AnimcoreOperator):  # noqa: N801 (Blender's own n
         return not session.session.jobs.busy
 
     def work(self, _context: bpy.types.Context) -> None:
-        """Ask it what its Python has."""
+        """Request the versions and models of its Python."""
         session.session.engine_note = "Starting ..."
         session.session.jobs.begin(preferences.launch(), {"do": "about"})
         session.session.finish = _tell
@@ -97,16 +97,16 @@ def _tell(job: Job) -> None:
 
 
 def _about(answer: Mapping[str, Any]) -> str:
-    """Say in one line what the engine's Python has."""
+    """Describe the engine's Python in one line."""
     torch = f"PyTorch {answer['torch']}" if answer.get("torch") else "no PyTorch"
-    card = answer.get("gpu") or "no graphics card"
+    gpu = answer.get("gpu") or "no GPU"
     models = ", ".join(answer.get("models", ())) or "none"
     python = answer.get("python", "?")
-    return f"The engine {session.session.jobs.version} answers: Python {python}, {torch}, {card}. Models: {models}."
+    return f"Engine {session.session.jobs.version} is ready: Python {python}, {torch}, {gpu}. Models: {models}."
 
 
 def report_text() -> str:
-    """Everything that helps to find a fault: versions, the last message, its traceback and the engine's log."""
+    """Versions, the last message, its traceback and the engine's log."""
     outcome, engine = session.session.outcome, session.session.jobs.engine
     lines = [
         f"Blender {bpy.app.version_string}, Python {platform.python_version()}, {platform.platform()}",

@@ -8,11 +8,11 @@ from ..shared.operator_base import AnimcoreOperator
 
 
 class ANIMCORE_OT_listen(AnimcoreOperator):  # noqa: N801 (Blender's own naming)
-    """Let a voice from the microphone move the character while it is spoken."""
+    """Drive the character with live speech from the microphone."""
 
     bl_idname = "animcore.listen"
     bl_label = "Speak Live"
-    bl_description = "Let your voice move the character while you speak; Stop makes a take of it"
+    bl_description = "Drive the character with live speech from the microphone; Stop makes a take of it"
     bl_options = {"REGISTER"}  # noqa: RUF012 (the step of undo comes with the take)
 
     @classmethod
@@ -34,25 +34,25 @@ class ANIMCORE_OT_stop_listening(AnimcoreOperator):  # noqa: N801
 
     bl_idname = "animcore.stop_listening"
     bl_label = "Stop"
-    bl_description = "End the recording and make a take of it"
+    bl_description = "Stop the recording and make a take of it"
 
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
-        """Whether somebody is listened to."""
+        """Whether the microphone is on."""
         if live_session.stage() is None:
             cls.poll_message_set("The microphone is off")
         return live_session.stage() is not None
 
     def work(self, _context: bpy.types.Context) -> None:
-        """Tell the engine; the timer sees to the rest."""
+        """Stop the engine's recording; the timer does the rest."""
         session.session.jobs.stop()
 
 
 def _why_not(scene: bpy.types.Scene) -> str:
     if bpy.app.background:
-        return "A voice is heard live in a window alone"
+        return "Live speech needs a Blender window"
     if session.session.jobs.busy:
-        return "Something is being made already; wait for it or cancel it first"
+        return "The engine is busy; wait for it or cancel it first"
     settings = properties.of(scene)
     if properties.root(settings) is None:
         return "Choose a character first, or add the default one"

@@ -1,4 +1,4 @@
-"""Character, voice, Generate and what came of it."""
+"""Character, speech, Generate and its result."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def _draw_generate(layout: bpy.types.UILayout, scene: bpy.types.Scene, width: in
 
 
 def _draw_live(column: bpy.types.UILayout, moved: live_session.Stage) -> None:
-    column.progress(factor=moved.level, text="Speak: the face follows", type="BAR")
+    column.progress(factor=moved.level, text="Recording Speech", type="BAR")
     row = column.row()
     row.operator("animcore.stop_listening", icon="KEYTYPE_EXTREME_VEC")
     row.operator("animcore.cancel", icon="X")

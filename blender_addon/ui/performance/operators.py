@@ -9,16 +9,16 @@ from ..shared.operator_base import AnimcoreOperator
 
 
 class ANIMCORE_OT_generate(AnimcoreOperator):  # noqa: N801 (Blender's own naming)
-    """Make a performance from the voice and key it on the character."""
+    """Generate a performance from the speech and key it on the character."""
 
     bl_idname = "animcore.generate"
     bl_label = "Generate"
-    bl_description = "Make a performance from the voice and key it on the character"
+    bl_description = "Generate a performance from the speech and key it on the character"
     bl_options = {"REGISTER"}  # noqa: RUF012 (the step of undo comes with the keys, not with the press)
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        """Whether there is a voice and a character, and nothing runs."""
+        """Whether there is speech and a character, and nothing runs."""
         reason = session.disabled_reason(context.scene)
         if reason:
             cls.poll_message_set(reason)
@@ -31,21 +31,21 @@ class ANIMCORE_OT_generate(AnimcoreOperator):  # noqa: N801 (Blender's own namin
 
 
 class ANIMCORE_OT_cancel(AnimcoreOperator):  # noqa: N801 (Blender's own naming)
-    """Leave the performance that is being made; the scene stays as it is."""
+    """Cancel the running job; the scene stays unchanged."""
 
     bl_idname = "animcore.cancel"
     bl_label = "Cancel"
-    bl_description = "Leave the performance that is being made; the scene stays as it is"
+    bl_description = "Cancel the running job; the scene stays unchanged"
 
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
         """Whether something runs."""
         if not _busy():
-            cls.poll_message_set("Nothing is being made")
+            cls.poll_message_set("Nothing is running")
         return _busy()
 
     def work(self, _context: bpy.types.Context) -> None:
-        """Ask the engine to stop; the timer sees to the rest."""
+        """Cancel the job in the engine; the timer does the rest."""
         _leave()
 
 
@@ -53,7 +53,7 @@ class ANIMCORE_OT_heed_escape(bpy.types.Operator):  # noqa: N801
     """Cancel by the Esc key; what else is pressed goes where it always goes."""
 
     bl_idname = "animcore.heed_escape"
-    bl_label = "Cancel by Esc"
+    bl_label = "Cancel with Esc"
     bl_options = {"INTERNAL"}  # noqa: RUF012
 
     @classmethod
@@ -62,7 +62,7 @@ class ANIMCORE_OT_heed_escape(bpy.types.Operator):  # noqa: N801
         return _busy() and not bpy.app.background
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
-        """Wait beside everything else, once a window."""
+        """Run as a modal operator that passes all other events through, once per window."""
         if any(one.bl_idname == "ANIMCORE_OT_heed_escape" for one in context.window.modal_operators):
             return {"CANCELLED"}
         context.window_manager.modal_handler_add(self)

@@ -1,4 +1,4 @@
-"""How the performance is to be played."""
+"""The direction of the performance: emotion, strengths and style."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class ANIMCORE_PT_direction(Sidebar, bpy.types.Panel):  # noqa: N801 (Blender's 
         column = self.layout.column(align=True)
         column.prop(settings, "emotion")
         row = column.row()
-        row.prop(settings, "emotion_intensity", text="Felt")
+        row.prop(settings, "emotion_intensity")
         row.active = settings.emotion != EMOTIONS[0]
         column.row().prop(settings, "transition", expand=True)
         column.operator("animcore.emotion_sheet", icon="IMAGE_REFERENCE")

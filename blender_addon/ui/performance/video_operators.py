@@ -1,4 +1,4 @@
-"""Render a take to a film. Blender reads annotations here: they are not postponed."""
+"""Render a take to a video. Blender reads annotations here: they are not postponed."""
 
 from pathlib import Path
 
@@ -11,11 +11,11 @@ from ..takes.operators import OfTake
 
 
 class ANIMCORE_OT_film_take(OfTake):  # noqa: N801 (Blender's own naming)
-    """Render the take that plays to a film with sound, as the scene renders."""
+    """Render the active take to a video with audio, with the scene's render settings."""
 
     bl_idname = "animcore.film_take"
-    bl_label = "Film"
-    bl_description = "Render the take that plays to a film with sound, with the scene's engine, camera and size"
+    bl_label = "Render Video"
+    bl_description = "Render the active take to a video with audio, with the scene's engine, camera and resolution"
     bl_options = {"REGISTER"}  # noqa: RUF012 (nothing of the scene changes)
 
     filepath: bpy.props.StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})

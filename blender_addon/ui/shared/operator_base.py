@@ -1,4 +1,4 @@
-"""What all operators share: one sentence for the user, a report for those who mend, and never a bare traceback."""
+"""The base of all operators: one sentence for the user, a report for support, and never a bare traceback."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class AnimcoreOperator(bpy.types.Operator):
         raise NotImplementedError
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        """Run, and say in one sentence what went wrong."""
+        """Run, and report an error in one sentence."""
         try:
             self.work(context)
         except AnimcoreError as error:
@@ -35,7 +35,9 @@ class AnimcoreOperator(bpy.types.Operator):
         except Exception as error:
             report = traceback.format_exc()
             sys.stderr.write(report)
-            return self._fail(f"Animcore failed where it should not ({type(error).__name__}: {error}).", report)
+            return self._fail(
+                f"Unexpected error ({type(error).__name__}: {error}); press Copy Report and report it.", report
+            )
         return {"FINISHED"}
 
     def _fail(self, message: str, report: str) -> set[str]:
@@ -47,7 +49,7 @@ class AnimcoreOperator(bpy.types.Operator):
 
 
 class OnCharacter(AnimcoreOperator):
-    """An operator that needs a character and may be undone."""
+    """An operator that needs a character and supports undo."""
 
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
 

@@ -1,4 +1,4 @@
-"""What the panels share: where they stand, and text that wraps."""
+"""Shared by the panels: their location, and text that wraps."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MARGIN = 84  # pixels beside the text: tabs, the borders of panel and box, the 
 
 
 class Sidebar:
-    """The place of every panel: the sidebar of the 3D view."""
+    """The location of every panel: the sidebar of the 3D view."""
 
     bl_space_type = "VIEW_3D"
     bl_region_type = "UI"
@@ -61,7 +61,7 @@ def _is_wide(letter: str) -> bool:
 
 
 def duration(seconds: float) -> str:
-    """Return seconds as people say them."""
+    """Return seconds as text for the panel."""
     whole = max(1, round(seconds))
     return f"{whole} s" if whole < 90 else f"{whole // 60} min {whole % 60:02d} s"
 

@@ -14,11 +14,13 @@ from ..shared.operator_base import AnimcoreOperator
 
 
 class ANIMCORE_OT_add_splats(AnimcoreOperator):  # noqa: N801 (Blender's own naming)
-    """Add a file of Gaussians, or the folder of an avatar, to the scene."""
+    """Add a file of Gaussian splats, or the folder of an avatar, to the scene."""
 
     bl_idname = "animcore.add_splats"
     bl_label = "Add Splats"
-    bl_description = "Add a file of Gaussians, or the folder of an avatar; bound ones ride on the selected mesh"
+    bl_description = (
+        "Add a file of Gaussian splats or the folder of an avatar; bound splats are attached to the selected mesh"
+    )
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
 
     filepath: bpy.props.StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
@@ -44,17 +46,17 @@ class ANIMCORE_OT_add_splats(AnimcoreOperator):  # noqa: N801 (Blender's own nam
 
 
 class ANIMCORE_OT_add_hybrid_head(AnimcoreOperator):  # noqa: N801 (Blender's own naming)
-    """Add the hybrid head that comes with Animcore, and choose it as the character where none is chosen."""
+    """Add the bundled hybrid head, and choose it as the character where none is chosen."""
 
     bl_idname = "animcore.add_hybrid_head"
     bl_label = "Add Hybrid Head"
-    bl_description = "Add Animcore's own head of mesh and Gaussians, to try them with"
+    bl_description = "Add the bundled example head of mesh and Gaussians"
     bl_options = {"REGISTER"}  # noqa: RUF012 (the step of undo comes with the head, not with the press)
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Whether objects can be added now."""
-        reason = "Something is being made already; wait for it or cancel it first" if session.session.jobs.busy else ""
+        reason = "The engine is busy; wait for it or cancel it first" if session.session.jobs.busy else ""
         reason = reason or ("Go to Object Mode first" if context.mode != "OBJECT" else "")
         if reason:
             cls.poll_message_set(reason)
@@ -67,11 +69,11 @@ class ANIMCORE_OT_add_hybrid_head(AnimcoreOperator):  # noqa: N801 (Blender's ow
 
 
 class ANIMCORE_OT_attach_splats(AnimcoreOperator):  # noqa: N801
-    """Have the selected mesh carry the selected splats."""
+    """Attach the selected splats to the selected mesh."""
 
     bl_idname = "animcore.attach_splats"
     bl_label = "Attach to Mesh"
-    bl_description = "Have the selected mesh carry the selected splats, which are bound to its triangles"
+    bl_description = "Attach the selected splats to the triangles of the selected mesh"
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
 
     @classmethod
@@ -79,7 +81,7 @@ class ANIMCORE_OT_attach_splats(AnimcoreOperator):  # noqa: N801
         """Whether splats and a mesh are selected."""
         chosen = context.selected_objects
         if not any(map(splat_objects.is_holder, chosen)) or _carrier(context) is None:
-            cls.poll_message_set("Select the splats and the mesh that carries them")
+            cls.poll_message_set("Select the splats and the mesh that they are bound to")
             return False
         return True
 
@@ -91,16 +93,16 @@ class ANIMCORE_OT_attach_splats(AnimcoreOperator):  # noqa: N801
 
 
 class ANIMCORE_OT_toggle_carrier(AnimcoreOperator):  # noqa: N801
-    """Show the mesh that carries splats as a surface, or as wires that hide nothing."""
+    """Show the bound mesh as a surface, or as wires that hide nothing."""
 
     bl_idname = "animcore.toggle_carrier"
     bl_label = "Show or Hide Mesh"
-    bl_description = "Show the mesh under the splats as a surface, or as wires, so that splats alone are seen"
+    bl_description = "Display the bound mesh as a surface or as wires"
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        """Whether splats are active that ride on a mesh."""
+        """Whether the active object is splats that are bound to a mesh."""
         active = context.object
         return splat_objects.is_holder(active) and active.animcore_splats.carrier is not None
 
@@ -111,18 +113,18 @@ class ANIMCORE_OT_toggle_carrier(AnimcoreOperator):  # noqa: N801
 
 
 class ANIMCORE_OT_own_splats(AnimcoreOperator):  # noqa: N801
-    """Write the splats as Blender's own."""
+    """Convert the splats to a point cloud of Blender's own splats."""
 
     bl_idname = "animcore.own_splats"
-    bl_label = "To Blender's Splats"
-    bl_description = "Add the splats as they are in this frame as a point cloud that Cycles and EEVEE render as splats"
+    bl_label = "Convert to Blender Splats"
+    bl_description = "Add the splats of this frame as a point cloud that Cycles and EEVEE render as splats"
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Whether splats are active and Blender has its own."""
         if fcurves.own_splats() is None:
-            cls.poll_message_set("Blender 5.3 and later have splats of their own")
+            cls.poll_message_set("Blender's own splats need Blender 5.3 or later")
             return False
         return splat_objects.is_holder(context.object)
 
@@ -132,11 +134,11 @@ class ANIMCORE_OT_own_splats(AnimcoreOperator):  # noqa: N801
 
 
 class ANIMCORE_OT_render_side_by_side(AnimcoreOperator):  # noqa: N801
-    """Render the current frame with the scene's engine and with Gaussian Preview, into one picture."""
+    """Render the current frame with the scene's engine and with Gaussian Preview, into one image."""
 
     bl_idname = "animcore.render_side_by_side"
     bl_label = "Side by Side"
-    bl_description = "Render the current frame with the scene's engine and with Gaussian Preview, into one picture"
+    bl_description = "Render the current frame with the scene's engine and with Gaussian Preview, into one image"
     bl_options = {"REGISTER"}  # noqa: RUF012 (nothing of the scene changes)
 
     filepath: bpy.props.StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})

@@ -1,4 +1,4 @@
-"""Gaussians: the file, the mesh that carries them, what is wrong with them, and pictures."""
+"""Gaussians: the file, the bound mesh, errors, and comparison renders."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is done with takes. Blender reads annotations here: they are not postponed."""
+"""Operators on takes. Blender reads annotations here: they are not postponed."""
 
 import bpy
 
@@ -9,22 +9,22 @@ from ..shared.operator_base import AnimcoreOperator
 
 
 class OfTake(AnimcoreOperator):
-    """Does something with one take: the one that is named, or else the one that plays."""
+    """Base of operators on one take: the named one, or else the active one."""
 
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
 
     take: bpy.props.StringProperty(
-        name="Take", description="What tells the take apart; the one that plays where this is empty", options={"HIDDEN"}
+        name="Take", description="Identifier of the take; if empty, the active take is used", options={"HIDDEN"}
     )
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Whether the character has a take, and the engine does not work."""
         if session.session.jobs.busy:
-            cls.poll_message_set("The engine is at work; wait for it or cancel it first")
+            cls.poll_message_set("The engine is busy; wait for it or cancel it first")
             return False
         if not library.glance(context.scene):
-            cls.poll_message_set("There is no take yet; press Generate")
+            cls.poll_message_set("There are no takes yet; press Generate")
             return False
         return True
 
@@ -42,11 +42,11 @@ class OfTake(AnimcoreOperator):
 
 
 class ANIMCORE_OT_show_take(OfTake):  # noqa: N801 (Blender's own naming)
-    """Let this take play on the character, alone of all takes."""
+    """Make this the active take of the character."""
 
     bl_idname = "animcore.show_take"
     bl_label = "Show Take"
-    bl_description = "Let this take play on the character, alone of all takes"
+    bl_description = "Make this the active take of the character"
 
     def work_on(self, scene: bpy.types.Scene, take: Listed) -> None:
         """Show it."""
@@ -54,11 +54,11 @@ class ANIMCORE_OT_show_take(OfTake):  # noqa: N801 (Blender's own naming)
 
 
 class ANIMCORE_OT_compare_takes(AnimcoreOperator):  # noqa: N801
-    """Go to the take that was shown before this one, and back."""
+    """Switch between the active take and the previous one."""
 
     bl_idname = "animcore.compare_takes"
     bl_label = "A/B"
-    bl_description = "Go to the take that was shown before this one; press again to come back"
+    bl_description = "Switch between the active take and the previous one"
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
 
     @classmethod
@@ -75,13 +75,13 @@ class ANIMCORE_OT_compare_takes(AnimcoreOperator):  # noqa: N801
 
 
 class ANIMCORE_OT_rename_take(OfTake):  # noqa: N801
-    """Call a take otherwise."""
+    """Rename a take."""
 
     bl_idname = "animcore.rename_take"
     bl_label = "Rename Take"
-    bl_description = "Call the take otherwise; its actions get the name too"
+    bl_description = "Rename the take and its actions"
 
-    name: bpy.props.StringProperty(name="Name", description="What the take is called")
+    name: bpy.props.StringProperty(name="Name", description="New name of the take")
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
         """Ask for the name."""
@@ -95,17 +95,17 @@ class ANIMCORE_OT_rename_take(OfTake):  # noqa: N801
 
 
 class ANIMCORE_OT_bake_take(OfTake):  # noqa: N801
-    """Turn a take into plain keys, or put it on the NLA."""
+    """Bake a take to keyframes, or add it to the NLA."""
 
     bl_idname = "animcore.bake_take"
     bl_label = "Bake Take"
-    bl_description = "Turn what is seen into plain keys on every frame, edits and polish within; or put it on the NLA"
+    bl_description = "Bake the take with its edits and polish to keyframes, or add it to the NLA"
 
     target: bpy.props.EnumProperty(
-        name="Into",
+        name="Target",
         items=(
-            ("KEYS", "Plain Keys", "A key on every frame; edits and polish become part of the take"),
-            ("NLA", "NLA Strip", "A track of its own, so that an action of yours can play on top"),
+            ("KEYS", "Keyframes", "A key on every frame, with edits and polish included"),
+            ("NLA", "NLA Strip", "An NLA track of its own, so that another action can play on top"),
         ),
     )
 
@@ -115,11 +115,11 @@ class ANIMCORE_OT_bake_take(OfTake):  # noqa: N801
 
 
 class ANIMCORE_OT_delete_take(OfTake):  # noqa: N801
-    """Take a take out of the file."""
+    """Delete a take from the file."""
 
     bl_idname = "animcore.delete_take"
     bl_label = "Delete Take"
-    bl_description = "Take this take out of the file; Undo brings it back"
+    bl_description = "Delete this take from the file"
 
     def work_on(self, scene: bpy.types.Scene, take: Listed) -> None:
         """Delete it."""
@@ -127,22 +127,22 @@ class ANIMCORE_OT_delete_take(OfTake):  # noqa: N801
 
 
 class ANIMCORE_OT_run_again(OfTake):  # noqa: N801
-    """Generate a take once more, with the settings that it was made with."""
+    """Generate a take again with its own settings."""
 
     bl_idname = "animcore.run_again"
     bl_label = "Run Again"
-    bl_description = "Generate once more, with the settings that this take was made with"
+    bl_description = "Generate again with the settings of this take"
     bl_options = {"REGISTER"}  # noqa: RUF012 (the step of undo comes with the keys, not with the press)
 
     another: bpy.props.BoolProperty(
-        name="Another Take", description="With the next seed: other blinks, glances and head movement"
+        name="Another Take", description="Use the next seed, for other blinks, glances and head motion"
     )
 
     @classmethod
     def description(cls, _context: bpy.types.Context, properties: bpy.types.OperatorProperties) -> str:
-        """Say what the button does."""
+        """Return the tooltip of the button."""
         return (
-            "Generate with the settings of this take and the next seed: other blinks, glances and head movement"
+            "Generate with the settings of this take and the next seed, for other blinks, glances and head motion"
             if properties.another
             else cls.bl_description
         )
@@ -154,14 +154,11 @@ class ANIMCORE_OT_run_again(OfTake):  # noqa: N801
 
 
 class ANIMCORE_OT_retime(AnimcoreOperator):  # noqa: N801
-    """Move the keys of all takes to where they belong at the scene's frame rate."""
+    """Move the keys of all takes to the scene's new frame rate."""
 
     bl_idname = "animcore.retime"
     bl_label = "Retime"
-    bl_description = (
-        "The scene's frame rate was changed: move the keys of all takes, their sound and the markers on them, so that "
-        "everything happens at the same second as before"
-    )
+    bl_description = "Move keys, sound and markers of all takes to the scene's new frame rate; times in seconds stay"
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
 
     def work(self, context: bpy.types.Context) -> None:

@@ -49,7 +49,7 @@ class ANIMCORE_UL_takes(bpy.types.UIList):  # noqa: N801 (Blender's own naming)
         _active: bpy.types.PropertyGroup,
         _active_name: str,
     ) -> None:
-        """Draw name, state and what can be done with it."""
+        """Draw name, state and buttons of a take."""
         ident = fcurves.take_id(action)
         take = next((one for one in library.glance(context.scene) if one.ident == ident), None)
         row = layout.row(align=True)
@@ -62,7 +62,7 @@ class ANIMCORE_UL_takes(bpy.types.UIList):  # noqa: N801 (Blender's own naming)
 
 
 class ANIMCORE_PT_takes(Sidebar, bpy.types.Panel):  # noqa: N801
-    """The list, and what is done with the take that plays."""
+    """The list, and the operators on the active take."""
 
     bl_label = "Takes"
     bl_parent_id = "ANIMCORE_PT_main"
@@ -91,9 +91,9 @@ class ANIMCORE_PT_takes(Sidebar, bpy.types.Panel):  # noqa: N801
         row.operator("animcore.run_again", text="Another Take", icon="ADD").another = True
         row.operator("animcore.film_take", icon="RENDER_ANIMATION")
         row = column.row(align=True)
-        row.operator("animcore.bake_take", text="Bake to Keys", icon="KEYFRAME_HLT").target = "KEYS"
+        row.operator("animcore.bake_take", text="Bake to Keyframes", icon="KEYFRAME_HLT").target = "KEYS"
         row.operator("animcore.bake_take", text="To NLA", icon="NLA").target = "NLA"
         column.prop(settings, "keep_edits")
         if retime.is_behind(context.scene, found):
-            text(column, "The frame rate of the scene was changed since.", characters(context), "ERROR")
+            text(column, "The scene's frame rate has changed; retime the takes.", characters(context), "ERROR")
             column.operator("animcore.retime", icon="TIME")

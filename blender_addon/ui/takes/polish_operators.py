@@ -1,4 +1,4 @@
-"""The polish of the take that plays. Blender reads annotations here: they are not postponed."""
+"""The polish of the active take. Blender reads annotations here: they are not postponed."""
 
 import bpy
 
@@ -14,36 +14,38 @@ _REGION_ITEMS = [(name, name.capitalize(), "", 1 << number) for number, name in 
 
 
 class _OfPlaying(AnimcoreOperator):
-    """Does something with the take that plays."""
+    """Base of operators on the active take."""
 
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        """Whether a take plays."""
+        """Whether a take is active."""
         playing = any(take.playing for take in library.glance(context.scene))
         if not playing:
-            cls.poll_message_set("No take plays; press Generate, or choose a take")
+            cls.poll_message_set("There is no active take; press Generate, or choose a take")
         return playing and not session.session.jobs.busy
 
 
 class ANIMCORE_OT_polish(_OfPlaying):  # noqa: N801 (Blender's own naming)
-    """Smoothing, exaggeration, timing and number of keys of the take that plays: for scripts; the panel has sliders."""
+    """Set smoothing, exaggeration, timing and key reduction of the active take: for scripts; the panel has sliders."""
 
     bl_idname = "animcore.polish"
     bl_label = "Polish"
-    bl_description = "Smoothing, exaggeration and timing of regions, and the number of keys; what is not given stays"
+    bl_description = (
+        "Set smoothing, exaggeration, timing and key reduction of regions; properties that are not set stay"
+    )
 
     regions: bpy.props.EnumProperty(name="Regions", items=_REGION_ITEMS, options={"ENUM_FLAG"}, default={"lips"})
     smoothing: bpy.props.FloatProperty(name="Smoothing", min=0.0, max=SMOOTHEST)
     exaggeration: bpy.props.FloatProperty(name="Exaggeration", default=1.0, min=0.0, max=STRONGEST)
     offset: bpy.props.FloatProperty(name="Offset", min=-FURTHEST, max=FURTHEST)
     keys_per_second: bpy.props.FloatProperty(name="Keys per Second", min=0.0, max=60.0)
-    key_kind: bpy.props.EnumProperty(name="Keys", items=(("BEZIER", "Bezier", ""), ("LINEAR", "Linear", "")))
-    edits: bpy.props.FloatProperty(name="My Edits", default=1.0, min=0.0, max=1.0)
+    key_kind: bpy.props.EnumProperty(name="Interpolation", items=(("BEZIER", "Bezier", ""), ("LINEAR", "Linear", "")))
+    edits: bpy.props.FloatProperty(name="Manual Edits", default=1.0, min=0.0, max=1.0)
 
     def work(self, context: bpy.types.Context) -> None:
-        """Set the sliders of what was given, and let the curves follow."""
+        """Set the sliders that were given, and update the curves."""
         action = library.find(context.scene).actions[0]
         given = {name for name in self.properties.keys() if self.properties.is_property_set(name)}  # noqa: SIM118
         with properties.held_curves():
@@ -56,32 +58,32 @@ class ANIMCORE_OT_polish(_OfPlaying):  # noqa: N801 (Blender's own naming)
 
 
 class ANIMCORE_OT_reset_polish(_OfPlaying):  # noqa: N801
-    """Set all sliders of the polish back; hand edits stay."""
+    """Reset all sliders of the polish; manual edits stay."""
 
     bl_idname = "animcore.reset_polish"
     bl_label = "Reset Polish"
-    bl_description = "Set all sliders of the polish back; your edits stay"
+    bl_description = "Reset all polish sliders; manual edits are kept"
 
     def work(self, context: bpy.types.Context) -> None:
-        """Set them back."""
+        """Reset them."""
         action = library.find(context.scene).actions[0]
         properties.set_polish(action, None)
         take_actions.follow_polish(context.scene, action)
 
 
 class ANIMCORE_OT_drop_edits(_OfPlaying):  # noqa: N801
-    """Take hand edits back, in some regions and within a span of frames."""
+    """Revert manual edits, in some regions and within a range of frames."""
 
     bl_idname = "animcore.drop_edits"
-    bl_label = "Revert My Edits"
-    bl_description = "Go back to what was generated, in these regions; within the preview range where one is set"
+    bl_label = "Revert Manual Edits"
+    bl_description = "Revert these regions to the generated curves, within the preview range if one is set"
 
     regions: bpy.props.EnumProperty(name="Regions", items=_REGION_ITEMS, options={"ENUM_FLAG"}, default=set(REGIONS))
     first: bpy.props.FloatProperty(name="From Frame", description="Used with To Frame only")
     last: bpy.props.FloatProperty(name="To Frame", description="Used with From Frame only")
 
     def work(self, context: bpy.types.Context) -> None:
-        """Take them back."""
+        """Revert them."""
         scene = context.scene
         frames = (-float("inf"), float("inf"))
         if self.properties.is_property_set("first") and self.properties.is_property_set("last"):
@@ -89,7 +91,9 @@ class ANIMCORE_OT_drop_edits(_OfPlaying):  # noqa: N801
         elif scene.use_preview_range:
             frames = (scene.frame_preview_start, scene.frame_preview_end)
         count = polish.drop_edits(library.find(scene).actions, scene, self.regions, frames)
-        told = f"Edits on {count} curve{'s' * (count != 1)} were taken back." if count else "There were no edits there."
+        told = (
+            f"Edits on {count} curve{'s' * (count != 1)} were reverted." if count else "There are no edits to revert."
+        )
         session.session.outcome = session.Outcome(False, told)
 
 
@@ -98,7 +102,7 @@ class ANIMCORE_OT_mirror_take(_OfPlaying):  # noqa: N801
 
     bl_idname = "animcore.mirror_take"
     bl_label = "Mirror"
-    bl_description = "Swap left and right of the performance; once more brings it back"
+    bl_description = "Swap left and right of the performance"
 
     def work(self, context: bpy.types.Context) -> None:
         """Mirror it."""
@@ -106,17 +110,21 @@ class ANIMCORE_OT_mirror_take(_OfPlaying):  # noqa: N801
 
 
 class ANIMCORE_OT_key_viseme(AnimcoreOperator):  # noqa: N801
-    """Key the shape of a mouth at the current frame, on any rig."""
+    """Key a viseme at the current frame, on any rig."""
 
     bl_idname = "animcore.key_viseme"
     bl_label = "Key Viseme"
-    bl_description = "Give the mouth this shape at the current frame, coming and going softly; it counts as your edit"
+    bl_description = "Key this mouth shape at the current frame with eased ends, as a manual edit"
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
 
     viseme: bpy.props.EnumProperty(name="Viseme", items=viseme_keys.ITEMS)
     strength: bpy.props.FloatProperty(name="Strength", default=1.0, min=0.0, max=1.0, subtype="FACTOR")
     ease: bpy.props.FloatProperty(
-        name="Ease", description="Milliseconds that it takes to come and to go", default=100.0, min=0.0, max=1000.0
+        name="Ease",
+        description="Duration of the ease in and the ease out in milliseconds",
+        default=100.0,
+        min=0.0,
+        max=1000.0,
     )
 
     @classmethod
@@ -134,7 +142,7 @@ class ANIMCORE_OT_show_curves(_OfPlaying):  # noqa: N801
 
     bl_idname = "animcore.show_curves"
     bl_label = "Show Curves"
-    bl_description = "Show the curves of lips and jaw in the Graph Editor, which opens below the 3D view, and no others"
+    bl_description = "Show only the curves of lips and jaw, in a Graph Editor below the 3D view"
 
     regions: bpy.props.EnumProperty(name="Regions", items=_REGION_ITEMS, options={"ENUM_FLAG"}, default={"lips", "jaw"})
 

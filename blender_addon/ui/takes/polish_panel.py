@@ -1,4 +1,4 @@
-"""The polish of the take that plays."""
+"""The polish of the active take."""
 
 from __future__ import annotations
 
@@ -18,11 +18,16 @@ class ANIMCORE_PT_polish(Sidebar, bpy.types.Panel):  # noqa: N801 (Blender's own
     bl_options = {"DEFAULT_CLOSED"}  # noqa: RUF012
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Draw what can be done with the take that plays."""
+        """Draw the settings of the active take."""
         settings, layout = properties.of(context.scene), self.layout
         take = next((one for one in library.drawn(context.scene) if one.playing), None)
         if take is None:
-            text(layout.column(), "No take plays: press Generate, or choose one in Takes.", characters(context), "INFO")
+            text(
+                layout.column(),
+                "There is no active take: press Generate, or choose one in Takes.",
+                characters(context),
+                "INFO",
+            )
             _draw_visemes(layout, settings)
             return
         polish = take.actions[0].animcore
@@ -51,7 +56,7 @@ def _draw_keys(layout: bpy.types.UILayout, polish: properties.AnimcorePolish, to
     column.prop(polish, "keys_per_second")
     column.row(align=True).prop(polish, "key_kind", expand=True)
     if polish.keys_per_second > 0 and told is not None:
-        sentence = f"{told.keys_per_second:.1f} keys a second; the lips are off by {told.lip_error:.2f} mm at most."
+        sentence = f"{told.keys_per_second:.1f} keys per second; maximum lip error {told.lip_error:.2f} mm."
         text(layout.column(), sentence, width, "INFO")
 
 
@@ -60,7 +65,7 @@ def _draw_edits(layout: bpy.types.UILayout, polish: properties.AnimcorePolish, t
     row.prop(polish, "edits")
     row.operator("animcore.drop_edits", text="", icon="LOOP_BACK")
     row = layout.row(align=True)
-    row.label(text="New takes")
+    row.label(text="New Takes")
     row.prop(polish, "edits_mode", expand=True)
     if told is not None and told.edited:
         text(layout.column(), f"Edited by hand: {', '.join(told.edited)}.", width, "INFO")

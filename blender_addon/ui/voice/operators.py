@@ -1,4 +1,4 @@
-"""Choose a sound file and see what the engine hears in it. Blender reads annotations here: they are not postponed."""
+"""Choose an audio file and check it in the engine. Blender reads annotations here: they are not postponed."""
 
 import bpy
 
@@ -11,11 +11,11 @@ from ..shared.operator_base import AnimcoreOperator
 
 
 class ANIMCORE_OT_pick_audio(AnimcoreOperator):  # noqa: N801 (Blender's own naming)
-    """Choose the sound or film file with the voice."""
+    """Choose the audio or video file with the speech."""
 
     bl_idname = "animcore.pick_audio"
-    bl_label = "Open Voice"
-    bl_description = "Choose the sound or film file with the voice"
+    bl_label = "Open Audio"
+    bl_description = "Choose the audio or video file with the speech"
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
 
     filepath: bpy.props.StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
@@ -29,7 +29,7 @@ class ANIMCORE_OT_pick_audio(AnimcoreOperator):  # noqa: N801 (Blender's own nam
         return {"RUNNING_MODAL"}
 
     def work(self, context: bpy.types.Context) -> None:
-        """Keep the path, and look at the file where nothing else runs."""
+        """Store the path, and check the file where nothing else runs."""
         properties.of(context.scene).audio = self.filepath
         if not bpy.app.background and not session.session.jobs.busy:
             session.order_inspection(context.scene)
@@ -37,15 +37,15 @@ class ANIMCORE_OT_pick_audio(AnimcoreOperator):  # noqa: N801 (Blender's own nam
 
 
 class ANIMCORE_OT_use_strips(AnimcoreOperator):  # noqa: N801 (Blender's own naming)
-    """Take the selected sound strips of the sequencer for the voice: several make one performance."""
+    """Use the selected sound strips of the sequencer, mixed into one recording."""
 
     bl_idname = "animcore.use_strips"
     bl_label = "Use Selected Strips"
-    bl_description = "Take the selected sound strips of the sequencer for the voice: several make one performance"
+    bl_description = "Use the selected sound strips of the sequencer, mixed into one recording"
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
 
     def work(self, context: bpy.types.Context) -> None:
-        """Keep their names.
+        """Store their names.
 
         Raises:
             AddonError: where no sound strip is selected.
@@ -54,27 +54,27 @@ class ANIMCORE_OT_use_strips(AnimcoreOperator):  # noqa: N801 (Blender's own nam
         found = [strip for strip in (sequencer.strips_of(context.scene) if editor else ()) if strip.select]
         names = [strip.name for strip in found if strip.type in source.SOUNDING]
         if not names:
-            raise AddonError("No sound strip is selected; select the strips of the voice in the sequencer.")
+            raise AddonError("No sound strip is selected in the sequencer; select the strips with the speech.")
         settings = properties.of(context.scene)
         settings.voice_from, settings.strips = "STRIPS", "\n".join(names)
 
 
 class ANIMCORE_OT_inspect(AnimcoreOperator):  # noqa: N801 (Blender's own naming)
-    """Look at the sound file: its length and kind, and what may spoil the performance."""
+    """Check the audio: its duration, format and quality."""
 
     bl_idname = "animcore.inspect"
-    bl_label = "Check Voice"
-    bl_description = "Look at the sound file: its length and kind, and what may spoil the performance"
+    bl_label = "Check Audio"
+    bl_description = "Check the audio: its duration, format and quality"
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Whether a file is chosen and nothing runs."""
         busy, chosen = session.session.jobs.busy, source.chosen(context.scene)
         if busy or not chosen:
-            cls.poll_message_set("The engine is at work" if busy else "Choose a sound file first")
+            cls.poll_message_set("The engine is busy" if busy else "Choose an audio file first")
         return chosen and not busy
 
     def work(self, context: bpy.types.Context) -> None:
-        """Ask the engine."""
+        """Send the request to the engine."""
         session.order_inspection(context.scene)
         session.follow()

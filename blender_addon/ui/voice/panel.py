@@ -1,4 +1,4 @@
-"""Where the voice comes from, what is said in it, and how much of it is performed."""
+"""The source of the speech, its transcript, and the range to generate."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from ..shared.widgets import Sidebar, characters, running, text
 class ANIMCORE_PT_voice(Sidebar, bpy.types.Panel):  # noqa: N801 (Blender's own naming)
     """Offset, range, transcript and markers; the file itself is chosen above Generate."""
 
-    bl_label = "Voice"
+    bl_label = "Speech"
     bl_parent_id = "ANIMCORE_PT_main"
     bl_options = {"DEFAULT_CLOSED"}  # noqa: RUF012
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Draw what is seldom changed."""
+        """Draw the settings that are rarely changed."""
         settings = properties.of(context.scene)
         self.layout.use_property_split = True
         self.layout.use_property_decorate = False
@@ -30,7 +30,7 @@ class ANIMCORE_PT_voice(Sidebar, bpy.types.Panel):  # noqa: N801 (Blender's own 
         column = self.layout.column(align=True)
         column.prop(settings, "transcript_text")
         row = column.row()
-        row.prop(settings, "transcript_file", text="or File")
+        row.prop(settings, "transcript_file", text="File")
         row.active = settings.transcript_text is None
         column = self.layout.column(align=True)
         column.prop(settings, "use_markers")
@@ -38,10 +38,10 @@ class ANIMCORE_PT_voice(Sidebar, bpy.types.Panel):  # noqa: N801 (Blender's own 
 
 
 def draw_choice(column: bpy.types.UILayout, context: bpy.types.Context) -> None:
-    """Draw the choice of the voice, and what was heard in it."""
+    """Draw the choice of the audio, and the result of its check."""
     settings, width = properties.of(context.scene), characters(context)
     row = column.row()
-    row.label(text="Voice", icon="SPEAKER")
+    row.label(text="Speech", icon="SPEAKER")
     row.prop(settings, "voice_from", text="", icon_only=True, expand=True)
     row = column.row(align=True)
     if settings.voice_from == "FILE":
@@ -55,7 +55,7 @@ def draw_choice(column: bpy.types.UILayout, context: bpy.types.Context) -> None:
         row.prop(settings, "speaker", text="")
     row.operator("animcore.inspect", text="", icon="VIEWZOOM")
     if running("inspect"):
-        column.label(text="Listening to the file ...", icon="SORTTIME")
+        column.label(text="Analyzing the audio ...", icon="SORTTIME")
     elif (seen := analysis.of(settings)) is not None:
         if seen.line:
             text(column, seen.line, width, "CHECKMARK")
