@@ -20,7 +20,7 @@ from animcore.motion import Motion
 
 from .capture import render_job
 from .character import body_bones as bodies
-from .character import head_bones, rig_reader
+from .character import head_bones, rig_reader, shape_probe
 from .errors import AddonError
 from .export import delivery, scene_files
 from .export.scene_files import Told
@@ -141,6 +141,7 @@ WORK: dict[str, Callable[[Request, Told], dict[str, Any]]] = {
     "write_take": delivery.write_take,
     "emotion_sheet": emotion_render.make,
     "add_head": head_import.make,
+    "measure_rig": shape_probe.measure,
 }
 
 

@@ -25,7 +25,7 @@ from animcore.core.vocabulary import BLENDER, BLENDER_SCRIPT
 from ..errors import AddonError
 
 PROTOCOL = 1
-CHILD = Path(__file__).with_name("child.py")
+CHILD = Path(__file__).parents[1] / "child.py"
 _LOG_LINES = 400
 _LAST_WORDS = 2.0  # seconds a process that was asked to end is given
 _PATHS = frozenset(
