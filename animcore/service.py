@@ -303,6 +303,13 @@ def _add_head(request: dict[str, Any], progress: Callable[[float, str], None]) -
     return blender_process.ask("add_head", progress, head=_wanted(request, "head"), out=_wanted(request, "out"))
 
 
+def _mix(request: dict[str, Any], progress: Callable[[float, str], None]) -> dict[str, Any]:
+    """Have Blender mix strips and sounds of a `scene` as it plays them, each into a file."""
+    from animcore.files.scenes import blender_process
+
+    return blender_process.ask("mix", progress, **_wanted(request, "scene"))
+
+
 def _export(request: dict[str, Any], progress: Callable[[float, str], None]) -> dict[str, Any]:
     """Write a motion, or the take of a scene: then Blender reads its keys and writes the scene formats itself."""
     from animcore import files
@@ -451,6 +458,7 @@ WORK: dict[str, Work] = {
     "export": _export,
     "add_head": _add_head,
     "fit": _fit,
+    "mix": _mix,
     "fit_head": _fit_head,
     "listen": _listen,
     "about": _about,

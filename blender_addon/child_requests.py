@@ -25,7 +25,7 @@ from .errors import AddonError
 from .export import delivery, scene_files
 from .export.scene_files import Told
 from .performance import emotion_render
-from .scene import fcurves
+from .scene import fcurves, mixdown
 from .splats.scene import head_import
 from .takes import keying, readback
 
@@ -141,6 +141,7 @@ WORK: dict[str, Callable[[Request, Told], dict[str, Any]]] = {
     "write_take": delivery.write_take,
     "emotion_sheet": emotion_render.make,
     "add_head": head_import.make,
+    "mix": mixdown.mix,
     "measure_rig": shape_probe.measure,
 }
 
