@@ -262,12 +262,15 @@ def _solve(rig: Path, motion: Any, out: Path) -> None:
 
 
 def _fit(request: dict[str, Any], progress: Callable[[float, str], None]) -> dict[str, Any]:
-    """Measure a rig: names where they are sure, its geometry for the rest."""
+    """Fit a rig: names where they are sure, its geometry for the rest; Blender measures that of a `scene` first."""
+    from animcore.files.scenes import blender_process
     from animcore.retarget.face_map import coverage
     from animcore.retarget.geometry_matching import from_names_and_geometry, load
     from animcore.retarget.rig_detection import propose
 
-    progress(0.05, "Comparing the rig with the reference head")
+    if "scene" in request:
+        request |= blender_process.ask("measure_rig", part(progress, 0.0, 0.7), **request["scene"])
+    progress(0.7, "Comparing the rig with the reference head")
     geometry = load(Path(_wanted(request, "rig")))
     meshes: dict[str, list[str]] = {}
     for channel in geometry.channels:
@@ -302,6 +305,13 @@ def _add_head(request: dict[str, Any], progress: Callable[[float, str], None]) -
     from animcore.files.scenes import blender_process
 
     return blender_process.ask("add_head", progress, head=_wanted(request, "head"), out=_wanted(request, "out"))
+
+
+def _mix(request: dict[str, Any], progress: Callable[[float, str], None]) -> dict[str, Any]:
+    """Have Blender mix strips and sounds of a `scene` as it plays them, each into a file."""
+    from animcore.files.scenes import blender_process
+
+    return blender_process.ask("mix", progress, **_wanted(request, "scene"))
 
 
 def _export(request: dict[str, Any], progress: Callable[[float, str], None]) -> dict[str, Any]:
@@ -452,6 +462,7 @@ WORK: dict[str, Work] = {
     "export": _export,
     "add_head": _add_head,
     "fit": _fit,
+    "mix": _mix,
     "fit_head": _fit_head,
     "listen": _listen,
     "about": _about,

@@ -21,11 +21,11 @@ from animcore.motion import Motion
 
 from .capture import render_job
 from .character import body_bones as bodies
-from .character import head_bones, rig_reader
+from .character import head_bones, rig_reader, shape_probe
 from .errors import AddonError
 from .export import delivery, scene_files
 from .performance import emotion_render
-from .scene import fcurves
+from .scene import fcurves, mixdown
 from .splats.scene import head_import
 from .takes import keying, readback
 
@@ -141,6 +141,8 @@ WORK: dict[str, Callable[[Request, Progress], dict[str, Any]]] = {
     "write_take": delivery.write_take,
     "emotion_sheet": emotion_render.make,
     "add_head": head_import.make,
+    "mix": mixdown.mix,
+    "measure_rig": shape_probe.measure,
 }
 
 

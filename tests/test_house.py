@@ -226,7 +226,7 @@ def test_what_the_extension_imports_needs_numpy_alone():
 @pytest.mark.parametrize("path", ENGINE, ids=lambda path: str(path.relative_to(ROOT)))
 def test_one_function_finds_what_animcore_carries(path):
     """A path counted from a module's own place is wrong in a wheel, or after the module moved."""
-    if path.name not in ("shipped.py", "blender_process.py"):
+    if path.name != "shipped.py":
         assert "__file__" not in path.read_text(encoding="utf-8"), "ask animcore.core.shipped"
 
 

@@ -2,7 +2,8 @@
 
 Shapes are read from their data. Bones are turned and moved a little, one channel after the other, and the meshes are
 evaluated: so constraints, drivers and control rigs count for what they do, however they are built. This takes time on
-large rigs (a second for a hundred bones); whatever happens, the rig is put back.
+large rigs (a second for a hundred bones), so another Blender does it on a copy of the file (`measure`); whatever
+happens, the rig is put back.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import bpy
 import numpy as np
@@ -20,6 +22,7 @@ from animcore.retarget.face_map import RigChannel
 from animcore.retarget.geometry_matching import RigGeometry
 
 from ..errors import AddonError
+from ..scene import file_copies
 from . import face_maps, head_bones, rig_reader
 
 FloatArray = NDArray[np.float32]
@@ -79,6 +82,14 @@ def probe(root: bpy.types.ID, told: Told) -> RigGeometry:
     channels, fields = zip(*found, strict=True)
     eyes = _eyes(armature, axes) if armature is not None else None
     return RigGeometry(rest.astype(np.float64), _triangles(meshes), channels, np.stack(fields), eyes)
+
+
+def measure(request: dict[str, Any], told: Callable[[float, str], None]) -> dict[str, Any]:
+    """Write what the character of a copied file does into `out`; runs in the other Blender."""
+    told(0.0, "Opening a copy of the file")
+    _, root = file_copies.opened(request)
+    save(probe(root, lambda share: told(share, "Measuring the character")), Path(request["out"]))
+    return {"rig": request["out"]}
 
 
 def save(geometry: RigGeometry, path: Path) -> None:

@@ -1,4 +1,7 @@
-"""Match by Shape: looks at what a rig does, lets the engine compare it with the reference head, and keeps the map."""
+"""Match by Shape: another Blender measures what the rig does, the engine compares it with the reference head.
+
+The user's scene is neither changed nor waited for; the map that comes of it is kept with the character.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,10 @@ from animcore.errors import AnimcoreError
 from animcore.retarget.face_map import FaceMap
 
 from .. import preferences, properties
-from ..character import face_maps, shape_probe
+from ..character import face_maps
 from ..engine.jobs import Job, State
 from ..errors import AddonError
+from ..scene import file_copies
 from . import requests, session
 
 
@@ -28,10 +32,10 @@ def disabled_reason(scene: bpy.types.Scene) -> str:
 
 
 def order_match(scene: bpy.types.Scene) -> Job:
-    """Measure the chosen character and ask the engine what its channels mean.
+    """Have a copy of the chosen character measured, and ask the engine what its channels mean.
 
     Raises:
-        AddonError: where there is nothing to measure.
+        AddonError: where there is nothing to measure, or no copy can be written.
     """
     root = properties.root(properties.of(scene))
     if root is None:
@@ -39,20 +43,13 @@ def order_match(scene: bpy.types.Scene) -> Job:
     if not root.is_editable:
         raise AddonError(f"{root.name!r} is linked and cannot store a match; make a library override first.")
     launch = preferences.launch()
-    window = bpy.context.window_manager
     folder = Path(tempfile.mkdtemp(prefix="animcore-"))
-    window.progress_begin(0, 100)
     try:
-        shape_probe.save(
-            shape_probe.probe(root, lambda share: window.progress_update(int(100 * share))), folder / "rig.npz"
-        )
-        request = {"do": "fit", "rig": str(folder / "rig.npz"), "out": str(folder / "map.npz")}
-        job = session.session.jobs.begin(launch, request)
+        measured = {**file_copies.of_file(scene, root, folder), "out": str(folder / "rig.npz")}
+        job = session.session.jobs.begin(launch, {"do": "fit", "scene": measured, "out": str(folder / "map.npz")})
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    finally:
-        window.progress_end()
     uid, name = root.session_uid, root.name
     session.session.outcome = None
     session.session.finish = lambda done: _finish(done, folder, uid, name)

@@ -22,12 +22,12 @@ from pathlib import Path
 from typing import IO, Any
 
 from animcore.core.progress import Progress, silent
+from animcore.core.shipped import PACKAGE, shipped
 from animcore.core.vocabulary import BLENDER as VARIABLE
 from animcore.core.vocabulary import BLENDER_SCRIPT
 from animcore.errors import InputError
 from animcore.files.scenes import gltf
 
-_PACKAGE = Path(__file__).resolve().parents[2]
 _STARTING = 120.0  # seconds that a Blender on a slow disk may take to start
 _SILENCE = 1800.0  # seconds without a word after which it is taken for hung: exporters say nothing while they work
 _GLANCE = 0.25  # seconds between looks at whether the work is still wanted
@@ -64,16 +64,15 @@ def script() -> Path:
         InputError: where the installation is incomplete.
     """
     told = os.environ.get(BLENDER_SCRIPT)
-    places = [Path(told)] if told else [folder / "blender_addon" / "child.py" for folder in (_PACKAGE, _PACKAGE.parent)]
-    for place in places:
-        if place.is_file():
-            return place
-    raise InputError(f"{places[0]}, which Blender runs for the engine, is missing; install Animcore again.")
+    place = Path(told) if told else shipped("blender_addon/child.py")
+    if not place.is_file():
+        raise InputError(f"{place}, which Blender runs for the engine, is missing; install Animcore again.")
+    return place
 
 
 def _started_by(program: str) -> list[str]:
     """The command line for a Python that has `bpy`, or for Blender itself."""
-    engine, own = str(_PACKAGE.parent), str(script())
+    engine, own = str(PACKAGE.parent), str(script())
     program = os.path.abspath(program)
     if Path(program).name.lower().startswith("python"):
         return [program, "-P", own, engine]

@@ -5,7 +5,7 @@ import bpy
 from ... import properties
 from ...doctor import examination
 from ...errors import AddonError
-from ...performance import session
+from ...performance import mixing, session
 from ...voice import analysis, source
 from ..shared.operator_base import AnimcoreOperator
 
@@ -30,7 +30,7 @@ class ANIMCORE_OT_examine(AnimcoreOperator):  # noqa: N801 (Blender's own naming
         found = session.examine(scene)
         unheard = source.chosen(scene) and analysis.of(properties.of(scene)) is None
         if unheard and not any(one.name == "no_voice" for one in found):
-            session.order_inspection(scene, lambda: session.examine(scene))
+            mixing.then(scene, lambda scene: session.order_inspection(scene, lambda: session.examine(scene)))
             session.follow()
 
 

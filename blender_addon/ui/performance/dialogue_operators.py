@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 
 from ... import properties
-from ...performance import dialogue, session
+from ...performance import dialogue, mixing, session
 from ..shared.operator_base import AnimcoreOperator, OnCharacter
 
 
@@ -59,5 +59,5 @@ class ANIMCORE_OT_generate_dialogue(AnimcoreOperator):  # noqa: N801
 
     def work(self, context: bpy.types.Context) -> None:
         """Start the work; without a window, also wait for its end."""
-        dialogue.order(context.scene)
+        mixing.then(context.scene, dialogue.order, tuple(properties.of(context.scene).cast))
         session.follow()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from ...performance import emotion_sheet, session
+from ...performance import emotion_sheet, mixing, session
 from ..shared.operator_base import AnimcoreOperator
 
 
@@ -30,7 +30,7 @@ class ANIMCORE_OT_emotion_sheet(AnimcoreOperator):  # noqa: N801 (Blender's own 
 
     def work(self, context: bpy.types.Context) -> None:
         """Begin; without a window, also wait for its end."""
-        emotion_sheet.begin(context.scene)
+        mixing.then(context.scene, emotion_sheet.begin)
         if not bpy.app.background:
             session.watch()
             session.heed_escape()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from ...performance import emotion_sheet, session
+from ...performance import emotion_sheet, mixing, session
 from ..shared.operator_base import AnimcoreOperator
 
 
@@ -26,7 +26,7 @@ class ANIMCORE_OT_generate(AnimcoreOperator):  # noqa: N801 (Blender's own namin
 
     def work(self, context: bpy.types.Context) -> None:
         """Start the work; without a window, also wait for its end."""
-        session.order_take(context.scene)
+        mixing.then(context.scene, session.order_take)
         session.follow()
 
 

@@ -4,7 +4,7 @@ import bpy
 
 from ... import properties
 from ...errors import AddonError
-from ...performance import session
+from ...performance import mixing, session
 from ...scene import sequencer
 from ...voice import source
 from ..shared.operator_base import AnimcoreOperator
@@ -32,7 +32,7 @@ class ANIMCORE_OT_pick_audio(AnimcoreOperator):  # noqa: N801 (Blender's own nam
         """Store the path, and check the file where nothing else runs."""
         properties.of(context.scene).audio = self.filepath
         if not bpy.app.background and not session.session.jobs.busy:
-            session.order_inspection(context.scene)
+            mixing.then(context.scene, session.order_inspection)
             session.watch()
 
 
@@ -76,5 +76,5 @@ class ANIMCORE_OT_inspect(AnimcoreOperator):  # noqa: N801 (Blender's own naming
 
     def work(self, context: bpy.types.Context) -> None:
         """Send the request to the engine."""
-        session.order_inspection(context.scene)
+        mixing.then(context.scene, session.order_inspection)
         session.follow()

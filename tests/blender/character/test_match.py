@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import bpy
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from animcore.retarget.source_tracks import SOURCES
 from blender_addon import preferences, properties
 from blender_addon.character import face_maps, rig_reader, shape_probe
 from blender_addon.engine import process
-from blender_addon.performance import session
+from blender_addon.performance import session, shape_matching
 
 
 @pytest.fixture
@@ -110,7 +112,23 @@ def test_bones_of_a_face_are_measured():
     assert np.abs(geometry.fields[turns]).max() == pytest.approx(0.0165, abs=0.002)  # a radian at the eye's radius
 
 
-def test_a_mesh_that_nothing_moves_says_so():
+def test_the_window_measures_nothing_shows_progress_and_can_cancel(real_engine, monkeypatch):
+    monkeypatch.setattr(shape_probe, "probe", None)  # another Blender does it
+    nameless()
+    job = shape_matching.order_match(bpy.context.scene)
+    stages = {}
+    while not job.state.over:
+        session.session.jobs.tick()
+        stages[job.stage] = job.fraction
+        if job.stage == "Measuring the character":
+            bpy.ops.animcore.cancel()
+    assert {"Opening a copy of the file", "Measuring the character"} <= set(stages)
+    session.wait()
+    assert session.session.outcome.message == "Cancelled; nothing was changed."
+    assert not Path(job.request["scene"]["file"]).exists()
+
+
+def test_a_mesh_that_nothing_moves_says_so(real_engine):
     mesh = head()
     mesh.shape_key_clear()
     settings().character = mesh

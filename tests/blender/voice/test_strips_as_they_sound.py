@@ -16,8 +16,8 @@ from test_sound import with_sound
 from test_voice import asked, generate_chosen, speaker, trim
 
 from animcore.audio import recording
-from blender_addon.performance import session
-from blender_addon.scene import sequencer
+from blender_addon.performance import mixing, session
+from blender_addon.scene import mixdown, sequencer
 from blender_addon.voice import source as voices
 
 pytestmark = with_sound
@@ -250,3 +250,23 @@ def test_track_and_channel_are_asked_for_and_kept_with_the_take(voice):
     job = session.order_again(bpy.context.scene, {**asked(), "track": 2}, "again", 1)
     session.wait()
     assert job.request["track"] == 2
+
+
+def test_where_there_is_a_window_another_blender_mixes(real_engine, tmp_path, monkeypatch):
+    scene = bpy.context.scene
+    strip = strips().new_sound("Mine", str(containers.write(tmp_path, "wav_44k1")), 1, 1)
+    fade(strip)
+    choose(strip)
+    directly = mixdown.of_strip(scene, strip).read_bytes()
+    monkeypatch.setattr(mixing, "_has_window", lambda: True)
+    monkeypatch.setattr(mixdown, "_mixed", None)
+    heard = []
+    mixing.then(scene, lambda scene: heard.append(voices.mixed(scene, voices.read(scene))))
+    assert not heard
+    session.wait()
+    assert Path(heard[0].parts[0].path).read_bytes() == directly
+    mixing.then(scene, heard.append)
+    bpy.ops.animcore.cancel()
+    session.wait()
+    assert session.session.outcome.message == "Cancelled; nothing was changed."
+    assert len(heard) == 1
