@@ -97,7 +97,8 @@ def on_head(skin: bpy.types.Object, count: int) -> Splats:
     harmonics[:, 0] = (colours - 0.5) / HARMONIC_0
     harmonics[:, 1:] = rng.normal(size=(count, 15, 3)) * 0.01
     free = Splats(
-        places, triangle_binding.quaternions(mesh.rotations[head[chosen]]), np.array([[1, 0.15, 1]]) * np.full((count, 1), size),
+        places, triangle_binding.quaternions(mesh.rotations[head[chosen]]),
+        np.array([[1, 0.15, 1]]) * np.full((count, 1), size),
         np.full(count, 0.8), harmonics,
     )  # fmt: skip
     bound = triangle_binding.bound(free, mesh, head[chosen])

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animcore.core.frame_rates import exact_rate
+from animcore.core.progress import Progress
 from animcore.core.reading import arrays
 from animcore.core.vocabulary import ARKIT, TONGUE
 from animcore.files.scenes import scene_curves
@@ -23,7 +24,6 @@ from .character import body_bones as bodies
 from .character import head_bones, rig_reader
 from .errors import AddonError
 from .export import delivery, scene_files
-from .export.scene_files import Told
 from .performance import emotion_render
 from .scene import fcurves
 from .splats.scene import head_import
@@ -53,13 +53,13 @@ _SAME = 1e-6  # weights of one shape on two meshes that are the same but for rou
 _PROBES = 128  # vertices of a mesh that are compared on every frame; files/pc2.py takes the same ones
 
 
-def describe(request: Request, _told: Told) -> dict[str, Any]:
+def describe(request: Request, _told: Progress) -> dict[str, Any]:
     """Say what the character can do: the engine's shapes that it has, its bones by role, notes."""
     who, _ = _character(Path(request["character"]))
     return {"shapes": sorted(who.shape_names), "bones": sorted(who.bones), "notes": list(who.notes)}
 
 
-def embody(request: Request, _told: Told) -> dict[str, Any]:
+def embody(request: Request, _told: Progress) -> dict[str, Any]:
     """Write what the character's bones can show of a body, as curves; says which roles hang on it, and notes."""
     who, _ = _character(Path(request["character"]))
     found = bodies.read(who.armature) if who.armature is not None else None
@@ -75,7 +75,7 @@ def embody(request: Request, _told: Told) -> dict[str, Any]:
     return {"roles": [role for role, name in who.bones.items() if name in found.moved], "notes": notes}
 
 
-def perform(request: Request, told: Told) -> dict[str, Any]:
+def perform(request: Request, told: Progress) -> dict[str, Any]:
     """Put a motion onto the character and export it."""
     who, members, frames = _performed(request)
     told(0.1, "Writing")
@@ -86,7 +86,7 @@ def perform(request: Request, told: Told) -> dict[str, Any]:
     return {"notes": scene_files.export(scene, members, path, request["kind"], frames)}
 
 
-def probe(request: Request, told: Told) -> dict[str, Any]:
+def probe(request: Request, told: Progress) -> dict[str, Any]:
     """Put a motion onto the character and say where it brings vertices: of one mesh in its own space, or all."""
     who, _, frames = _performed(request)
     scene, path = bpy.context.scene, Path(request["path"])
@@ -98,13 +98,13 @@ def probe(request: Request, told: Told) -> dict[str, Any]:
     return {}
 
 
-def still(request: Request, _told: Told) -> dict[str, Any]:
+def still(request: Request, _told: Progress) -> dict[str, Any]:
     """Write the character as `.glb` without animation."""
     _, members = _character(Path(request["character"]))
     return {"notes": scene_files.export_still(bpy.context.scene, members, Path(request["path"]))}
 
 
-def read(request: Request, told: Told) -> dict[str, Any]:
+def read(request: Request, told: Progress) -> dict[str, Any]:
     """Import a file into an empty scene and write what moves there as `.npz`: shapes and turning bones by name."""
     path = Path(request["path"])
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
@@ -130,7 +130,7 @@ def read(request: Request, told: Told) -> dict[str, Any]:
     return {"first": first, "rate": [rate.numerator, rate.denominator]}
 
 
-WORK: dict[str, Callable[[Request, Told], dict[str, Any]]] = {
+WORK: dict[str, Callable[[Request, Progress], dict[str, Any]]] = {
     "describe": describe,
     "embody": embody,
     "deliver": perform,
@@ -353,7 +353,7 @@ def _save_probes(
     scene: bpy.types.Scene,
     meshes: list[bpy.types.Object],
     frames: tuple[int, int],
-    told: Told,
+    told: Progress,
     in_world: bool = True,
 ) -> None:
     """Write places (T, P, 3) of probes of each mesh, by the mesh's name: vertices evenly spread."""

@@ -130,7 +130,8 @@ def claimed(path: Path, names: str, size: int) -> Path:
 @pytest.mark.parametrize(
     "read",
     [
-        Motion.load, FaceMap.load, geometry_matching.load, capture_format.read_pose, face_tracker.Track.load, reference_face.load, loading._arrays,
+        Motion.load, FaceMap.load, geometry_matching.load, capture_format.read_pose, face_tracker.Track.load,
+        reference_face.load, loading._arrays,
         model_file.read, via_blender._arrays,
         *(lambda path, form=form: form.read(path, Setup(rate=30)) for form in FORMATS.values()
           if form.suffix.endswith(".npz")),

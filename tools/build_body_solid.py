@@ -1,7 +1,7 @@
 """Fit spheres and capsules to the open body, and find its soles: `python tools/build_body_solid.py`.
 
-Writes `assets/retarget/solid.npz`, which `animcore.body_models.collision_capsules` reads. Needs numpy alone. Prints how far the skin lies
-from what was fitted.
+Writes `assets/retarget/solid.npz`, which `animcore.body_models.collision_capsules` reads. Needs numpy alone. Prints
+how far the skin lies from what was fitted.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """A capture rig: any character with ARKit shapes is taken from cameras around its head, with what its face does.
 
-Plain functions on a scene; they write the layout that `animcore.hybrid_head.capture_format` reads. The character's own lights are
-kept. Axes of the capture: metres, Y up, the face looks along Z, the model's origin at the origin. The panel's button
-goes through `capture_work`, which prepares a copy of the file and measures the character first.
+Plain functions on a scene; they write the layout that `animcore.hybrid_head.capture_format` reads. The character's
+own lights are kept. Axes of the capture: metres, Y up, the face looks along Z, the model's origin at the origin. The
+panel's button goes through `capture_work`, which prepares a copy of the file and measures the character first.
 """
 
 from __future__ import annotations

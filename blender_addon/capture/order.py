@@ -5,9 +5,7 @@ The user's scene is neither changed nor waited for. The capture's folder says ho
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -83,7 +81,7 @@ def order_capture(scene: bpy.types.Scene) -> Job:
             "folder": str(folder),
             **{name: getattr(settings, name) for name in ("cameras", "faces", "size", "samples", "engine")},
         }
-        job = session.session.jobs.begin(another_blender(), request)
+        job = session.session.jobs.begin(process.another_blender(bpy.app.binary_path), request)
     except BaseException:
         shutil.rmtree(work, ignore_errors=True)
         raise
@@ -112,22 +110,6 @@ def order_fit(scene: bpy.types.Scene) -> Job:
     session.session.outcome = None
     session.session.finish = _finish_fit
     return job
-
-
-def another_blender() -> process.Launch:
-    """How a Blender in the background is started: this very one, with its own preferences and so its own devices.
-
-    Raises:
-        AddonError: where the engine's files are not there.
-    """
-    spec = importlib.util.find_spec("animcore")
-    if spec is None or spec.origin is None:
-        raise AddonError("The engine is not installed with this extension; install the Animcore zip for this computer.")
-    arguments = [str(process.CHILD), str(Path(spec.origin).parents[1])]
-    program = bpy.app.binary_path
-    if program:
-        return process.Launch((program, "--background", "--python", arguments[0], "--", arguments[1]), process.plain())
-    return process.Launch((sys.executable, "-P", *arguments), process.plain())
 
 
 def _finish_capture(job: Job, work: Path, folder: Path, name: str) -> None:

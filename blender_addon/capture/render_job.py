@@ -19,12 +19,12 @@ from animcore.body_models import blendshape_head
 from animcore.body_models.parametric_model import ParametricModel, load_model
 from animcore.body_models.pose_tracks import flame_pose
 from animcore.core.atomic_files import whole_file
+from animcore.core.progress import Progress
 from animcore.files.avatars import capture_images
 from animcore.hybrid_head import capture_format as layout
 from animcore.hybrid_head.capture_plan import CAMERAS, FACES, HELD_OUT_CAMERAS, HELD_OUT_FACES
 
 from ..errors import AddonError
-from ..export.scene_files import Told
 from . import camera_rig, head_measurement, render_studio
 from .render_studio import Puppet, Studio
 
@@ -54,7 +54,7 @@ class Wish:
         return camera_rig.shots(AROUND[: self.cameras], PULLED[: self.faces])
 
 
-def run(request: dict[str, Any], told: Told) -> dict[str, Any]:
+def run(request: dict[str, Any], told: Progress) -> dict[str, Any]:
     """Take the pictures of a character that a request names; returns how many, and how well its model meets it."""
     names = ("cameras", "faces", "size", "samples", "engine")
     wish = Wish(Path(request["folder"]), **{name: request[name] for name in names})
@@ -72,7 +72,7 @@ def run(request: dict[str, Any], told: Told) -> dict[str, Any]:
         return _capture(scene, root, wish, told)
 
 
-def _capture(scene: bpy.types.Scene, root: bpy.types.ID, wish: Wish, told: Told) -> dict[str, Any]:
+def _capture(scene: bpy.types.Scene, root: bpy.types.ID, wish: Wish, told: Progress) -> dict[str, Any]:
     _claim(wish, root.name)
     who, studio = render_studio.prepared(scene, root)
     render_studio.set_quality(scene, wish.engine, wish.samples)

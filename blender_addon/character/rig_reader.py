@@ -366,7 +366,8 @@ def _why_no_face(
 
 def _all_held(name: str, held: list[str]) -> str:
     return (
-        f"{len(held)} face shapes of {name!r} have drivers or locked channels ({shape_naming.few(held)}); remove or unlock "
+        f"{len(held)} face shapes of {name!r} have drivers or locked channels ({shape_naming.few(held)}); remove or "
+        f"unlock "
         "them, so that they can be keyed."
     )
 

@@ -25,7 +25,7 @@ from animcore.core.vocabulary import BLENDER, BLENDER_SCRIPT
 from ..errors import AddonError
 
 PROTOCOL = 1
-CHILD = Path(__file__).with_name("child.py")
+CHILD = Path(__file__).parents[1] / "child.py"
 _LOG_LINES = 400
 _LAST_WORDS = 2.0  # seconds a process that was asked to end is given
 _PATHS = frozenset(
@@ -76,6 +76,24 @@ def of_python(python: str) -> Launch:
 def of_blender(program: str) -> dict[str, str]:
     """What tells the engine which Blender writes and reads files for it: a program, or a Python that has `bpy`."""
     return {BLENDER: program or sys.executable, BLENDER_SCRIPT: str(CHILD)}
+
+
+def another_blender(program: str) -> Launch:
+    """Return how the same Blender is started in the background, with its own preferences and so its own devices.
+
+    Args:
+        program: of Blender (`bpy.app.binary_path`); empty where Blender is a module of this Python.
+
+    Raises:
+        AddonError: where the engine's files are not there.
+    """
+    spec = importlib.util.find_spec("animcore")
+    if spec is None or spec.origin is None:
+        raise AddonError("The engine is not installed with this extension; install the Animcore zip for this computer.")
+    arguments = [str(CHILD), str(Path(spec.origin).parents[1])]
+    if program:
+        return Launch((program, "--background", "--python", arguments[0], "--", arguments[1]), plain())
+    return Launch((sys.executable, "-P", *arguments), plain())
 
 
 def plain() -> dict[str, str]:

@@ -15,6 +15,7 @@ from typing import Any
 
 import bpy
 
+from animcore.core.progress import Progress
 from animcore.errors import AnimcoreError
 from animcore.files import FORMATS
 from animcore.retarget.rig_profiles import driving, profiles
@@ -88,7 +89,7 @@ def order_delivery(scene: bpy.types.Scene) -> Job:
     return job
 
 
-def write_take(request: dict[str, Any], told: scene_files.Told) -> dict[str, Any]:
+def write_take(request: dict[str, Any], told: Progress) -> dict[str, Any]:
     """Read the take in a copy of the user's file and write the scene formats; runs in the other Blender.
 
     Answers with `motion` (the file of what the keys do), `files` (format -> `path`, `meant` or `error`) and `notes`.
@@ -138,7 +139,7 @@ def _in_blender(
     span: Span,
     target: Path,
     wanted: Sequence[str],
-    told: scene_files.Told,
+    told: Progress,
 ) -> tuple[dict[str, dict[str, str]], list[str]]:
     """Write the scene formats.
 

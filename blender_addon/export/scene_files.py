@@ -6,7 +6,7 @@ Only the character goes into the file, on the frames and at the exact rate of th
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
@@ -17,11 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animcore.core.atomic_files import whole_file
+from animcore.core.progress import Progress
 
 from ..errors import AddonError
 from ..scene.frame_rates import exact_rate
-
-Told = Callable[[float, str], None]
 
 _LARGEST_FPS = 32767  # that `scene.render.fps` can hold
 _EXPORTERS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -122,7 +121,7 @@ def export_still(scene: bpy.types.Scene, objects: Sequence[bpy.types.Object], pa
 
 
 def write_pc2(
-    scene: bpy.types.Scene, mesh: bpy.types.Object, path: Path, frames: tuple[int, int], told: Told | None = None
+    scene: bpy.types.Scene, mesh: bpy.types.Object, path: Path, frames: tuple[int, int], told: Progress | None = None
 ) -> None:
     """Write the vertices of a mesh, moved by shapes and bones, as a PC2 cache in the mesh's own space.
 

@@ -118,7 +118,8 @@ def _check_apart(speakers: list[_Speaker]) -> None:
             name = owners.setdefault(owner.session_uid, one.root.name)
             if name != one.root.name:
                 raise AddonError(
-                    f"{name!r} and {one.root.name!r} share {fcurves.owner_name(owner)!r}, so that they would move alike; "
+                    f"{name!r} and {one.root.name!r} share {fcurves.owner_name(owner)!r}, so that they would move "
+                    f"alike; "
                     "make it single-user (Object > Relations), or give each part its own character."
                 )
 

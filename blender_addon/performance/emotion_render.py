@@ -10,10 +10,10 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
+from animcore.core.progress import Progress
 from animcore.motion import Motion
 
 from ..character import rig_reader
-from ..export.scene_files import Told
 from ..scene import fcurves, file_copies
 from ..scene.temporary_settings import Setting
 from ..takes import keying
@@ -27,7 +27,7 @@ _STAMPS = (
 )  # fmt: skip
 
 
-def make(request: dict[str, Any], told: Told) -> dict[str, Any]:
+def make(request: dict[str, Any], told: Progress) -> dict[str, Any]:
     """Render the moments of each performance, as the scene's camera sees them, into one picture.
 
     The request names `motions` (emotion -> file), `start_frame`, `side` (pixels that a moment is high) and `out`.

@@ -14,8 +14,8 @@ from typing import Any
 import bpy
 
 from .. import preferences, properties
-from ..capture import order
 from ..character import rig_reader
+from ..engine import process
 from ..engine.jobs import Job, State
 from ..errors import AddonError
 from ..scene import file_copies
@@ -99,7 +99,9 @@ def stop() -> None:
 def _ask(sheet: Sheet) -> None:
     """Ask for the next emotion; where all are performed, for the pictures."""
     if len(sheet.motions) == len(EMOTIONS):
-        session.session.jobs.begin(order.another_blender(), {**sheet.render, "motions": sheet.motions})
+        session.session.jobs.begin(
+            process.another_blender(bpy.app.binary_path), {**sheet.render, "motions": sheet.motions}
+        )
         session.session.finish = _rendered
         return
     emotion = EMOTIONS[len(sheet.motions)]

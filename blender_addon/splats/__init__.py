@@ -5,10 +5,10 @@ from __future__ import annotations
 import bpy
 
 from .properties import AnimcoreCapture, AnimcoreSplats, AnimcoreSplatsView
-from .render import gpu_drawing, gpu_shaders, render_engine, side_by_side, viewport_overlay
+from .render import gpu_drawing, gpu_shaders, preview_engine, side_by_side, viewport_overlay
 from .scene import file_cache, placement, relative_paths, splat_objects
 
-CLASSES = (AnimcoreSplats, AnimcoreSplatsView, AnimcoreCapture, render_engine.AnimcoreGaussianPreview)
+CLASSES = (AnimcoreSplats, AnimcoreSplatsView, AnimcoreCapture, preview_engine.AnimcoreGaussianPreview)
 
 
 def start() -> None:
@@ -16,7 +16,7 @@ def start() -> None:
     bpy.types.Object.animcore_splats = bpy.props.PointerProperty(type=AnimcoreSplats)
     bpy.types.Scene.animcore_splats = bpy.props.PointerProperty(type=AnimcoreSplatsView)
     bpy.types.Scene.animcore_capture = bpy.props.PointerProperty(type=AnimcoreCapture)
-    render_engine.start()
+    preview_engine.start()
     viewport_overlay.start()
     relative_paths.start()
 
@@ -26,7 +26,7 @@ def stop() -> None:
     side_by_side.stop()
     relative_paths.stop()
     viewport_overlay.stop()
-    render_engine.stop()
+    preview_engine.stop()
     for room in (file_cache, placement, splat_objects, gpu_shaders):
         room.forget()
     gpu_drawing.stock.cache_clear()

@@ -17,7 +17,7 @@ from animcore.errors import Cancelled, InputError
 from animcore.pipelines import live_session
 from animcore.solvers.speech_face import streaming
 
-LINE = Path(__file__).resolve().parent.parent / "assets" / "voices" / "line.flac"
+LINE = Path(__file__).resolve().parents[2] / "assets" / "voices" / "line.flac"
 ALSA = Path("/usr/share/alsa/alsa.conf")
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux" or not ALSA.is_file(), reason="this computer has no ALSA")

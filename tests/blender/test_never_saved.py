@@ -14,7 +14,7 @@ from conftest import ROOT, generate, head, settings
 from blender_addon.character import track_list
 from blender_addon.performance import emotion_sheet, live_session, video_render
 from blender_addon.scene import temporary_settings, temporary_values
-from blender_addon.splats.render import render_engine, side_by_side
+from blender_addon.splats.render import preview_engine, side_by_side
 from blender_addon.takes import library
 
 LINE = ROOT / "assets" / "voices" / "line.flac"
@@ -82,7 +82,7 @@ def opened(path: Path) -> tuple:
 
 
 def test_a_film(scene, voice, tmp_path):
-    scene.render.engine = render_engine.NAME
+    scene.render.engine = preview_engine.NAME
     assert not generate(settings().character, voice(seconds=0.2)).failed
     before = state()
     with saved_while_rendering(tmp_path / "meanwhile.blend"):
@@ -93,7 +93,7 @@ def test_a_film(scene, voice, tmp_path):
 
 
 def test_a_film_has_the_sound_and_all_frames_of_its_take(scene, tmp_path):
-    scene.render.engine = render_engine.NAME
+    scene.render.engine = preview_engine.NAME
     assert not generate(settings().character, LINE).failed
     take = library.find(scene)
     count = round(max(action.frame_range[1] for action in take.actions)) - scene.animcore.start_frame + 1
@@ -128,7 +128,7 @@ def test_both_halves_show_the_frame_of_the_button(scene, tmp_path):
 
 def test_a_sheet_of_emotions(scene, voice, monkeypatch, tmp_path):
     monkeypatch.setattr(emotion_sheet, "SIDE", 8)
-    settings().audio, scene.render.engine = str(voice()), render_engine.NAME
+    settings().audio, scene.render.engine = str(voice()), preview_engine.NAME
     before = state()
     with saved_while_rendering(tmp_path / "meanwhile.blend") as frames:
         bpy.ops.animcore.emotion_sheet()

@@ -15,7 +15,7 @@ from animcore.core import atomic_files
 from animcore.core.atomic_files import check_target, whole_file
 from animcore.errors import InputError
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 needs_posix = pytest.mark.skipif(sys.platform == "win32", reason="modes, links and signals of POSIX")
 

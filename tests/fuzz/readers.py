@@ -104,7 +104,8 @@ def _format_cases(folder: Path) -> list[Case]:
             mutations.of_glb if name == "vrma" else texts.get("." + form.suffix.rsplit(".", 1)[1], mutations.of_text)
         )
         found.append(Case(name, path.name, path.read_bytes(), mutation,
-                          lambda path, form=form: export_and_verify.loaded(path, form, Setup(rate=Fraction(30)))))  # fmt: skip
+                          lambda path, form=form: export_and_verify.loaded(
+                              path, form, Setup(rate=Fraction(30)))))  # fmt: skip
     return found
 
 
@@ -139,7 +140,8 @@ def _archive_cases(folder: Path) -> list[Case]:
               names=np.array(["a", "b"]), kinds=np.array(["shape"] * 2), meshes=np.array(["M"] * 2),
               targets=np.array(["a", "b"]), ranges=np.tile([0.0, 1.0, 0.0], (2, 1)),
               fields=chance.normal(size=(2, 30, 3)).astype(np.float32), eyes=np.zeros((0, 3)))  # fmt: skip
-    capture_format.write_pose(capture_format.Pose(np.zeros(10), np.zeros((5, 3)), np.zeros(3), np.zeros(5), np.ones((4, 3)), "x"),
+    pose = capture_format.Pose(np.zeros(10), np.zeros((5, 3)), np.zeros(3), np.zeros(5), np.ones((4, 3)), "x")
+    capture_format.write_pose(pose,
                        folder / "pose.npz")  # fmt: skip
     track = face_tracker.Track(
         np.arange(4) / 30, np.ones(4, bool), np.zeros((4, 52)), np.tile(np.eye(3), (4, 1, 1)), np.ones((4, 3)),
@@ -167,7 +169,8 @@ def _archive_cases(folder: Path) -> list[Case]:
         Case("fit.load", "rig.npz", rig, of_npz, geometry_matching.load),
         Case("capture.read_pose", "pose.npz", bytes_of("pose.npz"), of_npz, capture_format.read_pose),
         Case("Track.load", "track.npz", bytes_of("track.npz"), of_npz, face_tracker.Track.load),
-        Case("film_faces.kept", "faces.npz", bytes_of("faces.npz"), of_npz, lambda path: face_landmarks.kept(path, "s")),
+        Case("film_faces.kept", "faces.npz", bytes_of("faces.npz"), of_npz,
+             lambda path: face_landmarks.kept(path, "s")),
         Case("face basis", "basis.npz", basis, of_npz, reference_face.load),
         Case("judge, tracked", "lips.npz", lips, of_npz, lambda path: loading.load(path, _face())),
         Case("judge, curves", "curves.npz", curves, of_npz, lambda path: loading.load(path, _face())),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-READERS = Path(__file__).parent / "fuzz" / "readers.py"
+READERS = Path(__file__).with_name("readers.py")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the limits on memory are Linux'")

@@ -61,8 +61,8 @@ def folder(tmp_path) -> Path:
     for moment in range(2):
         weights = np.zeros(68, np.float32)
         weights[ARKIT_INDEX["jawOpen"]] = moment
-        pose = capture_format.Pose(weights, np.zeros((5, 3), np.float32), np.zeros(3, np.float32), np.zeros(0, np.float32),
-                            None, "ball")  # fmt: skip
+        still = np.zeros((5, 3), np.float32)
+        pose = capture_format.Pose(weights, still, still[0], still[:0, 0], None, "ball")
         capture_format.write_pose(pose, tmp_path / f"{moment}.npz")
         vertices = measured.vertices + moment * measured.shapes[ARKIT_INDEX["jawOpen"]]
         for number, angle in enumerate((-0.6, 0.0, 0.6)):

@@ -24,7 +24,7 @@ def shapes(**changed: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def read(fields: dict[str, np.ndarray], axes: np.ndarray = AXES, sure: bool = True):
-    """The map of a head with these shapes, as `blender_addon.character.shape_naming` reads it, and what is said of it."""
+    """The map of a head with these shapes, as the extension's `shape_naming` reads it, and what is said of it."""
     seen = {("Head", name): shape_measurement.move(reference().rest, field) for name, field in fields.items()}
     still = shape_measurement.dead(seen)
     found = propose({"Head": [name for name in fields if ("Head", name) not in still]})

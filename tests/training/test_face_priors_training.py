@@ -12,10 +12,7 @@ import soundfile
 pytest.importorskip("safetensors")
 torch = pytest.importorskip("torch", reason="training needs the extra train")
 
-from animcore.cli import (
-    main,
-    train,
-)
+from animcore.cli import main, train  # noqa: E402 (torch first)
 from animcore.core.vocabulary import ARKIT, ARKIT_INDEX  # noqa: E402
 from animcore.errors import Cancelled, InputError  # noqa: E402
 from animcore.motion import Event, Motion  # noqa: E402

@@ -1,4 +1,4 @@
-"""Train the head solver: `python -m animcore.training.head_motion.train DATA --out assets/solvers`, a minute on one core.
+"""Train the head solver in a minute: `python -m animcore.training.head_motion.train DATA --out assets/solvers`.
 
 DATA holds `headpose` and `lips_train`; head_poses.py says which clips train and why, assets/solvers/head.md what came
 of it. Every head is brought to the same speed, since people differ by a factor of four in it and five minutes of them

@@ -1,4 +1,4 @@
-"""Teach the shipped network to say which phoneme it hears: `python -m animcore.training.lip_sync.phoneme_head --out assets/solvers`.
+"""Train the shipped phoneme head: `python -m animcore.training.lip_sync.phoneme_head --out assets/solvers`.
 
 hama's own phonemes are right but not on time (connectionist temporal classification answers with a spike somewhere in
 the sound). So one linear layer on the hidden states that the network has anyway learns the phoneme of every frame from

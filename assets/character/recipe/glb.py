@@ -1,6 +1,7 @@
 """Writes character.glb, the default character for engines and the web, from character.blend: `python glb.py`.
 
-Needs a Blender that animcore.files.scenes.blender_process finds, such as the module bpy. The pose is that of the `.blend`.
+Needs a Blender that animcore.files.scenes.blender_process finds, such as the module bpy. The pose is that of the
+`.blend`.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from ...errors import AddonError
 from ...performance import requests, session
 from ...scene import temporary_settings
 from ...scene.temporary_settings import Setting
-from .render_engine import NAME, left_out
+from .preview_engine import NAME, left_out
 
 SUFFIX = ".png"
 IMAGE = "Side by Side"

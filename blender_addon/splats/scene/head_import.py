@@ -13,12 +13,12 @@ from typing import Any
 
 import bpy
 
+from animcore.core.progress import Progress
 from animcore.errors import AnimcoreError
 
 from ... import preferences, properties
 from ...engine.jobs import Job, State
 from ...errors import AddonError
-from ...export.scene_files import Told
 from ...performance import requests, session
 from . import file_cache, hybrid_heads, splat_objects
 
@@ -48,7 +48,7 @@ def order(scene: bpy.types.Scene, folder: Path) -> Job:
     return job
 
 
-def make(request: dict[str, Any], told: Told) -> dict[str, Any]:
+def make(request: dict[str, Any], told: Progress) -> dict[str, Any]:
     """Write a `.blend` with mesh and armature of a head; runs in the other Blender."""
     folder = Path(request["head"])
     told(0.1, "Reading the head")

@@ -1,7 +1,8 @@
 """Where Gaussians are now: a frame for those that stand in the world, and one for every triangle that carries some.
 
 A frame takes a Gaussian from where its file has it into Blender's world. The frames of triangles are those of the
-engine (`animcore.gaussians.triangle_binding`), of the mesh as Blender has evaluated it: armatures, shapes and drivers included.
+engine (`animcore.gaussians.triangle_binding`), of the mesh as Blender has evaluated it: armatures, shapes and drivers
+included.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 
 from ...scene import fcurves
-from ...splats.render import render_engine
+from ...splats.render import preview_engine
 from ...splats.scene import splat_objects
 from ..shared.widgets import Sidebar, characters, text
 
@@ -28,8 +28,8 @@ class ANIMCORE_PT_splats(Sidebar, bpy.types.Panel):  # noqa: N801 (Blender's own
             column.operator("animcore.attach_splats", icon="LINKED")
         column.prop(context.scene.animcore_splats, "overlay")
         column.operator("animcore.render_side_by_side", icon="RENDER_STILL")
-        previewed = context.scene.render.engine == render_engine.NAME
-        if previewed and (missing := render_engine.left_out(context.scene)):
+        previewed = context.scene.render.engine == preview_engine.NAME
+        if previewed and (missing := preview_engine.left_out(context.scene)):
             text(column, missing, characters(context), "INFO")
 
 

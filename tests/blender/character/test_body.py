@@ -214,7 +214,7 @@ def test_a_bvh_file_that_blender_writes_is_read(name, tmp_path):
 
 def test_a_generated_rigify_rig():
     """The FK controls of a real Rigify rig bring its deform bones where SMPL-X's limbs point."""
-    script = Path(__file__).with_name("rigify_child.py")
+    script = Path(__file__).parents[1] / "rigify_child.py"
     run = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=240, check=False)
     answers = [line for line in run.stdout.splitlines() if line.startswith("RESULT ")]
     if not answers and "addon_enable" in run.stderr:

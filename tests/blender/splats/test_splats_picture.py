@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from splat_scenes import bound_cloud, cloud, one, written
 
-from blender_addon.splats.render import cpu_renderer, gpu_frame, render_engine, scene_meshes, side_by_side
+from blender_addon.splats.render import cpu_renderer, gpu_frame, preview_engine, scene_meshes, side_by_side
 from blender_addon.splats.scene import camera_view, splat_objects
 
 RED, GREEN = (0.9, 0.1, 0.1), (0.1, 0.8, 0.1)
@@ -24,7 +24,7 @@ def scene() -> bpy.types.Scene:
     made.collection.objects.link(made.camera)
     made.camera.location, made.camera.rotation_euler = (0, -1, 0), (np.pi / 2, 0, 0)
     made.render.resolution_x, made.render.resolution_y, made.render.resolution_percentage = 48, 36, 100
-    made.render.engine = render_engine.NAME
+    made.render.engine = preview_engine.NAME
     made.view_settings.view_transform = "Standard"
     made.render.film_transparent = True
     return made
@@ -101,7 +101,7 @@ def test_without_a_world_it_is_as_black_as_cycles(scene, tmp_path):
     add(written(one(RED, 0.06), tmp_path))
     scene.render.film_transparent, scene.world, scene.cycles.samples = False, None, 1
     corners = []
-    for name in (render_engine.NAME, "CYCLES"):
+    for name in (preview_engine.NAME, "CYCLES"):
         scene.render.engine = name
         corners.append(rendered(scene, tmp_path)[0, 0].tolist())
     assert corners == [[0, 0, 0, 1]] * 2
@@ -112,7 +112,7 @@ def test_what_the_preview_leaves_out_is_said(scene, tmp_path):
     said = []
     for blur, field in ((False, False), (True, False), (False, True), (True, True)):
         scene.render.use_motion_blur, scene.camera.data.dof.use_dof = blur, field
-        said.append(render_engine.left_out(scene))
+        said.append(preview_engine.left_out(scene))
         rendered(scene, tmp_path)  # a warning is no failure
     assert [("blur" in one, "field" in one) for one in said] == [
         (False, False), (True, False), (False, True), (True, True),
@@ -139,7 +139,7 @@ def test_the_depth_of_what_is_seen(scene, tmp_path, monkeypatch):
     add(written(one(RED, 0.06), tmp_path))
     block(0.25, size=1.0)
     kept = []
-    monkeypatch.setattr(render_engine, "shot", lambda *given: kept.append(cpu_renderer.shot(*given)) or kept[-1])
+    monkeypatch.setattr(preview_engine, "shot", lambda *given: kept.append(cpu_renderer.shot(*given)) or kept[-1])
     bpy.context.view_layer.use_pass_z = True
     rendered(scene, tmp_path)
     depth = kept[0].depth
