@@ -1,8 +1,8 @@
 """The live variant of the speech solver: sound comes in as it is spoken, and the face follows 60 to 80 ms behind.
 
-`StreamingSolver` keeps a little audio and the state of a small network (assets/solvers/live.onnx). It returns two frames
-at a time, from audio that ends 80 ms after the first of them, so the output depends neither on how the audio was cut nor
-on anything later.
+`StreamingSolver` keeps a little audio and the state of a small network (assets/solvers/live.onnx). It returns two
+frames at a time, from audio that ends 80 ms after the first of them, so the output depends neither on how the audio
+was cut nor on anything later.
 """
 
 from __future__ import annotations
