@@ -142,3 +142,15 @@ def generate(character: bpy.types.ID, audio: Path, start_frame: int = 1) -> sess
     bpy.ops.animcore.generate()
     assert session.session.outcome is not None
     return session.session.outcome
+
+
+def has_sound() -> bool:
+    """Whether this build of Blender can play and place sounds; the module bpy 4.2 cannot."""
+    try:
+        import aud  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+with_sound = pytest.mark.skipif(not has_sound(), reason="this bpy was built without Audaspace")

@@ -11,7 +11,7 @@ import bpy
 import pytest
 from conftest import armature, generate, head, settings
 
-from blender_addon import operators, panels
+from blender_addon import ui
 from blender_addon.character import body_bones, corrections, face_maps, rig_reader
 from blender_addon.errors import AddonError
 from blender_addon.performance import session
@@ -19,7 +19,7 @@ from blender_addon.scene import fcurves, sequencer, temporary_settings, temporar
 from blender_addon.splats.scene import texture_drivers
 from blender_addon.takes import library, polish, record
 
-NAMES = [cls.bl_idname.partition(".")[2] for cls in operators.CLASSES]
+NAMES = [cls.bl_idname.partition(".")[2] for cls in ui.OPERATORS]
 DEEP = "[" * 100_000
 # what Blender keeps under a name: every kind of it, and texts that claim to be what we write
 ANYTHING: tuple[Any, ...] = (
@@ -125,7 +125,7 @@ def broken(scene: bpy.types.Scene, uses: dict[str, dict[str, Any]]) -> Iterator[
     session.session.character = session.session.findings = session.session.outcome = None
     library._seen.clear()
     library._drawn.clear()
-    for cls in panels.CLASSES:
+    for cls in ui.PANELS:
         try:
             shown = not hasattr(cls, "poll") or cls.poll(bpy.context)
             if shown and issubclass(cls, bpy.types.Panel):

@@ -6,10 +6,10 @@ import bpy
 import pytest
 from conftest import generate, head, settings
 
-from blender_addon import operators
+from blender_addon import ui
 from blender_addon.performance import session
 
-NAMES = [cls.bl_idname.partition(".")[2] for cls in operators.CLASSES]
+NAMES = [cls.bl_idname.partition(".")[2] for cls in ui.OPERATORS]
 # what needs values to do anything: the least of them
 VALUES = {
     "mend": {"finding": "no such finding"},

@@ -6,7 +6,7 @@ import bpy
 import pytest
 from conftest import ROOT
 
-from blender_addon import operators, preferences, properties, registration
+from blender_addon import preferences, properties, registration, ui
 
 GROUPS = [cls for cls in registration.CLASSES if issubclass(cls, bpy.types.PropertyGroup)]
 DOCS = (ROOT / "docs" / "animators.md").read_text(encoding="utf-8")
@@ -32,7 +32,7 @@ def test_every_property_says_what_it_is(cls):
     assert sorted(settings - told) == []
 
 
-@pytest.mark.parametrize("cls", operators.CLASSES, ids=lambda cls: cls.bl_idname)
+@pytest.mark.parametrize("cls", ui.OPERATORS, ids=lambda cls: cls.bl_idname)
 def test_every_operator_says_what_it_does_and_is_called_from_python(cls):
     rna = getattr(bpy.ops.animcore, cls.bl_idname.partition(".")[2]).get_rna_type()
     assert rna.description.strip(" .")
@@ -44,7 +44,7 @@ def test_what_changes_the_scene_is_one_step_of_undo():
              "cancel", "copy_report", "open_log", "dismiss", "clear_cache", "film_take", "listen", "stop_listening",
              "emotion_sheet", "list_tracks", "preview_track", "save_profile", "show_curves", "forget_match",
              "render_side_by_side", "heed_escape", "capture_head", "fit_head", "add_hybrid_head"}  # fmt: skip
-    silent = {cls.bl_idname.partition(".")[2] for cls in operators.CLASSES if "UNDO" not in cls.bl_options}
+    silent = {cls.bl_idname.partition(".")[2] for cls in ui.OPERATORS if "UNDO" not in cls.bl_options}
     assert silent <= waits
 
 

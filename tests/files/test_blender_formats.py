@@ -168,7 +168,7 @@ def test_blender_reads_our_glb(folder, motion):
         assert np.abs(found.curves[name] - getattr(motion, name)).max() < 1e-5
 
 
-@pytest.mark.parametrize(("form", "suffix"), [(glb.FORMAT, ".blend"), (via_blender.FBX, ".glb")], ids=str)
+@pytest.mark.parametrize(("form", "suffix"), [(glb.FORMAT, ".blend"), (via_blender.FBX, ".glb")], ids=["glb", "fbx"])
 def test_characters_of_other_kinds_are_brought_over(tmp_path, motion, form, suffix):
     character = (via_blender.DEFAULT if suffix == ".blend" else glb.DEFAULT).resolve()
     report = deliver(motion, tmp_path / ("a" + form.suffix), form, FormatOptions(character=character))

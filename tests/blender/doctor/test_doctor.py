@@ -8,10 +8,9 @@ from fractions import Fraction
 
 import bpy
 import pytest
-from conftest import armature, generate, head, set_rate, settings
+from conftest import armature, generate, head, set_rate, settings, with_sound
 from test_linked import linked
 from test_safety import own_action
-from test_sound import with_sound
 
 from blender_addon.character.rig_reader import shape_path
 from blender_addon.doctor import checks

@@ -10,8 +10,7 @@ import bpy
 import numpy as np
 import pytest
 import soundfile
-from conftest import ROOT, generate, head
-from test_sound import with_sound
+from conftest import ROOT, generate, head, with_sound
 from test_voice import jaw, real_engine  # noqa: F401
 
 sys.path.insert(0, str(ROOT / "tests"))

@@ -4,21 +4,9 @@ from __future__ import annotations
 
 import bpy
 import pytest
-from conftest import generate, head
+from conftest import generate, has_sound, head, with_sound
 
 from blender_addon.scene import sequencer
-
-
-def has_sound() -> bool:
-    """Whether this build of Blender can play and place sounds; the module bpy 4.2 cannot."""
-    try:
-        import aud  # noqa: F401
-    except ImportError:
-        return False
-    return True
-
-
-with_sound = pytest.mark.skipif(not has_sound(), reason="this bpy was built without Audaspace")
 
 
 def strips() -> list:

@@ -10,9 +10,8 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
-from conftest import generate, head, set_rate, settings
+from conftest import generate, head, set_rate, settings, with_sound
 from test_clock import RATE, containers, engine_hears, late, played
-from test_sound import with_sound
 from test_voice import asked, generate_chosen, speaker, trim
 
 from animcore.audio import recording

@@ -8,9 +8,8 @@ from fractions import Fraction
 import bpy
 import numpy as np
 import pytest
-from conftest import ROOT, generate, head, set_rate, settings
+from conftest import ROOT, generate, head, set_rate, settings, with_sound
 from test_generate import points
-from test_sound import with_sound
 
 from blender_addon import preferences, properties
 from blender_addon.engine import process
