@@ -159,14 +159,14 @@ def _generate(request: dict[str, Any], progress: Callable[[float, str], None]) -
     rate = exact_rate("/".join(str(part) for part in _wanted(request, "fps")))
     out = Path(_wanted(request, "out"))
     direction = Direction.from_dict(request.get("direction", {}))
-    said = transcripts.of_wish(request["transcript"]) if request.get("transcript", "").strip() else None
+    said = transcripts.from_request(request["transcript"]) if request.get("transcript", "").strip() else None
     finishes = request.get("finish", [])
     generate_files.check_finishes(finishes)
     voice, other = _voice(request), _parts(request, "listening_to")
     motion, facts = generate_files.generate(
         voice, rate, direction, progress, said, _place(request), listening_to=other, **_learned(request)
     )
-    motion = generate_files.finished(motion, finishes)
+    motion = generate_files.apply_finishes(motion, finishes)
     motion.save(out)
     answer = {"motion": str(out), "frames": motion.frame_count, **_facts(facts)}
     if voice and "sound" in request and not facts.plays_alike:
@@ -180,7 +180,7 @@ def _write_sound(voice: Any, track: int, out: Path) -> str:
     """Write the sound that was heard, for programs that would play its file at another time."""
     from animcore.audio import recording
 
-    recording.copy(voice[0].path, track, out)
+    recording.copy_audio(voice[0].path, track, out)
     return str(out)
 
 
@@ -304,7 +304,9 @@ def _add_head(request: dict[str, Any], progress: Callable[[float, str], None]) -
     """Have Blender make the mesh of a hybrid head: `head` (its folder) becomes a `.blend` (`out`)."""
     from animcore.files.scenes import blender_process
 
-    return blender_process.ask("add_head", progress, head=_wanted(request, "head"), out=_wanted(request, "out"))
+    return blender_process.call_blender(
+        "add_head", progress, head=_wanted(request, "head"), out=_wanted(request, "out")
+    )
 
 
 def _mix(request: dict[str, Any], progress: Callable[[float, str], None]) -> dict[str, Any]:
@@ -331,7 +333,7 @@ def _export(request: dict[str, Any], progress: Callable[[float, str], None]) -> 
     )
     order = generate_files.BatchRequest(Path(_wanted(request, "folder")), _wanted(request, "formats"), setup=setup)
     if "scene" in request:
-        made = blender_process.ask("write_take", part(progress, 0.0, 0.6), **request["scene"])
+        made = blender_process.call_blender("write_take", part(progress, 0.0, 0.6), **request["scene"])
     else:
         made = {"motion": _wanted(request, "motion"), "files": {}, "notes": []}
     motion = Path(made["motion"])
@@ -355,7 +357,7 @@ def _checked(motion: Any, made: dict[str, dict[str, str]], folder: Path, progres
         progress: told the fraction done.
     """
     from animcore import files
-    from animcore.files.export_and_verify import ExportReport, adopted
+    from animcore.files.export_and_verify import ExportReport, accept_if_equal
 
     reports = []
     for index, (name, file) in enumerate(made.items()):
@@ -364,7 +366,7 @@ def _checked(motion: Any, made: dict[str, dict[str, str]], folder: Path, progres
         if "error" in file:
             reports.append((form.title, ExportReport(folder / path.name, 0, error=file["error"])))
             continue
-        reports.append((form.title, adopted(motion, path, folder, form, Path(file["meant"]))))
+        reports.append((form.title, accept_if_equal(motion, path, folder, form, Path(file["meant"]))))
     return reports
 
 
@@ -383,7 +385,7 @@ def _inspect(request: dict[str, Any], progress: Callable[[float, str], None]) ->
     """Say what is to be known of a voice; where `envelope` names a file, how loud it is is written there."""
     from animcore.audio import recording
 
-    clip = recording.joined(_voice(request), progress)
+    clip = recording.join_segments(_voice(request), progress)
     if "envelope" in request:
         _write_envelope(clip, Path(request["envelope"]))
     answer = _facts(clip.facts)
@@ -398,8 +400,8 @@ def _company(clip: Any) -> dict[str, Any]:
     if clip.facts.silent:
         return {"music": [], "speakers": []}
     heard = prosody.analyse(clip, int(clip.duration * prosody.FPS))
-    turns = [(turn.start, turn.end, turn.speaker) for turn in music_and_speakers.speakers(clip, heard)]
-    return {"music": music_and_speakers.music(clip), "speakers": turns}
+    turns = [(turn.start, turn.end, turn.speaker) for turn in music_and_speakers.detect_speakers(clip, heard)]
+    return {"music": music_and_speakers.detect_music(clip), "speakers": turns}
 
 
 def _write_envelope(clip: Any, out: Path) -> None:
@@ -435,7 +437,7 @@ def _listen(request: dict[str, Any], wire: JobConnection) -> dict[str, Any]:
 
     direction = Direction.from_dict(request.get("direction", {}))
     wire(0.0, "Listening")
-    seconds = live_session.listen(str(request.get("microphone", "")), out, direction, show, wire.stopped)
+    seconds = live_session.run(str(request.get("microphone", "")), out, direction, show, wire.stopped)
     return {"audio": str(out), "seconds": seconds}
 
 

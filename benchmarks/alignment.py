@@ -20,7 +20,7 @@ from animcore.audio import recording
 from animcore.core.vocabulary import ARKIT_INDEX
 from animcore.direction import Direction
 from animcore.evaluation.face import loading, reference_face
-from animcore.evaluation.face.scoring import judge
+from animcore.evaluation.face.scoring import score
 from animcore.motion import Event
 from animcore.solvers.speech_face import lip_sync
 from animcore.speech import alignment, transcript
@@ -44,7 +44,7 @@ def told(path: Path) -> tuple[list[str], Boundaries]:
 
 def ours(clip: recording.AudioClip, words: Sequence[str]) -> tuple[Event, ...]:
     """Align with the shipped network."""
-    heard = lip_sync.listen(clip)
+    heard = lip_sync.detect_phonemes(clip)
     return alignment.align(transcript.parse(" ".join(words)), heard.probabilities, heard.fps).events
 
 
@@ -102,7 +102,7 @@ def lips(paths: Sequence[Path], basis: reference_face.ReferenceFace) -> None:
             truth = loading.load(path.with_suffix(".npz"), basis)
             for name, spoken in (("without", ()), ("with", ours(clip, words))):
                 motion = lip_sync.solve(clip, Direction(), spoken=spoken)
-                verdict = judge(truth, [loading.of_motion(motion, path, basis)], basis)
+                verdict = score(truth, [loading.from_motion(motion, path, basis)], basis)
                 rows[name].append([verdict.values.get(key, np.nan) for key in MARKS])
         for name, values in rows.items():
             sound = "clean" if level is None else f"noise {level} dB below"

@@ -37,7 +37,7 @@ def heard(clip: AudioClip) -> prosody.Prosody:
 
 def music(clips: dict[str, AudioClip]) -> None:
     """Print how often music is told."""
-    told = [name for name, clip in clips.items() if music_and_speakers.music(clip)]
+    told = [name for name, clip in clips.items() if music_and_speakers.detect_music(clip)]
     print(f"music told in {len(told)} of {len(clips)} clips of speech: {', '.join(told)}")
     voices = [np.resize(clip.samples, SIZE) for clip in clips.values()]
     found: dict[str, list[bool]] = {}
@@ -50,12 +50,12 @@ def music(clips: dict[str, AudioClip]) -> None:
             synthetic_noise._breath,
         ):
             sound = clip_of(maker(np.random.default_rng(seed))).samples
-            found.setdefault(maker.__name__[1:], []).append(bool(music_and_speakers.music(clip_of(sound))))
+            found.setdefault(maker.__name__[1:], []).append(bool(music_and_speakers.detect_music(clip_of(sound))))
             if maker is synthetic_noise._music:
                 for level in (0, -10, -20):
                     mixed = clip_of(voices[seed]).samples + sound * 10 ** (level / 20)
                     kind = f"music {level} dB beside a voice"
-                    found.setdefault(kind, []).append(bool(music_and_speakers.music(clip_of(mixed))))
+                    found.setdefault(kind, []).append(bool(music_and_speakers.detect_music(clip_of(mixed))))
     for name, values in found.items():
         print(f"  {name:28} told as music in {np.mean(values):.0%} of {len(values)}")
 
@@ -70,7 +70,7 @@ def pieces(clip: AudioClip) -> list[np.ndarray]:
 def speakers(clips: dict[str, AudioClip]) -> None:
     """Print how often a second speaker is told."""
     cut = {name: found for name, clip in clips.items() if len(found := pieces(clip)) >= 6}
-    told = [name for name in cut if music_and_speakers.speakers(clips[name], heard(clips[name]))]
+    told = [name for name in cut if music_and_speakers.detect_speakers(clips[name], heard(clips[name]))]
     print(f"two speakers told in {len(told)} of {len(cut)} clips long enough: {', '.join(told)}")
     generator = np.random.default_rng(0)
     found = []
@@ -84,7 +84,7 @@ def speakers(clips: dict[str, AudioClip]) -> None:
             laid += [*cut[one][place:after], *cut[two][place:after]]
             place = after
         mixed = clip_of(np.concatenate(laid))
-        found.append(bool(music_and_speakers.speakers(mixed, heard(mixed))))
+        found.append(bool(music_and_speakers.detect_speakers(mixed, heard(mixed))))
     print(f"  two told in {np.mean(found):.0%} of {len(found)} dialogues")
 
 

@@ -74,9 +74,9 @@ def measured(own: AudioClip, other: AudioClip, seed: int) -> dict[str, float]:
     count = int(own.duration * FPS)
     mine, theirs = prosody.analyse(own, count), prosody.analyse(other, count)
     direction = Direction(seed=seed)
-    attention = listener.attend(mine, theirs, direction)
-    moved = head_motion.move(mine, direction).nodding(listener.head(attention, direction))
-    eyes = gaze.look(mine, moved.total, direction, None, attention)
+    attention = listener.solve(mine, theirs, direction)
+    moved = head_motion.solve(mine, direction).nodding(listener.head_rotations(attention, direction))
+    eyes = gaze.solve(mine, moved.total, direction, None, attention)
     world = np.rad2deg(np.linalg.norm((eyes.pose.mean(1) + eyes.head + moved.total)[:, :2], axis=1))
     listens, speaks = attention.attentive > 0, mine.speaking > 0
     ends = np.array([end.time for end in theirs.ends])
@@ -100,7 +100,7 @@ def measured(own: AudioClip, other: AudioClip, seed: int) -> dict[str, float]:
         "blinks near phrase ends, control": float(np.nanmean([near(lids, ends) for ends in moved_ends])),
         "head speed while listening, degrees a second": speed(moved.total, listens),
         "head speed while speaking, degrees a second": speed(moved.total, speaks),
-        "largest smile": float(listener.face(attention, direction)[:, ARKIT_INDEX["mouthSmileLeft"]].max()),
+        "largest smile": float(listener.face_weights(attention, direction)[:, ARKIT_INDEX["mouthSmileLeft"]].max()),
     }
 
 

@@ -137,7 +137,7 @@ def saccade_rows() -> Iterable[tuple[str, ...]]:
     times = np.arange(0, 1, 0.0005)
     seconds, top, ratio = [], [], []
     for size in sizes:
-        path = gaze.follow([gaze.Fixation(0.0, 0.0, 0.0), gaze.Fixation(0.5, 0.0, size)], times)[:, 1]
+        path = gaze.follow_fixations([gaze.Fixation(0.0, 0.0, 0.0), gaze.Fixation(0.5, 0.0, size)], times)[:, 1]
         moving = (path > 0.001 * size) & (path < 0.999 * size)
         seconds.append(moving.sum() * 0.0005)
         top.append(np.diff(path).max() / 0.0005)

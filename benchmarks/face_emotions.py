@@ -49,10 +49,10 @@ def acted(clip: AudioClip, direction: Direction) -> Motion:
     assert spoken.arkit is not None
     opening = spoken.arkit[:, ARKIT_INDEX["jawOpen"]] - spoken.arkit[:, ARKIT_INDEX["mouthClose"]]
     heard = prosody.analyse(clip, spoken.frame_count, opening)
-    mood = emotion.mood(heard, direction)
+    mood = emotion.emotion_curves(heard, direction)
     if mood is None:
         return spoken
-    emotion.wear(spoken.arkit, mood, heard, direction)
+    emotion.apply_emotion(spoken.arkit, mood, heard, direction)
     return replace(spoken, events=tuple(emotion.events(mood)))
 
 

@@ -106,10 +106,10 @@ def table(shared: Path, runs: list[Path]) -> str:
             heard += sound.duration
             for name, (solve, _) in every.items():
                 started = time.perf_counter()
-                made[name] = [loading.of_motion(solve(sound), path, basis)]
+                made[name] = [loading.from_motion(solve(sound), path, basis)]
                 spent[name] = spent.get(name, 0.0) + time.perf_counter() - started
-            clips.append(judge.judged(FaceClip(path.stem, truth, made), basis))
-        summed = judge.summed(clips)
+            clips.append(judge.score_clip(FaceClip(path.stem, truth, made), basis))
+        summed = judge.aggregate(clips)
         for name in every:
             taken = {key: summed.means[name].get(key, np.nan) for key in FIGURES[kind]}
             figures.setdefault(name, {}).update(taken)

@@ -24,7 +24,7 @@ import moving
 
 from animcore.audio import recording
 from animcore.body_models import collision_capsules
-from animcore.body_models.kinematics import places, world_turns
+from animcore.body_models.kinematics import joint_positions, world_rotations
 from animcore.core.vocabulary import STYLES
 from animcore.direction import Direction
 from animcore.evaluation.body import metrics as measures
@@ -56,7 +56,7 @@ def main() -> None:
         clip = recording.load(path)
         heard = prosody.analyse(clip, int(clip.duration * prosody.FPS))
         for style in STYLES:
-            body = body_motion.move(heard, Direction(style=style))
+            body = body_motion.solve(heard, Direction(style=style))
             assert body is not None
             _both(f"{path.stem} {style}", (body.pose, body.translation), finished)
     for minutes in MINUTES:
@@ -73,9 +73,9 @@ def _both(name: str, body: Body, finish: Callable[..., Body]) -> None:
 
 
 def _figures(pose: Array, translation: Array) -> list[float]:
-    turned = world_turns(pose)
-    found = places(turned, translation)
-    soles = collision_capsules.soles(turned, found)
+    turned = world_rotations(pose)
+    found = joint_positions(turned, translation)
+    soles = collision_capsules.sole_positions(turned, found)
     floor = foot_contact.floor_of(pose, translation)
     inside = self_collision.penetration(pose)
     wrists = found[:, measures.WRISTS]

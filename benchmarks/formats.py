@@ -17,7 +17,7 @@ from machine import describe
 
 from animcore.files import FORMATS
 from animcore.files.animation_curves import FormatOptions
-from animcore.files.export_and_verify import deliver, load
+from animcore.files.export_and_verify import export, load
 from animcore.motion import Event, Motion
 
 FRAMES, RATE = 100_000, Fraction(60)
@@ -49,7 +49,7 @@ def main() -> None:
         for name in NAMES:
             path = Path(folder) / f"take{FORMATS[name].suffix}"
             start = time.perf_counter()
-            worst = deliver(motion, path, FORMATS[name]).worst
+            worst = export(motion, path, FORMATS[name]).worst
             written = time.perf_counter()
             load(path, FORMATS[name], FormatOptions(RATE))
             done = time.perf_counter()

@@ -61,7 +61,7 @@ def voices(data: Path) -> tuple[list[tuple[str, np.ndarray]], list[Path]]:
 def shipped(clip: AudioClip, direction: Direction) -> Body:
     """The shipped solver's body at 50 frames a second."""
     heard = prosody.analyse(clip, int(clip.duration * prosody.FPS))
-    body = body_motion.move(heard, direction)
+    body = body_motion.solve(heard, direction)
     assert body is not None
     return body.pose, body.translation
 
@@ -150,18 +150,18 @@ def _figures(clip: AudioClip, body: Body) -> tuple[float, float, float, float, f
     """BC, how near strokes are to stressed syllables and by chance, L1 diversity and jerk."""
     pose, _ = resampled(*body, prosody.FPS, measures.EMAGE_RATE)
     pose[:, 0] = 0.0
-    places = kinematics.places(kinematics.world_turns(pose))
+    places = kinematics.joint_positions(kinematics.world_rotations(pose))
     heard = prosody.analyse(clip, int(clip.duration * prosody.FPS))
     stressed = np.array([accent_time for accent_time, *_ in heard.accents])
     strokes = measures.strokes(places, measures.EMAGE_RATE)
 
     def aligned(move: float) -> float:
-        return measures.alignment(measures.turned_round(strokes, move, clip.duration), stressed)
+        return measures.alignment(measures.time_shifted(strokes, move, clip.duration), stressed)
 
     return (
         measures.beat_consistency(measures.joint_beats(places, measures.EMAGE_RATE), onsets(clip)),
         aligned(0.0),
-        measures.shuffled(aligned, clip.duration),
+        measures.shuffled_alignment(aligned, clip.duration),
         measures.l1_diversity(places),
         measures.jerk(places, measures.EMAGE_RATE),
     )

@@ -113,7 +113,7 @@ def _nod(heads: Sequence[HeadRecording]) -> float:
 
 def solved(head: HeadRecording, seed: int, model: head_network.HeadNetwork | None) -> HeadRecording:
     """The solver's head for the voice of a real one."""
-    pose = solver.move(head.prosody, Direction(seed=seed), model=model).total
+    pose = solver.solve(head.prosody, Direction(seed=seed), model=model).total
     degrees = np.rad2deg(pose.astype(np.float64))
     return replace(head, degrees=degrees - degrees.mean(0))
 

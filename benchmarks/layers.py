@@ -57,12 +57,12 @@ def main() -> None:
     layers: dict[str, Callable[[], Any]] = {
         "lips": lambda: lip_sync.solve(clip, direction),
         "prosody": lambda: prosody.analyse(clip, made["lips"].frame_count),
-        "emotion": lambda: emotion.mood(made["prosody"], direction),
-        "head": lambda: head_motion.move(made["prosody"], direction, made["emotion"]),
-        "eyes": lambda: gaze.look(made["prosody"], made["head"].total, direction, made["emotion"]),
-        "brows": lambda: brows.raise_on_accents(made["prosody"], direction),
-        "worn": lambda: emotion.wear(made["lips"].arkit.copy(), made["emotion"], made["prosody"], direction),
-        "body": lambda: body_motion.move(made["prosody"], direction, made["emotion"]),
+        "emotion": lambda: emotion.emotion_curves(made["prosody"], direction),
+        "head": lambda: head_motion.solve(made["prosody"], direction, made["emotion"]),
+        "eyes": lambda: gaze.solve(made["prosody"], made["head"].total, direction, made["emotion"]),
+        "brows": lambda: brows.solve(made["prosody"], direction),
+        "worn": lambda: emotion.apply_emotion(made["lips"].arkit.copy(), made["emotion"], made["prosody"], direction),
+        "body": lambda: body_motion.solve(made["prosody"], direction, made["emotion"]),
         "clear": lambda: self_collision.pushed_out(made["body"].pose, prosody.FPS),
     }
     total = 0.0

@@ -31,7 +31,7 @@ from torch import Tensor, nn
 from animcore.audio import recording
 from animcore.core.vocabulary import ARKIT
 from animcore.evaluation.face import loading, reference_face
-from animcore.evaluation.face.scoring import judge
+from animcore.evaluation.face.scoring import score
 from animcore.training.lip_sync import conformer, recordings, train
 from animcore.training.lip_sync.lip_geometry_loss import DifferentiableLips
 from animcore.training.lip_sync.network import HIDDEN, FaceDecoder, LipSyncHead
@@ -228,7 +228,7 @@ def scores(weights: Array, fold: Fold, start: float = 0.0) -> tuple[float, float
     cut = truth.weights[first:]
     rest = loading.FaceTake(path, truth.rate, basis.opening(cut), basis.width(cut), first / float(truth.rate), cut)
     made = loading.FaceTake(path, rate, basis.opening(weights), basis.width(weights), 0.0, weights)
-    values = judge(rest, [made], basis).values
+    values = score(rest, [made], basis).values
     return values["lve_mm"], values["r_jaw"]
 
 

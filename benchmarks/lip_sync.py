@@ -52,9 +52,9 @@ def main() -> None:
                 "live": perform(sound, Direction(variant="live")),
                 "loudness": by_loudness(sound),
             }
-            made = {name: [loading.of_motion(motion, path, basis)] for name, motion in motions.items()}
-            clips.append(judge.judged(FaceClip(path.stem, truth, made), basis))
-        print(f"\n{kind}\n{judge.table(judge.summed(clips), per_clip=True)}", flush=True)
+            made = {name: [loading.from_motion(motion, path, basis)] for name, motion in motions.items()}
+            clips.append(judge.score_clip(FaceClip(path.stem, truth, made), basis))
+        print(f"\n{kind}\n{judge.table(judge.aggregate(clips), per_clip=True)}", flush=True)
 
 
 if __name__ == "__main__":

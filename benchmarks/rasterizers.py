@@ -250,7 +250,7 @@ class AnimatedHead:
         self.backend, self.hidden, self.device = backend, hidden, place_of(backend)
         self.camera, splats, model = portrait(*FILM), cloud(DRIVEN), load_model(HEAD)
         rest = triangle_binding.frames(model.template, model.faces)
-        splats, self.faces = triangle_binding.bound(standing(splats), rest, splats.binding), model.faces
+        splats, self.faces = triangle_binding.to_local(standing(splats), rest, splats.binding), model.faces
         self.frames = TAKE if self.device == "cuda" else PIECE
         dice, beat = np.random.default_rng(0), np.linspace(0, 8 * np.pi, self.frames)[:, None]
         self.expression = np.sin(beat + dice.uniform(0, 7, model.expression_count)).astype(np.float32) * 0.5
@@ -270,7 +270,7 @@ class AnimatedHead:
         for first in range(0, self.frames, PIECE):
             piece = slice(first, first + PIECE)
             for vertices in self.model.posed(self.pose[piece], self.expression[piece])[0]:
-                splats = triangle_binding.placed(self.splats, triangle_binding.frames(vertices, self.faces))
+                splats = triangle_binding.to_world(self.splats, triangle_binding.frames(vertices, self.faces))
                 if drawn:
                     self.picture(splats, vertices)
         if self.device == "cuda":

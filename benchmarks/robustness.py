@@ -24,7 +24,7 @@ from animcore.audio import recording
 from animcore.core.vocabulary import VARIANTS
 from animcore.direction import Direction
 from animcore.evaluation.face import loading, reference_face
-from animcore.evaluation.face.scoring import judge
+from animcore.evaluation.face.scoring import score
 from animcore.motion import Motion
 from animcore.solvers.speech_face import lip_sync, streaming
 
@@ -61,7 +61,7 @@ def voices(variant: str, paths: Sequence[Path], basis: reference_face.ReferenceF
             way = sounds.WAYS.get(name)
             other = clip if way is None else sounds.heard(clip, way(clip.samples.astype(np.float64)))
             motion = in_time(_SOLVERS[variant](other, Direction()), name, len(clip.samples) // 320 + 1)
-            verdict = judge(truth, [loading.of_motion(motion, path, basis)], basis)
+            verdict = score(truth, [loading.from_motion(motion, path, basis)], basis)
             clean = verdict.opening if clean is None else clean
             marks = [verdict.values.get(key, np.nan) for key in ("r_open", "closure_f1", "dynamics")]
             rows[name].append([*compared(verdict.opening, clean), *marks])

@@ -33,7 +33,7 @@ _BITS = 8000  # a second, of its codec
 def heard(clip: AudioClip, samples: FloatArray) -> AudioClip:
     """Return the clip with other samples (N,)."""
     kept = samples.astype(np.float32)
-    return replace(clip, samples=kept, facts=replace(clip.facts, loudness=loudness.integrated(kept, RATE)))
+    return replace(clip, samples=kept, facts=replace(clip.facts, loudness=loudness.integrated_loudness(kept, RATE)))
 
 
 def noisy(samples: FloatArray, below: float) -> FloatArray:

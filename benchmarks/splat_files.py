@@ -23,7 +23,7 @@ from animcore.body_models.parametric_model import load_model
 from animcore.errors import InputError
 from animcore.files.avatars import open_any_splats
 from animcore.files.splats import sog
-from animcore.gaussians.gaussians import HARMONIC_0, Gaussians, checked
+from animcore.gaussians.gaussians import HARMONIC_0, Gaussians, validated
 from animcore.geometry import rotations
 from animcore.rendering.camera import Camera
 from animcore.rendering.gaussian_rasterizers.rasterize import draw
@@ -59,7 +59,7 @@ def strands(count: int) -> Gaussians:
     )
     harmonics[:, 0] = (colours - 0.5) / HARMONIC_0
     opacities = np.where(hair, random.uniform(0.3, 0.9, count), random.uniform(0.7, 0.99, count))
-    return checked(Gaussians(means, rotations.to_quaternion(turn), scales, opacities, harmonics), "the cloud")
+    return validated(Gaussians(means, rotations.to_quaternion(turn), scales, opacities, harmonics), "the cloud")
 
 
 def cameras(splats: Gaussians) -> list[Camera]:

@@ -101,7 +101,7 @@ def on_head(skin: bpy.types.Object, count: int) -> Gaussians:
         np.array([[1, 0.15, 1]]) * np.full((count, 1), size),
         np.full(count, 0.8), harmonics,
     )  # fmt: skip
-    bound = triangle_binding.bound(free, mesh, head[chosen])
+    bound = triangle_binding.to_local(free, mesh, head[chosen])
     parts = (bound.means, bound.rotations, bound.scales, bound.opacities, bound.harmonics)
     return Gaussians(*(part.astype(np.float32) for part in parts), binding=bound.binding)
 

@@ -67,7 +67,7 @@ def embody(request: Request, _told: Progress) -> dict[str, Any]:
         np.savez(request["path"])
         return {"roles": [], "notes": ["no skeleton of a known kind: the body is not written"]}
     motion = _motion(Path(request["motion"]), Fraction(*request["rate"]))
-    joints, notes = scene_curves.told_joints(scene_curves.whole_pose(motion), found.retarget.joints), list(found.notes)
+    joints, notes = scene_curves.keyed_joints(scene_curves.whole_pose(motion), found.retarget.joints), list(found.notes)
     if any(found.moved & own for own in fcurves.own_animation(who.armature).values()):
         joints, notes = (), [*notes, "an animation of the body of its own, which stays"]
     pose, way = found.shown(motion)

@@ -68,7 +68,7 @@ def user_folder(name: str) -> Path:
 def tell_user_folder() -> None:
     """Let the rig reader here and in the engine's process find the user's own profiles; they are read at once."""
     os.environ.setdefault(rig_profiles.USER_FOLDER, str(user_folder("rigs")))
-    rig_profiles.read_again()
+    rig_profiles.reload()
     if not bpy.app.background:
         threading.Thread(
             target=rig_profiles.profiles, daemon=True

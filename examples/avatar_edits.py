@@ -26,8 +26,8 @@ from animcore.cli.main import main as animcore  # noqa: E402
 from animcore.files.avatars import avatar_folder, hybrid_head  # noqa: E402
 from animcore.files.avatars.avatar_folder import Avatar  # noqa: E402
 from animcore.gaussians import triangle_binding  # noqa: E402
-from animcore.gaussians.gaussians import HARMONIC_0, Gaussians, checked  # noqa: E402
-from animcore.gaussians.transforms import joined  # noqa: E402
+from animcore.gaussians.gaussians import HARMONIC_0, Gaussians, validated  # noqa: E402
+from animcore.gaussians.transforms import concatenated  # noqa: E402
 from animcore.geometry import rotations  # noqa: E402
 from animcore.hybrid_head import uv_layout  # noqa: E402
 from animcore.hybrid_head.head_model import HybridHead, render  # noqa: E402
@@ -94,7 +94,7 @@ def head(shape: np.ndarray, longest: float, colour: tuple[float, float, float], 
     eyes = np.char.endswith(model.extras["part_names"][model.extras["part_of_vertex"]], "eye")
     tone = shaded(corners, eyes[model.faces[:, 0]])[triangle] + random.normal(size=(SKIN, 3)) * 0.01
     skin = gaussians(means, np.full((SKIN, 3), 0.0010), tone, 0.95)
-    skin = triangle_binding.bound(skin, triangle_binding.frames(vertices, model.faces), triangle)
+    skin = triangle_binding.to_local(skin, triangle_binding.frames(vertices, model.faces), triangle)
     avatar = Avatar(
         mesh | {"eyes": eyes.astype(np.uint8), "shape": coefficients}, {"basis": model.name, "name": f"example {seed}"}
     )
@@ -142,7 +142,7 @@ def gaussians(means: np.ndarray, scales: np.ndarray, colours: np.ndarray, opacit
     """A cloud whose colours are the same from every side."""
     upright = np.tile([1.0, 0.0, 0.0, 0.0], (len(means), 1))
     harmonics = ((colours - 0.5) / HARMONIC_0)[:, None]
-    return checked(Gaussians(means, upright, scales, np.full(len(means), opacity), harmonics), "the example")
+    return validated(Gaussians(means, upright, scales, np.full(len(means), opacity), harmonics), "the example")
 
 
 def turned_along(ways: np.ndarray) -> np.ndarray:
@@ -217,7 +217,7 @@ def picture(folder: Path, size: int) -> np.ndarray:
         still = worn.at(np.zeros(4, np.float32), np.zeros((5, 3), np.float32), np.zeros(3, np.float32))
         drawn = render(worn, still, camera, background=behind)
     else:
-        splats = joined([avatar_folder.at_rest(avatar, group) for group in avatar.groups])
+        splats = concatenated([avatar_folder.at_rest(avatar, group) for group in avatar.groups])
         drawn = draw(splats, camera, background=behind)
     return (np.clip(drawn.colour, 0, 1) * 255).astype(np.uint8)
 

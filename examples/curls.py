@@ -83,7 +83,7 @@ def grown(skin: np.ndarray, faces: np.ndarray, hair: np.ndarray, strands: int) -
         np.full(count, 0.85),
         harmonics,
     )
-    bound = triangle_binding.bound(free, mesh, np.repeat(roots, PIECES))
+    bound = triangle_binding.to_local(free, mesh, np.repeat(roots, PIECES))
     parts = (bound.means, bound.rotations, bound.scales, bound.opacities, bound.harmonics)
     return Gaussians(*(part.astype(np.float32) for part in parts), binding=bound.binding)
 

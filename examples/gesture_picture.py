@@ -24,7 +24,7 @@ from talking_character import LINE, read, render  # noqa: E402
 
 import blender_addon  # noqa: E402
 from animcore.audio import recording  # noqa: E402
-from animcore.body_models.kinematics import INDEX, places, world_turns  # noqa: E402
+from animcore.body_models.kinematics import INDEX, joint_positions, world_rotations  # noqa: E402
 from animcore.core.vocabulary import ARKIT_INDEX  # noqa: E402
 from animcore.direction import Direction  # noqa: E402
 from animcore.motion import Motion  # noqa: E402
@@ -57,7 +57,7 @@ def widest(motion: Motion) -> int:
     """Return the frame, with open eyes, whose hands are farthest from the middle of the body and high up."""
     assert motion.body_pose is not None
     assert motion.arkit is not None
-    at = places(world_turns(motion.body_pose))
+    at = joint_positions(world_rotations(motion.body_pose))
     hands = at[:, [INDEX["left_wrist"], INDEX["right_wrist"]]] - at[:, [INDEX["pelvis"]]]
     reach = hands[..., 2].sum(1) + np.abs(hands[..., 0]).sum(1) + hands[..., 1].sum(1)
     return int(np.argmax(reach - motion.arkit[:, ARKIT_INDEX["eyeBlinkLeft"]]))

@@ -34,7 +34,7 @@ import blender_addon  # noqa: E402
 from animcore.audio import recording  # noqa: E402
 from animcore.direction import Direction  # noqa: E402
 from animcore.errors import AnimcoreError  # noqa: E402
-from animcore.files.export_and_verify import deliver  # noqa: E402
+from animcore.files.export_and_verify import export  # noqa: E402
 from animcore.files.face_curves import livelink  # noqa: E402
 from animcore.files.video import writer  # noqa: E402
 from animcore.motion import Motion  # noqa: E402
@@ -88,7 +88,7 @@ def write_motion(path: Path) -> Motion:
     """Perform a recording with the engine alone, and write line.csv and line.npz."""
     with told("line.csv and line.npz"):
         motion, _ = generate_files.generate(path, RATE, Direction())
-        deliver(motion, OUT / "line.csv", livelink.FORMAT)
+        export(motion, OUT / "line.csv", livelink.FORMAT)
         motion.save(OUT / "line.npz")
     return motion
 

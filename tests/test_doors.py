@@ -88,7 +88,7 @@ def test_names_that_are_one_on_other_disks_do_not_write_over_each_other(spoken_l
     with pytest.raises(InputError, match="would both be written as"):
         generate_files.run(sources, generate_files.BatchRequest(tmp_path / "out", ["npz"]))
     (tmp_path / "NFC" / f"{unicodedata.normalize('NFD', 'Éléonore')}.txt").write_text("hello")
-    assert transcripts.beside(sources[0], tmp_path / "NFC").suffix == ".txt"
+    assert transcripts.find_beside(sources[0], tmp_path / "NFC").suffix == ".txt"
 
 
 @posix
@@ -176,5 +176,5 @@ def test_a_broken_entry_of_a_cache_is_made_anew(tmp_path):
             path.write_bytes(path.read_bytes()[:-20])
         elif isinstance(content, bytes):
             path.write_bytes(content)
-        assert reading.kept(path, reading.arrays, write)["a"].tolist() == [0, 1, 2]
+        assert reading.cached(path, reading.arrays, write)["a"].tolist() == [0, 1, 2]
     assert len(made) == 4

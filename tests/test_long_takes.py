@@ -82,7 +82,7 @@ def test_files_are_written_read_back_and_compared_in_pieces(tmp_path, name, most
 
 def test_samples_go_once_they_were_heard(monkeypatch):
     kept: list[weakref.ref] = []
-    load, act = recording.load, perform.act
+    load, act = recording.load, perform.animate
 
     def loaded(path, progress):
         clip = load(path, progress)
@@ -94,7 +94,7 @@ def test_samples_go_once_they_were_heard(monkeypatch):
         return act(*arguments)
 
     monkeypatch.setattr(generate_files.audio, "load", loaded)
-    monkeypatch.setattr(generate_files, "act", acted)
+    monkeypatch.setattr(generate_files, "animate", acted)
     assert generate_files.generate(LINE, Fraction(30), Direction())[0].frame_count
 
 

@@ -27,7 +27,7 @@ sys.path.insert(0, str(ROOT))
 from animcore.errors import AnimcoreError  # noqa: E402
 from animcore.files import FORMATS  # noqa: E402
 from animcore.files.animation_curves import FormatOptions  # noqa: E402
-from animcore.files.export_and_verify import deliver  # noqa: E402
+from animcore.files.export_and_verify import export  # noqa: E402
 from animcore.motion import Motion  # noqa: E402
 
 MODULES = ROOT / ".cache" / "validators"
@@ -66,7 +66,7 @@ def main() -> int:
                 print(f"{label:12} not judged: {reason}")
                 continue
             try:
-                deliver(performance(), path, FORMATS[name], FormatOptions(profile=profile))
+                export(performance(), path, FORMATS[name], FormatOptions(profile=profile))
             except AnimcoreError as error:
                 print(f"{label:12} not written: {error}")
                 continue

@@ -37,7 +37,7 @@ _PIECE = 1 << 16  # samples of silence handed on at a time
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Any]:
+def open_track(path: Path) -> Iterator[Any]:
     """Open a file whose audio is wanted.
 
     Raises:
@@ -112,11 +112,11 @@ class TrackDecoder:
         Raises:
             InputError: where the file cannot be decoded.
         """
-        with opened(self.path) as container:
+        with open_track(self.path) as container:
             stream = container.streams.audio[self.track - 1]
             form = container.format.name
             self._see(container, stream)
-            claim = file_length.claimed(self.path, container, stream)
+            claim = file_length.claimed_duration(self.path, container, stream)
             others = _starts(container, stream)
             for frame in self._frames(container, stream):
                 base = frame.time_base
@@ -138,9 +138,9 @@ class TrackDecoder:
         ends = [float(one.duration * one.time_base) for one in (stream,) if one.duration]
         claimed = max([*ends, (container.duration or 0) / av.time_base])
         self.expected = min(claimed, self.path.stat().st_size / _FEWEST_BYTES)
-        moving = pictures(container)
+        moving = video_streams(container)
         if moving:
-            self.film_rate, self.film_varies = nominal_rates.of_stream(moving[0])
+            self.film_rate, self.film_varies = nominal_rates.nominal_rate(moving[0])
 
     def _frames(self, container: Any, stream: Any) -> Iterator[av.audio.frame.AudioFrame]:
         """Every frame that can be decoded; damaged packets are remembered and passed over."""
@@ -223,14 +223,14 @@ def _starts(container: Any, own: Any) -> list[Fraction]:
     Audio that starts before 0 is what a decoder leaves out of its first samples.
     """
     found = []
-    for one in (*container.streams.audio, *pictures(container)):
+    for one in (*container.streams.audio, *video_streams(container)):
         if one.index != own.index and one.start_time is not None:
             start = one.start_time * Fraction(one.time_base)
             found.append(max(start, Fraction(0)) if one.type == "audio" else start)
     return found
 
 
-def pictures(container: Any) -> list[Any]:
+def video_streams(container: Any) -> list[Any]:
     """Return the video streams of a file, without the one picture on the cover of a record."""
     cover = av.stream.Disposition.attached_pic
     return [one for one in container.streams.video if not one.disposition & cover]

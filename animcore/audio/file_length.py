@@ -15,7 +15,7 @@ _SLACK, _SHARE = 0.25, 0.02  # seconds, and share of the whole, by which a claim
 _UNKNOWN = 0x7FFFFFFF  # a size from here on is what programs write that cannot go back to the header
 
 
-def claimed(path: Path, container: Any, stream: Any) -> float | None:
+def claimed_duration(path: Path, container: Any, stream: Any) -> float | None:
     """Return the seconds that the file states for a track; None where it states none."""
     form = container.format.name.split(",")
     if form[0] == "wav":

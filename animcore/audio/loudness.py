@@ -18,7 +18,7 @@ SILENCE_FRAME = 0.02  # seconds
 _BATCH = 512
 
 
-def integrated(samples: FloatArray, rate: int) -> float | None:
+def integrated_loudness(samples: FloatArray, rate: int) -> float | None:
     """Integrated loudness in LUFS of mono samples (N,), or None where all blocks lie under the absolute gate.
 
     ITU-R BS.1770-4: blocks of 400 ms every 100 ms, K-weighted, gated at -70 LUFS and at 10 LU below the mean. The

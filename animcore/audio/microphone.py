@@ -41,7 +41,7 @@ _ALSA_FILES = {
 }  # fmt: skip
 
 
-def names() -> list[str]:
+def device_names() -> list[str]:
     """Return the names of the microphones of this computer, its own choice first; empty where it tells of none."""
     system = _system()
     try:
@@ -53,7 +53,7 @@ def names() -> list[str]:
     return [one.description if system.prefix and one.description else one.name for one in heard]
 
 
-def blocks(name: str, stopped: Callable[[], bool]) -> Iterator[NDArray[np.float32]]:
+def record_blocks(name: str, stopped: Callable[[], bool]) -> Iterator[NDArray[np.float32]]:
     """Yield the sound of a microphone in blocks (320,) in -1..1 at 16 kHz until `stopped` says so.
 
     Args:
@@ -83,11 +83,11 @@ def blocks(name: str, stopped: Callable[[], bool]) -> Iterator[NDArray[np.float3
 
 def _open(name: str) -> Any:
     system = _system()
-    wanted = name or system.usual or next(iter(names()), "")
+    wanted = name or system.usual or next(iter(device_names()), "")
     try:
         return av.open(system.prefix + wanted, format=system.format)
     except (av.FFmpegError, OSError, ValueError) as error:
-        known = names()
+        known = device_names()
         which = f"The microphone {wanted!r}" if wanted else "No microphone"
         told = f"known here: {', '.join(known)}" if known else "this computer tells of none: plug one in"
         raise InputError(

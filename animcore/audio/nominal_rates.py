@@ -12,7 +12,7 @@ _SLOWEST, _FASTEST = 8, 250  # frames a second
 _NEAR = Fraction(4, 100)  # share of a rate by which the average of a film of a phone is off
 
 
-def of_stream(stream: Any) -> tuple[tuple[int, int] | None, bool]:
+def nominal_rate(stream: Any) -> tuple[tuple[int, int] | None, bool]:
     """Return frames a second of a video stream, as numerator and denominator, and whether that is only nominal.
 
     An average that is a usual rate is exact. One that is not (30.144) comes of a variable rate: the nominal rate is

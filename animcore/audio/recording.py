@@ -142,7 +142,7 @@ class AudioSegment:
             raise InputError(f"The volume of {self.path.name} must lie between 0 and 100, not {self.gain!r}.")
 
 
-def joined(parts: Sequence[AudioSegment], progress: Progress = silent) -> AudioClip:
+def join_segments(parts: Sequence[AudioSegment], progress: Progress = silent) -> AudioClip:
     """Put several recordings together into one clip, each at its own time; where they overlap they are added.
 
     Raises:
@@ -171,7 +171,7 @@ def joined(parts: Sequence[AudioSegment], progress: Progress = silent) -> AudioC
     return AudioClip(samples, name, hashlib.sha256("\n".join(digests).encode()).hexdigest(), _together(samples, facts))
 
 
-def lasting(clip: AudioClip, count: int) -> AudioClip:
+def pad_to(clip: AudioClip, count: int) -> AudioClip:
     """Return a clip with silence behind it until it has `count` samples; a longer one stays as it is."""
     if len(clip.samples) >= count:
         return clip
@@ -180,7 +180,7 @@ def lasting(clip: AudioClip, count: int) -> AudioClip:
     return replace(clip, samples=samples, facts=replace(clip.facts, duration=count / clip.rate))
 
 
-def hush(count: int) -> AudioClip:
+def silence(count: int) -> AudioClip:
     """Return a clip of `count` samples of silence: the voice of somebody who only listens."""
     seconds = count / RATE
     facts = AudioFacts(seconds, RATE, 1, 0.0, None, 0.0, ((0.0, seconds),), ())
@@ -194,7 +194,7 @@ def _together(samples: FloatArray, facts: Sequence[AudioFacts]) -> AudioFacts:
         sample_rate=min(one.sample_rate for one in facts),
         channels=max(one.channels for one in facts),
         peak=float(np.abs(samples).max(initial=0.0)),
-        loudness=loudness.integrated(samples, RATE),
+        loudness=loudness.integrated_loudness(samples, RATE),
         clipped_fraction=max(one.clipped_fraction for one in facts),
         silences=loudness.silences(samples, RATE),
         warnings=tuple(dict.fromkeys(said for one in facts for said in one.warnings)),
@@ -227,7 +227,7 @@ def load(path: Path | str, progress: Progress = silent, track: int = 0, channel:
     """
     path = Path(path)
     _check_file(path)
-    count, default = tracks(path)
+    count, default = list_tracks(path)
     if not 0 <= track <= count:
         raise InputError(f"{path.name} has {count} audio track{'s' * (count > 1)}; there is no track {track}.")
     chosen = track or default
@@ -248,7 +248,7 @@ def load(path: Path | str, progress: Progress = silent, track: int = 0, channel:
     return AudioClip(heard.samples, path.name, _sha256(path), heard.facts(notes, count))
 
 
-def copy(path: Path, track: int, out: Path, progress: Progress = silent) -> None:
+def copy_audio(path: Path, track: int, out: Path, progress: Progress = silent) -> None:
     """Write a track (from 1 on) as a WAV file of all its channels, second t of the file at sample ``t * rate``.
 
     Other programs start a track where its first sample is, or skip an encoder's delay twice; all play this alike.
@@ -263,13 +263,13 @@ def copy(path: Path, track: int, out: Path, progress: Progress = silent) -> None
             progress(reader.done, "Copying the sound")
 
 
-def tracks(path: Path) -> tuple[int, int]:
+def list_tracks(path: Path) -> tuple[int, int]:
     """Return how many audio tracks a file has, and which one is its default, from 1 on.
 
     Raises:
         InputError: where it cannot be opened, or has none.
     """
-    with decoding.opened(path) as container:
+    with decoding.open_track(path) as container:
         named = [bool(one.disposition & av.stream.Disposition.default) for one in container.streams.audio]
     return len(named), named.index(True) + 1 if True in named else 1
 
@@ -372,7 +372,7 @@ class _TrackReader:
         if self.broken >= reader.count * self.channels:
             raise InputError(f"{self.path.name} holds no numbers, only NaN or infinite samples; export it again.")
         self.samples = output.finish()
-        self.level = loudness.integrated(self.samples, RATE)
+        self.level = loudness.integrated_loudness(self.samples, RATE)
 
     def _choose(self, values: FloatArray) -> None:
         """See which channel is meant, now that it is known which there are."""

@@ -19,9 +19,14 @@ from animcore.body_models.parametric_model import FOLDER, ParametricModel
 from animcore.core import reading
 from animcore.core.vocabulary import ARKIT, ARKIT_INDEX, TONGUE
 from animcore.errors import InputError
-from animcore.geometry.bounded_least_squares import bounded
+from animcore.geometry.bounded_least_squares import solve_bounded
 from animcore.geometry.rotations import to_matrix
-from animcore.geometry.surface_registration import SimilarityTransform, SurfaceRegistration, TriangleMesh, correspond
+from animcore.geometry.surface_registration import (
+    SimilarityTransform,
+    SurfaceRegistration,
+    TriangleMesh,
+    register_surface,
+)
 from animcore.motion import Motion
 
 FloatArray = NDArray[np.float64]
@@ -120,7 +125,7 @@ class ArkitFlameBridge:
         def moved(part: slice) -> FloatArray:
             return self._posed(expression[part], jaw[part]) - self.points
 
-        weights, residual, seen = weights_for(self.shapes, self.weight, self.millimetres, moved, count)
+        weights, residual, seen = solve_weights(self.shapes, self.weight, self.millimetres, moved, count)
         arkit, tongue = weights[:, : len(ARKIT)].astype(np.float32), weights[:, len(ARKIT) :].astype(np.float32)
         return replace(motion, arkit=arkit, tongue=tongue if seen[len(ARKIT) :].any() else motion.tongue), residual
 
@@ -160,7 +165,7 @@ class ArkitFlameBridge:
         return distance
 
 
-def weights_for(
+def solve_weights(
     shapes: FloatArray, weight: FloatArray, millimetres: float, moved: Callable[[slice], FloatArray], count: int
 ) -> tuple[FloatArray, FloatArray, NDArray[np.bool_]]:
     """Return the weights (T, 68) in 0..1 that come nearest to how points move, the residual (T,), and what can be seen.
@@ -193,7 +198,7 @@ def weights_for(
     for part in _pieces(count):
         right[part] = rows(moved(part)) @ columns.T
     right[:, ~seen] = 0.0
-    weights = bounded(gram + ridge, right, np.zeros(len(columns)), np.ones(len(columns)))
+    weights = solve_bounded(gram + ridge, right, np.zeros(len(columns)), np.ones(len(columns)))
     weights[:, _OPEN] = np.minimum(weights[:, _OPEN] + weights[:, _CLOSE], 1.0)
     residual = np.zeros(count)
     for part in _pieces(count):
@@ -219,7 +224,7 @@ def bridge(model: ParametricModel) -> ArkitFlameBridge:
         corners, share = np.repeat(chosen[:, None], 3, 1), np.full((len(chosen), 3), 1 / 3)
         similarity = SimilarityTransform(1.0, np.eye(3), np.zeros(3))
     else:
-        found = overlay(head, TriangleMesh(model.template.astype(np.float64), model.faces))
+        found = lay_over(head, TriangleMesh(model.template.astype(np.float64), model.faces))
         moving = np.searchsorted(head.surface_vertices, chosen)
         corners, share, similarity = found.corners[moving], found.weights[moving], found.similarity
     back = similarity.rotation / similarity.scale
@@ -242,7 +247,7 @@ def to_flame(motion: Motion, model: ParametricModel) -> tuple[Motion, FloatArray
     Raises:
         InputError: where the motion has no ARKit weights, or the model is none of FLAME's.
     """
-    if blendshape_head.is_own(model):
+    if blendshape_head.is_blendshape_head(model):
         return blendshape_head.to_expression(motion, model), np.zeros(motion.frame_count)
     return bridge(model).to_flame(motion)
 
@@ -325,7 +330,7 @@ def _importance(rest: FloatArray, faces: IntArray, marks: FloatArray) -> FloatAr
     return importance
 
 
-def overlay(head: OpenHeadShapes, other: TriangleMesh) -> SurfaceRegistration:
+def lay_over(head: OpenHeadShapes, other: TriangleMesh) -> SurfaceRegistration:
     """The open head's skin on another model, whose size and place may be anything like a head's."""
     points = head.template[head.surface_vertices].astype(np.float64)
     focus = np.isin(head.surface_vertices, head.skin) & (points[:, 2] > np.quantile(points[:, 2], 0.4))
@@ -335,7 +340,7 @@ def overlay(head: OpenHeadShapes, other: TriangleMesh) -> SurfaceRegistration:
         for shift in (points.max(0) - scale * other.points.max(0), points.mean(0) - scale * other.points.mean(0)):
             middle = points[:, 0].mean() - scale * other.points[:, 0].mean()
             starts.append(SimilarityTransform(scale, np.eye(3), np.array([middle, *shift[1:]])))
-    return correspond(TriangleMesh(points, head.surface), other, _FACE_WIDTH, focus, starts)
+    return register_surface(TriangleMesh(points, head.surface), other, _FACE_WIDTH, focus, starts)
 
 
 def _pieces(count: int) -> Iterator[slice]:

@@ -89,7 +89,7 @@ def write(measured: MeasuredHead, path: Path) -> None:
         np.savez_compressed(handle, **contents)
 
 
-def is_own(model: ParametricModel) -> bool:
+def is_blendshape_head(model: ParametricModel) -> bool:
     """Whether a model is a character's own head, whose coefficients are the weights of ARKit and tongue shapes."""
     parts = np.split(np.eye(len(SHAPES)), [len(ARKIT)])
     names = ("arkit_to_expression", "tongue_to_expression")

@@ -67,14 +67,14 @@ def floor_at_rest() -> float:
     return float(open_body_solid().soles[..., 1].min())
 
 
-def carried(points: Array, joints: Indices, turned: Array, found: Array) -> Array:
+def pose_capsules(points: Array, joints: Indices, turned: Array, found: Array) -> Array:
     """Return (T, N, ..., 3) points of the T-pose where their joints carry them.
 
     Args:
         points: (N, ..., 3) in the T-pose.
         joints: (N,) the joint that each goes with.
-        turned: (T, 55, 3, 3) of `kinematics.world_turns`.
-        found: (T, 55, 3) of `kinematics.places`.
+        turned: (T, 55, 3, 3) of `kinematics.world_rotations`.
+        found: (T, 55, 3) of `kinematics.joint_positions`.
     """
     own = open_body_joints()[joints]
     away = points - own.reshape(len(own), *[1] * (points.ndim - 2), 3)
@@ -82,11 +82,11 @@ def carried(points: Array, joints: Indices, turned: Array, found: Array) -> Arra
     return moved + found[:, joints].reshape(len(found), len(joints), *[1] * (points.ndim - 2), 3)
 
 
-def soles(turned: Array, found: Array) -> Array:
+def sole_positions(turned: Array, found: Array) -> Array:
     """Return (T, 2, 4, 3) heel, inner and outer ball and tip of the toes of the left and the right foot."""
     solid = open_body_solid()
     joints = [[INDEX[f"{side}_ankle"]] * _TOES + [INDEX[f"{side}_foot"]] for side in SIDES]
-    moved = carried(solid.soles.reshape(-1, 3), np.array(joints).ravel(), turned, found)
+    moved = pose_capsules(solid.soles.reshape(-1, 3), np.array(joints).ravel(), turned, found)
     return moved.reshape(len(found), *solid.soles.shape)
 
 
@@ -101,8 +101,8 @@ def penetrations(turned: Array, found: Array) -> tuple[Array, Array]:
     way = np.empty((*depth.shape, 3))
     for first in range(0, len(found), _PIECE):
         piece = slice(first, first + _PIECE)
-        centres = carried(solid.sphere_centre, solid.sphere_joint, turned[piece], found[piece])
-        ends = carried(solid.capsule_ends, solid.capsule_joint, turned[piece], found[piece])
+        centres = pose_capsules(solid.sphere_centre, solid.sphere_joint, turned[piece], found[piece])
+        ends = pose_capsules(solid.capsule_ends, solid.capsule_joint, turned[piece], found[piece])
         depth[piece], way[piece] = _deepest(np.moveaxis(centres, -1, 0), np.moveaxis(ends, -1, 0), solid)
     return depth, way
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from animcore.body_models.arkit_to_flame import OpenHeadShapes, overlay
+from animcore.body_models.arkit_to_flame import OpenHeadShapes, lay_over
 from animcore.body_models.parametric_model import FOLDER, ParametricModel
 from animcore.core import reading
 from animcore.errors import InputError
@@ -80,7 +80,7 @@ class ModelLandmarks:
         corners, shares, spread, drift = _marks()
         shapes = np.einsum("lc,slcx->slx", shares, head.shapes[:52, corners])
         if model.template.shape != head.template.shape or np.abs(model.template - head.template).max() > 1e-6:
-            found = overlay(head, TriangleMesh(model.template.astype(np.float64), model.faces))
+            found = lay_over(head, TriangleMesh(model.template.astype(np.float64), model.faces))
             place = np.searchsorted(head.surface_vertices, corners)
             shares = (shares[..., None] * found.weights[place]).reshape(len(shares), -1)
             corners = found.corners[place].reshape(len(corners), -1)

@@ -38,7 +38,7 @@ def open_body_joints() -> Array:
     return places
 
 
-def world_turns(body_pose: NDArray[np.floating[Any]]) -> Array:
+def world_rotations(body_pose: NDArray[np.floating[Any]]) -> Array:
     """Return (T, 55, 3, 3) the turn of each joint from the T-pose in the world's axes, of (T, 55, 3) axis-angle."""
     local = rotations.to_matrix(body_pose)
     turned = np.empty_like(local)
@@ -47,11 +47,11 @@ def world_turns(body_pose: NDArray[np.floating[Any]]) -> Array:
     return turned
 
 
-def places(turned: Array, translation: NDArray[np.floating[Any]] | None = None) -> Array:
+def joint_positions(turned: Array, translation: NDArray[np.floating[Any]] | None = None) -> Array:
     """Return (T, 55, 3) where the open body's joints are, metres.
 
     Args:
-        turned: (T, 55, 3, 3) of `world_turns`.
+        turned: (T, 55, 3, 3) of `world_rotations`.
         translation: (T, 3) metres of the SMPL-X model; None stays where the T-pose is.
     """
     joints = open_body_joints()
@@ -69,7 +69,7 @@ def unknown_fingers(body_pose: NDArray[np.floating[Any]]) -> frozenset[str]:
     return frozenset(joint for joints in hands for joint in joints)
 
 
-def grounded(body_pose: NDArray[np.floating[Any]], translation: NDArray[np.floating[Any]]) -> Array:
+def place_on_ground(body_pose: NDArray[np.floating[Any]], translation: NDArray[np.floating[Any]]) -> Array:
     """Return (T, 3) the way of the pelvis from where it is at rest, with the lowest foot of the clip on the floor.
 
     Files put their origin anywhere (on the floor, at the pelvis, where the capture began); a character is put where its
@@ -81,6 +81,6 @@ def grounded(body_pose: NDArray[np.floating[Any]], translation: NDArray[np.float
     """
     feet = [INDEX[f"{side}_{joint}"] for side in ("left", "right") for joint in ("ankle", "foot")]
     moved = np.asarray(translation, np.float64)
-    above = (places(world_turns(body_pose), moved) - open_body_joints())[:, feet, 1]
+    above = (joint_positions(world_rotations(body_pose), moved) - open_body_joints())[:, feet, 1]
     start: Array = np.array([moved[0, 0], above.min(), moved[0, 2]])
     return moved - start

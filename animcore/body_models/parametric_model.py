@@ -97,11 +97,11 @@ class ParametricModel:
         pose, expression, shape, translation = self._arguments(pose, expression, shape, translation)
         xp = namespace(self.template)
         people, faces = len(shape), expression.shape[1]
-        template = self.template.T + skinning.mixed(shape, self.directions[:people])
-        rest = self.rest_joints + skinning.mixed(shape, self.joint_shape[:people])
-        rest = rest + skinning.mixed(expression, self.joint_expression[:faces])
+        template = self.template.T + skinning.blend_shapes(shape, self.directions[:people])
+        rest = self.rest_joints + skinning.blend_shapes(shape, self.joint_shape[:people])
+        rest = rest + skinning.blend_shapes(expression, self.joint_expression[:faces])
         turns = skinning.matrices(pose)
-        rotations, joints = skinning.chain(turns, rest, self.parents)
+        rotations, joints = skinning.global_transforms(turns, rest, self.parents)
         joints = joints + translation[:, None]
         offsets = joints - (rotations @ rest[..., None])[..., 0]
         transforms = xp.concatenate([rotations, offsets[..., None]], -1)
@@ -111,7 +111,7 @@ class ParametricModel:
             bent = turns[:, 1:] - skinning.matrices(xp.zeros_like(pose[:1, 1:]))
             coefficients = xp.concatenate([bent.reshape(len(bent), -1), expression], -1)
         directions = self.directions[first : last + faces]
-        return skinning.skinned(template, directions, coefficients, self.weights.T, transforms), joints
+        return skinning.linear_blend_skinning(template, directions, coefficients, self.weights.T, transforms), joints
 
     def part(self, vertices: NDArray[np.integer[Any]]) -> ParametricModel:
         """Return the model of some vertices (N,) alone, posed N / V times as fast; faces between them are kept."""

@@ -44,7 +44,7 @@ def _series(square: Array, first: float, second: float, third: float) -> Array:
     return 1 - square * (first - square * (second - square * third))
 
 
-def chain(turns: Array, rest: Array, parents: Sequence[int]) -> tuple[Array, Array]:
+def global_transforms(turns: Array, rest: Array, parents: Sequence[int]) -> tuple[Array, Array]:
     """Carry the rotations of joints down the skeleton.
 
     Args:
@@ -65,13 +65,15 @@ def chain(turns: Array, rest: Array, parents: Sequence[int]) -> tuple[Array, Arr
     return xp.stack(rotations, 1), xp.stack(places, 1)
 
 
-def mixed(coefficients: Array, directions: Array) -> Array:
+def blend_shapes(coefficients: Array, directions: Array) -> Array:
     """The sum of directions (K, A, B) by coefficients (..., K): (..., A, B)."""
     flat = directions.reshape(directions.shape[0], directions.shape[1] * directions.shape[2])
     return (coefficients @ flat).reshape(*coefficients.shape[:-1], *directions.shape[1:])
 
 
-def skinned(template: Array, directions: Array, coefficients: Array, weights: Array, transforms: Array) -> Array:
+def linear_blend_skinning(
+    template: Array, directions: Array, coefficients: Array, weights: Array, transforms: Array
+) -> Array:
     """Return the vertices (T, V, 3) of all frames.
 
     Args:
@@ -90,7 +92,7 @@ def skinned(template: Array, directions: Array, coefficients: Array, weights: Ar
     def pieces() -> Iterator[Array]:
         for first in range(0, max(count, 1), piece):  # no frames are one empty piece
             frames = slice(first, first + piece)
-            points = template + mixed(coefficients[frames], directions)
+            points = template + blend_shapes(coefficients[frames], directions)
             blended = (transforms[frames] @ weights).reshape(len(points), 3, 4, vertices)
             moved = blended[:, :, 3]
             for axis in range(3):

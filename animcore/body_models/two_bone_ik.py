@@ -51,7 +51,7 @@ def leg(side: str) -> TwoBoneChain:
     return _limb(side, ("hip", "knee", "ankle"), np.array([1.0, 0.0, 0.0]))
 
 
-def reach(limb: TwoBoneChain, root: Array, target: Array, hint: Array) -> tuple[Array, Array]:
+def solve_two_bone(limb: TwoBoneChain, root: Array, target: Array, hint: Array) -> tuple[Array, Array]:
     """Return the orientations of the two bones that bring the end of a limb to a target, or as near as it reaches.
 
     Args:
@@ -79,7 +79,7 @@ def reach(limb: TwoBoneChain, root: Array, target: Array, hint: Array) -> tuple[
     )
 
 
-def pointed(turn: Array, bone: Array, way: Array) -> Array:
+def point_bone(turn: Array, bone: Array, way: Array) -> Array:
     """Return turns (..., 3, 3) after the smallest turn that points a bone (3,) of the T-pose along a way (..., 3)."""
     swing = rotations.between(rotations.normalized(turn @ bone), rotations.normalized(way))
     turned: Array = rotations.quaternion_to_matrix(swing) @ turn

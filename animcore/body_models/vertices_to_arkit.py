@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from animcore.body_models.arkit_to_flame import FloatArray, IntArray, OpenHeadShapes, overlay, weights_for
+from animcore.body_models.arkit_to_flame import FloatArray, IntArray, OpenHeadShapes, lay_over, solve_weights
 from animcore.core.vocabulary import ARKIT
 from animcore.errors import InputError
 from animcore.geometry.surface_registration import TriangleMesh
@@ -50,7 +50,7 @@ class VertexBridge:
             InputError: where the mesh has no surface.
         """
         head = OpenHeadShapes.read()
-        found = overlay(head, TriangleMesh(template.astype(np.float64), faces.astype(np.int64)))
+        found = lay_over(head, TriangleMesh(template.astype(np.float64), faces.astype(np.int64)))
         moving = np.searchsorted(head.surface_vertices, head.skin)
         back = found.similarity.rotation / found.similarity.scale
         importance = head.importance[head.skin]
@@ -81,5 +81,5 @@ class VertexBridge:
             carried: FloatArray = np.einsum("nc,tncx->tnx", self.share, moved[part][:, self.corners], optimize=True)
             return carried
 
-        weights, residual, _ = weights_for(self.shapes, self.weight, self.millimetres, points, len(moved))
+        weights, residual, _ = solve_weights(self.shapes, self.weight, self.millimetres, points, len(moved))
         return weights[:, : len(ARKIT)].astype(np.float32), residual

@@ -18,7 +18,7 @@ from animcore.files.avatars.avatar_folder import GROUP, MESH, Avatar
 from animcore.files.splats.base import content
 from animcore.gaussians import editing
 from animcore.gaussians.gaussians import Gaussians
-from animcore.gaussians.transforms import joined
+from animcore.gaussians.transforms import concatenated
 
 HAIR, TEXTURE = "hair", "texture"
 _WHOLE = np.array([0.2126, 0.7152, 0.0722])  # how light red, green and blue of a mask are
@@ -80,7 +80,7 @@ def _add_region(parser: argparse.ArgumentParser) -> None:
 def _recolour(options: argparse.Namespace) -> int:
     def change(splats: Gaussians, chosen: NDArray[np.bool_]) -> Gaussians:
         hue = np.radians(options.hue)
-        return editing.recoloured(splats, chosen, hue, options.saturation, options.lightness)
+        return editing.recolour(splats, chosen, hue, options.saturation, options.lightness)
 
     return _edit(options, change)
 
@@ -151,7 +151,7 @@ def _under(avatar: Avatar, group: str, splats: Gaussians, mask: Path) -> NDArray
     triangles = avatar.splats(group).binding
     if triangles is None:
         triangles = editing.nearest_triangles(splats.means, vertices, faces)
-    places = editing.places_in_texture(splats.means, triangles, vertices, faces, uv, uv_faces)
+    places = editing.texture_coordinates(splats.means, triangles, vertices, faces, uv, uv_faces)
     pixels = images.decoded(content(mask), mask.name)
     return editing.under_mask(places, pixels[..., :3] @ _WHOLE * (pixels[..., 3] / 255))
 
@@ -169,7 +169,7 @@ def _swap(options: argparse.Namespace) -> int:
         ]
         if absent:
             raise InputError(f"{absent[0].name} has no mesh, so it is not known how hair lies on it.")
-        hair = editing.transplanted(hair, hers.arrays[MESH[0]], mine.arrays[MESH[0]])
+        hair = editing.transplant_hair(hair, hers.arrays[MESH[0]], mine.arrays[MESH[0]])
     _save(mine.with_splats(HAIR, hair), options.target)
     print(f"{options.target}: {hair.count:,} Gaussians of hair from {options.donor.name}")
     return 0
@@ -209,4 +209,4 @@ def _save(avatar: Avatar, path: Path) -> None:
         return
     if not avatar.groups:
         raise InputError(f"No Gaussians are left, so {path.name} was not written.")
-    open_any_splats.save(joined([avatar_folder.at_rest(avatar, group) for group in avatar.groups]), path)
+    open_any_splats.save(concatenated([avatar_folder.at_rest(avatar, group) for group in avatar.groups]), path)

@@ -70,7 +70,7 @@ def run(options: argparse.Namespace) -> int:
     """
     check(options)
     if options.threads:
-        fit_avatar.torch_or_refuse().set_num_threads(options.threads)
+        fit_avatar.require_torch().set_num_threads(options.threads)
     with progress_bar() as progress:
         fitted = fit_avatar.fit(options.data, options.out, progress, options.model, options.device, **_asked(options))
     print(f"{options.out / fit_avatar.HEAD}: {fitted.count:,} Gaussians; look at {options.out / fit_avatar.PICTURE}")

@@ -20,7 +20,7 @@ from animcore.errors import InputError
 from animcore.evaluation.face import comparison_video, file_pairing, html_report, loading, software_renderer, syncnet
 from animcore.evaluation.face.loading import FILMS, FaceTake
 from animcore.evaluation.face.reference_face import ReferenceFace, default
-from animcore.evaluation.face.scoring import MEASURES, TRUTH, ClipScore, FaceClip, Metric, judge, mean, truth_values
+from animcore.evaluation.face.scoring import MEASURES, TRUTH, ClipScore, FaceClip, Metric, mean, score, truth_values
 from animcore.files.animation_curves import FormatOptions
 
 Values = Mapping[str, float]
@@ -80,11 +80,11 @@ def run(options: argparse.Namespace) -> int:
     with progress_bar() as progress:
         clips, notes = collect(options, face, setup, progress)
         sounds = _sounds(options.sound, clips, needed=options.film or options.syncnet is not None)
-        clips = [judged(clip, face) for clip in clips]
+        clips = [score_clip(clip, face) for clip in clips]
         if options.syncnet is not None:
             net = syncnet.SyncNet(options.syncnet)
             clips = [_with_lse(clip, sounds[clip.name], net, face) for clip in clips]
-    result = summed(clips, notes)
+    result = aggregate(clips, notes)
     make_folder(options.out)
     _write_json(result, options, options.out / "judge.json")
     print(table(result))
@@ -110,12 +110,12 @@ def collect(
     Raises:
         InputError: where a file cannot be used, or there is no clip that all outputs have.
     """
-    truths = file_pairing.clips(options.truth)
+    truths = file_pairing.truth_files(options.truth)
     single = options.truth.is_file()
     unknown = sorted(set(options.clip) - truths.keys())
     if unknown:
         raise InputError(f"There is no clip {unknown[0]!r} in {options.truth}; there are {', '.join(truths)}.")
-    outputs = dict(zip(file_pairing.names(options.output, options.name), options.output, strict=True))
+    outputs = dict(zip(file_pairing.output_names(options.output, options.name), options.output, strict=True))
     clips, left_out = [], []
     wanted = options.clip or list(truths)
     for index, clip in enumerate(wanted):
@@ -137,13 +137,13 @@ def _load(path: Path, options: argparse.Namespace, face: ReferenceFace, setup: F
     return loading.from_zero(take) if options.from_zero else take
 
 
-def judged(clip: FaceClip, face: ReferenceFace) -> FaceClip:
+def score_clip(clip: FaceClip, face: ReferenceFace) -> FaceClip:
     """Return a clip with the figures of every output, and the truth's own."""
-    verdicts = {name: judge(clip.truth, found, face) for name, found in clip.takes.items()}
+    verdicts = {name: score(clip.truth, found, face) for name, found in clip.takes.items()}
     return replace(clip, verdicts=verdicts, own=truth_values(clip.truth, face))
 
 
-def summed(clips: Sequence[FaceClip], notes: Sequence[str] = ()) -> EvaluationResult:
+def aggregate(clips: Sequence[FaceClip], notes: Sequence[str] = ()) -> EvaluationResult:
     """Average the figures of every output over the clips."""
     means: dict[str, Values] = {
         name: mean([clip.verdicts[name].values for clip in clips], MEASURES) for name in clips[0].verdicts
@@ -208,7 +208,7 @@ def _with_lse(clip: FaceClip, sound: Path, net: syncnet.SyncNet, face: Reference
     for name, verdict in clip.verdicts.items():
         take = clip.takes[name][0]
         own = take.path.suffix.lower() in FILMS
-        pictures = syncnet.faces(take.path) if own else _drawn(take, face)
+        pictures = syncnet.face_crops(take.path) if own else _drawn(take, face)
         samples = recording.load(take.path if own else sound).samples
         least, confidence = net.score(pictures, samples)
         verdicts[name] = replace(verdict, values={**verdict.values, "lse_d": least, "lse_c": confidence})

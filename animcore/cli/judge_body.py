@@ -87,9 +87,9 @@ def collect(options: argparse.Namespace, setup: FormatOptions, progress: Progres
     Raises:
         InputError: where a file cannot be used, or there is no clip that all outputs have.
     """
-    outputs = dict(zip(file_pairing.names(options.output, options.name), options.output, strict=True))
+    outputs = dict(zip(file_pairing.output_names(options.output, options.name), options.output, strict=True))
     single = options.output[0].is_file()
-    wanted = file_pairing.clips(options.output[0]) if single else _of_folder(options.output[0])
+    wanted = file_pairing.truth_files(options.output[0]) if single else _of_folder(options.output[0])
     clips, left_out = [], []
     for index, name in enumerate(wanted):
         progress(index / len(wanted) / 2, name)
@@ -117,10 +117,10 @@ def _of_folder(folder: Path) -> Mapping[str, Path]:
     inner = [path for path in sorted(folder.iterdir()) if path.is_dir()] if folder.is_dir() else []
     for place in (folder, *inner):
         try:
-            return file_pairing.clips(place)
+            return file_pairing.truth_files(place)
         except InputError:
             continue
-    return file_pairing.clips(folder)
+    return file_pairing.truth_files(folder)
 
 
 def _truth(path: Path, clip: str, single: bool, setup: FormatOptions) -> BodyTake | None:
@@ -146,9 +146,9 @@ def _sound(given: Path | None, clip: str, take: Path) -> Path | None:
 def _judged(clip: BodyClip, done: float, progress: Progress) -> BodyClip:
     progress(0.5 + done / 2, clip.name)
     sound = None if clip.sound is None else recording.load(clip.sound)
-    values = {name: scoring.judge(found, sound) for name, found in clip.takes.items()}
+    values = {name: scoring.score(found, sound) for name, found in clip.takes.items()}
     if clip.truth is not None:
-        values[TRUTH] = scoring.judge([clip.truth], sound)
+        values[TRUTH] = scoring.score([clip.truth], sound)
     return replace(clip, values=values)
 
 

@@ -166,7 +166,7 @@ def mapped(path: Path) -> NDArray[Any]:
     return found
 
 
-def kept(path: Path, read: Callable[[Path], T], write: Callable[[Path], Any]) -> T:
+def cached(path: Path, read: Callable[[Path], T], write: Callable[[Path], Any]) -> T:
     """Return what a cache holds in a file; an entry that is missing or broken is made anew.
 
     Args:

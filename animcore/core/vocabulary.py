@@ -77,6 +77,6 @@ BLENDER = "ANIMCORE_BLENDER"
 BLENDER_SCRIPT = "ANIMCORE_BLENDER_SCRIPT"
 
 
-def folded(name: str) -> str:
+def casefolded(name: str) -> str:
     """Return what is equal for names of files that some disk takes for one: in other case, or é as one sign or two."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())

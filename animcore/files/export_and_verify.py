@@ -47,7 +47,7 @@ class ExportReport:
         return max(self.errors.values(), default=0.0)
 
 
-def deliver(motion: Motion, path: Path, form: FileFormat, setup: FormatOptions | None = None) -> ExportReport:
+def export(motion: Motion, path: Path, form: FileFormat, setup: FormatOptions | None = None) -> ExportReport:
     """Write a motion as a file of a format, read it back and compare; only then the file takes its place.
 
     Raises:
@@ -57,7 +57,7 @@ def deliver(motion: Motion, path: Path, form: FileFormat, setup: FormatOptions |
     setup = setup or FormatOptions()
     if motion.frame_count == 0:
         raise InputError("This motion has no frames, so there is nothing to write.")
-    motion, moved = from_its_start(motion)
+    motion, moved = shifted_to_zero(motion)
     sheet = form.encode(motion, setup)
     with whole_file(path) as temporary:
         form.write(sheet, temporary, setup)
@@ -69,7 +69,7 @@ def deliver(motion: Motion, path: Path, form: FileFormat, setup: FormatOptions |
     return ExportReport(path, found.frame_count, errors, form.tolerance, tracks, lacks)
 
 
-def from_its_start(motion: Motion) -> tuple[Motion, tuple[str, ...]]:
+def shifted_to_zero(motion: Motion) -> tuple[Motion, tuple[str, ...]]:
     """Return a motion that begins before 0 s moved so that it begins there, and a sentence that says so.
 
     Few formats have a place for frames before 0 s; what one file of a delivery does, all of them do.
@@ -106,7 +106,7 @@ def loaded(path: Path, form: FileFormat, setup: FormatOptions | None = None) -> 
         return form.decode(sheet, setup), sheet.notes
 
 
-def compared(
+def compare(
     motion: Motion, path: Path, form: FileFormat, meant: Path, setup: FormatOptions | None = None
 ) -> ExportReport:
     """Read a file back that another program wrote of a motion and compare it with what was meant, by its limit.
@@ -117,14 +117,16 @@ def compared(
     try:
         with readable(f"{path.name} cannot be read as {form.title}", "write it again"):
             found = form.read(path, setup)
-            errors = verification.errors_of(found, meant, motion, form, setup)
+            errors = verification.measure_errors(found, meant, motion, form, setup)
     except InputError as error:
         return ExportReport(path, 0, error=str(error))
     lacks = tuple(_left_out(motion, form))
-    return ExportReport(path, found.frame_count, errors, form.limit, errors, lacks, verification.refused(errors, form))
+    return ExportReport(
+        path, found.frame_count, errors, form.limit, errors, lacks, verification.rejection(errors, form)
+    )
 
 
-def adopted(
+def accept_if_equal(
     motion: Motion, made: Path, folder: Path, form: FileFormat, meant: Path, setup: FormatOptions | None = None
 ) -> ExportReport:
     """Read a file back that another program wrote of a motion; only then it goes into its folder.
@@ -139,7 +141,7 @@ def adopted(
         meant: what is meant to be in it (`checking`).
         setup: what its reader needs.
     """
-    report = replace(compared(motion, made, form, meant, setup), path=folder / made.name)
+    report = replace(compare(motion, made, form, meant, setup), path=folder / made.name)
     if report.error is not None:
         return report
     try:

@@ -30,7 +30,7 @@ _ROUNDING = 0.1  # of a frame: times written in milliseconds at 60 frames a seco
 _EQUALLY_NEAR = 3.0  # rates whose frames lie so many times as far off as the nearest are told apart by custom
 
 
-def even(
+def to_even_frames(
     times: Times, columns: Mapping[str, Array], name: str, rate: Fraction | None = None, notes: tuple[str, ...] = ()
 ) -> AnimationCurves:
     """Put curves that were written at some times on even frames; frames that were dropped are interpolated.
@@ -51,11 +51,11 @@ def even(
         raise InputError(f"{name}: the times do not rise from frame to frame; export it again.")
     if rate is None:
         step = float(np.median(np.diff(times))) if len(times) > 1 else 1.0
-        allowed(int((times[-1] - times[0]) / step), name)
-        rate, note = rate_of(times)
+        check_frame_count(int((times[-1] - times[0]) / step), name)
+        rate, note = estimate_rate(times)
         notes = (*notes, note)
     frames = (times - times[0]) * float(rate)
-    count = allowed(round(frames[-1]) + 1, name)
+    count = check_frame_count(round(frames[-1]) + 1, name)
     nearest = np.round(frames)
     if np.abs(frames - nearest).max() <= _ROUNDING and (np.diff(nearest) > 0).all():
         frames = nearest
@@ -67,7 +67,7 @@ def even(
     return AnimationCurves(rate, float(times[0]), curves, notes=notes)
 
 
-def without_gaps(
+def fill_gaps(
     times: Times, names: Sequence[str], values: NDArray[Any], name: str
 ) -> tuple[dict[str, Array], tuple[str, ...]]:
     """Return (T, K) values column by column, with what is NaN interpolated in time, and a sentence where some was.
@@ -85,7 +85,7 @@ def without_gaps(
     return columns, (said,) if frames else ()
 
 
-def rate_of(times: Times) -> tuple[Fraction, str]:
+def estimate_rate(times: Times) -> tuple[Fraction, str]:
     """Return the frame rate that times (T,) in seconds mean, and a sentence that says how it was found."""
     if len(times) < 2:
         return _ASSUMED, f"One frame alone has no frame rate; {_ASSUMED} was taken."
@@ -103,7 +103,7 @@ def rate_of(times: Times) -> tuple[Fraction, str]:
     return rate, f"The frame rate was found from the times: {_spelled(rate)}."
 
 
-def allowed(count: int, name: str, keys: int | None = None) -> int:
+def check_frame_count(count: int, name: str, keys: int | None = None) -> int:
     """Return the number of frames.
 
     Args:

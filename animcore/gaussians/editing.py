@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from animcore.errors import InputError
 from animcore.gaussians.gaussians import HARMONIC_0, Gaussians
-from animcore.gaussians.transforms import moved
+from animcore.gaussians.transforms import transformed
 from animcore.geometry.surface_registration import similarity_between
 
 Array = NDArray[Any]
@@ -41,7 +41,7 @@ def nearest_triangles(points: Array, vertices: Array, faces: NDArray[np.int64]) 
     return _nearest(np.asarray(points, np.float32), middles)
 
 
-def places_in_texture(
+def texture_coordinates(
     points: Array,
     triangles: NDArray[np.int64],
     vertices: Array,
@@ -86,7 +86,7 @@ def under_mask(places: Array, mask: Array) -> Mask:
     return np.asarray((mask[y, x] >= greatest / 2) & (greatest > 0))
 
 
-def recoloured(
+def recolour(
     splats: Gaussians, chosen: Mask, hue: float = 0.0, saturation: float = 1.0, lightness: float = 1.0
 ) -> Gaussians:
     """Return Gaussians of which some have other colours, from every side.
@@ -129,7 +129,7 @@ def scalp(hair: Gaussians, vertices: Array) -> NDArray[np.int64]:
     return found
 
 
-def transplanted(hair: Gaussians, vertices: Array, other: Array) -> Gaussians:
+def transplant_hair(hair: Gaussians, vertices: Array, other: Array) -> Gaussians:
     """Return the hair of one head as it fits on another: moved, turned and resized as one scalp goes onto the other.
 
     Args:
@@ -146,7 +146,7 @@ def transplanted(hair: Gaussians, vertices: Array, other: Array) -> Gaussians:
         )
     grown = scalp(hair, vertices)
     points = np.asarray(vertices, np.float64)[grown], np.asarray(other, np.float64)[grown]
-    return moved(hair, similarity_between(*points))
+    return transformed(hair, similarity_between(*points))
 
 
 def _turning(angle: float) -> Array:

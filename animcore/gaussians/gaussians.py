@@ -68,7 +68,7 @@ _SHAPES: dict[str, tuple[int | None, ...]] = {
 }  # fmt: skip
 
 
-def round_ones(points: NDArray[Any], size: float) -> Gaussians:
+def isotropic(points: NDArray[Any], size: float) -> Gaussians:
     """Half transparent, black, round Gaussians of a size in metres at points (N, 3)."""
     count = len(points)
     return Gaussians(
@@ -80,7 +80,7 @@ def round_ones(points: NDArray[Any], size: float) -> Gaussians:
     )
 
 
-def checked(splats: Gaussians, where: str) -> Gaussians:
+def validated(splats: Gaussians, where: str) -> Gaussians:
     """Return splats as float32 arrays that can be drawn: right shapes, unit rotations, no NaN.
 
     Args:

@@ -44,7 +44,7 @@ def values(directions: NDArray[Any], degree: int) -> Array:
     return np.stack(found[: (degree + 1) ** 2], 1)
 
 
-def turned(harmonics: NDArray[Any], rotation: NDArray[Any]) -> NDArray[np.float32]:
+def rotated(harmonics: NDArray[Any], rotation: NDArray[Any]) -> NDArray[np.float32]:
     """Return the harmonics of Gaussians that are turned as a whole: their colours turn with them.
 
     Each degree mixes within itself; the mixture is solved for from values in many directions, which is exact.

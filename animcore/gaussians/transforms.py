@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from animcore.errors import InputError
 from animcore.gaussians.gaussians import Gaussians
-from animcore.gaussians.spherical_harmonics import turned
+from animcore.gaussians.spherical_harmonics import rotated
 from animcore.geometry import rotations
 from animcore.geometry.surface_registration import SimilarityTransform
 
@@ -23,7 +23,7 @@ HALF_TURN = SimilarityTransform(
 )  # about X: Y down, Z ahead <-> Y up, Z back
 
 
-def moved(splats: Gaussians, way: SimilarityTransform) -> Gaussians:
+def transformed(splats: Gaussians, way: SimilarityTransform) -> Gaussians:
     """Return Gaussians of the world after a similarity; what is seen of them turns with them.
 
     The similarity may mirror too: an ellipsoid is the same through its centre, so the mirror is a turn for it.
@@ -33,19 +33,19 @@ def moved(splats: Gaussians, way: SimilarityTransform) -> Gaussians:
     """
     if splats.binding is not None:
         raise InputError("Gaussians that are bound to a mesh are moved by moving the mesh.")
-    means, origin = around(way.points(np.asarray(splats.means, np.float64) + splats.origin))
+    means, origin = centred(way.points(np.asarray(splats.means, np.float64) + splats.origin))
     turn = rotations.matrix_to_quaternion(way.rotation * np.sign(np.linalg.det(way.rotation)))
     return Gaussians(
         means,
         rotations.multiply(turn, splats.rotations).astype(np.float32),
         np.asarray(splats.scales * np.float32(way.scale), np.float32),
         splats.opacities,
-        turned(splats.harmonics, way.rotation),
+        rotated(splats.harmonics, way.rotation),
         origin=origin,
     )
 
 
-def around(positions: NDArray[Any]) -> tuple[NDArray[np.float32], Origin]:
+def centred(positions: NDArray[Any]) -> tuple[NDArray[np.float32], Origin]:
     """Return (N, 3) positions in metres as float32, and the origin that was taken off them: (0, 0, 0) for most.
 
     Clouds in the coordinates of the earth lie so far away that float32 would put what is centimetres apart into one
@@ -62,7 +62,7 @@ def around(positions: NDArray[Any]) -> tuple[NDArray[np.float32], Origin]:
     return (positions - (x, y, z)).astype(np.float32), (x, y, z)
 
 
-def joined(clouds: Sequence[Gaussians]) -> Gaussians:
+def concatenated(clouds: Sequence[Gaussians]) -> Gaussians:
     """Return several clouds as one; lower degrees of harmonics are filled with zeros up to the highest.
 
     Raises:
@@ -72,7 +72,7 @@ def joined(clouds: Sequence[Gaussians]) -> Gaussians:
         raise InputError("Gaussians of the world and Gaussians that are bound to a mesh cannot become one cloud.")
     most = max(cloud.harmonics.shape[1] for cloud in clouds)
     names = ("rotations", "scales", "opacities")
-    means, origin = around(np.concatenate([cloud.means + np.array(cloud.origin) for cloud in clouds]))
+    means, origin = centred(np.concatenate([cloud.means + np.array(cloud.origin) for cloud in clouds]))
     arrays = {name: np.concatenate([getattr(cloud, name) for cloud in clouds]) for name in names}
     harmonics = np.concatenate([_filled(cloud.harmonics, most) for cloud in clouds])
     bindings = [cloud.binding for cloud in clouds if cloud.binding is not None]

@@ -43,7 +43,7 @@ def frames(vertices: Array, faces: NDArray[np.int64]) -> TriangleFrames:
     return TriangleFrames((a + b + c) / 3, xp.stack((along, normal, third), -1), (length + height) / 2)
 
 
-def placed(splats: Gaussians, mesh: TriangleFrames) -> Gaussians:
+def to_world(splats: Gaussians, mesh: TriangleFrames) -> Gaussians:
     """Carry bound Gaussians into the world of the mesh whose frames are given.
 
     Raises:
@@ -58,7 +58,7 @@ def placed(splats: Gaussians, mesh: TriangleFrames) -> Gaussians:
     return Gaussians(means, rotations, scales, splats.opacities, splats.harmonics)
 
 
-def bound(splats: Gaussians, mesh: TriangleFrames, binding: NDArray[np.int64]) -> Gaussians:
+def to_local(splats: Gaussians, mesh: TriangleFrames, binding: NDArray[np.int64]) -> Gaussians:
     """Take Gaussians of the world into the frames of the triangles (N,) that shall carry them."""
     xp = namespace(splats.means)
     own = mesh.of(binding)
@@ -69,7 +69,7 @@ def bound(splats: Gaussians, mesh: TriangleFrames, binding: NDArray[np.int64]) -
     return Gaussians(means, rotations, scales, splats.opacities, splats.harmonics, binding)
 
 
-def turned(splats: Gaussians, rotation: Array, shift: Array) -> Gaussians:
+def rotated(splats: Gaussians, rotation: Array, shift: Array) -> Gaussians:
     """Carry Gaussians as a stiff whole: `rotation` (3, 3), then `shift` (3,) metres. Hair goes with the head so."""
     means = splats.means @ rotation.T + shift
     rotations = multiplied(quaternions(rotation[None]), splats.rotations)

@@ -28,7 +28,7 @@ _PATIENCE = 3  # exchanges in blocks that may fail to help before a frame goes o
 _MOST_EXCHANGES = 20  # single exchanges a variable; the descent ends long before, unless rounding makes it circle
 
 
-def bounded(
+def solve_bounded(
     gram: NDArray[np.floating[Any]],
     right: NDArray[np.floating[Any]],
     low: NDArray[np.floating[Any]],

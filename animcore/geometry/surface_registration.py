@@ -107,7 +107,7 @@ class SurfaceRegistration:
         return there
 
 
-def correspond(
+def register_surface(
     ours: TriangleMesh,
     other: TriangleMesh,
     size: float,

@@ -149,10 +149,10 @@ class HybridHead:
         parts = []
         if self.riding is not None:
             parts.append(
-                triangle_binding.placed(self.riding, triangle_binding.frames(posed.vertices, self.model.faces))
+                triangle_binding.to_world(self.riding, triangle_binding.frames(posed.vertices, self.model.faces))
             )
         if self.hair is not None:
-            parts.append(triangle_binding.turned(self.hair, posed.rotation, posed.shift))
+            parts.append(triangle_binding.rotated(self.hair, posed.rotation, posed.shift))
         return joined(parts) if parts else None
 
     def painted(self, posed: PosedHead) -> FloatArray:
@@ -166,7 +166,7 @@ class HybridHead:
         change = self.change(posed)
         if change is None:
             return self.texture
-        return np.asarray(self.texture + enlarged(change, self.texture.shape[0] // change.shape[0]), np.float32)
+        return np.asarray(self.texture + upsample(change, self.texture.shape[0] // change.shape[0]), np.float32)
 
     def change(self, posed: PosedHead) -> FloatArray | None:
         """(h, w, 3) what the moment adds to the texture, spread over the same square; None where nothing."""
@@ -194,7 +194,7 @@ def joined(parts: Sequence[Gaussians]) -> Gaussians:
     return Gaussians(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
-def enlarged(picture: NDArray[Any], times: int) -> NDArray[Any]:
+def upsample(picture: NDArray[Any], times: int) -> NDArray[Any]:
     """(h, w, C) with `times` as many rows and columns, linear between the middles of the old ones."""
     for axis in (0, 1):
         size = picture.shape[axis]
@@ -205,7 +205,7 @@ def enlarged(picture: NDArray[Any], times: int) -> NDArray[Any]:
     return picture
 
 
-def looked_up(texture: NDArray[Any], places: NDArray[Any]) -> NDArray[Any]:
+def sample_texture(texture: NDArray[Any], places: NDArray[Any]) -> NDArray[Any]:
     """(P, 3) colours of a texture (H, W, 3) at places (P, 2), linear between the middles of its texels."""
     height, width = texture.shape[:2]
     x = np.clip(places[:, 0] * np.float32(width) - np.float32(0.5), 0, width - 1)
@@ -247,12 +247,12 @@ def render(
     else:
         drawn = draw(splats, camera, backend=backend)
         if mesh is not None:
-            drawn = over_mesh(draw(splats, camera, limit=mesh.depth + SLACK, backend=backend), drawn, mesh)
+            drawn = composite_over_mesh(draw(splats, camera, limit=mesh.depth + SLACK, backend=backend), drawn, mesh)
     colour = drawn.colour + (1 - drawn.alpha)[..., None] * np.asarray(background, np.float32)
     return RenderedImage(np.clip(colour, 0, 1), drawn.depth, drawn.alpha)
 
 
-def over_mesh(before: RenderedImage, free: RenderedImage, mesh: RenderedImage) -> RenderedImage:
+def composite_over_mesh(before: RenderedImage, free: RenderedImage, mesh: RenderedImage) -> RenderedImage:
     """Lay Gaussians over a mesh; what lies behind it is seen beside its edges, in pixels that it covers in part.
 
     Args:
@@ -277,13 +277,13 @@ def mesh_layer(head: HybridHead, posed: PosedHead, camera: Camera) -> RenderedIm
     covered, places, depth = mesh_samples(head, posed, camera, FINER)
     height, width = camera.height, camera.width
     fine = np.zeros((height * FINER * width * FINER, 3), np.float32)
-    fine[covered] = looked_up(head.texture, places)
+    fine[covered] = sample_texture(head.texture, places)
     change = head.change(posed)
     if change is not None:
-        fine[covered] += looked_up(change, places)
+        fine[covered] += sample_texture(change, places)
     alpha = np.zeros(height * FINER * width * FINER, np.float32)
     alpha[covered] = 1
-    return RenderedImage(coarse(fine, camera, FINER), depth, coarse(alpha[:, None], camera, FINER)[..., 0])
+    return RenderedImage(downsample(fine, camera, FINER), depth, downsample(alpha[:, None], camera, FINER)[..., 0])
 
 
 def mesh_samples(
@@ -303,14 +303,14 @@ def mesh_samples(
     corners = head.uv[head.uv_faces[chosen][drawn.triangle.ravel()[covered]]]
     places = np.einsum("pc,pcx->px", drawn.barycentric.reshape(-1, 3)[covered], corners)
     hit = np.isfinite(drawn.depth)
-    count = coarse(hit.reshape(-1, 1).astype(np.float32), camera, finer)[..., 0]
-    total = coarse(np.where(hit, drawn.depth, 0).reshape(-1, 1).astype(np.float32), camera, finer)[..., 0]
+    count = downsample(hit.reshape(-1, 1).astype(np.float32), camera, finer)[..., 0]
+    total = downsample(np.where(hit, drawn.depth, 0).reshape(-1, 1).astype(np.float32), camera, finer)[..., 0]
     # a pixel that is mesh for less than a half hides nothing: hair shows at the edge of the face
     depth = np.where(count >= 0.5, total / np.maximum(count, 1e-6), np.inf)
     return covered, places.astype(np.float32), depth.astype(np.float32)
 
 
-def coarse(fine: NDArray[Any], camera: Camera, finer: int) -> NDArray[Any]:
+def downsample(fine: NDArray[Any], camera: Camera, finer: int) -> NDArray[Any]:
     """(H, W, C) the means of the fine samples (H * W * finer^2, C) of each pixel."""
     grid = fine.reshape(camera.height, finer, camera.width, finer, fine.shape[-1])
     # sums of few whole planes: several times as fast as a mean over two axes

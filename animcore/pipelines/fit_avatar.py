@@ -57,7 +57,7 @@ def settings_of(asked: dict[str, Any]) -> Any:
     Raises:
         InputError: without PyTorch, or where a setting cannot be used.
     """
-    torch_or_refuse()
+    require_torch()
     from animcore.hybrid_head.fitting.trainer import FitSettings
 
     settings = FitSettings(**asked)
@@ -77,13 +77,13 @@ def device_named(name: str) -> Any:
     Raises:
         InputError: without PyTorch or without that device.
     """
-    torch = torch_or_refuse()
+    torch = require_torch()
     if name == "cuda" and not torch.cuda.is_available():
         raise InputError("PyTorch finds no NVIDIA card with CUDA; fit with --device cpu.")
     return torch.device("cuda" if name == "cuda" or (name == "auto" and torch.cuda.is_available()) else "cpu")
 
 
-def torch_or_refuse() -> Any:
+def require_torch() -> Any:
     """Return PyTorch.
 
     Raises:

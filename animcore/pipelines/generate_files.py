@@ -14,20 +14,20 @@ from animcore import files
 from animcore.audio import recording
 from animcore.core.atomic_files import make_folder
 from animcore.core.progress import Progress, part, silent
-from animcore.core.vocabulary import folded
+from animcore.core.vocabulary import casefolded
 from animcore.direction import Direction
 from animcore.errors import AnimcoreError, Cancelled, InputError
 from animcore.files.animation_curves import FileFormat, FormatOptions
-from animcore.files.export_and_verify import ExportReport, deliver
+from animcore.files.export_and_verify import ExportReport, export
 from animcore.files.subtitles import transcripts
 from animcore.motion import Event, Motion
 from animcore.postprocess import body_cleanup, clip_blending, foot_contact, self_collision
-from animcore.postprocess.retiming import WHOLE, Retiming, placed
+from animcore.postprocess.retiming import WHOLE, Retiming, retime
 from animcore.solvers.face_networks import face_solver
 from animcore.solvers.face_networks.face_solver import FaceNetworkSolver
 from animcore.solvers.gesture_networks import gesture_solver
 from animcore.solvers.gesture_networks.gesture_solver import GestureNetworkSolver
-from animcore.solvers.perform import act, hear
+from animcore.solvers.perform import analyze, animate
 from animcore.solvers.speech_face import transcript_timing
 from animcore.speech.transcript import Transcript
 
@@ -55,7 +55,7 @@ def _on_body(work: Callable[..., tuple[Any, Any]]) -> Callable[[Motion], Motion]
 FINISHES: dict[str, Callable[[Motion], Motion]] = {
     "still": _on_body(foot_contact.lower_body_still),
     "clean": _on_body(body_cleanup.finished),
-    "loop": clip_blending.looped,
+    "loop": clip_blending.loop,
 }
 
 
@@ -131,7 +131,7 @@ def check_finishes(names: Sequence[str]) -> None:
         raise InputError(f"There is no finish {unknown[0]!r}; there are {', '.join(FINISHES)}.")
 
 
-def finished(motion: Motion, names: Sequence[str]) -> Motion:
+def apply_finishes(motion: Motion, names: Sequence[str]) -> Motion:
     """Return a motion to which these of `FINISHES` are done, in the order that they stand in there."""
     for name, work in FINISHES.items():
         motion = work(motion) if name in names else motion
@@ -172,14 +172,14 @@ def generate(
     rest = part(progress, _LISTENING, 1.0)
     spoken: tuple[Event, ...] = ()
     if transcript is not None:
-        followed = transcript_timing.follow(clip, transcript, direction, part(rest, 0.0, _FOLLOWING))
+        followed = transcript_timing.align_transcript(clip, transcript, direction, part(rest, 0.0, _FOLLOWING))
         spoken, direction = followed.spoken, followed.direction
         facts = replace(facts, warnings=(*facts.warnings, *followed.notes))
         rest = part(rest, _FOLLOWING, 1.0)
-    heard = hear(clip, direction, rest, spoken, gestures, other, face)
+    heard = analyze(clip, direction, rest, spoken, gestures, other, face)
     del clip, other  # two hours of samples are 460 MB, which nothing after it needs
-    motion = _possible(act(heard, direction, rest), is_learned=gestures is not None)
-    return placed(motion, rate, place), facts
+    motion = _possible(animate(heard, direction, rest), is_learned=gestures is not None)
+    return retime(motion, rate, place), facts
 
 
 def _heard(
@@ -189,9 +189,9 @@ def _heard(
     if not _is_there(listening_to):
         return _load(source, progress), None
     other = _load(listening_to, part(progress, 0.0, 0.5))
-    own = _load(source, part(progress, 0.5, 1.0)) if _is_there(source) else recording.hush(len(other.samples))
+    own = _load(source, part(progress, 0.5, 1.0)) if _is_there(source) else recording.silence(len(other.samples))
     count = max(len(own.samples), len(other.samples))
-    return recording.lasting(own, count), recording.lasting(other, count)
+    return recording.pad_to(own, count), recording.pad_to(other, count)
 
 
 def _is_there(source: Source) -> bool:
@@ -199,7 +199,7 @@ def _is_there(source: Source) -> bool:
 
 
 def _load(source: Source, progress: Progress) -> recording.AudioClip:
-    return recording.load(source, progress) if isinstance(source, Path) else recording.joined(source, progress)
+    return recording.load(source, progress) if isinstance(source, Path) else recording.join_segments(source, progress)
 
 
 def _possible(motion: Motion, *, is_learned: bool) -> Motion:
@@ -207,7 +207,7 @@ def _possible(motion: Motion, *, is_learned: bool) -> Motion:
     if motion.body_pose is None:
         return motion
     if is_learned:
-        return finished(motion, ["clean"])
+        return apply_finishes(motion, ["clean"])
     self_collision.push_out(motion.body_pose, motion.fps)
     return motion
 
@@ -271,15 +271,15 @@ def _transcript(source: Path, given: Path | None) -> Transcript | None:
     """The transcript of one recording, out of the file or the folder that was given."""
     if given is None:
         return None
-    return transcripts.load(transcripts.beside(source, given) if given.is_dir() else given)
+    return transcripts.load(transcripts.find_beside(source, given) if given.is_dir() else given)
 
 
 def _other(source: Path, given: Path | None) -> Source:
     """The voice that one recording listens to, out of the file or the folder that was given; () for none."""
     if given is None or not given.is_dir():
         return given or ()
-    name = folded(files.stem(source))
-    named = (path for path in given.iterdir() if path.is_file() and folded(files.stem(path)) == name)
+    name = casefolded(files.stem(source))
+    named = (path for path in given.iterdir() if path.is_file() and casefolded(files.stem(path)) == name)
     found = sorted(path for path in named if path.suffix.lower() not in transcripts.SUFFIXES)
     if len(found) > 1:
         raise InputError(f"{found[0]} and {found[1]} are both named as {source.name}; keep one of them in that folder.")
@@ -313,7 +313,7 @@ def _converted(source: Path, order: BatchRequest) -> BatchResult:
 
 def _deliver(motion: Motion, source: Path, order: BatchRequest) -> tuple[ExportReport, ...]:
     """Do the finishes, and write the files of one source."""
-    motion = finished(motion, order.finish)
+    motion = apply_finishes(motion, order.finish)
     targets = order.targets(source)
     if source.absolute() in (target.absolute() for target in targets.values()):
         raise InputError(f"{source.name} would be written over itself; choose another folder (--out).")
@@ -323,7 +323,7 @@ def _deliver(motion: Motion, source: Path, order: BatchRequest) -> tuple[ExportR
 def _delivered(motion: Motion, target: Path, form: FileFormat, setup: FormatOptions) -> ExportReport:
     """Write one file; where that cannot be done, the others still are."""
     try:
-        return deliver(motion, target, form, setup)
+        return export(motion, target, form, setup)
     except Cancelled:
         raise
     except AnimcoreError as error:
@@ -333,7 +333,7 @@ def _delivered(motion: Motion, target: Path, form: FileFormat, setup: FormatOpti
 def _check_names(sources: Sequence[Path]) -> None:
     seen: dict[str, Path] = {}
     for source in sources:
-        other = seen.setdefault(folded(files.stem(source)), source)
+        other = seen.setdefault(casefolded(files.stem(source)), source)
         if other is not source:
             name = files.stem(source)
             raise InputError(f"{other} and {source} would both be written as {name}; rename one, or run one by one.")

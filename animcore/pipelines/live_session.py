@@ -30,7 +30,7 @@ _BLINK = 40  # frames that hold the slowest blink
 _LIDS = [ARKIT_INDEX["eyeBlinkLeft"], ARKIT_INDEX["eyeBlinkRight"]]
 
 
-def listen(name: str, out: Path, direction: Direction, show: Show, stopped: Callable[[], bool]) -> float:
+def run(name: str, out: Path, direction: Direction, show: Show, stopped: Callable[[], bool]) -> float:
     """Show the face of what is spoken until `stopped` says so, and write what was heard.
 
     Args:
@@ -51,7 +51,7 @@ def listen(name: str, out: Path, direction: Direction, show: Show, stopped: Call
     samples, loudest = 0, 0.0
     with whole_file(out) as temporary, wave.open(str(temporary), "wb") as recording:
         recording.setparams((1, 2, RATE, 0, "NONE", ""))
-        for block in microphone.blocks(name, stopped):
+        for block in microphone.record_blocks(name, stopped):
             recording.writeframes((block * microphone.FULL_SCALE).astype("<i2").tobytes())
             samples += len(block)
             loudest = max(loudest, float(np.abs(block).max()))
@@ -81,5 +81,5 @@ class _BlinkTimer:
         if frame >= self._begin + _BLINK:
             wait = self._generator.uniform(*_BETWEEN)
             self._begin = frame + round(wait * _FPS)
-            self._closure = blinks.lids(np.zeros(1), _BLINK, self._generator)
+            self._closure = blinks.lid_curves(np.zeros(1), _BLINK, self._generator)
         return self._strength * float(self._closure[frame - self._begin]) if frame >= self._begin else 0.0

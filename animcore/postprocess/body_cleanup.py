@@ -34,7 +34,7 @@ def _finish_block(
     pose: Array, translation: Array, left: Any, following: int, *, rate: float, floor: float
 ) -> tuple[Array, Array, Any]:
     calm = np.asarray(
-        hand_smoothing.within_limits(hand_smoothing.calmed(hand_smoothing.within_limits(pose), rate)), np.float64
+        hand_smoothing.clamp_fingers(hand_smoothing.smooth_hands(hand_smoothing.clamp_fingers(pose), rate)), np.float64
     )
     standing, moved, left = foot_contact.lock_block(calm, translation, left, following, rate=rate, floor=floor)
     return np.asarray(self_collision.pushed_out(standing, rate), np.float64), moved, left

@@ -25,7 +25,7 @@ _TURNS = frozenset({"jaw_pose", "neck_pose", "head_pose", "eye_pose", "body_pose
 _LEVEL = [0, 2]  # the axes along the floor
 
 
-def joined(first: Motion, second: Motion, seconds: float = SECONDS) -> Motion:
+def blend_clips(first: Motion, second: Motion, seconds: float = SECONDS) -> Motion:
     """Return one clip after the other, the second turned and moved along the floor to where the first ends.
 
     The second is brought to the first one's frame rate. A track that only one of them has stands at rest in the other.
@@ -86,7 +86,7 @@ def with_ends(
     return replace(motion, **changed)
 
 
-def looped(motion: Motion, seconds: float = SECONDS) -> Motion:
+def loop(motion: Motion, seconds: float = SECONDS) -> Motion:
     """Return the clip with an end that leads into its beginning: after the last frame comes the first.
 
     What the body wanders along the floor is taken out over the whole clip, the rest within the last moment.

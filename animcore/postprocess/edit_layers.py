@@ -32,7 +32,7 @@ class EditSpan:
     last: int
 
 
-def absorbed(layer: Floats, current: Floats, written: Floats) -> Array:
+def absorb(layer: Floats, current: Floats, written: Floats) -> Array:
     """Return a layer (T, C) with what was changed by hand since the curves were written.
 
     Args:
@@ -56,7 +56,7 @@ def spans(layer: Floats, rate: float) -> list[EditSpan]:
     return found
 
 
-def onto(
+def apply_layer(
     new: Floats,
     layer: Floats,
     before: Floats,
@@ -94,7 +94,7 @@ def presence(layer: Floats, rate: float) -> Array:
     return weight
 
 
-def without(layer: Floats, channels: Mask, frames: Mask) -> Array:
+def remove_edits(layer: Floats, channels: Mask, frames: Mask) -> Array:
     """Return a layer (T, C) without the edits of some channels (C,) on some frames (T,)."""
     gone = frames[:, None] & channels
     return np.where(gone, 0.0, layer)

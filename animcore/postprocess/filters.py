@@ -77,7 +77,7 @@ def in_blocks(
         turned, gone, left = step(*block, left, first + size - margin - begin)
         start, stop = max(first - half, 0), min(first + size + half, count)
         mixed = min(2 * half, stop - start) if first else 0
-        share = ease((np.arange(mixed) + 0.5) / max(mixed, 1))
+        share = smoothstep((np.arange(mixed) + 0.5) / max(mixed, 1))
         seam = slice(start, start + mixed)
         turned[start - begin : start - begin + mixed] = _between(
             done[seam], turned[seam.start - begin :][:mixed], share
@@ -97,25 +97,25 @@ def _between(first: Given, second: Array, share: Array) -> Array:
     return rotations.from_quaternion(rotations.slerp(*turns, np.broadcast_to(share[:, None], second.shape[:2])))
 
 
-def runs(marks: NDArray[np.bool_]) -> list[tuple[int, int]]:
+def true_runs(marks: NDArray[np.bool_]) -> list[tuple[int, int]]:
     """Return the first frame of each run of true marks (T,), and the frame after its last."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], marks, [False]])))
     return [(int(start), int(end)) for start, end in edges.reshape(-1, 2)]
 
 
-def without_short(marks: NDArray[np.bool_], frames: int) -> NDArray[np.bool_]:
+def drop_short_runs(marks: NDArray[np.bool_], frames: int) -> NDArray[np.bool_]:
     """Return the marks (T,) with gaps shorter than so many frames filled, and runs shorter than that left out."""
     marks = marks.copy()
-    for start, end in runs(~marks):
+    for start, end in true_runs(~marks):
         if end - start < frames and start > 0 and end < len(marks):
             marks[start:end] = True
-    for start, end in runs(marks):
+    for start, end in true_runs(marks):
         if end - start < frames:
             marks[start:end] = False
     return marks
 
 
-def ease(share: NDArray[np.floating[Any]]) -> Array:
+def smoothstep(share: NDArray[np.floating[Any]]) -> Array:
     """Return 0..1 for 0..1 with no speed and no acceleration at either end: the minimum-jerk curve of Flash and Hogan.
 
     "The coordination of arm movements", J. Neuroscience 1985. Shares outside are taken as the nearest end.

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from animcore.body_models import collision_capsules, two_bone_ik
 from animcore.body_models.collision_capsules import SIDES
-from animcore.body_models.kinematics import INDEX, open_body_joints, places, world_turns
+from animcore.body_models.kinematics import INDEX, joint_positions, open_body_joints, world_rotations
 from animcore.geometry import rotations
-from animcore.postprocess.filters import Given, ease, envelope, in_blocks, runs, smoothed, without_short
+from animcore.postprocess.filters import Given, drop_short_runs, envelope, in_blocks, smoothed, smoothstep, true_runs
 
 Array = NDArray[np.float64]
 
@@ -84,13 +84,13 @@ def contacts(pose: Given, translation: Given, rate: float, floor: float | None =
     return _planted(soles, rate, _floor(soles) if floor is None else floor)
 
 
-def on_floor(pose: Given, translation: Given, rate: float, floor: float | None = None) -> Array:
+def raise_to_floor(pose: Given, translation: Given, rate: float, floor: float | None = None) -> Array:
     """Return a translation (T, 3) that lifts the body where a foot would go through the floor, and nowhere else."""
     soles = _soles(pose, translation)
     return _lifted(np.asarray(translation, np.float64), soles, rate, _floor(soles) if floor is None else floor)
 
 
-def locked(pose: Given, translation: Given, rate: float, floor: float | None = None) -> tuple[Given, Given]:
+def lock_feet(pose: Given, translation: Given, rate: float, floor: float | None = None) -> tuple[Given, Given]:
     """Return the pose and the translation with planted feet held exactly, and no foot or toe below the floor.
 
     Args:
@@ -109,9 +109,9 @@ def lock_block(
     """Lock the feet of one block, as `filters.in_blocks` asks; what is left is how each foot stands at a frame."""
     if len(pose) < 2:
         return pose, translation, [None, None]
-    turned = world_turns(pose)
-    found = places(turned, translation)
-    soles = collision_capsules.soles(turned, found)
+    turned = world_rotations(pose)
+    found = joint_positions(turned, translation)
+    soles = collision_capsules.sole_positions(turned, found)
     lifted = _lifted(translation, soles, rate, floor)
     found = found + (lifted - translation)[:, None]
     planted = _planted(soles, rate, floor)
@@ -152,8 +152,8 @@ def _still_block(
     pose: Array, translation: Array, left: Array | None, following: int, *, under: Array, rate: float, floor: float
 ) -> tuple[Array, Array, Array]:
     """Put both feet (2, 2) where they stand all the time, turned as they mostly are."""
-    turned = world_turns(pose)
-    found = places(turned, translation)
+    turned = world_rotations(pose)
+    found = joint_positions(turned, translation)
     ankles = [_joint("ankle", side) for side in range(2)]
     flat = left if left is not None else np.stack([_flat(turned[:, ankle]) for ankle in ankles])
     stands = [FootContact(0, len(pose), under[side], flat[side], under[side]) for side in range(2)]
@@ -169,8 +169,8 @@ def _soles(pose: Given, translation: Given) -> Array:
     """(T, 2, 4, 3) of `solid.soles`, in pieces that fit into memory."""
     found = [np.zeros((0, 2, 4, 3))]
     for piece in _pieces(len(pose)):
-        turned = world_turns(pose[piece])
-        found.append(collision_capsules.soles(turned, places(turned, translation[piece])))
+        turned = world_rotations(pose[piece])
+        found.append(collision_capsules.sole_positions(turned, joint_positions(turned, translation[piece])))
     return np.concatenate(found)
 
 
@@ -198,7 +198,7 @@ def _planted(soles: Array, rate: float, floor: float) -> NDArray[np.bool_]:
     speed = np.linalg.norm(np.gradient(middle, axis=0)[..., [0, 2]], axis=-1) * rate
     planted = (middle[..., 1] - floor < LOW) & (speed < SLOW)
     frames = round(_SHORTEST * rate)
-    return np.stack([without_short(planted[:, side], frames) for side in range(2)], 1)
+    return np.stack([drop_short_runs(planted[:, side], frames) for side in range(2)], 1)
 
 
 def _joint(name: str, side: int) -> int:
@@ -220,7 +220,7 @@ def _stands(
     """
     stands: list[FootContact] = []
     step = round(_STEP * rate)
-    for start, end in runs(planted):
+    for start, end in true_runs(planted):
         while start < end:
             known = before if start == 0 else None
             begun = known.begun if known else ankle[start, _LEVEL]
@@ -259,7 +259,7 @@ def _hold(
         swing[span] = rotations.from_matrix(stand.flat @ np.swapaxes(turn[span], -1, -2))
         firm[span] = 1.0
     fade = max(1, round(_FADE * rate))
-    for start, end in runs(firm == 0):
+    for start, end in true_runs(firm == 0):
         before, after = _fades(end - start, start > 0, end < len(firm), fade)
         for values in (offset, swing):
             earlier, later = values[max(start - 1, 0)].copy(), values[min(end, len(values) - 1)].copy()
@@ -276,10 +276,10 @@ def _fades(count: int, before: bool, after: bool, fade: int) -> tuple[Array, Arr
     """(N,) how much of the hold before and of that after counts in each frame of a gap; in a short one they cross."""
     frames = np.arange(1, count + 1)
     if before and after and count < 2 * fade:
-        share = ease(frames / (count + 1))
+        share = smoothstep(frames / (count + 1))
         return 1 - share, share
-    early = 1 - ease(frames / (fade + 1)) if before else np.zeros(count)
-    late = 1 - ease(frames[::-1] / (fade + 1)) if after else np.zeros(count)
+    early = 1 - smoothstep(frames / (fade + 1)) if before else np.zeros(count)
+    late = 1 - smoothstep(frames[::-1] / (fade + 1)) if after else np.zeros(count)
     return early, late
 
 
@@ -329,11 +329,11 @@ def _bend(pose: Array, turned: Array, moved: Array, found: Array, side: int, hol
     hip, knee, end = limb.joints
     ahead = turned[:, hip] @ np.array([0.0, 0.0, 1.0])
     hint = found[:, knee] - (found[:, hip] + found[:, end]) / 2 + _FORWARD * ahead
-    upper, _ = two_bone_ik.reach(limb, moved[:, hip], ankle, hint)
+    upper, _ = two_bone_ik.solve_two_bone(limb, moved[:, hip], ankle, hint)
     thigh = upper @ limb.bones[0]
     shin = ankle - moved[:, hip] - thigh
-    new_hip = two_bone_ik.pointed(turned[:, hip], limb.bones[0], thigh)
-    new_knee = two_bone_ik.pointed(turned[:, knee], limb.bones[1], shin)
+    new_hip = two_bone_ik.point_bone(turned[:, hip], limb.bones[0], thigh)
+    new_knee = two_bone_ik.point_bone(turned[:, knee], limb.bones[1], shin)
     pose[:, hip] = rotations.from_matrix(_relative(turned[:, 0], new_hip))
     pose[:, knee] = rotations.from_matrix(_relative(new_hip, new_knee))
     pose[:, end] = rotations.from_matrix(_relative(new_knee, hold.turn))
@@ -347,8 +347,8 @@ def _relative(parent: Array, child: Array) -> Array:
 
 def _from_hips(pose: Given) -> Array:
     """(T, 2, 3) from the pelvis to either ankle, in axes that turn with where the pelvis faces."""
-    turned = world_turns(pose)
-    found = places(turned)
+    turned = world_rotations(pose)
+    found = joint_positions(turned)
     away = found[:, [_joint("ankle", side) for side in range(2)]] - found[:, :1]
     seen: Array = np.einsum("tji,tsj->tsi", _about_up(_yaw(turned[:, 0])), away)
     return seen

@@ -42,7 +42,7 @@ _KNUCKLES = ((-45.0, 95.0, 25.0, 20.0), (-10.0, 110.0, 8.0, 12.0), (-15.0, 90.0,
 _THUMB = (60.0, 70.0, 90.0)  # degrees of each joint of the thumb, whichever way
 
 
-def calmed(pose: Given, rate: float) -> Given:
+def smooth_hands(pose: Given, rate: float) -> Given:
     """Return the pose (T, 55, 3) with trunk, arms and fingers free of tremor, and no joint faster than people's.
 
     A filter without delay that passes what is slower than 5 Hz, so that strokes keep their size and their time. Then,
@@ -63,7 +63,7 @@ def _calm_block(
     return pose, translation, left
 
 
-def within_limits(pose: Given) -> Array:
+def clamp_fingers(pose: Given) -> Array:
     """Return the pose (T, 55, 3) with fingers bent no farther than fingers bend."""
     pose = np.array(pose, np.float64)
     joints, axes, low, high = _finger_limits()

@@ -76,7 +76,7 @@ class KeyOrder:
         return result
 
 
-def order(values: Floats, importance: Floats, kind: Kind = "bezier") -> KeyOrder:
+def key_order(values: Floats, importance: Floats, kind: Kind = "bezier") -> KeyOrder:
     """Find the order in which the frames of curves become keys.
 
     Args:

@@ -50,7 +50,7 @@ class RegionAdjustment:
 NOTHING = RegionAdjustment()
 
 
-def touched(values: Floats, rest: Floats, rate: float, touch: RegionAdjustment) -> Array:
+def adjust_region(values: Floats, rest: Floats, rate: float, touch: RegionAdjustment) -> Array:
     """Return curves (T, C) smoothed, exaggerated and moved in time.
 
     Args:

@@ -48,7 +48,7 @@ class Retiming:
 WHOLE = Retiming()
 
 
-def placed(motion: Motion, rate: Fraction, place: Retiming = WHOLE) -> Motion:
+def retime(motion: Motion, rate: Fraction, place: Retiming = WHOLE) -> Motion:
     """Return a motion at another rate, its frames at whole multiples of 1 / rate seconds of the sound.
 
     An offset that is no whole number of frames moves the performance between them: nothing is rounded.

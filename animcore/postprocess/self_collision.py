@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from animcore.body_models import collision_capsules, two_bone_ik
 from animcore.body_models.collision_capsules import SIDES
-from animcore.body_models.kinematics import INDEX, places, world_turns
+from animcore.body_models.kinematics import INDEX, joint_positions, world_rotations
 from animcore.geometry import rotations
-from animcore.postprocess.filters import Given, envelope, in_blocks, runs, smoothed
+from animcore.postprocess.filters import Given, envelope, in_blocks, smoothed, true_runs
 
 Array = NDArray[np.float64]
 
@@ -37,8 +37,8 @@ def penetration(pose: Given) -> Array:
     """
     depths = [np.zeros(0)]
     for first in range(0, len(pose), _PIECE):
-        turned = world_turns(pose[first : first + _PIECE])
-        depths.append(_deepest(turned, places(turned)))
+        turned = world_rotations(pose[first : first + _PIECE])
+        depths.append(_deepest(turned, joint_positions(turned)))
     return np.concatenate(depths)
 
 
@@ -63,13 +63,13 @@ def push_out(pose: NDArray[np.floating[Any]], rate: float) -> None:
 def _push_block(
     pose: Array, translation: Array, left: None, following: int, *, rate: float
 ) -> tuple[Array, Array, None]:
-    turned = world_turns(pose)
-    found = places(turned)
+    turned = world_rotations(pose)
+    found = joint_positions(turned)
     inside = _deepest(turned, found) > TOUCHING
     around = round(_AROUND * rate)
     if inside.any() and around:
         inside = envelope(inside.astype(np.float64), 3 * around) > 1e-9
-    for start, end in runs(inside):
+    for start, end in true_runs(inside):
         _make_way(pose[start:end], turned[start:end], found[start:end], rate)
     return pose, translation, left
 
@@ -110,19 +110,19 @@ class _ArmCorrection:
         upper, lower, end = self.limb.joints
         behind = turned[:, INDEX["spine3"]] @ np.array([0.0, 0.0, -_BACK])
         self.hint = found[:, lower] - (found[:, upper] + found[:, end]) / 2 + behind
-        self.usual, _ = two_bone_ik.reach(self.limb, found[:, upper], found[:, end], self.hint)
+        self.usual, _ = two_bone_ik.solve_two_bone(self.limb, found[:, upper], found[:, end], self.hint)
 
     def reach(self, now: Array, there: Array) -> None:
         """Put the arm where it is to be, in the turns (T, 55, 3, 3) and places (T, 55, 3) of the whole body."""
         limb = self.limb
         upper, lower, end = limb.joints
         root, target = self.found[:, upper], self.found[:, end] + self.wrist
-        moved, _ = two_bone_ik.reach(limb, root, target, self.hint + self.elbow)
+        moved, _ = two_bone_ik.solve_two_bone(limb, root, target, self.hint + self.elbow)
         # only what changes is added, since a stretched arm is not met exactly
         middle = self.found[:, lower] + (moved - self.usual) @ limb.bones[0]
-        now[:, upper] = two_bone_ik.pointed(self.turned[:, upper], limb.bones[0], middle - root)
+        now[:, upper] = two_bone_ik.point_bone(self.turned[:, upper], limb.bones[0], middle - root)
         there[:, lower] = root + now[:, upper] @ limb.bones[0]
-        now[:, lower] = two_bone_ik.pointed(self.turned[:, lower], limb.bones[1], target - there[:, lower])
+        now[:, lower] = two_bone_ik.point_bone(self.turned[:, lower], limb.bones[1], target - there[:, lower])
         there[:, end] = there[:, lower] + now[:, lower] @ limb.bones[1]
         there[:, self.hand] = self.found[:, self.hand] + (there[:, end] - self.found[:, end])[:, None]
 

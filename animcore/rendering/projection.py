@@ -77,7 +77,7 @@ def harmonics(directions: Array, degree: int) -> Array:
     return namespace(directions).stack(terms, -1)
 
 
-def turned(rotations: Array) -> Array:
+def rotation_matrices(rotations: Array) -> Array:
     """Quaternions (N, 4) w, x, y, z of any length but zero -> rotation matrices (N, 3, 3)."""
     xp = namespace(rotations)
     unit = rotations / xp.sqrt((rotations * rotations).sum(-1))[:, None]
@@ -90,7 +90,7 @@ def turned(rotations: Array) -> Array:
     return xp.stack(entries, -1).reshape(-1, 3, 3)
 
 
-def shaded(colours: Array, means: Array, camera: Camera) -> Array:
+def shade(colours: Array, means: Array, camera: Camera) -> Array:
     """Return what is seen of colours (N, 3), or of spherical harmonics (N, K, 3), from the camera: (N, 3) from 0 on."""
     xp = namespace(means)
     if len(colours.shape) == 2:
@@ -144,7 +144,9 @@ def _projected(
     chosen = _indices((points[:, 2] > NEAR) & (opacities >= FAINTEST))
     points = points[chosen]
     rows = _slopes(points, camera) @ pose[:3, :3]  # (M, 2, 3)
-    axes = rows @ (turned(rotations[chosen]) * scales[chosen][:, None, :])  # (M, 2, 3): pixels of each main axis
+    axes = rows @ (
+        rotation_matrices(rotations[chosen]) * scales[chosen][:, None, :]
+    )  # (M, 2, 3): pixels of each main axis
     across, down = axes[:, 0], axes[:, 1]
     xx, xy, yy = (across * across).sum(-1) + BLUR, (across * down).sum(-1), (down * down).sum(-1) + BLUR
     # The determinant as a sum of squares: a x c - b x b would cancel where an ellipse is long and thin
@@ -159,7 +161,7 @@ def _projected(
     found = ProjectedGaussians(
         centres, xp.stack((yy, -xy, xx), -1) / square[:, None],
         xp.stack((xp.sqrt(xx), xp.sqrt(yy)), -1) * reach[:, None], depths, opacity,
-        shaded(colours[chosen], means[chosen], camera),
+        shade(colours[chosen], means[chosen], camera),
     )  # fmt: skip
     inside = _in_picture(found, camera)
     return ProjectedGaussians(*(values[inside] for values in found))

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from animcore.body_models.kinematics import INDEX, places
+from animcore.body_models.kinematics import INDEX, joint_positions
 from animcore.core.vocabulary import SMPLX_JOINTS
 from animcore.geometry import rotations
 
@@ -74,7 +74,7 @@ def spread(half: float | None, joints: Mapping[str, Array], source: Array, scale
 
 def spread_arms(turned: Array, angle: float) -> Array:
     """Return world turns (T, 55, 3, 3) with the arms that hang turned outward by an angle, about the chest's front."""
-    found, at = turned.copy(), places(turned)
+    found, at = turned.copy(), joint_positions(turned)
     front = turned[:, INDEX["spine3"]] @ np.array((0.0, 0.0, 1.0))
     for side, sign in (("left", 1.0), ("right", -1.0)):
         height = at[:, INDEX[f"{side}_wrist"], 1] - at[:, INDEX["pelvis"], 1]

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from animcore.core import reading
 from animcore.core.atomic_files import whole_file
 from animcore.errors import InputError, readable
-from animcore.geometry.bounded_least_squares import bounded
+from animcore.geometry.bounded_least_squares import solve_bounded
 from animcore.motion import Motion
 from animcore.retarget import image_swapping
 from animcore.retarget.reference_head import reference
@@ -140,7 +140,9 @@ class FaceMap:
         meaning = reference().meaning
         right = raised @ self.mix[:, left] - face @ meaning[:, left]
         ridge = np.diag(RIDGE * np.diag(meaning)[left])
-        face[:, left] = bounded(meaning[np.ix_(left, left)] + ridge, right, np.zeros(len(left)), np.ones(len(left)))
+        face[:, left] = solve_bounded(
+            meaning[np.ix_(left, left)] + ridge, right, np.zeros(len(left)), np.ones(len(left))
+        )
         return face
 
     def save(self, path: Path) -> None:
@@ -183,7 +185,7 @@ class FaceMap:
             return _from_arrays(contents)
 
 
-def nothing(profile: str = "") -> FaceMap:
+def empty_map(profile: str = "") -> FaceMap:
     """Return the map of a rig whose face nothing moves."""
     none = np.zeros((0, len(SOURCES)))
     return assemble(profile, (), none, np.zeros((0, 0)), none)
@@ -245,7 +247,7 @@ def _raised(
         right = face @ mix[solved].T - values @ gram[:, solved]
         low, high = (bound[solved] for bound in bounds)
         right[:, own <= 1e-12 * size] = 0.0  # a channel that does nothing stays at rest
-        values[:, solved] = bounded(gram[np.ix_(solved, solved)] + ridge, right, low, high)
+        values[:, solved] = solve_bounded(gram[np.ix_(solved, solved)] + ridge, right, low, high)
     return values
 
 

@@ -17,7 +17,12 @@ from numpy.typing import NDArray
 from animcore.core import reading
 from animcore.core.vocabulary import ARKIT
 from animcore.errors import InputError, readable
-from animcore.geometry.surface_registration import SimilarityTransform, SurfaceRegistration, TriangleMesh, correspond
+from animcore.geometry.surface_registration import (
+    SimilarityTransform,
+    SurfaceRegistration,
+    TriangleMesh,
+    register_surface,
+)
 from animcore.retarget.face_map import FaceMap, RigChannel, assemble
 from animcore.retarget.reference_head import ReferenceHead, reference
 from animcore.retarget.rig_detection import DetectedRig
@@ -123,7 +128,9 @@ def overlay(geometry: RigGeometry) -> SurfaceRegistration:
     moved = np.abs(head.delta).max((0, 2)) > 1e-4
     face = moved & (head.rest[:, 2] > 0.04)
     other = TriangleMesh(np.asarray(geometry.rest, np.float64), np.asarray(geometry.triangles, np.int64))
-    return correspond(TriangleMesh(head.rest, head.triangles), other, head.eye_distance, face, _starts(geometry, head))
+    return register_surface(
+        TriangleMesh(head.rest, head.triangles), other, head.eye_distance, face, _starts(geometry, head)
+    )
 
 
 def _fitted(geometry: RigGeometry, profile: str, known: Mapping[str, str]) -> FaceMap:

@@ -89,7 +89,7 @@ def profiles() -> tuple[RigProfile, ...]:
     return tuple(sorted(found, key=lambda one: (one.order, one.name)))
 
 
-def read_again() -> None:
+def reload() -> None:
     """Forget what was read: a profile was written."""
     profiles.cache_clear()
     driving.cache_clear()

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from animcore.body_models.kinematics import INDEX, PARENTS, world_turns
+from animcore.body_models.kinematics import INDEX, PARENTS, world_rotations
 from animcore.core.vocabulary import SMPLX_JOINTS
 from animcore.geometry import rotations
 from animcore.retarget import arm_clearance
@@ -140,7 +140,7 @@ class SkeletonRetargeter:
             (T, B, 4) unit quaternions of every bone from its rest pose in its own axes, continuous over time, and
             (T, 3) the location of the root bone in its own axes, metres; 0 without a translation.
         """
-        turns = world_turns(body_pose)
+        turns = world_rotations(body_pose)
         turns = arm_clearance.spread_arms(turns, self.spread) if self.spread else turns
         turned = dict(zip(SMPLX_JOINTS, np.moveaxis(turns, 1, 0), strict=True))
         taking, axes, count = {bone.index: bone for bone in self.bones}, self._target.axes, len(body_pose)

@@ -135,10 +135,10 @@ def fill(network: nn.Module, folder: Path, unused: tuple[str, ...] = ()) -> None
         InputError: where weights are missing, too many, of other shapes, or no numbers.
     """
     found = {name: values for name, values in weights(folder).items() if not name.startswith(unused)}
-    put(network, found, str(folder), CONFIG)
+    load_tensors(network, found, str(folder), CONFIG)
 
 
-def put(network: nn.Module, found: Mapping[str, Any], where: str, said: str) -> None:
+def load_tensors(network: nn.Module, found: Mapping[str, Any], where: str, said: str) -> None:
     """Put weights into a network.
 
     Args:

@@ -54,7 +54,7 @@ def perform(
     Raises:
         AnimcoreError: when a solver's file is missing or broken.
     """
-    return act(hear(clip, direction, progress, spoken, gestures, other, learned_face), direction, progress)
+    return animate(analyze(clip, direction, progress, spoken, gestures, other, learned_face), direction, progress)
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class SpeechAnalysis:
     feels: bool
 
 
-def hear(
+def analyze(
     clip: AudioClip,
     direction: Direction,
     progress: Progress = silent,
@@ -107,34 +107,34 @@ def hear(
     )
 
 
-def act(found: SpeechAnalysis, direction: Direction, progress: Progress = silent) -> Motion:
+def animate(found: SpeechAnalysis, direction: Direction, progress: Progress = silent) -> Motion:
     """Return what head, eyes and body do to a voice that was heard: the second part of `perform`."""
     speech, heard, spoken = found.speech, found.prosody, found.spoken
-    mood = emotion.mood(heard, direction)
-    movement = head_motion.move(heard, direction, mood)
+    mood = emotion.emotion_curves(heard, direction)
+    movement = head_motion.solve(heard, direction, mood)
     if found.gestures is None:
-        body = body_motion.move(heard, direction, mood, spoken)
+        body = body_motion.solve(heard, direction, mood, spoken)
     else:
         gestures, clip = found.gestures
         body = gestures.move(clip, heard, direction, mood, spoken)
     attention = None
     if found.other is not None:
-        attention = listener.attend(heard, found.other, direction)
-        movement = movement.nodding(listener.head(attention, direction))
-    eyes = gaze.look(heard, movement.total, direction, mood, attention)
+        attention = listener.solve(heard, found.other, direction)
+        movement = movement.nodding(listener.head_rotations(attention, direction))
+    eyes = gaze.solve(heard, movement.total, direction, mood, attention)
     face = speech.arkit  # nobody else holds it: changed in place, since long talks are large
     assert face is not None
     face[:, _EYES] = 0.0
     np.maximum(face, eyes.weights, out=face)
-    np.maximum(face, brows.raise_on_accents(heard, direction), out=face)
+    np.maximum(face, brows.solve(heard, direction), out=face)
     events = [*spoken, *(Event("beat", "accent", time, time) for time, _ in heard.accents)]
     if attention is not None:
         glad = mood is None or not set(mood.wanted) - _GLAD
-        np.maximum(face, listener.face(attention, direction, may_smile=glad), out=face)
+        np.maximum(face, listener.face_weights(attention, direction, may_smile=glad), out=face)
         events += attention.events()
     if mood is not None:
         if not found.feels:
-            emotion.wear(face, mood, heard, direction)
+            emotion.apply_emotion(face, mood, heard, direction)
         events += emotion.events(mood)
         speech = replace(speech, jaw_pose=lip_sync.jaw_pose(face))
     progress(1.0, "Moving head, eyes and body")

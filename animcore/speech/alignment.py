@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animcore.motion import Event
-from animcore.speech.pronunciation import PHONEMES, SYLLABLE, VOWELS, ways
+from animcore.speech.pronunciation import PHONEMES, SYLLABLE, VOWELS, pronunciations
 from animcore.speech.transcript import Transcript, Word
 
 FloatArray = NDArray[np.float32]
@@ -129,7 +129,7 @@ def _chain(words: Sequence[Word], fps: float, count: int) -> _StateGraph:
         first, last = _span(word, fps, count)
         rows.append((_GAP, place, -1, True, 0, count))
         leaves.append([])
-        spoken = ways(word.label)
+        spoken = pronunciations(word.label)
         leap.append(leap[-1] + _LEAP * len(spoken[0]))
         for way, names in enumerate(spoken):
             rows += [(_class(name), place, way, index == 0, first, last) for index, name in enumerate(names)]

@@ -56,7 +56,7 @@ class SpeakerTurn:
     speaker: int
 
 
-def music(clip: AudioClip) -> tuple[Span, ...]:
+def detect_music(clip: AudioClip) -> tuple[Span, ...]:
     """Return spans in seconds in which music, or another steady tone, is heard."""
     held = _held(clip)
     spans: list[Span] = []
@@ -110,7 +110,7 @@ def _partials(level: FloatArray, floor: float) -> NDArray[np.bool_]:
     return found
 
 
-def speakers(clip: AudioClip, prosody: Prosody) -> tuple[SpeakerTurn, ...]:
+def detect_speakers(clip: AudioClip, prosody: Prosody) -> tuple[SpeakerTurn, ...]:
     """Return who speaks when, where two speakers take turns; nothing where one speaks, or where it cannot be told.
 
     Args:

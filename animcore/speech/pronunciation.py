@@ -66,7 +66,7 @@ def dictionary() -> dict[str, tuple[str, ...]]:
     return ways
 
 
-def ways(word: str) -> tuple[tuple[str, ...], ...]:
+def pronunciations(word: str) -> tuple[tuple[str, ...], ...]:
     """Return up to three ways to say a word, as names of `PHONEMES` or of `SYLLABLE`; none where it has no sound."""
     plain = word.lower().replace("’", "'").strip("'\"“”„«».,;:!?…()[]-–—")
     found = _known(plain)

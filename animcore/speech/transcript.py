@@ -15,7 +15,7 @@ from animcore.core.vocabulary import EMOTIONS
 from animcore.direction import EmotionSpan
 from animcore.errors import InputError
 from animcore.motion import Event
-from animcore.speech.pronunciation import ways
+from animcore.speech.pronunciation import pronunciations
 
 # What directors write, as an emotion of `names.EMOTIONS` and how strong it is where no number stands behind it.
 ADJECTIVES: dict[str, tuple[str, float]] = {name: (name, 0.7) for name in EMOTIONS} | {
@@ -88,10 +88,10 @@ def parse(text: str) -> Transcript:
     Raises:
         InputError: for a tag that names no emotion, or where there are no words.
     """
-    return of_segments((line, None, None) for line in text.splitlines())
+    return from_segments((line, None, None) for line in text.splitlines())
 
 
-def of_segments(segments: Iterable[tuple[str, float | None, float | None]]) -> Transcript:
+def from_segments(segments: Iterable[tuple[str, float | None, float | None]]) -> Transcript:
     """Read segments of text with the seconds between which they are said, such as captions.
 
     Raises:
@@ -104,7 +104,9 @@ def of_segments(segments: Iterable[tuple[str, float | None, float | None]]) -> T
         for tag, label in _PART.findall(text):
             if label:
                 words += [
-                    Word(sign, start, end) for sign in _SIGN.findall(label) if len(sign) < _LONGEST and ways(sign)
+                    Word(sign, start, end)
+                    for sign in _SIGN.findall(label)
+                    if len(sign) < _LONGEST and pronunciations(sign)
                 ]
                 continue
             cues += _closed(begun, len(words))

@@ -21,7 +21,7 @@ _APART = 0.5  # seconds by which sound and motion may differ in length without a
 _SHARE = 0.5  # of the longer one that both must last: with less they do not belong together
 
 
-def kept(place: Path, read: Callable[[], tuple[dict[str, FloatArray], str]]) -> tuple[dict[str, FloatArray], str]:
+def cached(place: Path, read: Callable[[], tuple[dict[str, FloatArray], str]]) -> tuple[dict[str, FloatArray], str]:
     """Return the arrays of a clip, mapped from the disk, and the note on it; what is not there is read and written.
 
     Args:
@@ -41,7 +41,7 @@ def kept(place: Path, read: Callable[[], tuple[dict[str, FloatArray], str]]) -> 
         names, _, note = said.read_text(encoding="utf-8").partition("\n")
         return {name: reading.mapped(beside(place, f"{name}.npy")) for name in names.split()}, note
 
-    return reading.kept(beside(place, "txt"), found, write)
+    return reading.cached(beside(place, "txt"), found, write)
 
 
 def beside(place: Path, part: str) -> Path:

@@ -15,7 +15,7 @@ from torch import Tensor
 from animcore.audio.recording import RATE
 from animcore.core import reading
 from animcore.solvers.gesture_networks.motion_features import FPS
-from animcore.solvers.gesture_networks.talkshow import hear
+from animcore.solvers.gesture_networks.talkshow import encode_audio
 from animcore.training.clip_cache import hash_of
 
 FloatArray = NDArray[np.float32]
@@ -41,13 +41,13 @@ class TrainingClip:
     place: Path
 
     def heard(self, speech: str = "") -> FloatArray:
-        """Return (2 T, D) frames of sound, 60 a second, from the cache; see `talkshow.hear`."""
+        """Return (2 T, D) frames of sound, 60 a second, from the cache; see `talkshow.encode_audio`."""
         path = self.place.with_name(f"{self.place.name}.heard{hash_of(Path(speech)) if speech else ''}.npy")
 
         def make(place: Path) -> None:
-            np.save(place, hear(np.asarray(self.samples), 2 * len(self.frames), speech))
+            np.save(place, encode_audio(np.asarray(self.samples), 2 * len(self.frames), speech))
 
-        found: FloatArray = reading.kept(path, reading.mapped, make)
+        found: FloatArray = reading.cached(path, reading.mapped, make)
         return found
 
 

@@ -43,7 +43,7 @@ class OptimizerSettings:
     every: int
 
 
-def descend(
+def minimize(
     module: nn.Module,
     course: OptimizerSettings,
     loss_of: Callable[[int, int], Tensor],

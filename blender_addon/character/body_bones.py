@@ -14,7 +14,7 @@ import bpy
 import numpy as np
 from mathutils import Matrix
 
-from animcore.body_models.kinematics import INDEX, grounded, open_body_joints, unknown_fingers
+from animcore.body_models.kinematics import INDEX, open_body_joints, place_on_ground, unknown_fingers
 from animcore.motion import Motion
 from animcore.retarget.skeleton_retarget import Skeleton, SkeletonRetargeter
 
@@ -80,7 +80,7 @@ class Body:
             poses[:, INDEX["head"]], poses[:, INDEX["neck"]] = bone_rotations.split(
                 motion.head_pose, motion.neck_pose, has_head=True, has_neck=True
             )
-        way = grounded(poses, motion.translation) if motion.translation is not None else None
+        way = place_on_ground(poses, motion.translation) if motion.translation is not None else None
         return self.retarget.to_bones(poses, way)
 
 

@@ -163,7 +163,7 @@ def save_profile(name: str, proposal: DetectedRig, bones: Mapping[str, str]) -> 
     path.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
-    rig_profiles.read_again()
+    rig_profiles.reload()
     return str(path)
 
 

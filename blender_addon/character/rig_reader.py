@@ -13,7 +13,7 @@ import bpy
 import numpy as np
 
 from animcore.core.vocabulary import ARKIT
-from animcore.retarget.face_map import FaceMap, coverage, nothing
+from animcore.retarget.face_map import FaceMap, coverage, empty_map
 from animcore.retarget.rig_detection import DetectedChannel, DetectedRig, from_profile
 from animcore.retarget.source_tracks import SOURCES
 
@@ -159,7 +159,7 @@ def _without_face(
     if not meshes or not moved or (stuck and "jaw" not in bones):
         raise AddonError(why)
     notes = [*(_shape_notes(faces) if stuck else [why]), *notes]
-    return Character(root.name, (), nothing(), 1.0, armature, bones, profile, tuple(notes))
+    return Character(root.name, (), empty_map(), 1.0, armature, bones, profile, tuple(notes))
 
 
 def _with_jaw(found: FaceMap) -> FaceMap:

@@ -107,7 +107,7 @@ def write(action: bpy.types.Action, kept: Record, settings: Settings, current: A
     order = mask = None
     if settings.keys_per_second > 0 and len(wanted) > 1:
         importance = kept.lips.importance(wanted, kept.importance)
-        order = key_reduction.order(wanted, importance, settings.kind)
+        order = key_reduction.key_order(wanted, importance, settings.kind)
         mask = lip_closure.keep_sealed(order, order.keys(settings.keys_per_second, float(kept.rate)), kept.lips)
     curves = curves_in(action, kept)
     frames, step = kept.frames, float(kept.scene_rate / kept.rate)
@@ -167,7 +167,7 @@ def carry(earlier: bpy.types.Action, action: bpy.types.Action, made: Record, sce
     layer, base = (np.where(np.array(own) >= 0, values[:, own], 0.0) for values in (layer, base))
     mode = earlier.animcore.edits_mode.lower()
     made = replace(
-        made, layer=edit_layers.onto(made.base(settings), layer, base, float(made.rate), mode).astype(np.float32)
+        made, layer=edit_layers.apply_layer(made.base(settings), layer, base, float(made.rate), mode).astype(np.float32)
     )
     _keep_foreign(earlier, before, action)
     if not made.layer.any() and settings == Settings():
@@ -193,7 +193,7 @@ def drop_edits(
         kept = seen(action, scene)
         channels = np.array([curve.region in wanted for curve in kept.curves], bool)
         within = (kept.frames >= frames[0]) & (kept.frames <= frames[1])
-        layer = edit_layers.without(kept.layer, channels, within)
+        layer = edit_layers.remove_edits(kept.layer, channels, within)
         count += int(np.any(layer != kept.layer, axis=0).sum())
         write(action, replace(kept, layer=layer.astype(np.float32)), settings_of(action))
     return count

@@ -146,7 +146,7 @@ class Record:
             if touch != NOTHING:
                 own = [index for index, curve in enumerate(self.curves) if curve.region == region]
                 rest = np.array([_or(self.curves[index].rest, np.nan) for index in own])
-                values[:, own] = region_smoothing.touched(values[:, own], rest, float(self.rate), touch)
+                values[:, own] = region_smoothing.adjust_region(values[:, own], rest, float(self.rate), touch)
                 low = [_or(self.curves[index].low, -np.inf) for index in own]
                 high = [_or(self.curves[index].high, np.inf) for index in own]
                 values[:, own] = np.clip(values[:, own], low, high)
@@ -158,7 +158,7 @@ class Record:
 
     def with_edits(self, current: Array) -> Record:
         """Return the record with what was changed by hand since it was written; (T, C) `current` as it is now."""
-        change = edit_layers.absorbed(np.zeros_like(current), current, self.written)
+        change = edit_layers.absorb(np.zeros_like(current), current, self.written)
         # an edit that is made while the layer shows by half is meant to be seen as it is made
         layer = np.where(change != 0.0, self.layer + change / (self.shown or 1.0), self.layer)
         return replace(self, layer=np.where(np.abs(layer) > edit_layers.TOLERANCE, layer, 0.0).astype(np.float32))

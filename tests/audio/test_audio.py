@@ -220,7 +220,7 @@ def test_parts_are_put_together_at_their_times(tmp_path):
     one, two = tmp_path / "one.wav", tmp_path / "two.wav"
     soundfile.write(one, np.full(32_000, 0.25, np.float32), 16_000, subtype="FLOAT")
     soundfile.write(two, np.full(16_000, 0.5, np.float32), 16_000, subtype="FLOAT")
-    clip = recording.joined(
+    clip = recording.join_segments(
         [
             recording.AudioSegment(one, skip=Fraction(1, 2), length=Fraction(1)),
             recording.AudioSegment(two, at=Fraction(3, 4), gain=0.5),
@@ -231,7 +231,7 @@ def test_parts_are_put_together_at_their_times(tmp_path):
     assert clip.samples[1000] == pytest.approx(0.25)
     assert clip.samples[14_000] == pytest.approx(0.5), "where they overlap they are added"
     assert clip.samples[20_000] == pytest.approx(0.25)
-    again = recording.joined([recording.AudioSegment(one, skip=Fraction(1, 2), length=Fraction(1))])
+    again = recording.join_segments([recording.AudioSegment(one, skip=Fraction(1, 2), length=Fraction(1))])
     assert again.sha256 != clip.sha256
 
 
@@ -247,9 +247,9 @@ def test_parts_of_which_nothing_is_left(tmp_path):
     path = tmp_path / "line.wav"
     soundfile.write(path, np.zeros(1600, np.float32), 16_000)
     with pytest.raises(InputError, match="Nothing is left of line"):
-        recording.joined([recording.AudioSegment(path, skip=Fraction(5))])
+        recording.join_segments([recording.AudioSegment(path, skip=Fraction(5))])
     with pytest.raises(InputError, match="no recording"):
-        recording.joined([])
+        recording.join_segments([])
 
 
 def test_how_a_recording_is_packed(tmp_path):

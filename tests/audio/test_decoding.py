@@ -48,7 +48,7 @@ def test_a_pause_without_packets_is_kept_and_is_no_damage(name, tmp_path):
 @pytest.mark.parametrize("name", ["mp4_late", "mp3_44k1", "webm_live", "opus"])
 def test_the_copy_is_what_was_heard(name, tmp_path):
     path = containers.write(tmp_path, name, gap=0.5 if name == "webm_live" else 0.0)
-    recording.copy(path, 1, tmp_path / "copy.wav")
+    recording.copy_audio(path, 1, tmp_path / "copy.wav")
     heard, copy = recording.load(path), recording.load(tmp_path / "copy.wav")
     assert copy.facts.plays_alike
     assert len(copy.samples) == pytest.approx(len(heard.samples), abs=2)
@@ -60,7 +60,7 @@ def test_the_copy_is_what_was_heard(name, tmp_path):
 def test_a_copy_has_all_channels(tmp_path):
     values = np.random.default_rng(0).normal(0, 0.1, (48_000, 6))
     soundfile.write(tmp_path / "a.w64", values, 48_000, format="W64")
-    recording.copy(tmp_path / "a.w64", 1, tmp_path / "copy.wav")
+    recording.copy_audio(tmp_path / "a.w64", 1, tmp_path / "copy.wav")
     copy, rate = soundfile.read(tmp_path / "copy.wav")
     assert rate == 48_000
     np.testing.assert_allclose(copy, values, atol=1e-4)

@@ -73,13 +73,13 @@ def alike(heard: np.ndarray, spoken: np.ndarray) -> float:
 
 
 def test_devices_of_the_computer_are_told(spoken):
-    assert "voice" in microphone.names()
-    assert "null" not in microphone.names()
+    assert "voice" in microphone.device_names()
+    assert "null" not in microphone.device_names()
 
 
 def test_the_face_is_that_of_the_live_solver_and_the_recording_is_whole(spoken, clip, tmp_path):
     audience = Audience(seconds=1.8)
-    seconds = live_session.listen(
+    seconds = live_session.run(
         spoken, tmp_path / "声 1.wav", Direction(strengths={"blinks": 0.0}), audience.show, audience.stopped
     )
     recorded = samples_of(tmp_path / "声 1.wav")
@@ -95,7 +95,7 @@ def test_the_face_is_that_of_the_live_solver_and_the_recording_is_whole(spoken, 
 def test_lids_close_now_and_then(spoken, tmp_path, monkeypatch):
     monkeypatch.setattr(live_session, "_BETWEEN", (0.2, 0.3))
     audience = Audience(seconds=0.8)
-    live_session.listen(spoken, tmp_path / "voice.wav", Direction(), audience.show, audience.stopped)
+    live_session.run(spoken, tmp_path / "voice.wav", Direction(), audience.show, audience.stopped)
     lids = np.array([weights[ARKIT_INDEX["eyeBlinkLeft"]] for weights, *_ in audience.shown])
     assert lids.max() > 0.9
     assert lids.min() < 0.1
@@ -106,11 +106,11 @@ def test_a_cancel_leaves_nothing(spoken, tmp_path):
         raise Cancelled
 
     with pytest.raises(Cancelled):
-        live_session.listen(spoken, tmp_path / "voice.wav", Direction(), lambda *_: None, stopped)
+        live_session.run(spoken, tmp_path / "voice.wav", Direction(), lambda *_: None, stopped)
     assert not list(tmp_path.glob("*.wav*"))
 
 
 def test_an_unknown_microphone_is_named_with_those_there_are(spoken, tmp_path):
     with pytest.raises(InputError, match=r"'studio'.*voice"):
-        live_session.listen("studio", tmp_path / "voice.wav", Direction(), lambda *_: None, lambda: True)
+        live_session.run("studio", tmp_path / "voice.wav", Direction(), lambda *_: None, lambda: True)
     assert not list(tmp_path.glob("*.wav*"))

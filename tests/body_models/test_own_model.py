@@ -55,7 +55,7 @@ def motion(frames: int = 3) -> Motion:
 
 
 def test_the_file_gives_back_shapes_and_joints(measured, model):
-    assert blendshape_head.is_own(model)
+    assert blendshape_head.is_blendshape_head(model)
     assert model.name == "head of Ada"
     np.testing.assert_allclose(model.rest_joints, measured.joints, atol=1e-5)
     assert np.abs(model.joint_expression).max() < 1e-6  # joints stand on what no shape moves
@@ -81,7 +81,7 @@ def test_an_avatar_keeps_it_whole(model):
     weights = np.concatenate([motion().arkit, motion().tongue], 1)[:1]
     ours, theirs = (one.posed(pose, weights)[0] for one in (kept, model))
     assert np.abs(ours - theirs).max() < 1e-4
-    assert blendshape_head.is_own(kept)
+    assert blendshape_head.is_blendshape_head(kept)
     assert blendshape_head.from_arrays({"mesh.uv": np.zeros((2, 2))}, "open-head", "ada") is None
 
 
@@ -101,8 +101,8 @@ def test_a_broken_avatar_is_one_sentence(model, name):
 
 def test_flame_and_the_open_head_are_none(model):
     head = load_model("open-head")
-    assert not blendshape_head.is_own(head)
-    assert not blendshape_head.is_own(replace(head, name="flame2023"))
+    assert not blendshape_head.is_blendshape_head(head)
+    assert not blendshape_head.is_blendshape_head(replace(head, name="flame2023"))
 
 
 def test_a_disk_that_refuses_is_one_sentence(measured, tmp_path):

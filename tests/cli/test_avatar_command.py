@@ -11,7 +11,7 @@ from animcore.cli.main import main
 from animcore.core import images
 from animcore.files.avatars import avatar_folder, hybrid_head, open_any_splats
 from animcore.files.avatars.avatar_folder import Avatar
-from animcore.gaussians.gaussians import Gaussians, checked
+from animcore.gaussians.gaussians import Gaussians, validated
 
 
 def cloud(count: int = 60, seed: int = 0, **changes) -> Gaussians:
@@ -23,7 +23,7 @@ def cloud(count: int = 60, seed: int = 0, **changes) -> Gaussians:
         random.uniform(0.1, 1, count),
         random.normal(size=(count, 4, 3)) * 0.1,
     )
-    return checked(replace(splats, **changes), "a cloud")
+    return validated(replace(splats, **changes), "a cloud")
 
 
 def ball(size: float = 0.1) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -122,7 +122,7 @@ def test_what_cannot_be_done_is_one_sentence(work, capsys):
     [
         (("info", "a.ply"), "animcore.files.splats.ply._columns"),
         (("convert", "a.ply", "b.spz"), "animcore.files.splats.spz.gzip.compress"),
-        (("edit", "recolour", "a.ply", "b.ply", "--hue", 9), "animcore.gaussians.editing.recoloured"),
+        (("edit", "recolour", "a.ply", "b.ply", "--hue", 9), "animcore.gaussians.editing.recolour"),
         (("edit", "cut", "a.ply", "b.ply", "--sphere", 0, 1.6, 0, 0.1), "animcore.files.splats.ply.logarithm"),
     ],
 )

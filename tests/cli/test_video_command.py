@@ -48,7 +48,7 @@ def faces() -> face_landmarks.VideoLandmarks:
     )
     frames = FrameParameters(np.zeros((COUNT, FACE, 2)), turns, places, known["arkit"][:COUNT].astype(float))
     points = np.zeros((COUNT, face_landmarks.MARKS, 3), np.float32)
-    points[:, :FACE, :2] = landmark_solver.projected(scene, frames)
+    points[:, :FACE, :2] = landmark_solver.project(scene, frames)
     points[:, :FACE, 2] = -np.einsum("txy,ly->tlx", turns, marks.points)[..., 2] * focal / 0.7
     eyes = np.einsum("txy,ey->tex", turns, marks.eyes + np.array([0, 0, 0.0122])) + places[:, None]
     points[:, list(IRISES), :2] = centre + focal * eyes[..., :2] * (1, -1) / -eyes[..., 2:]

@@ -35,7 +35,7 @@ def talking(times, seconds=6.7, rate=50, reach=0.25, slide=0.0) -> Motion:
         height += (-1) ** index * 0.15 * share**3 * (10 - 15 * share + 6 * share**2)
     limb = two_bone_ik.arm("left")
     hand = np.array([0.2, 0.1, reach]) + height[:, None] * (0, 1, 0)
-    upper, lower = two_bone_ik.reach(limb, limb.places[0], hand, np.array([0.6, -1.0, -0.5]))
+    upper, lower = two_bone_ik.solve_two_bone(limb, limb.places[0], hand, np.array([0.6, -1.0, -0.5]))
     pose = np.zeros((len(clock), 55, 3))
     pose[:, INDEX["left_shoulder"]] = rotations.from_matrix(upper)
     pose[:, INDEX["left_elbow"]] = rotations.from_matrix(np.swapaxes(upper, 1, 2) @ lower)
@@ -139,7 +139,7 @@ def test_a_film_shows_both_with_the_sound(tmp_path, capsys):
 
 def test_a_person_stands_on_the_floor_and_moves_the_arm_that_is_moved():
     motion = talking([0.4], seconds=1.0)
-    take = scoring.of_motion(motion, Path("a.npz"))
+    take = scoring.from_motion(motion, Path("a.npz"))
     before, after = figure_renderer.draw(take, np.array([0.0, 0.9]), 240, 170)
     moved = np.abs(before.astype(int) - after).sum(2) > 30
     rows, columns = np.nonzero(moved)

@@ -40,8 +40,8 @@ def test_what_is_on_time_is_told_from_what_is_not():
     times = np.cumsum(np.random.default_rng(0).uniform(0.6, 1.4, 40))
     strokes = measures.strokes(nodding(times[-1] + 1, times), RATE)
     score = measures.alignment(strokes, times - 0.06)
-    moved = measures.shuffled(
-        lambda move: measures.alignment(measures.turned_round(strokes, move, times[-1]), times - 0.06), times[-1]
+    moved = measures.shuffled_alignment(
+        lambda move: measures.alignment(measures.time_shifted(strokes, move, times[-1]), times - 0.06), times[-1]
     )
     assert score > 0.9
     assert moved < 0.4

@@ -21,7 +21,7 @@ from animcore.evaluation.body import scoring
 from animcore.evaluation.face import html_report, lip_tracking, reference_face, software_renderer
 from animcore.evaluation.face.scoring import BY_NAME, MEASURES, as_markdown
 from animcore.files import animcore_npz
-from animcore.files.export_and_verify import deliver
+from animcore.files.export_and_verify import export
 from animcore.files.video import writer
 from animcore.motion import Motion
 
@@ -30,7 +30,7 @@ HAS_PLOTS = importlib.util.find_spec("matplotlib") is not None
 
 def keep(motion, path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    deliver(motion, path, animcore_npz.FORMAT)
+    export(motion, path, animcore_npz.FORMAT)
     return path
 
 

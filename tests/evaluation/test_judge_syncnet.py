@@ -63,7 +63,7 @@ def test_a_film_gets_its_figures(weights, tmp_path, sound, noise):
     random = np.random.default_rng(1)
     frames = (random.integers(0, 255, (64, 64, 3), np.uint8) for _ in range(16))
     writer.write(frames, Fraction(25), tmp_path / "a.mp4", sound("a.wav", noise))
-    pictures = syncnet.faces(tmp_path / "a.mp4")
+    pictures = syncnet.face_crops(tmp_path / "a.mp4")
     assert pictures.shape == (16, 224, 224, 3)
     least, confidence = syncnet.SyncNet(weights).score(pictures, noise[:16_000])
     assert np.isfinite([least, confidence]).all()
@@ -77,8 +77,8 @@ def test_films_of_other_rates_are_seen_at_25(tmp_path):
     frames = [np.full((32, 32, 3), 10 * index, np.uint8) for index in range(20)]
     writer.write(frames, Fraction(50), tmp_path / "fast.mp4")
     writer.write(frames, Fraction(10), tmp_path / "slow.mp4")
-    assert len(syncnet.faces(tmp_path / "fast.mp4")) == pytest.approx(10, abs=1)
-    slow = syncnet.faces(tmp_path / "slow.mp4")
+    assert len(syncnet.face_crops(tmp_path / "fast.mp4")) == pytest.approx(10, abs=1)
+    slow = syncnet.face_crops(tmp_path / "slow.mp4")
     assert len(slow) == pytest.approx(48, abs=2)
     assert [float(slow[index].mean()) for index in (0, 25, 45)] == pytest.approx([0, 100, 180], abs=6)
 

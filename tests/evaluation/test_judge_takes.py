@@ -18,18 +18,18 @@ from hypothesis import strategies as st
 from animcore.core.vocabulary import ARKIT, ARKIT_INDEX
 from animcore.errors import InputError
 from animcore.evaluation.face import file_pairing, loading, reference_face
-from animcore.evaluation.face.scoring import judge, truth_values
+from animcore.evaluation.face.scoring import score, truth_values
 from animcore.motion import Motion
 
 FACE = reference_face.default()
 
 
 def take(motion: Motion, name: str = "a.npz") -> loading.FaceTake:
-    return loading.of_motion(motion, Path(name), FACE)
+    return loading.from_motion(motion, Path(name), FACE)
 
 
 def test_a_take_judged_by_itself_is_perfect(performance):
-    values = judge(take(performance), [take(performance)], FACE).values
+    values = score(take(performance), [take(performance)], FACE).values
     for name in ("r_open", "r_open0", "r_width", "r_jaw", "closure_f1", "dynamics"):
         assert values[name] == pytest.approx(1), name
     for name in ("lag_ms", "lve_mm", "lve_mm2", "mve_mm", "fdd_mm2"):
@@ -40,7 +40,7 @@ def test_a_take_judged_by_itself_is_perfect(performance):
 
 @pytest.mark.parametrize("rate", [Fraction(24), Fraction(24000, 1001), Fraction(60), Fraction(100)])
 def test_another_frame_rate_costs_little(performance, speaking, rate):
-    values = judge(take(performance), [take(speaking(rate))], FACE).values
+    values = score(take(performance), [take(speaking(rate))], FACE).values
     assert values["r_open0"] > 0.995
     assert values["lve_mm"] < 0.4
     assert abs(values["lag_ms"]) <= 5
@@ -49,15 +49,15 @@ def test_another_frame_rate_costs_little(performance, speaking, rate):
 @settings(max_examples=15, deadline=None)
 @given(st.floats(-0.2, 0.2), st.sampled_from([Fraction(25), Fraction(30000, 1001), Fraction(60)]))
 def test_a_late_take_is_found_late(speaking, late, rate):
-    values = judge(take(speaking()), [take(speaking(rate, late=late))], FACE).values
+    values = score(take(speaking()), [take(speaking(rate, late=late))], FACE).values
     assert values["lag_ms"] == pytest.approx(1000 * late, abs=8)
 
 
 def test_a_start_is_respected_and_can_be_ignored(performance):
     later = replace(performance, start=0.1)
-    moved = judge(take(performance), [take(later)], FACE).values
+    moved = score(take(performance), [take(later)], FACE).values
     assert moved["lag_ms"] == pytest.approx(100, abs=5)
-    same = judge(take(performance), [loading.from_zero(take(later))], FACE).values
+    same = score(take(performance), [loading.from_zero(take(later))], FACE).values
     assert same["lag_ms"] == 0
 
 
@@ -67,7 +67,7 @@ def test_errors_in_millimetres_are_those_of_the_face():
     weights[:, ARKIT_INDEX["browInnerUp"]] = np.linspace(0, 0.02, 10)  # of both: a truth has brows
     still = Motion(Fraction(30), arkit=weights.copy())
     weights[:, ARKIT_INDEX["jawOpen"]] = 0.5
-    verdict = judge(take(still), [take(Motion(Fraction(30), arkit=weights))], FACE)
+    verdict = score(take(still), [take(Motion(Fraction(30), arkit=weights))], FACE)
     with np.load(reference_face.BASIS) as basis:
         moves = 500 * basis["lip_delta"][ARKIT.index("jawOpen")]
         skin = 500 * basis["face_delta"][ARKIT.index("jawOpen")]
@@ -87,7 +87,7 @@ def test_livelier_curves_have_higher_dynamics(performance):
     opening = 0.05 + 0.05 * np.sin(6 * times)
     truth = loading.FaceTake(Path("t.npz"), Fraction(30), opening, opening)
     quick = loading.FaceTake(Path("q.npz"), Fraction(30), 0.05 + 0.05 * np.sin(12 * times), opening)
-    values = judge(truth, [quick], FACE).values
+    values = score(truth, [quick], FACE).values
     assert values["dynamics"] == pytest.approx(2, rel=0.03)
     assert values["r_width"] == pytest.approx(1)
     assert "lve_mm" not in values
@@ -99,7 +99,7 @@ def test_still_brows_show_as_a_positive_deviation(performance):
     for side in ("Left", "Right"):
         weights[:, ARKIT_INDEX[f"browOuterUp{side}"]] = 0
     still = replace(performance, arkit=weights)
-    values = judge(take(performance), [take(still)], FACE).values
+    values = score(take(performance), [take(still)], FACE).values
     assert values["fdd_mm2"] > 0.2
     assert values["lve_mm"] == pytest.approx(0, abs=1e-6)
 
@@ -107,7 +107,7 @@ def test_still_brows_show_as_a_positive_deviation(performance):
 def test_a_truth_without_brows_is_none_of_the_upper_face(performance):
     weights = performance.arkit.copy()
     weights[:, [index for name, index in ARKIT_INDEX.items() if name.startswith("brow")]] = 0.005
-    verdict = judge(take(replace(performance, arkit=weights), "mouth.npz"), [take(performance)], FACE)
+    verdict = score(take(replace(performance, arkit=weights), "mouth.npz"), [take(performance)], FACE)
     assert not {"fdd_mm2", "mve_mm"} & verdict.values.keys()
     assert verdict.values["lve_mm"] == pytest.approx(0, abs=0.2)
     assert any("The brows of mouth.npz never move" in note for note in verdict.notes)
@@ -115,19 +115,19 @@ def test_a_truth_without_brows_is_none_of_the_upper_face(performance):
 
 def test_several_takes_are_averaged_and_told_apart(performance, speaking):
     others = [take(speaking(seed=seed)) for seed in (0, 1, 2)]
-    values = judge(take(performance), others, FACE).values
-    single = [judge(take(performance), [other], FACE).values["lve_mm"] for other in others]
+    values = score(take(performance), others, FACE).values
+    single = [score(take(performance), [other], FACE).values["lve_mm"] for other in others]
     assert values["lve_mm"] == pytest.approx(np.mean(single))
     skins = [FACE.skin(other.weights) for other in others]
     pairs = [np.linalg.norm(skins[i] - skins[j], axis=2).mean() for i, j in ((0, 1), (0, 2), (1, 2))]
     assert values["diversity_mm"] == pytest.approx(np.mean(pairs), rel=1e-5)
-    assert judge(take(performance), [others[1]] * 2, FACE).values["diversity_mm"] == 0
+    assert score(take(performance), [others[1]] * 2, FACE).values["diversity_mm"] == 0
 
 
 def test_long_takes_are_judged_in_pieces(speaking):
     truth, other = speaking(seconds=20), speaking(seconds=20, seed=1)
     assert truth.frame_count > 2 * 256
-    values = judge(take(truth), [take(other)], FACE).values
+    values = score(take(truth), [take(other)], FACE).values
     lips, true_lips = FACE.lips(other.arkit), FACE.lips(truth.arkit)
     distances = np.linalg.norm(lips - true_lips, axis=2).max(1)
     assert values["lve_mm"] == pytest.approx(distances.mean(), rel=1e-5)
@@ -137,13 +137,13 @@ def test_long_takes_are_judged_in_pieces(speaking):
 
 def test_a_take_that_ends_early_is_said_or_refused(performance):
     short = take(replace(performance, arkit=performance.arkit[:90]), "short.npz")
-    verdict = judge(take(performance), [short], FACE)
+    verdict = score(take(performance), [short], FACE)
     assert "last pose held" in verdict.notes[0]
     stub = take(replace(performance, arkit=performance.arkit[:50]), "stub.npz")
     with pytest.raises(InputError, match=r"stub\.npz runs from 0\.00 to 1\.67 s"):
-        judge(take(performance), [stub], FACE)
+        score(take(performance), [stub], FACE)
     with pytest.raises(InputError, match="--from-zero"):
-        judge(take(performance), [take(replace(performance, start=40_000.0))], FACE)
+        score(take(performance), [take(replace(performance, start=40_000.0))], FACE)
 
 
 def bad_files() -> dict[str, dict[str, np.ndarray]]:
@@ -210,17 +210,17 @@ def test_files_find_each_other(tmp_path, performance):
     ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(b"")
-    assert list(file_pairing.clips(tmp_path / "truth")) == ["a"]
+    assert list(file_pairing.truth_files(tmp_path / "truth")) == ["a"]
     assert file_pairing.takes_of(tmp_path / "ours", "a", False) == [tmp_path / "ours" / "a.npz"]
     assert len(file_pairing.takes_of(tmp_path / "seeds", "a", False)) == 2
     assert file_pairing.takes_of(tmp_path / "ours", "b", False) == []
-    assert file_pairing.names([tmp_path / "ours" / "a.npz", tmp_path / "seeds/1/a.npz"], []) == ["ours/a", "1/a"]
+    assert file_pairing.output_names([tmp_path / "ours" / "a.npz", tmp_path / "seeds/1/a.npz"], []) == ["ours/a", "1/a"]
     same = [tmp_path / "ours" / name for name in ("a.csv", "a.npz")]
-    assert file_pairing.names(same, []) == ["a.csv", "a.npz"]
+    assert file_pairing.output_names(same, []) == ["a.csv", "a.npz"]
     with pytest.raises(InputError, match="one file for several"):
         file_pairing.takes_of(tmp_path / "ours" / "a.npz", "a", False)
     with pytest.raises(InputError, match="holds no truth"):
-        file_pairing.clips(tmp_path / "seeds")
+        file_pairing.truth_files(tmp_path / "seeds")
 
 
 @pytest.mark.parametrize(("kind", "clip"), [("lips", "talkvid_Language_pt"), ("performance", "1114_2_04")])
@@ -237,6 +237,6 @@ def test_the_figures_are_those_of_the_projects_own_tool(shared, speaking, tmp_pa
     wanted = json.loads((tmp_path / "score.json").read_text())["clips"][clip]
     basis = reference_face.load(shared / "tools" / "lip_basis.npz", up=2)
     loaded = [loading.load(folder / f"{clip}.npz", basis) for folder in (truth, tmp_path)]
-    values = judge(loaded[0], loaded[1:], basis).values
+    values = score(loaded[0], loaded[1:], basis).values
     for name, value in wanted.items():
         assert values[name] == pytest.approx(value, abs=2e-4), name

@@ -17,7 +17,7 @@ from animcore.core.vocabulary import ARKIT, SMPLX_JOINTS
 from animcore.errors import InputError
 from animcore.files.animation_curves import FormatOptions
 from animcore.files.body_motion import amass, beat2, flame
-from animcore.files.export_and_verify import deliver, load
+from animcore.files.export_and_verify import export, load
 from animcore.motion import Motion
 
 JAW, NECK, HEAD = (SMPLX_JOINTS.index(name) for name in ("jaw", "neck", "head"))
@@ -47,7 +47,7 @@ def arrays(path) -> dict[str, np.ndarray]:
 
 
 def test_beat2_has_the_keys_of_its_release(tmp_path, motion):
-    deliver(motion, tmp_path / "take.beat2.npz", beat2.FORMAT)
+    export(motion, tmp_path / "take.beat2.npz", beat2.FORMAT)
     found = arrays(tmp_path / "take.beat2.npz")
     shapes = {name: found[name].shape for name in ("poses", "expressions", "trans", "betas")}
     assert shapes == {"poses": (25, 165), "expressions": (25, 100), "trans": (25, 3), "betas": (300,)}
@@ -63,7 +63,7 @@ def test_beat2_has_the_keys_of_its_release(tmp_path, motion):
 
 def test_coefficients_of_another_model_keep_their_name(tmp_path):
     motion = Motion(Fraction(30), expression=random(5, 50), basis="open-head", jaw_pose=random(5, 3))
-    report = deliver(motion, tmp_path / "take.beat2.npz", beat2.FORMAT)
+    report = export(motion, tmp_path / "take.beat2.npz", beat2.FORMAT)
     assert any("open-head, not of smplx2020" in sentence for sentence in report.lacks)
     assert str(arrays(tmp_path / "take.beat2.npz")["model"]) == "open-head"
     back = load(tmp_path / "take.beat2.npz", beat2.FORMAT)
@@ -177,7 +177,7 @@ def standing(frames: int = 8) -> Motion:
 
 def test_amass_has_z_up(tmp_path):
     motion = standing()
-    deliver(motion, tmp_path / "take.amass.npz", amass.FORMAT)
+    export(motion, tmp_path / "take.amass.npz", amass.FORMAT)
     found = arrays(tmp_path / "take.amass.npz")
     assert (found["poses"].shape, found["betas"].shape, found["dmpls"].shape) == ((8, 156), (16,), (8, 8))
     assert float(found["mocap_framerate"]) == float(found["mocap_frame_rate"]) == 120
@@ -192,7 +192,7 @@ def test_amass_has_z_up(tmp_path):
 
 def test_amass_of_smplx_comes_in_parts(tmp_path):
     motion = standing()
-    deliver(motion, tmp_path / "take.amassx.npz", amass.SMPLX_FORMAT)
+    export(motion, tmp_path / "take.amassx.npz", amass.SMPLX_FORMAT)
     found = arrays(tmp_path / "take.amassx.npz")
     widths = {name: found[name].shape[1] for name in ("root_orient", "pose_body", "pose_hand", "pose_jaw", "pose_eye")}
     assert widths == {"root_orient": 3, "pose_body": 63, "pose_hand": 90, "pose_jaw": 3, "pose_eye": 6}
@@ -229,7 +229,7 @@ def test_a_body_that_stands_along_y_is_noticed(tmp_path):
 
 
 def test_flame_has_the_keys_of_vhap(tmp_path, motion):
-    deliver(motion, tmp_path / "take.flame.npz", flame.FORMAT)
+    export(motion, tmp_path / "take.flame.npz", flame.FORMAT)
     found = arrays(tmp_path / "take.flame.npz")
     shapes = {name: values.shape for name, values in found.items() if values.ndim > 1}
     assert shapes == {
@@ -272,7 +272,7 @@ def test_weights_become_the_open_heads_coefficients(tmp_path, form):
     arkit = np.zeros((6, 52), np.float32)
     arkit[:, ARKIT.index("mouthSmileLeft")] = np.linspace(0, 1, 6)
     arkit[:, ARKIT.index("jawOpen")] = 0.5
-    report = deliver(Motion(Fraction(30), arkit=arkit), tmp_path / f"take{form.suffix}", form)
+    report = export(Motion(Fraction(30), arkit=arkit), tmp_path / f"take{form.suffix}", form)
     assert any("converted from ARKit weights to the expression of open-head" in one for one in report.lacks)
     back = load(tmp_path / f"take{form.suffix}", form)
     assert back.basis == "open-head"
@@ -290,15 +290,15 @@ def test_weights_become_the_open_heads_coefficients(tmp_path, form):
 def test_a_model_that_is_not_there_is_said(tmp_path):
     motion = Motion(Fraction(30), arkit=np.zeros((2, 52), np.float32))
     with pytest.raises(InputError, match="nobody"):
-        deliver(motion, tmp_path / "take.flame.npz", flame.FORMAT, FormatOptions(model=str(tmp_path / "nobody.npz")))
+        export(motion, tmp_path / "take.flame.npz", flame.FORMAT, FormatOptions(model=str(tmp_path / "nobody.npz")))
     with pytest.raises(InputError, match="neither body nor head"):
-        deliver(motion, tmp_path / "take.amass.npz", amass.FORMAT)
-    assert deliver(Motion(Fraction(30), head_pose=random(5, 3)), tmp_path / "b.flame.npz", flame.FORMAT).lacks == ()
+        export(motion, tmp_path / "take.amass.npz", amass.FORMAT)
+    assert export(Motion(Fraction(30), head_pose=random(5, 3)), tmp_path / "b.flame.npz", flame.FORMAT).lacks == ()
 
 
 def test_a_hundred_thousand_frames(tmp_path):
     motion = Motion(Fraction(60), head_pose=np.zeros((100_000, 3), np.float32))
-    assert deliver(motion, tmp_path / "take.flame.npz", flame.FORMAT).frames == 100_000
+    assert export(motion, tmp_path / "take.flame.npz", flame.FORMAT).frames == 100_000
 
 
 KEYS = (
@@ -319,7 +319,7 @@ VALUES = (
 def test_no_arrays_break_a_reader(tmp_path, form, changes):
     whole = tmp_path / "whole.npz"
     if not whole.exists():
-        deliver(Motion(Fraction(30), body_pose=random(4, 55, 3), jaw_pose=random(4, 3)), whole, form)
+        export(Motion(Fraction(30), body_pose=random(4, 55, 3), jaw_pose=random(4, 3)), whole, form)
     contents = arrays(whole) | {name: VALUES[index] for name, index in changes.items()}
     np.savez(tmp_path / "take.npz", **{name: values for name, values in contents.items() if values is not None})
     with contextlib.suppress(InputError):

@@ -19,7 +19,7 @@ from animcore.core.vocabulary import ARKIT
 from animcore.errors import Cancelled, InputError
 from animcore.files import FORMATS
 from animcore.files.animation_curves import FormatOptions
-from animcore.files.export_and_verify import ExportReport, deliver, load
+from animcore.files.export_and_verify import ExportReport, export, load
 from animcore.files.scenes import blender_process, glb, pc2, usd, via_blender
 from animcore.motion import Motion
 
@@ -59,7 +59,7 @@ def folder(tmp_path_factory) -> Path:
 def reports(folder, motion) -> dict[str, ExportReport]:
     """One file of each format, on the default character."""
     return {
-        name: deliver(motion, folder / ("a" + FORMATS[name].suffix), FORMATS[name])
+        name: export(motion, folder / ("a" + FORMATS[name].suffix), FORMATS[name])
         for name in ("fbx", "usd", "alembic", "pc2")
     }
 
@@ -159,7 +159,7 @@ def test_the_times_of_fbx_keys_are_exact(folder, reports):
 
 def test_blender_reads_our_glb(folder, motion):
     """Its importer is a reader that is none of ours: weights, and turns through bones whose axes it chooses itself."""
-    deliver(motion, folder / "a.glb", glb.FORMAT)
+    export(motion, folder / "a.glb", glb.FORMAT)
     found = via_blender.read(folder / "a.glb", FormatOptions(FILM))
     assert found.frame_count == COUNT
     assert found.start == pytest.approx(motion.start, abs=1e-9)
@@ -171,7 +171,7 @@ def test_blender_reads_our_glb(folder, motion):
 @pytest.mark.parametrize(("form", "suffix"), [(glb.FORMAT, ".blend"), (via_blender.FBX, ".glb")], ids=["glb", "fbx"])
 def test_characters_of_other_kinds_are_brought_over(tmp_path, motion, form, suffix):
     character = (via_blender.DEFAULT if suffix == ".blend" else glb.DEFAULT).resolve()
-    report = deliver(motion, tmp_path / ("a" + form.suffix), form, FormatOptions(character=character))
+    report = export(motion, tmp_path / ("a" + form.suffix), form, FormatOptions(character=character))
     assert report.frames == COUNT
     assert report.worst < 1e-5
     assert not any("no shapes for jaw" in said for said in report.lacks)
@@ -190,7 +190,7 @@ def test_characters_of_other_kinds_are_brought_over(tmp_path, motion, form, suff
 def test_what_is_no_character_is_refused_in_one_sentence(tmp_path, motion, name, content, words):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(InputError) as refusal:
-        deliver(motion, tmp_path / "out.fbx", via_blender.FBX, FormatOptions(character=tmp_path / name))
+        export(motion, tmp_path / "out.fbx", via_blender.FBX, FormatOptions(character=tmp_path / name))
     assert words in str(refusal.value)
     assert "\n" not in str(refusal.value)
     assert not (tmp_path / "out.fbx").exists()
@@ -205,20 +205,20 @@ def test_what_is_no_scene_is_refused_in_one_sentence(tmp_path, form, content):
 
 
 def test_a_blender_that_breaks_off_is_followed_by_another(tmp_path, motion):
-    blender_process.ask("describe", character=str(via_blender.DEFAULT))
+    blender_process.call_blender("describe", character=str(via_blender.DEFAULT))
     child = blender_process._child
     child._process.kill()
     child._process.wait()
-    assert blender_process.ask("describe", character=str(via_blender.DEFAULT))["shapes"]
+    assert blender_process.call_blender("describe", character=str(via_blender.DEFAULT))["shapes"]
     assert blender_process._child is not child
 
 
 def test_a_silent_blender_is_ended(monkeypatch):
     monkeypatch.setattr(blender_process, "_SILENCE", 0.001)
     with pytest.raises(InputError, match="said nothing"):
-        blender_process.ask("describe", character=str(via_blender.DEFAULT))
+        blender_process.call_blender("describe", character=str(via_blender.DEFAULT))
     monkeypatch.undo()
-    assert blender_process.ask("describe", character=str(via_blender.DEFAULT))["bones"]
+    assert blender_process.call_blender("describe", character=str(via_blender.DEFAULT))["bones"]
 
 
 def test_work_that_nobody_waits_for_is_ended(folder, reports):
@@ -226,7 +226,7 @@ def test_work_that_nobody_waits_for_is_ended(folder, reports):
         raise Cancelled
 
     with pytest.raises(Cancelled):
-        blender_process.ask("read", stop, path=str(folder / "a.fbx"), out=str(folder / "never.npz"))
+        blender_process.call_blender("read", stop, path=str(folder / "a.fbx"), out=str(folder / "never.npz"))
     assert not blender_process._child.alive
     assert not (folder / "never.npz").exists()
 
@@ -254,7 +254,7 @@ def test_no_blender_is_said_in_one_sentence(tmp_path, monkeypatch, motion, chose
     monkeypatch.setattr(blender_process, "_child", None)
     via_blender._described.cache_clear()
     with pytest.raises(InputError, match=r"ANIMCORE_BLENDER.*point to"):
-        deliver(motion, tmp_path / "a.fbx", via_blender.FBX)
+        export(motion, tmp_path / "a.fbx", via_blender.FBX)
 
 
 def test_blender_itself_and_a_python_with_bpy_are_started_each_in_their_way(tmp_path, monkeypatch):

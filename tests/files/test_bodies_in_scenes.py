@@ -11,11 +11,11 @@ import pytest
 import small_glb
 from scipy.spatial.transform import Rotation
 
-from animcore.body_models.kinematics import INDEX, places, world_turns
+from animcore.body_models.kinematics import INDEX, joint_positions, world_rotations
 from animcore.errors import InputError
 from animcore.files import FORMATS
 from animcore.files.animation_curves import FormatOptions
-from animcore.files.export_and_verify import deliver, load
+from animcore.files.export_and_verify import export, load
 from animcore.files.scenes import blender_process, gltf, gltf_animation
 from animcore.files.scenes.glb import DEFAULT
 from animcore.motion import Motion
@@ -82,7 +82,7 @@ def played(path: Path) -> dict[str, np.ndarray]:
 
 def limbs_agree(found: dict[str, np.ndarray], motion: Motion) -> None:
     pose = np.array(motion.body_pose)
-    wanted = places(world_turns(pose))
+    wanted = joint_positions(world_rotations(pose))
     for one, other in LIMBS:
         way, due = found[other] - found[one], wanted[:, INDEX[other]] - wanted[:, INDEX[one]]
         cosine = (way * due).sum(1) / np.linalg.norm(way, axis=1) / np.linalg.norm(due, axis=1)
@@ -92,7 +92,7 @@ def limbs_agree(found: dict[str, np.ndarray], motion: Motion) -> None:
 
 def test_the_nodes_of_a_glb_go_where_the_engine_has_the_joints(tmp_path):
     motion = whole()
-    report = deliver(motion, tmp_path / "a.glb", FORMATS["glb"])
+    report = export(motion, tmp_path / "a.glb", FORMATS["glb"])
     assert report.worst < 1e-6
     assert "left_shoulder_joint" in report.errors
     assert not any("body" in said for said in report.lacks)
@@ -115,7 +115,7 @@ def test_the_pose_that_nodes_stand_in_does_not_matter(tmp_path):
     document.save(tmp_path / "posed.glb")
     motion = whole()
     for name, setup in (("a.glb", FormatOptions()), ("b.glb", FormatOptions(character=tmp_path / "posed.glb"))):
-        deliver(motion, tmp_path / name, FORMATS["glb"], setup)
+        export(motion, tmp_path / name, FORMATS["glb"], setup)
     one, other = played(tmp_path / "a.glb"), played(tmp_path / "b.glb")
     for joint in ("left_wrist", "right_wrist", "left_index3", "left_ankle", "head"):
         np.testing.assert_allclose(one[joint], other[joint], atol=1e-5)
@@ -146,14 +146,14 @@ def test_a_character_in_centimetres_with_z_up(tmp_path):
     document.save(tmp_path / "large.glb")
     motion = whole()
     for name, setup in (("a.glb", FormatOptions()), ("b.glb", FormatOptions(character=tmp_path / "large.glb"))):
-        deliver(motion, tmp_path / name, FORMATS["glb"], setup)
+        export(motion, tmp_path / name, FORMATS["glb"], setup)
     one, other = played(tmp_path / "a.glb"), played(tmp_path / "b.glb")
     for joint in ("pelvis", "left_wrist", "right_thumb3", "left_ankle", "head"):
         np.testing.assert_allclose(one[joint], other[joint], atol=1e-4)
 
 
 def test_fingers_that_are_not_known_keep_how_they_stand(tmp_path):
-    report = deliver(whole(fingers=0.0), tmp_path / "a.glb", FORMATS["glb"])
+    report = export(whole(fingers=0.0), tmp_path / "a.glb", FORMATS["glb"])
     assert "left_wrist_joint" in report.errors
     assert "left_index1_joint" not in report.errors
     clip = gltf_animation.read(gltf.load(tmp_path / "a.glb"))
@@ -164,13 +164,13 @@ def test_fingers_that_are_not_known_keep_how_they_stand(tmp_path):
 
 def test_a_take_of_the_face_has_no_body(tmp_path):
     made = whole()
-    deliver(Motion(FILM, arkit=made.arkit, head_pose=made.head_pose), tmp_path / "a.glb", FORMATS["glb"])
+    export(Motion(FILM, arkit=made.arkit, head_pose=made.head_pose), tmp_path / "a.glb", FORMATS["glb"])
     assert load(tmp_path / "a.glb", FORMATS["glb"]).body_pose is None
 
 
 def test_a_character_without_a_body_says_so(tmp_path):
     small_glb.write(tmp_path / "small.glb")
-    report = deliver(whole(), tmp_path / "a.glb", FORMATS["glb"], FormatOptions(character=tmp_path / "small.glb"))
+    report = export(whole(), tmp_path / "a.glb", FORMATS["glb"], FormatOptions(character=tmp_path / "small.glb"))
     assert any("no skeleton of a known kind: the body is not written" in said for said in report.lacks)
 
 
@@ -181,23 +181,23 @@ def test_blenders_formats_hold_the_same_body(tmp_path, name):
     except InputError as absent:
         pytest.skip(str(absent))
     motion = whole()
-    report = deliver(motion, tmp_path / ("a" + FORMATS[name].suffix), FORMATS[name])
+    report = export(motion, tmp_path / ("a" + FORMATS[name].suffix), FORMATS[name])
     assert report.worst < 5e-5
     assert {"left_shoulder_joint", "right_index3_joint", "translation"} <= report.errors.keys()
-    deliver(motion, tmp_path / "a.glb", FORMATS["glb"])
+    export(motion, tmp_path / "a.glb", FORMATS["glb"])
     mine = load(report.path, FORMATS[name])
     other = load(tmp_path / "a.glb", FORMATS["glb"])
     np.testing.assert_allclose(mine.translation, other.translation, atol=1e-4)
-    one, two = (places(world_turns(motion.body_pose), motion.translation) for motion in (mine, other))
+    one, two = (joint_positions(world_rotations(motion.body_pose), motion.translation) for motion in (mine, other))
     assert np.abs(one - two).max() < 1e-4
 
 
 @pytest.mark.parametrize("name", ["bvh", "vrma", "beat2", "amass"])
 def test_formats_of_bodies_give_a_whole_take_back(tmp_path, name):
     motion = whole()
-    report = deliver(motion, tmp_path / ("a" + FORMATS[name].suffix), FORMATS[name])
+    report = export(motion, tmp_path / ("a" + FORMATS[name].suffix), FORMATS[name])
     back = load(report.path, FORMATS[name])
-    at = places(world_turns(motion.resampled(back.rate).body_pose))[: back.frame_count]
+    at = joint_positions(world_rotations(motion.resampled(back.rate).body_pose))[: back.frame_count]
     ends = [INDEX[f"{side}_{joint}"] for side in ("left", "right") for joint in ("wrist", "index3", "ankle", "foot")]
-    found = places(world_turns(back.body_pose))
+    found = joint_positions(world_rotations(back.body_pose))
     assert np.abs((found - at)[:, ends]).max() < 1e-3

@@ -12,7 +12,7 @@ from animcore.body_models.kinematics import INDEX, PARENTS, open_body_joints
 from animcore.errors import InputError
 from animcore.files import FORMATS
 from animcore.files.animation_curves import FormatOptions
-from animcore.files.export_and_verify import deliver, load
+from animcore.files.export_and_verify import export, load
 from animcore.geometry import rotations
 from animcore.motion import Motion
 from animcore.retarget import bone_names
@@ -31,7 +31,7 @@ def dancing(rate: Fraction = Fraction(30), count: int = 40) -> Motion:
 
 def test_what_is_written_is_read(tmp_path):
     motion = dancing()
-    report = deliver(motion, tmp_path / "a.bvh", BVH)
+    report = export(motion, tmp_path / "a.bvh", BVH)
     assert report.worst < 2e-6
     back = load(tmp_path / "a.bvh", BVH)
     np.testing.assert_allclose(back.body_pose, motion.body_pose, atol=1e-5)
@@ -42,7 +42,7 @@ def test_what_is_written_is_read(tmp_path):
 @pytest.mark.parametrize("seconds", [60, pytest.param(600, marks=pytest.mark.long)])
 def test_long_takes_do_not_drift(tmp_path, rate, seconds):
     motion = dancing(rate, int(seconds * rate))
-    deliver(motion, tmp_path / "a.bvh", BVH)
+    export(motion, tmp_path / "a.bvh", BVH)
     back = load(tmp_path / "a.bvh", BVH)
     assert back.rate == rate
     assert back.frame_count == motion.frame_count
@@ -53,7 +53,7 @@ def test_long_takes_do_not_drift(tmp_path, rate, seconds):
 def test_another_reader_puts_the_joints_where_smplx_has_them(tmp_path):
     bvhio = pytest.importorskip("bvhio", reason="bvhio is the oracle")
     motion = dancing()
-    deliver(motion, tmp_path / "a.bvh", BVH)
+    export(motion, tmp_path / "a.bvh", BVH)
     root = bvhio.readAsHierarchy(str(tmp_path / "a.bvh"))
     joints = open_body_joints()
     for frame in (0, 17, 39):
@@ -149,7 +149,7 @@ def changed(path: Path, old: str, new: str) -> None:
     ],
 )  # fmt: skip
 def test_broken_files_are_refused_in_a_sentence(tmp_path, spoil, words):
-    deliver(dancing(), tmp_path / "a.bvh", BVH)
+    export(dancing(), tmp_path / "a.bvh", BVH)
     spoil(tmp_path / "a.bvh")
     with pytest.raises(InputError, match=words):
         BVH.read(tmp_path / "a.bvh", FormatOptions())
@@ -163,7 +163,7 @@ def test_broken_files_are_refused_in_a_sentence(tmp_path, spoil, words):
      ("3.3333333e-2", 30), ("0.0125", 80)],
 )  # fmt: skip
 def test_few_digits_of_a_frame_time_mean_the_rate_that_they_were_cut_from(tmp_path, written, rate):
-    deliver(dancing(), tmp_path / "a.bvh", BVH)
+    export(dancing(), tmp_path / "a.bvh", BVH)
     changed(tmp_path / "a.bvh", f"Frame Time: {1 / 30!r}", f"Frame Time:\t{written}")
     assert BVH.read(tmp_path / "a.bvh", FormatOptions()).rate == rate
 
@@ -221,7 +221,7 @@ def test_a_figure_whose_rest_is_no_stand_is_refused(tmp_path):
 
 
 def test_nan_is_refused(tmp_path):
-    deliver(dancing(), tmp_path / "a.bvh", BVH)
+    export(dancing(), tmp_path / "a.bvh", BVH)
     lines = (tmp_path / "a.bvh").read_text().splitlines()
     lines[-1] = "nan " + lines[-1].split(" ", 1)[1]
     (tmp_path / "a.bvh").write_text("\n".join(lines))
@@ -231,10 +231,10 @@ def test_nan_is_refused(tmp_path):
 
 def test_a_face_alone_is_refused(tmp_path):
     with pytest.raises(InputError, match="neither body nor head"):
-        deliver(Motion(Fraction(30), arkit=np.zeros((3, 52), np.float32)), tmp_path / "a.bvh", BVH)
+        export(Motion(Fraction(30), arkit=np.zeros((3, 52), np.float32)), tmp_path / "a.bvh", BVH)
 
 
 def test_one_frame(tmp_path):
     motion = dancing(count=1)
-    deliver(motion, tmp_path / "a.bvh", BVH)
+    export(motion, tmp_path / "a.bvh", BVH)
     assert load(tmp_path / "a.bvh", BVH).frame_count == 1

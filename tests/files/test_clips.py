@@ -12,7 +12,7 @@ import pytest
 from animcore.core.vocabulary import ARKIT
 from animcore.errors import InputError
 from animcore.files.animation_curves import FormatOptions
-from animcore.files.export_and_verify import deliver, load
+from animcore.files.export_and_verify import export, load
 from animcore.files.face_curves import godot, unity, vmd
 from animcore.motion import Event, Motion
 
@@ -59,7 +59,7 @@ def yaml(text: str) -> dict:
 
 
 def test_unity_finds_percent_on_the_mesh_and_its_events(tmp_path, motion):
-    deliver(motion, tmp_path / "take.anim", unity.FORMAT, FormatOptions(mesh="Body/Head (1)"))
+    export(motion, tmp_path / "take.anim", unity.FORMAT, FormatOptions(mesh="Body/Head (1)"))
     clip = yaml((tmp_path / "take.anim").read_text())["AnimationClip"]
     assert float(clip["m_SampleRate"]) == 24
     assert float(clip["m_AnimationClipSettings"]["m_StopTime"]) == pytest.approx(0.5 + 39 / 24)
@@ -142,7 +142,7 @@ def test_what_is_no_clip_of_unity_is_refused(tmp_path, text, words):
 
 
 def test_godot_finds_tracks_of_the_node(tmp_path, motion):
-    deliver(motion, tmp_path / "take.tres", godot.FORMAT, FormatOptions(mesh="Rig/Head"))
+    export(motion, tmp_path / "take.tres", godot.FORMAT, FormatOptions(mesh="Rig/Head"))
     text = (tmp_path / "take.tres").read_text()
     assert text.startswith('[gd_resource type="Animation" format=3]\n\n[resource]\nresource_name = "take"\n')
     assert float(re.search(r"^length = (.*)$", text, re.M)[1]) == pytest.approx(0.5 + 39 / 24)
@@ -190,7 +190,7 @@ def test_tracks_as_godots_importer_writes_them_are_read(tmp_path):
 )
 def test_what_is_no_animation_of_godot_is_refused(tmp_path, motion, change, words):
     path = tmp_path / "take.tres"
-    deliver(motion, path, godot.FORMAT)
+    export(motion, path, godot.FORMAT)
     path.write_text(change(path.read_text()))
     with pytest.raises(InputError, match=words):
         load(path, godot.FORMAT)
@@ -210,7 +210,7 @@ def morphs(data: bytes) -> dict[str, list[tuple[int, float]]]:
 
 
 def test_mmd_gets_its_own_morphs_at_thirty_frames(tmp_path, motion):
-    report = deliver(motion, tmp_path / "take.vmd", vmd.FORMAT)
+    report = export(motion, tmp_path / "take.vmd", vmd.FORMAT)
     found = morphs((tmp_path / "take.vmd").read_bytes())
     assert {"あ", "い", "う", "え", "お", "まばたき"} <= set(found)
     frames, weights = np.array(found["あ"]).T
@@ -223,7 +223,7 @@ def test_a_motion_of_mmd_comes_back_as_movement(tmp_path):
     lips = np.zeros((90, 52), np.float32)
     lips[30:60, ARKIT.index("jawOpen")] = 0.4
     lips[10:20, [ARKIT.index("eyeBlinkLeft"), ARKIT.index("eyeBlinkRight")]] = 1.0
-    deliver(Motion(Fraction(30), arkit=lips), tmp_path / "take.vmd", vmd.FORMAT)
+    export(Motion(Fraction(30), arkit=lips), tmp_path / "take.vmd", vmd.FORMAT)
     back = load(tmp_path / "take.vmd", vmd.FORMAT)
     for name in ("jawOpen", "eyeBlinkLeft"):
         column = ARKIT.index(name)
@@ -261,12 +261,12 @@ def test_what_is_no_motion_of_mmd_is_refused(tmp_path, data, words):
 
 def test_long_names_do_not_fit_into_mmd(tmp_path, motion):
     with pytest.raises(InputError, match="15 bytes"):
-        deliver(motion, tmp_path / "take.vmd", vmd.FORMAT, FormatOptions(profile="arkit"))
+        export(motion, tmp_path / "take.vmd", vmd.FORMAT, FormatOptions(profile="arkit"))
 
 
 def test_profiles_are_named_in_any_way_and_unknown_ones_are_refused(tmp_path, motion):
-    report = deliver(motion, tmp_path / "take.anim", unity.FORMAT, FormatOptions(profile="ready-player ME"))
+    report = export(motion, tmp_path / "take.anim", unity.FORMAT, FormatOptions(profile="ready-player ME"))
     assert "attribute: blendShape.viseme_aa" in (tmp_path / "take.anim").read_text()
     assert any("brow" in sentence for sentence in report.lacks)
     with pytest.raises(InputError, match="no profile 'nobody'"):
-        deliver(motion, tmp_path / "b.anim", unity.FORMAT, FormatOptions(profile="nobody"))
+        export(motion, tmp_path / "b.anim", unity.FORMAT, FormatOptions(profile="nobody"))

@@ -12,7 +12,7 @@ import pytest
 from animcore.core.vocabulary import ARKIT
 from animcore.errors import InputError
 from animcore.files.animation_curves import FormatOptions
-from animcore.files.export_and_verify import deliver, load
+from animcore.files.export_and_verify import export, load
 from animcore.files.subtitles import captions, rhubarb, textgrid
 from animcore.motion import Event, Motion
 
@@ -40,7 +40,7 @@ def spoken() -> Motion:
 
 
 def test_cues_say_what_the_lips_do(tmp_path, spoken):
-    deliver(spoken, tmp_path / "take.rhubarb.tsv", rhubarb.TSV)
+    export(spoken, tmp_path / "take.rhubarb.tsv", rhubarb.TSV)
     lines = [line.split("\t") for line in (tmp_path / "take.rhubarb.tsv").read_text().splitlines()]
     assert [mouth for _, mouth in lines] == [*(mouth for mouth, _ in LENGTHS), "X"]
     starts = np.cumsum([0, *(seconds for _, seconds in LENGTHS)])
@@ -49,7 +49,7 @@ def test_cues_say_what_the_lips_do(tmp_path, spoken):
 
 def test_the_four_files_say_the_same(tmp_path, spoken):
     for form in (rhubarb.TSV, rhubarb.XML, rhubarb.JSON, rhubarb.DAT):
-        deliver(spoken, tmp_path / f"take{form.suffix}", form)
+        export(spoken, tmp_path / f"take{form.suffix}", form)
     content = json.loads((tmp_path / "take.rhubarb.json").read_text())
     cues = [(cue["start"], cue["end"], cue["value"]) for cue in content["mouthCues"]]
     assert content["metadata"] == {"soundFile": "line.wav", "duration": 2.5}
@@ -65,7 +65,7 @@ def test_the_four_files_say_the_same(tmp_path, spoken):
 
 
 def test_cues_become_movement(tmp_path, spoken):
-    deliver(spoken, tmp_path / "take.rhubarb.json", rhubarb.JSON)
+    export(spoken, tmp_path / "take.rhubarb.json", rhubarb.JSON)
     back = load(tmp_path / "take.rhubarb.json", rhubarb.JSON, FormatOptions(Fraction(60)))
     for name in ("jawOpen", "mouthPucker", "mouthRollLower"):
         column = ARKIT.index(name)
@@ -138,7 +138,7 @@ TEXT = "When the sunlight strikes raindrops in the air, they act as a prism. Thi
 
 def test_captions_are_readable(tmp_path):
     events = [*words_of(TEXT), *words_of("After a pause.", start=10)]
-    deliver(take(events), tmp_path / "take.srt", captions.SRT)
+    export(take(events), tmp_path / "take.srt", captions.SRT)
     blocks = (tmp_path / "take.srt").read_text().strip().split("\n\n")
     assert [block.split("\n")[0] for block in blocks] == [str(number) for number in range(1, len(blocks) + 1)]
     lines = [block.split("\n")[2:] for block in blocks]
@@ -151,7 +151,7 @@ def test_captions_are_readable(tmp_path):
 
 
 def test_words_come_back_from_captions(tmp_path):
-    deliver(take(words_of(TEXT)), tmp_path / "take.vtt", captions.VTT)
+    export(take(words_of(TEXT)), tmp_path / "take.vtt", captions.VTT)
     text = (tmp_path / "take.vtt").read_text()
     assert text.startswith("WEBVTT\n\n")
     assert "00:00:00.000 --> 00:00:03.850" in text
@@ -194,7 +194,7 @@ def test_what_are_no_captions_is_refused(tmp_path, form, text, words):
 @pytest.mark.parametrize("form", [captions.SRT, captions.VTT, textgrid.FORMAT])
 def test_a_motion_without_words_is_refused(tmp_path, form):
     with pytest.raises(InputError, match="words"):
-        deliver(take([Event("beat", "b", 0, 1)]), tmp_path / f"take{form.suffix}", form)
+        export(take([Event("beat", "b", 0, 1)]), tmp_path / f"take{form.suffix}", form)
     assert not list(tmp_path.iterdir())
 
 
@@ -253,7 +253,7 @@ def test_textgrids_of_aligners_are_read(tmp_path, encoding):
 
 def test_textgrids_have_no_gaps(tmp_path):
     events = [Event("word", "hello", 0.25, 0.5), Event("word", 'say "hi"', 0.75, 1.0), Event("phoneme", "h", 0.25, 0.3)]
-    deliver(take(events), tmp_path / "take.textgrid", textgrid.FORMAT)
+    export(take(events), tmp_path / "take.textgrid", textgrid.FORMAT)
     text = (tmp_path / "take.textgrid").read_text()
     assert text.startswith('File type = "ooTextFile"\nObject class = "TextGrid"\n')
     assert 'text = "say ""hi"""' in text
@@ -279,4 +279,4 @@ def test_what_is_no_textgrid_is_refused(tmp_path, text, words):
 
 def test_words_that_overlap_fit_into_no_tier(tmp_path):
     with pytest.raises(InputError, match="overlap"):
-        deliver(take([Event("word", "a", 0, 1), Event("word", "b", 0.5, 2)]), tmp_path / "a.textgrid", textgrid.FORMAT)
+        export(take([Event("word", "a", 0, 1), Event("word", "b", 0.5, 2)]), tmp_path / "a.textgrid", textgrid.FORMAT)

@@ -14,7 +14,7 @@ from animcore.core.vocabulary import ARKIT
 from animcore.errors import InputError
 from animcore.files import FORMATS, format_named
 from animcore.files.animation_curves import AnimationCurves, largest_errors
-from animcore.files.export_and_verify import adopted, compared, deliver, load
+from animcore.files.export_and_verify import accept_if_equal, compare, export, load
 from animcore.files.face_curves import livelink
 from animcore.motion import Event, Motion
 
@@ -31,7 +31,7 @@ def motion() -> Motion:
 
 
 def test_the_report_says_how_far_off_each_curve_is_and_what_is_left_out(tmp_path, motion):
-    report = deliver(motion, tmp_path / "a.csv", livelink.FORMAT)
+    report = export(motion, tmp_path / "a.csv", livelink.FORMAT)
     assert report.frames == 50
     assert report.errors["jawOpen"] == pytest.approx(0, abs=1e-6)
     assert 0 < report.worst < 1e-6  # six digits are not all digits
@@ -39,7 +39,7 @@ def test_the_report_says_how_far_off_each_curve_is_and_what_is_left_out(tmp_path
 
 
 def test_everything_is_kept_by_our_own_format(tmp_path, motion):
-    report = deliver(motion, tmp_path / "a.npz", FORMATS["npz"])
+    report = export(motion, tmp_path / "a.npz", FORMATS["npz"])
     assert report.worst == 0.0
     assert report.lacks == ()
     assert load(tmp_path / "a.npz", FORMATS["npz"]).events == motion.events
@@ -59,7 +59,7 @@ def test_a_file_that_does_not_read_back_is_not_kept(tmp_path, motion, spoil, wor
         livelink.write(spoil(sheet), path, setup)
 
     with pytest.raises(InputError, match=words):
-        deliver(motion, tmp_path / "a.csv", replace(livelink.FORMAT, write=write))
+        export(motion, tmp_path / "a.csv", replace(livelink.FORMAT, write=write))
     assert [path.read_text() for path in tmp_path.iterdir()] == ["the one before"]
 
 
@@ -97,9 +97,9 @@ def meant(folder, motion, **changes) -> Path:
     ],
 )
 def test_what_another_program_wrote_must_be_what_was_meant(tmp_path, motion, change, words):
-    deliver(motion, tmp_path / "a.csv", livelink.FORMAT)
+    export(motion, tmp_path / "a.csv", livelink.FORMAT)
     (tmp_path / "out").mkdir()
-    report = adopted(
+    report = accept_if_equal(
         motion, tmp_path / "a.csv", tmp_path / "out", livelink.FORMAT, meant(tmp_path, motion, **change(motion))
     )
     assert re.search(words, report.error)
@@ -108,14 +108,14 @@ def test_what_another_program_wrote_must_be_what_was_meant(tmp_path, motion, cha
 
 def test_what_another_program_wrote_must_have_all_frames_bones_and_begin_at_its_second(tmp_path, motion):
     path, noted = tmp_path / "a.csv", meant(tmp_path, motion, bound=True)
-    deliver(motion, path, livelink.FORMAT)
-    assert compared(motion, path, livelink.FORMAT, noted).error is None
+    export(motion, path, livelink.FORMAT)
+    assert compare(motion, path, livelink.FORMAT, noted).error is None
     longer = Motion(motion.rate, arkit=np.concatenate([motion.arkit, motion.arkit[:3]]))
-    assert "50 frames are in it where the take has 53" in compared(longer, path, livelink.FORMAT, noted).error
+    assert "50 frames are in it where the take has 53" in compare(longer, path, livelink.FORMAT, noted).error
     later = replace(motion, start=4.2)
-    assert "it begins at 0.000 s where 4.200 s is meant" in compared(later, path, livelink.FORMAT, noted).error
+    assert "it begins at 0.000 s where 4.200 s is meant" in compare(later, path, livelink.FORMAT, noted).error
     turned = replace(motion, head_pose=np.linspace(0, 0.5, 150, dtype=np.float32).reshape(50, 3))
-    assert "head pose up to" in compared(turned, path, livelink.FORMAT, noted).error
+    assert "head pose up to" in compare(turned, path, livelink.FORMAT, noted).error
 
 
 def test_what_another_program_wrote_comes_into_its_folder_once_it_was_read_back(tmp_path, motion):
@@ -123,8 +123,8 @@ def test_what_another_program_wrote_comes_into_its_folder_once_it_was_read_back(
     folder.mkdir()
     (made / "textures").mkdir(parents=True)
     (made / "textures" / "skin.png").write_bytes(b"skin")
-    deliver(motion, made / "a.csv", livelink.FORMAT)
-    report = adopted(motion, made / "a.csv", folder, livelink.FORMAT, meant(tmp_path, motion))
+    export(motion, made / "a.csv", livelink.FORMAT)
+    report = accept_if_equal(motion, made / "a.csv", folder, livelink.FORMAT, meant(tmp_path, motion))
     assert report.error is None
     assert report.path == folder / "a.csv"
     assert load(report.path, livelink.FORMAT).frame_count == 50
@@ -136,6 +136,6 @@ def test_what_another_program_wrote_and_nobody_can_read_is_not_kept(tmp_path, mo
     folder.mkdir()
     made.parent.mkdir()
     made.write_bytes(b"\x00 not a table")
-    report = adopted(motion, made, folder, livelink.FORMAT, meant(tmp_path, motion))
+    report = accept_if_equal(motion, made, folder, livelink.FORMAT, meant(tmp_path, motion))
     assert report.error is not None
     assert list(folder.iterdir()) == []

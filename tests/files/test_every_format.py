@@ -17,7 +17,7 @@ from animcore.core.vocabulary import ARKIT
 from animcore.errors import InputError
 from animcore.files import FORMATS, load_any
 from animcore.files.animation_curves import FormatOptions
-from animcore.files.export_and_verify import deliver, load
+from animcore.files.export_and_verify import export, load
 from animcore.motion import Event, Motion
 
 NAMES = (
@@ -74,7 +74,7 @@ def told(name: str, rate: Fraction) -> FormatOptions:
 def test_a_second_reads_back_at_every_rate(tmp_path, name, rate):
     form, motion = FORMATS[name], motion_of(math.ceil(rate), rate)
     path = tmp_path / f"take{form.suffix}"
-    report = deliver(motion, path, form)
+    report = export(motion, path, form)
     assert report.worst <= form.tolerance
     back = load(path, form, told(name, rate))
     if name in WORDS_ALONE:
@@ -90,7 +90,7 @@ def test_a_second_reads_back_at_every_rate(tmp_path, name, rate):
 def test_what_a_format_carries_comes_back(tmp_path, name):
     form, motion = FORMATS[name], motion_of(20, Fraction(30))
     path = tmp_path / f"take{form.suffix}"
-    said = " ".join(deliver(motion, path, form).lacks)
+    said = " ".join(export(motion, path, form).lacks)
     back = load(path, form, told(name, motion.rate))
     for track, values in motion.tracks().items():
         got = back.tracks().get(track)
@@ -122,7 +122,7 @@ def test_ten_minutes_do_not_drift(tmp_path, name):
         events=(Event("word", "first", 0.0, 0.4), Event("word", "last", end, end + 0.04)),
     )
     form, path = FORMATS[name], tmp_path / f"take{FORMATS[name].suffix}"
-    deliver(motion, path, form)
+    export(motion, path, form)
     back = load(path, form, told(name, rate))
     if name in WORDS_ALONE:
         assert back.events[-1].start == pytest.approx(end, abs=0.0006)
@@ -140,11 +140,11 @@ def test_one_frame_is_a_take_and_none_is_not(tmp_path, name):
     form = FORMATS[name]
     path = tmp_path / f"take{form.suffix}"
     rate = Fraction(30) if name == "vmd" else Fraction(25)  # a frame of film would be two of MMD's
-    deliver(motion_of(1, rate), path, form)
+    export(motion_of(1, rate), path, form)
     back = load(path, form, FormatOptions(rate))
     assert back.frame_count == (0 if name in WORDS_ALONE else 1)
     with pytest.raises(InputError, match="no frames"):
-        deliver(motion_of(0, Fraction(25)), tmp_path / f"none{form.suffix}", form)
+        export(motion_of(0, Fraction(25)), tmp_path / f"none{form.suffix}", form)
     assert [one.name for one in tmp_path.iterdir()] == [path.name]
 
 
@@ -152,7 +152,7 @@ def test_one_frame_is_a_take_and_none_is_not(tmp_path, name):
 def test_a_renamed_file_is_refused(tmp_path, name):
     motion = motion_of(10, Fraction(30))
     for other in NAMES:
-        deliver(motion, tmp_path / f"take{FORMATS[other].suffix}", FORMATS[other])
+        export(motion, tmp_path / f"take{FORMATS[other].suffix}", FORMATS[other])
         renamed = tmp_path / f"renamed{FORMATS[name].suffix}"
         renamed.write_bytes((tmp_path / f"take{FORMATS[other].suffix}").read_bytes())
         if other != name and (other, name) not in ALIKE:
@@ -163,7 +163,7 @@ def test_a_renamed_file_is_refused(tmp_path, name):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_file_is_known_by_what_it_is_called(tmp_path, name):
     path = tmp_path / f"take{FORMATS[name].suffix}"
-    deliver(motion_of(10, Fraction(30)), path, FORMATS[name])
+    export(motion_of(10, Fraction(30)), path, FORMATS[name])
     assert load_any(path)[0] == name
 
 
@@ -171,7 +171,7 @@ def test_a_file_is_known_by_what_it_is_called(tmp_path, name):
 def test_broken_files_give_a_sentence_and_never_a_trace(tmp_path, name):
     form, setup = FORMATS[name], FormatOptions(Fraction(30))
     path = tmp_path / f"take{form.suffix}"
-    deliver(motion_of(8, Fraction(30)), path, form)
+    export(motion_of(8, Fraction(30)), path, form)
     whole = path.read_bytes()
     chance = random.Random(1)
     for data in (
@@ -206,7 +206,7 @@ def test_any_weights_come_back(tmp_path, name, weights, start):
     form = FORMATS[name]
     motion = Motion(Fraction(24), start=start / 24, arkit=weights)
     path = tmp_path / f"take{form.suffix}"
-    deliver(motion, path, form)
+    export(motion, path, form)
     back = load(path, form, FormatOptions(Fraction(24)))
     assert np.abs(back.arkit - weights).max() <= 2e-6
     assert back.start == pytest.approx(0 if name == "a2f-json" else motion.start, abs=1e-6)

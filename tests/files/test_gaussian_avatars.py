@@ -77,7 +77,7 @@ def test_an_avatar_is_driven_as_a_head(tmp_path):
     joints[2, 0] = 0.3
     posed = head.at(np.ones(5, np.float32), joints, np.zeros(3, np.float32))
     drawn = head.splats(posed)
-    wanted = triangle_binding.placed(found.splats, triangle_binding.frames(posed.vertices, model.faces))
+    wanted = triangle_binding.to_world(found.splats, triangle_binding.frames(posed.vertices, model.faces))
     assert far(drawn, wanted)["means"] == 0
     rest = head.at(np.zeros(5, np.float32), np.zeros((5, 3), np.float32), np.zeros(3, np.float32))
     person = replace(model, template=model.template + found.offset).posed(shape=found.shape[: model.shape_count])[0][0]

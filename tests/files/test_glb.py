@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from animcore.core.vocabulary import ARKIT
 from animcore.errors import InputError
 from animcore.files.animation_curves import FormatOptions
-from animcore.files.export_and_verify import deliver, load
+from animcore.files.export_and_verify import export, load
 from animcore.files.scenes import glb, gltf, gltf_animation, gltf_character
 from animcore.motion import Motion
 
@@ -69,7 +69,7 @@ def character(tmp_path) -> Path:
 
 def test_the_default_character_takes_everything_but_the_body(tmp_path):
     made = motion(jaw_pose=np.full((48, 3), 0.1, np.float32), tongue=np.full((48, 16), 0.5, np.float32))
-    report = deliver(made, tmp_path / "a.glb", glb.FORMAT)
+    report = export(made, tmp_path / "a.glb", glb.FORMAT)
     assert report.frames == 48
     assert report.worst < 2e-6
     assert len(report.errors) == 68 + 5
@@ -81,7 +81,7 @@ def test_the_default_character_takes_everything_but_the_body(tmp_path):
 def test_the_jaw_opens_at_the_right_second_for_another_reader(tmp_path):
     opened = np.zeros((240, 52), np.float32)
     opened[100:, ARKIT.index("jawOpen")] = 1.0
-    deliver(motion(240, arkit=opened, neck_pose=None, head_pose=None, eye_pose=None), tmp_path / "a.glb", glb.FORMAT)
+    export(motion(240, arkit=opened, neck_pose=None, head_pose=None, eye_pose=None), tmp_path / "a.glb", glb.FORMAT)
     times, found, file = channels(tmp_path / "a.glb")
     names = {file.nodes[i].name: file.meshes[file.nodes[i].mesh].extras["targetNames"] for i in range(len(file.nodes))
              if file.nodes[i].mesh is not None and file.meshes[file.nodes[i].mesh].extras}  # fmt: skip
@@ -92,7 +92,7 @@ def test_the_jaw_opens_at_the_right_second_for_another_reader(tmp_path):
 
 def test_trimesh_loads_it(tmp_path):
     trimesh = pytest.importorskip("trimesh")
-    deliver(motion(5), tmp_path / "a.glb", glb.FORMAT)
+    export(motion(5), tmp_path / "a.glb", glb.FORMAT)
     scene = trimesh.load(tmp_path / "a.glb")
     skin = next(mesh for name, mesh in scene.geometry.items() if "Skin" in name)
     assert 1.5 < skin.bounds[1][1] < 2.0, "stands upright, in metres"
@@ -103,7 +103,7 @@ def test_ten_minutes_do_not_drift(tmp_path, character):
     still = np.zeros((count, 52), np.float32)
     still[-1] = 1.0
     long = Motion(FILM, arkit=still)
-    deliver(long, tmp_path / "a.glb", glb.FORMAT, FormatOptions(character=character))
+    export(long, tmp_path / "a.glb", glb.FORMAT, FormatOptions(character=character))
     document = gltf.load(tmp_path / "a.glb")
     del document.part("animations")[0]["extras"]  # what our writer noted: another's file has its times alone
     document.save(tmp_path / "b.glb")
@@ -115,7 +115,7 @@ def test_ten_minutes_do_not_drift(tmp_path, character):
 
 def test_names_are_matched_however_they_are_spelled(tmp_path, character):
     made = motion()
-    report = deliver(made, tmp_path / "a.glb", glb.FORMAT, FormatOptions(character=character))
+    report = export(made, tmp_path / "a.glb", glb.FORMAT, FormatOptions(character=character))
     _, found, _ = channels(tmp_path / "a.glb")
     weights = found["FaceNode", "weights"].reshape(48, -1)
     for column, name in enumerate(("jawOpen", "mouthClose", "browInnerUp", "browInnerUp", "eyeBlinkLeft")):
@@ -133,7 +133,7 @@ def test_visemes_speak_where_there_are_no_arkit_shapes(tmp_path):
     small_glb.write(tmp_path / "small.glb", shapes=visemes)
     spoken = np.zeros((48, 52), np.float32)
     spoken[10:20, ARKIT.index("jawOpen")] = 0.8
-    report = deliver(
+    report = export(
         Motion(FILM, arkit=spoken), tmp_path / "a.glb", glb.FORMAT, FormatOptions(character=tmp_path / "small.glb")
     )
     assert any("not written" in said for said in report.lacks)
@@ -148,7 +148,7 @@ def test_visemes_speak_where_there_are_no_arkit_shapes(tmp_path):
 def test_bones_turn_as_meant_whatever_their_roll(tmp_path, facing):
     small_glb.write(tmp_path / "small.glb", facing)
     made = motion()
-    deliver(made, tmp_path / "a.glb", glb.FORMAT, FormatOptions(character=tmp_path / "small.glb"))
+    export(made, tmp_path / "a.glb", glb.FORMAT, FormatOptions(character=tmp_path / "small.glb"))
     _, found, _ = channels(tmp_path / "a.glb")
     to_world = Rotation.from_euler("y", 180 if facing < 0 else 0, degrees=True)
     for bone, poses in (("Neck", made.neck_pose), ("Head", made.head_pose), ("LeftEye", made.eye_pose[:, 0])):
@@ -163,7 +163,7 @@ def test_a_head_without_a_neck_takes_the_whole_turn(tmp_path, character):
     document.part("nodes")[2]["name"] = "Spine5"
     document.save(character)
     made = motion()
-    deliver(made, tmp_path / "a.glb", glb.FORMAT, FormatOptions(character=character))
+    export(made, tmp_path / "a.glb", glb.FORMAT, FormatOptions(character=character))
     back = load(tmp_path / "a.glb", glb.FORMAT)
     whole = Rotation.from_rotvec(made.neck_pose) * Rotation.from_rotvec(made.head_pose)
     assert (Rotation.from_rotvec(back.head_pose) * whole.inv()).magnitude().max() < 1e-5
@@ -177,7 +177,7 @@ def test_nothing_else_of_a_users_file_changes(tmp_path, character):
     file.save_binary(str(character))
     before = gltf.load(character)
     for _ in range(2):  # the second animation takes the place of the first
-        deliver(motion(), tmp_path / "a.glb", glb.FORMAT, FormatOptions(character=character))
+        export(motion(), tmp_path / "a.glb", glb.FORMAT, FormatOptions(character=character))
         character = tmp_path / "a.glb" if character != tmp_path / "a.glb" else character
     after = gltf.load(tmp_path / "a.glb")
     assert after.binary.startswith(before.binary)
@@ -194,7 +194,7 @@ def test_a_node_with_a_matrix_is_turned_too(tmp_path, character):
     head["matrix"] = own.T.ravel().tolist()
     document.save(character)
     made = motion()
-    deliver(made, tmp_path / "a.glb", glb.FORMAT, FormatOptions(character=character))
+    export(made, tmp_path / "a.glb", glb.FORMAT, FormatOptions(character=character))
     node = gltf.load(tmp_path / "a.glb").part("nodes")[3]
     assert "matrix" not in node
     assert node["scale"] == pytest.approx([2, 2, 2])
@@ -202,7 +202,7 @@ def test_a_node_with_a_matrix_is_turned_too(tmp_path, character):
 
 
 def test_a_mesh_that_goes_its_own_way_is_not_overlooked(tmp_path):
-    deliver(motion(), tmp_path / "a.glb", glb.FORMAT)
+    export(motion(), tmp_path / "a.glb", glb.FORMAT)
     document = gltf.load(tmp_path / "a.glb")
     teeth = next(index for index, node in enumerate(document.part("nodes")) if node["name"] == "Animcore Teeth")
     animation = document.part("animations")[0]
@@ -279,7 +279,7 @@ def test_the_rate_is_known_from_the_times_of_the_keys(rate):
 @pytest.mark.parametrize("count", [1, 100_000])
 def test_one_frame_and_a_hundred_thousand(tmp_path, character, count):
     still = Motion(Fraction(60), arkit=np.full((count, 52), 0.25, np.float32))
-    report = deliver(still, tmp_path / "a.glb", glb.FORMAT, FormatOptions(character=character))
+    report = export(still, tmp_path / "a.glb", glb.FORMAT, FormatOptions(character=character))
     assert report.frames == count
     assert load(tmp_path / "a.glb", glb.FORMAT).frame_count == count
 
@@ -321,7 +321,7 @@ def lying(data: bytes, place: int, value: int) -> bytes:
 def test_a_broken_character_is_refused_in_one_sentence(tmp_path, character, spoil, words):
     character.write_bytes(spoil(character.read_bytes()))
     with pytest.raises(InputError) as refusal:
-        deliver(motion(), tmp_path / "a.glb", glb.FORMAT, FormatOptions(character=character))
+        export(motion(), tmp_path / "a.glb", glb.FORMAT, FormatOptions(character=character))
     assert words in str(refusal.value)
     assert "small.glb" in str(refusal.value)
     assert not (tmp_path / "a.glb").exists()
@@ -371,13 +371,13 @@ def test_sparse_and_integer_accessors_are_read():
 
 
 def test_a_compressed_character_says_what_to_do(tmp_path):
-    deliver(motion(5), tmp_path / "a.glb", glb.FORMAT)
+    export(motion(5), tmp_path / "a.glb", glb.FORMAT)
     document = gltf.load(tmp_path / "a.glb")
     for view in document.part("bufferViews"):
         view["extensions"] = {"EXT_meshopt_compression": {}}
     document.save(tmp_path / "b.glb")
     with pytest.raises(InputError, match=r"b\.glb is compressed with meshopt"):
-        deliver(motion(5), tmp_path / "c.glb", glb.FORMAT, FormatOptions(character=tmp_path / "b.glb"))
+        export(motion(5), tmp_path / "c.glb", glb.FORMAT, FormatOptions(character=tmp_path / "b.glb"))
 
 
 def test_a_gltf_with_its_buffer_beside_it_is_a_character_too(tmp_path, character):
@@ -386,7 +386,7 @@ def test_a_gltf_with_its_buffer_beside_it_is_a_character_too(tmp_path, character
     (tmp_path / "small data.bin").write_bytes(file.binary_blob())
     (tmp_path / "small.gltf").write_text(file.to_json())
     assert (
-        deliver(motion(), tmp_path / "a.glb", glb.FORMAT, FormatOptions(character=tmp_path / "small.gltf")).frames == 48
+        export(motion(), tmp_path / "a.glb", glb.FORMAT, FormatOptions(character=tmp_path / "small.gltf")).frames == 48
     )
     (tmp_path / "small data.bin").unlink()
     with pytest.raises(InputError, match=r"needs the file small data\.bin beside it"):
@@ -400,7 +400,7 @@ def test_no_damage_of_a_file_does_worse_than_a_sentence(tmp_path_factory, data):
     whole = folder / "whole.glb"
     if not whole.exists():
         small_glb.write(folder / "small.glb")
-        deliver(motion(4), whole, glb.FORMAT, FormatOptions(character=folder / "small.glb"))
+        export(motion(4), whole, glb.FORMAT, FormatOptions(character=folder / "small.glb"))
     content = bytearray(whole.read_bytes())
     for _ in range(data.draw(st.integers(1, 4))):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))

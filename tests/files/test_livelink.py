@@ -15,7 +15,7 @@ import pytest
 from animcore.core.vocabulary import ARKIT
 from animcore.errors import InputError
 from animcore.files.animation_curves import FormatOptions
-from animcore.files.export_and_verify import deliver, load
+from animcore.files.export_and_verify import export, load
 from animcore.files.face_curves import livelink
 from animcore.motion import Motion
 from animcore.pipelines import generate_files
@@ -37,7 +37,7 @@ def motion() -> Motion:
 
 
 def test_our_reader_gives_it_back(tmp_path, motion):
-    deliver(motion, tmp_path / "a.csv", livelink.FORMAT)
+    export(motion, tmp_path / "a.csv", livelink.FORMAT)
     back = load(tmp_path / "a.csv", livelink.FORMAT, FormatOptions(Fraction(60)))
     assert back.start == motion.start
     assert np.abs(back.arkit - motion.arkit).max() < 1e-6
@@ -46,7 +46,7 @@ def test_our_reader_gives_it_back(tmp_path, motion):
 
 
 def test_the_table_is_that_of_the_app(tmp_path, motion):
-    deliver(motion, tmp_path / "a.csv", livelink.FORMAT)
+    export(motion, tmp_path / "a.csv", livelink.FORMAT)
     rows = list(csv.DictReader((tmp_path / "a.csv").open()))
     assert len(rows) == 150
     assert len(rows[0]) == 63
@@ -60,7 +60,7 @@ def test_the_table_is_that_of_the_app(tmp_path, motion):
 
 @pytest.mark.skipif(not SCORE.exists(), reason="the scoring tool stands beside the project in its own workplace")
 def test_an_independent_reader_reads_it(tmp_path, motion):
-    deliver(motion, tmp_path / "a.csv", livelink.FORMAT)
+    export(motion, tmp_path / "a.csv", livelink.FORMAT)
     script = (
         "import sys, json, pathlib; sys.path.insert(0, sys.argv[1]); import lip_sync_score as tool\n"
         "tool.ARGS = type('A', (), {'fps': 60.0})\n"
@@ -79,7 +79,7 @@ def test_ten_minutes_do_not_drift(tmp_path):
     rate = Fraction(60)
     count = int(600 * rate)
     motion = Motion(rate, arkit=np.repeat(np.linspace(0, 1, count, dtype=np.float32)[:, None], 52, 1))
-    deliver(motion, tmp_path / "a.csv", livelink.FORMAT)
+    export(motion, tmp_path / "a.csv", livelink.FORMAT)
     back = load(tmp_path / "a.csv", livelink.FORMAT, FormatOptions(rate))
     assert back.frame_count == count
     assert back.times[-1] == pytest.approx(motion.times[-1], abs=1e-9)
@@ -93,7 +93,7 @@ def rewritten(path: Path, change) -> None:
 
 def test_other_orders_spellings_and_dropped_frames_are_read(tmp_path, motion):
     path = tmp_path / "a.csv"
-    deliver(motion, path, livelink.FORMAT)
+    export(motion, path, livelink.FORMAT)
 
     def change(rows):
         header = [name.lower() for name in rows[0]]
@@ -120,7 +120,7 @@ def test_other_orders_spellings_and_dropped_frames_are_read(tmp_path, motion):
     ],
 )
 def test_what_is_no_recording_is_refused(tmp_path, motion, change, words):
-    deliver(motion, tmp_path / "a.csv", livelink.FORMAT)
+    export(motion, tmp_path / "a.csv", livelink.FORMAT)
     rewritten(tmp_path / "a.csv", change)
     with pytest.raises(InputError) as refusal:
         load(tmp_path / "a.csv", livelink.FORMAT, FormatOptions(Fraction(60)))
@@ -129,7 +129,7 @@ def test_what_is_no_recording_is_refused(tmp_path, motion, change, words):
 
 def test_a_motion_without_weights_is_refused(tmp_path):
     with pytest.raises(InputError, match="no ARKit weights"):
-        deliver(Motion(Fraction(30), head_pose=np.zeros((2, 3), np.float32)), tmp_path / "a.csv", livelink.FORMAT)
+        export(Motion(Fraction(30), head_pose=np.zeros((2, 3), np.float32)), tmp_path / "a.csv", livelink.FORMAT)
     assert not list(tmp_path.iterdir())
 
 
@@ -215,7 +215,7 @@ def test_semicolons_and_byte_order_marks_of_spreadsheets_are_read(tmp_path):
 
 def test_a_start_between_two_frames_is_kept(tmp_path, motion):
     early = Motion(Fraction(24000, 1001), start=0.31, arkit=motion.arkit)
-    deliver(early, tmp_path / "a.csv", livelink.FORMAT)
+    export(early, tmp_path / "a.csv", livelink.FORMAT)
     back = load(tmp_path / "a.csv", livelink.FORMAT, FormatOptions(early.rate))
     assert back.start == pytest.approx(0.31, abs=3e-5)
     assert np.abs(back.arkit - motion.arkit).max() < 1e-6

@@ -12,7 +12,7 @@ from other_readers import READERS
 from animcore.core.vocabulary import ARKIT
 from animcore.files import FORMATS
 from animcore.files.animation_curves import FormatOptions
-from animcore.files.export_and_verify import deliver
+from animcore.files.export_and_verify import export
 from animcore.motion import Event, Motion
 
 BY_BLENDER = ("fbx", "usd", "alembic", "pc2")
@@ -41,7 +41,7 @@ def take(start: float = 0.0) -> Motion:
 @pytest.mark.parametrize("name", [name for name in FORMATS if name not in BY_BLENDER])
 def test_readers_of_others_find_what_was_meant_from_second_0(tmp_path, name, start):
     path = tmp_path / ("take" + FORMATS[name].suffix)
-    report = deliver(take(start), path, FORMATS[name])
+    report = export(take(start), path, FORMATS[name])
     assert any("the sound starts 0.500 s later" in said for said in report.lacks) == (start < 0)
     first, curves = READERS[name](path)
     assert first == pytest.approx(0.0, abs=1e-6)
@@ -88,7 +88,7 @@ def test_what_blender_writes_is_read_by_others_too(tmp_path, name):
     pytest.importorskip("bpy")
     path = tmp_path / ("take" + FORMATS[name].suffix)
     motion = replace(take(-0.25), body_pose=None, translation=None)
-    deliver(motion, path, FORMATS[name], FormatOptions())
+    export(motion, path, FORMATS[name], FormatOptions())
     first, curves = READERS[name](path)
     assert first == 0.0
     if name == "pc2":

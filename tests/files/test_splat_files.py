@@ -268,7 +268,7 @@ def test_a_sog_is_read_out_of_a_folder_as_out_of_its_zip(tmp_path):
 @given(st.integers(1, 200), st.integers(1, 250), st.integers(0, 2**31))
 def test_palettes_are_no_larger_than_asked_and_every_row_has_a_place(count, size, seed):
     rows = np.random.default_rng(seed).normal(size=(count, 5)).astype(np.float32)
-    found, places = codebooks.of_rows(rows, size)
+    found, places = codebooks.vector_codebook(rows, size)
     assert 1 <= len(found) <= max(size, 1)
     assert places.min() >= 0
     assert places.max() < len(found)
@@ -279,7 +279,7 @@ def test_palettes_are_no_larger_than_asked_and_every_row_has_a_place(count, size
 def test_a_table_of_256_numbers_is_as_good_as_one_can_be():
     """For a normal distribution that is an error of sqrt(pi * sqrt(3) / 2) / 256 of its spread (Panter, Dite 1951)."""
     values = np.random.default_rng(1).normal(size=100_000)
-    codes, places = codebooks.of_numbers(values)
+    codes, places = codebooks.scalar_codebook(values)
     error = np.sqrt(((values - codes[places]) ** 2).mean())
     assert error < 1.15 * np.sqrt(np.pi * np.sqrt(3) / 2) / 256
 

@@ -12,7 +12,7 @@ import pytest
 from animcore.core.vocabulary import ARKIT, TONGUE
 from animcore.errors import InputError
 from animcore.files.animation_curves import FormatOptions
-from animcore.files.export_and_verify import deliver, load
+from animcore.files.export_and_verify import export, load
 from animcore.files.face_curves import a2f_csv, a2f_json, shape_csv
 from animcore.motion import Motion
 
@@ -30,7 +30,7 @@ def motion() -> Motion:
 
 
 def test_audio2face_csv_is_the_table_of_the_service(tmp_path, motion):
-    deliver(motion, tmp_path / "take.a2f.csv", a2f_csv.FORMAT)
+    export(motion, tmp_path / "take.a2f.csv", a2f_csv.FORMAT)
     rows = list(csv.DictReader((tmp_path / "take.a2f.csv").open()))
     assert list(rows[0])[:3] == ["", "timeCode", "blendShapes.EyeBlinkLeft"]
     assert len(rows[0]) == 2 + 52 + 16
@@ -85,7 +85,7 @@ def test_what_is_no_table_of_audio2face_is_refused(tmp_path, text, words):
 
 
 def test_audio2face_json_is_that_of_the_application(tmp_path, motion):
-    report = deliver(motion, tmp_path / "take.a2f.json", a2f_json.FORMAT)
+    report = export(motion, tmp_path / "take.a2f.json", a2f_json.FORMAT)
     content = json.loads((tmp_path / "take.a2f.json").read_text())
     assert (content["numPoses"], content["numFrames"], content["trackPath"]) == (68, 30, "line.wav")
     assert content["exportFps"] == pytest.approx(23.976, abs=1e-3)
@@ -137,7 +137,7 @@ def test_what_is_no_export_is_refused(tmp_path, text, words):
 
 
 def test_a_table_of_shapes_has_a_column_of_seconds(tmp_path, motion):
-    deliver(motion, tmp_path / "take.shapes.csv", shape_csv.FORMAT)
+    export(motion, tmp_path / "take.shapes.csv", shape_csv.FORMAT)
     rows = list(csv.DictReader((tmp_path / "take.shapes.csv").open()))
     assert list(rows[0]) == ["time", *ARKIT, *TONGUE]
     assert float(rows[3]["time"]) == pytest.approx(0.25 + 3 * 1001 / 24000, abs=1e-12)
@@ -170,7 +170,7 @@ def test_any_convention_goes_out_and_comes_back_as_movement(tmp_path, profile, n
     for place, track in enumerate(tracks):
         arkit[:, ARKIT.index(track)] = np.clip(np.sin(time / 8 - place * 1.5), 0, 1) * 0.7
     arkit[:, ARKIT.index("eyeBlinkRight")] = arkit[:, ARKIT.index("eyeBlinkLeft")]
-    deliver(
+    export(
         Motion(Fraction(30), arkit=arkit), tmp_path / "a.shapes.csv", shape_csv.FORMAT, FormatOptions(profile=profile)
     )
     assert name in next(csv.reader((tmp_path / "a.shapes.csv").open()))

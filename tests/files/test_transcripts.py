@@ -72,19 +72,19 @@ def test_what_is_no_transcript_is_named(tmp_path: Path, name, text, sentence):
 
 def test_a_wish_is_a_file_or_the_words(tmp_path: Path):
     (tmp_path / "line.txt").write_text("Hello you", encoding="utf-8")
-    assert len(transcripts.of_wish(str(tmp_path / "line.txt")).words) == 2
-    assert len(transcripts.of_wish("Look at line one.").words) == 4
+    assert len(transcripts.from_request(str(tmp_path / "line.txt")).words) == 2
+    assert len(transcripts.from_request("Look at line one.").words) == 4
     with pytest.raises(InputError, match=r"There is no file .*lost\.srt"):
-        transcripts.of_wish(str(tmp_path / "lost.srt"))
+        transcripts.from_request(str(tmp_path / "lost.srt"))
 
 
 def test_the_transcript_beside_a_recording_is_the_one_that_says_most(tmp_path: Path):
     for name in ("line.txt", "line.srt", "other.TextGrid"):
         (tmp_path / name).touch()
-    assert transcripts.beside(Path("voices/line.wav"), tmp_path).name == "line.srt"
-    assert transcripts.beside(Path("other.wav"), tmp_path).name == "other.TextGrid"
+    assert transcripts.find_beside(Path("voices/line.wav"), tmp_path).name == "line.srt"
+    assert transcripts.find_beside(Path("other.wav"), tmp_path).name == "other.TextGrid"
     with pytest.raises(InputError, match=r"no transcript of third\.wav"):
-        transcripts.beside(Path("third.wav"), tmp_path)
+        transcripts.find_beside(Path("third.wav"), tmp_path)
 
 
 def test_captions_of_generated_words_can_be_read_as_a_transcript(tmp_path: Path):

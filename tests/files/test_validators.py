@@ -14,7 +14,7 @@ from animcore.errors import InputError
 from animcore.files import FORMATS
 from animcore.files.animation_curves import FormatOptions
 from animcore.files.avatars import open_any_splats
-from animcore.files.export_and_verify import deliver
+from animcore.files.export_and_verify import export
 from animcore.files.scenes import blender_process, gltf
 
 TOOL = Path(__file__).resolve().parents[2] / "tools" / "validate_formats.py"
@@ -37,7 +37,7 @@ def faults(tool: ModuleType, judge: str, path: Path) -> list[tuple[str, str, str
 @pytest.mark.parametrize(("name", "profile"), [("glb", None), ("vrma", None), ("vrma", "VRM")])
 def test_khronos_finds_no_fault(tmp_path, tool, name, profile):
     path = tmp_path / ("a" + FORMATS[name].suffix)
-    deliver(tool.performance(), path, FORMATS[name], FormatOptions(profile=profile))
+    export(tool.performance(), path, FORMATS[name], FormatOptions(profile=profile))
     assert faults(tool, "glTF", path) == []
 
 
@@ -50,7 +50,7 @@ def test_khronos_finds_no_fault_with_gaussians_but_names_that_it_does_not_know(t
 
 
 def test_khronos_finds_faults_that_are_there(tmp_path, tool):
-    deliver(tool.performance(), tmp_path / "a.vrma", FORMATS["vrma"])
+    export(tool.performance(), tmp_path / "a.vrma", FORMATS["vrma"])
     document = gltf.load(tmp_path / "a.vrma")
     animation = document.part("animations")[0]
     animation["samplers"][0]["input"] = document.add_accessor(np.array([1.0, 0.5]), limits=True)
@@ -66,7 +66,7 @@ def test_a_character_out_of_blender_is_without_fault(tmp_path, tool):
     except InputError as absent:
         pytest.skip(str(absent))
     character = Path(__file__).resolve().parents[2] / "assets" / "character" / "character.blend"
-    deliver(tool.performance(), tmp_path / "a.glb", FORMATS["glb"], FormatOptions(character=character))
+    export(tool.performance(), tmp_path / "a.glb", FORMATS["glb"], FormatOptions(character=character))
     assert faults(tool, "glTF", tmp_path / "a.glb") == []
 
 
@@ -74,7 +74,7 @@ def test_openusd_finds_no_fault(tmp_path, tool):
     if reason := tool.absence("USD"):
         pytest.skip(reason)
     try:
-        deliver(tool.performance(), tmp_path / "a.usdc", FORMATS["usd"])
+        export(tool.performance(), tmp_path / "a.usdc", FORMATS["usd"])
     except InputError as absent:
         pytest.skip(str(absent))
     assert faults(tool, "USD", tmp_path / "a.usdc") == []

@@ -11,7 +11,7 @@ import pytest
 from animcore.core.vocabulary import ARKIT, SMPLX_JOINTS
 from animcore.errors import InputError
 from animcore.files.animation_curves import FormatOptions
-from animcore.files.export_and_verify import deliver, load
+from animcore.files.export_and_verify import export, load
 from animcore.files.scenes import gltf, gltf_animation, vrma
 from animcore.files.scenes.gltf_animation import GltfAnimation
 from animcore.motion import Motion
@@ -46,7 +46,7 @@ def numbers(file: pygltflib.GLTF2, index: int) -> np.ndarray:
 
 
 def test_the_file_is_what_the_specification_asks_for(tmp_path, motion):
-    report = deliver(motion, tmp_path / "a.vrma", vrma.FORMAT)
+    report = export(motion, tmp_path / "a.vrma", vrma.FORMAT)
     assert report.worst < 1e-6
     assert [said.split(":")[0].split(",")[0] for said in report.lacks] == [
         "Faces are ARKit expressions",
@@ -78,7 +78,7 @@ def test_the_file_is_what_the_specification_asks_for(tmp_path, motion):
 
 
 def test_the_skeleton_stands_in_a_t_pose(tmp_path, motion):
-    deliver(motion, tmp_path / "a.vrma", vrma.FORMAT)
+    export(motion, tmp_path / "a.vrma", vrma.FORMAT)
     nodes = gltf.load(tmp_path / "a.vrma").part("nodes")
     place = {}
 
@@ -99,7 +99,7 @@ def test_the_skeleton_stands_in_a_t_pose(tmp_path, motion):
 
 
 def test_it_comes_back_as_a_motion(tmp_path, motion):
-    deliver(motion, tmp_path / "a.vrma", vrma.FORMAT)
+    export(motion, tmp_path / "a.vrma", vrma.FORMAT)
     back = load(tmp_path / "a.vrma", vrma.FORMAT)
     assert back.rate == motion.rate
     assert np.array_equal(back.arkit, motion.arkit)
@@ -114,7 +114,7 @@ def test_every_avatar_speaks_through_the_presets(tmp_path, motion):
     for name, frames in (("jawOpen", slice(5, 15)), ("mouthPucker", slice(20, 30)), ("eyeBlinkLeft", slice(32, 36))):
         spoken[frames, ARKIT.index(name)] = 0.8
     made = Motion(motion.rate, arkit=spoken)
-    report = deliver(made, tmp_path / "a.vrma", vrma.FORMAT, FormatOptions(profile="VRM"))
+    report = export(made, tmp_path / "a.vrma", vrma.FORMAT, FormatOptions(profile="VRM"))
     assert any("not written" in said for said in report.lacks), "brows have no preset"
     expressions = gltf.load(tmp_path / "a.vrma").document["extensions"]["VRMC_vrm_animation"]["expressions"]
     assert set(expressions) == {"preset"}
@@ -127,7 +127,7 @@ def test_every_avatar_speaks_through_the_presets(tmp_path, motion):
     back = load(tmp_path / "a.vrma", vrma.FORMAT)
     assert back.arkit[10, ARKIT.index("jawOpen")] > 0.3
     with pytest.raises(InputError, match="not of Rhubarb"):
-        deliver(made, tmp_path / "b.vrma", vrma.FORMAT, FormatOptions(profile="Rhubarb"))
+        export(made, tmp_path / "b.vrma", vrma.FORMAT, FormatOptions(profile="Rhubarb"))
 
 
 def test_bones_of_others_may_be_turned_at_rest(tmp_path):
@@ -175,7 +175,7 @@ def test_bones_of_others_may_be_turned_at_rest(tmp_path):
 )
 def test_what_is_no_vrm_animation_is_refused(tmp_path, motion, extension, words):
     path: Path = tmp_path / "a.vrma"
-    deliver(motion, path, vrma.FORMAT)
+    export(motion, path, vrma.FORMAT)
     document = gltf.load(path)
     document.document["extensions"] = {} if extension is None else {"VRMC_vrm_animation": extension}
     document.save(path)
@@ -188,5 +188,5 @@ def test_what_is_no_vrm_animation_is_refused(tmp_path, motion, extension, words)
 def test_a_motion_with_nothing_for_it_is_refused(tmp_path):
     jaw = Motion(Fraction(30), jaw_pose=np.zeros((3, 3), np.float32))
     with pytest.raises(InputError, match="neither face weights nor rotations"):
-        deliver(jaw, tmp_path / "a.vrma", vrma.FORMAT)
+        export(jaw, tmp_path / "a.vrma", vrma.FORMAT)
     assert not list(tmp_path.iterdir())

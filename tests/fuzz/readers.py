@@ -99,7 +99,7 @@ def _format_cases(folder: Path) -> list[Case]:
         if name == "vrma":
             form.write(form.encode(motion(), FormatOptions()), path, FormatOptions())
         else:
-            export_and_verify.deliver(motion(), path, form)
+            export_and_verify.export(motion(), path, form)
         mutation = (
             mutations.of_glb if name == "vrma" else texts.get("." + form.suffix.rsplit(".", 1)[1], mutations.of_text)
         )

@@ -41,8 +41,8 @@ def test_gaussians_follow_a_mesh_that_turns_moves_and_grows(seed, size):
     turn = Rotation.random(random_state=seed).as_matrix()
     shift = random.normal(size=3)
     splats = cloud(random)
-    before = triangle_binding.placed(splats, triangle_binding.frames(vertices, FACES))
-    after = triangle_binding.placed(splats, triangle_binding.frames(size * vertices @ turn.T + shift, FACES))
+    before = triangle_binding.to_world(splats, triangle_binding.frames(vertices, FACES))
+    after = triangle_binding.to_world(splats, triangle_binding.frames(size * vertices @ turn.T + shift, FACES))
     reach = 1e-3 * size * np.abs(before.means).max()
     np.testing.assert_allclose(after.means, size * before.means @ turn.T + shift, atol=reach)
     wanted = size**2 * turn @ spread(before) @ turn.T
@@ -57,7 +57,7 @@ def test_bound_and_placed_undo_each_other(seed, count):
     mesh = triangle_binding.frames(random.normal(size=(4, 3)), FACES)
     world = cloud(random, count, bound=False)
     triangles = random.integers(0, len(FACES), world.count)
-    back = triangle_binding.placed(triangle_binding.bound(world, mesh, triangles), mesh)
+    back = triangle_binding.to_world(triangle_binding.to_local(world, mesh, triangles), mesh)
     np.testing.assert_allclose(back.means, world.means, atol=1e-4)
     np.testing.assert_allclose(spread(back), spread(world), atol=1e-3)
 
@@ -74,7 +74,7 @@ def test_quaternions_are_those_of_scipy(seed, angle):
 
 def test_a_triangle_without_area_gives_numbers():
     flat = np.zeros((4, 3))
-    placed = triangle_binding.placed(cloud(np.random.default_rng(0)), triangle_binding.frames(flat, FACES))
+    placed = triangle_binding.to_world(cloud(np.random.default_rng(0)), triangle_binding.frames(flat, FACES))
     assert np.isfinite(placed.means).all()
     assert np.isfinite(placed.rotations).all()
 
@@ -83,12 +83,14 @@ def test_tensors_give_what_arrays_give_and_have_gradients():
     torch = pytest.importorskip("torch")
     random = np.random.default_rng(1)
     vertices, splats = random.normal(size=(4, 3)).astype(np.float32), cloud(random)
-    plain = triangle_binding.placed(splats, triangle_binding.frames(vertices, FACES))
+    plain = triangle_binding.to_world(splats, triangle_binding.frames(vertices, FACES))
     moving = torch.tensor(vertices, requires_grad=True)
     arrays = [
         torch.as_tensor(getattr(splats, name)) for name in ("means", "rotations", "scales", "opacities", "harmonics")
     ]
-    placed = triangle_binding.placed(Gaussians(*arrays, binding=splats.binding), triangle_binding.frames(moving, FACES))
+    placed = triangle_binding.to_world(
+        Gaussians(*arrays, binding=splats.binding), triangle_binding.frames(moving, FACES)
+    )
     np.testing.assert_allclose(placed.means.detach(), plain.means, atol=1e-5)
     np.testing.assert_allclose(placed.rotations.detach(), plain.rotations, atol=1e-5)
     (placed.means.sum() + placed.rotations[:, 1].sum() + placed.scales.sum()).backward()
@@ -98,6 +100,6 @@ def test_tensors_give_what_arrays_give_and_have_gradients():
 
 def test_gaussians_without_triangles_are_refused():
     with pytest.raises(ValueError, match="bound to no triangles"):
-        triangle_binding.placed(
+        triangle_binding.to_world(
             cloud(np.random.default_rng(0), bound=False), triangle_binding.frames(np.eye(4, 3), FACES)
         )

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from animcore.errors import InputError
 from animcore.gaussians import editing, spherical_harmonics, transforms
-from animcore.gaussians.gaussians import Gaussians, checked
+from animcore.gaussians.gaussians import Gaussians, validated
 from animcore.geometry import rotations
 from animcore.geometry.surface_registration import SimilarityTransform, similarity_between
 
@@ -25,7 +25,7 @@ def cloud(count: int = 40, degree: int = 3, seed: int = 0) -> Gaussians:
     table = random.normal(size=(count, (degree + 1) ** 2, 3)) * 0.1
     turns = random.normal(size=(count, 4))
     scales, opacities = random.uniform(0.001, 0.01, (count, 3)), random.uniform(0, 1, count)
-    return checked(Gaussians(random.normal(size=(count, 3)) * 0.1, turns, scales, opacities, table), "a cloud")
+    return validated(Gaussians(random.normal(size=(count, 3)) * 0.1, turns, scales, opacities, table), "a cloud")
 
 
 def colours(splats: Gaussians, directions: np.ndarray) -> np.ndarray:
@@ -72,7 +72,7 @@ def test_harmonics_are_those_of_the_books():
 def test_a_turned_cloud_is_seen_from_behind_as_the_other_was_from_before(x, y, z, degree):
     splats = cloud(degree=degree)
     turn = rotations.to_matrix([x, y, z])
-    after = transforms.moved(splats, SimilarityTransform(1.0, turn, np.zeros(3)))
+    after = transforms.transformed(splats, SimilarityTransform(1.0, turn, np.zeros(3)))
     ways = directions(splats.count)
     assert np.allclose(colours(after, ways @ turn.T), colours(splats, ways), atol=1e-5)
     axes = [rotations.quaternion_to_matrix(one.rotations) for one in (splats, after)]
@@ -86,7 +86,7 @@ def test_a_similarity_there_and_back_changes_nothing(x, z, size):
     turn = rotations.to_matrix([x, 0.3, z])
     there = SimilarityTransform(size, turn, np.array([1.0, -2.0, 0.5]))
     back = SimilarityTransform(1 / size, turn.T, -turn.T @ there.shift / size)
-    again = transforms.moved(transforms.moved(splats, there), back)
+    again = transforms.transformed(transforms.transformed(splats, there), back)
     assert np.allclose(again.means, splats.means, atol=1e-5)
     assert np.allclose(again.scales, splats.scales, rtol=1e-4)
     assert np.allclose(again.harmonics, splats.harmonics, atol=1e-5)
@@ -95,7 +95,7 @@ def test_a_similarity_there_and_back_changes_nothing(x, z, size):
 
 def test_a_mirrored_cloud_has_mirrored_shapes_and_colours():
     splats, mirror = cloud(), np.diag([-1.0, 1.0, 1.0])
-    after = transforms.moved(splats, SimilarityTransform(1.0, mirror, np.zeros(3)))
+    after = transforms.transformed(splats, SimilarityTransform(1.0, mirror, np.zeros(3)))
     ways = directions(splats.count)
     assert np.allclose(colours(after, ways @ mirror), colours(splats, ways), atol=1e-5)
     shapes = []
@@ -106,13 +106,13 @@ def test_a_mirrored_cloud_has_mirrored_shapes_and_colours():
 
 
 def test_clouds_become_one():
-    whole = transforms.joined([cloud(5, degree=0), cloud(7, degree=2)])
+    whole = transforms.concatenated([cloud(5, degree=0), cloud(7, degree=2)])
     assert (whole.count, whole.degree) == (12, 2)
     assert not whole.harmonics[:5, 1:].any()
     with pytest.raises(InputError, match="bound to a mesh"):
-        transforms.joined([cloud(5), replace(cloud(5), binding=np.arange(5))])
+        transforms.concatenated([cloud(5), replace(cloud(5), binding=np.arange(5))])
     with pytest.raises(InputError, match="moving the mesh"):
-        transforms.moved(replace(cloud(5), binding=np.arange(5)), transforms.HALF_TURN)
+        transforms.transformed(replace(cloud(5), binding=np.arange(5)), transforms.HALF_TURN)
 
 
 # --------------------------------------------------------------------------------------------------------- recolouring
@@ -121,7 +121,7 @@ def test_clouds_become_one():
 def test_a_third_of_a_turn_makes_red_green_from_every_side():
     splats = cloud()
     chosen = np.arange(splats.count) % 2 == 0
-    after = editing.recoloured(splats, chosen, hue=2 * np.pi / 3)
+    after = editing.recolour(splats, chosen, hue=2 * np.pi / 3)
     for seed in range(3):
         ways = np.roll(directions(splats.count), seed, 0)
         before, now = colours(splats, ways), colours(after, ways)
@@ -133,7 +133,7 @@ def test_a_third_of_a_turn_makes_red_green_from_every_side():
 @given(st.floats(0, 1.5), st.floats(0.1, 2))
 def test_lightness_and_saturation_do_what_they_say(saturation, lightness):
     splats = cloud()
-    after = editing.recoloured(splats, np.ones(splats.count, bool), saturation=saturation, lightness=lightness)
+    after = editing.recolour(splats, np.ones(splats.count, bool), saturation=saturation, lightness=lightness)
     ways = directions(splats.count)
     before, now = colours(splats, ways), colours(after, ways)
     grey = before @ (0.2126, 0.7152, 0.0722)
@@ -144,7 +144,7 @@ def test_lightness_and_saturation_do_what_they_say(saturation, lightness):
 def test_the_hue_turns_as_in_a_colour_wheel():
     splats = cloud(1, degree=0)
     red = replace(splats, harmonics=((np.array([[[0.8, 0.2, 0.2]]]) - 0.5) / 0.28209479).astype(np.float32))
-    after = editing.recoloured(red, np.ones(1, bool), hue=np.radians(60))
+    after = editing.recolour(red, np.ones(1, bool), hue=np.radians(60))
     hue, *_ = colorsys.rgb_to_hsv(*np.clip(colours(after, directions(1))[0], 0, 1))
     assert 360 * hue == pytest.approx(60, abs=1.0), "yellow"
 
@@ -164,7 +164,7 @@ def square() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
 def test_places_in_the_texture_are_those_below_the_gaussians(x, z, height):
     vertices, faces, uv, uv_faces = square()
     triangle = np.array([0 if x >= 1 - z else 1])
-    place = editing.places_in_texture(np.array([[x, height, z]]), triangle, vertices, faces, uv, uv_faces)
+    place = editing.texture_coordinates(np.array([[x, height, z]]), triangle, vertices, faces, uv, uv_faces)
     assert np.allclose(place, [[x, 1 - z]], atol=1e-6)
 
 
@@ -173,7 +173,7 @@ def test_a_mask_that_is_painted_chooses_what_stands_there():
     random = np.random.default_rng(0)
     points = np.stack([random.uniform(0, 1, 300), random.uniform(0, 0.1, 300), random.uniform(0, 1, 300)], 1)
     triangles = np.where(points[:, 0] >= 1 - points[:, 2], 0, 1)
-    places = editing.places_in_texture(points, triangles, vertices, faces, uv, uv_faces)
+    places = editing.texture_coordinates(points, triangles, vertices, faces, uv, uv_faces)
     mask = np.zeros((64, 32), np.uint8)
     mask[:16] = 200  # the uppermost quarter of the picture: z from 0 to 0.25
     assert np.array_equal(editing.under_mask(places, mask), points[:, 2] < 0.25)
@@ -216,7 +216,7 @@ def test_hair_goes_with_the_scalp_onto_another_head():
     way = SimilarityTransform(1.2, rotations.to_matrix([0.1, -0.4, 0.2]), np.array([0.3, -0.2, 0.1]))
     other = way.points(mine)
     other[mine[:, 1] < 1.6] += 0.05  # another chin, which is nothing to the hair
-    after = editing.transplanted(hair_of(mine), mine, other)
+    after = editing.transplant_hair(hair_of(mine), mine, other)
     assert np.allclose(after.means, way.points(hair_of(mine).means), atol=1e-5)
     assert np.allclose(after.scales, 1.2 * hair_of(mine).scales, rtol=1e-4)
     ways = directions(after.count)
@@ -226,10 +226,10 @@ def test_hair_goes_with_the_scalp_onto_another_head():
 def test_hair_does_not_go_onto_a_head_of_another_model_nor_without_roots():
     mine = head()
     with pytest.raises(InputError, match="heads of one model"):
-        editing.transplanted(hair_of(mine), mine, mine[:-1])
+        editing.transplant_hair(hair_of(mine), mine, mine[:-1])
     far = replace(hair_of(mine), means=hair_of(mine).means + np.float32(1.0))
     with pytest.raises(InputError, match="too few"):
-        editing.transplanted(far, mine, mine)
+        editing.transplant_hair(far, mine, mine)
 
 
 def test_the_similarity_is_that_of_umeyama():

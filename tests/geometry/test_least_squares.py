@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from animcore.errors import InputError
-from animcore.geometry.bounded_least_squares import bounded
+from animcore.geometry.bounded_least_squares import solve_bounded
 
 RANDOM = st.integers(0, 2**32 - 1).map(np.random.default_rng)
 
@@ -25,7 +25,7 @@ def test_it_agrees_with_scipy(random, unknowns, frames):
     optimize = pytest.importorskip("scipy.optimize")
     matrix, targets = system(random, 20, unknowns, frames)
     low, high = -random.random(unknowns), random.random(unknowns)
-    found = bounded(matrix.T @ matrix, targets @ matrix, low, high)
+    found = solve_bounded(matrix.T @ matrix, targets @ matrix, low, high)
     for answer, target in zip(found, targets, strict=True):
         expected = optimize.lsq_linear(matrix, target, (low, high), method="bvls", tol=1e-14, max_iter=1000)
         np.testing.assert_allclose(answer, expected.x, atol=1e-8)
@@ -38,7 +38,7 @@ def test_nothing_within_the_bounds_is_better(random, unknowns):
     matrix, targets = system(random, 40, unknowns, 20)
     gram, right = matrix.T @ matrix, targets @ matrix
     low, high = np.zeros(unknowns), np.ones(unknowns)
-    found = bounded(gram, right, low, high, start=random.random(right.shape))
+    found = solve_bounded(gram, right, low, high, start=random.random(right.shape))
     slope = found @ gram - right
     assert ((found >= 0) & (found <= 1)).all()
     scale = np.abs(right).max()
@@ -53,7 +53,7 @@ def test_close_targets_give_close_answers(random):
     """Clipping at the bounds never makes two frames differ more than they do without bounds."""
     matrix, targets = system(random, 30, 10, 2)
     gram, right = matrix.T @ matrix, targets @ matrix
-    first, second = bounded(gram, right, np.zeros(10), np.ones(10))
+    first, second = solve_bounded(gram, right, np.zeros(10), np.ones(10))
     free = np.linalg.solve(gram, right[0] - right[1])
     moved = first - second
     assert moved @ gram @ moved <= free @ gram @ free * (1 + 1e-9)
@@ -62,13 +62,14 @@ def test_close_targets_give_close_answers(random):
 def test_fixed_and_unbounded_variables():
     gram = np.array([[2.0, 1.0], [1.0, 2.0]])
     np.testing.assert_allclose(
-        bounded(gram, np.array([[3.0, 3.0]]), np.array([-np.inf, 0.25]), np.array([np.inf, 0.25])), [[1.375, 0.25]]
+        solve_bounded(gram, np.array([[3.0, 3.0]]), np.array([-np.inf, 0.25]), np.array([np.inf, 0.25])),
+        [[1.375, 0.25]],
     )
 
 
 def test_no_frames_and_no_variables():
-    assert bounded(np.eye(3), np.zeros((0, 3)), np.zeros(3), np.ones(3)).shape == (0, 3)
-    assert bounded(np.zeros((0, 0)), np.zeros((4, 0)), np.zeros(0), np.zeros(0)).shape == (4, 0)
+    assert solve_bounded(np.eye(3), np.zeros((0, 3)), np.zeros(3), np.ones(3)).shape == (0, 3)
+    assert solve_bounded(np.zeros((0, 0)), np.zeros((4, 0)), np.zeros(0), np.zeros(0)).shape == (4, 0)
 
 
 @pytest.mark.parametrize(
@@ -83,4 +84,4 @@ def test_no_frames_and_no_variables():
 )
 def test_what_cannot_be_solved_is_said(gram, right, low, high, words):
     with pytest.raises(InputError, match=words):
-        bounded(gram, right, low, high)
+        solve_bounded(gram, right, low, high)

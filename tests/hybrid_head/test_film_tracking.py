@@ -48,7 +48,7 @@ def seen(marks):
     frames = FrameParameters(np.zeros((COUNT, len(marks.points), 2)), turns, places, weights)
     noise = np.random.default_rng(0).normal(size=(COUNT, len(marks.points), 2))
     points = np.zeros((COUNT, 478, 3), np.float32)
-    points[:, : len(marks.points), :2] = landmark_solver.projected(scene, frames) + 0.5 * noise
+    points[:, : len(marks.points), :2] = landmark_solver.project(scene, frames) + 0.5 * noise
     depths = np.einsum("txy,ly->tlx", turns, marks.points)[..., 2]
     points[:, : len(marks.points), 2] = -(depths - depths.mean(1, keepdims=True)) * FOCAL / 0.8
     way = np.array([np.sin(0.3), 0.0, np.cos(0.3)])

@@ -106,7 +106,9 @@ def test_known_hair_is_where_a_fit_starts_and_has_the_colour_that_is_seen_there(
 
 def test_colours_change_where_the_jaw_moves_the_head_and_nowhere_else(person, sitting):
     moments, _pictures = sitting
-    seats = {number: texture_layer.seat(person, one, torch.device("cpu"), False) for number, one in moments.items()}
+    seats = {
+        number: texture_layer.pose_tensors(person, one, torch.device("cpu"), False) for number, one in moments.items()
+    }
     reach = texture_layer.reach(person, seats, 64).numpy()
     part, faces = person.model.extras["part_of_vertex"], person.model.faces
     middle = person.model.template[faces].mean(1)

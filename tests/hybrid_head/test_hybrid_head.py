@@ -15,7 +15,7 @@ from animcore.errors import InputError
 from animcore.files.avatars import hybrid_head, open_any_splats
 from animcore.geometry.rotations import to_matrix
 from animcore.hybrid_head import uv_layout
-from animcore.hybrid_head.head_model import HybridHead, enlarged, looked_up, mesh_layer, render
+from animcore.hybrid_head.head_model import HybridHead, mesh_layer, render, sample_texture, upsample
 from animcore.motion import Motion
 from animcore.rendering.camera import Camera
 
@@ -185,6 +185,6 @@ def test_lookups_are_those_of_torch():
     grid = torch.as_tensor(places) * torch.tensor([2.0, -2.0]) + torch.tensor([-1.0, 1.0])
     planes = torch.as_tensor(texture).movedim(-1, 0)[None]
     wanted = torch.nn.functional.grid_sample(planes, grid[None, None], padding_mode="border", align_corners=False)
-    np.testing.assert_allclose(looked_up(texture, places), wanted[0, :, 0].T, atol=1e-5)
+    np.testing.assert_allclose(sample_texture(texture, places), wanted[0, :, 0].T, atol=1e-5)
     larger = torch.nn.functional.interpolate(planes, scale_factor=4, mode="bilinear", align_corners=False)
-    np.testing.assert_allclose(enlarged(texture, 4), larger[0].movedim(0, -1), atol=1e-5)
+    np.testing.assert_allclose(upsample(texture, 4), larger[0].movedim(0, -1), atol=1e-5)

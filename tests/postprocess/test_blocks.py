@@ -7,7 +7,7 @@ import pytest
 from moving import RATE, gesturing, spoiled
 
 from animcore.body_models import collision_capsules
-from animcore.body_models.kinematics import INDEX, places, world_turns
+from animcore.body_models.kinematics import INDEX, joint_positions, world_rotations
 from animcore.postprocess import body_cleanup, filters, foot_contact, hand_smoothing, self_collision
 
 
@@ -23,13 +23,13 @@ def bad():
 
 
 def found(pose, translation):
-    return places(world_turns(pose), translation)
+    return joint_positions(world_rotations(pose), translation)
 
 
 def standing(pose, translation):
     """(T - 1, 2) whether each foot, all of its sole, is still."""
-    turned = world_turns(pose)
-    points = collision_capsules.soles(turned, places(turned, translation))
+    turned = world_rotations(pose)
+    points = collision_capsules.sole_positions(turned, joint_positions(turned, translation))
     return np.linalg.norm(np.diff(points, axis=0), axis=-1).max(2) * RATE < 1e-6
 
 
@@ -43,8 +43,8 @@ def test_blocks_give_what_the_whole_gives(bad, short_blocks, monkeypatch):
 
 def calls():
     return {
-        "calmed": lambda pose, translation: (hand_smoothing.calmed(pose, RATE), translation),
-        "locked": lambda pose, translation: foot_contact.locked(pose, translation, RATE),
+        "calmed": lambda pose, translation: (hand_smoothing.smooth_hands(pose, RATE), translation),
+        "locked": lambda pose, translation: foot_contact.lock_feet(pose, translation, RATE),
         "still": lambda pose, translation: foot_contact.lower_body_still(pose, translation, RATE),
         "pushed": lambda pose, translation: (self_collision.pushed_out(pose, RATE), translation),
     }
@@ -52,8 +52,8 @@ def calls():
 
 def test_what_is_promised_holds_over_seams(bad, short_blocks):
     done, moved = body_cleanup.finished(*bad, RATE)
-    turned = world_turns(done)
-    soles = collision_capsules.soles(turned, places(turned, moved))
+    turned = world_rotations(done)
+    soles = collision_capsules.sole_positions(turned, joint_positions(turned, moved))
     assert soles[..., 1].min() > collision_capsules.floor_at_rest() - 5e-4  # half a millimetre where two blocks meet
     assert self_collision.penetration(done).max() < 0.010
     assert standing(done, moved).mean() > 0.7
@@ -66,7 +66,7 @@ def test_what_is_promised_holds_over_seams(bad, short_blocks):
 def test_a_foot_that_stands_all_the_time_stands_over_seams(short_blocks):
     pose, translation = gesturing(24)
     translation = translation + 0.01 * np.sin(np.arange(len(pose)) / 40)[:, None]
-    assert standing(*foot_contact.locked(pose, translation, RATE)).all()
+    assert standing(*foot_contact.lock_feet(pose, translation, RATE)).all()
     assert standing(*foot_contact.lower_body_still(pose, translation, RATE)).all()
 
 

@@ -7,13 +7,13 @@ import pytest
 from moving import RATE, gesturing, spoiled
 
 from animcore.body_models import collision_capsules
-from animcore.body_models.kinematics import INDEX, places, world_turns
+from animcore.body_models.kinematics import INDEX, joint_positions, world_rotations
 from animcore.body_models.parametric_model import load_model
 from animcore.postprocess import body_cleanup, self_collision
 
 
 def jitter(pose):
-    wrists = places(world_turns(pose))[:, [INDEX["left_wrist"], INDEX["right_wrist"]]]
+    wrists = joint_positions(world_rotations(pose))[:, [INDEX["left_wrist"], INDEX["right_wrist"]]]
     return np.sqrt(np.square(np.diff(wrists, 3, axis=0) * RATE**3).sum(-1).mean())
 
 
@@ -36,7 +36,7 @@ def test_only_arms_move_and_only_near_the_body():
     inside = self_collision.penetration(pose) > self_collision.TOUCHING
     far = np.convolve(inside, np.ones(151), "same") == 0
     assert far.any()
-    assert np.allclose(world_turns(moved[far]), world_turns(pose[far]), atol=1e-9)
+    assert np.allclose(world_rotations(moved[far]), world_rotations(pose[far]), atol=1e-9)
 
 
 def test_clean_motion_stays():
@@ -51,7 +51,7 @@ def test_hands_that_hang_into_the_thighs_come_out_evenly():
     moved = self_collision.pushed_out(pose, RATE)
     assert self_collision.penetration(pose).max() > 0.05
     assert self_collision.penetration(moved).max() < 0.010
-    wrists = places(world_turns(moved))[:, [INDEX["left_wrist"], INDEX["right_wrist"]]]
+    wrists = joint_positions(world_rotations(moved))[:, [INDEX["left_wrist"], INDEX["right_wrist"]]]
     assert np.linalg.norm(np.diff(wrists, 2, axis=0), axis=-1).max() * RATE**2 < 2.0
 
 
@@ -79,8 +79,8 @@ def test_the_skin_of_the_hands_is_outside_the_skin_of_the_trunk():
 def test_a_finished_body_is_calm_out_of_itself_and_on_the_floor():
     pose, translation = spoiled(*gesturing(12, 0, 0.2))
     done, moved = body_cleanup.finished(pose, translation, RATE)
-    turned = world_turns(done)
-    soles = collision_capsules.soles(turned, places(turned, moved))
+    turned = world_rotations(done)
+    soles = collision_capsules.sole_positions(turned, joint_positions(turned, moved))
     assert soles[..., 1].min() > collision_capsules.floor_at_rest() - 1e-9
     assert self_collision.penetration(done).max() < 0.010
     assert jitter(done) < 0.12 * jitter(pose)

@@ -7,7 +7,7 @@ import pytest
 from moving import RATE, gesturing, spoiled
 
 from animcore.body_models import collision_capsules
-from animcore.body_models.kinematics import INDEX, places, world_turns
+from animcore.body_models.kinematics import INDEX, joint_positions, world_rotations
 from animcore.body_models.parametric_model import load_model
 from animcore.postprocess import foot_contact
 
@@ -18,8 +18,8 @@ def bad():
 
 
 def soles(pose, translation):
-    turned = world_turns(pose)
-    return collision_capsules.soles(turned, places(turned, translation))
+    turned = world_rotations(pose)
+    return collision_capsules.sole_positions(turned, joint_positions(turned, translation))
 
 
 def slide(points):
@@ -34,7 +34,7 @@ def test_the_bad_motion_is_bad(bad):
 
 
 def test_planted_feet_do_not_move_at_all(bad):
-    pose, translation = foot_contact.locked(*bad, RATE)
+    pose, translation = foot_contact.lock_feet(*bad, RATE)
     moved = slide(soles(pose, translation)).max(2)
     standing = moved < 1e-6
     assert standing.mean() > 0.75  # the rest are small steps, since the hips drift off by 20 cm
@@ -42,15 +42,15 @@ def test_planted_feet_do_not_move_at_all(bad):
 
 
 def test_no_foot_is_below_the_floor(bad):
-    pose, translation = foot_contact.locked(*bad, RATE)
+    pose, translation = foot_contact.lock_feet(*bad, RATE)
     assert soles(pose, translation)[..., 1].min() > collision_capsules.floor_at_rest() - 1e-9
-    lifted = foot_contact.on_floor(*bad, RATE)
+    lifted = foot_contact.raise_to_floor(*bad, RATE)
     assert soles(bad[0], lifted)[..., 1].min() > collision_capsules.floor_at_rest() - 1e-9
     assert np.abs(np.diff(lifted[:, 1], 2)).max() * RATE**2 < 3.0  # metres a second squared: no jerk
 
 
 def test_the_skin_of_the_open_body_stands_on_the_floor(bad):
-    pose, translation = foot_contact.locked(*bad, RATE)
+    pose, translation = foot_contact.lock_feet(*bad, RATE)
     some = slice(None, None, 100)
     skin, _ = load_model("open-body").posed(
         pose[some].astype(np.float32), translation=translation[some].astype(np.float32)
@@ -60,12 +60,12 @@ def test_the_skin_of_the_open_body_stands_on_the_floor(bad):
 
 
 def test_the_upper_body_and_what_stands_well_are_left_alone(bad):
-    pose, _ = foot_contact.locked(*bad, RATE)
+    pose, _ = foot_contact.lock_feet(*bad, RATE)
     legs = [INDEX[f"{side}_{name}"] for side in ("left", "right") for name in ("hip", "knee", "ankle", "foot")]
     rest = np.setdiff1d(np.arange(55), legs)
     assert np.array_equal(pose[:, rest], bad[0][:, rest])
-    once = foot_contact.locked(*gesturing(4), RATE)
-    twice = foot_contact.locked(*once, RATE)
+    once = foot_contact.lock_feet(*gesturing(4), RATE)
+    twice = foot_contact.lock_feet(*once, RATE)
     assert np.abs(twice[0] - once[0]).max() < 1e-3
     assert np.abs(twice[1] - once[1]).max() < 1e-4
 
@@ -83,7 +83,7 @@ def test_a_step_is_left_a_step():
     assert not planted[90:100, 0].any()
     before, after = (
         soles(*motion)[95, 0, :, 1].min()
-        for motion in ((pose, translation), foot_contact.locked(pose, translation, RATE))
+        for motion in ((pose, translation), foot_contact.lock_feet(pose, translation, RATE))
     )
     assert after == pytest.approx(before, abs=0.03)
     assert before > collision_capsules.floor_at_rest() + 0.1
@@ -98,8 +98,8 @@ def test_a_still_lower_body_keeps_its_feet_and_its_torso(bad):
 
 
 def test_another_floor(bad):
-    pose, translation = foot_contact.locked(bad[0], bad[1] + (0, 0.9, 0), RATE)
-    own, moved = foot_contact.locked(*bad, RATE, floor=collision_capsules.floor_at_rest())
+    pose, translation = foot_contact.lock_feet(bad[0], bad[1] + (0, 0.9, 0), RATE)
+    own, moved = foot_contact.lock_feet(*bad, RATE, floor=collision_capsules.floor_at_rest())
     high = foot_contact.floor_of(bad[0], bad[1] + (0, 0.9, 0))
     assert high == pytest.approx(foot_contact.floor_of(*bad) + 0.9, abs=0.031)
     assert soles(pose, translation)[..., 1].min() > high - 1e-9
@@ -109,7 +109,7 @@ def test_another_floor(bad):
 @pytest.mark.parametrize("count", [0, 1, 2, 3])
 def test_clips_of_few_frames(count):
     pose, translation = np.zeros((count, 55, 3)), np.zeros((count, 3))
-    for call in (foot_contact.locked, foot_contact.lower_body_still):
+    for call in (foot_contact.lock_feet, foot_contact.lower_body_still):
         moved, _ = call(pose, translation, RATE)
         assert moved.shape == pose.shape
         assert np.isfinite(moved).all()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from moving import RATE, gesturing
 
-from animcore.body_models.kinematics import INDEX, places, world_turns
+from animcore.body_models.kinematics import INDEX, joint_positions, world_rotations
 from animcore.core.vocabulary import ARKIT
 from animcore.errors import InputError
 from animcore.motion import Event, Motion
@@ -33,7 +33,7 @@ def clip(seed, turn=0.0, away=0.0):
 
 
 def points(motion):
-    return places(world_turns(motion.body_pose), motion.translation)
+    return joint_positions(world_rotations(motion.body_pose), motion.translation)
 
 
 def roughness(path):
@@ -43,7 +43,7 @@ def roughness(path):
 
 def test_a_seam_cannot_be_told_from_the_rest():
     first, second = clip(1), clip(2, turn=2.0, away=3.0)
-    whole = clip_blending.joined(first, second)
+    whole = clip_blending.blend_clips(first, second)
     seam = first.frame_count
     assert whole.frame_count == first.frame_count + second.frame_count
     rough = roughness(points(whole))
@@ -58,7 +58,7 @@ def test_a_seam_cannot_be_told_from_the_rest():
 
 def test_the_second_clip_goes_on_where_the_first_stood_and_as_it_moved():
     first, second = clip(1), clip(2, turn=2.0, away=3.0)
-    whole = clip_blending.joined(first, second)
+    whole = clip_blending.blend_clips(first, second)
     end = points(whole)[-1]
     assert np.linalg.norm(end[0, [0, 2]] - points(first)[-1, 0, [0, 2]]) < 0.05
     own = points(second)[-1] - points(second)[-1, 0]
@@ -69,7 +69,7 @@ def test_the_second_clip_goes_on_where_the_first_stood_and_as_it_moved():
 
 def test_other_rates_and_missing_tracks():
     first, second = clip(1), Motion(Fraction(25), head_pose=np.full((50, 3), 0.2, np.float32))
-    whole = clip_blending.joined(first, second)
+    whole = clip_blending.blend_clips(first, second)
     assert whole.frame_count == first.frame_count + 100
     assert np.allclose(whole.body_pose[-1], 0)
     assert np.allclose(whole.head_pose[-1], 0.2)
@@ -83,9 +83,9 @@ def test_ends_are_the_poses_that_were_asked_for():
     assert np.allclose(
         points(fixed)[0], points(clip_blending.with_ends(start, start))[0] if start.translation else points(fixed)[0]
     )
-    assert np.allclose(world_turns(fixed.body_pose[:1]), world_turns(start.body_pose), atol=1e-5)
-    assert np.allclose(world_turns(fixed.body_pose[-1:]), world_turns(end.body_pose), atol=1e-5)
-    assert np.allclose(world_turns(fixed.body_pose[30:-30]), world_turns(motion.body_pose[30:-30]), atol=1e-5)
+    assert np.allclose(world_rotations(fixed.body_pose[:1]), world_rotations(start.body_pose), atol=1e-5)
+    assert np.allclose(world_rotations(fixed.body_pose[-1:]), world_rotations(end.body_pose), atol=1e-5)
+    assert np.allclose(world_rotations(fixed.body_pose[30:-30]), world_rotations(motion.body_pose[30:-30]), atol=1e-5)
     assert np.array_equal(fixed.arkit, motion.arkit)
     hand = points(fixed)[:, INDEX["left_wrist"]]
     assert np.linalg.norm(hand[1] - hand[0]) * RATE < 0.3  # from rest
@@ -98,7 +98,7 @@ def test_a_loop_goes_round():
         body_pose=motion.body_pose,
         translation=motion.translation + np.linspace(0, 0.4, motion.frame_count)[:, None].astype(np.float32),
     )
-    loop = clip_blending.looped(walking)
+    loop = clip_blending.loop(walking)
     twice = np.concatenate([points(loop), points(loop)])
     seam = motion.frame_count
     rough = roughness(twice)
@@ -113,6 +113,6 @@ def test_faces_of_two_models_are_not_joined():
         for basis in ("flame2020", "flame2023")
     )
     with pytest.raises(InputError, match="flame2020"):
-        clip_blending.joined(one, other)
+        clip_blending.blend_clips(one, other)
     with pytest.raises(InputError, match="without frames"):
-        clip_blending.looped(Motion(Fraction(30)))
+        clip_blending.loop(Motion(Fraction(30)))

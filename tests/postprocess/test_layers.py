@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 
 from animcore.errors import InputError
 from animcore.postprocess import edit_layers
-from animcore.postprocess.region_smoothing import RegionAdjustment, smoothed, touched
+from animcore.postprocess.region_smoothing import RegionAdjustment, adjust_region, smoothed
 
 RATE = 25.0
 CURVES = arrays(np.float32, (60, 3), elements=st.floats(-2, 2, width=32))
@@ -29,20 +29,20 @@ def edited(seed: int) -> tuple[np.ndarray, np.ndarray]:
 @given(CURVES, CURVES)
 @settings(max_examples=30, deadline=None)
 def test_without_edits_the_new_solve_comes_as_it_is(old, new):
-    layer = edit_layers.absorbed(np.zeros_like(old), old, old)
+    layer = edit_layers.absorb(np.zeros_like(old), old, old)
     assert not layer.any()
     for mode in ("add", "replace"):
-        np.testing.assert_array_equal(edit_layers.onto(new, layer, old, RATE, mode), 0.0)
+        np.testing.assert_array_equal(edit_layers.apply_layer(new, layer, old, RATE, mode), 0.0)
 
 
 @given(CURVES, CURVES, st.integers(0, 999))
 @settings(max_examples=30, deadline=None)
 def test_edits_survive_a_new_solve(old, new, seed):
     hand, where = edited(seed)
-    layer = edit_layers.absorbed(np.zeros_like(hand), old + hand, old)
+    layer = edit_layers.absorb(np.zeros_like(hand), old + hand, old)
     np.testing.assert_allclose(layer, hand, atol=1e-6)
-    np.testing.assert_allclose(edit_layers.onto(new, layer, old, RATE, "add"), hand, atol=1e-6)
-    placed = new + edit_layers.onto(new, layer, old, RATE, "replace")
+    np.testing.assert_allclose(edit_layers.apply_layer(new, layer, old, RATE, "add"), hand, atol=1e-6)
+    placed = new + edit_layers.apply_layer(new, layer, old, RATE, "replace")
     np.testing.assert_allclose(placed[where], (old + hand)[where], atol=1e-5)
     still = edit_layers.presence(layer, RATE) == 0
     np.testing.assert_allclose(placed[still], new[still], atol=1e-6)
@@ -52,8 +52,8 @@ def test_edits_survive_a_new_solve(old, new, seed):
 @settings(max_examples=30, deadline=None)
 def test_the_same_solve_again_changes_nothing(old, seed, mode):
     hand, _ = edited(seed)
-    np.testing.assert_allclose(edit_layers.onto(old, hand, old, RATE, mode), hand, atol=1e-12)
-    again = edit_layers.absorbed(hand, old + hand, old + hand)
+    np.testing.assert_allclose(edit_layers.apply_layer(old, hand, old, RATE, mode), hand, atol=1e-12)
+    again = edit_layers.absorb(hand, old + hand, old + hand)
     np.testing.assert_array_equal(again, hand)
 
 
@@ -61,7 +61,7 @@ def test_a_replacing_edit_comes_and_goes_softly():
     old, new = np.zeros((100, 1)), np.ones((100, 1))
     hand = np.zeros((100, 1))
     hand[40:60] = -0.5
-    placed = (new + edit_layers.onto(new, hand, old, 50.0, "replace"))[:, 0]
+    placed = (new + edit_layers.apply_layer(new, hand, old, 50.0, "replace"))[:, 0]
     np.testing.assert_allclose(placed[40:60], -0.5)
     np.testing.assert_allclose(placed[[0, 30, 70, 99]], 1.0)
     ramp = placed[59:66]
@@ -77,7 +77,7 @@ def test_spans_of_a_channel_are_joined_over_short_gaps():
 
 def test_a_curve_that_is_gone_is_no_edit():
     written = np.ones((5, 1))
-    assert not edit_layers.absorbed(np.zeros((5, 1)), np.full((5, 1), np.nan), written).any()
+    assert not edit_layers.absorb(np.zeros((5, 1)), np.full((5, 1), np.nan), written).any()
 
 
 def test_edits_move_to_another_frame_rate_by_their_seconds():
@@ -102,9 +102,9 @@ def test_smoothing_keeps_the_mean_and_nothing_comes_late():
 def test_exaggeration_from_rest_and_offset_in_milliseconds():
     values = np.tile(np.linspace(0.2, 0.4, 51)[:, None], 3)
     rest = np.array([0.0, 0.3, np.nan])
-    result = touched(values, rest, 50.0, RegionAdjustment(exaggeration=2.0))
+    result = adjust_region(values, rest, 50.0, RegionAdjustment(exaggeration=2.0))
     np.testing.assert_allclose(result, np.stack([2 * values[:, 0], 2 * values[:, 1] - 0.3, values[:, 2]], 1))
-    late = touched(values, rest, 50.0, RegionAdjustment(offset=100.0))
+    late = adjust_region(values, rest, 50.0, RegionAdjustment(offset=100.0))
     np.testing.assert_allclose(late[5:], values[:-5], atol=1e-12)
     np.testing.assert_allclose(late[:5], values[0, 0])
 

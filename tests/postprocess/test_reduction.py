@@ -49,7 +49,7 @@ def speech(frames: int = 480) -> np.ndarray:
 @settings(max_examples=25, deadline=None)
 def test_keys_are_on_the_curves_and_as_many_as_asked_for(seed, kind, wanted):
     values = curves(seed)
-    order = key_reduction.order(values, np.full(6, 10.0), kind)
+    order = key_reduction.key_order(values, np.full(6, 10.0), kind)
     keys = order.keys(wanted, RATE)
     assert keys[[0, -1]].all()
     assert keys.sum() <= max(wanted * 240 / RATE * 6 + 1, 12)
@@ -61,7 +61,7 @@ def test_keys_are_on_the_curves_and_as_many_as_asked_for(seed, kind, wanted):
 @settings(max_examples=15, deadline=None)
 def test_more_keys_hold_the_fewer_and_all_keys_are_the_curve(seed, kind):
     values = curves(seed)
-    order = key_reduction.order(values, np.full(6, 10.0), kind)
+    order = key_reduction.key_order(values, np.full(6, 10.0), kind)
     few, more, every = (order.keys(count, RATE) for count in (3, 9, 24))
     assert not (few & ~more).any()
     assert not (more & ~every).any()
@@ -71,14 +71,14 @@ def test_more_keys_hold_the_fewer_and_all_keys_are_the_curve(seed, kind):
 def test_cubics_are_found_again_from_their_two_ends():
     t = np.linspace(0, 1, 50)[:, None]
     values = np.hstack([2 * t**3 - t**2, np.ones_like(t)])
-    order = key_reduction.order(values, np.array([1.0, 1.0]))
+    order = key_reduction.key_order(values, np.array([1.0, 1.0]))
     assert order.keys(0.01, RATE).sum() == 4
     assert np.abs(order.evaluated(order.keys(0.01, RATE)) - values).max() < 0.01
 
 
 def test_keys_go_to_the_curves_that_count():
     values = np.repeat(curves(3, count=1), 2, axis=1)
-    keys = key_reduction.order(values, np.array([10.0, 0.1])).keys(4, RATE)
+    keys = key_reduction.key_order(values, np.array([10.0, 0.1])).keys(4, RATE)
     assert keys[:, 0].sum() > 3 * keys[:, 1].sum()
 
 
@@ -88,7 +88,7 @@ def test_closures_stay_exact_at_any_number_of_keys(kind, per_second):
     values, face = speech(), mouth()
     sealed = face.sealed(values)
     assert 100 < sealed.sum() < 200
-    order = key_reduction.order(values, face.importance(values, np.full(52, 2.0)), kind)
+    order = key_reduction.key_order(values, face.importance(values, np.full(52, 2.0)), kind)
     keys = order.keys(per_second, RATE)
     result = order.evaluated(lip_closure.keep_sealed(order, keys, face))
     off = face.opening(result) - face.opening(values)
@@ -97,7 +97,7 @@ def test_closures_stay_exact_at_any_number_of_keys(kind, per_second):
 
 def test_closures_are_lost_without_that_care():
     values, face = speech(), mouth()
-    order = key_reduction.order(values, np.full(52, 10.0))
+    order = key_reduction.key_order(values, np.full(52, 10.0))
     off = face.opening(order.evaluated(order.keys(1, RATE))) - face.opening(values)
     assert np.abs(off[face.sealed(values)]).max() > 1.0, "or the test above proves nothing"
 
@@ -117,9 +117,9 @@ def test_the_error_is_what_the_vertices_of_the_lips_do():
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: key_reduction.order(np.zeros((1, 2)), np.ones(2)), "two frames"),
-        (lambda: key_reduction.order(np.full((5, 2), np.nan), np.ones(2)), "numbers"),
-        (lambda: key_reduction.order(np.zeros((5, 2)), np.ones(2)).keys(0, RATE), "above 0"),
+        (lambda: key_reduction.key_order(np.zeros((1, 2)), np.ones(2)), "two frames"),
+        (lambda: key_reduction.key_order(np.full((5, 2), np.nan), np.ones(2)), "numbers"),
+        (lambda: key_reduction.key_order(np.zeros((5, 2)), np.ones(2)).keys(0, RATE), "above 0"),
     ],
 )
 def test_what_cannot_be_reduced_is_one_sentence(make, words):

@@ -331,16 +331,16 @@ def test_the_fastest_that_is_installed_is_taken(monkeypatch):
 
     there = {"numba", "warp", "gsplat"}
     monkeypatch.setattr(rasterize, "installed", lambda package: package in there)
-    assert rasterize.chosen("auto") == "numba"
-    assert rasterize.chosen("auto", on_cuda=True) == "gsplat"
-    assert rasterize.chosen("auto", on_cuda=True, hidden=True) == "warp"
+    assert rasterize.select_backend("auto") == "numba"
+    assert rasterize.select_backend("auto", on_cuda=True) == "gsplat"
+    assert rasterize.select_backend("auto", on_cuda=True, hidden=True) == "warp"
     there.remove("gsplat")
-    assert rasterize.chosen("auto", on_cuda=True) == "warp"
+    assert rasterize.select_backend("auto", on_cuda=True) == "warp"
     there.remove("warp")
-    assert rasterize.chosen("auto", on_cuda=True) == "numba"
+    assert rasterize.select_backend("auto", on_cuda=True) == "numba"
     there.remove("numba")
-    assert rasterize.chosen("auto") == "numpy"
-    assert rasterize.chosen("auto", gradients=True) == "reference"
+    assert rasterize.select_backend("auto") == "numpy"
+    assert rasterize.select_backend("auto", gradients=True) == "reference"
 
 
 def test_gradients_of_the_oracle_are_differences_of_its_pictures():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from animcore.body_models.kinematics import INDEX, open_body_joints, places, world_turns
+from animcore.body_models.kinematics import INDEX, joint_positions, open_body_joints, world_rotations
 from animcore.retarget import arm_clearance
 
 JOINTS = {joint: open_body_joints()[place] for joint, place in INDEX.items()}
@@ -32,11 +32,11 @@ def test_hands_keep_their_distance(wider):
     half = arm_clearance.half_width(figure(arm_clearance.HALF_WIDTH + wider), JOINTS)
     assert half == pytest.approx(arm_clearance.HALF_WIDTH + wider, abs=1e-6)
     angle = arm_clearance.spread(half, JOINTS, open_body_joints(), 1.0)
-    straight = world_turns(hanging(85))
-    before, after = places(straight)[0], places(arm_clearance.spread_arms(straight, angle))[0]
+    straight = world_rotations(hanging(85))
+    before, after = joint_positions(straight)[0], joint_positions(arm_clearance.spread_arms(straight, angle))[0]
     for wrist, sign in ((INDEX["left_wrist"], 1), (INDEX["right_wrist"], -1)):
         assert sign * (after - before)[wrist, 0] == pytest.approx(wider, abs=0.01)
-    raised = world_turns(hanging(0))
+    raised = world_rotations(hanging(0))
     np.testing.assert_allclose(arm_clearance.spread_arms(raised, angle), raised, atol=1e-12)
 
 

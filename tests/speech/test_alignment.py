@@ -25,7 +25,7 @@ VOICES = sorted((Path(__file__).resolve().parents[1] / "golden" / "voices").glob
 def voice(path: Path) -> tuple[str, list[tuple[str, float, float]], np.ndarray]:
     """What a golden voice says, its phones, and the phonemes that the network hears in it."""
     told = json.loads(path.read_text())
-    heard = lip_sync.listen(recording.load(path.with_suffix(".flac")))
+    heard = lip_sync.detect_phonemes(recording.load(path.with_suffix(".flac")))
     return told["text"], [tuple(phone) for phone in told["phones"]], heard.probabilities
 
 
@@ -109,7 +109,7 @@ def test_long_talks_in_bounded_memory_give_the_same_as_all_at_once(monkeypatch):
     generator = np.random.default_rng(0)
     words = generator.choice(["mop", "the", "lamp", "apple", "under", "blue"], 60)
     spoken = transcript.parse(" ".join(words))
-    names = [name for word in words for name in alignment.ways(word)[0]]
+    names = [name for word in words for name in alignment.pronunciations(word)[0]]
     probabilities = said(names, 4)
     probabilities = probabilities * generator.uniform(0.2, 1, probabilities.shape).astype(np.float32)
     whole = alignment.align(spoken, probabilities, 50)
@@ -172,7 +172,7 @@ def test_the_path_is_the_best_there_is(seed, words):
             ours += chain.leap[chain.word[state]] - chain.leap[behind] + alignment._PAUSE * (chain.way[state] < 0)
     if chain.word[path[0]] > 0:
         ours += chain.leap[chain.word[path[0]]] + alignment._PAUSE * (chain.way[path[0]] < 0)
-    ways = [[list(way) for way in alignment.ways(word.label)] for word in spoken.words]
+    ways = [[list(way) for way in alignment.pronunciations(word.label)] for word in spoken.words]
     assert ours == pytest.approx(slow_best(ways, scores), abs=1e-3)
 
 

@@ -43,7 +43,7 @@ def test_music_under_a_voice_is_told_where_it_is(level):
     samples = np.tile(voice("rms"), 3)
     first, last = RATE * 5, RATE * 10
     samples[first:last] += chords(5) * 10 ** (level / 20)
-    ((start, end),) = music_and_speakers.music(clip_of(samples))
+    ((start, end),) = music_and_speakers.detect_music(clip_of(samples))
     assert 2 < start < 6
     assert 9 < end < 13
 
@@ -51,19 +51,19 @@ def test_music_under_a_voice_is_told_where_it_is(level):
 @pytest.mark.parametrize("name", ["kal", "rms", "slt"])
 def test_a_voice_alone_is_no_music_and_one_speaker(name):
     clip = clip_of(np.tile(voice(name), 4))
-    assert music_and_speakers.music(clip) == ()
-    assert music_and_speakers.speakers(clip, heard(clip)) == ()
+    assert music_and_speakers.detect_music(clip) == ()
+    assert music_and_speakers.detect_speakers(clip, heard(clip)) == ()
 
 
 def test_noise_is_no_music():
-    assert music_and_speakers.music(clip_of(0.1 * np.random.default_rng(0).normal(size=RATE * 8))) == ()
+    assert music_and_speakers.detect_music(clip_of(0.1 * np.random.default_rng(0).normal(size=RATE * 8))) == ()
 
 
 def test_two_who_take_turns_are_told_apart_and_who_speaks_when():
     gap = np.zeros(RATE // 2)
     parts = [voice(name) for name in ("rms", "slt") * 3]
     clip = clip_of(np.concatenate([piece for part in parts for piece in (part, gap)]))
-    turns = music_and_speakers.speakers(clip, heard(clip))
+    turns = music_and_speakers.detect_speakers(clip, heard(clip))
     bounds = np.cumsum([0, *(len(part) + len(gap) for part in parts)]) / RATE
     right = 0.0
     for turn in turns:
@@ -75,5 +75,5 @@ def test_two_who_take_turns_are_told_apart_and_who_speaks_when():
 @pytest.mark.parametrize("seconds", [0.0, 0.01, 0.5])
 def test_next_to_nothing_does_no_harm(seconds):
     clip = clip_of(np.zeros(int(RATE * seconds)))
-    assert music_and_speakers.music(clip) == ()
-    assert music_and_speakers.speakers(clip, heard(clip)) == ()
+    assert music_and_speakers.detect_music(clip) == ()
+    assert music_and_speakers.detect_speakers(clip, heard(clip)) == ()

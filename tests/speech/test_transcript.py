@@ -11,7 +11,7 @@ from animcore.direction import EmotionSpan
 from animcore.errors import InputError
 from animcore.motion import Event
 from animcore.speech import transcript
-from animcore.speech.pronunciation import PHONEMES, SYLLABLE, ways
+from animcore.speech.pronunciation import PHONEMES, SYLLABLE, pronunciations
 from animcore.speech.transcript import ADJECTIVES, EmotionCue
 
 
@@ -78,15 +78,15 @@ def test_any_text_is_read_or_refused(text):
         read = transcript.parse(text)
     except InputError:
         return
-    assert all(ways(word.label) for word in read.words)
+    assert all(pronunciations(word.label) for word in read.words)
     assert all(0 <= cue.first < cue.last <= len(read.words) for cue in read.cues)
 
 
 @given(st.text(max_size=20))
 def test_every_word_is_spoken_with_known_phonemes(word):
     known = {*PHONEMES[1:], *SYLLABLE}
-    assert {name for way in ways(word) for name in way} <= known
-    assert all(way for way in ways(word))
+    assert {name for way in pronunciations(word) for name in way} <= known
+    assert all(way for way in pronunciations(word))
 
 
 @pytest.mark.parametrize(
@@ -104,4 +104,4 @@ def test_every_word_is_spoken_with_known_phonemes(word):
     ],
 )
 def test_words_are_read_by_dictionary_or_by_letter(word, spoken):
-    assert " ".join(ways(word)[0]) == spoken
+    assert " ".join(pronunciations(word)[0]) == spoken

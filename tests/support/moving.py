@@ -7,7 +7,7 @@ import numpy as np
 from animcore.body_models import two_bone_ik
 from animcore.body_models.kinematics import INDEX
 from animcore.geometry import rotations
-from animcore.postprocess.filters import ease
+from animcore.postprocess.filters import smoothstep
 
 RATE = 50.0
 
@@ -30,7 +30,7 @@ def gesturing(seconds: float = 20.0, seed: int = 0, depth: float = 0.0) -> tuple
     for side, sign in (("left", 1), ("right", -1)):
         hands = path(generator, count, sign, depth)
         limb = two_bone_ik.arm(side)
-        upper, lower = two_bone_ik.reach(limb, limb.places[0], hands, np.array([0.6 * sign, -1.0, -0.5]))
+        upper, lower = two_bone_ik.solve_two_bone(limb, limb.places[0], hands, np.array([0.6 * sign, -1.0, -0.5]))
         pose[:, INDEX[f"{side}_shoulder"]] = rotations.from_matrix(upper)
         pose[:, INDEX[f"{side}_elbow"]] = rotations.from_matrix(np.swapaxes(upper, 1, 2) @ lower)
         for finger in ("index", "middle", "ring", "pinky"):
@@ -48,7 +48,7 @@ def path(generator: np.random.Generator, count: int, sign: int, depth: float) ->
         there = rest if generator.random() < 0.3 else generator.uniform(low, high) - (0, 0, depth)
         length = round(RATE * generator.uniform(0.35, 0.6))
         hold = round(RATE * generator.uniform(0.1, 0.9))
-        stroke = here + ease(np.arange(1, length + 1) / length)[:, None] * (there - here)
+        stroke = here + smoothstep(np.arange(1, length + 1) / length)[:, None] * (there - here)
         whole = np.concatenate([stroke, np.tile(there, (hold, 1))])[: count - frame]
         values[frame : frame + len(whole)] = whole
         frame, here = frame + len(whole), there

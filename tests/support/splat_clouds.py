@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from animcore.gaussians.gaussians import Gaussians, checked
+from animcore.gaussians.gaussians import Gaussians, validated
 from animcore.geometry import rotations
 
 
@@ -21,7 +21,7 @@ def cloud(count: int = 200, degree: int = 3, seed: int = 0, bound: bool = False)
         harmonics,
         random.integers(0, 9976, count) if bound else None,
     )
-    return checked(splats, "a cloud")
+    return validated(splats, "a cloud")
 
 
 def covariances(splats: Gaussians) -> np.ndarray:

@@ -32,7 +32,7 @@ from animcore.training.faces import (  # noqa: E402
     lip_reading_loss,
 )
 from animcore.training.faces.emotion_features import EmotionFeatures  # noqa: E402
-from animcore.training.faces.lip_reading_loss import SelfTalk, reading_loss, spelled  # noqa: E402
+from animcore.training.faces.lip_reading_loss import SelfTalk, phoneme_tokens, reading_loss  # noqa: E402
 
 torch.set_num_threads(1)
 
@@ -62,7 +62,7 @@ class Sound(audio_encoders.AudioEncoder):
         return np.abs(np.pad(samples, (0, count * 320 - len(samples)))).reshape(count, 320).mean(1)[:, None]
 
     def forward(self, sound, count):
-        return audio_encoders.spread(sound, count, sound.shape[1])
+        return audio_encoders.resample_states(sound, count, sound.shape[1])
 
 
 def small(kind: str, **more):
@@ -195,7 +195,7 @@ def test_what_is_said_is_spelled_without_silence_and_repeats():
     for frame, name in enumerate(order):
         said[0, frame, PHONEMES.index(name)] = 1.0
     said[1, :, 0] = 1.0  # nothing at all
-    tokens, lengths = spelled(said)
+    tokens, lengths = phoneme_tokens(said)
     assert [PHONEMES[token] for token in tokens[0, : lengths[0]]] == ["m", "aa", "m"]
     assert lengths.tolist() == [3, 0]
     logits = 20 * said - 10
@@ -261,7 +261,7 @@ def test_what_is_said_comes_with_the_frames_of_a_clip(folder, monkeypatch):
     monkeypatch.setattr(audio_encoders.PhonemeEncoder, "raw", lambda self, samples: heard)
     config = small("flow")
     clip = prepared(folder, config).clips[0]
-    said = lip_reading_loss.said(clip)
+    said = lip_reading_loss.phoneme_probabilities(clip)
     assert said.shape == (len(clip.frames), 40)
     assert said.argmax(1) == pytest.approx(np.arange(len(said)) * 40 // len(said), abs=1)
 

@@ -444,7 +444,7 @@ def test_an_exported_faceformer_speaks_without_pytorch(speech, tmp_path, noise):
     from animcore.training.faces import faceformer_onnx
 
     torch.manual_seed(0)
-    ear = audio_encoders.wanted(speech, 8, 1)
+    ear = audio_encoders.encoder_config(speech, 8, 1)
     model = FaceFormer(FaceFormerSizes(16, 2, period=10), OutputSpace("arkit", 52, 30), ear, ("calm", "lively"))
     with torch.no_grad():
         for parameter in model.parameters():

@@ -66,7 +66,7 @@ def test_surprise_is_that_of_a_gaussian():
     gaussian = torch.distributions.MultivariateNormal(mean[0, 0], precision_matrix=triangle.T @ triangle)
     expected = -gaussian.log_prob(velocity) - 1.5 * np.log(2 * np.pi)
     guess = (torch.zeros(5, 1), mean.expand(5, 1, 3), scale.expand(5, 1, 6))
-    torch.testing.assert_close(train.surprise(guess, velocity), expected)
+    torch.testing.assert_close(train.negative_log_likelihood(guess, velocity), expected)
 
 
 def test_the_solver_draws_from_what_the_network_says():

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from animcore.body_models.kinematics import places, world_turns
+from animcore.body_models.kinematics import joint_positions, world_rotations
 from animcore.core.progress import Progress, silent
 from animcore.errors import InputError
 from animcore.evaluation.body import figure_renderer
@@ -52,7 +52,7 @@ def write(sides: Sequence[tuple[str, BodyTake]], sound: Path | None, path: Path,
 
 def _speed(take: BodyTake, times: Array) -> Array:
     """(T,) metres a second of the faster wrist at times."""
-    wrists = places(world_turns(take.pose))[:, WRISTS]
+    wrists = joint_positions(world_rotations(take.pose))[:, WRISTS]
     speed = np.linalg.norm(np.gradient(wrists, axis=0), axis=-1).max(1) * take.rate
     return np.asarray(np.interp(times, take.start + np.arange(len(speed)) / take.rate, speed))
 

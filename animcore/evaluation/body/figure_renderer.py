@@ -46,7 +46,7 @@ class BodyMesh:
 
 
 @functools.cache
-def figure() -> BodyMesh:
+def body_mesh() -> BodyMesh:
     """Return the open body, dressed."""
     whole = load_model("open-body")
     kind = whole.extras["part_of_vertex"]
@@ -61,7 +61,7 @@ def draw(take: BodyTake, times: Array, height: int, width: int) -> Iterator[Imag
 
     The camera stands where it sees the middle of the whole take, and does not move.
     """
-    dressed = figure()
+    dressed = body_mesh()
     floor = foot_contact.floor_of(take.pose, take.translation)
     middle = np.array([*np.median(take.translation, 0)[[0]], floor, np.median(take.translation[:, 2])])
     frames = np.clip(np.round((times - take.start) * take.rate), 0, len(take.pose) - 1).astype(np.int64)
@@ -89,7 +89,7 @@ def _picture(dressed: BodyMesh, points: Array, height: int, width: int) -> Image
         light += strength * np.maximum(normals @ (np.array(place) / np.linalg.norm(place)), 0)
     depth = points @ view[2]
     behind = _ground(flat(points * (1, 0, 1)), tall, wide, tall - scale * _UNDER)
-    canvas = software_renderer.raster(
+    canvas = software_renderer.rasterize(
         flat(points), depth, dressed.triangles, dressed.colours * light[:, None], tall, wide, behind
     )
     linear = sum(canvas[row::_FINER, column::_FINER] for row in range(_FINER) for column in range(_FINER)) / _FINER**2

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from animcore.audio import recording
-from animcore.body_models.kinematics import places, world_turns
+from animcore.body_models.kinematics import joint_positions, world_rotations
 from animcore.core.atomic_files import whole_file
 from animcore.evaluation.body import metrics as measures
 from animcore.evaluation.body.audio_onsets import onsets
@@ -69,7 +69,7 @@ def _curves(clip: BodyClip, figure_of: Callable[..., Any]) -> Any:
 
 
 def _speeds(axes: Any, take: BodyTake, colour: str) -> None:
-    found = places(world_turns(take.pose))
+    found = joint_positions(world_rotations(take.pose))
     speed = np.linalg.norm(np.gradient(found[:, measures.WRISTS], axis=0), axis=-1).max(1) * take.rate
     times = take.start + np.arange(len(speed)) / take.rate
     axes.plot(times, speed, color=colour, linewidth=1.2)

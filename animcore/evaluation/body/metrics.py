@@ -99,7 +99,7 @@ def alignment(beats: Array, sounds: Array) -> float:
     return _near(beats, sounds, _ALIGNED) if len(beats) else float("nan")
 
 
-def shuffled(score: Callable[[float], float], duration: float, seed: int = 0) -> float:
+def shuffled_alignment(score: Callable[[float], float], duration: float, seed: int = 0) -> float:
     """Return the mean of a score over beats that are moved round the clip, by at least two seconds where it is longer.
 
     Everything but the time of beats is as it was, so that what a score has beyond this is timing.
@@ -114,7 +114,7 @@ def shuffled(score: Callable[[float], float], duration: float, seed: int = 0) ->
     return float(np.mean([score(float(move)) for move in moves]))
 
 
-def turned_round(times: Array, move: float, duration: float) -> Array:
+def time_shifted(times: Array, move: float, duration: float) -> Array:
     """Return times (N,) later by a move; what passes the end comes in at the start."""
     moved: Array = np.sort((np.asarray(times) + move) % max(duration, 1e-6))
     return moved

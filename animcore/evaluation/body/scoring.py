@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from animcore import files
 from animcore.audio.recording import AudioClip
 from animcore.body_models import collision_capsules
-from animcore.body_models.kinematics import places, world_turns
+from animcore.body_models.kinematics import joint_positions, world_rotations
 from animcore.body_models.pose_tracks import smplx_pose
 from animcore.errors import InputError
 from animcore.evaluation.body import metrics as measures
@@ -168,10 +168,10 @@ def load(path: Path, setup: FormatOptions | None = None) -> BodyTake:
         InputError: when it is missing, broken, has no body or too few frames.
     """
     _, motion, notes = files.load_any(path, setup)
-    return of_motion(motion, path, tuple(f"{path.name}: {note}" for note in notes))
+    return from_motion(motion, path, tuple(f"{path.name}: {note}" for note in notes))
 
 
-def of_motion(motion: Motion, path: Path, notes: tuple[str, ...] = ()) -> BodyTake:
+def from_motion(motion: Motion, path: Path, notes: tuple[str, ...] = ()) -> BodyTake:
     """Take the body of a motion, with its head.
 
     Raises:
@@ -188,7 +188,7 @@ def of_motion(motion: Motion, path: Path, notes: tuple[str, ...] = ()) -> BodyTa
     return BodyTake(path, motion.fps, pose, translation, motion.start, notes)
 
 
-def judge(takes: Sequence[BodyTake], sound: AudioClip | None = None) -> dict[str, float]:
+def score(takes: Sequence[BodyTake], sound: AudioClip | None = None) -> dict[str, float]:
     """Return the figures of the takes that one output made of a clip; several are averaged, and their diversity told.
 
     Args:
@@ -225,37 +225,37 @@ def _timing(take: BodyTake, heard: _AudioReference) -> dict[str, float]:
     last = min(take.start + take.duration, heard.duration)
     length = last - max(take.start, 0.0)
     sampled = take.at(measures.EMAGE_RATE)
-    joints = measures.joint_beats(places(world_turns(sampled.pose)), sampled.rate)
+    joints = measures.joint_beats(joint_positions(world_rotations(sampled.pose)), sampled.rate)
     joints = [times + take.start for times in joints]
-    strokes = measures.strokes(places(world_turns(take.pose)), take.rate) + take.start
+    strokes = measures.strokes(joint_positions(world_rotations(take.pose)), take.rate) + take.start
     marks = {name: times[(times >= take.start) & (times <= last)] for name, times in
              (("onsets", heard.onsets), ("accents", heard.accents))}  # fmt: skip
     if length <= 0 or not len(marks["onsets"]):
         return {}
 
     def consistency(move: float) -> float:
-        moved = [measures.turned_round(times, move, length) for times in joints]
+        moved = [measures.time_shifted(times, move, length) for times in joints]
         return measures.beat_consistency(moved, marks["onsets"])
 
     def aligned(name: str) -> Callable[[float], float]:
-        return lambda move: measures.alignment(measures.turned_round(strokes, move, length), marks[name])
+        return lambda move: measures.alignment(measures.time_shifted(strokes, move, length), marks[name])
 
     return {
         "bc": measures.beat_consistency(joints, marks["onsets"]),
-        "bc_moved": measures.shuffled(consistency, length),
+        "bc_moved": measures.shuffled_alignment(consistency, length),
         "align": measures.alignment(strokes, marks["onsets"]),
-        "align_moved": measures.shuffled(aligned("onsets"), length),
+        "align_moved": measures.shuffled_alignment(aligned("onsets"), length),
         "accent": measures.alignment(strokes, marks["accents"]),
-        "accent_moved": measures.shuffled(aligned("accents"), length),
+        "accent_moved": measures.shuffled_alignment(aligned("accents"), length),
     }
 
 
 def _physics(take: BodyTake) -> dict[str, float]:
     """Figures of the body alone."""
-    turned = world_turns(take.pose)
-    found = places(turned, take.translation)
+    turned = world_rotations(take.pose)
+    found = joint_positions(turned, take.translation)
     centred = found - take.translation[:, None]
-    soles = collision_capsules.soles(turned, found)
+    soles = collision_capsules.sole_positions(turned, found)
     floor = foot_contact.floor_of(take.pose, take.translation)
     inside = self_collision.penetration(take.pose)
     wrists = found[:, measures.WRISTS]
@@ -274,7 +274,7 @@ def _physics(take: BodyTake) -> dict[str, float]:
 
 def _diversity(takes: Sequence[BodyTake]) -> float:
     """Metres between the joints of each two takes, at the first one's frames, the pelvis in one place."""
-    found = [places(world_turns(take.at(takes[0].rate).pose)) for take in takes]
+    found = [joint_positions(world_rotations(take.at(takes[0].rate).pose)) for take in takes]
     count = min(map(len, found))
     return float(
         np.mean([np.linalg.norm(one[:count] - other[:count], axis=-1).mean() for one, other in combinations(found, 2)])

@@ -11,7 +11,7 @@ from animcore.errors import InputError
 from animcore.evaluation.face import loading
 
 
-def clips(truth: Path) -> dict[str, Path]:
+def truth_files(truth: Path) -> dict[str, Path]:
     """Return the truths by their clips' names: one file, or every readable file of a folder.
 
     Raises:
@@ -46,7 +46,7 @@ def takes_of(output: Path, clip: str, single: bool) -> list[Path]:
     return [found[clip] for found in map(_by_stem, folders) if clip in found]
 
 
-def names(outputs: Sequence[Path], given: Sequence[str]) -> list[str]:
+def output_names(outputs: Sequence[Path], given: Sequence[str]) -> list[str]:
     """Return what the outputs are called: as given, else the shortest way that tells them apart.
 
     Raises:

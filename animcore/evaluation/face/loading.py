@@ -101,10 +101,10 @@ def _read(path: Path, face: ReferenceFace, setup: FormatOptions | None) -> FaceT
             raise
         raise InputError(f"{path.name} does not hold numbers where curves should be ({error}).") from error
     _, motion, notes = files.load_any(path, setup)
-    return replace(of_motion(motion, path, face), notes=tuple(f"{path.name}: {note}" for note in notes))
+    return replace(from_motion(motion, path, face), notes=tuple(f"{path.name}: {note}" for note in notes))
 
 
-def of_motion(motion: Motion, path: Path, face: ReferenceFace) -> FaceTake:
+def from_motion(motion: Motion, path: Path, face: ReferenceFace) -> FaceTake:
     """Take the weights of a motion.
 
     Raises:

@@ -181,7 +181,7 @@ class FaceClip:
         return outputs | ({TRUTH: self.own} if self.own else {})
 
 
-def judge(truth: FaceTake, takes: Sequence[FaceTake], face: ReferenceFace) -> ClipScore:
+def score(truth: FaceTake, takes: Sequence[FaceTake], face: ReferenceFace) -> ClipScore:
     """Judge the takes that one output made of one clip; several are averaged, and their diversity measured.
 
     Raises:

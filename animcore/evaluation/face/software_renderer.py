@@ -81,7 +81,7 @@ class HeadMesh:
 
 
 @functools.cache
-def head(path: Path = HEAD) -> HeadMesh:
+def default_head(path: Path = HEAD) -> HeadMesh:
     """Read the default head and give it eyes and colours."""
     basis = reading.arrays(path)
     order = [list(basis["names"]).index(name) for name in ARKIT]
@@ -103,7 +103,7 @@ def head(path: Path = HEAD) -> HeadMesh:
 
 def draw(weights: Array, height: int, width: int) -> Image:
     """Draw the default head under ARKit weights (52,) as a picture (height, width, 3), sRGB."""
-    model = head()
+    model = default_head()
     points = model.posed(weights)
     normals = normals_of(points, model.triangles)
     turn = _about_y(_TURN)
@@ -114,7 +114,9 @@ def draw(weights: Array, height: int, width: int) -> Image:
         light += strength * np.maximum(normals @ towards, 0)
     scale = height * _FINER / _TALL
     flat = np.stack([width * _FINER / 2 + scale * seen[:, 0], height * _FINER / 2 - scale * seen[:, 1]], 1)
-    canvas = raster(flat, seen[:, 2], model.triangles, model.colours * light[:, None], height * _FINER, width * _FINER)
+    canvas = rasterize(
+        flat, seen[:, 2], model.triangles, model.colours * light[:, None], height * _FINER, width * _FINER
+    )
     linear = canvas.reshape(height, _FINER, width, _FINER, 3).mean((1, 3))
     return np.asarray((np.clip(linear, 0, 1) ** (1 / 2.2) * 255).round(), np.uint8)
 
@@ -125,7 +127,7 @@ def _middle(model: HeadMesh) -> Array:
     return middle
 
 
-def raster(
+def rasterize(
     flat: Array,
     depth: Array,
     triangles: NDArray[np.int64],

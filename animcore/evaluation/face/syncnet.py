@@ -175,7 +175,7 @@ def _mel_triangles(count: int, size: int) -> Array:
     return triangles
 
 
-def faces(path: Path) -> Image:
+def face_crops(path: Path) -> Image:
     """(T, 224, 224, 3) uint8 BGR: the frames of a film at 25 a second, each scaled to a square.
 
     Raises:

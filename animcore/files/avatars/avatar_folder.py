@@ -22,8 +22,8 @@ from animcore.core.atomic_files import make_folder, whole_file
 from animcore.errors import BROKEN_FILE, InputError
 from animcore.files.splats.base import Notes, SplatFormat, content
 from animcore.gaussians import triangle_binding
-from animcore.gaussians.gaussians import Gaussians, checked
-from animcore.gaussians.transforms import joined
+from animcore.gaussians.gaussians import Gaussians, validated
+from animcore.gaussians.transforms import concatenated
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -75,7 +75,7 @@ class Avatar:
         if binding is not None and (binding.dtype.kind not in "iu" or binding.shape != (len(means),)):
             raise InputError(f"The avatar's Gaussians {group!r} have a broken binding; save it again.")
         triangles = None if binding is None else binding.astype(np.int64)
-        return checked(Gaussians(means, rotations, scales, opacities, harmonics, triangles), group)
+        return validated(Gaussians(means, rotations, scales, opacities, harmonics, triangles), group)
 
     def with_splats(self, group: str, splats: Gaussians | None) -> Avatar:
         """Return the avatar with other Gaussians in a group, or without that group."""
@@ -203,7 +203,7 @@ def read(path: Path) -> tuple[Gaussians, Notes]:
     avatar = load(path)
     if not avatar.groups:
         raise InputError(f"{path.name} has no Gaussians: it is a mesh alone.")
-    whole = joined([at_rest(avatar, group) for group in avatar.groups])
+    whole = concatenated([at_rest(avatar, group) for group in avatar.groups])
     if MESH[0] not in avatar.arrays:
         return whole, ()
     return whole, (f"{path.name} is a head at rest: its mesh and what moves it are not among its Gaussians.",)
@@ -224,7 +224,7 @@ def at_rest(avatar: Avatar, group: str) -> Gaussians:
         raise InputError("The avatar's mesh is broken: its faces do not fit its vertices; save it again.")
     if not 0 <= splats.binding.min() <= splats.binding.max() < len(faces):
         raise InputError(f"The avatar's Gaussians {group!r} are bound to triangles that its mesh does not have.")
-    return triangle_binding.placed(splats, triangle_binding.frames(vertices, faces))
+    return triangle_binding.to_world(splats, triangle_binding.frames(vertices, faces))
 
 
 def write(splats: Gaussians, path: Path) -> None:

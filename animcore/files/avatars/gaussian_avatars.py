@@ -21,7 +21,7 @@ from animcore.files import npz_arrays
 from animcore.files.animation_curves import FormatOptions
 from animcore.files.avatars import open_any_splats
 from animcore.files.body_motion import flame
-from animcore.files.export_and_verify import deliver
+from animcore.files.export_and_verify import export
 from animcore.files.splats.base import Notes
 from animcore.gaussians.gaussians import Gaussians
 from animcore.hybrid_head.head_model import HybridHead
@@ -137,7 +137,7 @@ def save(splats: Gaussians, motion: Motion | None, path: Path) -> Notes:
     if splats.binding is None:
         raise InputError("GaussianAvatars holds Gaussians that are bound to triangles; these stand in the world.")
     open_any_splats.save(splats, path)
-    return () if motion is None else deliver(motion, path.with_name(PARAMETERS), flame.FORMAT).lacks
+    return () if motion is None else export(motion, path.with_name(PARAMETERS), flame.FORMAT).lacks
 
 
 def _ply(folder: Path) -> Path:

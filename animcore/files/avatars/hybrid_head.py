@@ -61,7 +61,7 @@ def to_avatar(head: HybridHead, facts: dict[str, Any]) -> Avatar:
         "head.shape": head.shape,
         "head.offset": head.offset.astype(np.float32),
     }
-    if blendshape_head.is_own(head.model):
+    if blendshape_head.is_blendshape_head(head.model):
         arrays |= blendshape_head.to_arrays(head.model)
     if head.drawn is not None:
         arrays["mesh.drawn"] = head.drawn.astype(np.uint8)

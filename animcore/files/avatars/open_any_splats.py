@@ -21,8 +21,8 @@ from animcore.errors import InputError, readable
 from animcore.files.avatars import avatar_folder
 from animcore.files.splats import gltf_splats, ply, sog, splat, spz, unpacking, usd_splats
 from animcore.files.splats.base import SMALLEST, Notes, SplatFormat
-from animcore.gaussians.gaussians import Gaussians, checked
-from animcore.gaussians.transforms import HALF_TURN, around, moved
+from animcore.gaussians.gaussians import Gaussians, validated
+from animcore.gaussians.transforms import HALF_TURN, centred, transformed
 
 FORMATS: dict[str, SplatFormat] = {
     "ply": ply.FORMAT,
@@ -107,11 +107,11 @@ def load(path: Path, y_down: bool = False) -> SplatFile:
         splats, notes = FORMATS[name].read(path)
         splats, said = _sound(splats, path.name)
         if splats.binding is None and not any(splats.origin):
-            means, origin = around(splats.means)
+            means, origin = centred(splats.means)
             splats = replace(splats, means=means, origin=origin)
         notes = (*notes, *said, *_told(splats, path.name))
         if y_down and not FORMATS[name].upright and splats.binding is None:
-            splats = moved(splats, HALF_TURN)
+            splats = transformed(splats, HALF_TURN)
     return SplatFile(name, splats, notes)
 
 
@@ -138,7 +138,7 @@ def save(splats: Gaussians, path: Path, y_down: bool = False) -> Notes:
         )
     with enough_memory(path):
         if y_down and not form.upright and splats.binding is None:
-            splats = moved(splats, HALF_TURN)
+            splats = transformed(splats, HALF_TURN)
         form.write(splats, path)
     notes: Notes = ()
     if name == "splat" and splats.degree:
@@ -208,4 +208,4 @@ def _sound(splats: Gaussians, name: str) -> tuple[Gaussians, Notes]:
     splats = replace(
         splats, scales=np.maximum(np.abs(splats.scales), SMALLEST), opacities=np.clip(splats.opacities, 0, 1)
     )
-    return checked(splats, name), notes
+    return validated(splats, name), notes

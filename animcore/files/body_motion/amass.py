@@ -21,7 +21,7 @@ from animcore.body_models.pose_tracks import smplx_pose
 from animcore.errors import InputError
 from animcore.files import npz_arrays, pose_tracks
 from animcore.files.animation_curves import AnimationCurves, Array, FileFormat, FormatOptions
-from animcore.files.frame_times import allowed, from_zero
+from animcore.files.frame_times import check_frame_count, from_zero
 from animcore.geometry import rotations
 from animcore.motion import Motion
 
@@ -82,7 +82,7 @@ def read(path: Path, setup: FormatOptions) -> AnimationCurves:
     names = ("poses", "trans", "betas", "gender", "surface_model_type", *_PARTS, *npz_arrays.RATE_NAMES)
     contents, notes = npz_arrays.contents_of(path, names)
     body = _body(contents, path)
-    allowed(len(body), path.name)
+    check_frame_count(len(body), path.name)
     if not len(body):
         raise InputError(f"{path.name} has no frames.")
     body, turned = npz_arrays.radians(body, path)

@@ -16,7 +16,7 @@ from animcore.body_models.pose_tracks import smplx_pose
 from animcore.errors import InputError
 from animcore.files import expression_coefficients, npz_arrays, pose_tracks
 from animcore.files.animation_curves import AnimationCurves, FileFormat, FormatOptions
-from animcore.files.frame_times import allowed, from_zero
+from animcore.files.frame_times import check_frame_count, from_zero
 from animcore.motion import Motion
 
 MODEL = "smplx2020"
@@ -63,7 +63,7 @@ def read(path: Path, setup: FormatOptions) -> AnimationCurves:
     if len(set(lengths.values())) > 1:
         parts = ", ".join(f"{count} of {name}" for name, count in lengths.items())
         raise InputError(f"{path.name} has frames of different numbers ({parts}); it mixes two takes.")
-    if not allowed(lengths["poses"], path.name):
+    if not check_frame_count(lengths["poses"], path.name):
         raise InputError(f"{path.name} has no frames.")
     curves["poses"], turned = npz_arrays.radians(curves["poses"], path)
     curves["trans"], moved = npz_arrays.metres(curves["trans"], path)

@@ -18,7 +18,7 @@ from animcore.body_models.pose_tracks import flame_pose
 from animcore.errors import InputError
 from animcore.files import expression_coefficients, npz_arrays, pose_tracks
 from animcore.files.animation_curves import AnimationCurves, Array, FileFormat, FormatOptions
-from animcore.files.frame_times import allowed, from_zero
+from animcore.files.frame_times import check_frame_count, from_zero
 from animcore.motion import Motion
 
 MODEL = "flame2023"  # of VHAP and GaussianAvatars
@@ -86,7 +86,7 @@ def read(path: Path, setup: FormatOptions) -> AnimationCurves:
             contents[name] = contents[found]
     if "expr" not in contents or "jaw_pose" not in contents:
         raise InputError(f"{path.name} is no file of FLAME parameters: it needs expr and jaw_pose.")
-    count = allowed(len(np.atleast_2d(contents["expr"])), path.name)
+    count = check_frame_count(len(np.atleast_2d(contents["expr"])), path.name)
     if not contents["expr"].size:
         raise InputError(f"{path.name} has no frames.")
     curves = {name: _frames(contents, name, count, path) for name in _WIDTHS}

@@ -14,7 +14,7 @@ from animcore.core.vocabulary import ARKIT, TONGUE
 from animcore.errors import InputError
 from animcore.files import blendshape_names
 from animcore.files.animation_curves import AnimationCurves, FileFormat, FormatOptions, face_weights
-from animcore.files.frame_times import even, without_gaps
+from animcore.files.frame_times import fill_gaps, to_even_frames
 from animcore.files.text_tables import save_table, table_of
 from animcore.motion import Motion
 
@@ -55,9 +55,9 @@ def read(path: Path, setup: FormatOptions) -> AnimationCurves:
         )
     times = table.numbers((_TIME,))[:, 0]
     plain = tuple(name[len(_PREFIX) :] for name in names)
-    values, gaps = without_gaps(times, plain, table.numbers(names, np.float32), path.name)
+    values, gaps = fill_gaps(times, plain, table.numbers(names, np.float32), path.name)
     columns, notes = blendshape_names.noticed(values, path.name)
-    return even(times, columns, path.name, setup.rate, (*table.notes, *gaps, *notes))
+    return to_even_frames(times, columns, path.name, setup.rate, (*table.notes, *gaps, *notes))
 
 
 FORMAT = FileFormat(

@@ -17,7 +17,7 @@ from animcore.core.frame_rates import exact_rate
 from animcore.errors import BROKEN_FILE, InputError
 from animcore.files import blendshape_names
 from animcore.files.animation_curves import AnimationCurves, FileFormat, FormatOptions
-from animcore.files.frame_times import allowed, from_zero
+from animcore.files.frame_times import check_frame_count, from_zero
 from animcore.files.text_tables import text_of
 from animcore.motion import Motion
 
@@ -76,7 +76,7 @@ def read(path: Path, setup: FormatOptions) -> AnimationCurves:
     said = content.get("numFrames", len(weights))
     if said != len(weights):
         raise InputError(f"{path.name} says {said} frames and holds {len(weights)}; it was cut off: export it again.")
-    allowed(len(weights), path.name)
+    check_frame_count(len(weights), path.name)
     if not np.isfinite(weights).all():
         raise InputError(f"{path.name} holds values that are not numbers (NaN or infinite).")
     columns, notes = blendshape_names.noticed(dict(zip(names, weights.T, strict=True)), path.name)

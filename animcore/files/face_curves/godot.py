@@ -19,7 +19,7 @@ from animcore.core.frame_rates import exact_rate
 from animcore.errors import BROKEN_FILE, InputError
 from animcore.files import blendshape_names
 from animcore.files.animation_curves import AnimationCurves, Array, FileFormat, FormatOptions
-from animcore.files.frame_times import allowed, keys
+from animcore.files.frame_times import check_frame_count, keys
 from animcore.files.text_tables import text_of
 from animcore.motion import Motion
 
@@ -124,7 +124,9 @@ def _numbers(text: str) -> Numbers:
 def _sampled(curves: dict[str, tuple[Numbers, Numbers]], rate: Fraction, path: Path) -> tuple[float, dict[str, Array]]:
     start = min(float(times[0]) for times, _ in curves.values())
     stop = max(float(times[-1]) for times, _ in curves.values())
-    count = allowed(round((stop - start) * float(rate)) + 1, path.name, sum(len(times) for times, _ in curves.values()))
+    count = check_frame_count(
+        round((stop - start) * float(rate)) + 1, path.name, sum(len(times) for times, _ in curves.values())
+    )
     grid = start + np.arange(count) / float(rate)
     return start, {name: np.interp(grid, times, values) for name, (times, values) in curves.items()}
 

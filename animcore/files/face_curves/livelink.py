@@ -20,7 +20,7 @@ from animcore.errors import InputError
 from animcore.files import blendshape_names
 from animcore.files.animation_curves import AnimationCurves, Array, FileFormat, FormatOptions
 from animcore.files.face_curves.livelink_timecodes import times_of
-from animcore.files.frame_times import even, without_gaps
+from animcore.files.frame_times import fill_gaps, to_even_frames
 from animcore.files.text_tables import table_of
 from animcore.motion import Motion
 
@@ -113,9 +113,9 @@ def read(path: Path, setup: FormatOptions) -> AnimationCurves:
     times = times_of(codes, path.name, setup.rate)
     names = tuple(name for name in (*ARKIT, *ROTATION_COLUMNS) if name.lower() in present)
     values = table.numbers(names, np.float32)[times.order]
-    curves, gaps = without_gaps(times.seconds, names, values, path.name)
+    curves, gaps = fill_gaps(times.seconds, names, values, path.name)
     columns, more = _noticed(curves, path)
-    sheet = even(times.seconds, columns, path.name, times.rate, (*times.notes, *table.notes, *gaps, *more))
+    sheet = to_even_frames(times.seconds, columns, path.name, times.rate, (*times.notes, *table.notes, *gaps, *more))
     still = np.zeros(sheet.frame_count)
     return replace(sheet, curves={name: sheet.curves.get(name, still) for name in (*ARKIT, *ROTATION_COLUMNS)})
 

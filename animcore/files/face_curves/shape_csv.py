@@ -9,7 +9,7 @@ import numpy as np
 from animcore.errors import InputError
 from animcore.files import blendshape_names
 from animcore.files.animation_curves import AnimationCurves, FileFormat, FormatOptions
-from animcore.files.frame_times import even, without_gaps
+from animcore.files.frame_times import fill_gaps, to_even_frames
 from animcore.files.text_tables import save_table, table_of
 from animcore.motion import Motion
 
@@ -45,9 +45,9 @@ def read(path: Path, setup: FormatOptions) -> AnimationCurves:
     if time is None or not names:
         raise InputError(f"{path.name} is no table of shapes: it needs a column `time` (seconds) and one a shape.")
     times = table.numbers((time,))[:, 0]
-    values, gaps = without_gaps(times, names, table.numbers(names, np.float32), path.name)
+    values, gaps = fill_gaps(times, names, table.numbers(names, np.float32), path.name)
     columns, notes = blendshape_names.noticed(values, path.name)
-    return even(times, columns, path.name, setup.rate, (*table.notes, *gaps, *notes))
+    return to_even_frames(times, columns, path.name, setup.rate, (*table.notes, *gaps, *notes))
 
 
 FORMAT = FileFormat(

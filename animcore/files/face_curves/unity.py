@@ -20,7 +20,7 @@ from animcore.core.frame_rates import exact_rate
 from animcore.errors import InputError
 from animcore.files import blendshape_names
 from animcore.files.animation_curves import AnimationCurves, Array, FileFormat, FormatOptions
-from animcore.files.frame_times import allowed, keys
+from animcore.files.frame_times import check_frame_count, keys
 from animcore.files.text_tables import text_of
 from animcore.motion import Event, EventKind
 
@@ -188,7 +188,7 @@ def _sampled(curves: dict[str, NDArray[np.float64]], rate: Fraction, path: Path)
         raise InputError(f"{path.name} holds keys that are not numbers, or whose times do not rise.")
     start = min(found[0, 0] for found in curves.values())
     stop = max(found[-1, 0] for found in curves.values())
-    count = allowed(round((stop - start) * float(rate)) + 1, path.name, sum(map(len, curves.values())))
+    count = check_frame_count(round((stop - start) * float(rate)) + 1, path.name, sum(map(len, curves.values())))
     times = start + np.arange(count) / float(rate)
     return {name: _hermite(times, found) for name, found in curves.items()}
 

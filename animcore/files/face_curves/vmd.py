@@ -20,7 +20,7 @@ from animcore.core.reading import content
 from animcore.errors import BROKEN_FILE, InputError
 from animcore.files import blendshape_names
 from animcore.files.animation_curves import AnimationCurves, FileFormat, FormatOptions
-from animcore.files.frame_times import allowed, keys, resampled
+from animcore.files.frame_times import check_frame_count, keys, resampled
 from animcore.motion import Motion
 
 RATE = Fraction(30)
@@ -78,7 +78,7 @@ def read(path: Path, _setup: FormatOptions) -> AnimationCurves:
     if not np.isfinite(records["weight"]).all():
         raise InputError(f"{path.name} holds values that are not numbers (NaN or infinite).")
     first, last = int(records["frame"].min()), int(records["frame"].max())
-    wanted = first + np.arange(allowed(last - first + 1, path.name, len(records)))
+    wanted = first + np.arange(check_frame_count(last - first + 1, path.name, len(records)))
     columns = {}
     for raw in dict.fromkeys(records["name"].tolist()):
         of_one = records[records["name"] == np.void(raw)]

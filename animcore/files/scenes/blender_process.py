@@ -204,7 +204,7 @@ _child: BlenderProcess | None = None
 _lock = threading.RLock()
 
 
-def ask(wish: str, progress: Progress = silent, **arguments: Any) -> dict[str, Any]:
+def call_blender(wish: str, progress: Progress = silent, **arguments: Any) -> dict[str, Any]:
     """Have the child of this process answer; it is started where there is none.
 
     Raises:
@@ -234,7 +234,7 @@ def as_glb(path: Path) -> Path:
             if not _folder:
                 _folder.append(tempfile.TemporaryDirectory(prefix="animcore-", ignore_cleanup_errors=True))
             target = Path(_folder[0].name) / f"{len(_made)}.glb"
-            ask("still", character=key[0], path=str(target))
+            call_blender("still", character=key[0], path=str(target))
             document = gltf.load(target)
             _skins_to_the_top(document)
             document.save(target)

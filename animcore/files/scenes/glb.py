@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from animcore.body_models.kinematics import grounded
+from animcore.body_models.kinematics import place_on_ground
 from animcore.core.shipped import shipped
 from animcore.errors import InputError
 from animcore.files.animation_curves import AnimationCurves, Array, FileFormat, FormatOptions
@@ -96,7 +96,7 @@ def write(sheet: AnimationCurves, path: Path, setup: FormatOptions) -> None:
     if "body" in sheet.facts:
         body, (pose, way) = gltf_body.read(document, who), sheet.facts["body"]
         assert body is not None
-        values |= body.values(pose, way, scene_curves.told_joints(pose, body.retarget.joints))
+        values |= body.values(pose, way, scene_curves.keyed_joints(pose, body.retarget.joints))
         for node in {node for node, path in values if path != "weights"}:
             _without_matrix(document, node, who)
     extras = {"audio": sheet.facts["audio_name"]} if sheet.facts.get("audio_name") else {}
@@ -152,7 +152,7 @@ def _face_poses(motion: Motion, who: GltfCharacter, body: gltf_body.GltfSkeleton
 def _body_curves(motion: Motion, body: gltf_body.GltfSkeleton) -> dict[str, Array]:
     """What of the body the nodes can show."""
     pose, way = scene_curves.whole_pose(motion), _way(motion)
-    joints = scene_curves.told_joints(pose, body.retarget.joints)
+    joints = scene_curves.keyed_joints(pose, body.retarget.joints)
     shown, moved = body.poses(body.values(pose, way, joints), motion.frame_count)
     return scene_curves.joint_curves(shown, moved, joints)
 
@@ -167,7 +167,9 @@ def _body_lacks(motion: Motion, body: gltf_body.GltfSkeleton | None, name: str) 
 
 def _way(motion: Motion) -> FloatArray | None:
     """(T, 3) the way of the pelvis over the character's floor."""
-    return grounded(scene_curves.whole_pose(motion), motion.translation) if motion.translation is not None else None
+    return (
+        place_on_ground(scene_curves.whole_pose(motion), motion.translation) if motion.translation is not None else None
+    )
 
 
 def _count(clip: GltfAnimation) -> int:

@@ -64,7 +64,7 @@ class GltfSkeleton:
 
         Args:
             pose: (T, 55, 3) axis-angle.
-            translation: (T, 3) metres, as `kinematics.grounded` gives it, or None.
+            translation: (T, 3) metres, as `kinematics.place_on_ground` gives it, or None.
             joints: those of the retarget that are moved; the others keep how they stand.
         """
         turns, location = self.retarget.to_bones(pose, translation)

@@ -85,7 +85,7 @@ def whole_pose(motion: Motion) -> FloatArray:
     return found
 
 
-def told_joints(pose: FloatArray, present: Collection[str]) -> tuple[str, ...]:
+def keyed_joints(pose: FloatArray, present: Collection[str]) -> tuple[str, ...]:
     """Return the joints of `present` that a body tells of: not the fingers of hands that are 0 all the time."""
     silent = unknown_fingers(pose)
     return tuple(joint for joint in present if joint not in silent)

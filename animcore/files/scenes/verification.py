@@ -25,7 +25,7 @@ _WAY = "translation"
 _OWN_NAMES = ("arkit", "tongue")  # tracks that a file holds as the character's own shapes
 
 
-def errors_of(
+def measure_errors(
     found: AnimationCurves, meant: Path, motion: Motion, form: FileFormat, setup: FormatOptions
 ) -> dict[str, float]:
     """Return the largest difference of everything that a file was meant to hold: weights, radians, metres.
@@ -53,7 +53,7 @@ def errors_of(
     return errors | (_bone_errors(form.decode(found, setup), motion, form) if arrays["bound"] else {})
 
 
-def refused(errors: Mapping[str, float], form: FileFormat) -> str | None:
+def rejection(errors: Mapping[str, float], form: FileFormat) -> str | None:
     """Say what of a file is further off than its format may be; None where all is well."""
     wrong = {name: error for name, error in errors.items() if not error <= form.limit}
     if not wrong:

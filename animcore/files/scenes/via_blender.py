@@ -88,7 +88,7 @@ def read(path: Path, setup: FormatOptions) -> AnimationCurves:
     with _folder() as folder:
         out = folder / "curves.npz"
         asked = [setup.rate.numerator, setup.rate.denominator] if setup.rate is not None else None
-        answer = blender_process.ask("read", path=str(path.resolve()), out=str(out), rate=asked)
+        answer = blender_process.call_blender("read", path=str(path.resolve()), out=str(out), rate=asked)
         curves = _arrays(out)
     rate = Fraction(*answer["rate"])
     return AnimationCurves(rate, float(answer["first"] / rate), curves)
@@ -160,7 +160,7 @@ def _on_the_grid(motion: Motion) -> tuple[float, tuple[str, ...]]:
 @functools.lru_cache(maxsize=16)
 def _described(path: Path, _changed: int) -> Mapping[str, Any]:
     """What the character in a file can do."""
-    return blender_process.ask("describe", character=str(path.absolute()))
+    return blender_process.call_blender("describe", character=str(path.absolute()))
 
 
 def _ask(wish: str, kind: str, sheet: AnimationCurves, path: Path, setup: FormatOptions) -> dict[str, Any]:
@@ -169,7 +169,7 @@ def _ask(wish: str, kind: str, sheet: AnimationCurves, path: Path, setup: Format
         motion = folder / "motion.npz"
         told = {name: values for name, values in sheet.curves.items() if not scene_curves.is_of_body(name)}
         np.savez(motion, start=sheet.start, **told, **sheet.facts.get("body", {}))
-        return blender_process.ask(
+        return blender_process.call_blender(
             wish,
             kind=kind,
             character=str(character(setup).absolute()),

@@ -55,7 +55,7 @@ def content(path: Path) -> bytes:
     return reading.content(path)
 
 
-def allowed(count: int, name: str) -> int:
+def check_count(count: int, name: str) -> int:
     """Return a number of Gaussians that a file claims.
 
     Raises:
@@ -68,7 +68,7 @@ def allowed(count: int, name: str) -> int:
     return count
 
 
-def complete(have: int, needed: int, name: str) -> None:
+def check_length(have: int, needed: int, name: str) -> None:
     """Check that what a header announces is there.
 
     Raises:

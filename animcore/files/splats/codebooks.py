@@ -16,7 +16,7 @@ _SAMPLE = 20_000  # rows that the groups are found from
 _BLOCK = 1 << 24  # distances at once
 
 
-def of_numbers(values: NDArray[Any], count: int = 256) -> tuple[Array, NDArray[np.uint8]]:
+def scalar_codebook(values: NDArray[Any], count: int = 256) -> tuple[Array, NDArray[np.uint8]]:
     """Return `count` numbers (count,), in rising order, and for each value the nearest one's place.
 
     Lloyd's algorithm in one dimension, where sorted values make every round a few look-ups (Lloyd, 1982).
@@ -39,7 +39,7 @@ def of_numbers(values: NDArray[Any], count: int = 256) -> tuple[Array, NDArray[n
     return found, np.searchsorted((codes[1:] + codes[:-1]) / 2, values).astype(np.uint8)
 
 
-def of_rows(rows: Array, count: int) -> tuple[Array, Labels]:
+def vector_codebook(rows: Array, count: int) -> tuple[Array, Labels]:
     """Return at most `count` rows (C, D) and for each row (N, D) the place of one near it.
 
     K-means in two steps: the rows are sorted into groups, and each group gets a share of the palette. What is near a

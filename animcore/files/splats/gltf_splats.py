@@ -18,9 +18,9 @@ from animcore.core.atomic_files import whole_file
 from animcore.errors import BROKEN_FILE, InputError
 from animcore.files.scenes import gltf
 from animcore.files.splats import gltf_spz
-from animcore.files.splats.base import Notes, SplatFormat, allowed, exponential, harmonics
+from animcore.files.splats.base import Notes, SplatFormat, check_count, exponential, harmonics
 from animcore.gaussians.gaussians import HARMONIC_0, Gaussians
-from animcore.gaussians.transforms import joined, moved
+from animcore.gaussians.transforms import concatenated, transformed
 from animcore.geometry import rotations
 from animcore.geometry.surface_registration import SimilarityTransform
 
@@ -63,7 +63,7 @@ def read(path: Path) -> tuple[Gaussians, Notes]:
         raise InputError(f"{path.name} is broken: its nodes or meshes cannot be read ({error!r}).") from error
     if not clouds:
         raise InputError(f"{path.name} has no Gaussians: no part of its meshes has the extension {_NAME}.")
-    return joined(clouds), tuple(dict.fromkeys(notes))
+    return concatenated(clouds), tuple(dict.fromkeys(notes))
 
 
 def write(splats: Gaussians, path: Path) -> None:
@@ -154,7 +154,7 @@ def _moved(cloud: Gaussians, matrix: NDArray[np.float64], name: str) -> Gaussian
     size = float(sizes.mean())
     if not np.isfinite(matrix).all() or not size or np.ptp(sizes) > _EVEN * size:
         raise InputError(f"{name}: a node stretches its Gaussians more in one direction; apply its scale and export.")
-    return moved(cloud, SimilarityTransform(size, matrix[:3, :3] / size, matrix[:3, 3]))
+    return transformed(cloud, SimilarityTransform(size, matrix[:3, :3] / size, matrix[:3, 3]))
 
 
 def _cloud(document: gltf.GltfDocument, primitive: dict[str, Any]) -> tuple[Gaussians, Notes]:
@@ -165,7 +165,7 @@ def _cloud(document: gltf.GltfDocument, primitive: dict[str, Any]) -> tuple[Gaus
         raise InputError(f"{name} keeps its Gaussians compressed ({', '.join(inside['extensions'])}); "
                          "export it without compression.")  # fmt: skip
     means = _column(document, primitive, "POSITION", 3)
-    allowed(len(means), name)
+    check_count(len(means), name)
     scales = _column(document, primitive, f"{_NAME}:SCALE", 3)
     notes: Notes = ()
     if (scales < 0).any():

@@ -16,7 +16,7 @@ from animcore.files.scenes import gltf
 from animcore.files.splats import spz
 from animcore.files.splats.base import Notes
 from animcore.gaussians.gaussians import Gaussians
-from animcore.gaussians.transforms import moved
+from animcore.gaussians.transforms import transformed
 from animcore.geometry.surface_registration import SimilarityTransform
 
 NAME = "KHR_gaussian_splatting_compression_spz_2"
@@ -46,12 +46,12 @@ def read(document: gltf.GltfDocument, view: int) -> tuple[Gaussians, Notes]:
     if min(start, length) < 0 or start + length > len(document.binary):
         raise InputError(f"{document.name} is broken: its SPZ reaches past the end of the file; copy it again.")
     splats, notes = spz.decoded(bytes(document.binary[start : start + length]), f"The SPZ in {document.name}")
-    return moved(splats, _HALF_TURN), notes
+    return transformed(splats, _HALF_TURN), notes
 
 
 def add(splats: Gaussians, document: gltf.GltfDocument) -> int:
     """Append an SPZ of Gaussians to a document; returns its buffer view."""
-    data = spz.encoded(moved(splats, _HALF_TURN), document.name)
+    data = spz.encoded(transformed(splats, _HALF_TURN), document.name)
     views = document.part("bufferViews")
     views.append({"buffer": 0, "byteOffset": len(document.binary), "byteLength": len(data)})
     document.binary.extend(data)

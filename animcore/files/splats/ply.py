@@ -26,8 +26,8 @@ from animcore.files.splats.base import (
     Array,
     Notes,
     SplatFormat,
-    allowed,
-    complete,
+    check_count,
+    check_length,
     content,
     exponential,
     harmonics,
@@ -36,7 +36,7 @@ from animcore.files.splats.base import (
     logit,
 )
 from animcore.gaussians.gaussians import Gaussians
-from animcore.gaussians.transforms import Origin, around
+from animcore.gaussians.transforms import Origin, centred
 
 _TYPES = {
     "char": "i1", "uchar": "u1", "short": "i2", "ushort": "u2", "int": "i4", "uint": "u4", "float": "f4",
@@ -97,7 +97,7 @@ def read(path: Path) -> tuple[Gaussians, Notes]:
     flat = missing == [_SCALES[2]]
     if missing and not flat:
         raise InputError(_stranger(path.name, names, missing))
-    ply_variants.still(names, path.name)
+    ply_variants.check_static(names, path.name)
     rest = _columns(table, _rest_names(names, path.name))
     if rest.shape[1] % 3:
         raise InputError(
@@ -148,7 +148,7 @@ def _positions(table: NDArray[Any], bound: bool) -> tuple[Array, Origin]:
     """Positions, and the origin that was taken off them; those of triangles have their own."""
     if bound or all(table.dtype[name].itemsize < 8 for name in _MEANS):
         return _columns(table, _MEANS), (0.0, 0.0, 0.0)
-    return around(np.stack([np.asarray(table[name], np.float64) for name in _MEANS], 1))
+    return centred(np.stack([np.asarray(table[name], np.float64) for name in _MEANS], 1))
 
 
 def _sizes(table: NDArray[Any], flat: bool, name: str) -> tuple[Array, Array, Notes]:
@@ -223,13 +223,13 @@ def _table(data: bytes, header: _PlyHeader, wanted: str, name: str) -> NDArray[A
     columns = dict(found.columns)
     if len(columns) != len(found.columns) or not columns:
         raise InputError(f"{name} is broken: its element {wanted} names a value twice, or none; export it again.")
-    allowed(found.count, name)
+    check_count(found.count, name)
     if not header.order:
         return _text(data, header, place, name)
     before = sum(one.count * _row(one, header.order).itemsize for one in header.elements[:place])
     row = _row(found, header.order)
     start = header.start + before
-    complete(len(data), start + found.count * row.itemsize, name)
+    check_length(len(data), start + found.count * row.itemsize, name)
     return np.frombuffer(data, row, found.count, start)
 
 

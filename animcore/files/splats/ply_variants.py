@@ -25,7 +25,7 @@ _MOVING = re.compile(
 _PASSED = re.compile(r"n[xyz]|f_rest_\d+|red|green|blue|alpha")  # that say nothing or nothing new
 
 
-def still(names: Sequence[str], name: str) -> None:
+def check_static(names: Sequence[str], name: str) -> None:
     """Check that a cloud does not move.
 
     Raises:

@@ -33,8 +33,8 @@ from animcore.files.splats.base import (
     Array,
     Notes,
     SplatFormat,
-    allowed,
     bytes_of,
+    check_count,
     content,
     exponential,
     logarithm,
@@ -105,8 +105,8 @@ def _parts(splats: Gaussians) -> tuple[dict[str, tuple[NDArray[Any], ...]], dict
     bent = np.sign(splats.means) * np.log1p(np.abs(np.asarray(splats.means, np.float64)))
     low, high = bent.min(0), bent.max(0)
     whole = np.rint((bent - low) / np.maximum(high - low, 1e-12) * 65535).astype(np.int64)
-    scales, scale_places = codebooks.of_numbers(logarithm(splats.scales))
-    colours, colour_places = codebooks.of_numbers(splats.harmonics[:, 0])
+    scales, scale_places = codebooks.scalar_codebook(logarithm(splats.scales))
+    colours, colour_places = codebooks.scalar_codebook(splats.harmonics[:, 0])
     largest = np.abs(splats.rotations).argmax(1)
     signs = np.where(np.take_along_axis(splats.rotations, largest[:, None], 1) < 0, -1, 1)
     three = np.take_along_axis(splats.rotations * signs, np.array(OTHER_THREE)[largest], 1)
@@ -133,8 +133,8 @@ def _rest_pictures(splats: Gaussians, meta: dict[str, Any], width: int, height: 
     """The pictures of the other harmonics; what `meta.json` says of them is added to it."""
     rest = splats.harmonics.shape[1] - 1
     size = min(_MOST_ROWS, 1024 * 2 ** max(0, math.floor(math.log2(max(splats.count, 1024) / 1024))))
-    rows, labels = codebooks.of_rows(splats.harmonics[:, 1:].reshape(splats.count, -1), size)
-    codes, places = codebooks.of_numbers(rows)
+    rows, labels = codebooks.vector_codebook(splats.harmonics[:, 1:].reshape(splats.count, -1), size)
+    codes, places = codebooks.scalar_codebook(rows)
     lines = math.ceil(len(rows) / _ACROSS)
     meta["shN"] = {
         "count": len(rows),
@@ -166,7 +166,7 @@ def _read(load: Callable[[str], bytes], path: Path) -> tuple[Gaussians, Notes]:
                 f"{path.name} is SOG of version {meta['version']}, not 1 or 2; save it anew in SuperSplat, or update "
                 "Animcore."
             )
-        count = allowed(int(meta["count"] if "version" in meta else meta["means"]["shape"][0]), path.name)
+        count = check_count(int(meta["count"] if "version" in meta else meta["means"]["shape"][0]), path.name)
         low, high, places, turns, scales, colours = _pixels(load, meta, count)
         span = np.array(meta["means"]["maxs"], np.float64) - meta["means"]["mins"]
         bent = (low[:, :3] + high[:, :3] * 256.0) / 65535 * span.reshape(3) + meta["means"]["mins"]

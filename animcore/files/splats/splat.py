@@ -12,7 +12,7 @@ import numpy as np
 
 from animcore.core.atomic_files import whole_file
 from animcore.errors import InputError
-from animcore.files.splats.base import Notes, SplatFormat, allowed, bytes_of, content
+from animcore.files.splats.base import Notes, SplatFormat, bytes_of, check_count, content
 from animcore.gaussians.gaussians import HARMONIC_0, Gaussians
 
 _ROW = np.dtype([("mean", "<f4", 3), ("scale", "<f4", 3), ("colour", "u1", 4), ("rotation", "u1", 4)])
@@ -30,7 +30,7 @@ def read(path: Path) -> tuple[Gaussians, Notes]:
             f"{path.name} is cut off, or no .splat file: {len(data):,} bytes are no multiple of {_ROW.itemsize}; "
             "copy it again."
         )
-    count = allowed(len(data) // _ROW.itemsize, path.name)
+    count = check_count(len(data) // _ROW.itemsize, path.name)
     table = np.frombuffer(data, _ROW, count)
     if np.abs(np.nan_to_num(table["scale"])).max() > 1e6 or (table["scale"] < 0).any():
         raise InputError(f"{path.name} is no .splat file: what would be its scales are none; export it again.")

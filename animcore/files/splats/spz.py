@@ -30,9 +30,9 @@ from animcore.files.splats.base import (
     Array,
     Notes,
     SplatFormat,
-    allowed,
     bytes_of,
-    complete,
+    check_count,
+    check_length,
     content,
     exponential,
     harmonics,
@@ -40,7 +40,7 @@ from animcore.files.splats.base import (
 )
 from animcore.files.splats.ply_variants import MIP
 from animcore.gaussians.gaussians import Gaussians
-from animcore.gaussians.transforms import moved
+from animcore.gaussians.transforms import transformed
 from animcore.geometry.surface_registration import SimilarityTransform
 
 _HEADER = struct.Struct("<IIIBBBB")
@@ -162,7 +162,7 @@ def _legacy(data: bytes, name: str) -> tuple[_SpzHeader, list[bytes], bytes]:
     stream = zlib.decompressobj(16 + zlib.MAX_WBITS)
     try:
         head = stream.decompress(data, _HEADER.size)
-        complete(len(head), _HEADER.size, name)
+        check_length(len(head), _HEADER.size, name)
         magic, version, count, degree, bits, flags, _ = _HEADER.unpack(head)
         if magic != _MAGIC:
             raise InputError(f"{name} is a gzip file of something else than SPZ.")
@@ -171,7 +171,7 @@ def _legacy(data: bytes, name: str) -> tuple[_SpzHeader, list[bytes], bytes]:
         if facts.version > 3 or needed > _DENSEST * len(data):
             raise InputError(f"{name} claims {count:,} Gaussians, more than it can hold; it is broken or cut off.")
         body = stream.decompress(stream.unconsumed_tail, needed)
-        complete(len(body), needed, name)
+        check_length(len(body), needed, name)
         more = stream.decompress(stream.unconsumed_tail, _LONGEST_END)
         if not stream.eof and not stream.unconsumed_tail:
             raise InputError(f"{name} is cut off: its last bytes are missing; copy it again.")
@@ -192,11 +192,11 @@ def _streams(data: bytes, name: str) -> tuple[_SpzHeader, list[bytes], bytes]:
     start = table + streams * _STREAM.size
     if version != 4 or streams != len(wanted) or table < _HEADER_4.size or sum(wanted) > _DENSEST_4 * len(data):
         raise InputError(f"{name} is broken: its header does not fit what it holds; export it again.")
-    complete(len(data), start, name)
+    check_length(len(data), start, name)
     parts = []
     for index, size in enumerate(wanted):
         packed, unpacked = _STREAM.unpack_from(data, table + index * _STREAM.size)
-        complete(len(data), start + packed, name)
+        check_length(len(data), start + packed, name)
         if unpacked != size:
             raise InputError(f"{name} is broken: a part of it has {unpacked:,} bytes instead of {size:,}.")
         parts.append(_unpacked(data[start : start + packed], size, name))
@@ -217,7 +217,7 @@ def _unpacked(data: bytes, size: int, name: str) -> bytes:
             found: bytes = stream.read(size)
     except zstandard.ZstdError as error:
         raise InputError(f"{name} is broken ({error}); copy or export it again.") from error
-    complete(len(found), size, name)
+    check_length(len(found), size, name)
     return found
 
 
@@ -229,7 +229,7 @@ def _facts(version: int, count: int, degree: int, bits: int, flags: int, name: s
     if bits > 30:
         raise InputError(f"{name} is broken: its positions would have {bits} bits of a fraction.")
     return _SpzHeader(
-        version, allowed(count, name), _REST[degree], bits, bool(flags & _HAS_EXTENSIONS), bool(flags & _MIP)
+        version, check_count(count, name), _REST[degree], bits, bool(flags & _HAS_EXTENSIONS), bool(flags & _MIP)
     )
 
 
@@ -300,7 +300,7 @@ def _turned(splats: Gaussians, extensions: bytes, name: str) -> tuple[Gaussians,
             if 0 < axes < len(_SIDES):
                 sides = str(_SIDES[axes])
                 signs = [1.0 if here == ours else -1.0 for here, ours in zip(sides, "RUB", strict=True)]
-                return moved(splats, SimilarityTransform(1.0, np.diag(signs), np.zeros(3))), ()
+                return transformed(splats, SimilarityTransform(1.0, np.diag(signs), np.zeros(3))), ()
             if axes:
                 return splats, (f"{name} has axes of a kind that is not known here; they were taken as they are.",)
         place += length

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from animcore.core.atomic_files import whole_file
 from animcore.errors import BROKEN_FILE, InputError
-from animcore.files.splats.base import Notes, SplatFormat, allowed, harmonics
+from animcore.files.splats.base import Notes, SplatFormat, check_count, harmonics
 from animcore.gaussians.gaussians import HARMONIC_0, Gaussians
-from animcore.gaussians.transforms import joined, moved
+from animcore.gaussians.transforms import concatenated, transformed
 from animcore.geometry.surface_registration import SimilarityTransform
 
 _TYPE = "ParticleField3DGaussianSplat"
@@ -46,11 +46,11 @@ def read(path: Path) -> tuple[Gaussians, Notes]:
         raise InputError(f"{path.name} is not a USD file, or a broken one; export it again.") from error
     if not clouds:
         raise InputError(f"{path.name} has no Gaussians: none of its prims is a {_TYPE}.")
-    whole = joined([cloud for cloud, _ in clouds])
+    whole = concatenated([cloud for cloud, _ in clouds])
     unit = float(pxr.UsdGeom.GetStageMetersPerUnit(stage))
     turn = _Z_UP if pxr.UsdGeom.GetStageUpAxis(stage) == "Z" else np.eye(3)
     if unit != 1.0 or turn is _Z_UP:
-        whole = moved(whole, SimilarityTransform(unit, turn, np.zeros(3)))
+        whole = transformed(whole, SimilarityTransform(unit, turn, np.zeros(3)))
     return whole, tuple(dict.fromkeys(note for _, notes in clouds for note in notes))
 
 
@@ -99,7 +99,7 @@ def _triples(vt: Any, values: NDArray[Any]) -> Any:
 def _cloud(pxr: Any, prim: Any, name: str) -> tuple[Gaussians, Notes]:
     """The Gaussians of one prim in the stage's space."""
     means = _column(prim, "positions", 3, name)
-    count = allowed(len(means), name)
+    count = check_count(len(means), name)
     coefficients = _column(prim, _COEFFICIENTS, 3, name)
     if len(coefficients) % count:
         raise InputError(f"{name} is broken: {len(coefficients)} coefficients for {count} Gaussians; export it again.")
@@ -115,7 +115,7 @@ def _cloud(pxr: Any, prim: Any, name: str) -> tuple[Gaussians, Notes]:
     size = float(sizes.mean())
     if not np.isfinite(place).all() or not size or np.ptp(sizes) > _EVEN * size:
         raise InputError(f"{name}: a transform stretches its Gaussians more in one direction; apply its scale.")
-    return moved(cloud, SimilarityTransform(size, place[:3, :3] / size, place[:3, 3])), notes
+    return transformed(cloud, SimilarityTransform(size, place[:3, :3] / size, place[:3, 3])), notes
 
 
 def _column(prim: Any, attribute: str, width: int, name: str) -> NDArray[np.float32]:

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from animcore.core.atomic_files import whole_file
 from animcore.errors import BROKEN_FILE, InputError
 from animcore.files.animation_curves import AnimationCurves, Array, FileFormat, FormatOptions, face_motion, face_weights
-from animcore.files.frame_times import allowed, from_zero, resampled
+from animcore.files.frame_times import check_frame_count, from_zero, resampled
 from animcore.files.subtitles import mouth_shapes
 from animcore.files.subtitles.mouth_shapes import MOUTHS, PRESTON_BLAIR
 from animcore.files.text_tables import text_of
@@ -180,7 +180,7 @@ def _read(
     starts = np.array([start for start, _, _ in cues])
     if not cues or not np.isfinite([starts, ends]).all() or (ends <= starts).any() or (starts[1:] < ends[:-1]).any():
         raise InputError(f"{path.name} has no cues, or cues that overlap or do not rise.")
-    chosen = np.full(allowed(round(ends[-1] * float(rate)), path.name), MOUTHS.index("X"))
+    chosen = np.full(check_frame_count(round(ends[-1] * float(rate)), path.name), MOUTHS.index("X"))
     for start, end, letter in zip(starts, ends, letters, strict=True):
         chosen[round(start * float(rate)) : round(end * float(rate))] = letter
     return AnimationCurves(rate, 0.0, _curves(chosen), notes=notes)

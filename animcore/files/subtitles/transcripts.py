@@ -6,14 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from animcore.core.reading import check_file
-from animcore.core.vocabulary import folded
+from animcore.core.vocabulary import casefolded
 from animcore.errors import InputError
 from animcore.files.animation_curves import FormatOptions
 from animcore.files.subtitles import captions, textgrid
 from animcore.files.text_tables import text_of
 from animcore.motion import Event
 from animcore.speech import transcript
-from animcore.speech.pronunciation import PHONEMES, ways
+from animcore.speech.pronunciation import PHONEMES, pronunciations
 from animcore.speech.transcript import Transcript, Word
 
 SUFFIXES = (".textgrid", ".srt", ".vtt", ".txt")  # the one that says most first
@@ -36,13 +36,13 @@ def load(path: Path) -> Transcript:
             return transcript.parse(text_of(path).lstrip("\ufeff"))
         form = captions.SRT if suffix == ".srt" else captions.VTT
         sheet = form.read(path, FormatOptions())
-        return transcript.of_segments((one.label.replace("\n", " "), one.start, one.end) for one in sheet.events)
+        return transcript.from_segments((one.label.replace("\n", " "), one.start, one.end) for one in sheet.events)
     except InputError as error:
         named = path.name in str(error)
         raise error if named else InputError(f"{path.name}: {error}") from error
 
 
-def of_wish(wish: str) -> Transcript:
+def from_request(wish: str) -> Transcript:
     """Read what somebody typed: the name of a transcript's file, or the words themselves.
 
     Raises:
@@ -52,13 +52,15 @@ def of_wish(wish: str) -> Transcript:
     return load(Path(wish.strip())) if named else transcript.parse(wish)
 
 
-def beside(recording: Path, folder: Path) -> Path:
+def find_beside(recording: Path, folder: Path) -> Path:
     """Return the transcript of a recording in a folder: the file of its name with an ending of `SUFFIXES`.
 
     Raises:
         InputError: where there is none.
     """
-    found = {path.suffix.lower(): path for path in folder.iterdir() if folded(path.stem) == folded(recording.stem)}
+    found = {
+        path.suffix.lower(): path for path in folder.iterdir() if casefolded(path.stem) == casefolded(recording.stem)
+    }
     path = next((found[suffix] for suffix in SUFFIXES if suffix in found), None)
     if path is None:
         raise InputError(f"{folder} has no transcript of {recording.name}: no {recording.stem}{' or '.join(SUFFIXES)}.")
@@ -76,11 +78,11 @@ def _of_textgrid(path: Path) -> Transcript:
 
 def _words(one: Event) -> tuple[Word, ...]:
     """The words of an interval: one is timed exactly, a whole utterance says roughly when its words are."""
-    if not ways(one.label):
+    if not pronunciations(one.label):
         return ()
     if not any(sign.isspace() for sign in one.label):
         return (Word(one.label, one.start, one.end, exact=True),)
-    return transcript.of_segments([(one.label, one.start, one.end)]).words
+    return transcript.from_segments([(one.label, one.start, one.end)]).words
 
 
 def _plain(label: str) -> str:

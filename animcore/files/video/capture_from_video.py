@@ -21,7 +21,7 @@ from animcore.errors import InputError
 from animcore.files.avatars import capture_images
 from animcore.files.splats import ply
 from animcore.files.video import face_landmarks
-from animcore.gaussians.gaussians import Gaussians, round_ones
+from animcore.gaussians.gaussians import Gaussians, isotropic
 from animcore.geometry.rotations import from_matrix
 from animcore.hybrid_head import capture_format
 from animcore.hybrid_head.tracking.face_tracker import HeadTrack
@@ -286,7 +286,7 @@ def _hair(
     if not len(points):
         return None
     means = points @ track.turns[first].T + track.places[first] - np.median(origin, 0)
-    return round_ones(means, _SIZE)
+    return isotropic(means, _SIZE)
 
 
 def _distance(points: FloatArray, among: FloatArray) -> FloatArray:

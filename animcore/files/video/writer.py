@@ -49,7 +49,7 @@ def write(frames: Iterable[NDArray[np.uint8]], rate: Fraction, path: Path, sound
 def _add_sound(container: Any, stream: Any, sound: Path, samples: int) -> None:
     """Resample the audio of `sound` on its own clock, and encode at most `samples` samples of it."""
     resampler = av.AudioResampler(format="fltp", layout="stereo", rate=_SOUND_RATE, frame_size=1024)
-    for frame in chain(_frames(decoding.TrackDecoder(sound, recording.tracks(sound)[1])), [None]):
+    for frame in chain(_frames(decoding.TrackDecoder(sound, recording.list_tracks(sound)[1])), [None]):
         for piece in resampler.resample(frame):
             if (piece.pts or 0) < samples:
                 container.mux(stream.encode(piece))

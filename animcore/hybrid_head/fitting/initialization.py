@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animcore.gaussians import triangle_binding
-from animcore.gaussians.gaussians import Gaussians, round_ones
+from animcore.gaussians.gaussians import Gaussians, isotropic
 from animcore.hybrid_head.fitting.samples import TrainingView
 from animcore.hybrid_head.fitting.trainable_gaussians import TrainableGaussians
 from animcore.hybrid_head.head_model import HybridHead, Mode, PosedHead
@@ -38,7 +38,7 @@ def mean_colour(pictures: Sequence[TrainingView]) -> FloatArray:
     return np.asarray(total / max(area, 1.0), np.float32)
 
 
-def shown_faces(
+def visible_faces(
     head: HybridHead, posed: Mapping[int, PosedHead], pictures: Sequence[TrainingView]
 ) -> NDArray[np.bool_]:
     """(F,) the faces that lie within the masks of most pictures that they are in."""
@@ -52,7 +52,7 @@ def shown_faces(
     return np.asarray((total == 0) | (inside >= _SEEN * total))
 
 
-def clouds(
+def initial_gaussians(
     head: HybridHead,
     posed: Mapping[int, PosedHead],
     pictures: Sequence[TrainingView],
@@ -74,7 +74,7 @@ def clouds(
     """
     first = pictures[0].moment
     hybrid = mode == "hybrid"
-    whole = round_ones(hull(head, posed, pictures, random), _SIZE_HAIR) if known is None else known
+    whole = isotropic(visual_hull(head, posed, pictures, random), _SIZE_HAIR) if known is None else known
     of_hair = min(whole.count, round(count * (1 - _ON_FACES[mode])))
     hair = _some(whole, of_hair, random)
     around = hair.means
@@ -93,7 +93,7 @@ def clouds(
     nearest = _nearest(around, mesh.origins[head.drawn] if head.drawn is not None else mesh.origins)
     if head.drawn is not None:
         nearest = np.flatnonzero(head.drawn)[nearest]
-    local = triangle_binding.bound(hair, mesh, nearest)
+    local = triangle_binding.to_local(hair, mesh, nearest)
     still = np.tile(_STILL, (len(means), 1))
     riding = TrainableGaussians.started(
         np.concatenate([means, local.means]),
@@ -118,7 +118,7 @@ def _some(splats: Gaussians, count: int, random: np.random.Generator) -> Gaussia
                   splats.harmonics[chosen])  # fmt: skip
 
 
-def hull(
+def visual_hull(
     head: HybridHead, posed: Mapping[int, PosedHead], pictures: Sequence[TrainingView], random: np.random.Generator
 ) -> FloatArray:
     """Points (M, 3) off the mesh that lie within the masks of all pictures of one moment: mostly hair."""

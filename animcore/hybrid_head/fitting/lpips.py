@@ -132,7 +132,7 @@ def load(net: Net = "alex", folder: Path | None = None) -> Lpips:
             f"set {FOLDER} to that folder."
         )
     kept = {name: found[name] for name in wanted}  # a network's classifier is of no use here
-    checkpoints.put(network, kept, " and ".join(path.name for path in files), f"LPIPS with {plan.title}")
+    checkpoints.load_tensors(network, kept, " and ".join(path.name for path in files), f"LPIPS with {plan.title}")
     return network
 
 

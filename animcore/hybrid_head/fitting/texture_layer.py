@@ -50,7 +50,7 @@ class PoseTensors:
     turns: Tensor | None = None
 
 
-def seat(head: HybridHead, moment: HeadState, device: torch.device, turning: bool) -> PoseTensors:
+def pose_tensors(head: HybridHead, moment: HeadState, device: torch.device, turning: bool) -> PoseTensors:
     """Return the pose of a head at a moment.
 
     Args:
@@ -232,7 +232,7 @@ class TextureLayer:
     def _found(self, picture: TrainingView, posed: PosedHead) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Places as a grid (1, 1, P, 2), the pixels (P,), how much of each is mesh (P,), and the depth (H, W)."""
         if id(picture) not in self._layers:
-            found = seen(self.head, posed, picture.camera)
+            found = visible_texels(self.head, posed, picture.camera)
             places, pixel, share, depth = (torch.as_tensor(values, device=self.device) for values in found)
             self._layers[id(picture)] = _grid(places), pixel, share, depth
         return self._layers[id(picture)]
@@ -246,7 +246,7 @@ class TextureLayer:
         return colour[0, :, 0].T
 
 
-def seen(
+def visible_texels(
     head: HybridHead, posed: PosedHead, camera: Camera
 ) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float32], NDArray[np.float32]]:
     """Return what a picture shows of the mesh, one place a pixel: the middle of the finer samples that pictures take.
@@ -267,7 +267,7 @@ def seen(
     return middle, pixel, (count / FINER**2).astype(np.float32), depth
 
 
-def mixture(moments: Sequence[HeadState], count: int, kept: int) -> NDArray[np.float32]:
+def expression_basis(moments: Sequence[HeadState], count: int, kept: int) -> NDArray[np.float32]:
     """The main ways in which moments differ, each with a spread of 1: (count + 16, kept); `count` coefficients."""
     rows = np.array([features(moment.expression, moment.joints, count)[:-1] for moment in moments])
     middle = rows.mean(0)
@@ -279,7 +279,7 @@ def mixture(moments: Sequence[HeadState], count: int, kept: int) -> NDArray[np.f
     return mix
 
 
-def started(
+def create_layer(
     head: HybridHead, size: int, changes: int, skin: bool, colour: NDArray[Any], seats: Mapping[int, PoseTensors]
 ) -> TextureLayer:
     """One colour everywhere, no changes, and the skin where the model has it."""

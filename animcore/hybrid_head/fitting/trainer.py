@@ -187,9 +187,9 @@ class HeadFitter:
     ) -> tuple[Tensor, ...]:
         splats = cloud.splats()
         if cloud.binding is not None:
-            placed = triangle_binding.placed(splats, frames)
+            placed = triangle_binding.to_world(splats, frames)
         else:
-            placed = triangle_binding.turned(splats, seat.rotation, seat.shift)
+            placed = triangle_binding.rotated(splats, seat.rotation, seat.shift)
         colours = (0.5 + HARMONIC_0 * placed.harmonics[:, 0]).clamp(min=0)
         return placed.means, placed.rotations, placed.scales, placed.opacities, colours
 
@@ -275,21 +275,21 @@ class HeadFitter:
 
         settings = self.settings
         posed = {number: seat.posed for number, seat in self._seats.items()}
-        self.head = replace(self.head, drawn=initialization.shown_faces(self.head, posed, self.pictures))
+        self.head = replace(self.head, drawn=initialization.visible_faces(self.head, posed, self.pictures))
         if settings.mode != "gaussians":
             if settings.changes:
                 count = self.head.model.expression_count
-                mix = texture_layer.mixture(list(self.moments.values()), count, settings.changes)
+                mix = texture_layer.expression_basis(list(self.moments.values()), count, settings.changes)
                 self.head = replace(self.head, mix=mix)
                 self._sit()
             colour = initialization.mean_colour(self.pictures)
-            self.paint = texture_layer.started(
+            self.paint = texture_layer.create_layer(
                 self.head, settings.texture, settings.changes, settings.displacement, colour, self._seats
             )
             self.paint.spread(self.pictures, self._seats)
         if settings.mode != "mesh":
             count = round(settings.gaussians * _STARTED[self.known is not None])
-            self.riding, self.hair = initialization.clouds(
+            self.riding, self.hair = initialization.initial_gaussians(
                 self.head, posed, self.pictures, count, settings.mode, np.random.default_rng(settings.seed), self.known
             )
             for cloud in self._clouds:
@@ -300,7 +300,7 @@ class HeadFitter:
         """Pose the head for each moment."""
         turning = self.settings.displacement and (self.paint is None or "skin" in self.paint.values)
         self._seats = {
-            number: texture_layer.seat(self.head, moment, self.device, turning)
+            number: texture_layer.pose_tensors(self.head, moment, self.device, turning)
             for number, moment in self.moments.items()
         }
 

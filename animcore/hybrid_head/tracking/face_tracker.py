@@ -166,20 +166,20 @@ def track(
     if found.sum() < _FEWEST:
         raise InputError(f"{found.sum()} frames show a face; at least {_FEWEST} are needed to track it.")
     scene = SequenceParameters(
-        marks.points, marks.normals, marks.drift, np.maximum(marks.spread, _FLOOR), paired(marks.shapes)[chosen],
+        marks.points, marks.normals, marks.drift, np.maximum(marks.spread, _FLOOR), average_sides(marks.shapes)[chosen],
         np.array([_DEAR.get(ARKIT[index], 1.0) for index in chosen]), np.array(size, float) / 2,
         (lens or _USUAL_LENS) / FULL_FRAME * max(size),
     )  # fmt: skip
     progress(0.0, "Finding the person and the lens")
-    frames = landmark_solver.started(scene, observed, depths)
+    frames = landmark_solver.initial_parameters(scene, observed, depths)
     known = np.flatnonzero(found)
     keys = known[np.unique(np.linspace(0, len(known) - 1, min(_KEYS, len(known))).round().astype(int))]
     patches = _SmoothOffsets(marks.points)
     ways = np.concatenate([marks.people, patches.ways()])
-    scene, _, amounts = landmark_solver.with_clip(scene, frames.part(keys), ways, 0.0 if lens else _LENS_SPREAD)
+    scene, _, amounts = landmark_solver.solve_clip(scene, frames.part(keys), ways, 0.0 if lens else _LENS_SPREAD)
     progress(0.4, "Following the face")
-    frames = landmark_solver.started(scene, observed, depths)
-    frames = landmark_solver.through_time(scene, frames, _steps(times, chosen))
+    frames = landmark_solver.initial_parameters(scene, observed, depths)
+    frames = landmark_solver.solve_frames(scene, frames, _steps(times, chosen))
     progress(0.9, "Following the eyes")
     people, local = amounts[: len(marks.people)], amounts[len(marks.people) :]
     arkit = np.zeros((len(times), len(ARKIT)))
@@ -189,7 +189,7 @@ def track(
     looks = gaze(scene, frames, eyes, points[:, list(IRISES), :2].astype(np.float64), arkit)
     with_gaze(arkit, looks, marks)
     errors = np.full(len(times), np.nan)
-    distance = np.linalg.norm(landmark_solver.projected(scene, frames) - observed, axis=2)
+    distance = np.linalg.norm(landmark_solver.project(scene, frames) - observed, axis=2)
     errors[found] = np.median(distance[found], axis=1)
     progress(1.0, "Tracked")
     return HeadTrack(
@@ -201,7 +201,7 @@ def track(
 _OPEN, _CLOSE = ARKIT_INDEX["jawOpen"], ARKIT_INDEX["mouthClose"]
 
 
-def paired(shapes: FloatArray) -> FloatArray:
+def average_sides(shapes: FloatArray) -> FloatArray:
     """Shapes (52, L, 3) where mouthClose means a jaw that is open behind closed lips, so that it never exceeds it."""
     together = shapes.copy()
     together[_CLOSE] += together[_OPEN]

@@ -77,13 +77,13 @@ class FrameParameters:
         return FrameParameters(self.observed[which], self.turns[which], self.places[which], self.weights[which])
 
 
-def projected(scene: SequenceParameters, frames: FrameParameters) -> FloatArray:
+def project(scene: SequenceParameters, frames: FrameParameters) -> FloatArray:
     """(T, L, 2) where the landmarks lie in the picture, in pixels."""
     found = [_seen(scene, frames.part(piece))[1] for piece in _pieces(len(frames.turns))]
     return np.concatenate(found) if found else np.zeros((0, len(scene.points), 2))
 
 
-def started(scene: SequenceParameters, observed: FloatArray, depths: FloatArray) -> FrameParameters:
+def initial_parameters(scene: SequenceParameters, observed: FloatArray, depths: FloatArray) -> FrameParameters:
     """First poses: the head at rest laid over each frame's landmarks (Kabsch, 1976).
 
     Args:
@@ -111,7 +111,7 @@ def started(scene: SequenceParameters, observed: FloatArray, depths: FloatArray)
     return FrameParameters(observed, turns[nearest], places[nearest], np.zeros((len(observed), len(scene.shapes))))
 
 
-def with_clip(
+def solve_clip(
     scene: SequenceParameters,
     frames: FrameParameters,
     ways: FloatArray,
@@ -156,7 +156,7 @@ def with_clip(
     return scene, frames, amounts
 
 
-def through_time(
+def solve_frames(
     scene: SequenceParameters, frames: FrameParameters, steps: FloatArray, rounds: int = _ROUNDS_FRAMES
 ) -> FrameParameters:
     """Solve all frames of a clip, each near its neighbours.

@@ -18,11 +18,11 @@ from animcore.rendering.gaussian_rasterizers.numba_backend import (
     TURNS,
     TiledGaussians,
     WorkerThreads,
-    blended,
+    bin_gaussians,
+    blend_tiles,
+    camera_array,
     crowds,
     hidden,
-    laid_out,
-    viewed,
     workers,
 )
 
@@ -47,8 +47,8 @@ def _drawn(values: Sequence[Tensor], limit: Tensor | None, camera: Camera) -> tu
     means, rotations, scales, opacities, colours, shifts = arrays
     covered = hidden(None if limit is None else _array(limit))
     with workers(len(means)) as crew:
-        sheet = laid_out(means, rotations, scales, opacities, colours, camera, shifts, crew)
-        drawn = blended(sheet, covered, crew)
+        sheet = bin_gaussians(means, rotations, scales, opacities, colours, camera, shifts, crew)
+        drawn = blend_tiles(sheet, covered, crew)
     return torch.from_numpy(drawn), (arrays, covered, camera, sheet, drawn)
 
 
@@ -89,7 +89,12 @@ def _unprojected(
     means, rotations, scales, _, colours, _ = arrays
     found = [np.zeros(array.shape, np.float32) for array in arrays]
     shape = len(means), -1, 3
-    shades, to_shades, plain, view = colours.reshape(shape), found[4].reshape(shape), colours.ndim == 2, viewed(camera)
+    shades, to_shades, plain, view = (
+        colours.reshape(shape),
+        found[4].reshape(shape),
+        colours.ndim == 2,
+        camera_array(camera),
+    )
 
     def unproject(first: int, last: int) -> None:
         kernels.unproject(

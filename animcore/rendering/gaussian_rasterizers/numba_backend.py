@@ -59,8 +59,8 @@ def render(
         (5, H, W) float32: colour over black, depth times alpha, alpha.
     """
     with workers(len(means)) as crew:
-        sheet = laid_out(means, rotations, scales, opacities, colours, camera, None, crew)
-        return blended(sheet, hidden(limit), crew)
+        sheet = bin_gaussians(means, rotations, scales, opacities, colours, camera, None, crew)
+        return blend_tiles(sheet, hidden(limit), crew)
 
 
 class WorkerThreads:
@@ -94,7 +94,7 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def laid_out(
+def bin_gaussians(
     means: Array, rotations: Array, scales: Array, opacities: Array, colours: Array, camera: Camera,
     shifts: Array | None, crew: WorkerThreads,
 ) -> TiledGaussians:  # fmt: skip
@@ -105,7 +105,7 @@ def laid_out(
     shades = colours.reshape(count, -1, 3)
     plain = colours.ndim == 2
     moved = np.zeros((0, 2), np.float32) if shifts is None else shifts
-    view = viewed(camera)
+    view = camera_array(camera)
 
     def project(first: int, last: int) -> Array:
         counts: Array = kernels.project(
@@ -117,7 +117,7 @@ def laid_out(
     return TiledGaussians(records, kernels.nearest_first(keys), counts, size)
 
 
-def viewed(camera: Camera) -> Array:
+def camera_array(camera: Camera) -> Array:
     """Return what the loops must know of a camera: (32,) float32."""
     numbers = [*camera.world_to_camera[:3].reshape(-1), *camera.position, *camera.focal, *camera.centre]
     return np.array([*numbers, *margins(camera), camera.width, camera.height], np.float32)
@@ -128,7 +128,7 @@ def hidden(limit: Array | None) -> Array:
     return np.zeros((0, 0), np.float32) if limit is None else np.minimum(limit, np.float32(3e38))
 
 
-def blended(sheet: TiledGaussians, covered: Array, crew: WorkerThreads) -> Array:
+def blend_tiles(sheet: TiledGaussians, covered: Array, crew: WorkerThreads) -> Array:
     """Draw all tiles: (5, H, W)."""
     drawn = np.zeros((5, *sheet.size), np.float32)
     for first, last, starts, pairs in crowds(sheet, crew):

@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animcore.errors import InputError
-from animcore.gaussians.gaussians import DEGREES, Gaussians, checked
+from animcore.gaussians.gaussians import DEGREES, Gaussians, validated
 from animcore.rendering.camera import Camera
 
 Array = NDArray[Any]
@@ -85,7 +85,7 @@ def draw(
     splats = _drawable(splats)
     size = _size(camera)
     limit = None if limit is None else _limit(limit, size)
-    name = chosen(backend)
+    name = select_backend(backend)
     module = module_of(name)
     values = splats.means, splats.rotations, splats.scales, splats.opacities, splats.harmonics
     try:
@@ -133,7 +133,7 @@ def rasterize_torch(
 
     size = _size(camera)
     _fits(means, rotations, scales, opacities, colours)
-    name = chosen(backend, on_cuda=means.is_cuda, hidden=limit is not None, gradients=True)
+    name = select_backend(backend, on_cuda=means.is_cuda, hidden=limit is not None, gradients=True)
     if limit is not None:
         limit = torch.as_tensor(limit, dtype=means.dtype, device=means.device).detach()
         _same(tuple(limit.shape), size, "The limit")
@@ -147,7 +147,7 @@ def rasterize_torch(
     return colour, depth, alpha
 
 
-def chosen(backend: str, *, on_cuda: bool = False, hidden: bool = False, gradients: bool = False) -> str:
+def select_backend(backend: str, *, on_cuda: bool = False, hidden: bool = False, gradients: bool = False) -> str:
     """Return the name of the backend that draws; auto is the fastest that is installed.
 
     Args:
@@ -213,7 +213,7 @@ def _by_torch(name: str, values: tuple[Array, ...], camera: Camera, limit: Array
 def _drawable(splats: Gaussians) -> Gaussians:
     if splats.binding is not None:
         raise InputError("These Gaussians are bound to triangles; put them into the world before they are drawn.")
-    return checked(splats, "the cloud to draw")
+    return validated(splats, "the cloud to draw")
 
 
 def _size(camera: Camera) -> tuple[int, int]:

@@ -41,9 +41,9 @@ _TAPS = 7
 _DILATIONS = (1, 2, 4, 8)
 
 
-def levelled(samples: FloatArray) -> FloatArray:
+def normalize_loudness(samples: FloatArray) -> FloatArray:
     """Return samples (N,) at 16 kHz brought to -23 LUFS; silence stays as it is."""
-    level = loudness.integrated(samples, RATE) if len(samples) else None
+    level = loudness.integrated_loudness(samples, RATE) if len(samples) else None
     return samples if level is None else (samples * np.float32(10 ** ((LEVEL - level) / 20))).astype(np.float32)
 
 
@@ -60,7 +60,7 @@ class AudioEncoder(nn.Module):
 
     def raw(self, samples: FloatArray) -> FloatArray:
         """Return what `forward` hears of a whole clip (N,) at 16 kHz: (N,), or (M, D) rows."""
-        return levelled(samples)
+        return normalize_loudness(samples)
 
     def forward(self, sound: Tensor, count: int) -> Tensor:
         """Return (B, count, width) states spread evenly over what `raw` gave (B, N) or (B, M, D), the first at 0 s."""
@@ -100,7 +100,7 @@ class MelEncoder(AudioEncoder):
         real, imaginary = functional.conv1d(padded, self.waves, stride=_HOP).chunk(2, 1)
         power = torch.einsum("bft,fm->bmt", real.square() + imaginary.square(), self.bank)
         states = self.around(functional.gelu(self.into((torch.log(power + _FLOOR) - _MIDDLE) / _SCALE)))
-        return spread(states.transpose(1, 2), count, sound.shape[1] / (2 * _HOP))
+        return resample_states(states.transpose(1, 2), count, sound.shape[1] / (2 * _HOP))
 
     def values(self) -> dict[str, Any]:
         """See `AudioEncoder`."""
@@ -121,7 +121,7 @@ class PhonemeEncoder(AudioEncoder):
 
     def raw(self, samples: FloatArray) -> FloatArray:
         """(M, 40) probabilities, 50 a second."""
-        found = lip_sync.listen(_clip(samples))
+        found = lip_sync.detect_phonemes(_clip(samples))
         if found.fps != self.rate:
             raise InputError(f"The speech network has {found.fps} frames a second, this ear was made for {self.rate}.")
         return found.probabilities
@@ -129,7 +129,7 @@ class PhonemeEncoder(AudioEncoder):
     def forward(self, sound: Tensor, count: int) -> Tensor:
         """See `AudioEncoder`."""
         states = self.around(functional.gelu(self.into(sound.transpose(1, 2))))
-        return spread(states.transpose(1, 2), count, sound.shape[1])
+        return resample_states(states.transpose(1, 2), count, sound.shape[1])
 
     def values(self) -> dict[str, Any]:
         """See `AudioEncoder`."""
@@ -150,12 +150,12 @@ class PhonemeVoiceEncoder(AudioEncoder):
 
     def raw(self, samples: FloatArray) -> FloatArray:
         """(M, 80) probabilities and logarithms of mel power whatever the gain, 50 a second."""
-        said = lip_sync.listen(_clip(samples)).probabilities
+        said = lip_sync.detect_phonemes(_clip(samples)).probabilities
         return np.concatenate([said, audio_features.mel(samples, len(said), self.rate)], axis=1)
 
     def forward(self, sound: Tensor, count: int) -> Tensor:
         """See `AudioEncoder`."""
-        return spread(sound, count, sound.shape[1])
+        return resample_states(sound, count, sound.shape[1])
 
     def values(self) -> dict[str, Any]:
         """See `AudioEncoder`."""
@@ -165,7 +165,7 @@ class PhonemeVoiceEncoder(AudioEncoder):
 def _clip(samples: FloatArray) -> AudioClip:
     """Samples (N,) at 16 kHz as a recording."""
     peak = float(np.abs(samples).max(initial=0.0))
-    level = loudness.integrated(samples, RATE) if len(samples) else None
+    level = loudness.integrated_loudness(samples, RATE) if len(samples) else None
     return AudioClip(samples, "", "", AudioFacts(len(samples) / RATE, RATE, 1, peak, level, 0.0, (), ()))
 
 
@@ -227,7 +227,7 @@ class SpeechModelEncoder(AudioEncoder):
 _OWN: dict[str, type[MelEncoder | PhonemeEncoder]] = {"mel": MelEncoder, PHONEMES: PhonemeEncoder}
 
 
-def spread(states: Tensor, count: int, last: float) -> Tensor:
+def resample_states(states: Tensor, count: int, last: float) -> Tensor:
     """Return (B, count, C) of states (B, T, C), evenly from the first on; the sound ends at `last` states."""
     position = torch.arange(count, device=states.device, dtype=torch.float32) * (last / count)
     position = position.clamp(max=states.shape[1] - 1)
@@ -250,7 +250,7 @@ def from_folder(folder: Path) -> SpeechModelEncoder:
     return SpeechModelEncoder(copy.deepcopy(model))
 
 
-def wanted(speech: str, hidden: int, layers: int) -> AudioEncoder:
+def encoder_config(speech: str, hidden: int, layers: int) -> AudioEncoder:
     """Return the ear of a configuration: `phonemes`, `voice`, the model of a folder, or mel where nothing is named.
 
     Raises:

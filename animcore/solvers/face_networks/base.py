@@ -153,7 +153,7 @@ class FaceModel(nn.Module):
             self.topology.save(folder)
 
 
-def restored(kind: type[Kind], folder: Path, values: dict[str, Any]) -> Kind:
+def restore(kind: type[Kind], folder: Path, values: dict[str, Any]) -> Kind:
     """Return the model of a folder that `FaceModel.save` wrote.
 
     Args:

@@ -20,7 +20,7 @@ from animcore.errors import InputError
 from animcore.solvers.face_networks import audio_encoders, published_weights
 from animcore.solvers.face_networks.audio_encoders import AudioEncoder
 from animcore.solvers.face_networks.autoregressive_decoder import BiasedDecoder, DecoderCache
-from animcore.solvers.face_networks.base import Conditioning, FaceModel, restored
+from animcore.solvers.face_networks.base import Conditioning, FaceModel, restore
 from animcore.solvers.face_networks.output_space import OutputSpace
 
 HEADS = 4
@@ -304,12 +304,12 @@ def _check(sizes: CodeTalkerSizes) -> None:
 
 def load(folder: Path, values: dict[str, Any]) -> CodeTalker:
     """Return the model of a folder that `animcore train codetalker` left; see `face_model.restored`."""
-    return restored(CodeTalker, folder, values)
+    return restore(CodeTalker, folder, values)
 
 
 def published(folder: Path) -> CodeTalker:
     """Return the authors' model of a folder with `vocaset_stage2.pth.tar` or `biwi_stage2.pth.tar`."""
-    found = published_weights.found(folder, ("_stage2.pth.tar",))
+    found = published_weights.find_weights(folder, ("_stage2.pth.tar",))
     tensors, is_biwi = published_weights.tensors(found.path), found.space.basis == "biwi"
 
     def size(name: str) -> int:

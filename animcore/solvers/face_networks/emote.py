@@ -19,7 +19,7 @@ from torch.nn import functional
 from animcore.core.vocabulary import EMOTIONS
 from animcore.errors import InputError
 from animcore.solvers.face_networks.audio_encoders import AudioEncoder
-from animcore.solvers.face_networks.base import Conditioning, FaceModel, restored
+from animcore.solvers.face_networks.base import Conditioning, FaceModel, restore
 from animcore.solvers.face_networks.output_space import OutputSpace
 
 FOLD = 8  # frames that share a latent
@@ -180,7 +180,7 @@ def load(folder: Path, values: dict[str, Any]) -> Emote:
     Raises:
         InputError: where a file is missing, cut off, damaged, would run code, or is another model's.
     """
-    return restored(Emote, folder, values)
+    return restore(Emote, folder, values)
 
 
 def _fold(hidden: int) -> nn.Sequential:

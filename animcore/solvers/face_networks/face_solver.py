@@ -96,7 +96,7 @@ class FaceNetworkSolver:
         if clip.facts.silent:
             still = np.zeros((count, len(ARKIT)), np.float32)
             return lip_sync.as_motion(clip, rate, still, np.zeros((count, len(TONGUE)), np.float32))
-        asked = Conditioning(self._speaker(direction), direction.seed, feelings(direction, count, space.fps))
+        asked = Conditioning(self._speaker(direction), direction.seed, emotion_frames(direction, count, space.fps))
         frames = self._frames(clip, asked, part(progress, 0.0, 1.0 - _LISTENING))
         weights, residual = to_arkit(space, frames, self.model.topology, self.flame)
         if residual is not None:
@@ -105,10 +105,10 @@ class FaceNetworkSolver:
                 residual.mean(),
                 residual.max(initial=0.0),
             )
-        lip_sync.direct(weights, direction)
-        heard = lip_sync.listen(clip, part(progress, 1.0 - _LISTENING, 1.0))
+        lip_sync.apply_direction(weights, direction)
+        heard = lip_sync.detect_phonemes(clip, part(progress, 1.0 - _LISTENING, 1.0))
         strength = direction.strength("tongue") * direction.intensity
-        moved = _resampled(tongue.move(heard.probabilities, heard.fps, strength), heard.fps, space.fps, count)
+        moved = _resampled(tongue.solve(heard.probabilities, heard.fps, strength), heard.fps, space.fps, count)
         return lip_sync.as_motion(clip, rate, weights, moved)
 
     def _speaker(self, direction: Direction) -> int:
@@ -224,7 +224,7 @@ def to_arkit(
     return found.arkit, distance.astype(np.float32)
 
 
-def feelings(direction: Direction, count: int, fps: int) -> FloatArray | None:
+def emotion_frames(direction: Direction, count: int, fps: int) -> FloatArray | None:
     """Return (count, 8) how strong each of `names.EMOTIONS` is directed to be; None where there are none."""
     if not direction.emotions:
         return None

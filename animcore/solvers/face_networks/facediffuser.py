@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from animcore.solvers.face_networks.audio_encoders import AudioEncoder
-from animcore.solvers.face_networks.base import Conditioning, FaceModel, restored
+from animcore.solvers.face_networks.base import Conditioning, FaceModel, restore
 from animcore.solvers.face_networks.output_space import OutputSpace
 
 STATES = 2  # of what is heard to each frame
@@ -95,10 +95,10 @@ class FaceDiffuser(FaceModel):
             return cast(Tensor, self(noisy, torch.tensor([step], device=sound.device), states, speaker))
 
         noise = torch.randn(1, count, self.space.width, generator=generator, device=sound.device)
-        return drawn(clean, noise, self.kept, self.sizes.steps)[0]
+        return denoise(clean, noise, self.kept, self.sizes.steps)[0]
 
 
-def drawn(clean: Callable[[Tensor, int], Tensor], noise: Tensor, kept: Tensor, steps: int) -> Tensor:
+def denoise(clean: Callable[[Tensor, int], Tensor], noise: Tensor, kept: Tensor, steps: int) -> Tensor:
     """Return what is drawn from noise by implicit sampling, of the noise's shape.
 
     Args:
@@ -137,4 +137,4 @@ def load(folder: Path, values: dict[str, Any]) -> FaceDiffuser:
     Raises:
         InputError: where a file is missing, cut off, damaged, would run code, or is another model's.
     """
-    return restored(FaceDiffuser, folder, values)
+    return restore(FaceDiffuser, folder, values)

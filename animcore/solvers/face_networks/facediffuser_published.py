@@ -24,7 +24,7 @@ from animcore.errors import InputError
 from animcore.solvers.face_networks import audio_encoders, published_weights
 from animcore.solvers.face_networks.audio_encoders import SpeechModelEncoder
 from animcore.solvers.face_networks.base import Conditioning, FaceModel
-from animcore.solvers.face_networks.facediffuser import STATES, drawn, schedule
+from animcore.solvers.face_networks.facediffuser import STATES, denoise, schedule
 from animcore.solvers.face_networks.output_space import MeshTopology, OutputSpace, templates
 from animcore.solvers.face_networks.published_weights import BIWI, VOCASET, PublishedWeights
 
@@ -109,7 +109,7 @@ class _PublishedDiffuser(FaceModel):
         """(count, width) numbers as the network has them."""
         states = self.ear(sound, STATES * count).reshape(1, count, -1)
         noise = torch.randn(1, count, width, generator=generator, device=sound.device)
-        return drawn(lambda noisy, step: self.clean(noisy, step, states, asked.speaker), noise, self.kept, STEPS)[0]
+        return denoise(lambda noisy, step: self.clean(noisy, step, states, asked.speaker), noise, self.kept, STEPS)[0]
 
 
 class VertexDiffuser(_PublishedDiffuser):

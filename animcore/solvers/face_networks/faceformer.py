@@ -19,7 +19,7 @@ from animcore.errors import InputError
 from animcore.solvers.face_networks import audio_encoders, published_weights
 from animcore.solvers.face_networks.audio_encoders import AudioEncoder
 from animcore.solvers.face_networks.autoregressive_decoder import BiasedDecoder, DecoderCache
-from animcore.solvers.face_networks.base import Conditioning, FaceModel, restored
+from animcore.solvers.face_networks.base import Conditioning, FaceModel, restore
 from animcore.solvers.face_networks.output_space import OutputSpace
 
 HEADS = 4
@@ -179,12 +179,12 @@ class _DecodeStep(nn.Module):
 
 def load(folder: Path, values: dict[str, Any]) -> FaceFormer:
     """Return the model of a folder that `animcore train faceformer` left; see `face_model.restored`."""
-    return restored(FaceFormer, folder, values)
+    return restore(FaceFormer, folder, values)
 
 
 def published(folder: Path) -> FaceFormer:
     """Return the authors' model of a folder with `vocaset.pth` or `biwi.pth`; see `face_published`."""
-    found = published_weights.found(folder, (".pth",))
+    found = published_weights.find_weights(folder, (".pth",))
     tensors = published_weights.tensors(found.path)
     hidden = published_weights.length(tensors, "audio_feature_map.bias", found.path)
     sizes = FaceFormerSizes(hidden, 1, found.period, found.per_frame)

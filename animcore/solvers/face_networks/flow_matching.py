@@ -25,7 +25,7 @@ from animcore.audio.recording import RATE
 from animcore.core.progress import Progress, silent
 from animcore.core.vocabulary import EMOTIONS
 from animcore.solvers.face_networks.audio_encoders import AudioEncoder
-from animcore.solvers.face_networks.base import Conditioning, FaceModel, restored
+from animcore.solvers.face_networks.base import Conditioning, FaceModel, restore
 from animcore.solvers.face_networks.output_space import FloatArray, OutputSpace
 
 MOST_STEPS = 8
@@ -240,4 +240,4 @@ def load(folder: Path, values: dict[str, Any]) -> FlowMatching:
     Raises:
         InputError: where a file is missing, cut off, damaged, would run code, or is another model's.
     """
-    return restored(FlowMatching, folder, values)
+    return restore(FlowMatching, folder, values)

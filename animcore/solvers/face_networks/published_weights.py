@@ -50,7 +50,7 @@ class PublishedWeights:
     topology: MeshTopology | None
 
 
-def found(folder: Path, endings: tuple[str, ...]) -> PublishedWeights:
+def find_weights(folder: Path, endings: tuple[str, ...]) -> PublishedWeights:
     """Return the weights of a folder, `vocaset` or `biwi` with one of some endings.
 
     Raises:
@@ -158,6 +158,6 @@ def filled(model: Kind, weights: dict[str, Tensor], source: PublishedWeights) ->
         InputError: where weights are missing, too many, of other shapes, or no numbers.
     """
     weights |= {name: getattr(model, name) for name in _BUFFERS}
-    checkpoints.put(model, weights, str(source.path), "its layout")
+    checkpoints.load_tensors(model, weights, str(source.path), "its layout")
     model.topology = source.topology
     return model.eval()

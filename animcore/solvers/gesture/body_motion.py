@@ -45,7 +45,7 @@ class BodyMotion:
     translation: FloatArray
 
 
-def move(
+def solve(
     prosody: Prosody, direction: Direction, mood: EmotionCurves | None = None, spoken: Sequence[Event] = ()
 ) -> BodyMotion | None:
     """Return the body for a voice; None where the strength of the body is 0.
@@ -63,7 +63,7 @@ def move(
     count = len(prosody.level)
     amount *= 1.0 if mood is None or not count else float(np.mean(mood.movement))
     planned = planning.strokes(prosody, style, spoken, amount, generator)
-    trunk = torso.move(prosody, style, planning.reaches(planned), amount, generator)
+    trunk = torso.solve(prosody, style, planning.reaches(planned), amount, generator)
     stance = torso.stance(style, generator)
     arms = [_ArmTrack.planned(side, planned, prosody, direction) for side in planning.SIDES]
     pose = np.zeros((count, len(SMPLX_JOINTS), 3), np.float32)

@@ -62,7 +62,7 @@ class TorsoMotion:
     translation: Array
 
 
-def move(
+def solve(
     prosody: Prosody,
     style: GestureStyle,
     reaches: Sequence[tuple[float, float]],
@@ -114,7 +114,7 @@ def legs(trunk: TorsoMotion, part: slice, stance: dict[str, Array]) -> dict[str,
     for side, outward in _OUTWARD.items():
         limb = two_bone_ik.leg(side)
         root = joints[0] + trunk.translation[part] + pelvis @ (limb.places[0] - joints[0])
-        upper, lower = two_bone_ik.reach(limb, root, stance[side], _KNEES * [outward, 1.0, 1.0])
+        upper, lower = two_bone_ik.solve_two_bone(limb, root, stance[side], _KNEES * [outward, 1.0, 1.0])
         foot = rotations.to_matrix(np.deg2rad([0.0, outward * _TOES_OUT, 0.0]))
         turns = {"hip": _from(pelvis) @ upper, "knee": _from(upper) @ lower, "ankle": _from(lower) @ foot}
         found |= {f"{side}_{name}": rotations.from_matrix(turn) for name, turn in turns.items()}

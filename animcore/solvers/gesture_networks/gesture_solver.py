@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animcore.audio.recording import AudioClip
-from animcore.body_models.kinematics import INDEX, grounded
+from animcore.body_models.kinematics import INDEX, place_on_ground
 from animcore.core.progress import Progress, silent
 from animcore.core.vocabulary import SMPLX_JOINTS
 from animcore.direction import Direction
@@ -90,7 +90,7 @@ class GestureNetworkSolver:
         share = _liveliness(prosody)[:, None, None] * amount * felt
         scaled = _scaled(pose, share, direction.strength("hands"))
         scaled[:, _HEAD] = 0.0
-        return BodyMotion(scaled, grounded(scaled, way).astype(np.float32))
+        return BodyMotion(scaled, place_on_ground(scaled, way).astype(np.float32))
 
 
 def load(folder: Path) -> GestureNetworkSolver:

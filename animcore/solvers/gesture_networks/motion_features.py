@@ -53,9 +53,9 @@ def encode(pose: Array, translation: Array) -> FloatArray:
     pose[:, _FACE_JOINTS] = 0.0
     way = np.asarray(translation, np.float64)
     moving = np.stack([_speed(way[:, 0]), way[:, 1], _speed(way[:, 2])], 1)
-    feet = kinematics.places(kinematics.world_turns(pose), way)[:, _FEET]
+    feet = kinematics.joint_positions(kinematics.world_rotations(pose), way)[:, _FEET]
     speed = np.linalg.norm(np.diff(feet, axis=0, append=feet[-1:]), axis=-1) * FPS
-    return np.concatenate([six(pose), moving, speed < _STANDS], 1, dtype=np.float32)
+    return np.concatenate([to_6d(pose), moving, speed < _STANDS], 1, dtype=np.float32)
 
 
 def decode(frames: Array) -> tuple[FloatArray, FloatArray]:
@@ -75,7 +75,7 @@ def rest(count: int) -> FloatArray:
     return frames
 
 
-def six(pose: Array) -> Array:
+def to_6d(pose: Array) -> Array:
     """Return (T, 6 J) of axis-angle (T, J, 3): the first two rows of each joint's matrix."""
     rows: Array = rotations.to_matrix(pose)[..., :2, :].reshape(len(pose), -1)
     return rows

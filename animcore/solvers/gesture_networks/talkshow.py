@@ -174,7 +174,7 @@ class TalkShow(nn.Module):
     ) -> tuple[FloatArray, FloatArray]:
         """Return pose (count, 55, 3) and translation (count, 3) at 30 frames a second; equal seeds, equal takes."""
         steps = max(1, math.ceil(count / FOLD))
-        heard = hear(samples, 2 * FOLD * steps, self.speech)
+        heard = encode_audio(samples, 2 * FOLD * steps, self.speech)
         progress(0.1, "Gesturing")
         with torch.inference_mode():
             told = self.predictor.listen(torch.from_numpy(heard)[None], torch.tensor([speaker]))
@@ -189,7 +189,7 @@ class TalkShow(nn.Module):
         return decode(frames[0, :count].numpy())
 
 
-def hear(samples: FloatArray, count: int, speech: str) -> FloatArray:
+def encode_audio(samples: FloatArray, count: int, speech: str) -> FloatArray:
     """Return (count, heard) frames of sound, 60 a second: of a speech model's folder, else the mel spectrogram.
 
     Raises:

@@ -39,7 +39,7 @@ _LONGEST = 0.34
 _SETTLES = 0.7  # exponent of the time of opening: below 1 it starts fast and settles slowly
 
 
-def times(
+def blink_times(
     prosody: Prosody,
     amount: float,
     generator: np.random.Generator,
@@ -84,7 +84,7 @@ def times(
     return np.array([round(time * FPS) / FPS for time in found if 0 <= time < last])
 
 
-def lids(starts: NDArray[np.float64], count: int, generator: np.random.Generator) -> FloatArray:
+def lid_curves(starts: NDArray[np.float64], count: int, generator: np.random.Generator) -> FloatArray:
     """Return (count,) closure of the lids in 0..1: fast down, a moment shut, slowly up, some slower."""
     result = np.zeros(count, np.float32)
     openings = np.minimum(_OPENING * np.exp(_OPENING_SPREAD * generator.normal(size=len(starts))), _LONGEST)

@@ -96,7 +96,7 @@ class Fixation:
     left: float
 
 
-def look(
+def solve(
     prosody: Prosody,
     head: FloatArray,
     direction: Direction,
@@ -115,17 +115,17 @@ def look(
     """
     count = len(prosody.level)
     generator = np.random.default_rng([direction.seed, STREAM])
-    fixations = list(plan(prosody, direction.style, generator, listening))
+    fixations = list(plan_fixations(prosody, direction.style, generator, listening))
     felt = np.ones(count, np.float32) if mood is None else mood.blink_rate
     strength = direction.strength("gaze") * direction.intensity
     keep = min(strength, 1.0)
-    starts = blinks.times(
+    starts = blinks.blink_times(
         prosody, direction.strength("blinks") * min(direction.intensity, 1.0), generator, felt,
         [(time, strength * size) for time, size in _shifts(fixations)],
         () if listening is None else listening.blinks,
     )  # fmt: skip
-    closure = blinks.lids(starts, count, generator)
-    angles = np.deg2rad(np.clip(strength * follow(fixations, prosody.times), -_WIDEST, _WIDEST))
+    closure = blinks.lid_curves(starts, count, generator)
+    angles = np.deg2rad(np.clip(strength * follow_fixations(fixations, prosody.times), -_WIDEST, _WIDEST))
     if mood is not None:
         angles[:, 0] += strength * np.deg2rad(mood.gaze)
     angles += keep * _home(direction)
@@ -134,7 +134,7 @@ def look(
     return EyeMotion(pose.astype(np.float32), _weights(pose, closure), starts, added.astype(np.float32))
 
 
-def plan(
+def plan_fixations(
     prosody: Prosody, style: str, generator: np.random.Generator, listening: ListenerMotion | None = None
 ) -> Iterator[Fixation]:
     """Yield the fixations of a take in the order of time, the first one at 0."""
@@ -154,7 +154,7 @@ def plan(
             time += least + generator.exponential(more)
 
 
-def follow(fixations: list[Fixation], times: Array) -> Array:
+def follow_fixations(fixations: list[Fixation], times: Array) -> Array:
     """Return (T, 2) degrees about X and Y at any times (seconds, rising): fixations, and saccades between them."""
     result = np.zeros((len(times), 2))
     here = np.zeros(2)

@@ -53,7 +53,7 @@ class HeadMotion:
         return HeadMotion(self.neck + np.float32(NECK_SHARE) * added, self.head + np.float32(1 - NECK_SHARE) * added)
 
 
-def move(
+def solve(
     prosody: Prosody, direction: Direction, mood: EmotionCurves | None = None, model: HeadNetwork | None = None
 ) -> HeadMotion:
     """Return the movement of neck and head for a voice, in a mood.

@@ -80,10 +80,10 @@ class HeadNetwork:
             generator: draws the take.
             temper: how lively the speaker is in standard deviations; without one, it is drawn.
         """
-        rows = heard(prosody)[::STEP]
+        rows = input_features(prosody)[::STEP]
         lead = np.resize(rows[::-1], (_LEAD, HEARD))[::-1]
         rows = np.concatenate([lead, rows, rows[-1:]])  # one beyond the end, for the curve between the last two
-        lively = tempers(len(rows), generator) if temper is None else np.full(len(rows), temper)
+        lively = sample_tempers(len(rows), generator) if temper is None else np.full(len(rows), temper)
         speed = np.exp(self.speed[0] + self.speed[1] * lively)
         way = speed[:, None] * self._steps(np.column_stack([windows(rows), lively]), generator)
         way = way[_LEAD:]
@@ -125,7 +125,7 @@ def load(path: Path) -> HeadNetwork:
         raise AnimcoreError(f"The head's weights cannot be read: {path}: {error}. Install animcore again.") from error
 
 
-def heard(prosody: Prosody) -> FloatArray:
+def input_features(prosody: Prosody) -> FloatArray:
     """(T, 3) what the network hears: loudness (-1..1, beside the loudest syllables), speech (0..1), accents."""
     speaking = prosody.speaking > 0
     top = float(np.percentile(prosody.level[speaking], 95)) if speaking.any() else 0.0
@@ -145,7 +145,7 @@ def heard(prosody: Prosody) -> FloatArray:
     return rows
 
 
-def tempers(count: int, generator: np.random.Generator) -> Array:
+def sample_tempers(count: int, generator: np.random.Generator) -> Array:
     """(S,) how lively a speaker is: half of it of this take, half of it slowly changing; of unit variance, bounded."""
     time = np.arange(count) * SECONDS / _TEMPER
     values = generator.normal(size=int(time[-1]) + 3)

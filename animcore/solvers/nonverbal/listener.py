@@ -121,7 +121,7 @@ class ListenerMotion:
         return not self.own[frame]
 
 
-def attend(own: Prosody, other: Prosody, direction: Direction) -> ListenerMotion:
+def solve(own: Prosody, other: Prosody, direction: Direction) -> ListenerMotion:
     """Return how somebody listens to another voice.
 
     Args:
@@ -144,7 +144,7 @@ def attend(own: Prosody, other: Prosody, direction: Direction) -> ListenerMotion
     return ListenerMotion(attentive, busy, turns, blinks, replies, tuple(struck))
 
 
-def head(listening: ListenerMotion, direction: Direction) -> FloatArray:
+def head_rotations(listening: ListenerMotion, direction: Direction) -> FloatArray:
     """Return (T, 3) radians that listening adds to neck and head: nods, and the attitude of somebody who attends."""
     generator = np.random.default_rng([direction.seed, STREAM, 1])
     count = len(listening.attentive)
@@ -161,7 +161,7 @@ def head(listening: ListenerMotion, direction: Direction) -> FloatArray:
     return radians
 
 
-def face(listening: ListenerMotion, direction: Direction, *, may_smile: bool = True) -> FloatArray:
+def face_weights(listening: ListenerMotion, direction: Direction, *, may_smile: bool = True) -> FloatArray:
     """Return weights (T, 52) in 0..1 of the replies of brows and mouth; where one speaks oneself they are 0.
 
     Args:

@@ -20,7 +20,7 @@ _OUTER = 0.6  # of browOuterUp beside browInnerUp
 _RISE, _FALL = 0.12, 0.28  # seconds: standard deviations before and after the top
 
 
-def raise_on_accents(prosody: Prosody, direction: Direction) -> FloatArray:
+def solve(prosody: Prosody, direction: Direction) -> FloatArray:
     """Return weights (T, 52) in 0..1 of the brows; all other shapes are 0."""
     generator = np.random.default_rng([direction.seed, STREAM])
     lift = np.zeros(len(prosody.level))

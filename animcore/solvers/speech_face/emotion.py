@@ -132,7 +132,7 @@ class EmotionCurves:
     gaze: FloatArray
 
 
-def mood(prosody: Prosody, direction: Direction) -> EmotionCurves | None:
+def emotion_curves(prosody: Prosody, direction: Direction) -> EmotionCurves | None:
     """Return the emotions of a take, or None where there are none: the take is then the same as without this module."""
     count = len(prosody.level)
     levels = {name: level for name in EXPRESSIONS if (level := _wanted(name, direction, count)).any()}
@@ -178,7 +178,7 @@ def events(felt: EmotionCurves) -> list[Event]:
     return sorted(found, key=lambda event: event.start)
 
 
-def wear(face: FloatArray, felt: EmotionCurves, prosody: Prosody, direction: Direction) -> None:
+def apply_emotion(face: FloatArray, felt: EmotionCurves, prosody: Prosody, direction: Direction) -> None:
     """Put the emotions on a face that speaks, (T, 52) in 0..1, in place."""
     yields = _SpeechAttenuation.of(face, prosody)
     layer = _EmotionLayer.of(felt, prosody, direction)

@@ -39,7 +39,7 @@ def key(network: str, samples: FloatArray, outputs: Sequence[str]) -> str:
     return digest.hexdigest()
 
 
-def recall(name: str) -> list[FloatArray] | None:
+def read(name: str) -> list[FloatArray] | None:
     """Return what is kept under a key; None where nothing is."""
     if (place := folder()) is None:
         return None
@@ -53,7 +53,7 @@ def recall(name: str) -> list[FloatArray] | None:
     return found
 
 
-def keep(name: str, values: Sequence[FloatArray]) -> None:
+def write(name: str, values: Sequence[FloatArray]) -> None:
     """Keep values under a key; a folder that cannot be written is left alone."""
     if (place := folder()) is None:
         return

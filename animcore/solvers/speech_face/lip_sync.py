@@ -73,7 +73,7 @@ class PhonemeProbabilities:
     fps: int
 
 
-def listen(clip: AudioClip, progress: Progress = silent) -> PhonemeProbabilities:
+def detect_phonemes(clip: AudioClip, progress: Progress = silent) -> PhonemeProbabilities:
     """Return the phonemes of a voice, for the alignment of a transcript.
 
     Raises:
@@ -111,10 +111,10 @@ def solve(clip: AudioClip, direction: Direction, progress: Progress = silent, sp
             piece = slice(first, first + len(found[0]))
             weights[piece], places[piece], phonemes[piece] = found[0][:, network.columns], found[1], found[2]
     certain = {name: _held(certainty(places[:, index])) for index, name in enumerate(network.places)}
-    transcript_closures.insist(certain, spoken, phonemes, network.fps)
-    direct(weights, direction)
+    transcript_closures.enforce_closures(certain, spoken, phonemes, network.fps)
+    apply_direction(weights, direction)
     shape(weights, certain, direction)
-    moved = tongue.move(phonemes, network.fps, direction.strength("tongue") * direction.intensity)
+    moved = tongue.solve(phonemes, network.fps, direction.strength("tongue") * direction.intensity)
     return as_motion(clip, Fraction(network.fps), weights, moved)
 
 
@@ -191,14 +191,14 @@ def _pieces(clip: AudioClip, network: LipSyncNetwork, progress: Progress) -> Ite
 def _heard(network: LipSyncNetwork, samples: FloatArray) -> list[FloatArray]:
     """What the network answers to samples, `_OUTPUTS` (T, K); from memory where it has heard them before."""
     name = feature_cache.key(network.digest, samples, _OUTPUTS)
-    found = feature_cache.recall(name)
+    found = feature_cache.read(name)
     if found is None or len(found) != len(_OUTPUTS):
         found = [values[0] for values in network.session.run(_OUTPUTS, {"samples": samples[None]})]
-        feature_cache.keep(name, found)
+        feature_cache.write(name, found)
     return found
 
 
-def direct(weights: FloatArray, direction: Direction) -> None:
+def apply_direction(weights: FloatArray, direction: Direction) -> None:
     """Scale weights (T, 52), in place, by intensity and strength of their regions; mouthClose goes with the jaw."""
     factor = np.array([direction.strength(_region(name)) for name in ARKIT], np.float32)
     factor[ARKIT_INDEX["mouthClose"]] = direction.strength("jaw")

@@ -45,7 +45,7 @@ _SPREAD = 0.025  # seconds: standard deviation of the time over which neighbours
 _CHUNK = 8192  # frames that are blended at a time
 
 
-def move(probabilities: FloatArray, fps: float, strength: float) -> FloatArray:
+def solve(probabilities: FloatArray, fps: float, strength: float) -> FloatArray:
     """Return (T, 16) weights of the tongue in 0..1, in the order of `names.TONGUE`.
 
     Args:
@@ -68,7 +68,7 @@ def move(probabilities: FloatArray, fps: float, strength: float) -> FloatArray:
     return clipped
 
 
-def nothing(fps: float) -> FloatArray:
+def silent_past(fps: float) -> FloatArray:
     """Return the past (P, 40) that `follow` begins with: silence."""
     past = np.zeros((round(4 * _SPREAD * fps), len(PHONEMES)), np.float32)
     past[:, PHONEMES.index("sil")] = 1.0

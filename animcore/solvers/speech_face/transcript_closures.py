@@ -26,7 +26,7 @@ _DOUBTED = 0.3  # share that is left of a place where the transcript has none
 _EVIDENCE = (0.02, 0.15)  # probability of the phoneme in the sound from which, and up to which, the transcript counts
 
 
-def insist(certain: dict[str, FloatArray], spoken: Sequence[Event], phonemes: FloatArray, fps: float) -> None:
+def enforce_closures(certain: dict[str, FloatArray], spoken: Sequence[Event], phonemes: FloatArray, fps: float) -> None:
     """Bring the certainties of the lips' places, in place, to what is said.
 
     Args:

@@ -34,13 +34,15 @@ class TimedTranscript:
     notes: tuple[str, ...]
 
 
-def follow(clip: AudioClip, text: Transcript, direction: Direction, progress: Progress = silent) -> TimedTranscript:
+def align_transcript(
+    clip: AudioClip, text: Transcript, direction: Direction, progress: Progress = silent
+) -> TimedTranscript:
     """Find a transcript in a voice.
 
     Raises:
         AnimcoreError: when the network's file is missing or broken.
     """
-    heard = lip_sync.listen(clip, progress)
+    heard = lip_sync.detect_phonemes(clip, progress)
     found = alignment.align(text, heard.probabilities, heard.fps)
     spans = transcript.emotions(text, found.words)
     felt = blended(spans) if direction.transition == "blend" else spans

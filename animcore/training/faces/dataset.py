@@ -13,7 +13,7 @@ from animcore.core.progress import Progress, silent
 from animcore.errors import InputError
 from animcore.solvers.face_networks.audio_encoders import AudioEncoder
 from animcore.solvers.face_networks.output_space import FloatArray, MeshTopology, OutputSpace
-from animcore.training.clip_cache import hash_of, kept, together
+from animcore.training.clip_cache import cached, hash_of, together
 from animcore.training.faces.dataset_layouts import ClipSource, sources
 
 
@@ -58,7 +58,7 @@ class FaceTrainingClip:
         """Return what an ear hears of the clip, (N,) or (M, D), from the cache where it was heard before."""
         kind = hashlib.sha256(f"{type(ear).__name__} {ear.rate}".encode()).hexdigest()[:8]
         place = self.place.with_name(f"{self.place.name}-{kind}")
-        found, _ = kept(place, lambda: ({"sound": ear.raw(np.asarray(self.samples))}, ""))
+        found, _ = cached(place, lambda: ({"sound": ear.raw(np.asarray(self.samples))}, ""))
         return found["sound"]
 
 
@@ -153,7 +153,7 @@ def _cached(
         arrays = {"frames": frames[:count], "samples": samples, "emotions": emotions[:count]}
         return arrays, f"{curves.kind} {curves.basis}\n{note}"
 
-    arrays, said = kept(place, read)
+    arrays, said = cached(place, read)
     facts_of, _, note = said.partition("\n")
     kind, _, basis = facts_of.partition(" ")
     return place, arrays, OutputSpace(kind, arrays["frames"].shape[1], wanted.fps, basis), note

@@ -81,7 +81,7 @@ class SelfTalk(nn.Module):
         if self.reader is None:
             return dict(losses)
         said = batch["said"]
-        tokens, lengths = spelled(said)
+        tokens, lengths = phoneme_tokens(said)
         looks, logits = self.reader(real)
         learned = reading_loss(logits, said, tokens, lengths)
         # for the solver the reader is a fixed measure: its parameters get no gradient from what the solver makes
@@ -115,14 +115,14 @@ def taught(model: FaceModel, *teachers: nn.Module) -> nn.Module:
     return ModelWithLipReader(model, *learning) if learning else model
 
 
-def said(clip: FaceTrainingClip) -> FloatArray:
+def phoneme_probabilities(clip: FaceTrainingClip) -> FloatArray:
     """Return (T, 40) probabilities of the phonemes at the frames of a clip, kept as the ears keep what they heard."""
     ear, count = PhonemeEncoder(), len(clip.frames)
     heard = clip.sound(ear)
     return np.asarray(heard[np.minimum(np.arange(count) * len(heard) // count, len(heard) - 1)])
 
 
-def spelled(said: Tensor) -> tuple[Tensor, Tensor]:
+def phoneme_tokens(said: Tensor) -> tuple[Tensor, Tensor]:
     """Return tokens (B, N), in order and padded with silence, and how many they are (B,), of (B, T, 40)."""
     likeliest = said.argmax(-1)
     starts = torch.ones_like(likeliest, dtype=torch.bool)

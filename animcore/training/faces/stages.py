@@ -149,7 +149,7 @@ def prepared(kind: type[Kind], sizes: Any, config: FaceConfig, data: FaceDataset
     Raises:
         InputError: where the speech model cannot be used.
     """
-    ear = audio_encoders.wanted(config.speech, config.hidden, config.layers)
+    ear = audio_encoders.encoder_config(config.speech, config.hidden, config.layers)
     model = kind(sizes, data.space, ear, data.speakers)
     model.topology = data.topology
     mean, spread = _usual(data)
@@ -180,7 +180,7 @@ def windows(
         seed=config.seed,
         ear=model.ear,
         fps=config.fps,
-        columns={"said": lip_reading_loss.said, **columns} if config.selftalk else columns,
+        columns={"said": lip_reading_loss.phoneme_probabilities, **columns} if config.selftalk else columns,
     )
 
 

@@ -21,7 +21,7 @@ from animcore.files.animation_curves import FormatOptions
 from animcore.files.body_motion import beat2
 from animcore.motion import Motion
 from animcore.solvers.gesture_networks import motion_features
-from animcore.training.clip_cache import hash_of, kept, sound_of, together
+from animcore.training.clip_cache import cached, hash_of, sound_of, together
 from animcore.training.clip_windows import FloatArray, TrainingClip
 
 LOG = logging.getLogger(__name__)
@@ -103,7 +103,7 @@ def _cached(motion: Path, sound: Path | None, cache: Path) -> tuple[Path, dict[s
     if sound is None:
         raise InputError(f"{motion.name} has no sound of its name; put it beside the motion.")
     place = cache / f"{motion.stem}-{hash_of(motion, sound):016x}"
-    return place, *kept(place, lambda: _read(motion, sound))
+    return place, *cached(place, lambda: _read(motion, sound))
 
 
 def _read(motion: Path, sound: Path) -> tuple[dict[str, FloatArray], str]:

@@ -77,7 +77,7 @@ class TrainableHeadNetwork(nn.Module):
         return HeadNetwork(**arrays)
 
 
-def surprise(guess: tuple[Tensor, Tensor, Tensor], velocity: Tensor) -> Tensor:
+def negative_log_likelihood(guess: tuple[Tensor, Tensor, Tensor], velocity: Tensor) -> Tensor:
     """(B,) negative logarithm of how likely velocities (B, 3) were held, up to a constant."""
     logits, means, scales = guess
     x, y, z = (velocity[:, None] - means).unbind(-1)
@@ -96,7 +96,7 @@ def examples(
     if mirrored:
         places = places * _MIRROR
     velocities = np.diff(places, axis=0) / SECONDS
-    voice = head_network.windows(head_network.heard(head.prosody)[start::STEP])
+    voice = head_network.windows(head_network.input_features(head.prosody)[start::STEP])
     voice = np.column_stack([voice, np.full(len(voice), temper, np.float32)])
     # step t goes from place t - 1 to place t, and remembers the velocities before it
     steps = np.arange(HISTORY + 1, len(places))
@@ -135,7 +135,7 @@ def train(heads: Sequence[HeadRecording], speed: FloatArray, seed: int = 0, step
         rough = memory[chosen] + _ROUGHENED * torch.randn(_BATCH, memory.shape[1])
         sound = voice[chosen]
         sound[:, -1] += _UNSURE * torch.randn(_BATCH)
-        loss = surprise(network(rough, sound), velocity[chosen]).mean()
+        loss = negative_log_likelihood(network(rough, sound), velocity[chosen]).mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

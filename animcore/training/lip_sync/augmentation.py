@@ -14,7 +14,7 @@ FloatArray = NDArray[np.float32]
 
 def at_loudness(samples: FloatArray, target: float) -> FloatArray:
     """Return the samples (N,) brought to `target` LUFS; silence stays as it is."""
-    level = loudness.integrated(samples, RATE)
+    level = loudness.integrated_loudness(samples, RATE)
     return samples if level is None else (samples * 10 ** ((target - level) / 20)).astype(np.float32)
 
 

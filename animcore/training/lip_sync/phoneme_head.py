@@ -55,7 +55,7 @@ def sentences(count: int) -> list[str]:
     return [text for pair in zip(everyday, mixed, strict=True) for text in pair]
 
 
-def lessons(folder: Path) -> Iterator[tuple[NDArray[np.float16], NDArray[np.int64]]]:
+def training_examples(folder: Path) -> Iterator[tuple[NDArray[np.float16], NDArray[np.int64]]]:
     """Yield hidden states (T, 720) and the index of the phoneme of each frame (T,), of voices and of other sounds."""
     encoder = ear.pretrained()
     folder.mkdir(parents=True, exist_ok=True)
@@ -137,7 +137,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(options.threads)
-    rows = list(lessons(options.cache / "phonemes"))
+    rows = list(training_examples(options.cache / "phonemes"))
     order = np.random.default_rng(0).permutation(len(rows))
     states = torch.from_numpy(np.concatenate([rows[index][0] for index in order]))
     labels = torch.from_numpy(np.concatenate([rows[index][1] for index in order]))

@@ -120,7 +120,7 @@ def _way(path: Path, encoder: ConformerEncoder, cached: Path, way: int) -> tuple
             level = generator.uniform(*_LEVELS)
         np.savez(place, states=encoded(encoder, at_loudness(samples, level)), factor=factor)
 
-    data = reading.kept(cached, reading.arrays, make)
+    data = reading.cached(cached, reading.arrays, make)
     return data["states"], float(data["factor"])
 
 
@@ -151,7 +151,7 @@ def spoken(encoder: ConformerEncoder, cache: Path, count: int) -> list[LipSyncCl
             contents[f"{index:04d}-labels"] = synthetic_speech.labels(times, len(states), FPS)
         np.savez(place, **contents)
 
-    data = reading.kept(cache / "synthetic.npz", reading.arrays, make)
+    data = reading.cached(cache / "synthetic.npz", reading.arrays, make)
     return [
         _synthetic(name.removesuffix("-states"), data[name], data[name.replace("states", "labels")])
         for name in data
@@ -170,7 +170,7 @@ def unspoken(encoder: ConformerEncoder, cache: Path, count: int) -> list[LipSync
             contents[f"{index:04d}"] = encoded(encoder, at_loudness(sound, generator.uniform(*_LEVELS)))
         np.savez(place, **contents)
 
-    data = reading.kept(cache / "unspoken.npz", reading.arrays, make)
+    data = reading.cached(cache / "unspoken.npz", reading.arrays, make)
     return [
         _synthetic(name, values, np.zeros((len(values), len(synthetic_speech.PLACES)), np.float32))
         for name, values in data.items()

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from animcore.core.vocabulary import ARKIT
-from animcore.training.cpu_optimizer import OptimizerSettings, descend
+from animcore.training.cpu_optimizer import OptimizerSettings, minimize
 from animcore.training.lip_sync import conformer as ear
 from animcore.training.lip_sync import onnx_export, recordings
 from animcore.training.lip_sync.lip_geometry_loss import DifferentiableLips
@@ -125,7 +125,7 @@ def train(teachers: Teachers, steps: int, seed: int, checkpoint: Path) -> LipSyn
     course = OptimizerSettings(
         f"head {seed}", steps, parts=1, rate=2e-3, decay=0.05, memory=0.99, every=CHECKPOINT_EVERY
     )
-    descend(head, course, one, checkpoint)
+    minimize(head, course, one, checkpoint)
     return head
 
 

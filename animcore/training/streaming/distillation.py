@@ -22,7 +22,7 @@ from torch.nn import functional
 
 from animcore.audio import recording
 from animcore.core import reading
-from animcore.training.cpu_optimizer import OptimizerSettings, descend
+from animcore.training.cpu_optimizer import OptimizerSettings, minimize
 from animcore.training.lip_sync import conformer as ear
 from animcore.training.lip_sync import recordings, synthetic_music, synthetic_noise, synthetic_speech
 from animcore.training.lip_sync.augmentation import at_loudness, faster, roughened
@@ -95,12 +95,12 @@ def _at_speeds(path: Path, speeds: int, encoder: ear.ConformerEncoder, cache: Pa
             rows.append((torch.from_numpy(sound), torch.from_numpy(states.copy())))
         torch.save(rows, place)
 
-    for sound, states in reading.kept(kept, partial(torch.load, weights_only=True), make):
+    for sound, states in reading.cached(kept, partial(torch.load, weights_only=True), make):
         yield CleanVoice(sound.numpy(), states)
 
 
 @lru_cache
-def company(cache: Path) -> BackgroundSounds:
+def background_sounds(cache: Path) -> BackgroundSounds:
     """Make what is heard beside voices; the pieces of music are kept in the cache."""
     made = [*synthetic_music.pieces(cache / "music", _PIECES), *synthetic_noise.sounds(_SOUNDS)]
     hiss = 1e-4 * np.random.default_rng(1).normal(size=10 * recording.RATE).astype(np.float32)
@@ -116,7 +116,7 @@ def _bed(beside: BackgroundSounds, count: int, generator: np.random.Generator) -
     return np.resize(np.roll(sound, -int(generator.integers(len(sound)))), count)
 
 
-def accompanied(sound: FloatArray, beside: BackgroundSounds, generator: np.random.Generator) -> FloatArray:
+def mix_background(sound: FloatArray, beside: BackgroundSounds, generator: np.random.Generator) -> FloatArray:
     """Return a voice (N,) over one of the sounds."""
     power = np.sqrt(np.square(sound).mean()) * 10 ** (-generator.uniform(*_BELOW) / 20)
     mixed: FloatArray = sound + np.float32(power) * _bed(beside, len(sound), generator)
@@ -148,7 +148,7 @@ def example(
         counts[max(edge - _EDGE, 0) : max(edge + _EDGE, 0)] = edge <= 0 or edge >= count
     sound = roughened(sound, generator)
     if generator.random() < _OVER:
-        sound = accompanied(sound, beside, generator)
+        sound = mix_background(sound, beside, generator)
     return (sound * gain).astype(np.float32), states, counts
 
 
@@ -161,7 +161,7 @@ class TeacherReadout:
     bias: Tensor
 
 
-def readers(path: Path, book: Sequence[CleanVoice]) -> TeacherReadout:
+def teacher_readout(path: Path, book: Sequence[CleanVoice]) -> TeacherReadout:
     """Find them in the shipped network's file; what heads see of the voices has a variance of 1 on average."""
     graph = onnx.load(str(path)).graph
     parts = {one.name: torch.from_numpy(numpy_helper.to_array(one).copy()) for one in graph.initializer}
@@ -222,11 +222,19 @@ def train(
         return loss_of(student, reading, torch.from_numpy(sound)[None], taught[None].float(), counts[None])
 
     course = OptimizerSettings("ear", count, EXAMPLES, rate=5e-4, decay=0.01, memory=0.98, every=25)
-    descend(student, course, one, checkpoint, threads)
+    minimize(student, course, one, checkpoint, threads)
 
 
-def taught(data: Path, shipped: Path, count: int, cache: Path, threads: int = 1) -> StreamingEncoder:
+def distill(data: Path, shipped: Path, count: int, cache: Path, threads: int = 1) -> StreamingEncoder:
     """Return the ear after so many steps with all voices of a data folder."""
     book, student = voices(data, cache), StreamingEncoder(ear.pretrained())
-    train(student, book, company(cache), readers(shipped, book), count, cache / f"ear-{count}.pt", threads)
+    train(
+        student,
+        book,
+        background_sounds(cache),
+        teacher_readout(shipped, book),
+        count,
+        cache / f"ear-{count}.pt",
+        threads,
+    )
     return student

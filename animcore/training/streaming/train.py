@@ -34,7 +34,7 @@ from animcore.core.atomic_files import whole_file
 from animcore.core.vocabulary import ARKIT
 from animcore.solvers.speech_face.streaming import LoudnessNormalizer
 from animcore.speech.pronunciation import PHONEMES
-from animcore.training.cpu_optimizer import OptimizerSettings, descend
+from animcore.training.cpu_optimizer import OptimizerSettings, minimize
 from animcore.training.lip_sync import synthetic_speech
 from animcore.training.lip_sync.augmentation import at_loudness, faster, roughened
 from animcore.training.lip_sync.conformer import FEATURES, FPS, HOP, LAYERS, WIDTH
@@ -159,7 +159,7 @@ class Teacher:
         return np.concatenate([weights[0], closed[:, None], places[0]], 1).astype(np.float32)
 
 
-def lessons(
+def training_examples(
     data: Path,
     teacher: Teacher,
     encoder: StreamingEncoder,
@@ -199,7 +199,7 @@ def _cached(path: Path, make: Any) -> Iterator[StreamingExample]:
     def write(place: Path) -> None:
         torch.save([(one.states, one.taught, one.tracked, one.high) for one in make()], place)
 
-    for row in reading.kept(path, partial(torch.load, weights_only=True), write):
+    for row in reading.cached(path, partial(torch.load, weights_only=True), write):
         yield StreamingExample(*row)
 
 
@@ -220,7 +220,7 @@ def _heard(
         factor = float(np.exp(generator.uniform(-_SPEEDS, _SPEEDS))) if way else 1.0
         sound = roughened(faster(samples, factor), generator) if way else samples
         if way and generator.random() < _OVER:
-            sound = distillation.accompanied(sound, beside, generator)
+            sound = distillation.mix_background(sound, beside, generator)
         states = encoded(encoder, at_loudness(sound, LEVEL + generator.normal() * _LOUDER))
         count = STEP * len(states)
         yield StreamingExample(states, _stretched(taught, count).half(), _stretched(tracked, count), high)
@@ -336,7 +336,7 @@ def train(
             return loss_of(head, face, lips, batch)
 
     course = OptimizerSettings("head", count, PARTS, rate=2e-3, decay=0.05, memory=0.99, every=100)
-    descend(head, course, one, checkpoint, threads)
+    minimize(head, course, one, checkpoint, threads)
     return head
 
 
@@ -433,12 +433,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(1)  # each thread has examples of its own
     teacher = Teacher(options.out / "articulation.onnx")
-    hearing = distillation.taught(
+    hearing = distillation.distill(
         options.data, options.out / "articulation.onnx", options.ear_steps, options.cache, options.threads
     )
-    beside = distillation.company(options.cache)
+    beside = distillation.background_sounds(options.cache)
     own = options.cache / f"ear-{options.ear_steps}"  # what this ear hears, another one hears otherwise
-    book = lessons(options.data, teacher, hearing, beside, own, options.threads)
+    book = training_examples(options.data, teacher, hearing, beside, own, options.threads)
     quiet = rest(hearing, beside, own, options.threads)
     LOG.info("%d lessons, %.0f minutes", len(book), sum(len(one.states) for one in book) * STEP / FPS / 60)
     head = train(book, quiet, options.steps, 0, own / f"live-{options.steps}.pt", options.threads)

@@ -153,7 +153,7 @@ def in_world(one: Placed) -> Gaussians:
 
 def _stretched(axes: NDArray[np.float64], splats: Gaussians) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Turns and sizes of Gaussians in frames that stretch: what their covariances have become."""
-    root = axes @ (projection.turned(splats.rotations.astype(np.float64)) * splats.scales[:, None, :])
+    root = axes @ (projection.rotation_matrices(splats.rotations.astype(np.float64)) * splats.scales[:, None, :])
     variances, turns = np.linalg.eigh(root @ root.swapaxes(1, 2))
     turns[:, :, 0] *= np.linalg.det(turns)[:, None]
     return triangle_binding.quaternions(turns), np.sqrt(np.maximum(variances, 1e-18))

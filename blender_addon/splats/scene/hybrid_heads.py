@@ -17,7 +17,7 @@ from animcore.core.vocabulary import ARKIT, ARKIT_INDEX, TONGUE
 from animcore.files.avatars import avatar_folder, hybrid_head
 from animcore.gaussians import triangle_binding
 from animcore.gaussians.gaussians import Gaussians
-from animcore.gaussians.transforms import joined
+from animcore.gaussians.transforms import concatenated
 from animcore.hybrid_head.head_model import HybridHead
 from animcore.motion import Motion
 
@@ -68,9 +68,9 @@ def gaussians(head: HybridHead) -> tuple[Gaussians, NDArray[np.int64]]:
         rest = _still(head)
         top = int(rest[faces][:, :, 1].mean(1).argmax())
         carried = np.full(head.hair.count, top, np.int64)
-        hair = triangle_binding.bound(head.hair, triangle_binding.frames(rest, faces), carried)
+        hair = triangle_binding.to_local(head.hair, triangle_binding.frames(rest, faces), carried)
         parts.append(hair)
-    return joined(parts), faces
+    return concatenated(parts), faces
 
 
 def add_mesh(head: HybridHead, folder: Path, collection: bpy.types.Collection) -> bpy.types.Object:

@@ -22,11 +22,11 @@ ODD = ("Open", "Shut", "SmileyL", "SmileyR", "WinkL", "WinkR")
 def own_folder(tmp_path, monkeypatch):
     """A folder of profiles that is nobody's."""
     monkeypatch.setenv(rig_profiles.USER_FOLDER, str(tmp_path / "rigs"))
-    rig_profiles.read_again()
+    rig_profiles.reload()
     shape_naming.forget()
     yield tmp_path / "rigs"
     monkeypatch.undo()
-    rig_profiles.read_again()
+    rig_profiles.reload()
     shape_naming.forget()
 
 
@@ -180,7 +180,7 @@ def test_a_broken_profile_of_the_users_is_left_out(own_folder):
     own_folder.mkdir()
     (own_folder / "broken.toml").write_text("name = [unfinished", encoding="utf-8")
     (own_folder / "half.toml").write_text("order = 1", encoding="utf-8")
-    rig_profiles.read_again()
+    rig_profiles.reload()
     assert rig_reader.read(head()).summary.startswith("52 of")
 
 

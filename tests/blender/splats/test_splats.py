@@ -77,7 +77,7 @@ def test_gaussians_follow_the_shapes_of_the_mesh_that_carries_them(tmp_path):
     corners[1] = (1, 0, 0.5)  # which that shape lifts by 1
     to_world = np.array(carrier.matrix_world)
     world = np.array(corners) @ to_world[:3, :3].T + to_world[:3, 3]
-    expected = triangle_binding.placed(made, triangle_binding.frames(world, placement.triangles(carrier.data)))
+    expected = triangle_binding.to_world(made, triangle_binding.frames(world, placement.triangles(carrier.data)))
     assert np.allclose(centres(placed), expected.means, atol=1e-5)
 
 

@@ -15,7 +15,7 @@ from test_body import GOLDEN, keyed, rig_of
 sys.path.append(str(ROOT / "tests" / "retarget"))
 from proportions import proportioned
 
-from animcore.body_models.kinematics import INDEX, PARENTS, open_body_joints, places, world_turns
+from animcore.body_models.kinematics import INDEX, PARENTS, joint_positions, open_body_joints, world_rotations
 from animcore.core.vocabulary import SMPLX_JOINTS
 from animcore.geometry import rotations
 from animcore.motion import Motion
@@ -103,7 +103,7 @@ def test_hands_fingertips_feet_and_head_are_where_the_engine_has_them(name):
 
 
 def _forward(joints: np.ndarray, pose: np.ndarray) -> np.ndarray:
-    turns, found = world_turns(pose), np.zeros(pose.shape)
+    turns, found = world_rotations(pose), np.zeros(pose.shape)
     for joint, parent in enumerate(PARENTS):
         if parent >= 0:
             found[:, joint] = found[:, parent] + turns[:, parent] @ (joints[joint] - joints[parent])
@@ -160,7 +160,7 @@ def test_arms_that_are_up_do_not_spread():
     bpy.context.scene.frame_set(3)
     bones = rig.evaluated_get(bpy.context.evaluated_depsgraph_get()).pose.bones
     way = rotations.normalized(np.array(bones["left_elbow"].head - bones["left_shoulder"].head))
-    at = places(world_turns(motion.body_pose))[0]
+    at = joint_positions(world_rotations(motion.body_pose))[0]
     wanted = rotations.normalized(at[INDEX["left_elbow"]] - at[INDEX["left_shoulder"]])
     assert np.degrees(np.arccos(min(way[[0, 2, 1]] @ (wanted * (1, 1, -1)), 1.0))) < 0.5
 
@@ -177,7 +177,7 @@ def test_keys_give_the_whole_take_back(name, mode):
     pose = np.array(motion.body_pose)
     pose[:, INDEX["head"]], pose[:, INDEX["neck"]] = motion.head_pose, motion.neck_pose
     ends = [INDEX[joint] for joint in ENDS if joint in body_bones.read(rig).retarget.joints]
-    off = places(world_turns(back.body_pose))[:, ends] - places(world_turns(pose))[:, ends]
+    off = joint_positions(world_rotations(back.body_pose))[:, ends] - joint_positions(world_rotations(pose))[:, ends]
     assert np.abs(off).max() < 1e-3
     gone = back.translation - back.translation[0]
     np.testing.assert_allclose(gone, motion.translation - motion.translation[0], atol=1e-3)

@@ -58,7 +58,7 @@ def test_the_strip_plays_what_the_engine_heard(name, tmp_path):
     path, copy = containers.write(tmp_path, name), tmp_path / "copy.wav"
     heard = recording.load(path)
     if not heard.facts.plays_alike:
-        recording.copy(path, heard.facts.track, copy)
+        recording.copy_audio(path, heard.facts.track, copy)
     strip, _ = sequencer.place(bpy.context.scene, str(path), 1, 48, copy if copy.exists() else None)
     assert abs(late(heard.samples, played([strip], heard.duration))) < 1.0
 
@@ -97,4 +97,4 @@ def engine_hears() -> np.ndarray:
 
     scene = bpy.context.scene
     said = voices.mixed(scene, voices.read(scene))
-    return recording.joined(service._voice({"do": "inspect", **said.asked})).samples
+    return recording.join_segments(service._voice({"do": "inspect", **said.asked})).samples

@@ -205,7 +205,7 @@ def test_a_copy_lies_beside_the_file_and_is_used_again(tmp_path, voice):
     path = containers.write(tmp_path, "mp4_late")
     for frame in (1, 9):
         copy = tmp_path / "copy.wav"
-        recording.copy(path, 1, copy)
+        recording.copy_audio(path, 1, copy)
         strip, added = sequencer.place(bpy.context.scene, str(path), frame, 60, copy)
         assert added
     assert len(strips()) == 1
@@ -228,7 +228,7 @@ def test_a_look_at_a_strip_leaves_nothing_beside_the_file(tmp_path):
 
 def test_in_a_file_without_a_place_it_is_packed_and_travels(tmp_path):
     path, copy = containers.write(tmp_path, "mp4_late"), tmp_path / "copy.wav"
-    recording.copy(path, 1, copy)
+    recording.copy_audio(path, 1, copy)
     sequencer.place(bpy.context.scene, str(path), 1, 60, copy)
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "x.blend"))
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "x.blend"))

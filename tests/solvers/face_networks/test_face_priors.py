@@ -46,7 +46,7 @@ class Sound(audio_encoders.AudioEncoder):
         return np.stack([level, level > 0.1], 1).astype(np.float32)
 
     def forward(self, sound, count):
-        return audio_encoders.spread(sound, count, sound.shape[1])
+        return audio_encoders.resample_states(sound, count, sound.shape[1])
 
 
 def small(kind: str, space: str = "arkit", ear: audio_encoders.AudioEncoder | None = None) -> FaceModel:
@@ -250,7 +250,7 @@ def test_a_bad_folder_is_a_clear_sentence(tmp_path, kind, change, words):
 
 def test_the_voice_ear_hears_phonemes_and_how_they_sound(spoken_line):
     samples = recording.load(spoken_line).samples
-    ear, phonemes = audio_encoders.wanted("voice", 8, 1), audio_encoders.wanted("phonemes", 8, 1)
+    ear, phonemes = audio_encoders.encoder_config("voice", 8, 1), audio_encoders.encoder_config("phonemes", 8, 1)
     raw = ear.raw(samples)
     assert raw.shape == (len(samples) // 320 + 1, 80)
     assert np.array_equal(raw[:, :40], phonemes.raw(samples))

@@ -86,7 +86,7 @@ def test_a_speech_model_is_heard_with_and_saved_with_the_face(tmp_path, kind, no
     config = transformers.AutoConfig.for_model(kind, **{n: v for n, v in face_layout.EAR.items() if n != "model_type"})
     torch.manual_seed(0)
     transformers.AutoModel.from_config(config).save_pretrained(tmp_path / "speech")
-    ear = audio_encoders.wanted(str(tmp_path / "speech"), 8, 1)
+    ear = audio_encoders.encoder_config(str(tmp_path / "speech"), 8, 1)
     face = shaken(FaceFormer(faceformer.FaceFormerSizes(8), SPACES["arkit"], ear, ("calm",)))
     frozen = [name for name, values in face.named_parameters() if not values.requires_grad]
     assert frozen
@@ -101,7 +101,7 @@ def test_a_speech_model_is_heard_with_and_saved_with_the_face(tmp_path, kind, no
 
 def test_the_shipped_phonemes_are_an_ear(spoken_line):
     clip = recording.load(spoken_line)
-    ear = audio_encoders.wanted("phonemes", 8, 1)
+    ear = audio_encoders.encoder_config("phonemes", 8, 1)
     raw = ear.raw(clip.samples)
     assert raw.shape == (len(clip.samples) // 320 + 1, 40)
     assert raw.sum(1) == pytest.approx(np.ones(len(raw)), abs=1e-3)
@@ -112,10 +112,10 @@ def test_the_shipped_phonemes_are_an_ear(spoken_line):
 def test_missing_speech_weights_are_a_clear_sentence(tmp_path):
     pytest.importorskip("transformers")
     with pytest.raises(InputError, match="There is no speech model in"):
-        audio_encoders.wanted(str(tmp_path / "nowhere"), 8, 1)
+        audio_encoders.encoder_config(str(tmp_path / "nowhere"), 8, 1)
     (tmp_path / "config.json").write_text('{"model_type": "wav2vec2"}')
     with pytest.raises(InputError, match=r"cannot be read .*download it again"):
-        audio_encoders.wanted(str(tmp_path), 8, 1)
+        audio_encoders.encoder_config(str(tmp_path), 8, 1)
 
 
 # ---------------------------------------------------------------- models and folders
@@ -302,12 +302,12 @@ def test_emotions_of_a_direction_reach_a_model_frame_by_frame():
     direction = Direction(
         emotions=[EmotionSpan("joy", 0.7, 1.0, 2.0), EmotionKey("fear", 0.0, 0.0), EmotionKey("fear", 1.0, 3.0)]
     )
-    felt = face_solver.feelings(direction, 90, 30)
+    felt = face_solver.emotion_frames(direction, 90, 30)
     joy, fear = felt[:, EMOTIONS.index("joy")], felt[:, EMOTIONS.index("fear")]
     assert joy[:29].max() == 0
     assert joy[31:59] == pytest.approx(0.7)
     assert fear == pytest.approx(np.arange(90) / 90, abs=0.01)
-    assert face_solver.feelings(Direction(), 90, 30) is None
+    assert face_solver.emotion_frames(Direction(), 90, 30) is None
 
 
 def talking(count: int = 20) -> np.ndarray:

@@ -24,7 +24,7 @@ ANKLES = [INDEX["left_ankle"], INDEX["right_ankle"], INDEX["left_foot"], INDEX["
 
 
 def places(body: body_motion.BodyMotion) -> np.ndarray:
-    return kinematics.places(kinematics.world_turns(body.pose), body.translation)
+    return kinematics.joint_positions(kinematics.world_rotations(body.pose), body.translation)
 
 
 def speeds(places: np.ndarray) -> np.ndarray:
@@ -41,7 +41,7 @@ def voice() -> Prosody:
 
 @pytest.mark.parametrize("style", STYLES)
 def test_people_move_so(talk, style):
-    body = body_motion.move(talk(1.5), Direction(style=style))
+    body = body_motion.solve(talk(1.5), Direction(style=style))
     where = places(body)
     wrists = speeds(where[:, WRISTS])
     assert 0.5 < wrists.max() < 3.0  # metres a second
@@ -57,7 +57,7 @@ def test_people_move_so(talk, style):
 def test_speakers_differ(talk):
     voice = talk(2)
     moved = {
-        style: speeds(places(body_motion.move(voice, Direction(style=style)))[:, WRISTS]).mean() for style in STYLES
+        style: speeds(places(body_motion.solve(voice, Direction(style=style)))[:, WRISTS]).mean() for style in STYLES
     }
     assert moved["lively"] > 1.5 * moved["calm"]
     assert moved["calm"] > moved["shy"]
@@ -65,9 +65,9 @@ def test_speakers_differ(talk):
 
 
 def test_feet_stay_where_they_stand(talk):
-    feet = places(body_motion.move(talk(1), Direction(style="lively")))[:, ANKLES]
+    feet = places(body_motion.solve(talk(1), Direction(style="lively")))[:, ANKLES]
     assert np.ptp(feet, axis=0).max() < 1e-4
-    turned = kinematics.world_turns(body_motion.move(talk(1), Direction()).pose)[:, [INDEX["left_ankle"]]]
+    turned = kinematics.world_rotations(body_motion.solve(talk(1), Direction()).pose)[:, [INDEX["left_ankle"]]]
     np.testing.assert_allclose(turned[..., 1, 1], 1.0, atol=1e-5)  # soles lie flat
 
 
@@ -91,7 +91,7 @@ def test_strokes_end_on_stressed_syllables(voice):
 
 def test_hands_slow_down_on_accents_more_than_elsewhere(talk):
     voice = talk(2)
-    speed = speeds(places(body_motion.move(voice, Direction(style="lively")))[:, WRISTS]).max(1)
+    speed = speeds(places(body_motion.solve(voice, Direction(style="lively")))[:, WRISTS]).max(1)
     before, after = (
         np.array([speed[round((time + offset) * FPS)] for time, _ in voice.accents]) for offset in (-0.06, 0.22)
     )
@@ -110,7 +110,7 @@ def test_a_word_chooses_its_gesture(talk):
 
 
 def test_silence_idles(hush):
-    body = body_motion.move(hush(120), Direction(style="lively"))
+    body = body_motion.solve(hush(120), Direction(style="lively"))
     where = places(body)
     speed = speeds(where[:, WRISTS])
     assert np.percentile(speed, 90) < 0.1
@@ -120,7 +120,7 @@ def test_silence_idles(hush):
 
 def test_ten_minutes_do_not_drift_and_hands_come_back_to_rest(talk):
     voice = talk(10)
-    body = body_motion.move(voice, Direction(style="calm"))
+    body = body_motion.solve(voice, Direction(style="calm"))
     minutes = places(body)[:, WRISTS].reshape(10, -1, 2, 3).mean(1)
     assert np.abs(minutes[0] - minutes[-1]).max() < 0.1
     rest = speeds(places(body)[:, WRISTS]).max(1) < 0.05
@@ -129,27 +129,29 @@ def test_ten_minutes_do_not_drift_and_hands_come_back_to_rest(talk):
 
 def test_strengths(talk, hush):
     voice = talk(0.5)
-    assert body_motion.move(voice, Direction(strengths={"body": 0})) is None
+    assert body_motion.solve(voice, Direction(strengths={"body": 0})) is None
     fingers = arm_motion.joints("right")[arm_motion.ARM :]
-    still = body_motion.move(voice, Direction(strengths={"hands": 0}, style="lively")).pose[:, fingers]
-    moving = body_motion.move(voice, Direction(style="lively")).pose[:, fingers]
+    still = body_motion.solve(voice, Direction(strengths={"hands": 0}, style="lively")).pose[:, fingers]
+    moving = body_motion.solve(voice, Direction(style="lively")).pose[:, fingers]
     assert np.ptp(still, axis=0).max() < 1e-6 < 0.1 < np.ptp(moving, axis=0).max()
     small, large = (
-        speeds(places(body_motion.move(voice, Direction(style="lively", strengths={"body": amount})))[:, WRISTS]).mean()
+        speeds(
+            places(body_motion.solve(voice, Direction(style="lively", strengths={"body": amount})))[:, WRISTS]
+        ).mean()
         for amount in (0.4, 1.4)
     )
     assert small < 0.7 * large
 
 
 def test_seeds_give_other_takes_and_equal_seeds_equal_ones(voice):
-    one, again, other = (body_motion.move(voice, Direction(seed=seed)).pose for seed in (1, 1, 2))
+    one, again, other = (body_motion.solve(voice, Direction(seed=seed)).pose for seed in (1, 1, 2))
     np.testing.assert_array_equal(one, again)
     assert np.abs(one - other).max() > 0.1
 
 
 @pytest.mark.parametrize("count", [0, 1, 15])
 def test_shortest(hush, count):
-    body = body_motion.move(hush(count / FPS), Direction())
+    body = body_motion.solve(hush(count / FPS), Direction())
     assert body.pose.shape == (count, 55, 3)
     assert np.isfinite(body.pose).all()
 
@@ -161,7 +163,7 @@ def test_every_pose_of_the_lexicon_is_reached_without_breaking_a_wrist(side):
     turns = arm_motion.posed(side, poses)
     pose = np.zeros((len(poses), 55, 3))
     pose[:, arm_motion.joints(side)] = arm_motion.rotations.from_quaternion(turns)
-    wrist = kinematics.places(kinematics.world_turns(pose))[:, INDEX[f"{side}_wrist"]]
+    wrist = kinematics.joint_positions(kinematics.world_rotations(pose))[:, INDEX[f"{side}_wrist"]]
     shoulder = kinematics.open_body_joints()[INDEX[f"{side}_shoulder"]]
     outward = np.array([1.0 if side == "left" else -1.0, 1.0, 1.0])
     wanted = shoulder + np.stack([one.wrist for one in poses]) * outward * 0.498

@@ -40,7 +40,7 @@ def test_six_numbers_are_the_first_two_rows_of_a_matrix():
     scipy = pytest.importorskip("scipy.spatial.transform")
     pose, _ = body(1)
     rows = scipy.Rotation.from_rotvec(pose.reshape(-1, 3)).as_matrix()[:, :2].reshape(20, -1)
-    assert features.six(pose) == pytest.approx(rows, abs=1e-9)
+    assert features.to_6d(pose) == pytest.approx(rows, abs=1e-9)
 
 
 @settings(max_examples=15, deadline=None)

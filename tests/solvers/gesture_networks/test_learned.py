@@ -93,7 +93,7 @@ def test_every_learned_solver_keeps_to_the_interface(kind, request, voice):
     assert solver.move(clip, heard, Direction(strengths={"body": 0.0})) is None
     face = [SMPLX_JOINTS.index(name) for name in ("neck", "head", "jaw", "left_eye_smplhf", "right_eye_smplhf")]
     assert not body.pose[:, face].any()
-    feet = kinematics.places(kinematics.world_turns(body.pose), body.translation)[:, [7, 8, 10, 11], 1]
+    feet = kinematics.joint_positions(kinematics.world_rotations(body.pose), body.translation)[:, [7, 8, 10, 11], 1]
     floor = kinematics.open_body_joints()[[7, 8, 10, 11], 1]
     assert (feet - floor).min() == pytest.approx(0, abs=1e-4)
 

@@ -11,11 +11,11 @@ from animcore.speech.prosody import FPS
 
 def drawn(voice, amount=1.0, seed=0, shifts=()):
     felt = np.ones(len(voice.level), np.float32)
-    return blinks.times(voice, amount, np.random.default_rng(seed), felt, shifts)
+    return blinks.blink_times(voice, amount, np.random.default_rng(seed), felt, shifts)
 
 
 def lid(seed: int = 0) -> np.ndarray:
-    return blinks.lids(np.array([1.0]), 100, np.random.default_rng(seed))
+    return blinks.lid_curves(np.array([1.0]), 100, np.random.default_rng(seed))
 
 
 def test_they_come_as_often_as_in_people(talk, hush):

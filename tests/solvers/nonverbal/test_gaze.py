@@ -19,7 +19,7 @@ from animcore.speech.prosody import FPS, Prosody
 def eyes(talk) -> gaze.EyeMotion:
     """Ten minutes of talk with a still head."""
     voice = talk(10)
-    return gaze.look(voice, np.zeros((len(voice.level), 3), np.float32), Direction())
+    return gaze.solve(voice, np.zeros((len(voice.level), 3), np.float32), Direction())
 
 
 def test_every_blink_is_complete(eyes):
@@ -60,7 +60,7 @@ def test_saccades_are_fast_and_fixations_still(eyes):
 def test_saccades_lie_on_the_main_sequence(size):
     """Duration after Carpenter (1988), top speed after Becker (1989)."""
     rate = 5000
-    path = gaze.follow([gaze.Fixation(0, 0, 0), gaze.Fixation(0.1, 0, size)], np.arange(rate) / rate)[:, 1]
+    path = gaze.follow_fixations([gaze.Fixation(0, 0, 0), gaze.Fixation(0.1, 0, size)], np.arange(rate) / rate)[:, 1]
     moving = np.flatnonzero((path > 0) & (path < size))
     assert np.ptp(moving) / rate == pytest.approx(0.021 + 0.0022 * size, abs=0.002)
     speed = np.diff(path) * rate
@@ -81,7 +81,7 @@ def long_turns(count: int) -> Prosody:
 
 def test_eyes_look_away_as_long_turns_begin_and_are_back_as_they_end():
     voice = long_turns(60)
-    eyes = gaze.look(voice, np.zeros((len(voice.level), 3), np.float32), Direction())
+    eyes = gaze.solve(voice, np.zeros((len(voice.level), 3), np.float32), Direction())
     away = np.linalg.norm(world(eyes), axis=1) > 5
     thinking = np.mean([away[round((start + 0.4) * FPS)] for start, _ in voice.phrases])
     assert 0.5 < thinking < 0.9
@@ -91,7 +91,7 @@ def test_eyes_look_away_as_long_turns_begin_and_are_back_as_they_end():
 def test_styles_differ_in_how_much_they_look_away(talk):
     voice = talk(4)
     still = np.zeros((len(voice.level), 3), np.float32)
-    looks = {style: gaze.look(voice, still, Direction(style=style)) for style in ("shy", "calm", "presenter")}
+    looks = {style: gaze.solve(voice, still, Direction(style=style)) for style in ("shy", "calm", "presenter")}
     on = {style: (np.linalg.norm(world(eyes), axis=1) < 5).mean() for style, eyes in looks.items()}
     assert on["shy"] + 0.05 < on["calm"] < on["presenter"] - 0.05
 
@@ -121,8 +121,8 @@ def test_eyes_turn_against_the_head(hush):
     voice = hush(4)
     turned = np.zeros((200, 3), np.float32)
     turned[:, 1] = np.deg2rad(6)
-    pose = gaze.look(voice, turned, Direction()).pose
-    still = gaze.look(voice, 0 * turned, Direction()).pose
+    pose = gaze.solve(voice, turned, Direction()).pose
+    still = gaze.solve(voice, 0 * turned, Direction()).pose
     np.testing.assert_allclose(pose[:, 0, 1], still[:, 0, 1] - np.deg2rad(6), atol=1e-3)
 
 
@@ -136,7 +136,7 @@ def rays(eyes: gaze.EyeMotion, head: np.ndarray) -> tuple[np.ndarray, np.ndarray
 @pytest.mark.parametrize("target", [(0.0, 0.0, 0.4), (0.15, -0.1, 0.8), (-0.02, 0.1, 3.0)])
 def test_both_eyes_meet_on_the_target(hush, target):
     voice = hush(20)
-    eyes = gaze.look(voice, np.zeros((1000, 3), np.float32), Direction(target=target))
+    eyes = gaze.solve(voice, np.zeros((1000, 3), np.float32), Direction(target=target))
     places, directions = rays(eyes, np.zeros((1000, 3)))
     nearest = []
     for place, ray in zip(places, directions.transpose(1, 0, 2), strict=True):
@@ -154,7 +154,7 @@ def test_eyes_stay_on_a_target_while_the_head_turns(hush):
     head = np.zeros((400, 3), np.float32)
     head[:, 1] = np.deg2rad(12) * np.sin(np.arange(400) / 30)
     direction = Direction(target=(0.0, 0.0, 0.5))
-    moved, still = (gaze.look(voice, turn, direction) for turn in (head, 0 * head))
+    moved, still = (gaze.solve(voice, turn, direction) for turn in (head, 0 * head))
     gone = [rays(eyes, turn)[1] for eyes, turn in ((moved, head), (still, 0 * head))]
     off = np.rad2deg(np.arccos(np.clip((gone[0] * gone[1]).sum(2), -1, 1)))
     # the eyes are carried along by the head, 9 cm before where it turns, so they turn by more than the head
@@ -167,12 +167,12 @@ def test_the_head_takes_part_in_large_gaze_shifts(hush):
     voice = hush(6)
     still = np.zeros((300, 3), np.float32)
     aside = (1.0, 0.0, 1.2)  # 40 degrees to the left
-    eyes = gaze.look(voice, still, Direction(target=aside))
+    eyes = gaze.solve(voice, still, Direction(target=aside))
     share = np.rad2deg(np.median(eyes.head[:, 1]))
     assert 15 < share < 27
     assert np.rad2deg(np.median(eyes.pose[:, :, 1])) == pytest.approx(np.rad2deg(np.arctan2(1, 1.2)) - share, abs=3)
-    assert not gaze.look(voice, still, Direction(target=aside, strengths={"head": 0.0})).head.any()
-    assert np.abs(gaze.look(voice, still, Direction(target=(0.05, 0.0, 1.0))).head).max() < np.deg2rad(5)
+    assert not gaze.solve(voice, still, Direction(target=aside, strengths={"head": 0.0})).head.any()
+    assert np.abs(gaze.solve(voice, still, Direction(target=(0.05, 0.0, 1.0))).head).max() < np.deg2rad(5)
 
 
 def test_the_head_comes_after_the_eyes_and_moves_smoothly(eyes):
@@ -187,17 +187,17 @@ def test_the_head_comes_after_the_eyes_and_moves_smoothly(eyes):
 def test_strengths_switch_off(talk):
     voice = talk(1)
     still = np.zeros((len(voice.level), 3), np.float32)
-    off = gaze.look(voice, still, Direction(strengths={"blinks": 0.0, "gaze": 0.0}))
+    off = gaze.solve(voice, still, Direction(strengths={"blinks": 0.0, "gaze": 0.0}))
     assert not off.pose.any()
     assert not off.weights.any()
-    often = gaze.look(voice, still, Direction(strengths={"blinks": 2.0}))
-    assert len(often.blinks) > 1.4 * len(gaze.look(voice, still, Direction()).blinks)
+    often = gaze.solve(voice, still, Direction(strengths={"blinks": 2.0}))
+    assert len(often.blinks) > 1.4 * len(gaze.solve(voice, still, Direction()).blinks)
 
 
 def test_equal_seeds_give_equal_eyes(talk):
     voice = talk(1)
     still = np.zeros((len(voice.level), 3), np.float32)
-    one, again, other = (gaze.look(voice, still, Direction(seed=seed)) for seed in (1, 1, 2))
+    one, again, other = (gaze.solve(voice, still, Direction(seed=seed)) for seed in (1, 1, 2))
     np.testing.assert_array_equal(one.weights, again.weights)
     assert not np.array_equal(one.blinks, other.blinks)
 
@@ -205,7 +205,7 @@ def test_equal_seeds_give_equal_eyes(talk):
 def test_silence_is_idling(hush):
     """Eyes that live: on the viewer for most of the time, a glance aside now and then, blinks."""
     voice = hush(300)
-    eyes = gaze.look(voice, np.zeros((len(voice.level), 3), np.float32), Direction())
+    eyes = gaze.solve(voice, np.zeros((len(voice.level), 3), np.float32), Direction())
     on = np.linalg.norm(world(eyes), axis=1) < 5
     assert 0.7 < on.mean() < 0.95
     assert 8 < len(eyes.blinks) / 5 < 21
@@ -213,7 +213,7 @@ def test_silence_is_idling(hush):
 
 @pytest.mark.parametrize("frames", [0, 1, 15])
 def test_short_sounds_look_at_the_viewer(hush, frames):
-    eyes = gaze.look(hush(frames / FPS), np.zeros((frames, 3), np.float32), Direction())
+    eyes = gaze.solve(hush(frames / FPS), np.zeros((frames, 3), np.float32), Direction())
     assert eyes.pose.shape == (frames, 2, 3)
     assert not len(eyes.blinks)
     assert np.abs(eyes.pose).max(initial=0) < np.deg2rad(3.5)

@@ -20,7 +20,7 @@ VOICES = sorted((Path(__file__).resolve().parents[2] / "golden" / "voices").glob
 @pytest.fixture(scope="module")
 def long_talk(talk) -> np.ndarray:
     """(T, 3) degrees over ten minutes."""
-    return np.rad2deg(head_motion.move(talk(10), Direction()).total)
+    return np.rad2deg(head_motion.solve(talk(10), Direction()).total)
 
 
 def test_amounts_are_human(long_talk):
@@ -51,7 +51,7 @@ def test_nothing_is_faster_than_a_head(long_talk):
 
 
 def test_silence_only_breathes(hush):
-    degrees = np.rad2deg(head_motion.move(hush(60), Direction()).total)
+    degrees = np.rad2deg(head_motion.solve(hush(60), Direction()).total)
     assert 0 < np.ptp(degrees[:, 0]) < 0.6
     assert not degrees[:, 1:].any()
 
@@ -62,7 +62,7 @@ def test_a_long_pause_ends_in_calm(talk, hush):
         np.concatenate([before.level, pause.level]), np.concatenate([before.speaking, pause.speaking]),
         before.phrases, before.accents,
     )  # fmt: skip
-    degrees = np.rad2deg(head_motion.move(voice, Direction()).total)[len(before.level) + 5 * FPS :]
+    degrees = np.rad2deg(head_motion.solve(voice, Direction()).total)[len(before.level) + 5 * FPS :]
     assert np.abs(degrees[:, 1:]).max() < 0.1
     assert np.ptp(degrees[:, 0]) < 0.6
 
@@ -75,7 +75,7 @@ def test_nods_follow_accents():
         clip = recording.load(path)
         line = prosody.analyse(clip, len(clip.samples) * FPS // clip.rate)
         shown = [round(time * FPS) for time, strength in line.accents if strength > 0.3]
-        down = np.mean([np.gradient(np.rad2deg(head_motion.move(line, Direction(seed=seed)).total[:, 0])) * FPS
+        down = np.mean([np.gradient(np.rad2deg(head_motion.solve(line, Direction(seed=seed)).total[:, 0])) * FPS
                         for seed in range(12)], 0)  # fmt: skip
         soon = np.mean([np.roll(down, -shift) for shift in range(8)], 0)
         after += [soon[shown].mean()]
@@ -85,38 +85,38 @@ def test_nods_follow_accents():
 
 def test_the_head_is_livelier_while_somebody_speaks(talk):
     voice = talk(5)
-    speed = np.linalg.norm(np.diff(head_motion.move(voice, Direction()).total, axis=0), axis=1)
+    speed = np.linalg.norm(np.diff(head_motion.solve(voice, Direction()).total, axis=0), axis=1)
     speaking = voice.speaking[1:] > 0
     assert speed[speaking].mean() > 1.15 * speed[~speaking].mean()
 
 
 def test_seeds_give_other_takes_and_equal_seeds_equal_ones(talk):
     voice = talk(0.5)
-    one, again, other = (head_motion.move(voice, Direction(seed=seed)).total for seed in (1, 1, 2))
+    one, again, other = (head_motion.solve(voice, Direction(seed=seed)).total for seed in (1, 1, 2))
     np.testing.assert_array_equal(one, again)
     assert np.abs(one - other).max() > np.deg2rad(1)
 
 
 def test_strength_scales_the_movement(talk):
     voice = talk(1)
-    spread = [head_motion.move(voice, Direction(strengths={"head": value})).total.std() for value in (0, 0.5, 1, 2)]
+    spread = [head_motion.solve(voice, Direction(strengths={"head": value})).total.std() for value in (0, 0.5, 1, 2)]
     assert spread[0] == 0
     assert spread == sorted(spread)
 
 
 def test_neck_and_head_share_the_rotation(talk):
-    motion = head_motion.move(talk(0.2), Direction())
+    motion = head_motion.solve(talk(0.2), Direction())
     np.testing.assert_allclose(motion.neck * 1.5, motion.head, atol=1e-6)
 
 
 def test_nothing_at_all_moves_nothing(hush):
-    assert head_motion.move(hush(0), Direction()).total.shape == (0, 3)
+    assert head_motion.solve(hush(0), Direction()).total.shape == (0, 3)
 
 
 @pytest.mark.parametrize("count", [1, 3, 15])
 def test_a_word_is_enough(count):
     word = Prosody(np.full(count, -20, np.float32), np.ones(count, np.float32), ((0.0, count / FPS),), ((0.0, 1.0),))
-    pose = head_motion.move(word, Direction()).total
+    pose = head_motion.solve(word, Direction()).total
     assert pose.shape == (count, 3)
     assert np.isfinite(pose).all()
 

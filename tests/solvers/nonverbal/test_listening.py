@@ -48,7 +48,7 @@ def near(times: list[float], ends: np.ndarray) -> float:
 def test_nods_come_where_the_other_ends_a_phrase_and_not_by_chance(turns):
     own, other = turns
     ends = np.array([end.time for end in other.ends])
-    nods = [event.start for seed in range(6) for event in listener.attend(own, other, Direction(seed=seed)).events()]
+    nods = [event.start for seed in range(6) for event in listener.solve(own, other, Direction(seed=seed)).events()]
     assert len(nods) > 6 * 6
     assert near(nods, ends) == 1.0
     assert near(nods, (ends + 1.2) % 120) < 0.1
@@ -56,8 +56,8 @@ def test_nods_come_where_the_other_ends_a_phrase_and_not_by_chance(turns):
 
 def test_nobody_nods_while_speaking(turns):
     own, other = turns
-    attention = listener.attend(own, other, Direction())
-    added = listener.head(attention, Direction())
+    attention = listener.solve(own, other, Direction())
+    added = listener.head_rotations(attention, Direction())
     deep = np.abs(np.rad2deg(added)).max(1)
     assert deep[own.speaking > 0].max() < 2.5
     assert deep[attention.attentive > 0].max() > 3.0
@@ -67,12 +67,12 @@ def test_nobody_nods_while_speaking(turns):
 
 def test_the_face_replies_and_leaves_the_lips_to_ones_own_voice(turns):
     own, other = turns
-    weights = np.max([listener.face(listener.attend(own, other, Direction(seed=s)), Direction(seed=s))
+    weights = np.max([listener.face_weights(listener.solve(own, other, Direction(seed=s)), Direction(seed=s))
                       for s in range(8)], 0)  # fmt: skip
     mouth = [ARKIT_INDEX[name] for name in ARKIT if name.startswith("mouth")]
     assert weights[:, mouth].max() > 0.1
     assert weights[own.speaking > 0][:, mouth].max() < 0.01
-    glum = listener.face(listener.attend(own, other, Direction()), Direction(), may_smile=False)
+    glum = listener.face_weights(listener.solve(own, other, Direction()), Direction(), may_smile=False)
     assert not glum[:, ARKIT_INDEX["mouthSmileLeft"]].any()
 
 
@@ -81,8 +81,8 @@ def test_eyes_are_on_the_other_while_they_speak_and_where_one_replies(turns):
     still = np.zeros((len(own.level), 3), np.float32)
     shares, back = [], []
     for seed in range(6):
-        attention = listener.attend(own, other, Direction(seed=seed))
-        eyes = gaze.look(own, still, Direction(seed=seed), None, attention)
+        attention = listener.solve(own, other, Direction(seed=seed))
+        eyes = gaze.solve(own, still, Direction(seed=seed), None, attention)
         away = np.rad2deg(np.linalg.norm((eyes.pose.mean(1) + eyes.head)[:, :2], axis=1))
         shares.append((away[attention.attentive > 0] < 5).mean())
         back += [away[round((reply.time + 0.2) * FPS)] < 5 for reply in attention.replies]
@@ -93,17 +93,17 @@ def test_eyes_are_on_the_other_while_they_speak_and_where_one_replies(turns):
 def test_switched_off_regions_do_not_reply(turns):
     own, other = turns
     direction = Direction(strengths={"head": 0.0, "brows": 0.0, "lips": 0.0, "cheeks": 0.0})
-    attention = listener.attend(own, other, direction)
-    assert not listener.head(attention, direction).any()
-    assert not listener.face(attention, direction).any()
+    attention = listener.solve(own, other, direction)
+    assert not listener.head_rotations(attention, direction).any()
+    assert not listener.face_weights(attention, direction).any()
 
 
 @pytest.mark.parametrize("spans", [[], [(0.0, 0.3)], [(0.0, 0.05), (3.9, 4.0)]])
 def test_a_little_of_the_other_or_nothing_does_no_harm(spans):
     own, other = talking([], 4.0), talking(spans, 4.0)
-    attention = listener.attend(own, other, Direction())
-    assert listener.head(attention, Direction()).shape == (200, 3)
-    assert np.isfinite(listener.face(attention, Direction())).all()
+    attention = listener.solve(own, other, Direction())
+    assert listener.head_rotations(attention, Direction()).shape == (200, 3)
+    assert np.isfinite(listener.face_weights(attention, Direction())).all()
 
 
 def test_two_real_voices_each_speak_to_their_own_face():

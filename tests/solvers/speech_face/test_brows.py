@@ -12,18 +12,18 @@ from animcore.speech.prosody import FPS
 
 def test_brows_rise_on_strong_accents(talk):
     voice = talk(3)
-    lift = brows.raise_on_accents(voice, Direction())[:, ARKIT_INDEX["browInnerUp"]]
+    lift = brows.solve(voice, Direction())[:, ARKIT_INDEX["browInnerUp"]]
     at_strong = np.mean([lift[round(time * FPS)] for time, strength in voice.accents if strength > 0.7])
     assert at_strong > 1.3 * lift.mean()
     assert 0.1 < lift.max() < 0.5
 
 
 def test_only_raising_shapes_move(talk):
-    weights = brows.raise_on_accents(talk(1), Direction())
+    weights = brows.solve(talk(1), Direction())
     moving = {ARKIT[index] for index in np.flatnonzero(weights.any(0))}
     assert moving == {"browInnerUp", "browOuterUpLeft", "browOuterUpRight"}
 
 
 def test_silence_and_zero_strength_leave_them_down(hush, talk):
-    assert not brows.raise_on_accents(hush(5), Direction()).any()
-    assert not brows.raise_on_accents(talk(1), Direction(strengths={"brows": 0.0})).any()
+    assert not brows.solve(hush(5), Direction()).any()
+    assert not brows.solve(talk(1), Direction(strengths={"brows": 0.0})).any()

@@ -32,9 +32,9 @@ def shapes_of(name: str) -> set[str]:
 def worn(voice, direction: Direction) -> np.ndarray:
     """(T, 52) of the emotions alone, on a face at rest."""
     face = np.zeros((len(voice.level), len(ARKIT)), np.float32)
-    mood = emotion.mood(voice, direction)
+    mood = emotion.emotion_curves(voice, direction)
     if mood is not None:
-        emotion.wear(face, mood, voice, direction)
+        emotion.apply_emotion(face, mood, voice, direction)
     return face
 
 

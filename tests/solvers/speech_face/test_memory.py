@@ -43,7 +43,7 @@ def test_a_voice_is_heard_once_and_its_takes_stay_equal(clip, kept, monkeypatch)
         again = lip_sync.solve(clip, Direction(intensity=1.0))
         for name, values in plain.tracks().items():
             np.testing.assert_array_equal(again.tracks()[name], values)
-    lip_sync.listen(clip)
+    lip_sync.detect_phonemes(clip)
     assert len(runs) == 1
     assert len(list(kept.iterdir())) == 1
 
@@ -67,17 +67,17 @@ def test_a_broken_file_counts_as_none(clip, kept, contents):
 
 def test_the_oldest_go_where_there_are_too_many(kept, monkeypatch):
     for number in range(5):
-        feature_cache.keep(f"{number}", [np.full(1000, number, np.float32)])
+        feature_cache.write(f"{number}", [np.full(1000, number, np.float32)])
         os.utime(kept / f"{number}{feature_cache.SUFFIX}", (number, number))
-    assert feature_cache.recall("0") is not None  # what is used is the youngest
+    assert feature_cache.read("0") is not None  # what is used is the youngest
     monkeypatch.setattr(feature_cache, "LIMIT", 10_000)
-    feature_cache.keep("5", [np.zeros(500, np.float32)])
-    assert [feature_cache.recall(str(number)) is not None for number in range(6)] == [True, *[False] * 4, True]
+    feature_cache.write("5", [np.zeros(500, np.float32)])
+    assert [feature_cache.read(str(number)) is not None for number in range(6)] == [True, *[False] * 4, True]
     assert sum(path.stat().st_size for path in kept.iterdir()) <= 10_000
 
 
 def test_a_folder_that_cannot_be_written_is_no_error(monkeypatch, tmp_path):
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv(CACHE_FOLDER, str(tmp_path / "file"))
-    feature_cache.keep("a", [np.zeros(3, np.float32)])
-    assert feature_cache.recall("a") is None
+    feature_cache.write("a", [np.zeros(3, np.float32)])
+    assert feature_cache.read("a") is None

@@ -33,7 +33,7 @@ def heard(name: str, probability: float) -> np.ndarray:
 @pytest.mark.parametrize("length", [0.02, 0.06, 0.2])
 def test_a_phoneme_that_is_said_is_made_for_a_film_frame_at_least(name, place, length):
     certain = certainties()
-    transcript_closures.insist(certain, [Event("phoneme", name, 1.003, 1.003 + length)], heard(name, 0.6), 50)
+    transcript_closures.enforce_closures(certain, [Event("phoneme", name, 1.003, 1.003 + length)], heard(name, 0.6), 50)
     assert (certain[place] == 1.0).sum() >= 2
     times = np.arange(100) / 50
     assert not certain[place][(times < 0.93) | (times > 1.08 + length)].any()
@@ -42,13 +42,13 @@ def test_a_phoneme_that_is_said_is_made_for_a_film_frame_at_least(name, place, l
 
 def test_a_phoneme_that_the_sound_has_nothing_of_changes_nothing():
     certain = certainties(0.4)
-    transcript_closures.insist(certain, [Event("phoneme", "p", 1.0, 1.1)], heard("aa", 0.9), 50)
+    transcript_closures.enforce_closures(certain, [Event("phoneme", "p", 1.0, 1.1)], heard("aa", 0.9), 50)
     assert (certain["bilabial"] == np.float32(0.4)).all()
 
 
 def test_a_closure_is_doubted_where_other_phonemes_are_said():
     certain = certainties(1.0)
-    transcript_closures.insist(
+    transcript_closures.enforce_closures(
         certain, [Event("phoneme", "aa", 0.5, 1.5), Event("word", "ah", 0.5, 1.5)], heard("aa", 0.9), 50
     )
     assert certain["bilabial"][50] == pytest.approx(0.3)
@@ -59,7 +59,7 @@ def test_a_closure_is_doubted_where_other_phonemes_are_said():
 def test_with_the_words_every_closure_is_closed_and_little_else_changes(voice, lips):
     told = json.loads(voice.read_text())
     clip = recording.load(voice.with_suffix(".flac"))
-    phonemes = lip_sync.listen(clip)
+    phonemes = lip_sync.detect_phonemes(clip)
     spoken = alignment.align(transcript.parse(told["text"]), phonemes.probabilities, phonemes.fps).events
     plain = lip_sync.solve(clip, Direction())
     motion = lip_sync.solve(clip, Direction(), spoken=spoken)

@@ -46,9 +46,9 @@ def test_the_tongue_is_where_the_phonemes_are_made(voice):
 
 
 def test_neighbours_blend_and_the_lips_leave_the_tongue_alone():
-    through_p = column(tongue.move(said(["aa", "p", "aa"], 5), 50, 1.0), "tongueDown")
+    through_p = column(tongue.solve(said(["aa", "p", "aa"], 5), 50, 1.0), "tongueDown")
     assert through_p.min() > 0.4
-    through_t = column(tongue.move(said(["aa", "t", "aa"], 5), 50, 1.0), "tongueTipUp")
+    through_t = column(tongue.solve(said(["aa", "t", "aa"], 5), 50, 1.0), "tongueTipUp")
     assert through_t[7] > 0.8
     assert (np.diff(through_t[:8]) >= 0).all()
     assert through_t[0] < 0.05
@@ -56,23 +56,23 @@ def test_neighbours_blend_and_the_lips_leave_the_tongue_alone():
 
 def test_strength_scales_and_weights_stay_weights():
     phonemes = said(["t", "k", "iy", "l"], 6)
-    once, twice = (tongue.move(phonemes, 50, strength) for strength in (0.5, 2.0))
-    assert np.abs(tongue.move(phonemes, 50, 1.0) - 2 * once).max() < 1e-6
+    once, twice = (tongue.solve(phonemes, 50, strength) for strength in (0.5, 2.0))
+    assert np.abs(tongue.solve(phonemes, 50, 1.0) - 2 * once).max() < 1e-6
     assert twice.max() == 1.0
-    assert not tongue.move(phonemes, 50, 0.0).any()
+    assert not tongue.solve(phonemes, 50, 0.0).any()
 
 
 def test_chunks_are_seamless(monkeypatch):
     phonemes = np.random.default_rng(0).dirichlet(np.full(len(PHONEMES), 0.2), 300).astype(np.float32)
-    whole = tongue.move(phonemes, 50, 1.0)
+    whole = tongue.solve(phonemes, 50, 1.0)
     monkeypatch.setattr(tongue, "_CHUNK", 37)
-    assert np.abs(tongue.move(phonemes, 50, 1.0) - whole).max() < 1e-6
+    assert np.abs(tongue.solve(phonemes, 50, 1.0) - whole).max() < 1e-6
 
 
 def test_the_live_way_lags_but_goes_to_the_same_places():
     phonemes = said(["sil", "t", "aa", "k", "iy"], 12)
-    past, parts = tongue.nothing(50), []
+    past, parts = tongue.silent_past(50), []
     for first in range(0, len(phonemes), 2):
         moved, past = tongue.follow(past, phonemes[first : first + 2], 50, 1.0)
         parts.append(moved)
-    assert np.abs(np.concatenate(parts)[11::12] - tongue.move(phonemes, 50, 1.0)[8::12]).max() < 0.15
+    assert np.abs(np.concatenate(parts)[11::12] - tongue.solve(phonemes, 50, 1.0)[8::12]).max() < 0.15
