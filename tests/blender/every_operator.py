@@ -50,7 +50,7 @@ class Blocks:
 
 def press(name: str, /, **arguments: Any) -> dict[str, Any]:
     """Press a button and wait for what comes of it."""
-    operator, runner = getattr(bpy.ops.animcore, name), import_module(f"{PACKAGE}.runner")
+    operator, runner = getattr(bpy.ops.animcore, name), import_module(f"{PACKAGE}.performance.session")
     runner.session.outcome = None
     if not operator.poll():
         return {"skipped": "grey"}
@@ -247,7 +247,7 @@ class InWindow:
         return _TICK
 
     def _press(self, name: str, arguments: dict[str, Any]) -> None:
-        import_module(f"{PACKAGE}.runner").session.outcome = None
+        import_module(f"{PACKAGE}.performance.session").session.outcome = None
         operator, self._began, self._error = getattr(bpy.ops.animcore, name), time.monotonic(), ""
         window = bpy.context.window_manager.windows[0]
         area = next(one for one in window.screen.areas if one.type == "VIEW_3D")
@@ -263,13 +263,16 @@ class InWindow:
 
     def _busy(self) -> bool:
         """Whether something is under way."""
-        modules = [import_module(f"{PACKAGE}.{name}") for name in ("runner", "filming", "splats.side_by_side")]
+        modules = [
+            import_module(f"{PACKAGE}.{name}")
+            for name in ("performance.session", "performance.video_render", "splats.render.side_by_side")
+        ]
         runner, filming, pair = modules
-        reading = import_module(f"{PACKAGE}.splats.clouds")._threads
+        reading = import_module(f"{PACKAGE}.splats.scene.file_cache")._threads
         return bool(runner.session.jobs.busy or runner.session.finish or filming._running or pair._running or reading)
 
     def _outcome(self) -> dict[str, Any]:
-        outcome = import_module(f"{PACKAGE}.runner").session.outcome
+        outcome = import_module(f"{PACKAGE}.performance.session").session.outcome
         return {
             "seconds": round(time.monotonic() - self._began, 3),
             "longest": round(self._blocks.longest, 3),
