@@ -185,12 +185,12 @@ CHECKS = (
     Check(
         "muted_strips", "scene", "warning",
         "The sound strips are muted, so the face moves without audio: {names}.",
-        _muted, _unmute, "Unmute",
+        _muted, _unmute, "Unmute Audio",
     ),
     Check(
         "muted_scene", "scene", "warning",
         "The scene's audio is muted, so playback is silent.",
-        _quiet, _let_hear, "Unmute",
+        _quiet, _let_hear, "Unmute Audio",
     ),
     Check(
         "sync_mode", "scene", "warning",

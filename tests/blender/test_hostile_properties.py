@@ -143,7 +143,7 @@ def broken(scene: bpy.types.Scene, uses: dict[str, dict[str, Any]]) -> Iterator[
             if operator.poll():
                 operator(**values)
         except RuntimeError as error:
-            if "should not" in str(error) or "Traceback" in str(error):
+            if "Unexpected error" in str(error) or "Traceback" in str(error):
                 yield f"{name}: {error}"[:300]
 
 

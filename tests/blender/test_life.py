@@ -65,7 +65,7 @@ def test_registering_twice_leaves_nothing_behind(voice):
 def test_a_second_press_gets_one_sentence(voice):
     settings().character, settings().audio = head(), str(voice("hang.wav"))
     session.order_take(bpy.context.scene)
-    with pytest.raises(RuntimeError, match="being made already"):
+    with pytest.raises(RuntimeError, match="engine is busy"):
         bpy.ops.animcore.generate()
     bpy.ops.animcore.cancel()
     session.wait()

@@ -97,7 +97,12 @@ def test_every_text_that_is_drawn_has_its_words(path):
 
 def test_the_search_for_texts_finds_them():
     found = {text for path in ADDON for text in (*literals(path), *reasons(path))}
-    assert {"or File", "No takes yet: press Generate.", "Choose a character first", "End Preview"} <= found
+    assert {
+        "Analyzing the audio ...",
+        "No takes yet: press Generate.",
+        "Choose a character first",
+        "End Preview",
+    } <= found
     assert {"Keys per Second", "Another Take", "Hold", "Generate Dialogue"} <= labels()
 
 
@@ -121,7 +126,7 @@ def test_no_row_stands_twice():
     assert len(ENGLISH) == len(translations.TABLE)
 
 
-@pytest.mark.parametrize(("language", "expected"), [("zh_HANS", "全部修复"), ("ja_JP", "すべて直す")])
+@pytest.mark.parametrize(("language", "expected"), [("zh_HANS", "全部修复"), ("ja_JP", "すべて修正")])
 def test_blender_shows_them(language, expected):
     view = bpy.context.preferences.view
     before = view.language
@@ -131,10 +136,10 @@ def test_blender_shows_them(language, expected):
         pytest.skip("this bpy was built without translations")
     view.use_translate_interface = True
     try:
-        assert bpy.app.translations.pgettext_iface("Mend All", "Operator") == expected
-        assert translations.spoken("The engine is at work.") == translations.spoken("The engine is at work") + "。"
+        assert bpy.app.translations.pgettext_iface("Fix All", "Operator") == expected
+        assert translations.spoken("The engine is busy.") == translations.spoken("The engine is busy") + "。"
         assert translations.spoken("No takes yet: press Generate.") != "No takes yet: press Generate."
         assert translations.spoken("Nobody wrote this.") == "Nobody wrote this."
-        assert "12" in translations.told("The voice begins only after {seconds} seconds of silence.", {"seconds": 12})
+        assert "12" in translations.told("The speech starts after {seconds} seconds of silence.", {"seconds": 12})
     finally:
         view.language = before

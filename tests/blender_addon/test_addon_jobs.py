@@ -127,7 +127,7 @@ def test_an_engine_that_never_gets_ready_is_given_up(jobs, clock, tmp_path):
 
 def test_only_one_job_at_a_time(jobs, tmp_path):
     jobs.begin(launch(), request("hang.wav", tmp_path))
-    with pytest.raises(AddonError, match="being made already"):
+    with pytest.raises(AddonError, match="engine is busy"):
         jobs.begin(launch(), request("a.wav", tmp_path))
 
 

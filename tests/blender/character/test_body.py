@@ -163,7 +163,7 @@ def test_a_skeleton_of_another_kind_keeps_still_and_that_is_said():
     bpy.context.scene.collection.objects.link(rig)
     head().parent = rig
     take = keyed(rig, waving())
-    assert any("its body stands still" in note for note in take.notes)
+    assert any("its body stays still" in note for note in take.notes)
 
 
 def test_a_control_rig_joined_by_constraints(voice):

@@ -161,7 +161,7 @@ def test_shapes_that_open_no_mouth_are_said_before_they_are_keyed():
     rig = skeleton()
     lids = [name for name in ARKIT if name.startswith(("eyeBlink", "brow", "eyeWide"))]
     face({name: reference().delta[ARKIT_INDEX[name]] for name in lids}).parent = rig
-    assert "Nothing of the face opens the mouth" in rig_reader.read(rig).notes[0]
+    assert "No shape or bone opens the mouth" in rig_reader.read(rig).notes[0]
 
 
 def test_a_body_is_read_by_endings_that_all_its_bones_share():
@@ -184,7 +184,7 @@ def test_dead_shapes_give_way_to_visemes_and_the_mouth_opens():
     character = rig_reader.read(thing)
     apply(character, motion(jawOpen=0.9))
     assert opened(thing) > 8.0
-    assert any("do nothing" in note and "jawOpen" in note for note in character.notes)
+    assert any("have no effect" in note and "jawOpen" in note for note in character.notes)
     keyed = {curve.data_path for curve in fcurves.current_curves(thing.data.shape_keys)}
     assert not {rig_reader.shape_path(name) for name in gone} & keyed
     assert {one.data_path for one in fcurves.current_curves(eyes.data.shape_keys)} == {

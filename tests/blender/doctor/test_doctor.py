@@ -302,8 +302,8 @@ def test_an_instance_of_a_linked_collection_is_overridden(tmp_path, voice):
 
 def test_a_character_without_a_face_is_one_finding_that_no_button_mends():
     settings().character = head(shapes=("Fat", "Thin", "Old"))
-    assert "no known rig" in found()["no_face"].sentence
-    with pytest.raises(RuntimeError, match="cannot be mended by a button"):
+    assert "no known names" in found()["no_face"].sentence
+    with pytest.raises(RuntimeError, match="has no automatic fix"):
         mend("no_face")
 
 

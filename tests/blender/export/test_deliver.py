@@ -67,7 +67,7 @@ def test_hand_edits_are_delivered_and_values_out_of_range_are_cut(voice):
 
 
 def test_a_character_without_a_take_says_so():
-    with pytest.raises(AddonError, match="no keys to deliver"):
+    with pytest.raises(AddonError, match="no keys to export"):
         readback.performance(bpy.context.scene, rig_reader.read(character()))
 
 

@@ -62,7 +62,7 @@ def test_every_format_begins_with_the_sound_of_the_take(take, tmp_path, start_fr
     shown = (scene.frame_start, scene.frame_end, scene.frame_current)
     outcome = delivered(tmp_path, {*FILES, "alembic"})
     assert "8 of 8 files" in outcome.message, outcome.notes
-    assert f"Second 0 of every file is frame {start_frame}, where the sound of the take starts." in outcome.notes
+    assert f"Second 0 of every file is frame {start_frame}, where the audio of the take starts." in outcome.notes
     wanted = weights(np.arange(COUNT) / 24)[:, ARKIT.index("jawOpen")]
     for name, file in FILES.items():
         if name == "usd" and importlib.util.find_spec("pxr") is None:

@@ -146,7 +146,7 @@ def test_what_is_wrong_is_one_sentence_and_changes_nothing(voice, wrong):
         parts[1].audio = "/nowhere/at/all.wav"
     elif wrong == "empty channel":
         parts[1].voice_from, parts[1].channel = "CHANNEL", 7
-    words = {"one part": "two parts", "no character": "needs a character", "no voice": "needs a voice",
+    words = {"one part": "two parts", "no character": "needs a character", "no voice": "needs a part with speech",
              "lost file": "no file", "same data": "share", "empty channel": "channel 7"}  # fmt: skip
     assert bool(dialogue.disabled_reason(bpy.context.scene)) == (wrong in ("one part", "no character", "no voice"))
     with pytest.raises(AddonError, match=words[wrong]):

@@ -110,7 +110,7 @@ def test_a_subdivided_mesh_still_carries_them(tmp_path):
 
 def test_the_mesh_can_be_chosen_later(tmp_path):
     holder = added(written(bound_cloud(10, triangles=2), tmp_path))
-    assert "Rides On" in splat_objects.told(holder).text
+    assert "Bound Mesh" in splat_objects.told(holder).text
     carrier = head()
     carrier.select_set(True)
     bpy.ops.animcore.attach_splats()
@@ -140,8 +140,8 @@ def spoilt_by_removal(carrier):
     [
         (spoilt_by_a_modifier, "modifiers of 'Head' make 12 vertices of its 6"),
         (spoilt_by_another_mesh, "triangles up to 3, and 'Head' has 2"),
-        (spoilt_by_deletion, "not in the scene any more"),
-        (spoilt_by_removal, "choose it under Rides On"),
+        (spoilt_by_deletion, "no longer in the scene"),
+        (spoilt_by_removal, "choose it under Bound Mesh"),
     ],
 )
 def test_a_mesh_that_cannot_carry_them_is_said_in_one_sentence(tmp_path, spoil, sentence):

@@ -100,7 +100,7 @@ def test_renamed_deleted_and_undone(voice):
     bpy.ops.animcore.rename_take(name="  final ")
     assert [take.name for take in takes()] == ["a", "final"]
     assert face.data.shape_keys.animation_data.action.name == "Animcore take final"
-    with pytest.raises(RuntimeError, match="needs a name"):
+    with pytest.raises(RuntimeError, match="name of the take is empty"):
         bpy.ops.animcore.rename_take(name=" ")
     bpy.ops.ed.undo_push(message="before")
     bpy.ops.animcore.delete_take(*STEP)

@@ -79,4 +79,4 @@ def test_a_blender_without_sound_says_so_and_writes_the_keys(voice):
     face = head()
     outcome = generate(face, voice())
     assert face.data.shape_keys.animation_data.action is not None
-    assert any("could not be put on the sequencer" in note for note in outcome.notes)
+    assert any("could not be added to the sequencer" in note for note in outcome.notes)

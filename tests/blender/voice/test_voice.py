@@ -130,7 +130,7 @@ def test_the_sound_of_a_speaker(voice):
 def test_a_speaker_without_a_sound():
     made = bpy.data.objects.new("Mute", bpy.data.speakers.new("Mute"))
     settings().voice_from, settings().speaker = "SPEAKER", made
-    with pytest.raises(voices.AddonError, match="no speaker with a sound"):
+    with pytest.raises(voices.AddonError, match="not a speaker with a sound"):
         voices.read(bpy.context.scene)
 
 
@@ -170,7 +170,7 @@ def test_a_range_between_markers_and_none_at_all():
     for frame in (25, 49):
         markers.new("here", frame=frame).select = True
     assert voices.span(bpy.context.scene, 1) == (1.0, 2.0)
-    with pytest.raises(voices.AddonError, match="before the voice begins"):
+    with pytest.raises(voices.AddonError, match="before the audio starts"):
         voices.span(bpy.context.scene, 60)
 
 
@@ -260,7 +260,7 @@ def test_markers_and_transcript_are_sent_and_kept_with_the_take(voice, tmp_path)
     assert "Hello." in asked()["transcript"]
     assert asked()["direction"]["emotions"] == []
     path.write_bytes(b"\xff\xfe\x00bad")
-    with pytest.raises(voices.AddonError, match="no text in UTF-8"):
+    with pytest.raises(voices.AddonError, match="not UTF-8 text"):
         asked()
 
 
