@@ -1,0 +1,52 @@
+"""The one door for writers: a file that was just written is marked before it takes its place."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from animcore.core.atomic_files import stem
+from animcore.core.origin import Origin
+from animcore.errors import AnimcoreError
+from animcore.provenance import embedding, keys, manifest
+
+_log = logging.getLogger(__name__)
+_said: set[str] = set()
+
+
+def mark(path: Path, origin: Origin) -> str:
+    """Write into a file how it was made, and sign that where the format and this computer allow.
+
+    Args:
+        path: of the file, which may be the temporary one of `whole_file`.
+        origin: how it was made.
+
+    Returns:
+        "signed", "plain" (a statement that is not signed) or "none" (files of this kind have no place for one). Why a
+        file that could be signed is not goes to the log, once a process: no user loses a render by it.
+    """
+    plain = embedding.embed(path, origin)
+    if path.suffix.lower() in manifest.KINDS and _signed(path, origin):
+        return "signed"
+    return "plain" if plain else "none"
+
+
+def _signed(path: Path, origin: Origin) -> bool:
+    if manifest.library() is None:
+        _say('What is written is marked, but not signed: pip install ".[provenance]" signs it.')
+        return False
+    try:
+        who = keys.identity()
+        if who is None:  # the user's own choice needs no sentence
+            return False
+        manifest.sign(path, origin, stem(path) + path.suffix, who)
+    except AnimcoreError as error:
+        _say(f"What is written is marked, but not signed: {error}")
+        return False
+    return True
+
+
+def _say(sentence: str) -> None:
+    if sentence not in _said:
+        _said.add(sentence)
+        _log.warning(sentence)
