@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from animcore.core.atomic_files import whole_file
 from animcore.errors import AnimcoreError
+from animcore.files.avatars import avatar_folder
 from animcore.provenance import consent, keys, verification
 
 _EXAMPLES = """examples:
@@ -19,7 +21,7 @@ _EXAMPLES = """examples:
   animcore provenance use --own | --off                 the key of this computer again; sign no more
   animcore provenance template consent.toml             a receipt of consent to fill in
 
-Nothing is sent anywhere, unless you name a time server. docs/provenance.md tells what marks do and do not protect from."""
+Nothing is sent anywhere, unless you name a time server. docs/provenance.md tells what marks do not protect from."""
 
 
 def register(commands: Any) -> None:
@@ -27,7 +29,7 @@ def register(commands: Any) -> None:
     parser = commands.add_parser(
         "provenance",
         help="show and verify what files say of how they were made",
-        description="Read the marks of files (C2PA manifests of any tool, statements of Animcore), and choose who signs.",
+        description="Read the marks of files (C2PA manifests, statements of Animcore), and choose who signs.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -38,6 +40,10 @@ def register(commands: Any) -> None:
         one.add_argument("--json", action="store_true", help="print JSON instead of words")
         one.set_defaults(command=_look, is_strict=name == "verify")
     _add_use(actions)
+    renew = actions.add_parser("consent", help="give an avatar another receipt, such as one that lasts longer")
+    renew.add_argument("avatar", type=Path, metavar="DIR", help="folder of the avatar")
+    renew.add_argument("receipt", metavar="FILE|own|none", help="as of `animcore avatar from-video --consent`")
+    renew.set_defaults(command=_consent)
     template = actions.add_parser("template", help="write a receipt of consent to fill in")
     template.add_argument("file", type=Path, metavar="FILE", help="such as consent.toml")
     template.set_defaults(command=_template)
@@ -87,6 +93,16 @@ def _use(options: argparse.Namespace) -> int:
         raise AnimcoreError("Give a certificate and its key, or --own or --off; see `animcore provenance --help`.")
     keys.use(options.certificate, options.key, options.signer, options.algorithm, options.time_server)
     print(f"What is written is signed with {options.certificate}.")
+    return 0
+
+
+def _consent(options: argparse.Namespace) -> int:
+    avatar = avatar_folder.with_textures(options.avatar)
+    receipt = consent.given(options.receipt)
+    origin = replace(avatar_folder.origin_of(avatar), consent=receipt.reference())
+    avatar_folder.save(replace(avatar, facts={**avatar.facts, avatar_folder.ORIGIN: origin.facts()}), options.avatar)
+    receipt.save(options.avatar)
+    print(f"{options.avatar}: " + ", ".join(f"{name} {value}" for name, value in receipt.facts.items()))
     return 0
 
 

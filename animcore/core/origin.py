@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import animcore
-from animcore.core.reading import content
-from animcore.errors import BROKEN_FILE
+from animcore.core.reading import check_file
+from animcore.errors import BROKEN_FILE, readable
 
 TOOL = "Animcore"
 NOT_STATED = "not stated"
@@ -46,7 +46,9 @@ class Source:
         Raises:
             InputError: where it cannot be read.
         """
-        return cls(role, path.name, hashlib.sha256(content(path)).hexdigest())
+        check_file(path)
+        with readable(f"{path.name} cannot be read", "check its name and its rights"), path.open("rb") as handle:
+            return cls(role, path.name, hashlib.file_digest(handle, "sha256").hexdigest())
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,10 @@ class Origin:
         """Return it with more sources; one that is known by its hash is not repeated."""
         known = {source.sha256 for source in self.sources}
         return replace(self, sources=self.sources + tuple(one for one in sources if one.sha256 not in known))
+
+    def by(self, source_type: str, models: Iterable[Source] = ()) -> Origin:
+        """Return it with another source type, and the cards of the models that made it."""
+        return replace(self, source_type=source_type, models=tuple(models))
 
     def facts(self) -> dict[str, Any]:
         """Return the statement as JSON has it."""

@@ -16,6 +16,7 @@ from animcore.errors import InputError, readable
 from animcore.files.animation_curves import Format, Setup, Sheet, largest_errors
 from animcore.files.scenes import verification
 from animcore.motion import Motion
+from animcore.provenance import marks
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,9 @@ def deliver(motion: Motion, path: Path, form: Format, setup: Setup | None = None
         found = form.read(temporary, _with_rate(setup, sheet))
         errors = largest_errors(sheet, found)
         _check(sheet, found, errors, form, path)
+        marked = marks.mark(temporary, motion.stated_origin)
+    if marked == marks.NONE:
+        marks.mark_beside(path, motion.stated_origin)
     tracks = track_errors(motion, form.decode(found, setup))
     lacks = (*moved, *_left_out(motion, form), *sheet.lacks)
     return Report(path, found.frame_count, errors, form.tolerance, tracks, lacks)
@@ -144,6 +148,9 @@ def adopted(motion: Motion, made: Path, folder: Path, form: Format, meant: Path,
                 shutil.copytree(beside, folder / beside.name, dirs_exist_ok=True)
         with whole_file(report.path) as temporary:
             shutil.move(made, temporary)
+            marked = marks.mark(temporary, motion.stated_origin)
+        if marked == marks.NONE:
+            marks.mark_beside(report.path, motion.stated_origin)
     except (InputError, OSError) as error:
         return replace(report, error=f"{made.name} was not kept: {error}")
     return report

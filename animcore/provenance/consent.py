@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from animcore.core.atomic_files import whole_file
-from animcore.core.origin import NOT_STATED
+from animcore.core.origin import NOT_STATED, Origin
 from animcore.core.reading import content
 from animcore.errors import InputError, readable
 
@@ -119,6 +119,20 @@ def asked(ask: Callable[[str], str], say: Callable[[str], None]) -> Receipt:
         return given(first or NONE)
     rest = {name: ask(f"{question}: ").strip() for name, question in _FIELDS.items() if name != "person"}
     return _checked({"person": first, **rest}, "The answers", datetime.date.today())
+
+
+def check(origin: Origin, today: datetime.date | None = None) -> None:
+    """Check that what is written needs no consent that has ended.
+
+    Raises:
+        InputError: where it does.
+    """
+    if gone := ended(origin.consent, today or datetime.date.today()):
+        who = origin.consent.get("person", "the person")
+        raise InputError(
+            f"The consent of {who} ended on {gone}, so nothing more is made of it; ask again, and give the new receipt "
+            "with `animcore provenance consent`."
+        )
 
 
 def ended(facts: Mapping[str, str], day: datetime.date) -> str:

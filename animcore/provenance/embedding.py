@@ -25,7 +25,7 @@ from animcore.errors import BROKEN_FILE
 
 MEMBER = "provenance"  # the array of an `.npz`
 EXTRA = "provenance"  # under `asset.extras` of a glTF
-SIDECAR = ".provenance.json"  # beside a file that has no place for a statement
+SIDECAR = ".provenance"  # beside a file that has no place for a statement
 _PNG, _JPEG_XMP = b"\x89PNG\r\n\x1a\n", b"http://ns.adobe.com/xap/1.0/\0"
 _VIDEO_XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 _FOUND = re.compile(rb"<animcore:Origin>(.*?)</animcore:Origin>", re.DOTALL)

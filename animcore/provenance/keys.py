@@ -120,7 +120,7 @@ def switch(*, on: bool) -> None:
 
 
 def anchors() -> str:
-    """Return the certificates that this computer trusts because they are its own, as PEM; empty where there are none."""
+    """Return the certificates that are this computer's own, as PEM; empty where there are none."""
     settings = _settings()
     path = Path(settings["certificate"]) if "certificate" in settings else folder() / _OWN
     if not path.is_file():

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from animcore.core.origin import NOT_STATED, SOURCE_TYPES, Origin, from_text
+from animcore.core.origin import NOT_STATED, SOURCE_TYPES, Origin, Source, from_text
 from animcore.core.reading import check_file
 from animcore.errors import AnimcoreError
 from animcore.provenance import consent, embedding, manifest
@@ -18,7 +18,7 @@ from animcore.provenance import consent, embedding, manifest
 STATES = {
     "trusted": "signed with this computer's own key, and unchanged since",
     "intact": "unchanged since it was signed, but by a key that this computer does not know: it does not say by whom",
-    "changed": "CHANGED after it was signed",
+    "changed": "CHANGED after it was signed or marked",
     "expired": "signed with a certificate that was not valid at the time",
     "broken": "carries a manifest that cannot be read or does not hold",
     "unsigned": "marked, but not signed: anybody could have written or changed the mark",
@@ -97,7 +97,8 @@ def verify(path: Path, today: datetime.date | None = None) -> Verdict:
     if not plain:
         return Verdict(path, "none")
     origin = from_text(plain)
-    return Verdict(path, "unsigned", origin, _tool_of(plain), ended=consent.ended(origin.consent, day))
+    state = "changed" if _is_another(path, plain) else "unsigned"
+    return Verdict(path, state, origin, _tool_of(plain), ended=consent.ended(origin.consent, day))
 
 
 def _signed(path: Path, stored: Mapping[str, Any], day: datetime.date) -> Verdict:
@@ -131,6 +132,12 @@ def _of_others(active: Mapping[str, Any], said: Mapping[str, Any]) -> Origin:
     actions = [one for label in ("c2pa.actions.v2", "c2pa.actions") for one in said.get(label, {}).get("actions", [])]
     kinds = [str(one["digitalSourceType"]).rpartition("/")[2] for one in actions if one.get("digitalSourceType")]
     return Origin(next((kind for kind in kinds if kind in SOURCE_TYPES), ""))
+
+
+def _is_another(path: Path, plain: str) -> bool:
+    """Whether a statement that lies beside a file has the hash of another one."""
+    wanted = json.loads(plain).get("sha256")
+    return wanted is not None and wanted != Source.of(path, "").sha256
 
 
 def _tool_of(plain: str) -> str:

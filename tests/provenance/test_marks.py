@@ -280,10 +280,10 @@ def test_what_cannot_sign_is_refused_in_a_sentence(tmp_path, monkeypatch, capsys
         keys.use(certificate, other)
     with pytest.raises(InputError, match="no certificate in PEM"):
         keys.use(key, key)
-    with pytest.raises(InputError, match="ended on"):
-        with monkeypatch.context() as patch:
-            late = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=1)
-            patch.setattr(keys.datetime, "datetime", type("Later", (), {"now": staticmethod(lambda _zone: late)}))
+    late = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(keys.datetime, "datetime", type("Later", (), {"now": staticmethod(lambda _zone: late)}))
+        with pytest.raises(InputError, match="ended on"):
             keys.use(old, old_key)
     key.chmod(0o644)
     with pytest.raises(InputError, match="Others on this computer may read"):
