@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from animcore.core import reading
 from animcore.core.atomic_files import whole_file
+from animcore.core.origin import Origin, Source, from_text
 from animcore.core.vocabulary import ARKIT, SMPLX_JOINTS, TONGUE
 from animcore.errors import InputError, readable
 
@@ -73,6 +74,7 @@ class Motion:
         translation: (T, 3) float32, metres.
         audio_name, audio_sha256: the sound this was made from, or None.
         events: what happens when, in seconds.
+        origin: how it was made, where that is known.
     """
 
     rate: Fraction
@@ -90,6 +92,7 @@ class Motion:
     audio_name: str | None = None
     audio_sha256: str | None = None
     events: tuple[Event, ...] = ()
+    origin: Origin | None = None
 
     def __post_init__(self) -> None:
         """Check the rate, and every track's shape, length, finiteness and range.
@@ -129,6 +132,13 @@ class Motion:
     def times(self) -> NDArray[np.float64]:
         """(T,) seconds of the frames."""
         return self.start + np.arange(self.frame_count) * (self.rate.denominator / self.rate.numerator)
+
+    @property
+    def stated_origin(self) -> Origin:
+        """How it was made: what is known, else the sound at least."""
+        if self.origin is not None or not self.audio_sha256:
+            return self.origin or Origin()
+        return Origin(sources=(Source("audio", self.audio_name or "", self.audio_sha256),))
 
     def tracks(self) -> dict[str, FloatArray]:
         """Return the tracks that are present, by name."""
@@ -188,6 +198,7 @@ class Motion:
             "audio_name": self.audio_name or "",
             "audio_sha256": self.audio_sha256 or "",
             "basis": self.basis or "",
+            "provenance": self.stated_origin.text(),
         }
         contents |= {f"event_{part.name}": _column(self.events, part.name) for part in fields(Event)}
         for name, values in self.tracks().items():
@@ -248,6 +259,7 @@ def _arguments(contents: dict[str, NDArray[Any]]) -> dict[str, Any]:
         "audio_sha256": str(contents["audio_sha256"]) or None,
         "basis": str(contents.get("basis", "")) or None,
         "events": tuple(_events(contents)),
+        "origin": from_text(str(contents["provenance"])) if "provenance" in contents else None,
     }
     for name in sorted(TRACKS.keys() & contents.keys()):
         values = contents.pop(name).astype(np.float32, copy=False)  # no second copy of long motions

@@ -269,7 +269,7 @@ def _fit(request: dict[str, Any], progress: Callable[[float, str], None]) -> dic
     from animcore.retarget.rig_detection import propose
 
     if "scene" in request:
-        request |= blender_process.ask("measure_rig", part(progress, 0.0, 0.7), **request["scene"])
+        request |= blender_process.call_blender("measure_rig", part(progress, 0.0, 0.7), **request["scene"])
     progress(0.7, "Comparing the rig with the reference head")
     geometry = load(Path(_wanted(request, "rig")))
     meshes: dict[str, list[str]] = {}
@@ -313,7 +313,7 @@ def _mix(request: dict[str, Any], progress: Callable[[float, str], None]) -> dic
     """Have Blender mix strips and sounds of a `scene` as it plays them, each into a file."""
     from animcore.files.scenes import blender_process
 
-    return blender_process.ask("mix", progress, **_wanted(request, "scene"))
+    return blender_process.call_blender("mix", progress, **_wanted(request, "scene"))
 
 
 def _export(request: dict[str, Any], progress: Callable[[float, str], None]) -> dict[str, Any]:

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from animcore.audio.recording import AudioClip
 from animcore.core.atomic_files import whole_file
+from animcore.core.origin import COMPOSITE
 from animcore.core.vocabulary import ARKIT_INDEX
 from animcore.motion import Motion
+from animcore.provenance import marks
 
 mpl.use("Agg")
 from matplotlib import pyplot
@@ -69,6 +71,7 @@ def draw(motion: Motion, clip: AudioClip, pictures: Sequence[NDArray[np.uint8]],
     axes.set_xlabel("seconds")
     with whole_file(path) as temporary:
         figure.savefig(temporary)
+        marks.mark(temporary, motion.stated_origin.by(COMPOSITE))
     pyplot.close(figure)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,8 @@ import pytest
 import soundfile
 
 ROOT = Path(__file__).resolve().parent.parent
+# The tests, and the processes that they start, sign with a key of their own, never with the user's.
+os.environ["ANIMCORE_PROVENANCE"] = tempfile.mkdtemp(prefix="animcore-test-keys-")
 
 
 @pytest.fixture

@@ -12,9 +12,11 @@ import numpy as np
 
 from animcore.body_models.parametric_model import load_model
 from animcore.cli import avatar_edit, avatar_fit, avatar_from_video
+from animcore.core.origin import from_text
 from animcore.errors import InputError
 from animcore.files.avatars import avatar_folder, gaussian_avatars, hybrid_head, open_any_splats
 from animcore.gaussians.gaussians import Gaussians
+from animcore.provenance import embedding
 
 _EXAMPLES = """examples:
   animcore avatar info head.ply
@@ -96,7 +98,8 @@ def _convert(options: argparse.Namespace) -> int:
         return 0
     found = open_any_splats.load(options.source, options.y_down)
     splats = _lowered(found.splats, options.degree)
-    notes = open_any_splats.save(splats, options.target, options.y_down)
+    origin = from_text(embedding.statement(options.source))
+    notes = open_any_splats.save(splats, options.target, options.y_down, origin)
     say([*found.notes, *notes])
     before, after = _size(options.source), _size(options.target)
     print(f"{options.target}: {found.splats.count:,} Gaussians, {after / 1e6:.2f} MB (from {before / 1e6:.2f} MB)")

@@ -209,4 +209,5 @@ def _save(avatar: Avatar, path: Path) -> None:
         return
     if not avatar.groups:
         raise InputError(f"No Gaussians are left, so {path.name} was not written.")
-    open_any_splats.save(concatenated([avatar_folder.at_rest(avatar, group) for group in avatar.groups]), path)
+    splats = concatenated([avatar_folder.at_rest(avatar, group) for group in avatar.groups])
+    open_any_splats.save(splats, path, origin=avatar_folder.origin_of(avatar))

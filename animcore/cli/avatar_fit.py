@@ -72,7 +72,10 @@ def run(options: argparse.Namespace) -> int:
     if options.threads:
         fit_avatar.require_torch().set_num_threads(options.threads)
     with progress_bar() as progress:
-        fitted = fit_avatar.fit(options.data, options.out, progress, options.model, options.device, **_asked(options))
+        fitted = fit_avatar.fit(
+            options.data, options.out, progress, options.model, options.device,
+            getattr(options, "receipt", None), **_asked(options),
+        )  # fmt: skip
     print(f"{options.out / fit_avatar.HEAD}: {fitted.count:,} Gaussians; look at {options.out / fit_avatar.PICTURE}")
     return 0
 

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import argparse
 import math
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from animcore.cli import avatar_fit
+from animcore.core.atomic_files import make_folder
 from animcore.core.progress import progress_bar
 from animcore.errors import InputError
 from animcore.pipelines import track_video
+from animcore.provenance import consent
 
 FIT = "fit"
 
 _EXAMPLES = """examples:
   animcore avatar from-video clip.mp4 me                  track, then fit a head: me/fit/head
   animcore avatar from-video clip.mp4 me --track-only     the performance alone: me/performance.npz, for any rig
+  animcore avatar from-video clip.mp4 me --consent anna.toml
   animcore avatar from-video clip.mp4 me --model FLAME2023.pkl --lens 50
 
 Stop it with Ctrl-C; the same command goes on where it was. docs/from_video.md tells how to film."""
@@ -41,6 +45,12 @@ def register(actions: Any) -> None:
     parser.add_argument("--frames", type=int, default=96, metavar="N", help="that the head is fitted to (default: 96)")
     parser.add_argument("--size", type=int, default=512, metavar="N", help="pixels of these at most (default: 512)")
     avatar_fit.add_settings(parser)
+    parser.add_argument(
+        "--consent",
+        metavar="FILE|own|none",
+        help="receipt of the consent of the person who is shown (`animcore provenance template` writes one to fill "
+        "in), own for your own face, none for not stated; without it, you are asked once",
+    )
     # one view of each face teaches light as if it were wrinkles
     parser.set_defaults(command=run, changes=0)
 
@@ -52,9 +62,14 @@ def run(options: argparse.Namespace) -> int:
         InputError: where the film cannot be tracked; see `film_faces.read` and `film_tracking.track`.
     """
     _check(options)
+    make_folder(options.out)
+    receipt = _receipt(options)
+    receipt.save(options.out)
     part_of_video = track_video.VideoPart(options.film, options.start, options.end)
     with progress_bar() as progress:
-        tracked = track_video.run(part_of_video, options.out, options.model, options.lens, progress)
+        tracked = track_video.run(
+            part_of_video, options.out, options.model, options.lens, progress, receipt.reference()
+        )
     found = tracked.track
     for note in tracked.notes:
         print(f"note: {note}")
@@ -67,8 +82,23 @@ def run(options: argparse.Namespace) -> int:
         return 0
     with progress_bar() as progress:
         track_video.write_capture(tracked, options.out / track_video.CAPTURE, options.frames, options.size, progress)
+    options.receipt = receipt
     options.data, options.out = options.out / track_video.CAPTURE, options.out / FIT
     return avatar_fit.run(options)
+
+
+def _receipt(options: argparse.Namespace) -> consent.Receipt:
+    """The receipt that was given, or the one of an earlier run, or what is answered on the terminal."""
+    if options.consent is not None:
+        return consent.given(options.consent)
+    if (options.out / consent.RECEIPT).is_file():
+        return consent.read(options.out / consent.RECEIPT)
+    if not sys.stdin.isatty():
+        raise InputError(
+            f"{options.film.name} shows a real person, and nobody can be asked here: give --consent FILE (a receipt), "
+            "--consent own (your own face) or --consent none (not stated)."
+        )
+    return consent.asked(input, print)
 
 
 def _check(options: argparse.Namespace) -> None:

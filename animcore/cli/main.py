@@ -1,4 +1,4 @@
-"""The commands: `animcore generate`, `export`, `formats`, `judge`, `train`, `avatar` and `inspect`."""
+"""The commands: `animcore generate`, `export`, `formats`, `judge`, `train`, `avatar`, `provenance` and `inspect`."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from animcore.audio import recording
 from animcore.cli.avatar import register as register_avatar
 from animcore.cli.judge import register as register_judge
 from animcore.cli.judge_body import register as register_judge_body
+from animcore.cli.provenance import register as register_provenance
 from animcore.cli.train import register as register_train
 from animcore.cli.train import register_export as register_export_face
 from animcore.core.atomic_files import check_target, make_folder, whole_file
@@ -154,6 +155,7 @@ def _parser() -> argparse.ArgumentParser:
     register_train(commands)
     register_avatar(commands)
     register_export_face(commands)
+    register_provenance(commands)
 
     inspect = commands.add_parser("inspect", help="say what is to be known about a recording")
     inspect.add_argument("file", nargs="+", type=Path)

@@ -12,6 +12,7 @@ from animcore.motion import TRACKS, Motion
 def encode(motion: Motion, _setup: FormatOptions) -> AnimationCurves:
     """Take every track as it is."""
     facts = {"audio_name": motion.audio_name, "audio_sha256": motion.audio_sha256, "basis": motion.basis}
+    facts |= {"origin": motion.origin}
     return AnimationCurves(motion.rate, motion.start, motion.tracks(), motion.events, facts=facts)
 
 

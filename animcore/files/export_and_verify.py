@@ -16,6 +16,7 @@ from animcore.errors import InputError, readable
 from animcore.files.animation_curves import AnimationCurves, FileFormat, FormatOptions, largest_errors
 from animcore.files.scenes import verification
 from animcore.motion import Motion
+from animcore.provenance import marks
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,9 @@ def export(motion: Motion, path: Path, form: FileFormat, setup: FormatOptions | 
         found = form.read(temporary, _with_rate(setup, sheet))
         errors = largest_errors(sheet, found)
         _check(sheet, found, errors, form, path)
+        marked = marks.mark(temporary, motion.stated_origin)
+    if marked == marks.NONE:
+        marks.mark_beside(path, motion.stated_origin)
     tracks = track_errors(motion, form.decode(found, setup))
     lacks = (*moved, *_left_out(motion, form), *sheet.lacks)
     return ExportReport(path, found.frame_count, errors, form.tolerance, tracks, lacks)
@@ -150,6 +154,9 @@ def accept_if_equal(
                 shutil.copytree(beside, folder / beside.name, dirs_exist_ok=True)
         with whole_file(report.path) as temporary:
             shutil.move(made, temporary)
+            marked = marks.mark(temporary, motion.stated_origin)
+        if marked == marks.NONE:
+            marks.mark_beside(report.path, motion.stated_origin)
     except (InputError, OSError) as error:
         return replace(report, error=f"{made.name} was not kept: {error}")
     return report

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from animcore.core.origin import TRAINED, Origin
 from animcore.core.progress import Progress
 from animcore.errors import InputError
 from animcore.hybrid_head.head_model import HybridHead
+from animcore.provenance import consent
 
 HEAD = "head"  # the avatar's folder in that of the fit
 PICTURE = "progress.png"
@@ -19,8 +21,9 @@ _SEEDS = 1 << 32  # what PyTorch and NumPy both take
 
 
 def fit(
-    data: Path, out: Path, progress: Progress, model: Path | None = None, device: str = "auto", **asked: Any
-) -> HybridHead:
+    data: Path, out: Path, progress: Progress, model: Path | None = None, device: str = "auto",
+    receipt: consent.Receipt | None = None, **asked: Any,
+) -> HybridHead:  # fmt: skip
     """Fit a head to a capture, and write it into the folder `head` of the fit; go on where one was stopped.
 
     Args:
@@ -29,13 +32,14 @@ def fit(
         progress: told the fraction done.
         model: the FLAME file that the capture was tracked with.
         device: auto, cpu or cuda.
+        receipt: of the person's consent, which the head holds from then on.
         **asked: fields of `fitting.FitSettings`.
 
     Raises:
         InputError: without PyTorch, or where the capture or a setting cannot be used.
     """
     settings, where = settings_of(asked), device_named(device)
-    from animcore.files.avatars import capture_dataset, capture_images, hybrid_head
+    from animcore.files.avatars import avatar_folder, capture_dataset, capture_images, hybrid_head
     from animcore.hybrid_head import capture_format
     from animcore.hybrid_head.fitting.trainer import HeadFitter
 
@@ -43,11 +47,16 @@ def fit(
     head, known = capture_dataset.person(data, model), capture_dataset.start(data)
     capture_dataset.check(data, head, pictures, moments)
 
+    origin = Origin(TRAINED, consent=receipt.reference() if receipt is not None else {})
+
     def show(picture: NDArray[np.uint8]) -> None:
-        capture_images.write(picture, out / PICTURE)
+        capture_images.write(picture, out / PICTURE, origin)
 
     fitted = HeadFitter(head, moments, pictures, settings, out, progress, show, known, where).run()
-    hybrid_head.save(fitted, out / HEAD, {"pictures": len(pictures), "steps": settings.steps})
+    facts = {"pictures": len(pictures), "steps": settings.steps, avatar_folder.ORIGIN: origin.facts()}
+    hybrid_head.save(fitted, out / HEAD, facts)
+    if receipt is not None:
+        receipt.save(out / HEAD)
     return fitted
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -12,6 +13,7 @@ import numpy as np
 
 from animcore import files
 from animcore.audio import recording
+from animcore.core import origin
 from animcore.core.atomic_files import make_folder
 from animcore.core.progress import Progress, part, silent
 from animcore.core.vocabulary import casefolded
@@ -27,8 +29,9 @@ from animcore.solvers.face_networks import face_solver
 from animcore.solvers.face_networks.face_solver import FaceNetworkSolver
 from animcore.solvers.gesture_networks import gesture_solver
 from animcore.solvers.gesture_networks.gesture_solver import GestureNetworkSolver
+from animcore.solvers.nonverbal import head_network
 from animcore.solvers.perform import analyze, animate
-from animcore.solvers.speech_face import transcript_timing
+from animcore.solvers.speech_face import lip_sync, streaming, transcript_timing
 from animcore.speech.transcript import Transcript
 
 Source = Path | Sequence[recording.AudioSegment]  # a recording, or several that are put together
@@ -179,7 +182,15 @@ def generate(
     heard = analyze(clip, direction, rest, spoken, gestures, other, face)
     del clip, other  # two hours of samples are 460 MB, which nothing after it needs
     motion = _possible(animate(heard, direction, rest), is_learned=gestures is not None)
-    return retime(motion, rate, place), facts
+    made = motion.stated_origin.by(origin.TRAINED, () if face is not None else cards(direction.variant))
+    return retime(replace(motion, origin=made), rate, place), facts
+
+
+@functools.cache
+def cards(variant: str) -> tuple[origin.Source, ...]:
+    """Return the cards of the shipped models that perform a voice."""
+    speech = streaming.MODEL if variant == "live" else lip_sync.MODEL
+    return tuple(origin.Source.of(model.with_suffix(".md"), "model card") for model in (speech, head_network.MODEL))
 
 
 def _heard(

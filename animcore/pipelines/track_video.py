@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from animcore.body_models.parametric_model import ParametricModel, load_model
 from animcore.core.atomic_files import make_folder, whole_file
+from animcore.core.origin import TRAINED, Origin, Source
 from animcore.core.progress import Progress, part, silent
 from animcore.core.reading import content
 from animcore.errors import BROKEN_FILE, InputError
@@ -57,6 +59,7 @@ def run(
     model: Path | str | None = None,
     lens: float | None = None,
     progress: Progress = silent,
+    consent: Mapping[str, str] | None = None,
 ) -> TrackedVideo:
     """Track a video and write landmarks, track, performance and overlay into a folder; go on where one was stopped.
 
@@ -66,6 +69,7 @@ def run(
         model: a FLAME file, or None for the open head.
         lens: focal length in mm for 36 mm film, or None to estimate it.
         progress: told the fraction done.
+        consent: of the person, which goes into what is written (`provenance.consent.Receipt.reference`).
 
     Raises:
         InputError: where the video cannot be tracked; see `film_faces.read` and `film_tracking.track`.
@@ -75,9 +79,10 @@ def run(
     head = load_model(model or "open-head")
     faces = _faces(video, out, source, part(progress, 0.0, 0.5))
     found = _tracked(out, faces, head, source, lens, part(progress, 0.5, 0.8))
-    found.motion(faces.rate).save(out / PERFORMANCE)
+    made = Origin(TRAINED, sources=(Source.of(video.path, "video"),), consent=consent or {})
+    replace(found.motion(faces.rate), origin=made).save(out / PERFORMANCE)
     if not (out / OVERLAY).is_file():
-        overlay.write(video.path, out / OVERLAY, found, head, faces.rate, part(progress, 0.8, 1.0))
+        overlay.write(video.path, out / OVERLAY, found, head, faces.rate, part(progress, 0.8, 1.0), consent)
     return TrackedVideo(video, source, head, lens, found, tuple(faces.notes))
 
 

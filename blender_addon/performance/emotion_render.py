@@ -10,8 +10,10 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
+from animcore.core.origin import COMPOSITE, Origin
 from animcore.core.progress import Progress
 from animcore.motion import Motion
+from animcore.provenance import marks
 
 from ..character import rig_reader
 from ..scene import fcurves, file_copies
@@ -101,3 +103,4 @@ def _save(pictures: list[NDArray[np.float32]], path: Path) -> None:
     image.pixels.foreach_set(whole.ravel())
     image.filepath_raw, image.file_format = str(path), "PNG"
     image.save()
+    marks.mark(path, Origin(COMPOSITE))

@@ -9,6 +9,9 @@ from typing import Any
 
 import bpy
 
+from animcore.core.origin import COMPOSITE, Origin
+from animcore.provenance import marks
+
 from ..errors import AddonError
 from ..scene import temporary_settings
 from ..scene.temporary_settings import Setting
@@ -51,6 +54,7 @@ class Shooting:
         elif not self.part.is_file():
             raise AddonError(f"Blender wrote no video into {self.path.parent}; see its console.")
         else:
+            marks.mark(self.part, Origin(COMPOSITE))
             self.part.replace(self.path)
 
 

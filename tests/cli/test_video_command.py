@@ -74,7 +74,7 @@ def looked(monkeypatch):
 
 
 def from_video(*arguments) -> int:
-    return main(["avatar", "from-video", *map(str, arguments)])
+    return main(["avatar", "from-video", *map(str, arguments), "--consent", "none"])
 
 
 def test_a_performance_and_a_capture(looked, tmp_path, monkeypatch, capsys):

@@ -19,15 +19,18 @@ from numpy.typing import NDArray
 
 from animcore.core import images
 from animcore.core.atomic_files import make_folder, whole_file
+from animcore.core.origin import Origin, from_text
 from animcore.errors import BROKEN_FILE, InputError
 from animcore.files.splats.base import Notes, SplatFormat, content
 from animcore.gaussians import triangle_binding
 from animcore.gaussians.gaussians import Gaussians, validated
 from animcore.gaussians.transforms import concatenated
+from animcore.provenance import consent
 
 Arrays = dict[str, NDArray[Any]]
 
 FACTS, ARRAYS = "avatar.json", "avatar.safetensors"
+ORIGIN = "provenance"  # in the facts: how the avatar was made, and who agreed to it
 VERSION = 1
 GROUP = "splats"  # of Gaussians that came alone, out of a file of another kind
 _KIND = "animcore avatar"
@@ -91,10 +94,11 @@ def save(avatar: Avatar, folder: Path) -> None:
     """Write an avatar into a folder, which is made; textures that it no longer has are left alone.
 
     Raises:
-        InputError: where it cannot be written.
+        InputError: where it cannot be written, or the consent of the person whom it shows has ended.
     """
     from safetensors.numpy import save as as_bytes
 
+    consent.check(origin_of(avatar))
     make_folder(folder)
     arrays = {name: np.ascontiguousarray(values) for name, values in avatar.arrays.items()}
     with whole_file(folder / ARRAYS) as temporary:
@@ -103,7 +107,7 @@ def save(avatar: Avatar, folder: Path) -> None:
         with whole_file(folder / f"{name}.png") as temporary:
             temporary.write_bytes(images.encoded(pixels, "png"))
     facts = {
-        **{"basis": None, **avatar.facts},
+        **{"basis": None, ORIGIN: Origin().facts(), **avatar.facts},
         "kind": _KIND,
         "version": VERSION,
         "units": {"length": "metres", "angle": "radians", "up": "Y", "forward": "Z"},
@@ -112,6 +116,11 @@ def save(avatar: Avatar, folder: Path) -> None:
     }
     with whole_file(folder / FACTS) as temporary:  # last, so that a folder is an avatar when it is whole
         temporary.write_text(json.dumps(facts, indent=1, ensure_ascii=False), encoding="utf-8")
+
+
+def origin_of(avatar: Avatar) -> Origin:
+    """Return how an avatar was made, as far as it says so."""
+    return from_text(json.dumps(avatar.facts.get(ORIGIN)))
 
 
 def load(folder: Path) -> Avatar:

@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 
 from animcore.core import images
 from animcore.core.atomic_files import whole_file
+from animcore.core.origin import Origin
 from animcore.core.reading import content
 from animcore.errors import InputError
 from animcore.hybrid_head.capture_format import CaptureView
+from animcore.provenance import marks
 
 
 def read(view: CaptureView) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -29,8 +31,10 @@ def read(view: CaptureView) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     return np.ascontiguousarray(pixels[..., :3] * mask[..., None]), mask
 
 
-def write(picture: NDArray[np.uint8], path: Path) -> None:
-    """Write colours (H, W, 3), or grey (H, W, 1), as PNG.
+def write(picture: NDArray[np.uint8], path: Path, origin: Origin | None = None) -> None:
+    """Write colours (H, W, 3), or grey (H, W, 1), as PNG; it is marked where an origin is given.
+
+    Parts of the user's own video and masks have none: nobody made them up.
 
     Raises:
         InputError: where it cannot be written.
@@ -39,6 +43,8 @@ def write(picture: NDArray[np.uint8], path: Path) -> None:
     pixels[..., :3] = picture
     with whole_file(path) as temporary:
         temporary.write_bytes(images.encoded(pixels, "png"))
+        if origin is not None:
+            marks.mark(temporary, origin)
 
 
 def write_masks(folder: Path) -> None:

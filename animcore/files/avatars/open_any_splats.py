@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animcore.core import atomic_files
+from animcore.core.origin import Origin
 from animcore.core.reading import check_file
 from animcore.errors import InputError, readable
 from animcore.files.avatars import avatar_folder
@@ -23,6 +24,7 @@ from animcore.files.splats import gltf_splats, ply, sog, splat, spz, unpacking, 
 from animcore.files.splats.base import SMALLEST, Notes, SplatFormat
 from animcore.gaussians.gaussians import Gaussians, validated
 from animcore.gaussians.transforms import HALF_TURN, centred, transformed
+from animcore.provenance import consent, marks
 
 FORMATS: dict[str, SplatFormat] = {
     "ply": ply.FORMAT,
@@ -115,18 +117,22 @@ def load(path: Path, y_down: bool = False) -> SplatFile:
     return SplatFile(name, splats, notes)
 
 
-def save(splats: Gaussians, path: Path, y_down: bool = False) -> Notes:
+def save(splats: Gaussians, path: Path, y_down: bool = False, origin: Origin | None = None) -> Notes:
     """Write Gaussians into a file or folder of the format that its name has; returns what the format cannot keep.
 
     Args:
         splats: of numpy arrays.
         path: of the file or folder.
         y_down: what a format that says nothing of axes shall have.
+        origin: how they were made, where that is known; the file, or a small one beside it, says so.
 
     Raises:
-        InputError: where it cannot be written, or cannot hold Gaussians that are bound to a mesh.
+        InputError: where it cannot be written, the consent of the person shown has ended, or it cannot hold Gaussians
+            that are bound to a mesh.
     """
     check_target(path)
+    origin = origin or Origin()
+    consent.check(origin)
     name = format_of(path)
     form = FORMATS[name]
     if not splats.count:
@@ -140,6 +146,8 @@ def save(splats: Gaussians, path: Path, y_down: bool = False) -> Notes:
         if y_down and not form.upright and splats.binding is None:
             splats = transformed(splats, HALF_TURN)
         form.write(splats, path)
+    if name != "avatar" and marks.mark(path, origin) == marks.NONE:
+        marks.mark_beside(path, origin)
     notes: Notes = ()
     if name == "splat" and splats.degree:
         notes = (f"{path.name}: colours no longer change with the view.",)

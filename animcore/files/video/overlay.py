@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from animcore.body_models import arkit_to_flame
 from animcore.body_models.face_landmarks import ModelLandmarks
 from animcore.body_models.parametric_model import ParametricModel
+from animcore.core.origin import OVERLAY, Origin, Source
 from animcore.core.progress import Progress, silent
 from animcore.files.video import face_landmarks, writer
 from animcore.files.video.capture_from_video import CHIN, without_shoulders
@@ -31,8 +32,9 @@ _LIGHT = np.array([0.3, 0.4, 0.87])
 
 
 def write(
-    source: Path, path: Path, track: HeadTrack, model: ParametricModel, rate: Fraction, progress: Progress = silent
-) -> None:
+    source: Path, path: Path, track: HeadTrack, model: ParametricModel, rate: Fraction, progress: Progress = silent,
+    consent: Mapping[str, str] | None = None,
+) -> None:  # fmt: skip
     """Write the part of a film that was tracked, with the head half transparent over it.
 
     Raises:
@@ -63,7 +65,8 @@ def write(
             placed = vertices @ track.turns[number].T + track.places[number]
             yield _over(image[::step, ::step][:height, :width], placed, faces, camera)
 
-    writer.write(frames(), rate, path)
+    origin = Origin(OVERLAY, "edited", (Source.of(source, "video"),), consent=consent or {})
+    writer.write(frames(), rate, path, origin=origin)
 
 
 def _over(image: Image, vertices: NDArray[np.float64], faces: NDArray[np.int64], camera: Camera) -> Image:

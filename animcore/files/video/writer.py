@@ -14,15 +14,22 @@ from numpy.typing import NDArray
 
 from animcore.audio import decoding, recording
 from animcore.core.atomic_files import whole_file
+from animcore.core.origin import COMPOSITE, Origin, Source
 from animcore.errors import InputError
+from animcore.provenance import marks
 
 _SOUND_RATE = 48_000
+RENDERED = Origin(COMPOSITE)  # a character that a trained model moves, with a recorded voice
 
 
-def write(frames: Iterable[NDArray[np.uint8]], rate: Fraction, path: Path, sound: Path | None = None) -> None:
+def write(
+    frames: Iterable[NDArray[np.uint8]], rate: Fraction, path: Path, sound: Path | None = None,
+    origin: Origin = RENDERED,
+) -> None:  # fmt: skip
     """Encode frames (height, width, 3) uint8 sRGB at `rate`, with a sound that starts with the first frame.
 
-    Height and width must be even. The sound is cut where the film ends.
+    Height and width must be even. The sound is cut where the film ends. The film says how it was made (`origin`, and
+    the sound), and is signed.
 
     Raises:
         InputError: when there are no frames, the sound cannot be decoded or the file cannot be written.
@@ -31,13 +38,20 @@ def write(frames: Iterable[NDArray[np.uint8]], rate: Fraction, path: Path, sound
     first = next(iterator, None)
     if first is None:
         raise InputError(f"{path.name} was not written: there are no frames.")
-    height, width = first.shape[:2]
-    with whole_file(path) as temporary, av.open(str(temporary), "w", options={"movflags": "+faststart"}) as container:
+    with whole_file(path) as temporary:
+        _encode(chain([first], iterator), first.shape[:2], rate, temporary, sound)
+        marks.mark(temporary, origin.made_from([Source.of(sound, "audio")] if sound is not None else ()))
+
+
+def _encode(
+    frames: Iterator[NDArray[np.uint8]], size: tuple[int, ...], rate: Fraction, path: Path, sound: Path | None
+) -> None:
+    with av.open(str(path), "w", options={"movflags": "+faststart"}) as container:
         video: Any = container.add_stream("libx264", rate=rate, options={"crf": "18", "preset": "medium"})
-        video.width, video.height, video.pix_fmt = width, height, "yuv420p"
+        (video.height, video.width), video.pix_fmt = size, "yuv420p"
         heard: Any = container.add_stream("aac", rate=_SOUND_RATE, layout="stereo") if sound else None
         count = 0
-        for image in (first, *iterator):
+        for image in frames:
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
             container.mux(video.encode(frame))
             count += 1

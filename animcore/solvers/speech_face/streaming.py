@@ -1,8 +1,8 @@
 """The live variant of the speech solver: sound comes in as it is spoken, and the face follows 60 to 80 ms behind.
 
 `StreamingSolver` keeps a little audio and the state of a small network (assets/solvers/live.onnx). It returns two
-frames at a time, from audio that ends 80 ms after the first of them, so the output depends neither on how the audio
-was cut nor on anything later.
+frames at a time, from audio that ends 80 ms after the first of them, so the output depends neither on how the audio was
+cut nor on anything later.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ class StreamingSolver:
         self._heard = np.zeros((network.window - network.ahead) * network.hop, np.float32)
         self._past = _at_rest(MODEL)
         self._places = np.zeros((1, len(network.places)), np.float32)  # of the frame before the next
-        self._phonemes = tongue.nothing(network.fps)
+        self._phonemes = tongue.silent_past(network.fps)
         self._answered = 0
         self._fed = 0
         self._level = LoudnessNormalizer(network.loudness)
@@ -119,7 +119,7 @@ class StreamingSolver:
             InputError: when the samples are not a row of finite numbers.
         """
         if samples.ndim != 1 or not np.isfinite(samples).all():
-            raise InputError(f"Live sound is a row of finite samples at 16 kHz, not an array of {samples.shape}.")
+            raise InputError(f"Live audio is a row of finite samples at 16 kHz, not an array of {samples.shape}.")
         self._fed += len(samples)
         return self._answer(samples.astype(np.float32))
 
@@ -159,7 +159,7 @@ class StreamingSolver:
         np.maximum(held[:-1], places[0, 1:], out=held[:-1])
         self._places = places[0, -1:]
         certain = {name: lip_sync.certainty(held[:, index]) for index, name in enumerate(network.places)}
-        lip_sync.direct(weights, direction)
+        lip_sync.apply_direction(weights, direction)
         lip_sync.shape(weights, certain, direction)
         strength = direction.strength("tongue") * direction.intensity
         moved, self._phonemes = tongue.follow(self._phonemes, phonemes[0], network.fps, strength)

@@ -12,7 +12,9 @@ from typing import Any
 import bpy
 import numpy as np
 
+from animcore.core.origin import COMPOSITE, Origin
 from animcore.errors import AnimcoreError
+from animcore.provenance import marks
 
 from ...errors import AddonError
 from ...performance import requests, session
@@ -159,6 +161,7 @@ def joined(parts: list[Path], path: Path) -> bpy.types.Image:
     made.filepath_raw, made.file_format = str(path), "PNG"
     try:
         made.save()
+        marks.mark(path, Origin(COMPOSITE))
     except RuntimeError as error:
         raise AddonError(f"{path} cannot be written ({_reason(error)}).") from error
     return made

@@ -1,0 +1,153 @@
+"""What a file says of itself and whether that holds, in words: ours and those of other tools."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from animcore.core.origin import NOT_STATED, SOURCE_TYPES, Origin, Source, from_text
+from animcore.core.reading import check_file
+from animcore.errors import AnimcoreError
+from animcore.provenance import consent, embedding, manifest
+
+# What can be found, in words. Only the first two mean that nothing was changed since it was signed.
+STATES = {
+    "trusted": "signed with this computer's own key, and unchanged since",
+    "intact": "unchanged since it was signed, but by a key that this computer does not know: it does not say by whom",
+    "changed": "CHANGED after it was signed or marked",
+    "expired": "signed with a certificate that was not valid at the time",
+    "broken": "carries a manifest that cannot be read or does not hold",
+    "unsigned": "marked, but not signed: anybody could have written or changed the mark",
+    "none": "carries no mark",
+}
+GOOD = ("trusted", "intact")
+_EXPIRED = ("signingCredential.expired", "claimSignature.outsideValidity", "signingCredential.invalid")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was found in a file.
+
+    Attributes:
+        path: of the file.
+        state: one of `STATES`.
+        origin: how it was made, as far as it says so.
+        tool: that wrote it, in its own words.
+        signer: the name in the certificate, which anybody can choose where the state is not "trusted".
+        reasons: codes of C2PA for what does not hold.
+        ended: when the consent that it names ended, or empty.
+    """
+
+    path: Path
+    state: str
+    origin: Origin = field(default_factory=Origin)
+    tool: str = ""
+    signer: str = ""
+    reasons: tuple[str, ...] = ()
+    ended: str = ""
+
+    @property
+    def is_good(self) -> bool:
+        """Whether it is signed, unchanged, and no consent that it names has ended."""
+        return self.state in GOOD and not self.ended
+
+    def lines(self) -> list[str]:
+        """Return it in words."""
+        found = [f"{self.path}: {STATES[self.state]}" + (f" ({', '.join(self.reasons)})" if self.reasons else "")]
+        if self.state == "none":
+            return found
+        found.append(f"  content: {SOURCE_TYPES[self.origin.source_type]}")
+        found += [f"  {name}: {value}" for name, value in (("tool", self.tool), ("signer", self.signer)) if value]
+        found += [f"  {one.role}: {one.name} (SHA-256 {one.sha256})" for one in self.origin.sources]
+        found += [f"  {one.role}: {one.name} (SHA-256 {one.sha256})" for one in self.origin.models]
+        found += [f"  consent, {name}: {value}" for name, value in self.origin.consent.items()]
+        return found + ([f"  the consent ended on {self.ended}: do not use it any more"] if self.ended else [])
+
+    def facts(self) -> dict[str, Any]:
+        """Return it as JSON has it."""
+        return {
+            "file": str(self.path), "state": self.state, "good": self.is_good, "tool": self.tool,
+            "signer": self.signer, "reasons": list(self.reasons), "consentEnded": self.ended, **_said(self.origin),
+        }  # fmt: skip
+
+
+def verify(path: Path, today: datetime.date | None = None) -> Verdict:
+    """Find out what a file, or the folder of an avatar, says of itself and whether it holds.
+
+    Raises:
+        InputError: where there is no such file, or the library that reads manifests is not installed.
+    """
+    if not path.is_dir():
+        check_file(path)
+    day = today or datetime.date.today()
+    plain = embedding.statement(path)
+    if path.suffix.lower() in manifest.KINDS and not path.is_dir():
+        try:
+            stored = manifest.read(path)
+        except AnimcoreError:
+            if manifest.library() is None and not plain:
+                raise
+            stored = None if manifest.library() is None else {}
+        if stored is not None:
+            return _signed(path, stored, day)
+    if not plain:
+        return Verdict(path, "none")
+    origin = from_text(plain)
+    state = "changed" if _is_another(path, plain) else "unsigned"
+    return Verdict(path, state, origin, _tool_of(plain), ended=consent.ended(origin.consent, day))
+
+
+def _signed(path: Path, stored: Mapping[str, Any], day: datetime.date) -> Verdict:
+    active = stored.get("manifests", {}).get(stored.get("active_manifest"))
+    if active is None:
+        return Verdict(path, "broken")
+    results = stored.get("validation_results", {}).get("activeManifest", {})
+    codes = tuple(dict.fromkeys(one["code"] for one in results.get("failure", [])))
+    state, reasons = _state(codes, str(stored.get("validation_state")))
+    said = {one["label"]: one.get("data", {}) for one in active.get("assertions", [])}
+    origin = from_text(json.dumps(said[manifest.ASSERTION])) if manifest.ASSERTION in said else _of_others(active, said)
+    about = (active.get("claim_generator_info") or [{}])[0]
+    tool = f"{about.get('name', active.get('claim_generator', ''))} {about.get('version', '')}".strip()
+    who = active.get("signature_info", {})
+    signer = ", ".join(str(who[name]) for name in ("common_name", "issuer") if who.get(name))
+    return Verdict(path, state, origin, tool, signer, reasons, consent.ended(origin.consent, day))
+
+
+def _state(codes: tuple[str, ...], whole: str) -> tuple[str, tuple[str, ...]]:
+    """The state, and the codes that are the reason."""
+    wrong = tuple(code for code in codes if code != "signingCredential.untrusted")
+    if any("mismatch" in code for code in wrong):
+        return "changed", wrong
+    if wrong:
+        return ("expired" if wrong[0] in _EXPIRED else "broken"), wrong
+    return ("trusted" if whole == "Trusted" else "intact"), ()
+
+
+def _of_others(active: Mapping[str, Any], said: Mapping[str, Any]) -> Origin:
+    """How a file of another tool was made: the source type of its first action that names one."""
+    actions = [one for label in ("c2pa.actions.v2", "c2pa.actions") for one in said.get(label, {}).get("actions", [])]
+    kinds = [str(one["digitalSourceType"]).rpartition("/")[2] for one in actions if one.get("digitalSourceType")]
+    return Origin(next((kind for kind in kinds if kind in SOURCE_TYPES), ""))
+
+
+def _is_another(path: Path, plain: str) -> bool:
+    """Whether a statement that lies beside a file has the hash of another one."""
+    wanted = json.loads(plain).get("sha256")
+    return wanted is not None and wanted != Source.of(path, "").sha256
+
+
+def _tool_of(plain: str) -> str:
+    try:
+        facts = json.loads(plain)
+        return f"{facts['tool']} {facts['version']}"
+    except (ValueError, LookupError, TypeError):
+        return NOT_STATED
+
+
+def _said(origin: Origin) -> dict[str, Any]:
+    facts = origin.facts()
+    return {name: facts[name] for name in ("digitalSourceType", "action", "ingredients", "models", "consent")}
