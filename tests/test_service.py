@@ -143,7 +143,7 @@ def test_a_second_job_is_refused_while_one_runs(engine, sound, noise, tmp_path):
 @pytest.mark.parametrize(
     ("message", "words"),
     [
-        ("this is no JSON", "cannot read"),
+        ("this is not a JSON", "cannot read"),
         ("[]", "cannot read"),
         ('{"id": "1"}', "cannot read"),
         ('{"id": "1", "do": "dance"}', "knows no 'dance'"),

@@ -76,7 +76,7 @@ def record_blocks(name: str, stopped: Callable[[], bool]) -> Iterator[NDArray[np
                 if stopped():
                     return
     except (av.FFmpegError, OSError) as error:
-        raise InputError(f"The microphone was lost ({error}); plug it in and begin again.") from error
+        raise InputError(f"The microphone was lost ({error}); plug it in and start again.") from error
     finally:
         container.close()
 

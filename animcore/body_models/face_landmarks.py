@@ -75,7 +75,7 @@ class ModelLandmarks:
             InputError: where the model is no FLAME model.
         """
         if model.kind != "flame":
-            raise InputError(f"{model.name} is no head; choose a FLAME file, or none for the open head.")
+            raise InputError(f"{model.name} is not a head; choose a FLAME file, or none for the open head.")
         head = OpenHeadShapes.read()
         corners, shares, spread, drift = _marks()
         shapes = np.einsum("lc,slcx->slx", shares, head.shapes[:52, corners])

@@ -34,7 +34,7 @@ def decoded(data: bytes, name: str, most: int = MOST_PIXELS) -> NDArray[np.uint8
             frame = next(iter(container.decode(stream)))
             pixels = np.asarray(frame.to_ndarray(format="rgba"), np.uint8)
     except (av.error.FFmpegError, *BROKEN_FILE) as error:
-        raise InputError(f"{name} is no readable picture, or a broken one ({error}); save it again as PNG.") from error
+        raise InputError(f"{name} is not a readable image, or a broken one ({error}); save it again as PNG.") from error
     return pixels
 
 

@@ -88,7 +88,7 @@ def fill_gaps(
 def estimate_rate(times: Times) -> tuple[Fraction, str]:
     """Return the frame rate that times (T,) in seconds mean, and a sentence that says how it was found."""
     if len(times) < 2:
-        return _ASSUMED, f"One frame alone has no frame rate; {_ASSUMED} was taken."
+        return _ASSUMED, f"One frame alone has no frame rate; {_ASSUMED} is assumed."
     since = times - times[0]
     step = float(np.median(np.diff(times)))
     likely = [rate for rate in (*_USUAL, *_NTSC) if 0.8 < step * float(rate) < 1.25]

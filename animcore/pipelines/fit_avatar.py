@@ -79,7 +79,7 @@ def device_named(name: str) -> Any:
     """
     torch = require_torch()
     if name == "cuda" and not torch.cuda.is_available():
-        raise InputError("PyTorch finds no NVIDIA card with CUDA; fit with --device cpu.")
+        raise InputError("PyTorch finds no NVIDIA GPU with CUDA; fit with --device cpu.")
     return torch.device("cuda" if name == "cuda" or (name == "auto" and torch.cuda.is_available()) else "cpu")
 
 

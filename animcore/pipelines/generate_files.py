@@ -224,7 +224,7 @@ def run(sources: Sequence[Path], order: BatchRequest, progress: Progress = silen
         if given is not None and len(sources) > 1 and not given.is_dir():
             raise InputError(f"{given} is one {what} for {len(sources)} recordings; give a folder of them.")
     if order.speaker and order.face is None:
-        raise InputError(f"The speaker {order.speaker!r} is one of a learned face; give that face too.")
+        raise InputError(f"The speaker {order.speaker!r} is one of a face network; give that face too.")
     gestures = gesture_solver.load(order.gestures) if order.gestures is not None else None
     face = face_solver.load(order.face, speaker=order.speaker) if order.face is not None else None
     _prepare(sources, order)

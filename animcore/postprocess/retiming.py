@@ -36,11 +36,11 @@ class Retiming:
         """
         if abs(self.offset) > _LONGEST:
             raise InputError(
-                f"The face can be {_LONGEST} s apart from its sound at most, not {float(self.offset):g} s."
+                f"The face can be {_LONGEST} s apart from its audio at most, not {float(self.offset):g} s."
             )
         times = [one for one in (self.begin, self.end) if one is not None]
         if not all(isinstance(one, int | float) and math.isfinite(one) and one >= 0 for one in times):
-            raise InputError(f"The part that is wanted begins and ends at seconds of the sound, not at {times}.")
+            raise InputError(f"The part that is wanted begins and ends at seconds of the audio, not at {times}.")
         if self.end is not None and self.end <= (self.begin or 0.0):
             raise InputError(f"The part that is wanted must end after it begins, not at {self.end:g} s.")
 

@@ -95,7 +95,7 @@ def analyze(
     speech = _speech(clip, direction, part(progress, 0.0, _ARTICULATION), spoken, learned_face)
     if speech.rate != Fraction(prosody.FPS):
         speech = speech.resampled(Fraction(prosody.FPS))
-    progress(_ARTICULATION, "Moving head, eyes and body")
+    progress(_ARTICULATION, "Generating head, eyes and body")
     # how far the mouth is open tells speech from music and noise, whatever the strengths asked for
     return SpeechAnalysis(
         speech,
@@ -137,7 +137,7 @@ def animate(found: SpeechAnalysis, direction: Direction, progress: Progress = si
             emotion.apply_emotion(face, mood, heard, direction)
         events += emotion.events(mood)
         speech = replace(speech, jaw_pose=lip_sync.jaw_pose(face))
-    progress(1.0, "Moving head, eyes and body")
+    progress(1.0, "Generating head, eyes and body")
     return replace(
         speech,
         arkit=face,

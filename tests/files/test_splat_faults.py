@@ -139,7 +139,7 @@ def test_what_is_no_number_is_left_out_and_said(tmp_path):
     ply.write(replace(splats, means=means, scales=scales), tmp_path / "a.ply")
     found = open_any_splats.load(tmp_path / "a.ply")
     assert found.splats.count == 8
-    assert found.notes == ("a.ply: 2 Gaussians that are no numbers (NaN or infinite) were left out.",)
+    assert found.notes == ("a.ply: 2 Gaussians that are not numbers (NaN or infinite) were left out.",)
     ply.write(replace(splats, means=np.full_like(means, np.nan)), tmp_path / "b.ply")
     assert "NaN" in refused(tmp_path / "b.ply")
 

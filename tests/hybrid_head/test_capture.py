@@ -92,7 +92,7 @@ def edited(path, change):
         (lambda path: (path / "transforms_train.json").write_text('{"frames": [{'), "broken"),
         (lambda path: (path / "images" / "00000_02.png").unlink(),
          r"names files that are missing, 1 of them, first .*00000_02\.png"),
-        (lambda path: edited(path, lambda table: table.update(frames=[])), "names no pictures"),
+        (lambda path: edited(path, lambda table: table.update(frames=[])), "lists no images"),
         (lambda path: edited(path, lambda table: table["frames"][0].pop("transform_matrix")), "broken"),
         (lambda path: edited(path, lambda table: table["frames"][0].update(transform_matrix=np.zeros((4, 4)).tolist())),
          "no rotation"),

@@ -296,7 +296,7 @@ def test_warp_tells_what_it_cannot_draw(monkeypatch):
         warp_device.ready("mps")
     if not torch.cuda.is_available():
         monkeypatch.setattr(warp, "is_cuda_available", lambda: False)
-        with pytest.raises(InputError, match="finds no NVIDIA card"):
+        with pytest.raises(InputError, match="finds no NVIDIA GPU"):
             warp_device.ready("cuda")
     monkeypatch.setattr(warp_backend, "_CROWD", 2)
     with pytest.raises(MemoryError, match=r"1 Gaussians cover \d+ tiles"):

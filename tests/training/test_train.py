@@ -128,12 +128,12 @@ def spoil_nan_in_ours(folder: Path) -> None:
 
 
 SPOILT = {
-    "no sound": (lambda folder: (folder / "a.wav").unlink(), "left out: a.npz has no sound"),
+    "no audio": (lambda folder: (folder / "a.wav").unlink(), "left out: a.npz has no audio"),
     "NaN curves": (spoil_nan, "left out: a.npz: poses holds values that are not numbers"),
     "NaN in ours": (spoil_nan_in_ours, "left out: a.npz: The track body_pose holds values that are not numbers"),
-    "another clip's sound": (lambda folder: speak(folder / "a.wav", 9.0), "not of the same clip"),
-    "a longer sound": (lambda folder: speak(folder / "a.wav", 5.0), "cut to the shorter"),
-    "an empty sound": (lambda folder: (folder / "a.wav").write_bytes(b""), "left out: a.wav"),
+    "another clip's audio": (lambda folder: speak(folder / "a.wav", 9.0), "not of the same clip"),
+    "a longer audio": (lambda folder: speak(folder / "a.wav", 5.0), "cut to the shorter"),
+    "an empty audio": (lambda folder: (folder / "a.wav").write_bytes(b""), "left out: a.wav"),
     "no archive": (lambda folder: (folder / "a.npz").write_bytes(b"x" * 99), "left out: a.npz is not a readable"),
     "a cut archive": (lambda folder: os.truncate(folder / "a.npz", 900), "left out: a.npz is not a readable"),
     "too short": (lambda folder: ours(folder, "a", 0.5), "left out: a.npz is shorter than"),

@@ -64,7 +64,7 @@ def _captioned(people: Image, names: Sequence[str], times: Array, speeds: Sequen
         from PIL import ImageDraw
     except ImportError as error:
         raise InputError(
-            "A film of two takes needs Pillow: pip install '.[judge]' in the source folder of Animcore."
+            "A video of two takes needs Pillow: pip install '.[judge]' in the source folder of Animcore."
         ) from error
     picture = Picture.fromarray(np.pad(people, ((0, STRIP), (0, 0), (0, 0)), constant_values=24))
     pen = ImageDraw.Draw(picture)

@@ -127,7 +127,7 @@ def _canvas(heads: Image) -> tuple[Any, Any]:
         from PIL import ImageDraw
     except ImportError as error:
         raise InputError(
-            "A film of two takes needs Pillow: pip install '.[judge]' in the source folder of Animcore."
+            "A video of two takes needs Pillow: pip install '.[judge]' in the source folder of Animcore."
         ) from error
     picture = Picture.fromarray(np.pad(heads, ((0, STRIP), (0, 0), (0, 0)), constant_values=24))
     return picture, ImageDraw.Draw(picture)

@@ -60,7 +60,7 @@ def write(
         clip_sound = recording.load(sounds[clip.name]) if clip.name in sounds else None
         parts += [
             f"<h2>{html.escape(clip.name)}</h2><small>truth: {html.escape(clip.truth.path.name)}, "
-            f"{clip.truth.duration:.1f} s, {float(clip.truth.rate):g} frames a second</small>",
+            f"{clip.truth.duration:.1f} s, {float(clip.truth.rate):g} frames per second</small>",
             *(f"<p class=note>{html.escape(note)}</p>" for note in _notes(clip)),
             table(clip.rows, shown, "output"),
             picture(_curves(clip, clip_sound, figure_of)),

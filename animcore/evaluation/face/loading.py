@@ -136,13 +136,13 @@ def _rate(path: Path, arrays: Mapping[str, NDArray[Any]]) -> Fraction:
     try:
         return exact_rate(float(arrays["fps"]))
     except (InputError, TypeError, ValueError) as error:
-        raise InputError(f"{path.name}: its fps is no frame rate ({errors.reason(error)}).") from error
+        raise InputError(f"{path.name}: its fps is not a frame rate ({errors.reason(error)}).") from error
 
 
 def _start(path: Path, arrays: Mapping[str, NDArray[Any]]) -> float:
     start = float(arrays["start"]) if "start" in arrays else 0.0  # what is no number is told of by `_read`
     if not np.isfinite(start):
-        raise InputError(f"{path.name}: {start} is no time to start at.")
+        raise InputError(f"{path.name}: {start} is not a time to start at.")
     return start
 
 

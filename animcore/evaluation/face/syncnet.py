@@ -79,7 +79,7 @@ class SyncNet:
         features = mfcc(sound)
         count = min(len(pictures), len(sound) // (recording.RATE // FPS)) - _WINDOW
         if count < 1:
-            raise InputError("LSE needs at least six frames of pictures with sound.")
+            raise InputError("LSE needs at least six video frames with audio.")
         seen, heard = [], []
         with torch.inference_mode():
             for piece in (range(first, min(first + _BATCH, count)) for first in range(0, count, _BATCH)):
@@ -193,9 +193,9 @@ def face_crops(path: Path) -> Image:
                 while len(pictures) < round(time * FPS) + 1:
                     pictures.append(scaled if len(pictures) >= round(time * FPS) or not pictures else pictures[-1])
     except (av.error.FFmpegError, OSError, IndexError) as error:
-        raise InputError(f"{path.name} is not a film that can be decoded; export it again as MP4.") from error
+        raise InputError(f"{path.name} is not a video that can be decoded; export it again as MP4.") from error
     if not pictures:
-        raise InputError(f"{path.name} has no pictures in it.")
+        raise InputError(f"{path.name} has no video track.")
     return np.stack(pictures)
 
 

@@ -78,7 +78,7 @@ def check(folder: Path, head: HybridHead, pictures: list[TrainingView], moments:
     share = float(np.median(shares))
     if share < _LEAST:
         raise InputError(
-            f"The cameras in {folder} look past the head: {share:.0%} of it lies where pictures show it. Export "
+            f"The cameras in {folder} look past the head: {share:.0%} of it lies where images show it. Export "
             "matrices from camera to world, in metres, in the world of flame_param, with OpenGL's or OpenCV's axes."
         )
 

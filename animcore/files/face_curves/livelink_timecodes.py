@@ -80,7 +80,7 @@ def times_of(codes: Sequence[str], name: str, rate: Fraction | None) -> RowTimes
     order, frames, more = _apart(order, frames[order], name)
     frames, found = (frames, rate) if rate else _even(frames, counts_to)
     if rate is None:
-        more = (f"The frame rate was found from the timecodes: {float(found):g} frames a second.", *more)
+        more = (f"The frame rate was found from the timecodes: {float(found):g} frames per second.", *more)
     return RowTimes(order, frames / float(counts_to), found, (*more, *notes))
 
 

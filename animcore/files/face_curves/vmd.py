@@ -97,7 +97,7 @@ def _records(data: bytes, path: Path) -> tuple[NDArray[np.void], bool]:
     elif data.startswith(_OLD_MAGIC):
         place = 40
     else:
-        raise InputError(f"{path.name} is no motion of MikuMikuDance.")
+        raise InputError(f"{path.name} is not a motion of MikuMikuDance.")
     try:
         (bones,) = struct.unpack_from("<I", data, place)
         place += 4 + bones * _BONE

@@ -169,7 +169,7 @@ class BlenderProcess:
                 if time.monotonic() - heard < patience:
                     continue
                 self._end()
-                raise InputError(f"Blender said nothing for {patience:.0f} s and was ended; try again.") from None
+                raise InputError(f"Blender did not respond for {patience:.0f} s and was ended; try again.") from None
             heard = time.monotonic()
             if line is None:
                 raise InputError(self._broken())
@@ -189,7 +189,7 @@ class BlenderProcess:
         self._process.wait(_LAST_WORDS)
         self._log.seek(0)
         said = self._log.read().decode(errors="replace").strip().splitlines()
-        return f"Blender broke off ({said[-1] if said else 'without a word'}); try again with another version of it."
+        return f"Blender stopped ({said[-1] if said else 'without a word'}); try again with another version of it."
 
 
 def _message(line: str) -> dict[str, Any] | None:

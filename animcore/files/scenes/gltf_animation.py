@@ -101,7 +101,7 @@ def _read(gltf: GltfDocument, animation: dict[str, Any], rate: Fraction | None) 
     end = max(float(one[-1]) for one in times.values())
     count = round((end - start) * float(rate)) + 1
     if not 0 < count <= _MOST_FRAMES:
-        raise InputError(f"{gltf.name} lasts {end - start:g} s; that is no animation of a face.")
+        raise InputError(f"{gltf.name} lasts {end - start:g} s; that is not an animation of a face.")
     wanted = start + np.arange(count) * (rate.denominator / rate.numerator)
     values = {
         target: _sampled(times[at], data, how, wanted, float(rate), target[1] == "rotation")

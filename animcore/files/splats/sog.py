@@ -66,7 +66,7 @@ def read(path: Path) -> tuple[Gaussians, Notes]:
     except BROKEN_FILE as error:
         if isinstance(error, InputError):
             raise
-        raise InputError(f"{path.name} is no SOG, or cut off ({error}); copy it again.") from error
+        raise InputError(f"{path.name} is not an SOG, or cut off ({error}); copy it again.") from error
 
 
 def write(splats: Gaussians, path: Path) -> None:
@@ -244,7 +244,7 @@ def _member(archive: zipfile.ZipFile, name: str, where: str) -> bytes:
         with archive.open(info) as handle:
             data = handle.read(_LARGEST)
     except BROKEN_FILE as error:
-        raise InputError(f"{where} is no SOG, or broken: its {name} cannot be read ({error}).") from error
+        raise InputError(f"{where} is not an SOG, or broken: its {name} cannot be read ({error}).") from error
     return data
 
 

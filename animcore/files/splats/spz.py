@@ -302,7 +302,7 @@ def _turned(splats: Gaussians, extensions: bytes, name: str) -> tuple[Gaussians,
                 signs = [1.0 if here == ours else -1.0 for here, ours in zip(sides, "RUB", strict=True)]
                 return transformed(splats, SimilarityTransform(1.0, np.diag(signs), np.zeros(3))), ()
             if axes:
-                return splats, (f"{name} has axes of a kind that is not known here; they were taken as they are.",)
+                return splats, (f"{name} has axes of a kind that is unknown; they were taken as they are.",)
         place += length
     return splats, ()
 

@@ -82,7 +82,7 @@ def write(
         InputError: without MediaPipe, or where the film has changed or a file cannot be written.
     """
     if track.model != model.name:
-        raise InputError(f"The film was tracked with {track.model}, not with {model.name}; give that model.")
+        raise InputError(f"The video was tracked with {track.model}, not with {model.name}; give that model.")
     for name in ("images", "fg_masks", "flame_param"):
         make_folder(folder / name)
     marks = ModelLandmarks.on(model).corners[:, 0]
@@ -107,7 +107,7 @@ def write(
             capture_images.write(grey, folder / "fg_masks" / view.image.name)
             capture_format.write_pose(shot.pose, view.pose, track.arkit[shot.frame].astype(np.float32))
             views.append(view)
-            progress(len(views) / len(shots), f"Pictures and masks: {len(views)}")
+            progress(len(views) / len(shots), f"Images and masks: {len(views)}")
     if len(views) < len(shots):
         raise InputError(f"{film.name} has fewer frames than when it was tracked; track it again.")
     held = set(range(_HELD_OUT // 2, len(views), _HELD_OUT))

@@ -94,7 +94,7 @@ def read(path: Path, start: float = 0.0, end: float = np.inf, progress: Progress
             points.append(face)
             progress(done, f"Finding the face: {len(times)} frames")
     if not times:
-        raise InputError(f"{path.name} has no picture between {start:g} s and {end:g} s; choose another part.")
+        raise InputError(f"{path.name} has no frames between {start:g} s and {end:g} s; choose another part.")
     if len(crowded) > max(2, _STRANGERS * len(times)):
         raise InputError(f"{path.name} shows two faces, first at {crowded[0]:.2f} s; crop it to one person.")
     found = VideoLandmarks(_rate(path, times), np.array(times), np.array(points, np.float32), size)
@@ -108,12 +108,12 @@ def frames(path: Path, start: float = 0.0, end: float = np.inf) -> Iterator[tupl
         InputError: for a file that is no film, has no picture, or breaks off.
     """
     if not path.is_file():
-        raise InputError(f"There is no film {path}.")
+        raise InputError(f"There is no video {path}.")
     count = 0
     try:
         with av.open(str(path), metadata_errors="replace") as container:
             if not container.streams.video:
-                raise InputError(f"{path.name} has no picture; choose a film.")
+                raise InputError(f"{path.name} has no video track; choose a video.")
             stream = container.streams.video[0]
             rate = float(stream.average_rate or stream.guessed_rate or 25)
             whole = float(container.duration or 0) / av.time_base or np.inf
@@ -132,7 +132,7 @@ def frames(path: Path, start: float = 0.0, end: float = np.inf) -> Iterator[tupl
     except (av.error.FFmpegError, OSError) as error:
         if count:
             raise InputError(f"{path.name} breaks off after {count} frames; copy or export it again.") from error
-        raise InputError(f"{path.name} is not a film that can be decoded; export it again as MP4.") from error
+        raise InputError(f"{path.name} is not a video that can be decoded; export it again as MP4.") from error
 
 
 def rate_of(path: Path) -> Fraction:
@@ -144,11 +144,11 @@ def rate_of(path: Path) -> Fraction:
     try:
         with av.open(str(path), metadata_errors="replace") as container:
             if not container.streams.video:
-                raise InputError(f"{path.name} has no picture; choose a film.")
+                raise InputError(f"{path.name} has no video track; choose a video.")
             stream = container.streams.video[0]
             return exact_rate(stream.average_rate or stream.guessed_rate or 25)
     except (av.error.FFmpegError, OSError) as error:
-        raise InputError(f"{path.name} is not a film that can be decoded; export it again as MP4.") from error
+        raise InputError(f"{path.name} is not a video that can be decoded; export it again as MP4.") from error
 
 
 def upright(frame: Any) -> Image:
@@ -182,7 +182,7 @@ def solutions(name: str) -> Any:
     """
     if importlib.util.find_spec("mediapipe") is None:
         raise InputError(
-            f"{name} is a film, and tracking its face needs MediaPipe: pip install '.[judge]' in the source folder of "
+            f"{name} is a video, and tracking its face needs MediaPipe: pip install '.[judge]' in the source folder of "
             "Animcore."
         )
     import mediapipe
@@ -239,7 +239,7 @@ def source_of(path: Path, start: float, end: float) -> str:
         with path.open("rb") as handle:
             return f"{hashlib.file_digest(handle, 'sha256').hexdigest()} {start:g} {end:g}"
     except OSError as error:
-        raise InputError(f"There is no film {path}.") from error
+        raise InputError(f"There is no video {path}.") from error
 
 
 def _same(faces: list[Array], before: list[Array]) -> Array:
@@ -280,7 +280,7 @@ def _is_cut(before: tuple[Array, Array], now: tuple[Array, Array]) -> bool:
 def _rate(path: Path, times: list[float]) -> Fraction:
     """Frames a second, from the middle of what lies between frames: a film may say anything."""
     if len(times) < 2:
-        raise InputError(f"{path.name} is a single picture; a film of at least a second is needed.")
+        raise InputError(f"{path.name} is a single image; a video of at least a second is needed.")
     said = rate_of(path)
     own = (len(times) - 1) / (times[-1] - times[0])
     if abs(float(said) / own - 1) < 0.02:
@@ -295,7 +295,7 @@ def _checked(path: Path, faces: VideoLandmarks) -> Iterator[str]:
         raise InputError(f"No face was found in {path.name}; it must show one face from the front.")
     if lost.mean() > _LOST:
         raise InputError(
-            f"The face of {path.name} was found in {(~lost).sum()} of {len(lost)} frames; film it nearer, from the "
+            f"The face of {path.name} was found in {(~lost).sum()} of {len(lost)} frames; record it closer, from the "
             "front, in more light."
         )
     if lost.any():
@@ -303,7 +303,7 @@ def _checked(path: Path, faces: VideoLandmarks) -> Iterator[str]:
         yield f"the face was lost in {lost.sum()} of {len(lost)} frames, which are filled in: {', '.join(spans)}"
     even = faces.times[0] + np.arange(len(lost)) / float(faces.rate)
     if np.abs(faces.times - even).max() * float(faces.rate) > _UNEVEN:
-        yield f"the frames do not come evenly; the performance is written at {float(faces.rate):g} frames a second"
+        yield f"the frames do not come evenly; the performance is written at {float(faces.rate):g} frames per second"
 
 
 def _spans(times: NDArray[np.float64], lost: NDArray[np.bool_]) -> Iterator[str]:

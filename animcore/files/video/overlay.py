@@ -56,7 +56,7 @@ def write(
         for number, (_, image, _) in enumerate(face_landmarks.frames(source, track.times[0], track.times[-1] + 1e-4)):
             if number >= len(track.times):
                 return
-            progress(number / len(track.times), "Drawing the head over the film")
+            progress(number / len(track.times), "Drawing the head over the video")
             joints = np.zeros((1, 5, 3), np.float32)
             joints[0, 2] = jaws[number]
             vertices = person.posed(joints, coefficients[number : number + 1], shape)[0][0]

@@ -89,7 +89,7 @@ class Lpips(nn.Module):
         """
         if first.shape != second.shape or first.ndim != 3 or first.shape[2] != 3 or min(first.shape[:2]) < SMALLEST:
             sizes = " and ".join(" x ".join(map(str, picture.shape)) for picture in (first, second))
-            raise InputError(f"LPIPS compares two pictures of one size, 32 x 32 x 3 at least; these are {sizes}.")
+            raise InputError(f"LPIPS compares two images of one size, 32 x 32 x 3 at least; these are {sizes}.")
         self.to(first.device)
         total = first.new_zeros(())
         for index, (one, other) in enumerate(zip(self._shown(first), self._shown(second), strict=True)):

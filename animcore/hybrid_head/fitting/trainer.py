@@ -127,7 +127,7 @@ class HeadFitter:
         while self.step < self.settings.steps:
             loss = self._learn(self.pictures[self._order(self.step)])
             if not np.isfinite(loss):
-                raise InputError("The fit came to values that are no numbers; start it again with another seed.")
+                raise InputError("The fit came to values that are not numbers; start it again with another seed.")
             self.step += 1
             self._grow()
             if self.step % _KEPT == 0 or self.step == self.settings.steps:

@@ -130,7 +130,7 @@ class HeadTrack:
         Raises:
             InputError: where it is missing or broken.
         """
-        with readable(f"{path} is no readable track", "remove it and track the film again"):
+        with readable(f"{path} is not a readable track", "remove it and track the video again"):
             data = reading.arrays(path)
             if str(data["format"]) != _FORMAT or int(data["version"]) != _VERSION:
                 raise ValueError("another format")
@@ -170,17 +170,17 @@ def track(
         np.array([_DEAR.get(ARKIT[index], 1.0) for index in chosen]), np.array(size, float) / 2,
         (lens or _USUAL_LENS) / FULL_FRAME * max(size),
     )  # fmt: skip
-    progress(0.0, "Finding the person and the lens")
+    progress(0.0, "Estimating head shape and focal length")
     frames = landmark_solver.initial_parameters(scene, observed, depths)
     known = np.flatnonzero(found)
     keys = known[np.unique(np.linspace(0, len(known) - 1, min(_KEYS, len(known))).round().astype(int))]
     patches = _SmoothOffsets(marks.points)
     ways = np.concatenate([marks.people, patches.ways()])
     scene, _, amounts = landmark_solver.solve_clip(scene, frames.part(keys), ways, 0.0 if lens else _LENS_SPREAD)
-    progress(0.4, "Following the face")
+    progress(0.4, "Tracking the face")
     frames = landmark_solver.initial_parameters(scene, observed, depths)
     frames = landmark_solver.solve_frames(scene, frames, _steps(times, chosen))
-    progress(0.9, "Following the eyes")
+    progress(0.9, "Tracking the eyes")
     people, local = amounts[: len(marks.people)], amounts[len(marks.people) :]
     arkit = np.zeros((len(times), len(ARKIT)))
     arkit[:, chosen] = frames.weights

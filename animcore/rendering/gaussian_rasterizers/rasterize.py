@@ -92,7 +92,7 @@ def draw(
         drawn = module.render(*values, camera, limit) if name in _ARRAYS else _by_torch(name, values, camera, limit)
     except MemoryError as error:
         raise InputError(f"{splats.count:,} Gaussians at {camera.width} x {camera.height} need more memory than there "
-                         "is; draw fewer of them, or a smaller picture.") from error  # fmt: skip
+                         "is; draw fewer of them, or a smaller image.") from error  # fmt: skip
     colour, depth, alpha = np.moveaxis(drawn[:3], 0, -1), drawn[3], drawn[4]
     behind = _background(background, size)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -202,7 +202,7 @@ def _by_torch(name: str, values: tuple[Array, ...], camera: Camera, limit: Array
     card = torch.cuda.is_available()
     device = "cuda" if card and name != "reference" else "cpu"
     if name == "gsplat" and not card:
-        raise InputError("The rasterizer gsplat needs an NVIDIA card with CUDA, and PyTorch finds none; take numba.")
+        raise InputError("The rasterizer gsplat needs an NVIDIA GPU with CUDA, and PyTorch finds none; take numba.")
     tensors = [torch.as_tensor(value, device=device) for value in values]
     render = module_of(name, _FOR_TENSORS).render
     with torch.no_grad():
@@ -220,10 +220,10 @@ def _size(camera: Camera) -> tuple[int, int]:
     """Height and width of a picture that can be drawn."""
     if camera.width < 1 or camera.height < 1 or camera.width * camera.height > MOST_PIXELS:
         most = round(MOST_PIXELS**0.5)
-        raise InputError(f"A picture of {camera.width} x {camera.height} pixels cannot be drawn; "
+        raise InputError(f"An image of {camera.width} x {camera.height} pixels cannot be drawn; "
                          f"take at least 1 x 1 and at most as many as {most} x {most} have.")  # fmt: skip
     if not np.isfinite(camera.world_to_camera).all() or not np.isfinite((*camera.focal, *camera.centre)).all():
-        raise InputError("The camera holds values that are no numbers (NaN or infinite).")
+        raise InputError("The camera holds values that are not numbers (NaN or infinite).")
     return camera.height, camera.width
 
 
@@ -231,7 +231,7 @@ def _limit(limit: Array, size: tuple[int, int]) -> Array:
     limit = np.asarray(limit, np.float32)
     _same(limit.shape, size, "The limit")
     if np.isnan(limit).any():
-        raise InputError("The limit holds values that are no numbers (NaN); infinite is where there is no mesh.")
+        raise InputError("The limit holds values that are not numbers (NaN); infinite is where there is no mesh.")
     return limit
 
 

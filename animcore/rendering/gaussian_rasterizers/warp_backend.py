@@ -119,8 +119,8 @@ def _laid_out(values: Sequence[Tensor], camera: Camera) -> TiledGaussians:
     wp.utils.array_scan(sums, sums, inclusive=True)
     total = int(ends[-1])
     if total > _CROWD:
-        raise MemoryError(f"{count:,} Gaussians cover {total:,} tiles of the picture together, more than the "
-                          f"{_CROWD:,} that are sorted; draw fewer or smaller ones, or a smaller picture.")  # fmt: skip
+        raise MemoryError(f"{count:,} Gaussians cover {total:,} tiles of the image together, more than the "
+                          f"{_CROWD:,} that are sorted; draw fewer or smaller ones, or a smaller image.")  # fmt: skip
     tiles, pairs = _numbers(2 * total, device), _numbers(2 * total, device)
     bounds = torch.zeros((view.tiles, 2), dtype=torch.int32, device=device)
     if total:

@@ -125,7 +125,7 @@ def _checked(vertices: Array | Tensor, faces: Array | Tensor) -> None:
         shapes = tuple(vertices.shape), tuple(faces.shape)
         raise InputError(f"A mesh is vertices (V, 3) and triangles (F, 3), not {shapes[0]} and {shapes[1]}.")
     if not bool(namespace(vertices).isfinite(vertices).all()):
-        raise InputError("The mesh to draw has vertices that are no numbers (NaN or infinite).")
+        raise InputError("The mesh to draw has vertices that are not numbers (NaN or infinite).")
     if len(faces) and (int(faces.min()) < 0 or int(faces.max()) >= len(vertices)):
         raise InputError(f"The mesh to draw has {len(vertices)} vertices; a triangle names another.")
 

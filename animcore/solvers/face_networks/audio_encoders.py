@@ -123,7 +123,9 @@ class PhonemeEncoder(AudioEncoder):
         """(M, 40) probabilities, 50 a second."""
         found = lip_sync.detect_phonemes(_clip(samples))
         if found.fps != self.rate:
-            raise InputError(f"The speech network has {found.fps} frames a second, this ear was made for {self.rate}.")
+            raise InputError(
+                f"The speech network has {found.fps} frames per second, this audio encoder was made for {self.rate}."
+            )
         return found.probabilities
 
     def forward(self, sound: Tensor, count: int) -> Tensor:
@@ -282,7 +284,7 @@ def build(values: Any, where: Path) -> AudioEncoder:
             return _OWN[kind](*sizes)
     if kind == "speech" and isinstance(values.get("config"), Mapping) and values["config"].get("model_type") in SPEECH:
         return SpeechModelEncoder(_empty(dict(values["config"]), where))
-    raise InputError(f"{where} does not say how the model hears; train or download it again.")
+    raise InputError(f"{where} does not state how the model hears; train or download it again.")
 
 
 def _empty(config: dict[str, Any], where: Path) -> Any:

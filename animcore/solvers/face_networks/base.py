@@ -120,7 +120,7 @@ class FaceModel(nn.Module):
         self.eval()
         with torch.inference_mode():
             for number, first in enumerate(range(0, max(1, total - SEAM * fps), step)):
-                progress(first / total, "Moving the face")
+                progress(first / total, "Generating the face")
                 count = min(length, total - first)
                 sound = _part(raw, round(first * self.ear.rate / fps), math.ceil(count * self.ear.rate / fps))
                 generator = torch.Generator(device).manual_seed((asked.seed * 1009 + number) % _SEED)
@@ -129,7 +129,7 @@ class FaceModel(nn.Module):
                     torch.from_numpy(sound)[None].to(device), count, replace(asked, emotions=felt), generator
                 )
                 _join(found, (frames * self.spread + self.mean).cpu().numpy(), first, SEAM * fps)
-        progress(1.0, "Moving the face")
+        progress(1.0, "Generating the face")
         return found
 
     def values(self) -> dict[str, Any]:

@@ -126,7 +126,7 @@ class FaceNetworkSolver:
         except (MemoryError, RuntimeError) as error:
             if memory_ran_out(error):
                 raise InputError(
-                    f"Memory ran out while the learned face spoke {clip.name}; close other programs, or use a smaller "
+                    f"Memory ran out while the face network spoke {clip.name}; close other programs, or use a smaller "
                     "model."
                 ) from error
             raise
@@ -148,7 +148,7 @@ def load(folder: Path, flame: Path | None = None, speaker: str = "") -> FaceNetw
         from animcore.solvers import checkpoints
     except ImportError as error:
         raise InputError(
-            "Learned faces need PyTorch: pip install '.[train]' in the source folder of Animcore."
+            "Face networks need PyTorch: pip install '.[train]' in the source folder of Animcore."
         ) from error
     try:
         face = _loaded(folder, flame)

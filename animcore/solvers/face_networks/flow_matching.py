@@ -176,7 +176,7 @@ class FlowMatching(FaceModel):
         self.eval()
         with torch.inference_mode():
             for second in range(0, -(-total // fps), self.SECONDS):
-                progress(second * fps / total, "Moving the face")
+                progress(second * fps / total, "Generating the face")
                 # on whole seconds rows of sound and frames of the face fall together
                 start, end = max(0, second - margin), min(-(-total // fps), second + self.SECONDS + margin)
                 count = (end - start) * fps
@@ -192,7 +192,7 @@ class FlowMatching(FaceModel):
                 first = second * fps
                 inner = slice(first - start * fps, min(first + self.SECONDS * fps, total) - start * fps)
                 found[first : first + self.SECONDS * fps] = (frames[inner] * self.spread + self.mean).cpu().numpy()
-        progress(1.0, "Moving the face")
+        progress(1.0, "Generating the face")
         return found
 
     def _made(self, sound: Tensor, count: int, asked: Conditioning, white: Tensor) -> Tensor:

@@ -61,7 +61,7 @@ class OutputSpace:
             InputError: where it makes no sense.
         """
         if not isinstance(values, Mapping) or set(values) != {"kind", "width", "fps", "basis"}:
-            raise InputError(f"{where} does not say what the model's numbers are; train or download it again.")
+            raise InputError(f"{where} does not state what the model's numbers are; train or download it again.")
         kind, width, fps, basis = (values[name] for name in ("kind", "width", "fps", "basis"))
         whole = all(isinstance(value, int) and not isinstance(value, bool) for value in (width, fps))
         fits = whole and kind in KINDS and 1 <= fps <= 240 and 0 < width <= _WIDEST and isinstance(basis, str)

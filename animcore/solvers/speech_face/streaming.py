@@ -119,7 +119,7 @@ class StreamingSolver:
             InputError: when the samples are not a row of finite numbers.
         """
         if samples.ndim != 1 or not np.isfinite(samples).all():
-            raise InputError(f"Live sound is a row of finite samples at 16 kHz, not an array of {samples.shape}.")
+            raise InputError(f"Live audio is a row of finite samples at 16 kHz, not an array of {samples.shape}.")
         self._fed += len(samples)
         return self._answer(samples.astype(np.float32))
 

@@ -123,7 +123,7 @@ def load(folders: Sequence[Path], cache: Path, wanted: FaceTarget, progress: Pro
         clips.append(FaceTrainingClip(source.name, speakers.index(source.speaker), place=place, **arrays))
     if space is None:
         why = f" The first was {notes[0]}" if notes else ""
-        raise InputError(f"There is no clip with sound and face in {', '.join(map(str, folders))}.{why}")
+        raise InputError(f"There is no clip with audio and face in {', '.join(map(str, folders))}.{why}")
     if topology is not None and (space.kind != "vertices" or topology.template.size != space.width):
         raise InputError(
             f"The mesh beside the data has {len(topology.template)} vertices, the clips {space.width // 3}."
@@ -137,7 +137,9 @@ def _cached(
     """Where a clip is kept, what is kept of it, its space, and a note on it."""
     motion, sound = source.motion, source.sound
     if sound is None:
-        raise InputError(f"{source.told} has no sound of its name; put it where the sounds of the others are.")
+        raise InputError(
+            f"{source.told} has no audio file of its name; put it where the audio files of the others are."
+        )
     settings = f"{wanted.fps} {wanted.kind} {wanted.expressions}".encode()
     facts = hash_of(motion, sound) ^ int.from_bytes(hashlib.sha256(settings).digest()[:7], "big")
     place = cache / f"{source.name}-{facts:016x}"

@@ -175,7 +175,7 @@ def _rate(path: Path, count: int, sound: Path) -> float:
     nearest = min(_RATES, key=lambda rate: abs(np.log(rate / found)))
     if abs(found / nearest - 1) > _NEAR:
         raise InputError(
-            f"{path.name} has {count} frames for {count / found:.1f} s of sound, which is no usual frame rate "
+            f"{path.name} has {count} frames for {count / found:.1f} s of audio, which is not a usual frame rate "
             f"({found:.1f}): they are not of the same clip."
         )
     return float(nearest)
@@ -235,7 +235,7 @@ def _voice(voices: Mapping[str, Any], who: str, sentence: str) -> AudioClip:
     samples = safe_unpickler.array(said["audio"], f"the voice of {name}").reshape(-1)
     rate = int(safe_unpickler.array(said["sample_rate"], f"the rate of {name}"))
     if not len(samples) or samples.dtype.kind not in "if" or not np.isfinite(samples).all() or rate not in _HEARD:
-        raise InputError(f"{_VOICES} holds no sound for {name}; download it again.")
+        raise InputError(f"{_VOICES} holds no audio for {name}; download it again.")
     if np.abs(samples).max() <= 1.0:  # else they are whole numbers of 16 bits
         samples = samples * 32767
     with tempfile.TemporaryDirectory() as folder:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("safetensors")
-torch = pytest.importorskip("torch", reason="learned faces need the extra train")
+torch = pytest.importorskip("torch", reason="face networks need the extra train")
 yaml = pytest.importorskip("yaml")
 transformers = pytest.importorskip("transformers")
 
@@ -448,5 +448,5 @@ def test_running_out_of_memory_while_a_face_is_read_is_no_damaged_file(tmp_path,
 
 
 def test_a_speaker_is_one_of_a_face_that_was_taught_some(tmp_path, spoken_line):
-    with pytest.raises(InputError, match="The speaker 'Anna' is one of a learned face; give that face too"):
+    with pytest.raises(InputError, match="The speaker 'Anna' is one of a face network; give that face too"):
         generate_files.run([spoken_line], generate_files.BatchRequest(tmp_path, speaker="Anna"))
