@@ -135,7 +135,7 @@ def test_a_second_job_is_refused_while_one_runs(engine, sound, noise, tmp_path):
     engine.say(**wish(sound("short.wav", noise), tmp_path / "b.npz", "2"))
     answer = engine.end_of("2")
     assert answer["event"] == "error"
-    assert "being made already" in answer["message"]
+    assert "already being generated" in answer["message"]
     engine.say(id="1", do="cancel")
     assert engine.end_of("1")["event"] == "cancelled"
 

@@ -102,7 +102,7 @@ def test_a_track_and_a_channel_are_chosen(sound, noise, tmp_path, capsys):
     assert "has 1 audio track; there is no track 2" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main(["inspect", path, "--track", "0"])
-    assert "a number from 1 on, not '0'" in capsys.readouterr().err
+    assert "must be a whole number of at least 1, not '0'" in capsys.readouterr().err
 
 
 def test_a_motion_becomes_a_file_of_another_kind_with_a_report(spoken_line, tmp_path, capsys):
@@ -137,7 +137,7 @@ def test_nothing_is_written_over_its_source(spoken_line, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("name", "words"), [("a.docx", "of no kind that can be read"), ("a.npz", "not"), ("gone.csv", "no file")]
+    ("name", "words"), [("a.docx", "has a format that cannot be read"), ("a.npz", "not"), ("gone.csv", "no file")]
 )
 def test_what_cannot_be_read_is_said(tmp_path, capsys, name, words):
     if name != "gone.csv":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from animcore.cli import renamed_options
@@ -36,7 +37,7 @@ def test_a_former_name_means_the_new_option(command, old, capsys):
 
 def test_the_command_line_accepts_a_former_name(tmp_path: Path, capsys):
     take = tmp_path / "take.npz"
-    Motion(30, arkit=[[0.1] * 52] * 30).save(take)
+    Motion(30, arkit=np.full((30, 52), 0.1)).save(take)
     wish = ["export", str(take), "--out", str(tmp_path / "out"), "--format", "npz"]
     assert main([*wish, "--finish", "loop"]) == 0
     assert "--finish is now --postprocess" in capsys.readouterr().err

@@ -210,7 +210,7 @@ def test_ctrl_c_keeps_what_was_found(looked, tmp_path, monkeypatch):
         ([FILM, "me", "--start", "3", "--end", "2"], "must lie before"),
         ([FILM, "me", "--focal-length", "2"], "--focal-length must lie between 5 and 1000 mm"),
         ([FILM, "me", "--frames", "2"], "at least 8 frames"),
-        ([FILM, "me", "--track-only", "--model", "open-body"], "no head"),
+        ([FILM, "me", "--track-only", "--model", "open-body"], "is not a head"),
     ],
 )
 def test_what_cannot_be_done_is_said(looked, tmp_path, monkeypatch, capsys, arguments, words):

@@ -230,7 +230,7 @@ def test_a_broken_sound_is_said(folders, capsys):
         (["--truth", "truth", "good", "--audio", "gone.wav"], "There is no file or folder"),
         (["--truth", "truth", "good", "--audio", "empty"], "There is no audio for a"),
         (["--truth", "truth", "good", "--source-fps", "fast"], "is not a frame rate"),
-        (["--truth", "truth/a.npz", "notes.docx"], "of no kind that can be read"),
+        (["--truth", "truth/a.npz", "notes.docx"], "has a format that cannot be read"),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence(folders, monkeypatch, capsys, arguments, words):

@@ -158,7 +158,7 @@ def test_no_gaussians_at_all(tmp_path):
 def test_files_that_are_not_there_or_of_no_known_kind(tmp_path):
     assert "There is no file" in refused(tmp_path / "nowhere.ply")
     (tmp_path / "a.obj").write_text("v 0 0 0\n")
-    assert "of no kind" in refused(tmp_path / "a.obj")
+    assert "no format of Gaussians" in refused(tmp_path / "a.obj")
     (tmp_path / "folder").mkdir()
     assert "avatar.json" in refused(tmp_path / "folder")
 

@@ -95,7 +95,7 @@ def edited(path, change):
         (lambda path: edited(path, lambda table: table.update(frames=[])), "lists no images"),
         (lambda path: edited(path, lambda table: table["frames"][0].pop("transform_matrix")), "broken"),
         (lambda path: edited(path, lambda table: table["frames"][0].update(transform_matrix=np.zeros((4, 4)).tolist())),
-         "no rotation"),
+         "not a rotation"),
         (lambda path: edited(path, lambda table: table["frames"][0].update(fl_x=0)), "a lens that there cannot be"),
         (lambda path: edited(path, lambda table: table["frames"][1].update(fl_y=float("nan"))), "a lens"),
         (lambda path: edited(path, lambda table: table["frames"][0].update(w=-4)), "a lens"),

@@ -306,7 +306,7 @@ def test_with_tensorboard_losses_are_its_events(folder, tmp_path):
     [
         ("hiden = 3", "has no use for 'hiden'"),
         ("hidden = 'wide'", "hidden must be a whole number"),
-        ("batch = 0", "batch must be a whole number from 1 up"),
+        ("batch = 0", "batch must be a whole number of at least 1"),
         ("learning_rate = -1.0", "learning_rate must be a number between 0 and 1"),
         ("window = 30", "window must be a multiple of 8"),
         ("hidden = ", "is not a readable TOML file"),
@@ -323,7 +323,7 @@ def test_interrupting_keeps_what_was_learned(folder, tmp_path, monkeypatch, caps
 
     monkeypatch.setattr(trainer.TrainingRun, "train", interrupt)
     assert train("fgd", tmp_path, folder) == 130
-    assert "what was finished is kept" in capsys.readouterr().err
+    assert "finished files are kept" in capsys.readouterr().err
     assert not (tmp_path / "run" / "model").exists()
 
 
