@@ -180,7 +180,7 @@ def _generate(request: dict[str, Any], progress: Callable[[float, str], None]) -
 
 
 def _write_sound(voice: Any, track: int, out: Path) -> str:
-    """Write the sound that was heard, for programs that would play its file at another time."""
+    """Write the audio that was heard, for programs that would play its file at another time."""
     from animcore.audio import recording
 
     recording.copy_audio(voice[0].path, track, out)
@@ -347,7 +347,7 @@ def _checked(motion: Any, made: dict[str, dict[str, str]], folder: Path, progres
         motion: what the files were made of.
         made: format -> `path`, and `meant` (checking.py) or the `error` that kept it from being written.
         folder: where they belong.
-        progress: told the fraction done.
+        progress: called with the fraction done.
     """
     from animcore import files
     from animcore.files.export_and_verify import ExportReport, accept_if_equal

@@ -231,7 +231,7 @@ def _starts(container: Any, own: Any) -> list[Fraction]:
 
 
 def video_streams(container: Any) -> list[Any]:
-    """Return the video streams of a file, without the one picture on the cover of a record."""
+    """Return the video streams of a file, without the one image on the cover of a record."""
     cover = av.stream.Disposition.attached_pic
     return [one for one in container.streams.video if not one.disposition & cover]
 

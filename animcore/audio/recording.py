@@ -44,10 +44,10 @@ class AudioFacts:
         clipped_fraction: share of the samples that stand at full scale.
         silences: spans without sound, (start, end) in seconds.
         warnings: what the user should know, one sentence each.
-        codec: how the sound is packed, as ffmpeg names it.
+        codec: how the audio is packed, as ffmpeg names it.
         bit_rate: bits a second of a packing that loses something; 0 where nothing is lost, or where it is not known.
-        film_rate: frames a second of the pictures that the sound belongs to, as numerator and denominator, or None.
-        film_varies: whether the pictures come now faster, now slower, as phones film: `film_rate` is then nominal.
+        film_rate: FPS of the images that the audio belongs to, as numerator and denominator, or None.
+        film_varies: whether the images come now faster, now slower, as phones video: `film_rate` is then nominal.
         tracks: how many audio tracks the file has.
         track: which one this is, from 1 on.
         channel: which channel this is, from 1 on; 0 for all of them mixed.
@@ -216,7 +216,7 @@ def load(path: Path | str, progress: Progress = silent, track: int = 0, channel:
 
     Args:
         path: the file.
-        progress: told the fraction done.
+        progress: called with the fraction done.
         track: which audio track, from 1 on; 0 for the file's default one or, where that is silent, the loudest.
         channel: which channel of it, from 1 on; 0 for the centre of surround sound that has something there, else
             for all of them mixed.

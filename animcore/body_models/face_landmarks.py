@@ -1,6 +1,6 @@
 """Where the landmarks of MediaPipe's face mesh lie on a head: on the open head, and on any FLAME model it is laid over.
 
-`face_marks.npz` comes from pictures of the default character with known cameras (`tools/face_marks.py`).
+`face_marks.npz` comes from images of the default character with known cameras (`tools/face_marks.py`).
 """
 
 from __future__ import annotations

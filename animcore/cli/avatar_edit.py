@@ -124,10 +124,10 @@ def region(
         group: of them.
         box: x, y, z of two corners, metres.
         sphere: x, y, z of the centre and the radius, metres.
-        mask: a picture over the texture coordinates of the avatar's mesh.
+        mask: an image over the texture coordinates of the avatar's mesh.
 
     Raises:
-        InputError: where a place is asked for and there is no mesh that would say it, or the picture is broken.
+        InputError: where a place is asked for and there is no mesh that would say it, or the image is broken.
     """
     splats = avatar_folder.at_rest(avatar, group)
     chosen = np.ones(splats.count, bool)

@@ -1,4 +1,4 @@
-"""`animcore avatar from-video`: a film of somebody who talks becomes a performance, and a head that a motion drives."""
+"""`animcore avatar from-video`: track a video of a talking head, and fit a head to it."""
 
 from __future__ import annotations
 

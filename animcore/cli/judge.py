@@ -1,4 +1,4 @@
-"""`animcore judge`: takes against a truth, side by side, as a table, `judge.json`, `judge.html` and films."""
+"""`animcore judge`: takes against a truth, side by side, as a table, `judge.json`, `judge.html` and videos."""
 
 from __future__ import annotations
 
@@ -198,7 +198,7 @@ def _sounds(given: Path | None, clips: Sequence[FaceClip], needed: bool) -> dict
         if sound is not None:
             found[clip.name] = sound
             if needed:
-                recording.load(sound)  # a broken one is better known before a film is drawn
+                recording.load(sound)  # a broken one is better known before a video is drawn
         elif needed or given is not None:
             raise InputError(
                 f"There is no audio for {clip.name}; put it beside the truth under its name, or --audio FILE."
@@ -217,7 +217,7 @@ def _sound(given: Path | None, clip: FaceClip) -> Path | None:
 
 
 def _with_lse(clip: FaceClip, sound: Path, net: syncnet.SyncNet, face: ReferenceFace) -> FaceClip:
-    """Add LSE-D and LSE-C: of a film's own pictures, or of the default head drawn from its weights."""
+    """Add LSE-D and LSE-C: of a film's own images, or of the default head drawn from its weights."""
     verdicts = {}
     for name, verdict in clip.verdicts.items():
         take = clip.takes[name][0]

@@ -1,4 +1,4 @@
-"""`animcore judge-body`: bodies that talk, side by side, as a table, `judge.json`, `judge.html` and films."""
+"""`animcore judge-body`: bodies that talk, side by side, as a table, `judge.json`, `judge.html` and videos."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@
     fg_masks/              grey PNG, white where the head is
     flame_param/           one `.npz` a moment: expr, rotation, neck_pose, jaw_pose, eyes_pose, translation, shape,
                            static_offset
-    model.npz              the head that the parameters belong to, where it is a character's own (`bodies.own_model`)
+    model.npz              the head of the parameters, where it is a `blendshape_head`
 
 After the exports of VHAP (Qian 2024) and the data of GaussianAvatars (Qian et al., CVPR 2024). `basis` and `arkit` in
 the `.npz` are ours: of which model the coefficients are, and the weights that they were made from.
@@ -40,7 +40,7 @@ _ROWS = {"rotation": 3, "neck_pose": 3, "jaw_pose": 3, "eyes_pose": 6, "translat
 
 @dataclass(frozen=True)
 class HeadPose:
-    """What a head did at one moment; radians and metres, in FLAME's terms (`bodies.poses`).
+    """What a head did at one moment; radians and metres, in FLAME's terms (`body_models.pose_tracks`).
 
     Attributes:
         expression: (E,) coefficients.
@@ -100,7 +100,7 @@ def read_views(folder: Path, split: str) -> list[CaptureView]:
     OpenCV's, they are taken as OpenCV's.
 
     Raises:
-        InputError: where the file is missing, broken, or names pictures that are not there.
+        InputError: where the file is missing, broken, or names images that are not there.
     """
     path = table_of(folder, split)
     if not path.is_file():

@@ -25,11 +25,11 @@ def fit(
 
     Args:
         data: folder of the capture.
-        out: folder of checkpoint, picture and head.
-        progress: told the fraction done.
+        out: folder of checkpoint, image and head.
+        progress: called with the fraction done.
         model: the FLAME file that the capture was tracked with.
         device: auto, cpu or cuda.
-        **asked: fields of `fitting.FitSettings`.
+        **asked: fields of `trainer.FitSettings`.
 
     Raises:
         InputError: without PyTorch, or where the capture or a setting cannot be used.
@@ -52,7 +52,7 @@ def fit(
 
 
 def settings_of(asked: dict[str, Any]) -> Any:
-    """Return what was asked as `fitting.FitSettings`.
+    """Return what was asked as `trainer.FitSettings`.
 
     Raises:
         InputError: without PyTorch, or where a setting cannot be used.

@@ -1,4 +1,4 @@
-"""Puts a performance onto the frames of a scene: later or earlier than its sound, and only the part that is wanted."""
+"""Puts a performance onto the frames of a scene: later or earlier than its audio, and only the part that is wanted."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from animcore.errors import InputError
 from animcore.motion import Event, Motion
 
-_LONGEST = 60  # seconds that a face may be apart from its sound
+_LONGEST = 60  # seconds that a face may be apart from its audio
 _ROUNDING = Fraction(1, 10**6)  # of a frame that a time in seconds may be off it
 
 
@@ -20,8 +20,8 @@ class Retiming:
     """Where a performance is to be.
 
     Attributes:
-        offset: seconds that it is later than the sound, exact; below 0 it is earlier.
-        begin, end: the part of the sound that is wanted, in seconds; None for all of it before or after.
+        offset: seconds that it is later than the audio, exact; below 0 it is earlier.
+        begin, end: the part of the audio that is wanted, in seconds; None for all of it before or after.
     """
 
     offset: Fraction = Fraction(0)
@@ -49,7 +49,7 @@ WHOLE = Retiming()
 
 
 def retime(motion: Motion, rate: Fraction, place: Retiming = WHOLE) -> Motion:
-    """Return a motion at another rate, its frames at whole multiples of 1 / rate seconds of the sound.
+    """Return a motion at another rate, its frames at whole multiples of 1 / rate seconds of the audio.
 
     An offset that is no whole number of frames moves the performance between them: nothing is rounded.
 

@@ -38,14 +38,14 @@ def perform(
     other: AudioClip | None = None,
     learned_face: FaceNetworkSolver | None = None,
 ) -> Motion:
-    """Return the performance of a voice at 50 frames a second; equal clips and directions give equal motions.
+    """Return the performance of a voice at 50 FPS; equal clips and directions give equal motions.
 
     A silent clip gives a face that breathes and blinks, and listens where there is another voice.
 
     Args:
         clip: the voice.
         direction: seed, intensity and strengths by region.
-        progress: told the fraction done; whatever it raises ends the work.
+        progress: called with the fraction done; whatever it raises ends the work.
         spoken: words and phonemes with their times, where a transcript is known; they travel with the motion.
         gestures: a learned solver that moves the body in the place of the shipped one.
         other: the voice of somebody who is talked with, on the same clock: while it speaks, this face listens.
@@ -62,7 +62,7 @@ class SpeechAnalysis:
     """What is known of a voice once it was heard, so that its samples, most of what a long one takes, can go.
 
     Attributes:
-        speech: the face that speaks, at 50 frames a second; `act` changes it in place.
+        speech: the face that speaks, at 50 FPS; `act` changes it in place.
         prosody: of the voice.
         spoken: words and phonemes with their times, where they are known.
         other: prosody of somebody who is talked with.

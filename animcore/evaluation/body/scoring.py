@@ -121,10 +121,10 @@ class BodyTake:
 
     Attributes:
         path: where it comes from.
-        rate: frames a second.
+        rate: frame rate.
         pose: (T, 55, 3) axis-angle of SMPL-X.
         translation: (T, 3) metres.
-        start: seconds of the first frame; 0 is the start of the sound.
+        start: seconds of the first frame; 0 is the start of the audio.
         notes: sentences on what was noticed when it was read.
     """
 

@@ -29,7 +29,7 @@ from animcore.motion import Motion
 
 PARAMETERS = "flame_param.npz"
 _PLAIN, _WITH_TEETH = 5023, 5143  # vertices of FLAME and of VHAP's
-_RATE = Fraction(25)  # of NeRSemble's films as GaussianAvatars takes them; the files do not say
+_RATE = Fraction(25)  # of NeRSemble's videos as GaussianAvatars takes them; the files do not say
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def load(path: Path, rate: Fraction | None = None) -> GaussianAvatar:
 
     Args:
         path: of the `.ply`, or of the folder that has one.
-        rate: frames a second of the parameters; 25 where it is not given.
+        rate: frame rate of the parameters; 25 where it is not given.
 
     Raises:
         InputError: where it is no avatar, or one of the files is broken.

@@ -276,7 +276,7 @@ def _taken(words: list[str], place: int, joints: list[BvhJoint], open_ones: list
 
 
 def _frames(text: str, width: int, path: Path) -> tuple[Array, Fraction]:
-    """(T, width) numbers, and frames a second."""
+    """(T, width) numbers, and the frame rate."""
     lines = [line for line in text.splitlines() if line.strip()]
     try:
         count = int(lines[0].split(":")[1])

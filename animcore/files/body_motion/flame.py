@@ -4,8 +4,8 @@ Keys after VHAP's exports (`flame_param.npz`, `tracked_flame_params_*.npz`): `sh
 `neck_pose`, `jaw_pose` (T, 3), `eyes_pose` (T, 6), `translation` (T, 3), `static_offset` (1, V, 3). `fps` and `basis`
 are ours: these files do not say their frame rate, nor of which FLAME they are.
 
-FLAME has a root and a neck where a body has a neck and a head (`bodies.poses`): a motion's neck is FLAME's root, and
-its head FLAME's neck, which gives the same head.
+FLAME has a root and a neck where a body has a neck and a head (`pose_tracks`): a motion's neck is FLAME's root,
+and its head FLAME's neck, which gives the same head.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ _USUAL_RATE = 30  # of the application, for files that lack exportFps
 
 
 def encode(motion: Motion, setup: FormatOptions) -> AnimationCurves:
-    """Take the ARKit and tongue weights, with the first frame at 0, and the name of the sound."""
+    """Take the ARKit and tongue weights, with the first frame at 0, and the name of the audio."""
     sheet = blendshape_names.encode(motion, setup)
     facts = {"audio_name": motion.audio_name or ""}
     return from_zero(

@@ -56,7 +56,7 @@ def read(path: Path, setup: FormatOptions) -> AnimationCurves:
 
 
 def ordered(contents: Mapping[str, NDArray[Any]], path: Path) -> NDArray[np.float64]:
-    """Return (T, 52) the weights as they are, in the order of `names.ARKIT`; a shape that is not there stays 0.
+    """Return (T, 52) the weights as they are, in the order of `vocabulary.ARKIT`; a shape that is not there stays 0.
 
     Raises:
         InputError: where they do not fit their names, or are no weights.

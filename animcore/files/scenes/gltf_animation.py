@@ -31,7 +31,7 @@ class GltfAnimation:
 
     Attributes:
         name: of the animation.
-        rate: frames a second, exact.
+        rate: frame rate, exact.
         start: seconds of the first frame.
         values: of each target, (T, width); rotations are quaternions w, x, y, z as everywhere in the house.
         extras: what our own writer noted beside.

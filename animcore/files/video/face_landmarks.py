@@ -1,4 +1,4 @@
-"""Faces in films: MediaPipe's landmarks of every frame (an extra), whatever way up the film was taken.
+"""Faces in videos: MediaPipe's landmarks of every frame (an extra), whatever way up the video was taken.
 
 MediaPipe Face Mesh with the iris (Kartynnik et al. 2019; Grishchenko et al. 2020): 468 points of the face and 10 of the
 irises. Its weights come with the package.
@@ -32,8 +32,8 @@ Image = NDArray[np.uint8]
 
 MARKS = 478
 _LARGEST = 1280  # pixels along the longer side that the tracker is shown
-_THUMB = 24  # pixels along a side of the pictures in which cuts are looked for
-_CUT = 22.0  # mean difference of two such pictures, of 255, that only a cut makes
+_THUMB = 24  # pixels along a side of the images in which cuts are looked for
+_CUT = 22.0  # mean difference of two such images, of 255, that only a cut makes
 _JUMP = 0.2  # sizes of the face that it must jump in a cut, or its size change by
 _STRANGERS = 0.05  # share of frames in which a second face may be seen
 _LOST = 0.5  # share of frames in which the face may be lost
@@ -43,13 +43,13 @@ _KEPT = "animcore.film_faces"
 
 @dataclass(frozen=True)
 class VideoLandmarks:
-    """The face of a film.
+    """The face of a video.
 
     Attributes:
-        rate: frames a second on average, exact.
+        rate: frame rate on average, exact.
         times: (T,) seconds of the frames.
-        points: (T, 478, 3) pixels of the upright picture, X to the right, Y down; NaN where no face was found.
-        size: width and height of the upright picture.
+        points: (T, 478, 3) pixels of the upright image, X to the right, Y down; NaN where no face was found.
+        size: width and height of the upright image.
         notes: sentences on what was noticed.
     """
 
@@ -66,10 +66,10 @@ class VideoLandmarks:
 
 
 def read(path: Path, start: float = 0.0, end: float = np.inf, progress: Progress = silent) -> VideoLandmarks:
-    """Track the one face of a film, or of a part of it in seconds.
+    """Track the one face of a video, or of a part of it in seconds.
 
     Raises:
-        InputError: without MediaPipe; for a file that is no film or breaks off; for no face, two faces, a cut.
+        InputError: without MediaPipe; for a file that is no video or breaks off; for no face, two faces, a cut.
     """
     times: list[float] = []
     points: list[Array] = []
@@ -102,10 +102,10 @@ def read(path: Path, start: float = 0.0, end: float = np.inf, progress: Progress
 
 
 def frames(path: Path, start: float = 0.0, end: float = np.inf) -> Iterator[tuple[float, Image, float]]:
-    """Decode a film: seconds, the upright picture (H, W, 3), and the share of the film that is done.
+    """Decode a film: seconds, the upright image (H, W, 3), and the share of the video that is done.
 
     Raises:
-        InputError: for a file that is no film, has no picture, or breaks off.
+        InputError: for a file that is no video, has no image, or breaks off.
     """
     if not path.is_file():
         raise InputError(f"There is no video {path}.")
@@ -122,7 +122,7 @@ def frames(path: Path, start: float = 0.0, end: float = np.inf) -> Iterator[tupl
             for frame in container.decode(stream):
                 time = count / rate if frame.time is None else float(frame.time)
                 first = time if first is None else first
-                time -= first  # films may begin later than at 0
+                time -= first  # videos may begin later than at 0
                 count += 1
                 if time >= end:
                     return
@@ -136,10 +136,10 @@ def frames(path: Path, start: float = 0.0, end: float = np.inf) -> Iterator[tupl
 
 
 def rate_of(path: Path) -> Fraction:
-    """Frames a second on average, as a film says.
+    """Frames a second on average, as a video says.
 
     Raises:
-        InputError: for a file that is no film, or has no picture.
+        InputError: for a file that is no video, or has no image.
     """
     try:
         with av.open(str(path), metadata_errors="replace") as container:
@@ -152,7 +152,7 @@ def rate_of(path: Path) -> Fraction:
 
 
 def upright(frame: Any) -> Image:
-    """(H, W, 3) sRGB, turned as the film says: telephones film on their side."""
+    """(H, W, 3) sRGB, turned as the video says: phones record on their side."""
     image = frame.to_ndarray(format="rgb24")
     return np.ascontiguousarray(np.rot90(image, round(getattr(frame, "rotation", 0) / 90)))
 
@@ -164,7 +164,7 @@ def tracker(name: str = "a picture", faces: int = 2, still: bool = False) -> Ite
     Args:
         name: of what is tracked, for the sentence where MediaPipe is missing.
         faces: how many are looked for.
-        still: whether pictures have nothing to do with one another.
+        still: whether images have nothing to do with one another.
 
     Raises:
         InputError: without MediaPipe.
@@ -193,7 +193,7 @@ def solutions(name: str) -> Any:
 
 
 def landmarks(mesh: Any, image: Image) -> list[Array]:
-    """(478, 3) in pixels of each face of a picture (H, W, 3); the depth has the scale of the width."""
+    """(478, 3) in pixels of each face of an image (H, W, 3); the depth has the scale of the width."""
     height, width = image.shape[:2]
     step = -(-max(height, width) // _LARGEST)
     shown = np.ascontiguousarray(image[::step, ::step]) if step > 1 else image
@@ -203,7 +203,7 @@ def landmarks(mesh: Any, image: Image) -> list[Array]:
 
 
 def save(faces: VideoLandmarks, path: Path, source: str) -> None:
-    """Keep what was found; `source` says of what film and which part.
+    """Keep what was found; `source` says of what video and which part.
 
     Raises:
         InputError: when it cannot be written.
@@ -216,7 +216,7 @@ def save(faces: VideoLandmarks, path: Path, source: str) -> None:
 
 
 def kept(path: Path, source: str) -> VideoLandmarks | None:
-    """Return what was kept of the same film and part, or None."""
+    """Return what was kept of the same video and part, or None."""
     try:
         data = reading.arrays(path)
         if str(data["format"]) != _KEPT or str(data["source"]) != source:
@@ -230,10 +230,10 @@ def kept(path: Path, source: str) -> VideoLandmarks | None:
 
 
 def source_of(path: Path, start: float, end: float) -> str:
-    """A name for a part of a film that another film does not have.
+    """A name for a part of a video that another video does not have.
 
     Raises:
-        InputError: where there is no such film.
+        InputError: where there is no such video.
     """
     try:
         with path.open("rb") as handle:
@@ -266,7 +266,7 @@ def _thumbnail(image: Image) -> Array:
 
 
 def _is_cut(before: tuple[Array, Array], now: tuple[Array, Array]) -> bool:
-    """Whether the whole picture changes, and with it the place or the size of the face, or whether there is one."""
+    """Whether the whole image changes, and with it the place or the size of the face, or whether there is one."""
     if np.abs(before[0] - now[0]).mean() < _CUT:
         return False
     old, new = before[1], now[1]
@@ -278,7 +278,7 @@ def _is_cut(before: tuple[Array, Array], now: tuple[Array, Array]) -> bool:
 
 
 def _rate(path: Path, times: list[float]) -> Fraction:
-    """Frames a second, from the middle of what lies between frames: a film may say anything."""
+    """Frames a second, from the middle of what lies between frames: a video may say anything."""
     if len(times) < 2:
         raise InputError(f"{path.name} is a single image; a video of at least a second is needed.")
     said = rate_of(path)

@@ -1,4 +1,4 @@
-"""A film with the tracked head drawn over it: to see at a glance whether the track holds."""
+"""A video with the tracked head drawn over it: to see at a glance whether the track holds."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from animcore.rendering.mesh_rasterizers.rasterize import draw_mesh
 Image = NDArray[np.uint8]
 
 LARGEST = 640  # pixels of the longer side
-_SHOWN = 0.45  # of the head over the film
+_SHOWN = 0.45  # of the head over the video
 _COLOUR = np.array([120.0, 200.0, 255.0])
 _LIGHT = np.array([0.3, 0.4, 0.87])
 
@@ -33,10 +33,10 @@ _LIGHT = np.array([0.3, 0.4, 0.87])
 def write(
     source: Path, path: Path, track: HeadTrack, model: ParametricModel, rate: Fraction, progress: Progress = silent
 ) -> None:
-    """Write the part of a film that was tracked, with the head half transparent over it.
+    """Write the part of a video that was tracked, with the head half transparent over it.
 
     Raises:
-        InputError: where the film cannot be decoded or the file cannot be written.
+        InputError: where the video cannot be decoded or the file cannot be written.
     """
     person = replace(model, template=model.template + track.offset.astype(np.float32))
     faces = without_shoulders(person, int(ModelLandmarks.on(model).corners[CHIN, 0]))

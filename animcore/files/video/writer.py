@@ -1,4 +1,4 @@
-"""Films (MP4, H.264 and AAC): rendered frames and the sound they belong to."""
+"""Videos (MP4, H.264 and AAC): rendered frames and the audio they belong to."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _SOUND_RATE = 48_000
 
 
 def write(frames: Iterable[NDArray[np.uint8]], rate: Fraction, path: Path, sound: Path | None = None) -> None:
-    """Encode frames (height, width, 3) uint8 sRGB at `rate`, with a sound that starts with the first frame.
+    """Encode frames (height, width, 3) uint8 sRGB at `rate`, with audio that starts with the first frame.
 
-    Height and width must be even. The sound is cut where the film ends.
+    Height and width must be even. The audio is cut where the video ends.
 
     Raises:
-        InputError: when there are no frames, the sound cannot be decoded or the file cannot be written.
+        InputError: when there are no frames, the audio cannot be decoded or the file cannot be written.
     """
     iterator = iter(frames)
     first = next(iterator, None)

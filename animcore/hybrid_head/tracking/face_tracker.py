@@ -1,4 +1,4 @@
-"""From the landmarks of a filmed face to what the head does: a track of poses, ARKit weights and gaze.
+"""From the landmarks of a recorded face to what the head does: a track of poses, ARKit weights and gaze.
 
 The person's head is the model's, changed by its own coefficients of the person and by a smooth field of offsets, which
 are found from some frames of the clip together with the focal length; all frames follow (`avatar.film_solver`).
@@ -53,7 +53,7 @@ _DEAR = {
 }  # fmt: skip
 _UNSEEN = ("eyeLook", "tongueOut")  # beginnings of the names of shapes that the gaze gives, or nothing
 _LIDS = {"Down": "eyeBlink", "Up": "eyeWide"}  # a gaze moves lids as these shapes do
-# metres, radians and weights that may be expected from one frame to the next at 25 frames a second
+# metres, radians and weights that may be expected from one frame to the next at 25 FPS
 _STEPS = {"turn": 0.04, "place": 0.006, "weight": 0.2, "blink": 0.6}
 _FORMAT, _VERSION = "animcore.track", 1
 
@@ -70,8 +70,8 @@ class HeadTrack:
         places: (T, 3), which carry the head from the axes of its model.
         looks: (T, 2) gaze beside the head, to the person's left and up.
         errors: (T,) median distance between landmarks and the head's, pixels; NaN where lost.
-        size: (2,) width and height of the picture.
-        focal: pixels; the axis meets the picture in its middle.
+        size: (2,) width and height of the image.
+        focal: pixels; the axis meets the image in its middle.
         people: (S,) coefficients of the person.
         offset: (V, 3) metres, beside what they give.
         model: the name of the head's model.
@@ -146,15 +146,15 @@ def track(
     lens: float | None = None,
     progress: Progress = silent,
 ) -> HeadTrack:
-    """Find what a head did in a film.
+    """Find what a head did in a video.
 
     Args:
         times: (T,) seconds of the frames.
         points: (T, 478, 3) landmarks of MediaPipe in pixels, Y down; NaN where the face was lost.
-        size: width and height of the picture.
+        size: width and height of the image.
         model: the open head or a FLAME model.
         lens: millimetres of the lens for 36 mm film; None where it is not known.
-        progress: told the fraction done.
+        progress: called with the fraction done.
 
     Raises:
         InputError: where too few frames show the face, or they and the head never come together.

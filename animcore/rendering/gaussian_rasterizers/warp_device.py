@@ -36,7 +36,7 @@ def working(device: torch.device) -> Iterator[None]:
 
     Raises:
         InputError: where Warp has no such device.
-        MemoryError: where a card is full, as a full machine has it.
+        MemoryError: where a GPU is full, as a full machine has it.
     """
     ready(device.type)
     try:

@@ -33,7 +33,7 @@ FILES = ("pretrained_*.pth", "face_diffuser_*.pth")  # as they are downloaded, a
 TEMPLATES = "templates.pkl"
 _HEARD = 50  # states of HuBERT a second
 _WEIGHTS = tuple(name for name in sorted(ARKIT) if name != "tongueOut")
-_SETS = {  # numbers of a frame -> data set, frames a second, topology, people
+_SETS = {  # numbers of a frame -> data set, FPS, topology, people
     3 * 5023: ("VOCASET", 30, "flame", VOCASET),
     3 * 23370: ("BIWI", 25, "biwi", BIWI),
     len(_WEIGHTS): ("BEAT", 30, "", ("beat",)),

@@ -1,4 +1,4 @@
-"""What the numbers of a learned face are: ARKit weights, FLAME's expression and jaw, or the vertices of a mesh.
+"""What the numbers of a face network are: ARKit weights, FLAME's expression and jaw, or the vertices of a mesh.
 
 A frame of ARKit is the 52 weights; of FLAME the first E coefficients of the expression and the jaw's axis-angle; of
 vertices how far each lies from where it rests, in the mesh's own unit: x, y, z of the first, then of the next.
@@ -36,7 +36,7 @@ class OutputSpace:
     Attributes:
         kind: of `KINDS`.
         width: numbers of a frame: 52, E + 3, or three times the vertices.
-        fps: frames a second.
+        fps: frame rate.
         basis: of FLAME the model that the coefficients belong to, of vertices the topology (`flame`, `biwi`, `other`).
     """
 

@@ -57,7 +57,7 @@ def load(folders: Sequence[Path], cache: Path, least: int, progress: Progress = 
         cache: folder where clips are kept as they are learned from, so that a data set larger than memory is read
             piece by piece, and a second run starts at once.
         least: frames that a clip must have.
-        progress: told the fraction done.
+        progress: called with the fraction done.
 
     Raises:
         InputError: where a folder is missing, or there is no clip that can be used.
@@ -85,7 +85,7 @@ def load(folders: Sequence[Path], cache: Path, least: int, progress: Progress = 
 
 
 def _pairs(folder: Path) -> Iterator[tuple[Path, Path | None, str]]:
-    """Each motion of a folder, its sound where there is one, and who speaks."""
+    """Each motion of a folder, its audio where there is one, and who speaks."""
     if not folder.is_dir():
         raise InputError(f"There is no folder {folder}; give one in BEAT2's layout, or of motions beside sounds.")
     sounds, motions = (folder / name for name in _BEAT2)
