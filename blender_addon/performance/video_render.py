@@ -54,7 +54,7 @@ class Shooting:
             self.part.replace(self.path)
 
 
-_running: list[Shooting] = []
+_running: Shooting | None = None
 
 
 def begin(scene: bpy.types.Scene, take: library.Listed, path: Path) -> Shooting:
@@ -68,7 +68,7 @@ def begin(scene: bpy.types.Scene, take: library.Listed, path: Path) -> Shooting:
     Raises:
         AddonError: where it cannot be made.
     """
-    if _running:
+    if _running is not None:
         raise AddonError("A film is being rendered already; wait for it, or press Esc in its window.")
     if not bpy.app.build_options.codec_ffmpeg:
         raise AddonError("This Blender was built without films (FFmpeg); render pictures instead.")
@@ -96,6 +96,7 @@ def shoot(scene: bpy.types.Scene, take: library.Listed, path: Path) -> None:
     Raises:
         AddonError: where it cannot be made.
     """
+    global _running
     shooting = begin(scene, take, path)
     if bpy.app.background:
         try:
@@ -105,7 +106,7 @@ def shoot(scene: bpy.types.Scene, take: library.Listed, path: Path) -> None:
             raise AddonError(f"The film could not be rendered ({str(error).strip()}).") from error
         shooting.end(whole=True)
         return
-    _running.append(shooting)
+    _running = shooting
     bpy.app.handlers.render_complete.append(_done)
     bpy.app.handlers.render_cancel.append(_left)
     shooting.render("INVOKE_DEFAULT")
@@ -115,7 +116,7 @@ def stop() -> None:
     """Forget a film under way."""
     if bpy.app.timers.is_registered(_finish_later):
         bpy.app.timers.unregister(_finish_later)
-    if _running:
+    if _running is not None:
         _finish()
 
 
@@ -154,8 +155,8 @@ def _left(*_args: Any) -> None:
 
 def _put_away(*, whole: bool) -> None:
     """The render says that it is over, from a thread of its own that still needs the scene."""
-    if _running:
-        _running[0].whole = whole
+    if _running is not None:
+        _running.whole = whole
         bpy.app.timers.register(_finish_later, first_interval=_LOOK, persistent=True)
 
 
@@ -168,12 +169,13 @@ def _finish_later() -> float | None:
 
 def _finish() -> None:
     """The end of a film in a window: the copy of the scene goes, and a word in the panel."""
+    global _running
     for handlers, handler in ((bpy.app.handlers.render_complete, _done), (bpy.app.handlers.render_cancel, _left)):
         if handler in handlers:
             handlers.remove(handler)
-    if not _running:
+    if _running is None:
         return
-    shooting = _running.pop()
+    shooting, _running = _running, None
     try:
         shooting.end(whole=shooting.whole)
     except AddonError as error:

@@ -159,7 +159,7 @@ def readable(path: Path) -> bool:
 
 
 def sound_beside(path: Path) -> Path | None:
-    """Return the audio of a take: the video's own, or an audio file with the same name beside it; None where none is."""
+    """Return the audio of a take: of the video, or an audio file of its name next to it; None without one."""
     if path.suffix.lower() in FILMS and path.is_file() and lip_tracking.has_sound(path):
         return path
     stem = files.stem(path)

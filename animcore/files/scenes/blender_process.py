@@ -220,7 +220,7 @@ def call_blender(wish: str, progress: Progress = silent, **arguments: Any) -> di
 
 
 _made: dict[tuple[str, int], Path] = {}
-_folder: list[tempfile.TemporaryDirectory[str]] = []
+_folder: tempfile.TemporaryDirectory[str] | None = None
 
 
 def as_glb(path: Path) -> Path:
@@ -229,12 +229,13 @@ def as_glb(path: Path) -> Path:
     Raises:
         InputError: where there is no Blender, or no character in the file.
     """
+    global _folder
     key = (str(path.resolve()), path.stat().st_mtime_ns)
     with _lock:
         if key not in _made:
-            if not _folder:
-                _folder.append(tempfile.TemporaryDirectory(prefix="animcore-", ignore_cleanup_errors=True))
-            target = Path(_folder[0].name) / f"{len(_made)}.glb"
+            if _folder is None:
+                _folder = tempfile.TemporaryDirectory(prefix="animcore-", ignore_cleanup_errors=True)
+            target = Path(_folder.name) / f"{len(_made)}.glb"
             call_blender("still", character=key[0], path=str(target))
             document = gltf.load(target)
             _skins_to_the_top(document)
