@@ -220,11 +220,11 @@ def _check_target(target: Sequence[float]) -> None:
     point = point and all(isinstance(value, int | float) and math.isfinite(value) for value in target)
     if not point or target[2] < NEAREST_TARGET:
         raise InputError(
-            "What the eyes are on is a point of three metres, to the left, up and forward, at least "
+            "The gaze target is LEFT, UP, FORWARD in metres, at least "
             f"{NEAREST_TARGET:g} in front of them, not {target!r}."
         )
 
 
 def _check_seconds(value: float) -> None:
     if not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
-        raise InputError(f"The time of an emotion is in seconds from the start of the sound, not {value!r}.")
+        raise InputError(f"The time of an emotion is in seconds from the start of the audio, not {value!r}.")

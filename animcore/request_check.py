@@ -74,7 +74,7 @@ def parsed(line: str) -> dict[str, Any]:
     if not isinstance(request["id"], str | int | float):
         raise InputError("The engine got a message that it cannot read (its id is neither a text nor a number).")
     if not isinstance(request["do"], str):
-        raise InputError(f"The engine knows no {request['do']!r:.60}; `do` is the name of what it is to do.")
+        raise InputError(f"The engine has no request {request['do']!r:.60}; `do` is the name of what it is to do.")
     return request
 
 

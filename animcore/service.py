@@ -72,10 +72,13 @@ class Service:
         work = WORK.get(wish)
         if work is None:
             self._say(
-                _failure(number, InputError(f"The engine knows no {wish!r}; it knows {', '.join(WORK)} and cancel."))
+                _failure(
+                    number,
+                    InputError(f"The engine has no request {wish!r}; its requests are {', '.join(WORK)} and cancel."),
+                )
             )
         elif self._job_id:
-            busy = InputError("A performance is being made already; wait for it or cancel it first.")
+            busy = InputError("A performance is already being generated; wait for it or cancel it first.")
             self._say(_failure(number, busy))
         else:
             self._cancel.clear()
@@ -135,7 +138,7 @@ class JobConnection:
 def _failure(number: str, error: BaseException) -> dict[str, Any]:
     """One sentence for the user; a traceback for us where it is not the user's input that failed."""
     expected = isinstance(error, AnimcoreError)
-    message = str(error) if expected else f"The engine failed where it should not ({type(error).__name__}: {error})."
+    message = str(error) if expected else f"The engine failed unexpectedly ({type(error).__name__}: {error})."
     report = "" if expected else "".join(traceback.format_exception(error))
     return {"id": number, "event": "error", "message": message, "report": report}
 
@@ -177,7 +180,7 @@ def _generate(request: dict[str, Any], progress: Callable[[float, str], None]) -
 
 
 def _write_sound(voice: Any, track: int, out: Path) -> str:
-    """Write the sound that was heard, for programs that would play its file at another time."""
+    """Write the audio that was heard, for programs that would play its file at another time."""
     from animcore.audio import recording
 
     recording.copy_audio(voice[0].path, track, out)
@@ -354,7 +357,7 @@ def _checked(motion: Any, made: dict[str, dict[str, str]], folder: Path, progres
         motion: what the files were made of.
         made: format -> `path`, and `meant` (checking.py) or the `error` that kept it from being written.
         folder: where they belong.
-        progress: told the fraction done.
+        progress: called with the fraction done.
     """
     from animcore import files
     from animcore.files.export_and_verify import ExportReport, accept_if_equal
@@ -445,7 +448,7 @@ def _about(_request: dict[str, Any], progress: Callable[[float, str], None]) -> 
     """Say what this Python has: versions, PyTorch and a graphics card where there are any, the models."""
     from animcore.solvers.speech_face import lip_sync
 
-    progress(0.1, "Looking at this Python")
+    progress(0.1, "Checking this Python")
     try:
         import torch
     except (ImportError, OSError):  # not installed, or for another computer

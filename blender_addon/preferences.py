@@ -57,21 +57,23 @@ class AnimcorePreferences(bpy.types.AddonPreferences):
             column.label(text=note, translate=False)
 
 
-_sizes: list[tuple[float, str]] = []  # time of the last measurement, and the size of the cache
+_measured: tuple[float, str] | None = None  # when the size of the cache was measured last, and the size
 
 
 def _size() -> str:
     """What the cache takes, looked up every few seconds at most: drawing must cost nothing."""
+    global _measured
     now = time.monotonic()
-    if not _sizes or now - _sizes[0][0] > _GLANCE:
+    if _measured is None or now - _measured[0] > _GLANCE:
         taken = sum(path.stat().st_size for path in resources.cached(cache()))
-        _sizes[:] = [(now, f"{taken / 2**20:.1f} MB")]
-    return _sizes[0][1]
+        _measured = (now, f"{taken / 2**20:.1f} MB")
+    return _measured[1]
 
 
 def clear() -> int:
     """Remove the engine's cached files; returns their number."""
-    _sizes.clear()
+    global _measured
+    _measured = None
     files = resources.cached(cache())
     for path in files:
         path.unlink(missing_ok=True)

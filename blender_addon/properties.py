@@ -59,17 +59,18 @@ def _set_row(settings: bpy.types.PropertyGroup, row: int) -> None:
 _TAKE_ROW = {} if _MODULE_42 else {"get": _get_row, "set": _set_row}
 
 
-_held: list[bool] = []  # not empty while sliders are set without their curves
+_held = 0  # how many hold the curves while sliders are set
 
 
 @contextlib.contextmanager
 def held_curves() -> Iterator[None]:
     """Let the sliders of a polish be set while the curves stay as they are."""
-    _held.append(True)
+    global _held
+    _held += 1
     try:
         yield
     finally:
-        _held.pop()
+        _held -= 1
 
 
 def _on_curves(polish: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:

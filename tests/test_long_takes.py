@@ -66,12 +66,12 @@ def test_files_are_written_read_back_and_compared_in_pieces(tmp_path, name, most
     """A frame of a performance is 1,000 bytes; two hours of frames of so many more stay below the promise."""
     script = (
         "import resource, sys; sys.path.insert(0, sys.argv[1]); from pathlib import Path\n"
-        "from animcore.files import FORMATS; from animcore.files.export_and_verify import export as deliver\n"
+        "from animcore.files import FORMATS; from animcore.files.export_and_verify import export\n"
         "from test_long_takes import performed\n"
         "form, most = FORMATS[sys.argv[2]], []\n"
         "for frames in (1_000, 5_000, 13_000):\n"
         "    motion = performed(frames); before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
-        "    deliver(motion, Path(sys.argv[3]) / f'a{form.suffix}', form)\n"
+        "    export(motion, Path(sys.argv[3]) / f'a{form.suffix}', form)\n"
         "    most.append(1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
         "print((most[2] - most[1]) / 8_000)"
     )

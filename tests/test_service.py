@@ -135,7 +135,7 @@ def test_a_second_job_is_refused_while_one_runs(engine, sound, noise, tmp_path):
     engine.say(**wish(sound("short.wav", noise), tmp_path / "b.npz", "2"))
     answer = engine.end_of("2")
     assert answer["event"] == "error"
-    assert "being made already" in answer["message"]
+    assert "already being generated" in answer["message"]
     engine.say(id="1", do="cancel")
     assert engine.end_of("1")["event"] == "cancelled"
 
@@ -143,7 +143,7 @@ def test_a_second_job_is_refused_while_one_runs(engine, sound, noise, tmp_path):
 @pytest.mark.parametrize(
     ("message", "words"),
     [
-        ("this is no JSON", "cannot read"),
+        ("this is not a JSON", "cannot read"),
         ("[]", "cannot read"),
         ('{"id": "1"}', "cannot read"),
         ('{"id": "1", "do": "dance"}', "knows no 'dance'"),

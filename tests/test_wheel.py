@@ -27,7 +27,7 @@ generate line.wav --out live --variant live
 export takes/line.npz --out files --format unity,glb,vrma,bvh
 export takes/line.csv --out back --format csv --profile "Character Creator"
 judge --truth takes/line.csv takes/line.npz --out verdict
-judge-body takes/line.npz --sound . --out bodies
+judge-body takes/line.npz --audio . --out bodies
 inspect line.wav
 formats
 avatar info CURLS
@@ -80,7 +80,7 @@ def test_the_wheel_holds_every_file_of_its_folders_and_nothing_else(installed):
     listed = subprocess.run(["git", "ls-files", *folders], cwd=ROOT, capture_output=True, text=True, check=False)
     tracked = [name for name in listed.stdout.splitlines() if (ROOT / name).is_file()]
     if not tracked:
-        pytest.skip("this is no checkout of git")
+        pytest.skip("this is not a checkout of git")
     left_out = ("/recipe/", "assets/voices/")
     wanted = [name for name in tracked if not any(part in name for part in left_out)]
     assert {name if name.startswith("animcore/") else f"animcore/{name}" for name in wanted} <= held

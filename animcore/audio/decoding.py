@@ -46,13 +46,13 @@ def open_track(path: Path) -> Iterator[Any]:
     try:
         with av.open(str(path), metadata_errors="replace") as container:
             if not container.streams.audio:
-                raise InputError(f"{path.name} has no sound in it; choose a file with an audio track.")
+                raise InputError(f"{path.name} has no audio track; choose a file with an audio track.")
             yield container
     except AnimcoreError:
         raise
     except (av.error.FFmpegError, *BROKEN_FILE) as error:
         raise InputError(
-            f"{path.name} is not a sound file that can be decoded; "
+            f"{path.name} is not an audio file that can be decoded; "
             "export it again as WAV, FLAC, MP3 or any other kind that ffmpeg reads."
         ) from error
 
@@ -231,7 +231,7 @@ def _starts(container: Any, own: Any) -> list[Fraction]:
 
 
 def video_streams(container: Any) -> list[Any]:
-    """Return the video streams of a file, without the one picture on the cover of a record."""
+    """Return the video streams of a file, without the one image on the cover of a record."""
     cover = av.stream.Disposition.attached_pic
     return [one for one in container.streams.video if not one.disposition & cover]
 

@@ -54,7 +54,7 @@ def device_names() -> list[str]:
 
 
 def record_blocks(name: str, stopped: Callable[[], bool]) -> Iterator[NDArray[np.float32]]:
-    """Yield the sound of a microphone in blocks (320,) in -1..1 at 16 kHz until `stopped` says so.
+    """Yield the audio of a microphone in blocks (320,) in -1..1 at 16 kHz until `stopped` says so.
 
     Args:
         name: one of `names`; empty for the computer's own choice.
@@ -76,7 +76,7 @@ def record_blocks(name: str, stopped: Callable[[], bool]) -> Iterator[NDArray[np
                 if stopped():
                     return
     except (av.FFmpegError, OSError) as error:
-        raise InputError(f"The microphone was lost ({error}); plug it in and begin again.") from error
+        raise InputError(f"The microphone was lost ({error}); plug it in and start again.") from error
     finally:
         container.close()
 

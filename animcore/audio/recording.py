@@ -44,10 +44,10 @@ class AudioFacts:
         clipped_fraction: share of the samples that stand at full scale.
         silences: spans without sound, (start, end) in seconds.
         warnings: what the user should know, one sentence each.
-        codec: how the sound is packed, as ffmpeg names it.
+        codec: how the audio is packed, as ffmpeg names it.
         bit_rate: bits a second of a packing that loses something; 0 where nothing is lost, or where it is not known.
-        film_rate: frames a second of the pictures that the sound belongs to, as numerator and denominator, or None.
-        film_varies: whether the pictures come now faster, now slower, as phones film: `film_rate` is then nominal.
+        film_rate: FPS of the images that the audio belongs to, as numerator and denominator, or None.
+        film_varies: whether the images come now faster, now slower, as phones video: `film_rate` is then nominal.
         tracks: how many audio tracks the file has.
         track: which one this is, from 1 on.
         channel: which channel this is, from 1 on; 0 for all of them mixed.
@@ -149,7 +149,7 @@ def join_segments(parts: Sequence[AudioSegment], progress: Progress = silent) ->
         InputError: without a part, or where one of them cannot be used.
     """
     if not parts:
-        raise InputError("There is no recording to be performed; choose one.")
+        raise InputError("There is no recording; choose one.")
     if len(parts) == 1 and parts[0].whole:
         return load(parts[0].path, progress, parts[0].track, parts[0].channel)
     spans, facts, digests = [], [], []
@@ -216,7 +216,7 @@ def load(path: Path | str, progress: Progress = silent, track: int = 0, channel:
 
     Args:
         path: the file.
-        progress: told the fraction done.
+        progress: called with the fraction done.
         track: which audio track, from 1 on; 0 for the file's default one or, where that is silent, the loudest.
         channel: which channel of it, from 1 on; 0 for the centre of surround sound that has something there, else
             for all of them mixed.
@@ -238,13 +238,13 @@ def load(path: Path | str, progress: Progress = silent, track: int = 0, channel:
         levels = {one: other.level for one, other in others.items() if other.level is not None}
         if levels and not track:
             best = max(levels, key=lambda one: levels[one])
-            notes.append(f"Track {chosen} of {path.name} is silent; track {best} is performed.")
+            notes.append(f"Track {chosen} of {path.name} is silent; track {best} is used.")
             heard = others[best]
         elif levels:
             which = " or ".join(map(str, levels))
             notes.append(f"Track {chosen} of {path.name} is silent, others are not: choose track {which} (--track).")
     elif count > 1 and not track:
-        notes.append(f"{path.name} has {count} audio tracks; track {chosen} is performed (--track).")
+        notes.append(f"{path.name} has {count} audio tracks; track {chosen} is used (--track).")
     return AudioClip(heard.samples, path.name, _sha256(path), heard.facts(notes, count))
 
 
@@ -260,7 +260,7 @@ def copy_audio(path: Path, track: int, out: Path, progress: Progress = silent) -
     with wav_writer.wav(out) as made:
         for values in reader.blocks():
             made.add(values, reader.rate, reader.layout)
-            progress(reader.done, "Copying the sound")
+            progress(reader.done, "Copying the audio")
 
 
 def list_tracks(path: Path) -> tuple[int, int]:
@@ -294,7 +294,7 @@ def _heard(path: Path, track: int, channel: int, progress: Progress) -> _TrackRe
 
 def _check_file(path: Path) -> None:
     if path.is_dir():
-        raise InputError(f"{path} is a folder; choose a sound file in it.")
+        raise InputError(f"{path} is a folder; choose an audio file in it.")
     if not path.exists():
         raise InputError(f"There is no file {path}; check the name, or choose the file again.")
     check_file(path)
@@ -364,11 +364,11 @@ class _TrackReader:
                 self._choose(values)
             for piece in resampler.resample(_mono_frame(self._measured_mono(values), reader.rate)):
                 output.extend(piece.to_ndarray()[0])
-            progress(reader.done, "Reading the sound")
+            progress(reader.done, "Reading the audio")
         for piece in resampler.resample(None) if self.channels else ():
             output.extend(piece.to_ndarray()[0])
         if output.count == 0:
-            raise InputError(f"{self.path.name} holds no sound: its audio track has no samples; export it again.")
+            raise InputError(f"{self.path.name} has no audio: its track has no samples; export it again.")
         if self.broken >= reader.count * self.channels:
             raise InputError(f"{self.path.name} holds no numbers, only NaN or infinite samples; export it again.")
         self.samples = output.finish()
@@ -435,11 +435,11 @@ class _TrackReader:
         """What is to be known of the file, one sentence each."""
         reader, name = self.reader, self.path.name
         if self.is_centre:
-            yield f"The centre channel ({self.channel} of {self.channels}) is performed (--channel)."
+            yield f"The centre channel ({self.channel} of {self.channels}) is used (--channel)."
         elif self.channels > 2 and self.channel <= 0:
             yield f"All {self.channels} channels are mixed; choose the one with the voice, if there is one (--channel)."
         if self.broken:
-            yield f"{self.broken} samples are not numbers (NaN or infinite) and are heard as silence."
+            yield f"{self.broken} samples are not numbers (NaN or infinite) and are treated as silence."
         if reader.damaged_at is not None:
             yield f"The file is damaged at {reader.damaged_at:.1f} s; what could be read is used."
         if reader.jumps_at is not None:

@@ -214,7 +214,7 @@ def bridge(model: ParametricModel) -> ArkitFlameBridge:
         InputError: where the model is none of FLAME's, or has no expression.
     """
     if model.kind != "flame" or model.expression_count == 0:
-        raise InputError(f"{model.name} is no FLAME model with expressions; choose a FLAME file or open-head.")
+        raise InputError(f"{model.name} is not a FLAME model with expressions; choose a FLAME file or open-head.")
     head = OpenHeadShapes.read()
     same = model.template.shape == head.template.shape and np.abs(model.template - head.template).max() < 1e-6
     chosen = head.chosen if same else head.skin

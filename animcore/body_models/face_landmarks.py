@@ -1,6 +1,6 @@
 """Where the landmarks of MediaPipe's face mesh lie on a head: on the open head, and on any FLAME model it is laid over.
 
-`face_marks.npz` comes from pictures of the default character with known cameras (`tools/face_marks.py`).
+`face_marks.npz` comes from images of the default character with known cameras (`tools/face_marks.py`).
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class ModelLandmarks:
             InputError: where the model is no FLAME model.
         """
         if model.kind != "flame":
-            raise InputError(f"{model.name} is no head; choose a FLAME file, or none for the open head.")
+            raise InputError(f"{model.name} is not a head; choose a FLAME file, or none for the open head.")
         head = OpenHeadShapes.read()
         corners, shares, spread, drift = _marks()
         shapes = np.einsum("lc,slcx->slx", shares, head.shapes[:52, corners])

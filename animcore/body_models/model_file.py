@@ -83,7 +83,7 @@ def read(path: Path, name: str | None = None) -> ModelFile:
     missing = [key for key in REQUIRED if key not in arrays]
     if missing:
         raise InputError(
-            f"{path.name} is no FLAME or SMPL model: it has no {', '.join(missing)}. A file of parameters over time "
+            f"{path.name} is not a FLAME or SMPL model: it has no {', '.join(missing)}. A file of parameters over time "
             "is a motion, not a model."
         )
     with readable(f"{path.name} holds arrays of the wrong kind", "download or build it again"):

@@ -50,11 +50,11 @@ def read_ply(path: Path) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     except BROKEN_FILE as error:
         if isinstance(error, InputError):
             raise
-        raise InputError(f"{path.name} is no readable .ply mesh ({error}); export it again.") from error
+        raise InputError(f"{path.name} is not a readable .ply mesh ({error}); export it again.") from error
     if not len(triangles) or triangles.min() < 0 or triangles.max() >= len(vertices):
         raise InputError(f"{path.name} holds no triangles of its vertices; export the mesh with its faces.")
     if not np.isfinite(vertices).all():
-        raise InputError(f"{path.name} holds places that are not numbers (NaN or infinite).")
+        raise InputError(f"{path.name} holds positions that are not numbers (NaN or infinite).")
     return vertices, triangles
 
 

@@ -100,7 +100,7 @@ class _StandIn:
 
     def value(self) -> Any:
         """The array or the type that this stands for."""
-        raise TypeError(f"a {type(self).__name__.strip('_').lower()} is no array")
+        raise TypeError(f"a {type(self).__name__.strip('_').lower()} is not an array")
 
 
 class _Type(_StandIn):

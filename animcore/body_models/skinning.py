@@ -6,7 +6,7 @@ Every function takes the arrays of one kind and calls the functions of that kind
 those used here); on tensors the result can be differentiated and stays on their device.
 
 Coordinates stand in planes, (3, V) and not (V, 3): whole planes are multiplied and added, which is what makes numpy
-fast here. Frames go through in pieces whose intermediate arrays fit the cache of a processor.
+fast here. Frames go through in pieces whose intermediate arrays fit the cache of a CPU.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 
 from animcore.core.array_namespace import Array, namespace
 
-# Numbers in the intermediate arrays of a piece: on a processor they should stay near its cache
+# Numbers in the intermediate arrays of a piece: on a CPU they should stay near its cache
 _WORKING = {"cpu": 1 << 22, "cuda": 1 << 27}
 _PER_VERTEX = 20  # numbers a vertex and frame: 12 of its transform, its place before and after, a product
 _NEAR = 1e-2  # squared radians below which sin(a) / a is taken from its series

@@ -20,7 +20,7 @@ class TwoBoneChain:
     """A limb of two bones in the T-pose.
 
     Attributes:
-        joints: indices of its root, its middle and its end in `names.SMPLX_JOINTS`.
+        joints: indices of its root, its middle and its end in `vocabulary.SMPLX_JOINTS`.
         places: (3, 3) of these in the T-pose, metres.
         hinge: (3,) unit axis about which the middle joint bends by positive angles, in the T-pose.
     """

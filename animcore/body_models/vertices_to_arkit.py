@@ -1,7 +1,7 @@
 """The vertices of a moving face to ARKit weights: for models that move a mesh, whatever its topology and its unit.
 
 The open head, whose ARKit shapes are known, is laid over the mesh at rest; the weights are those whose shapes, at
-the same places of the skin, come nearest to how the mesh moves (bounded least squares, as in `bodies.expression`).
+the same places of the skin, come nearest to how the mesh moves (bounded least squares, as in `arkit_to_flame`).
 """
 
 from __future__ import annotations

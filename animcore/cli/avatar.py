@@ -21,15 +21,15 @@ from animcore.provenance import embedding
 _EXAMPLES = """examples:
   animcore avatar info head.ply
   animcore avatar convert head.ply head.spz
-  animcore avatar convert garden.ply garden.glb --y-down     (a PLY out of COLMAP: Y down)
+  animcore avatar convert garden.ply garden.glb --y-down     (a PLY from COLMAP: Y down)
   animcore avatar edit recolour head red --part hair --hue 20
   animcore avatar edit cut head.ply clean.ply --sphere 0 1.6 0 0.05
   animcore avatar edit swap-hair mine hers mine_with_her_hair
   animcore avatar edit paint head painted.png head_painted
   animcore avatar fit capture --out runs/me              (cameras all around; see docs/hybrid_head.md)
-  animcore avatar from-video clip.mp4 me                 (a film of a talking head; see docs/from_video.md)
+  animcore avatar from-video clip.mp4 me                 (a video of a talking head; see docs/from_video.md)
 
-A folder without a suffix is an avatar of our own; see docs/splats.md."""
+A folder is an avatar of Animcore; see docs/splats.md."""
 
 
 def register(commands: Any) -> None:
@@ -37,7 +37,7 @@ def register(commands: Any) -> None:
     parser = commands.add_parser(
         "avatar",
         help="open, convert and edit heads of Gaussians",
-        description="Read, write and edit Gaussians in all formats people have, and avatars of mesh and Gaussians.",
+        description="Read, write and edit Gaussians in all common formats, and avatars of mesh and Gaussians.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -55,7 +55,9 @@ def say(notes: Iterable[str]) -> None:
 def add_y_down(parser: argparse.ArgumentParser) -> None:
     """Add the option for files that do not say their axes."""
     parser.add_argument(
-        "--y-down", action="store_true", help="PLY, .splat and SOG say no axes: these have Y down, as COLMAP's do"
+        "--y-down",
+        action="store_true",
+        help="the input has Y down, as from COLMAP (PLY, .splat and SOG do not state their axes)",
     )
 
 
@@ -63,22 +65,27 @@ def _add_convert(actions: Any) -> None:
     kinds = ", ".join(form.suffixes[0] or "a folder" for form in open_any_splats.FORMATS.values())
     parser = actions.add_parser("convert", help=f"write Gaussians in another format: {kinds}")
     parser.add_argument("source", type=Path, metavar="IN", help="file or avatar folder")
-    parser.add_argument("target", type=Path, metavar="OUT", help="its suffix says the format; none is a folder")
+    parser.add_argument(
+        "target",
+        type=Path,
+        metavar="OUT",
+        help="output file; its suffix is the format, without one it is an avatar folder",
+    )
     add_y_down(parser)
     parser.add_argument(
-        "--model", metavar="FILE", help="FLAME file that carries an avatar of GaussianAvatars: OUT is a head to animate"
+        "--model", metavar="FILE", help="FLAME file of an avatar of GaussianAvatars: OUT becomes a head to animate"
     )
     parser.add_argument(
         "--degree",
         type=int,
         choices=range(4),
-        help="of harmonics that are kept: smaller files, colours that change less",
+        help="highest SH degree to keep: smaller files, less view-dependent colour",
     )
     parser.set_defaults(command=_convert)
 
 
 def _add_info(actions: Any) -> None:
-    parser = actions.add_parser("info", help="say what is in files of Gaussians")
+    parser = actions.add_parser("info", help="report the contents of files of Gaussians")
     parser.add_argument("source", nargs="+", type=Path, metavar="IN", help="file or avatar folder")
     add_y_down(parser)
     parser.set_defaults(command=_info)
@@ -86,7 +93,7 @@ def _add_info(actions: Any) -> None:
 
 def _convert(options: argparse.Namespace) -> int:
     if options.source.resolve() == options.target.resolve():
-        raise InputError(f"{options.target} is the file that is read; give another name.")
+        raise InputError(f"{options.target} is the input file; choose another output name.")
     open_any_splats.check_target(options.target)
     if open_any_splats.format_of(options.target) == "avatar" and options.model:
         theirs = gaussian_avatars.load(options.source)
@@ -130,7 +137,7 @@ def _info(options: argparse.Namespace) -> int:
 
 def _of_folder(path: Path) -> list[str]:
     avatar = avatar_folder.with_textures(path)
-    lines = [f"moved by expressions of {avatar.facts.get('basis') or 'nothing'}"]
+    lines = [f"expression basis: {avatar.facts.get('basis') or 'nothing'}"]
     lines += [f"{group}: {avatar.splats(group).count:,} Gaussians" for group in avatar.groups]
     if avatar_folder.MESH[0] in avatar.arrays:
         lines.append(f"mesh of {len(avatar.arrays[avatar_folder.MESH[0]]):,} vertices")
@@ -143,10 +150,10 @@ def _of_splats(splats: Gaussians) -> list[str]:
     median = float(np.median(splats.scales.max(1)))
     lines = [
         f"spherical harmonics of degree {splats.degree}",
-        f"opacity {np.median(splats.opacities):.2f} (median), {(splats.opacities < 1 / 255).mean():.1%} cannot be seen",
+        f"opacity {np.median(splats.opacities):.2f} (median), {(splats.opacities < 1 / 255).mean():.1%} invisible",
     ]
     if splats.binding is None:
-        return [*lines, f"{reach} metres", f"largest radius {1000 * median:.2f} mm (median)"]
+        return [*lines, f"{reach} metres", f"radius along the longest axis {1000 * median:.2f} mm (median)"]
     carrying = len(np.unique(splats.binding))
     return [*lines, f"bound to {carrying:,} triangles of a mesh, the last of them {splats.binding.max():,}"]
 

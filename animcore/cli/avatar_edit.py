@@ -26,32 +26,34 @@ _WHOLE = np.array([0.2126, 0.7152, 0.0722])  # how light red, green and blue of 
 
 def register(actions: Any) -> None:
     """Add the action to the others."""
-    parser = actions.add_parser("edit", help="recolour, cut, swap hair, paint")
+    parser = actions.add_parser("edit", help="recolour, cut, swap hair or paint")
     edits = parser.add_subparsers(title="edits", required=True, metavar="EDIT")
 
-    recolour = edits.add_parser("recolour", help="other colours, of all or of a region")
+    recolour = edits.add_parser("recolour", help="recolour all Gaussians or a region")
     _add_files(recolour)
     _add_region(recolour)
-    recolour.add_argument("--hue", type=float, default=0.0, metavar="DEGREES", help="120 makes red green")
-    recolour.add_argument("--saturation", type=float, default=1.0, help="0 is grey (default: 1)")
-    recolour.add_argument("--lightness", type=float, default=1.0, help="times as light (default: 1)")
+    recolour.add_argument(
+        "--hue", type=float, default=0.0, metavar="DEGREES", help="hue shift in degrees: 120 makes red green"
+    )
+    recolour.add_argument("--saturation", type=float, default=1.0, help="saturation factor, 0 is grey (default: 1)")
+    recolour.add_argument("--lightness", type=float, default=1.0, help="lightness factor (default: 1)")
     recolour.set_defaults(command=_told_of_memory(_recolour))
 
-    cut = edits.add_parser("cut", help="take a region out")
+    cut = edits.add_parser("cut", help="delete the Gaussians of a region")
     _add_files(cut)
     _add_region(cut)
     cut.set_defaults(command=_told_of_memory(_cut))
 
-    swap = edits.add_parser("swap-hair", help="put the hair of one avatar onto another")
-    swap.add_argument("source", type=Path, metavar="IN", help="avatar that gets other hair")
-    swap.add_argument("donor", type=Path, metavar="DONOR", help="avatar whose hair is taken")
-    swap.add_argument("target", type=Path, metavar="OUT", help="folder of the new avatar")
+    swap = edits.add_parser("swap-hair", help="transfer the hair of one avatar to another")
+    swap.add_argument("source", type=Path, metavar="IN", help="avatar that receives the hair")
+    swap.add_argument("donor", type=Path, metavar="DONOR", help="avatar that the hair comes from")
+    swap.add_argument("target", type=Path, metavar="OUT", help="output folder")
     swap.set_defaults(command=_told_of_memory(_swap))
 
-    paint = edits.add_parser("paint", help="give an avatar the texture that was painted as a picture")
+    paint = edits.add_parser("paint", help="replace the texture of an avatar by a painted image")
     paint.add_argument("source", type=Path, metavar="IN", help="avatar")
-    paint.add_argument("picture", type=Path, metavar="PICTURE", help="PNG over the same texture coordinates")
-    paint.add_argument("target", type=Path, metavar="OUT", help="folder of the new avatar")
+    paint.add_argument("picture", type=Path, metavar="PICTURE", help="PNG with the same UV layout")
+    paint.add_argument("target", type=Path, metavar="OUT", help="output folder")
     paint.set_defaults(command=_told_of_memory(_paint))
 
 
@@ -67,14 +69,16 @@ def _told_of_memory(command: Callable[[argparse.Namespace], int]) -> Callable[[a
 
 def _add_files(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("source", type=Path, metavar="IN", help="avatar folder or file of Gaussians")
-    parser.add_argument("target", type=Path, metavar="OUT", help="likewise; the suffix says the format")
+    parser.add_argument("target", type=Path, metavar="OUT", help="output; its suffix is the format")
 
 
 def _add_region(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--part", help="of an avatar only these Gaussians, such as hair")
+    parser.add_argument("--part", help="group of Gaussians of an avatar, such as hair")
     parser.add_argument("--box", nargs=6, type=float, metavar=("X", "Y", "Z", "X2", "Y2", "Z2"), help="metres, Y up")
     parser.add_argument("--sphere", nargs=4, type=float, metavar=("X", "Y", "Z", "R"), help="metres, Y up")
-    parser.add_argument("--mask", type=Path, metavar="PNG", help="painted white over the avatar's texture coordinates")
+    parser.add_argument(
+        "--mask", type=Path, metavar="PNG", help="image in the avatar's UV layout, white where it applies"
+    )
 
 
 def _recolour(options: argparse.Namespace) -> int:
@@ -87,7 +91,7 @@ def _recolour(options: argparse.Namespace) -> int:
 
 def _cut(options: argparse.Namespace) -> int:
     if not (options.box or options.sphere or options.mask or options.part):
-        raise InputError("Say what to cut out: --part, --box, --sphere or --mask.")
+        raise InputError("Choose what to cut: --part, --box, --sphere or --mask.")
     return _edit(options, editing.cut)
 
 
@@ -120,10 +124,10 @@ def region(
         group: of them.
         box: x, y, z of two corners, metres.
         sphere: x, y, z of the centre and the radius, metres.
-        mask: a picture over the texture coordinates of the avatar's mesh.
+        mask: an image over the texture coordinates of the avatar's mesh.
 
     Raises:
-        InputError: where a place is asked for and there is no mesh that would say it, or the picture is broken.
+        InputError: where a place is asked for and there is no mesh that would say it, or the image is broken.
     """
     splats = avatar_folder.at_rest(avatar, group)
     chosen = np.ones(splats.count, bool)

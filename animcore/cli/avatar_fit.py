@@ -18,48 +18,52 @@ def register(actions: Any) -> None:
     """Add the action to the others."""
     parser = actions.add_parser("fit", help="fit a head of mesh and Gaussians to a capture of many views")
     parser.add_argument("data", type=Path, metavar="DATA", help="folder in the layout of VHAP and GaussianAvatars")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="of checkpoint, picture and head")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="output folder of checkpoint, preview image and head"
+    )
     add_settings(parser)
     parser.set_defaults(command=run)
 
 
 def add_settings(parser: argparse.ArgumentParser) -> None:
     """Add the options of a fit."""
-    parser.add_argument("--model", type=Path, metavar="FILE", help="the FLAME file that the capture was tracked with")
+    parser.add_argument("--model", type=Path, metavar="FILE", help="FLAME file that the capture was tracked with")
+    parser.add_argument("--mode", choices=MODES, default="hybrid", help="layers of the head (default: %(default)s)")
     parser.add_argument(
-        "--mode", choices=MODES, default="hybrid", help="which layers the head has (default: %(default)s)"
-    )
-    parser.add_argument("--gaussians", type=int, default=20_000, metavar="N", help="in the end (default: %(default)s)")
-    parser.add_argument(
-        "--steps", type=int, default=3_000, metavar="N", help="pictures to learn from (default: %(default)s)"
+        "--gaussians", type=int, default=20_000, metavar="N", help="number of Gaussians (default: %(default)s)"
     )
     parser.add_argument(
-        "--texture", type=int, default=1024, metavar="N", help="texels along a side (default: %(default)s)"
+        "--iterations",
+        type=int,
+        default=3_000,
+        metavar="N",
+        dest="steps",
+        help="training iterations, one image each (default: %(default)s)",
     )
     parser.add_argument(
-        "--changes",
+        "--texture", type=int, default=1024, metavar="N", help="texture size in texels (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--texture-components",
         type=int,
         default=6,
         metavar="N",
-        help="ways the texture changes with the face (default: %(default)s)",
+        dest="changes",
+        help="components by which the texture changes with the expression (default: %(default)s)",
     )
-    parser.add_argument(
-        "--seed", type=int, default=0, metavar="N", help="another one, another head (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--displacement", action="store_true", help="learn where the skin lies off the model, from the pictures"
-    )
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="random seed (default: %(default)s)")
+    parser.add_argument("--displacement", action="store_true", help="fit offsets of the skin from the model")
     parser.add_argument(
         "--lpips",
         type=float,
         default=0.0,
         metavar="W",
-        help="weight of LPIPS, whose weights are yours (default: %(default)s)",
+        help="weight of the LPIPS loss, which needs its own weights (default: %(default)s)",
     )
     parser.add_argument(
-        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="where it is computed (default: %(default)s)"
+        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="device that computes (default: %(default)s)"
     )
-    parser.add_argument("--threads", type=int, metavar="N", help="of the CPU (default: all)")
+    parser.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: all)")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""`animcore avatar from-video`: a film of somebody who talks becomes a performance, and a head that a motion drives."""
+"""`animcore avatar from-video`: track a video of a talking head, and fit a head to it."""
 
 from __future__ import annotations
 
@@ -23,27 +23,37 @@ _EXAMPLES = """examples:
   animcore avatar from-video clip.mp4 me                  track, then fit a head: me/fit/head
   animcore avatar from-video clip.mp4 me --track-only     the performance alone: me/performance.npz, for any rig
   animcore avatar from-video clip.mp4 me --consent anna.toml
-  animcore avatar from-video clip.mp4 me --model FLAME2023.pkl --lens 50
+  animcore avatar from-video clip.mp4 me --model FLAME2023.pkl --focal-length 50
 
-Stop it with Ctrl-C; the same command goes on where it was. docs/from_video.md tells how to film."""
+Stop it with Ctrl-C; the same command goes on where it was. docs/from_video.md describes how to record."""
 
 
 def register(actions: Any) -> None:
     """Add the action to the others."""
     parser = actions.add_parser(
         "from-video",
-        help="track a film of a talking head, and fit a head of mesh and Gaussians to it",
+        help="track a video of a talking head, and fit a head of mesh and Gaussians to it",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("film", type=Path, metavar="FILM", help="one person who talks, in one shot")
-    parser.add_argument("out", type=Path, metavar="OUT", help="folder of all that is made")
-    parser.add_argument("--track-only", action="store_true", help="make the performance, and no head")
-    parser.add_argument("--start", type=float, default=0.0, metavar="SECONDS", help="of the part to use (default: 0)")
-    parser.add_argument("--end", type=float, default=math.inf, metavar="SECONDS", help="of the part (default: the end)")
-    parser.add_argument("--lens", type=float, metavar="MM", help="focal length for 36 mm film, where you know it")
-    parser.add_argument("--frames", type=int, default=96, metavar="N", help="that the head is fitted to (default: 96)")
-    parser.add_argument("--size", type=int, default=512, metavar="N", help="pixels of these at most (default: 512)")
+    parser.add_argument("video", type=Path, metavar="VIDEO", help="one person who talks, in one shot")
+    parser.add_argument("out", type=Path, metavar="OUT", help="output folder")
+    parser.add_argument("--track-only", action="store_true", help="write the performance and fit no head")
+    parser.add_argument(
+        "--start", type=float, default=0.0, metavar="SECONDS", help="start of the part to use (default: 0)"
+    )
+    parser.add_argument(
+        "--end", type=float, default=math.inf, metavar="SECONDS", help="end of the part (default: the end of the video)"
+    )
+    parser.add_argument(
+        "--focal-length", type=float, metavar="MM", dest="lens", help="35 mm equivalent, if known (default: estimated)"
+    )
+    parser.add_argument(
+        "--frames", type=int, default=96, metavar="N", help="number of frames to fit the head to (default: 96)"
+    )
+    parser.add_argument(
+        "--size", type=int, default=512, metavar="N", help="largest side of these frames in pixels (default: 512)"
+    )
     avatar_fit.add_settings(parser)
     parser.add_argument(
         "--consent",
@@ -59,13 +69,13 @@ def run(options: argparse.Namespace) -> int:
     """Track, write the performance and the capture, and fit.
 
     Raises:
-        InputError: where the film cannot be tracked; see `film_faces.read` and `film_tracking.track`.
+        InputError: where the video cannot be tracked; see `face_landmarks.read` and `face_tracker.track`.
     """
     _check(options)
     make_folder(options.out)
     receipt = _receipt(options)
     receipt.save(options.out)
-    part_of_video = track_video.VideoPart(options.film, options.start, options.end)
+    part_of_video = track_video.VideoPart(options.video, options.start, options.end)
     with progress_bar() as progress:
         tracked = track_video.run(
             part_of_video, options.out, options.model, options.lens, progress, receipt.reference()
@@ -75,7 +85,7 @@ def run(options: argparse.Namespace) -> int:
         print(f"note: {note}")
     print(
         f"{options.out / track_video.PERFORMANCE}: {len(found.times)} frames, landmarks within "
-        f"{np.nanmedian(found.errors):.1f} pixels, a lens of {found.lens:.0f} mm; "
+        f"{np.nanmedian(found.errors):.1f} pixels, focal length {found.lens:.0f} mm; "
         f"look at {options.out / track_video.OVERLAY}"
     )
     if options.track_only:
@@ -95,19 +105,22 @@ def _receipt(options: argparse.Namespace) -> consent.Receipt:
         return consent.read(options.out / consent.RECEIPT)
     if not sys.stdin.isatty():
         raise InputError(
-            f"{options.film.name} shows a real person, and nobody can be asked here: give --consent FILE (a receipt), "
+            f"{options.video.name} shows a real person, and nobody can be asked here: give --consent FILE (a receipt), "
             "--consent own (your own face) or --consent none (not stated)."
         )
     return consent.asked(input, print)
 
 
 def _check(options: argparse.Namespace) -> None:
-    if not options.film.is_file():
-        raise InputError(f"There is no film {options.film}.")
+    if not options.video.is_file():
+        raise InputError(f"There is no video {options.video}.")
     if not 0 <= options.start < options.end:
         raise InputError(f"--start {options.start:g} must lie before --end {options.end:g}, and not before 0.")
     if options.lens is not None and not 5 <= options.lens <= 1000:
-        raise InputError(f"A lens of {options.lens:g} mm is none; give 5 to 1000 mm (for 36 mm film), or leave it out.")
+        raise InputError(
+            f"--focal-length must lie between 5 and 1000 mm (35 mm equivalent), not {options.lens:g}; "
+            "leave it out to estimate it."
+        )
     if options.frames < 8 or not 64 <= options.size <= 4096:
         raise InputError("Give at least 8 frames, of 64 to 4096 pixels.")
     in_the_way = next((path for path in (options.out, *options.out.parents) if path.is_file()), None)

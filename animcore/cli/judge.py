@@ -1,4 +1,4 @@
-"""`animcore judge`: takes against a truth, side by side, as a table, `judge.json`, `judge.html` and films."""
+"""`animcore judge`: takes against a truth, side by side, as a table, `judge.json`, `judge.html` and videos."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ Values = Mapping[str, float]
 
 _EXAMPLES = """examples:
   animcore judge --truth capture.csv takes/line.npz rhubarb/line.tsv --out verdict
-  animcore judge --truth truths --out verdict ours a2f --name ours --name "Audio2Face" --film
-  animcore judge --truth interview.mp4 take.npz --out verdict        (a film is tracked: extra `judge`)
+  animcore judge --truth truths --out verdict ours a2f --name ours --name "Audio2Face" --video
+  animcore judge --truth interview.mp4 take.npz --out verdict        (lips of a video are tracked: extra `judge`)
   animcore judge --truth lips seeds --out verdict                    (seeds/1, seeds/2 ...: takes, for diversity)"""
 
 
@@ -51,20 +51,34 @@ def register(commands: Any) -> None:
     """Add the command to the others."""
     parser = commands.add_parser(
         "judge",
-        help="measure takes against a real face, an animator's curves or another take",
-        description="Measure any number of outputs against one truth, side by side; see docs/judge.md.",
+        help="evaluate takes against a tracked face, an animator's curves or another take",
+        description="Evaluate any number of outputs against one ground truth, side by side; see docs/judge.md.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("output", nargs="+", type=Path, help="a file of any readable format, a film, or a folder")
-    parser.add_argument("--truth", type=Path, required=True, help="likewise; curves or tracked lips in an .npz too")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the report; made if missing")
-    parser.add_argument("--name", action="append", default=[], help="of an output, once for each in their order")
-    parser.add_argument("--clip", action="append", default=[], help="judge this clip alone, may be repeated")
-    parser.add_argument("--sound", type=Path, help="sound file, or folder of them (default: beside the truth)")
-    parser.add_argument("--source-fps", help="frames a second of files that do not say theirs")
-    parser.add_argument("--from-zero", action="store_true", help="every file begins with the sound, whatever it says")
-    parser.add_argument("--film", action="store_true", help="also render the first two takes of each clip, with sound")
+    parser.add_argument(
+        "output", nargs="+", type=Path, help="motion file of any readable format, video, or a folder of them"
+    )
+    parser.add_argument(
+        "--truth", type=Path, required=True, help="ground truth: likewise, or curves or tracked lips in an .npz"
+    )
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="folder of the report; created if missing"
+    )
+    parser.add_argument(
+        "--name", action="append", default=[], help="name of an output in the tables; once for each, in their order"
+    )
+    parser.add_argument("--clip", action="append", default=[], help="evaluate only this clip, may be repeated")
+    parser.add_argument(
+        "--audio", type=Path, dest="sound", help="audio file, or folder of them (default: next to the truth)"
+    )
+    parser.add_argument("--source-fps", help="FPS of files that do not state it")
+    parser.add_argument(
+        "--from-zero", action="store_true", help="let every file start with the audio, whatever start it states"
+    )
+    parser.add_argument(
+        "--video", action="store_true", dest="film", help="also render a video of the first two takes of each clip"
+    )
     parser.add_argument("--syncnet", type=Path, metavar="WEIGHTS", help="syncnet_v2.model, for LSE-D and LSE-C")
     parser.set_defaults(command=run)
 
@@ -114,7 +128,7 @@ def collect(
     single = options.truth.is_file()
     unknown = sorted(set(options.clip) - truths.keys())
     if unknown:
-        raise InputError(f"There is no clip {unknown[0]!r} in {options.truth}; there are {', '.join(truths)}.")
+        raise InputError(f"There is no clip {unknown[0]!r} in {options.truth}; its clips are {', '.join(truths)}.")
     outputs = dict(zip(file_pairing.output_names(options.output, options.name), options.output, strict=True))
     clips, left_out = [], []
     wanted = options.clip or list(truths)
@@ -184,10 +198,10 @@ def _sounds(given: Path | None, clips: Sequence[FaceClip], needed: bool) -> dict
         if sound is not None:
             found[clip.name] = sound
             if needed:
-                recording.load(sound)  # a broken one is better known before a film is drawn
+                recording.load(sound)  # a broken one is better known before a video is drawn
         elif needed or given is not None:
             raise InputError(
-                f"There is no sound for {clip.name}; put it beside the truth under its name, or --sound FILE."
+                f"There is no audio for {clip.name}; put it beside the truth under its name, or --audio FILE."
             )
     return found
 
@@ -203,7 +217,7 @@ def _sound(given: Path | None, clip: FaceClip) -> Path | None:
 
 
 def _with_lse(clip: FaceClip, sound: Path, net: syncnet.SyncNet, face: ReferenceFace) -> FaceClip:
-    """Add LSE-D and LSE-C: of a film's own pictures, or of the default head drawn from its weights."""
+    """Add LSE-D and LSE-C: of a film's own images, or of the default head drawn from its weights."""
     verdicts = {}
     for name, verdict in clip.verdicts.items():
         take = clip.takes[name][0]
@@ -219,7 +233,7 @@ def _drawn(take: FaceTake, face: ReferenceFace) -> NDArray[np.uint8]:
     times = np.arange(int((take.start + take.duration) * syncnet.FPS)) / syncnet.FPS
     weights = take.at(times, face)[2]
     if weights is None:
-        raise InputError(f"{take.path.name} has neither pictures nor weights to draw, which LSE needs.")
+        raise InputError(f"{take.path.name} has neither images nor weights to draw, which LSE needs.")
     return np.stack([software_renderer.draw(pose, syncnet.SIDE, syncnet.SIDE)[..., ::-1] for pose in weights])
 
 
@@ -233,7 +247,7 @@ def _films(
             shown.insert(0, comparison_video.VideoPanel(TRUTH, clip.truth))
         shown = [side for side in shown if comparison_video.drawable(side.take)][:2]
         if not shown:
-            raise InputError(f"There is nothing to film of {clip.name}: neither weights nor pictures.")
+            raise InputError(f"There is nothing to render of {clip.name}: neither weights nor images.")
         comparison_video.write(shown, clip.truth, face, sounds[clip.name], out / f"{clip.name}.mp4", progress)
 
 

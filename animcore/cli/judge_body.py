@@ -1,4 +1,4 @@
-"""`animcore judge-body`: bodies that talk, side by side, as a table, `judge.json`, `judge.html` and films."""
+"""`animcore judge-body`: bodies that talk, side by side, as a table, `judge.json`, `judge.html` and videos."""
 
 from __future__ import annotations
 
@@ -23,29 +23,43 @@ from animcore.files.animation_curves import FormatOptions
 from animcore.solvers.gesture_networks import motion_features
 
 _EXAMPLES = """examples:
-  animcore judge-body take.npz other.npz --sound line.wav --out verdict --film
-  animcore judge-body ours emage --sound voices --name ours --name EMAGE --out verdict
-  animcore judge-body ours --truth beat2 --encoder fgd --sound voices --out verdict       (FGD; animcore train fgd)
-  animcore judge-body seeds --sound voices --out verdict                 (seeds/1, seeds/2 ...: takes, for diversity)"""
+  animcore judge-body take.npz other.npz --audio line.wav --out verdict --video
+  animcore judge-body ours emage --audio voices --name ours --name EMAGE --out verdict
+  animcore judge-body ours --truth beat2 --encoder fgd --audio voices --out verdict       (FGD; animcore train fgd)
+  animcore judge-body seeds --audio voices --out verdict                 (seeds/1, seeds/2 ...: takes, for diversity)"""
 
 
 def register(commands: Any) -> None:
     """Add the command to the others."""
     parser = commands.add_parser(
         "judge-body",
-        help="measure bodies that talk: beats, diversity, jerk, feet, hands in the body",
-        description="Measure any number of bodies side by side, with or without a captured one; see docs/judge.md.",
+        help="evaluate body motion: beats, diversity, jerk, foot sliding, self-collision",
+        description="Evaluate body motions side by side, with or without a captured one; see docs/judge.md.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("output", nargs="+", type=Path, help="a motion of any readable format, or a folder of them")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the report; made if missing")
-    parser.add_argument("--sound", type=Path, help="sound file, or folder of them (default: beside the outputs)")
-    parser.add_argument("--truth", type=Path, help="captured bodies by the same names: a row of their own, and FGD's")
-    parser.add_argument("--name", action="append", default=[], help="of an output, once for each in their order")
-    parser.add_argument("--source-fps", help="frames a second of files that do not say theirs")
-    parser.add_argument("--film", action="store_true", help="also render the first two takes of each clip, with sound")
-    parser.add_argument("--encoder", type=Path, metavar="DIR", help="of `animcore train fgd`, for FGD; needs --truth")
+    parser.add_argument("output", nargs="+", type=Path, help="motion file of any readable format, or a folder of them")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="folder of the report; created if missing"
+    )
+    parser.add_argument(
+        "--audio", type=Path, dest="sound", help="audio file, or folder of them (default: next to the outputs)"
+    )
+    parser.add_argument(
+        "--truth",
+        type=Path,
+        help="captured body motion under the same names: a row of its own, and the reference of FGD",
+    )
+    parser.add_argument(
+        "--name", action="append", default=[], help="name of an output in the tables; once for each, in their order"
+    )
+    parser.add_argument("--source-fps", help="FPS of files that do not state it")
+    parser.add_argument(
+        "--video", action="store_true", dest="film", help="also render a video of the first two takes of each clip"
+    )
+    parser.add_argument(
+        "--encoder", type=Path, metavar="DIR", help="encoder of `animcore train fgd`, for FGD; needs --truth"
+    )
     parser.set_defaults(command=run)
 
 
@@ -106,7 +120,9 @@ def collect(options: argparse.Namespace, setup: FormatOptions, progress: Progres
     notes = [note for clip in clips for found in clip.takes.values() for take in found for note in take.notes]
     silent = [clip.name for clip in clips if clip.sound is None]
     if silent:
-        notes.append(f"There is no sound for {', '.join(silent[:5])}: no beats were judged there; --sound FILE or DIR.")
+        notes.append(
+            f"There is no audio for {', '.join(silent[:5])}: beats were not evaluated there; --audio FILE or DIR."
+        )
     if left_out:
         notes.append(f"{len(left_out)} clip(s) that not every output has were left out: {', '.join(left_out[:5])}")
     return clips, [*dict.fromkeys(notes)]

@@ -17,6 +17,7 @@ from animcore.cli.avatar import register as register_avatar
 from animcore.cli.judge import register as register_judge
 from animcore.cli.judge_body import register as register_judge_body
 from animcore.cli.provenance import register as register_provenance
+from animcore.cli.renamed_options import with_new_names
 from animcore.cli.train import register as register_train
 from animcore.cli.train import register_export as register_export_face
 from animcore.core.atomic_files import check_target, make_folder, whole_file
@@ -43,7 +44,7 @@ _EXAMPLES = """examples:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return 0 when all went well, 1 when something failed, 130 when it was interrupted."""
-    options = _parser().parse_args(arguments)
+    options = _parser().parse_args(with_new_names(sys.argv[1:] if arguments is None else arguments))
     command: Callable[[argparse.Namespace], int] = options.command
     try:
         return command(options)
@@ -51,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"animcore: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("animcore: stopped; what was finished is kept.", file=sys.stderr)
+        print("animcore: stopped; finished files are kept.", file=sys.stderr)
         return 130
 
 
@@ -67,87 +68,93 @@ def _parser() -> argparse.ArgumentParser:
 
     generate = commands.add_parser(
         "generate",
-        help="perform recordings and write animation files",
-        description="Perform each recording and write its animation, named as the recording, into one folder.",
+        help="animate recordings and write animation files",
+        description="Generate a performance from each recording and write it under the recording's name.",
     )
-    generate.add_argument("file", nargs="+", type=Path, help="sound or film of any kind that ffmpeg reads")
+    generate.add_argument("file", nargs="+", type=Path, help="audio or video file of any kind that FFmpeg reads")
     _add_delivery(generate, "livelink,npz", "30")
-    generate.add_argument("--seed", type=int, default=0, help="another number, another take of eyes and head")
-    generate.add_argument("--intensity", type=float, default=1.0, help="of the whole face, 0 to 2 (default: 1)")
+    generate.add_argument(
+        "--seed", type=int, default=0, help="random seed: each number gives another take (default: 0)"
+    )
+    generate.add_argument(
+        "--intensity", type=float, default=1.0, help="strength of the whole face, 0 to 2 (default: 1)"
+    )
     generate.add_argument(
         "--strength",
         action="append",
         default=[],
         metavar="REGION=VALUE",
-        help=f"of one region, 0 to 2, may be repeated; regions: {', '.join(REGIONS)}",
+        help=f"strength of one region, 0 to 2, may be repeated; regions: {', '.join(REGIONS)}",
     )
     generate.add_argument(
         "--emotion",
         action="append",
         default=[],
         metavar="[START-END:]NAME=VALUE",
-        help=f"an emotion, 0 to 1, over the line or between two seconds, may be repeated: {', '.join(EMOTIONS)}",
+        help=f"emotion, 0 to 1, over the recording or between two seconds, may be repeated: {', '.join(EMOTIONS)}",
     )
     generate.add_argument(
         "--transcript",
         type=Path,
         metavar="FILE",
-        help="what is said: .txt, .srt, .vtt or .TextGrid, or a folder of such files named as the recordings",
+        help="transcript (.txt, .srt, .vtt, .TextGrid), or a folder of them named like the recordings",
     )
     generate.add_argument(
         "--transition",
         choices=TRANSITIONS,
         default=TRANSITIONS[0],
-        help="whether the emotion of a transcript's tag holds until the next one or blends into it (default: hold)",
+        help="whether an emotion tag of the transcript holds until the next tag or blends into it (default: hold)",
     )
     generate.add_argument(
         "--listening-to",
         type=Path,
         metavar="FILE",
-        help="the voice of the other in a dialogue, from the same start, or a folder of such files named as the "
-        "recordings: while it speaks, the face listens",
+        help="audio of the other speaker in a dialogue, with the same start, or a folder of such files named like the "
+        "recordings; the face listens while the other speaks",
     )
     generate.add_argument(
         "--look-at",
         metavar="LEFT,UP,FORWARD",
-        help="what the eyes are on, in metres from between them (default: a viewer far ahead)",
+        help="gaze target in metres from the point between the eyes (default: a viewer far ahead)",
     )
     _add_choice(generate)
-    generate.add_argument("--style", choices=STYLES, default=STYLES[0], help="the kind of speaker that the body is")
+    generate.add_argument("--style", choices=STYLES, default=STYLES[0], help="gesture style (default: %(default)s)")
     generate.add_argument(
         "--gestures",
         type=Path,
         metavar="DIR",
-        help="a learned solver of the body: what `animcore train` leaves in OUT/model, or EMAGE's weights",
+        help="gesture network: the folder OUT/model of `animcore train`, or EMAGE's weights",
     )
     generate.add_argument(
         "--face",
         type=Path,
         metavar="DIR",
-        help="a learned solver of speech: what `animcore train` leaves in OUT/model, or published weights",
+        help="face network: the folder OUT/model of `animcore train`, or published weights",
     )
     generate.add_argument(
-        "--speaker", default="", metavar="NAME", help="with --face: in whose manner, of those it was taught"
+        "--speaker", default="", metavar="NAME", help="with --face: one of the speakers the network was trained on"
     )
     generate.add_argument(
         "--variant",
         choices=VARIANTS,
         default=VARIANTS[0],
-        help="live hears as a live listener does, 80 ms ahead at most (default: full)",
+        help="live: the streaming solver, 80 ms of look-ahead at most (default: full)",
     )
     generate.set_defaults(command=_generate)
 
     export = commands.add_parser(
         "export",
-        help="write motions that are files already in other formats",
-        description="Read each motion (of any readable format), write it in others, read back and compare.",
+        help="convert motion files to other formats",
+        description="Read each motion file (any readable format), write it in other formats, read back and compare.",
     )
-    export.add_argument("file", nargs="+", type=Path, help="motion files: those of generate, captures, other tools'")
+    export.add_argument(
+        "file", nargs="+", type=Path, help="motion files of `animcore generate`, of captures or of other tools"
+    )
     _add_delivery(export, "livelink", "the file's own")
-    export.add_argument("--source-fps", help="frames a second of sources that do not say theirs")
+    export.add_argument("--source-fps", help="FPS of sources that do not state it")
     export.set_defaults(command=_export)
 
-    formats = commands.add_parser("formats", help="list the formats and what each can hold")
+    formats = commands.add_parser("formats", help="list the file formats and the tracks that each can hold")
     formats.set_defaults(command=_formats)
 
     register_judge(commands)
@@ -157,7 +164,7 @@ def _parser() -> argparse.ArgumentParser:
     register_export_face(commands)
     register_provenance(commands)
 
-    inspect = commands.add_parser("inspect", help="say what is to be known about a recording")
+    inspect = commands.add_parser("inspect", help="report length, loudness, clipping and silences of a recording")
     inspect.add_argument("file", nargs="+", type=Path)
     _add_choice(inspect)
     inspect.set_defaults(command=_inspect)
@@ -165,20 +172,20 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_choice(parser: argparse.ArgumentParser) -> None:
-    """Add what of a recording is heard."""
+    """Add the options that choose an audio track and a channel."""
     parser.add_argument(
         "--track",
         type=_number,
         default=0,
         metavar="N",
-        help="audio track, from 1 on (default: the file's own; where that is silent, the loudest)",
+        help="audio track, from 1 (default: the file's default track, or the loudest where that is silent)",
     )
     parser.add_argument(
         "--channel",
         type=_number,
         default=0,
         metavar="N",
-        help="channel, from 1 on (default: the centre of surround sound, else all of them mixed)",
+        help="channel, from 1 (default: the centre channel of surround audio, else a mix of all)",
     )
 
 
@@ -188,31 +195,38 @@ def _number(text: str) -> int:
     except ValueError:
         number = 0
     if number < 1:
-        raise argparse.ArgumentTypeError(f"a number from 1 on, not {text!r}")
+        raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, not {text!r}")
     return number
 
 
 def _add_delivery(parser: argparse.ArgumentParser, formats: str, rate: str) -> None:
-    """Add the options that every command has that writes files."""
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the files; made if missing")
+    """Add the options of every command that writes files."""
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="output folder; created if missing")
     parser.add_argument(
-        "--format", default=formats, help=f"comma-separated, of: {', '.join(files.FORMATS)} (default: {formats})"
+        "--format", default=formats, help=f"comma-separated list of: {', '.join(files.FORMATS)} (default: {formats})"
     )
-    parser.add_argument("--fps", help=f"frames a second: 30, 23.976, 24000/1001 (default: {rate})")
-    parser.add_argument("--profile", help="rig profile whose shapes are written, such as VRM; see docs/rigs.md")
+    parser.add_argument("--fps", help=f"FPS: 30, 23.976, 24000/1001 (default: {rate})")
+    parser.add_argument("--profile", help="rig profile whose shape names are written, such as VRM; see docs/rigs.md")
     parser.add_argument(
-        "--mesh", default=FormatOptions.mesh, help=f"mesh with the shapes, for Unity, Godot ({FormatOptions.mesh})"
+        "--mesh",
+        default=FormatOptions.mesh,
+        help=f"mesh with the blend shapes, for Unity and Godot (default: {FormatOptions.mesh})",
     )
     parser.add_argument(
-        "--model", default=FormatOptions.model, help=f"FLAME or SMPL-X model: a name or a file ({FormatOptions.model})"
+        "--model",
+        default=FormatOptions.model,
+        help=f"FLAME or SMPL-X model, by name or file (default: {FormatOptions.model})",
     )
-    parser.add_argument("--character", type=Path, help=".blend or .glb to animate (default: Animcore's character)")
     parser.add_argument(
-        "--finish",
+        "--character", type=Path, help=".blend or .glb character to animate (default: Animcore's character)"
+    )
+    parser.add_argument(
+        "--postprocess",
         default="",
-        help="comma-separated, of: clean (feet that stand, calm hands, none in the body), still (lower body), loop",
+        dest="finish",
+        help="comma-separated list of: clean (foot contacts, hand smoothing, self-collision), still (lower body), loop",
     )
-    parser.add_argument("--report", type=Path, help="also write the read-back report as JSON")
+    parser.add_argument("--report", type=Path, help="also write the read-back report as JSON to this file")
 
 
 def _order(
@@ -235,7 +249,7 @@ def _strengths(pairs: Sequence[str]) -> dict[str, float]:
         try:
             strengths[region] = float(value)
         except ValueError as error:
-            raise InputError(f"--strength wants REGION=VALUE, such as brows=1.5, not {pair!r}.") from error
+            raise InputError(f"--strength must be REGION=VALUE, such as brows=1.5, not {pair!r}.") from error
     return strengths
 
 
@@ -243,7 +257,7 @@ def _point(text: str | None) -> tuple[float, float, float] | None:
     try:
         left, up, forward = map(float, text.split(",")) if text is not None else (0.0, 0.0, 0.0)
     except ValueError as error:
-        raise InputError(f"--look-at wants LEFT,UP,FORWARD in metres, such as 0.4,0,1.2, not {text!r}.") from error
+        raise InputError(f"--look-at must be LEFT,UP,FORWARD in metres, such as 0.4,0,1.2, not {text!r}.") from error
     return None if text is None else (left, up, forward)
 
 
@@ -273,7 +287,7 @@ def _run(
     options: argparse.Namespace,
     order: generate_files.BatchRequest,
 ) -> int:
-    """Do the work under a progress bar, then say what became of each source."""
+    """Run the work with a progress bar, then report on each source."""
     if options.report is not None:
         make_folder(order.folder)  # the report may be meant to lie in it
         check_target(options.report)
@@ -294,13 +308,13 @@ def _run(
 
 
 def _say(report: ExportReport) -> None:
-    """What was written, how it read back, and what the file could not take."""
+    """Print what was written, the read-back error, and what the format could not hold."""
     if report.error is not None:
         print(f"  {report.path}: {report.error}", file=sys.stderr)
         return
     tracks = ", ".join(f"{name} {error:.2g}" for name, error in report.tracks.items())
     read = f"{report.frames} frames read back, off by at most {report.worst:.2g}"
-    print(f"  {report.path}: {read}" + (f"; what the format costs: {tracks}" if tracks else ""))
+    print(f"  {report.path}: {read}" + (f"; loss of the format: {tracks}" if tracks else ""))
     for sentence in report.lacks:
         print(f"    {sentence}")
 

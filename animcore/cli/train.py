@@ -18,19 +18,22 @@ from animcore.errors import BROKEN_FILE, AnimcoreError, InputError
 
 # Each solver's module in this room, with `CONFIG` and `job(config, data)`, and what it is.
 SOLVERS: dict[str, tuple[str, str]] = {
-    "talkshow": ("animcore.training.gestures.talkshow", "gestures: codes of body and hands, drawn one after the other"),
-    "emage": ("animcore.training.gestures.emage", "gestures: a masked transformer over sound and gesture"),
-    "faceformer": ("animcore.training.faces.faceformer", "faces: a transformer that makes frame after frame"),
+    "talkshow": ("animcore.training.gestures.talkshow", "gestures: autoregressive VQ codes of body and hands"),
+    "emage": ("animcore.training.gestures.emage", "gestures: a masked transformer over audio and motion"),
+    "faceformer": ("animcore.training.faces.faceformer", "faces: an autoregressive transformer"),
     "codetalker": (
         "animcore.training.faces.codetalker",
-        "faces: codes of movement, then a transformer that chooses them",
+        "faces: VQ codes of motion, then a transformer that predicts them",
     ),
-    "emote": ("animcore.training.faces.emote", "faces: a motion prior, then speech and emotion through it"),
-    "facediffuser": ("animcore.training.faces.facediffuser", "faces: diffusion, the whole face at each step"),
-    "flow": ("animcore.training.faces.flow_matching", "faces: flow matching in a few steps; our own design"),
+    "emote": (
+        "animcore.training.faces.emote",
+        "faces: a motion prior, then a network from speech and emotion to its latents",
+    ),
+    "facediffuser": ("animcore.training.faces.facediffuser", "faces: diffusion"),
+    "flow": ("animcore.training.faces.flow_matching", "faces: flow matching in a few steps (our own design)"),
     "fgd": (
         "animcore.training.gestures.fgd_encoder",
-        "no solver: the encoder with which `animcore judge` measures FGD",
+        "no solver: the encoder of the FGD of `animcore judge-body`",
     ),
 }
 MODEL = "model"  # folder of the trained network in that of the run
@@ -42,7 +45,7 @@ _EXAMPLES = """examples:
   animcore train emage --data takes/calm takes/lively --config small.toml --out runs/emage
   accelerate launch -m animcore.cli train emage --data BEAT2/beat_english_v2.0.0 --out runs/emage     (several GPUs)
 
-A run that was stopped goes on when the same command is given again. See docs/training.md."""
+The same command resumes a run that was stopped. See docs/training.md."""
 
 
 def register(commands: Any) -> None:
@@ -56,13 +59,18 @@ def register(commands: Any) -> None:
     )
     parser.add_argument("solver", choices=SOLVERS)
     parser.add_argument(
-        "--data", nargs="+", type=Path, required=True, metavar="DIR", help="data sets, or motions beside sounds"
+        "--data",
+        nargs="+",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="data sets, or folders of motions with audio files of the same names",
     )
     parser.add_argument(
-        "--config", type=Path, metavar="FILE", help="TOML file of settings (default: the paper's sizes)"
+        "--config", type=Path, metavar="FILE", help="TOML file of settings (default: the sizes of the paper)"
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the run; made if missing")
-    parser.add_argument("--threads", type=int, help="of the CPU (default: all)")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the run; created if missing")
+    parser.add_argument("--threads", type=int, help="CPU threads (default: all)")
     parser.set_defaults(command=run)
 
 
@@ -70,12 +78,12 @@ def register_export(commands: Any) -> None:
     """Add the command that writes a trained face as ONNX."""
     parser = commands.add_parser(
         "export-face",
-        help="write a trained emote, flow or faceformer as ONNX",
-        description="Write a face that `animcore train` made as ONNX, and check it: emote and flow as a file, "
-        "faceformer as a folder of two, of which one is run for each frame. Other faces have no such form.",
+        help="export a trained emote, flow or faceformer network to ONNX",
+        description="Export a face network of `animcore train` to ONNX, and verify it: emote and flow as one file, "
+        "faceformer as a folder of two files, one of which runs once per frame. Other networks cannot be exported.",
     )
-    parser.add_argument("face", type=Path, metavar="DIR", help="the folder OUT/model of the run")
-    parser.add_argument("onnx", type=Path, metavar="OUT", help="file, or of faceformer folder, to write")
+    parser.add_argument("face", type=Path, metavar="DIR", help="folder OUT/model of the run")
+    parser.add_argument("onnx", type=Path, metavar="OUT", help="file to write; for faceformer a folder")
     parser.set_defaults(command=export)
 
 
@@ -95,7 +103,7 @@ def export(options: argparse.Namespace) -> int:
         print(f"written: {', '.join(map(str, faceformer_onnx.write(model, options.onnx)))}")
         return 0
     worst = onnx_export.write(model, options.onnx)
-    print(f"written: {options.onnx} (within {worst:.1g} spreads of PyTorch)")
+    print(f"written: {options.onnx} (within {worst:.1g} standard deviations of PyTorch)")
     return 0
 
 
@@ -188,7 +196,7 @@ def _check(path: Path, name: str, value: Any, usual: Any) -> None:
     least = 0 if name in _MAY_BE_0 else 1
     fits = isinstance(value, kind) and not isinstance(value, bool)
     if fits and isinstance(usual, int):
-        fits, words = value >= least, f"a whole number from {least} up"
+        fits, words = value >= least, f"a whole number of at least {least}"
     elif fits and isinstance(usual, float):
         fits = 0.0 < value < 1.0 or (value == 0.0 and not least)
         words = "a number between 0 and 1"

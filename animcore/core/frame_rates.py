@@ -12,7 +12,7 @@ _NTSC_TOLERANCE = 0.005  # 23.98, 23.976 and 23.97602 all mean 24000/1001
 
 
 def exact_rate(value: str | float | Fraction) -> Fraction:
-    """Return frames a second as a fraction: ``"23.976"`` -> 24000/1001, ``"25"`` -> 25, ``"30000/1001"`` as it stands.
+    """Return a frame rate as a fraction: ``"23.976"`` -> 24000/1001, ``"25"`` -> 25, ``"30000/1001"`` as it stands.
 
     Raises:
         InputError: when it is no number or not within 1..1000.

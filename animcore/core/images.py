@@ -1,4 +1,4 @@
-"""PNG and WebP pictures without loss, through the sound library's codecs (av): no other package is needed."""
+"""PNG and WebP images without loss, through the audio library's codecs (av): no other package is needed."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from animcore.errors import BROKEN_FILE, InputError
 
-MOST_PIXELS = 16384 * 16384  # of one picture: more is hostile, or no texture that a card takes
+MOST_PIXELS = 16384 * 16384  # of one picture: more is hostile, or no texture that a GPU takes
 _KINDS = {"png": ("image2pipe", "png", "rgba"), "webp": ("webp", "libwebp", "bgra")}
 
 
 def decoded(data: bytes, name: str, most: int = MOST_PIXELS) -> NDArray[np.uint8]:
-    """Return (H, W, 4) red, green, blue and opacity, 0..255, of a picture of any kind.
+    """Return (H, W, 4) red, green, blue and opacity, 0..255, of an image of any kind.
 
     Args:
         data: the file's bytes.
@@ -34,12 +34,12 @@ def decoded(data: bytes, name: str, most: int = MOST_PIXELS) -> NDArray[np.uint8
             frame = next(iter(container.decode(stream)))
             pixels = np.asarray(frame.to_ndarray(format="rgba"), np.uint8)
     except (av.error.FFmpegError, *BROKEN_FILE) as error:
-        raise InputError(f"{name} is no readable picture, or a broken one ({error}); save it again as PNG.") from error
+        raise InputError(f"{name} is not a readable image, or a broken one ({error}); save it again as PNG.") from error
     return pixels
 
 
 def encoded(pixels: NDArray[np.uint8], kind: str) -> bytes:
-    """Return a picture (H, W, 4) as the bytes of a file, without loss where it is not wholly transparent.
+    """Return an image (H, W, 4) as the bytes of a file, without loss where it is not wholly transparent.
 
     Args:
         pixels: red, green, blue and opacity, 0..255.

@@ -68,7 +68,7 @@ def load_any(path: Path, setup: FormatOptions | None = None) -> tuple[str, Motio
     fitting = [name for name, ending in endings.items() if path.suffix.lower() == ending]
     if not fitting:
         known = ", ".join(sorted(set(endings.values())))
-        raise InputError(f"{path.name} is of no kind that can be read; readable are {known}.")
+        raise InputError(f"{path.name} has a format that cannot be read; readable are {known}.")
     check_file(path)
     fitting.sort(key=lambda name: (path.name.lower().endswith(FORMATS[name].suffix), len(FORMATS[name].suffix)))
     reasons = []

@@ -30,7 +30,7 @@ class FormatOptions:
     """What a file needs beside the motion; every format takes what it wants of it.
 
     Attributes:
-        rate: frames a second, for reading files that do not say theirs.
+        rate: frame rate, for reading files that do not say theirs.
         profile: name of the rig profile (rigs/*.toml) whose shapes the curves are for; None for ARKit's own names.
         mesh: name, or path in the scene, of the mesh that carries the shapes (Unity, Godot).
         model: name (`open-head`) or file of the FLAME or SMPL-X model that coefficients belong to.
@@ -49,13 +49,13 @@ class AnimationCurves:
     """Named curves of T frames each, and events. Frame i is at ``start + i / rate`` seconds.
 
     Attributes:
-        rate: frames a second, exact.
+        rate: frame rate, exact.
         start: seconds of the first frame.
         curves: name -> (T,) or (T, ...) values, in the units of the file.
         events: what happens when, in seconds.
         lacks: a sentence for each thing of the motion that the file or the rig cannot hold.
         notes: a sentence for each thing that was noticed and mended on reading (degrees taken for radians ...).
-        facts: what a file says beside its curves (gender, betas, name of the sound), by name.
+        facts: what a file says beside its curves (gender, betas, name of the audio), by name.
     """
 
     rate: Fraction

@@ -50,9 +50,7 @@ def decode(sheet: AnimationCurves, setup: FormatOptions) -> Motion:
         return face_motion(replace(sheet, curves=curves), setup)
     entries = _read_as(names).entries
     if not entries:
-        raise InputError(
-            f"None of the shapes {_listed(names)} has a name that is known here; the names of a profile of rigs/ are."
-        )
+        raise InputError(f"None of the shapes {_listed(names)} has a known name; the names of a profile of rigs/ are.")
     for entry in entries:
         raised = np.asarray(sheet.curves[entry.channel.targets[0][1]]) - entry.channel.rest
         for ours, amount in entry.recipe.items():
@@ -70,7 +68,7 @@ def noticed(columns: Mapping[str, Array], name: str) -> tuple[dict[str, Array], 
     notes = _strangers(tuple(columns), name)
     highest = max((float(values.max(initial=0.0)) for values in columns.values()), default=0.0)
     if highest > _PERCENT:
-        said = f"{name}: weights reach {highest:.0f}, so they were taken for percent and divided by 100."
+        said = f"{name}: weights reach {highest:.0f}, so they were read as percent and divided by 100."
         return {key: values / 100.0 for key, values in columns.items()}, (said, *notes)
     lowest = min((float(values.min(initial=0.0)) for values in columns.values()), default=0.0)
     if highest > _CLIPPED or lowest < 1.0 - _CLIPPED:
@@ -130,7 +128,7 @@ def _strangers(names: tuple[str, ...], name: str) -> tuple[str, ...]:
         strange = tuple(one for one in names if one not in known)
     else:
         strange = _read_as(names).unknown
-    said = f"{name}: {_listed(strange)} have no name that is known here and were not used."
+    said = f"{name}: {_listed(strange)} have no known name and were not used."
     return (said,) if strange and len(strange) < len(names) else ()
 
 

@@ -82,7 +82,7 @@ def shifted_to_zero(motion: Motion) -> tuple[Motion, tuple[str, ...]]:
     if early <= 0.0:
         return motion, ()
     events = tuple(replace(event, start=event.start + early, end=event.end + early) for event in motion.events)
-    said = f"Second 0 of the file is its first frame; the sound starts {early:.3f} s later."
+    said = f"Second 0 of the file is its first frame; the audio starts {early:.3f} s later."
     return replace(motion, start=0.0, events=events), (said,)
 
 
@@ -104,7 +104,7 @@ def loaded(path: Path, form: FileFormat, setup: FormatOptions | None = None) -> 
     check_file(path)
     setup = setup or FormatOptions()
     if form.needs_rate and setup.rate is None:
-        raise InputError(f"{path.name} does not say its frame rate; give it (--fps).")
+        raise InputError(f"{path.name} does not state its frame rate; give it (--fps).")
     with readable(f"{path.name} cannot be read as {form.title}", "export it again"):
         sheet = form.read(path, setup)
         return form.decode(sheet, setup), sheet.notes
@@ -198,14 +198,14 @@ def _check(
     """Refuse a file that does not hold what was meant."""
     if wanted.curves and found.frame_count != wanted.frame_count:
         raise InputError(
-            f"{path.name} reads back with {found.frame_count} frames where {wanted.frame_count} were meant, so it was "
+            f"{path.name} reads back with {found.frame_count} frames instead of {wanted.frame_count}, so it was "
             "not kept; report this with the motion file."
         )
     wrong = {name: error for name, error in errors.items() if error > form.tolerance}
     if wrong:
         name = max(wrong, key=lambda one: wrong[one])
         raise InputError(
-            f"{path.name} reads back otherwise than it was meant ({name} by {wrong[name]:g}), so it was not kept; "
+            f"{path.name} reads back with too large a difference ({name} by {wrong[name]:g}), so it was not kept; "
             "report this with the motion file."
         )
 

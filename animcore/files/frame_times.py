@@ -26,7 +26,7 @@ LONGEST = 2_000_000  # frames: nine hours at 60; a file that claims more is brok
 _USUAL = tuple(Fraction(rate) for rate in (30, 60, 24, 25, 50, 48, 120, 15, 12, 10, 20, 90, 100, 240))
 _NTSC = tuple(Fraction(base * 1000, 1001) for base in (24, 30, 60, 48, 120))
 _ASSUMED = Fraction(30)  # of one frame alone, which has no rate
-_ROUNDING = 0.1  # of a frame: times written in milliseconds at 60 frames a second are off by 0.06
+_ROUNDING = 0.1  # of a frame: times written in milliseconds at 60 FPS are off by 0.06
 _EQUALLY_NEAR = 3.0  # rates whose frames lie so many times as far off as the nearest are told apart by custom
 
 
@@ -39,7 +39,7 @@ def to_even_frames(
         times: (T,) seconds, rising.
         columns: name -> (T,) values at these times.
         name: of the file, for messages.
-        rate: frames a second where it is known; else it is found from the times.
+        rate: frame rate where it is known; else it is found from the times.
         notes: what was noticed already.
 
     Raises:
@@ -88,7 +88,7 @@ def fill_gaps(
 def estimate_rate(times: Times) -> tuple[Fraction, str]:
     """Return the frame rate that times (T,) in seconds mean, and a sentence that says how it was found."""
     if len(times) < 2:
-        return _ASSUMED, f"One frame alone has no frame rate; {_ASSUMED} was taken."
+        return _ASSUMED, f"One frame alone has no frame rate; {_ASSUMED} is assumed."
     since = times - times[0]
     step = float(np.median(np.diff(times)))
     likely = [rate for rate in (*_USUAL, *_NTSC) if 0.8 < step * float(rate) < 1.25]

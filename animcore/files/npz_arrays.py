@@ -58,10 +58,10 @@ def rate_in(contents: Contents, setup: FormatOptions, path: Path) -> Fraction:
     for name in (name for name in RATE_NAMES if name in contents):
         stated = contents[name]
         if stated.size != 1 or stated.dtype.kind not in "fiu":
-            raise InputError(f"{path.name}: {name} is no frame rate.")
+            raise InputError(f"{path.name}: {name} is not a frame rate.")
         return exact_rate(float(stated.reshape(-1)[0]))
     if setup.rate is None:
-        raise InputError(f"{path.name} does not say its frame rate; give it (--fps).")
+        raise InputError(f"{path.name} does not state its frame rate; give it (--fps).")
     return setup.rate
 
 
@@ -89,7 +89,7 @@ def radians(poses: Array, path: Path) -> tuple[Array, tuple[str, ...]]:
     longest = float(np.linalg.norm(poses.reshape(-1, 3), axis=1).max(initial=0.0))
     if longest <= _TURN:
         return poses, ()
-    said = f"{path.name}: rotations reach {longest:.0f}, so they were taken for degrees and turned into radians."
+    said = f"{path.name}: rotations reach {longest:.0f}, so they were read as degrees and turned into radians."
     return np.radians(poses), (said,)
 
 
@@ -99,5 +99,5 @@ def metres(translation: Array, path: Path) -> tuple[Array, tuple[str, ...]]:
     if middle <= _FAR:
         return translation, ()
     unit, share = ("millimetres", 1000.0) if middle > 50 * _FAR else ("centimetres", 100.0)
-    said = f"{path.name}: the body is {middle:.0f} away from the origin, so its positions were taken for {unit}."
+    said = f"{path.name}: the body is {middle:.0f} away from the origin, so its positions were read as {unit}."
     return translation / share, (said,)

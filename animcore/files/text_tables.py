@@ -80,7 +80,7 @@ def _checked(pieces: Iterable[bytes], marked: str | None, name: str) -> str:
                 raise InputError(f"{name} is not a text file ({error.reason}); is it of another kind?") from error
             ansi = True
     if ansi and 2 * high > size:
-        raise InputError(f"{name} is in an encoding that is not known here; save it as UTF-8.")
+        raise InputError(f"{name} is in an encoding that is unknown; save it as UTF-8.")
     return _ANSI if ansi else marked or "utf-8"
 
 

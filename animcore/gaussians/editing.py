@@ -73,7 +73,7 @@ def texture_coordinates(
 
 
 def under_mask(places: Array, mask: Array) -> Mask:
-    """Return (N,) what stands where a picture over the texture is painted.
+    """Return (N,) what stands where an image over the texture is painted.
 
     Args:
         places: (N, 2) in the texture, 0..1, the second upwards.

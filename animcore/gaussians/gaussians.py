@@ -111,4 +111,4 @@ def _fits(values: NDArray[np.float32], shape: tuple[int | None, ...], what: str)
     # a sum is no number as soon as one of them is none, and quicker than a look at each
     bad = 0 if np.isfinite(values.sum()) else int((~np.isfinite(values)).sum())
     if bad:
-        raise InputError(f"The {what} hold {bad} values that are no numbers (NaN or infinite).")
+        raise InputError(f"The {what} hold {bad} values that are not numbers (NaN or infinite).")

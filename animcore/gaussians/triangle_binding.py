@@ -94,7 +94,7 @@ def quaternions(rotations: Array) -> Array:
     ), 1)  # fmt: skip
     largest = xp.stack((rows[:, 0, 0], rows[:, 1, 1], rows[:, 2, 2], rows[:, 3, 3]), -1).argmax(-1)
     row = rows[:, 0]
-    for part in range(1, 4):  # no index: a card would wait for it
+    for part in range(1, 4):  # no index: a GPU would wait for it
         row = xp.where((largest == part)[:, None], rows[:, part], row)
     return _unit(row)[0]
 

@@ -138,7 +138,7 @@ def register_surface(
 
 def _check(other: TriangleMesh) -> None:
     if len(other.triangles) < 4 or not np.isfinite(other.points).all():
-        raise InputError("The mesh cannot be compared: it has too few faces, or places that are not numbers.")
+        raise InputError("The mesh cannot be compared: it has too few faces, or positions that are not numbers.")
     if other.triangles.min() < 0 or other.triangles.max() >= len(other.points):
         raise InputError("The mesh has faces of vertices that it does not have.")
 

@@ -7,7 +7,7 @@
     fg_masks/              grey PNG, white where the head is
     flame_param/           one `.npz` a moment: expr, rotation, neck_pose, jaw_pose, eyes_pose, translation, shape,
                            static_offset
-    model.npz              the head that the parameters belong to, where it is a character's own (`bodies.own_model`)
+    model.npz              the head of the parameters, where it is a `blendshape_head`
 
 After the exports of VHAP (Qian 2024) and the data of GaussianAvatars (Qian et al., CVPR 2024). `basis` and `arkit` in
 the `.npz` are ours: of which model the coefficients are, and the weights that they were made from.
@@ -40,7 +40,7 @@ _ROWS = {"rotation": 3, "neck_pose": 3, "jaw_pose": 3, "eyes_pose": 6, "translat
 
 @dataclass(frozen=True)
 class HeadPose:
-    """What a head did at one moment; radians and metres, in FLAME's terms (`bodies.poses`).
+    """What a head did at one moment; radians and metres, in FLAME's terms (`body_models.pose_tracks`).
 
     Attributes:
         expression: (E,) coefficients.
@@ -100,7 +100,7 @@ def read_views(folder: Path, split: str) -> list[CaptureView]:
     OpenCV's, they are taken as OpenCV's.
 
     Raises:
-        InputError: where the file is missing, broken, or names pictures that are not there.
+        InputError: where the file is missing, broken, or names images that are not there.
     """
     path = table_of(folder, split)
     if not path.is_file():
@@ -115,7 +115,7 @@ def read_views(folder: Path, split: str) -> list[CaptureView]:
             raise
         raise InputError(f"{path} is broken or none of GaussianAvatars' ({error}); export it again.") from error
     if not views:
-        raise InputError(f"{path} names no pictures; export the capture again.")
+        raise InputError(f"{path} lists no images; export the capture again.")
     missing = [view.image for view in views if not view.image.is_file()]
     missing += [view.pose for view in views if not view.pose.is_file()]
     if missing:
@@ -171,7 +171,7 @@ def read_pose(path: Path) -> HeadPose:
         offset = offset.reshape(-1, 3) if offset is not None and offset.any() else None
         basis = str(data["basis"]) if "basis" in data else None
     if not all(np.isfinite(values).all() for values in (*rows, expression, shape)):
-        raise InputError(f"{path} holds values that are no numbers (NaN or infinite); export it again.")
+        raise InputError(f"{path} holds values that are not numbers (NaN or infinite); export it again.")
     return HeadPose(expression, np.concatenate(rows[:4]).reshape(5, 3), rows[4], shape, offset, basis)
 
 
@@ -216,7 +216,7 @@ def _view(folder: Path, table: dict[str, Any], frame: dict[str, Any], opencv: bo
         )
     matrix = np.array(frame["transform_matrix"], float)
     if not np.isfinite(matrix).all() or abs(np.linalg.det(matrix[:3, :3]) - 1) > 1e-2:
-        raise InputError(f"The camera of {frame['file_path']} has a matrix that is no rotation; export it again.")
+        raise InputError(f"The camera of {frame['file_path']} has a matrix that is not a rotation; export it again.")
     camera = (
         Camera(*size, focal, centre, np.linalg.inv(matrix))
         if opencv

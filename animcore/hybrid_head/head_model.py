@@ -33,7 +33,7 @@ Mode = Literal["mesh", "gaussians", "hybrid"]
 
 MODES: tuple[Mode, ...] = ("mesh", "gaussians", "hybrid")
 SLACK = 0.003  # metres that a Gaussian may lie behind the skin and still be drawn: lashes and brows lie on it
-FINER = 2  # samples of the mesh along each side of a pixel, in pictures
+FINER = 2  # samples of the mesh along each side of a pixel, in images
 _SKULL = 1  # FLAME's joint that carries the skull
 
 
@@ -68,7 +68,7 @@ class HybridHead:
         mix: (E + 15 + 1, K) detail of the expression's E coefficients, the joints' 15 angles, and 1.
         riding: Gaussians bound to triangles of the model, or None.
         hair: Gaussians that stand around the skull at rest and go with it, or None.
-        drawn: (F,) the faces that the person has; None for all. A model's neck may go on where the pictures end.
+        drawn: (F,) the faces that the person has; None for all. A model's neck may go on where the images end.
     """
 
     model: ParametricModel
@@ -294,7 +294,7 @@ def mesh_samples(
     Args:
         head: with its layout.
         posed: where its vertices are.
-        camera: of the picture.
+        camera: of the image.
         finer: samples along each side of a pixel.
     """
     chosen = slice(None) if head.drawn is None else head.drawn

@@ -28,12 +28,12 @@ def fit(
 
     Args:
         data: folder of the capture.
-        out: folder of checkpoint, picture and head.
-        progress: told the fraction done.
+        out: folder of checkpoint, image and head.
+        progress: called with the fraction done.
         model: the FLAME file that the capture was tracked with.
         device: auto, cpu or cuda.
         receipt: of the person's consent, which the head holds from then on.
-        **asked: fields of `fitting.FitSettings`.
+        **asked: fields of `trainer.FitSettings`.
 
     Raises:
         InputError: without PyTorch, or where the capture or a setting cannot be used.
@@ -61,7 +61,7 @@ def fit(
 
 
 def settings_of(asked: dict[str, Any]) -> Any:
-    """Return what was asked as `fitting.FitSettings`.
+    """Return what was asked as `trainer.FitSettings`.
 
     Raises:
         InputError: without PyTorch, or where a setting cannot be used.
@@ -88,7 +88,7 @@ def device_named(name: str) -> Any:
     """
     torch = require_torch()
     if name == "cuda" and not torch.cuda.is_available():
-        raise InputError("PyTorch finds no NVIDIA card with CUDA; fit with --device cpu.")
+        raise InputError("PyTorch finds no NVIDIA GPU with CUDA; fit with --device cpu.")
     return torch.device("cuda" if name == "cuda" or (name == "auto" and torch.cuda.is_available()) else "cpu")
 
 

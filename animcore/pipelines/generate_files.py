@@ -81,7 +81,7 @@ class BatchRequest:
     Attributes:
         folder: where the files go; it is made where it is missing.
         formats: names of `files.FORMATS`.
-        rate: frames a second of the files; None for 30, or for that of the source where it is a motion already.
+        rate: frame rate of the files; None for 30, or for that of the source where it is a motion already.
         direction: how it is performed.
         setup: what the formats need to know of the character.
         transcript: what is said: a file for one recording, or a folder of files named as the recordings.
@@ -156,12 +156,12 @@ def generate(
 
     Args:
         source: a recording, or several that are put together; none for somebody who only listens.
-        rate: frames a second of the result.
+        rate: frame rate of the result.
         direction: how it is performed.
-        progress: told the fraction done.
+        progress: called with the fraction done.
         transcript: what is said, where it is known: it makes the lips surer, its words travel with the motion, and its
             tags join the emotions of the direction.
-        place: how much later than the sound the face is, and which part of the performance is wanted.
+        place: how much later than the audio the face is, and which part of the performance is wanted.
         gestures: a learned solver of the body, in the place of the shipped one.
         listening_to: the voice of somebody who is talked with, on the same clock: while it speaks, this face listens.
             The motion lasts as long as the longer of the two.
@@ -228,14 +228,14 @@ def run(sources: Sequence[Path], order: BatchRequest, progress: Progress = silen
 
     Raises:
         InputError: before any work, when two recordings would write the same file, the folder cannot be made, or the
-            learned gestures or the learned face cannot be read.
+            gesture networks or the face network cannot be read.
         Cancelled: when the progress callback raises it; what was finished stays.
     """
     for given, what in ((order.transcript, "transcript"), (order.listening_to, "other voice")):
         if given is not None and len(sources) > 1 and not given.is_dir():
             raise InputError(f"{given} is one {what} for {len(sources)} recordings; give a folder of them.")
     if order.speaker and order.face is None:
-        raise InputError(f"The speaker {order.speaker!r} is one of a learned face; give that face too.")
+        raise InputError(f"The speaker {order.speaker!r} is one of a face network; give that face too.")
     gestures = gesture_solver.load(order.gestures) if order.gestures is not None else None
     face = face_solver.load(order.face, speaker=order.speaker) if order.face is not None else None
     _prepare(sources, order)

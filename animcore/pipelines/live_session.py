@@ -64,7 +64,7 @@ def run(name: str, out: Path, direction: Direction, show: Show, stopped: Callabl
             if samples > LONGEST * RATE:
                 break
         if not samples:
-            raise InputError("The microphone gave no sound; begin again and speak before you stop.")
+            raise InputError("The microphone gave no audio; start again and speak before you stop.")
     return samples / RATE
 
 

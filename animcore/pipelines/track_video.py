@@ -68,11 +68,11 @@ def run(
         out: folder of what is made.
         model: a FLAME file, or None for the open head.
         lens: focal length in mm for 36 mm film, or None to estimate it.
-        progress: told the fraction done.
+        progress: called with the fraction done.
         consent: of the person, which goes into what is written (`provenance.consent.Receipt.reference`).
 
     Raises:
-        InputError: where the video cannot be tracked; see `film_faces.read` and `film_tracking.track`.
+        InputError: where the video cannot be tracked; see `face_landmarks.read` and `face_tracker.track`.
     """
     make_folder(out)
     source = face_landmarks.source_of(video.path, video.start, video.end)
@@ -94,7 +94,7 @@ def write_capture(tracked: TrackedVideo, folder: Path, frames: int, size: int, p
         folder: of the capture.
         frames: how many the head is fitted to.
         size: pixels of their longer side at most.
-        progress: told the fraction done.
+        progress: called with the fraction done.
     """
     model, lens = tracked.model, tracked.lens
     stamp = {"film": tracked.source, "model": model.name, "lens": lens, "frames": frames, "size": size}

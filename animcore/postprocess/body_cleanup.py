@@ -23,7 +23,7 @@ def finished(pose: Given, translation: Given, rate: float, floor: float | None =
     Args:
         pose: (T, 55, 3) axis-angle of SMPL-X.
         translation: (T, 3) metres.
-        rate: frames a second.
+        rate: frame rate.
         floor: its height in metres; None finds it.
     """
     floor = foot_contact.floor_of(pose, translation) if floor is None else floor

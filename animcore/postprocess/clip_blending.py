@@ -29,7 +29,7 @@ def blend_clips(first: Motion, second: Motion, seconds: float = SECONDS) -> Moti
     """Return one clip after the other, the second turned and moved along the floor to where the first ends.
 
     The second is brought to the first one's frame rate. A track that only one of them has stands at rest in the other.
-    The sound is kept where both have the same.
+    The audio is kept where both have the same.
 
     Raises:
         InputError: where one has no frames, or their coefficients belong to two models.

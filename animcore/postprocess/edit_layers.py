@@ -46,7 +46,7 @@ def absorb(layer: Floats, current: Floats, written: Floats) -> Array:
 
 
 def spans(layer: Floats, rate: float) -> list[EditSpan]:
-    """Return the edits of a layer (T, C) at `rate` frames a second, channel by channel in the order of time."""
+    """Return the edits of a layer (T, C) at `rate` FPS, channel by channel in the order of time."""
     found = []
     for channel in np.flatnonzero(np.any(layer != 0, axis=0)):
         edited = np.flatnonzero(layer[:, channel])
@@ -73,7 +73,7 @@ def apply_layer(
         new: (T, C) the curves that come, without edits.
         layer: (T, C) the edits so far, on the same frames.
         before: (T, C) the curves that the edits were made on, without edits.
-        rate: frames a second.
+        rate: frame rate.
         mode: `add` or `replace`.
     """
     layer = np.asarray(layer, np.float64)

@@ -57,7 +57,7 @@ def in_blocks(
         step: what is done to a block.
         pose: (T, 55, 3) axis-angle.
         translation: (T, 3).
-        rate: frames a second.
+        rate: frame rate.
         in_place: whether those given are changed, so that no second copy of a long motion is held.
 
     Returns:

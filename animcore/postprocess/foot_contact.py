@@ -96,7 +96,7 @@ def lock_feet(pose: Given, translation: Given, rate: float, floor: float | None 
     Args:
         pose: (T, 55, 3) axis-angle of SMPL-X.
         translation: (T, 3) metres.
-        rate: frames a second.
+        rate: frame rate.
         floor: its height in metres; None finds it (`floor_of`).
     """
     floor = floor_of(pose, translation) if floor is None else floor

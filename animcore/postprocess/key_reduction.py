@@ -49,7 +49,7 @@ class KeyOrder:
 
         Args:
             keys_per_second: keys a second and curve, on average over the curves that move; above 0.
-            rate: frames a second.
+            rate: frame rate.
 
         Raises:
             InputError: when fewer than no keys are asked for.

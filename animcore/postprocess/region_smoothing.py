@@ -56,7 +56,7 @@ def adjust_region(values: Floats, rest: Floats, rate: float, touch: RegionAdjust
     Args:
         values: (T, C).
         rest: (C,) the value of each curve at rest; NaN for a curve that must not be exaggerated (an axis).
-        rate: frames a second.
+        rate: frame rate.
         touch: what is done.
     """
     result = np.array(values, np.float64)

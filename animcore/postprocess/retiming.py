@@ -1,4 +1,4 @@
-"""Puts a performance onto the frames of a scene: later or earlier than its sound, and only the part that is wanted."""
+"""Puts a performance onto the frames of a scene: later or earlier than its audio, and only the part that is wanted."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from animcore.errors import InputError
 from animcore.motion import Event, Motion
 
-_LONGEST = 60  # seconds that a face may be apart from its sound
+_LONGEST = 60  # seconds that a face may be apart from its audio
 _ROUNDING = Fraction(1, 10**6)  # of a frame that a time in seconds may be off it
 
 
@@ -20,8 +20,8 @@ class Retiming:
     """Where a performance is to be.
 
     Attributes:
-        offset: seconds that it is later than the sound, exact; below 0 it is earlier.
-        begin, end: the part of the sound that is wanted, in seconds; None for all of it before or after.
+        offset: seconds that it is later than the audio, exact; below 0 it is earlier.
+        begin, end: the part of the audio that is wanted, in seconds; None for all of it before or after.
     """
 
     offset: Fraction = Fraction(0)
@@ -36,11 +36,11 @@ class Retiming:
         """
         if abs(self.offset) > _LONGEST:
             raise InputError(
-                f"The face can be {_LONGEST} s apart from its sound at most, not {float(self.offset):g} s."
+                f"The face can be {_LONGEST} s apart from its audio at most, not {float(self.offset):g} s."
             )
         times = [one for one in (self.begin, self.end) if one is not None]
         if not all(isinstance(one, int | float) and math.isfinite(one) and one >= 0 for one in times):
-            raise InputError(f"The part that is wanted begins and ends at seconds of the sound, not at {times}.")
+            raise InputError(f"The part that is wanted begins and ends at seconds of the audio, not at {times}.")
         if self.end is not None and self.end <= (self.begin or 0.0):
             raise InputError(f"The part that is wanted must end after it begins, not at {self.end:g} s.")
 
@@ -49,7 +49,7 @@ WHOLE = Retiming()
 
 
 def retime(motion: Motion, rate: Fraction, place: Retiming = WHOLE) -> Motion:
-    """Return a motion at another rate, its frames at whole multiples of 1 / rate seconds of the sound.
+    """Return a motion at another rate, its frames at whole multiples of 1 / rate seconds of the audio.
 
     An offset that is no whole number of frames moves the performance between them: nothing is rounded.
 

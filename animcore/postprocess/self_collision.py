@@ -30,7 +30,7 @@ _BACK = 0.03  # metres that a straight arm's elbow is taken to be behind it
 def penetration(pose: Given) -> Array:
     """Return (T,) metres that the deepest part of forearms and hands is in the rest of the body; 0 where none is.
 
-    Of capsules and spheres (`bodies.solid`), which lie within about 10 mm of the skin.
+    Of capsules and spheres (`body_models.collision_capsules`), which lie within about 10 mm of the skin.
 
     Args:
         pose: (T, 55, 3) axis-angle of SMPL-X.
@@ -50,7 +50,7 @@ def pushed_out(pose: Given, rate: float) -> Given:
 
     Args:
         pose: (T, 55, 3) axis-angle of SMPL-X.
-        rate: frames a second.
+        rate: frame rate.
     """
     return in_blocks(partial(_push_block, rate=rate), pose, np.zeros((len(pose), 3)), rate)[0]
 

@@ -1,4 +1,4 @@
-"""Where a picture is taken from."""
+"""Where an image is taken from."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _CLOSEST = 1e-6  # metres: nothing is divided by less
 
 @dataclass(frozen=True)
 class Camera:
-    """A pinhole camera in OpenCV's convention: X to the right of the picture, Y down, Z into the scene.
+    """A pinhole camera in OpenCV's convention: X to the right of the image, Y down, Z into the scene.
 
     Attributes:
-        width, height: of the picture, in pixels.
+        width, height: of the image, in pixels.
         focal: (2,) focal lengths along X and Y, in pixels.
-        centre: (2,) the optical axis in the picture, in pixels from its left upper
+        centre: (2,) the optical axis in the image, in pixels from its left upper
             corner; the middle of a pixel is at + 0.5.
         world_to_camera: (4, 4) metres.
     """
@@ -44,7 +44,7 @@ class Camera:
             camera_to_world: (4, 4), the camera looks along its -Z, Y is up.
             size: width and height in pixels.
             focal: in pixels.
-            centre: in pixels; the middle of the picture where not given.
+            centre: in pixels; the middle of the image where not given.
         """
         matrix = np.linalg.inv(np.asarray(camera_to_world, float) @ _FLIP)
         return cls(*size, focal, centre or (size[0] / 2, size[1] / 2), matrix)
@@ -65,7 +65,7 @@ class Camera:
         return there[:, :2] / np.maximum(there[:, 2:], _CLOSEST) * self.focal + self.centre, there[:, 2]
 
     def resized(self, factor: float) -> Camera:
-        """Return the camera of the same picture with `factor` times as many pixels along each side."""
+        """Return the camera of the same image with `factor` times as many pixels along each side."""
         width, height = round(self.width * factor), round(self.height * factor)
         across, down = width / self.width, height / self.height
         focal = self.focal[0] * across, self.focal[1] * down

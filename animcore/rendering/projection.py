@@ -1,4 +1,4 @@
-"""Gaussians as ellipses in a picture, nearest first, on numpy arrays and torch tensors alike.
+"""Gaussians as ellipses in an image, nearest first, on numpy arrays and torch tensors alike.
 
 The mathematics is that of 3D Gaussian Splatting (Kerbl et al., SIGGRAPH 2023), which draws with the local affine
 approximation of Zwicker et al., EWA Volume Splatting (2001). The numbers below are those that 3DGS and gsplat share,
@@ -33,7 +33,7 @@ SH_3 = (
 
 
 class ProjectedGaussians(NamedTuple):
-    """The M Gaussians that can be seen, nearest first, as ellipses in the picture.
+    """The M Gaussians that can be seen, nearest first, as ellipses in the image.
 
     Attributes:
         centres: (M, 2) pixels from the left upper corner.
@@ -109,7 +109,7 @@ def project(
     means: Array, rotations: Array, scales: Array, opacities: Array, colours: Array, camera: Camera,
     shifts: Array | None = None,
 ) -> ProjectedGaussians:  # fmt: skip
-    """Return the Gaussians that lie before the camera and in the picture, nearest first.
+    """Return the Gaussians that lie before the camera and in the image, nearest first.
 
     Args:
         means: (N, 3), this and the next three as `Gaussians` has them.
@@ -118,7 +118,7 @@ def project(
         opacities: (N,).
         colours: (N, 3), or spherical harmonics (N, K, 3).
         camera: the picture's.
-        shifts: (N, 2) pixels by which the centres are moved in the picture; none where not given.
+        shifts: (N, 2) pixels by which the centres are moved in the image; none where not given.
     """
     xp = namespace(means)
     pieces = []

@@ -181,7 +181,7 @@ class FaceMap:
         with readable(f"{path.name} is not a readable face map", "make it again"):
             contents = reading.arrays(path)
             if str(contents.get("format")) != FORMAT or contents.get("version") != VERSION:
-                raise InputError(f"{path.name} is no face map that this Animcore reads; make it again.")
+                raise InputError(f"{path.name} is not a face map that this Animcore reads; make it again.")
             return _from_arrays(contents)
 
 

@@ -68,7 +68,7 @@ class RigGeometry:
                 f"the shape {self.fields.shape}."
             )
         if not (np.isfinite(self.fields).all() and np.isfinite(self.rest).all()):
-            raise InputError("The rig moves vertices to places that are not numbers; mend its shapes or bones.")
+            raise InputError("The rig moves vertices to positions that are not numbers; fix its shapes or bones.")
 
 
 def load(path: Path) -> RigGeometry:
@@ -77,7 +77,7 @@ def load(path: Path) -> RigGeometry:
     Raises:
         InputError: when the file is missing, broken, or its arrays do not fit together.
     """
-    with readable(f"{path.name} is no rig that can be read", "measure it again"):
+    with readable(f"{path.name} is not a rig that can be read", "measure it again"):
         contents = reading.arrays(path)
         columns = (contents[name].tolist() for name in ("names", "kinds", "meshes", "targets", "ranges"))
         channels = tuple(

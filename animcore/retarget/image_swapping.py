@@ -14,7 +14,7 @@ from animcore.retarget.source_tracks import SOURCES, region
 
 FloatArray = NDArray[np.float64]
 
-SHORTEST = 0.07  # seconds an image shows at least; about two frames of film
+SHORTEST = 0.07  # seconds an image shows at least; about two frames of video
 CHANGE = 0.015  # what a change costs, as a share of the largest distance between two images, for a second
 _MOUTH = [index for index, name in enumerate(SOURCES) if region(name) in ("jaw", "lip", "tongue")]
 
@@ -26,7 +26,7 @@ def choose(gram: FloatArray, mix: FloatArray, face: FloatArray, fps: float, pric
         gram: (K, K) dot products of the images' mouths.
         mix: (K, S) dot products of the images' mouths and the tracks.
         face: (T, S) tracks.
-        fps: frames a second.
+        fps: frame rate.
         price: of a change, as `CHANGE`.
     """
     own = np.diag(gram)

@@ -38,14 +38,14 @@ def perform(
     other: AudioClip | None = None,
     learned_face: FaceNetworkSolver | None = None,
 ) -> Motion:
-    """Return the performance of a voice at 50 frames a second; equal clips and directions give equal motions.
+    """Return the performance of a voice at 50 FPS; equal clips and directions give equal motions.
 
     A silent clip gives a face that breathes and blinks, and listens where there is another voice.
 
     Args:
         clip: the voice.
         direction: seed, intensity and strengths by region.
-        progress: told the fraction done; whatever it raises ends the work.
+        progress: called with the fraction done; whatever it raises ends the work.
         spoken: words and phonemes with their times, where a transcript is known; they travel with the motion.
         gestures: a learned solver that moves the body in the place of the shipped one.
         other: the voice of somebody who is talked with, on the same clock: while it speaks, this face listens.
@@ -62,7 +62,7 @@ class SpeechAnalysis:
     """What is known of a voice once it was heard, so that its samples, most of what a long one takes, can go.
 
     Attributes:
-        speech: the face that speaks, at 50 frames a second; `act` changes it in place.
+        speech: the face that speaks, at 50 FPS; `act` changes it in place.
         prosody: of the voice.
         spoken: words and phonemes with their times, where they are known.
         other: prosody of somebody who is talked with.
@@ -95,7 +95,7 @@ def analyze(
     speech = _speech(clip, direction, part(progress, 0.0, _ARTICULATION), spoken, learned_face)
     if speech.rate != Fraction(prosody.FPS):
         speech = speech.resampled(Fraction(prosody.FPS))
-    progress(_ARTICULATION, "Moving head, eyes and body")
+    progress(_ARTICULATION, "Generating head, eyes and body")
     # how far the mouth is open tells speech from music and noise, whatever the strengths asked for
     return SpeechAnalysis(
         speech,
@@ -137,7 +137,7 @@ def animate(found: SpeechAnalysis, direction: Direction, progress: Progress = si
             emotion.apply_emotion(face, mood, heard, direction)
         events += emotion.events(mood)
         speech = replace(speech, jaw_pose=lip_sync.jaw_pose(face))
-    progress(1.0, "Moving head, eyes and body")
+    progress(1.0, "Generating head, eyes and body")
     return replace(
         speech,
         arkit=face,

@@ -85,7 +85,7 @@ def align(transcript: Transcript, probabilities: FloatArray, fps: float) -> Alig
     Args:
         transcript: what is said; words with exact times keep them.
         probabilities: (T, 40) of the phonemes of `pronunciation.PHONEMES`, frame i at i / fps seconds.
-        fps: frames a second.
+        fps: frame rate.
     """
     if not len(probabilities):
         return Alignment((None,) * len(transcript.words), transcript.phonemes)

@@ -136,7 +136,7 @@ def detect_speakers(clip: AudioClip, prosody: Prosody) -> tuple[SpeakerTurn, ...
 
 
 def _stretches(clip: AudioClip, prosody: Prosody) -> tuple[list[Span], Array]:
-    """Spans of speech, and the colour and height of the voice in each (S, 17), in spreads of one speaker."""
+    """Return spans of speech, and timbre and pitch in each (S, 17), in standard deviations of one speaker."""
     spans: list[Span] = []
     voices = []
     for start, end in prosody.phrases:

@@ -21,7 +21,7 @@ _BATCH = 1024  # frames
 _CANDIDATES = 4  # a frame, beside unvoiced
 
 _SILENCE = 0.03  # of the loudest frame's peak, below which nobody speaks
-_VOICED = 0.45  # periodicity below which a sound of full loudness is unvoiced
+_VOICED = 0.45  # periodicity below which audio of full loudness is unvoiced
 _OCTAVE = 0.01  # for each octave that a candidate lies below the highest voice: of equals the higher one is right
 _JUMP = 0.35  # for each octave between neighbouring frames, at a step of 0.01 s
 _CHANGE = 0.14  # between voiced and unvoiced, at a step of 0.01 s

@@ -34,7 +34,7 @@ _ACCENT_HIGH = 6.5  # semitones above them of the same: wider is more prominent 
 _ACCENT_NEAR = 0.1  # seconds between the loudest and the highest moment of a syllable (Ladd, 2008: peaks come late)
 
 # Syllables are bumps of loudness with dips between them, voiced at the top (de Jong and Wempe, 2009, with
-# a dip of 2 dB of all of the sound, where ours is of the band of vowels).
+# a dip of 2 dB of all of the audio, where ours is of the band of vowels).
 _NUCLEUS = 0.02  # seconds, standard deviation of the smoothing
 _DIP = 1.5  # dB
 _NUCLEUS_LOUD = 25.0  # dB below the loudest of the phrase, below which there is none
@@ -58,7 +58,7 @@ class PhraseEnd:
         time: seconds.
         kind: where the pitch goes: falling (it is said), rising (it is asked, or goes on) or level.
         movement: semitones of the last 0.14 s of voice above those before it.
-        pause: seconds until the next phrase, or the end of the sound.
+        pause: seconds until the next phrase, or the end of the audio.
     """
 
     time: float
@@ -69,14 +69,14 @@ class PhraseEnd:
 
 @dataclass(frozen=True)
 class Prosody:
-    """How a voice is carried, at 50 frames a second; frame i is at i / 50 s.
+    """How a voice is carried, at 50 FPS; frame i is at i / 50 s.
 
     Attributes:
         level: (T,) float32, dB full scale of the band of vowels.
         speaking: (T,) float32, 1 within phrases and 0 outside.
         phrases: start and end of each phrase in seconds.
         accents: time in seconds and strength (0..1) of each stressed syllable: louder, higher, or both.
-        pitch: (T,) float32, Hz; 0 where nobody speaks or the sound is unvoiced.
+        pitch: (T,) float32, Hz; 0 where nobody speaks or the audio is unvoiced.
         ends: how each phrase ends.
         syllables: seconds of the loudest moment of each syllable.
         sentence_ends: seconds; of the words that end a sentence where they are known, else of the phrases that fall or

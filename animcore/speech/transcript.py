@@ -17,7 +17,7 @@ from animcore.errors import InputError
 from animcore.motion import Event
 from animcore.speech.pronunciation import pronunciations
 
-# What directors write, as an emotion of `names.EMOTIONS` and how strong it is where no number stands behind it.
+# What directors write, as an emotion of `vocabulary.EMOTIONS` and how strong it is where no number stands behind it.
 ADJECTIVES: dict[str, tuple[str, float]] = {name: (name, 0.7) for name in EMOTIONS} | {
     "happy": ("joy", 0.7), "joyful": ("joy", 0.8), "warm": ("joy", 0.35), "warmly": ("joy", 0.35),
     "friendly": ("joy", 0.4), "cheerful": ("joy", 0.7), "amused": ("joy", 0.5), "smiling": ("joy", 0.5),
@@ -62,7 +62,7 @@ class EmotionCue:
     """An emotion that words call for.
 
     Attributes:
-        emotion: of `names.EMOTIONS`.
+        emotion: of `vocabulary.EMOTIONS`.
         intensity: 0..1.
         first, last: places of its first word and behind its last one among the transcript's words.
     """

@@ -60,16 +60,16 @@ def hash_of(*paths: Path) -> int:
 
 
 def together(frames: int, fps: float, motion: str, sound: Path | AudioClip) -> tuple[int, FloatArray, str]:
-    """Return how many frames a motion and its sound share, the samples for them, and a note where one was cut.
+    """Return how many frames a motion and its audio share, the samples for them, and a note where one was cut.
 
     Args:
         frames: of the motion.
-        fps: frames a second.
+        fps: frame rate.
         motion: its name, for sentences.
         sound: the file, or what was heard already.
 
     Raises:
-        InputError: where the sound cannot be read, or lasts less than half as long, or more than twice.
+        InputError: where the audio cannot be read, or lasts less than half as long, or more than twice.
     """
     clip = sound if isinstance(sound, AudioClip) else recording.load(sound)
     lasts, heard = frames / fps, clip.duration
@@ -83,6 +83,6 @@ def together(frames: int, fps: float, motion: str, sound: Path | AudioClip) -> t
 
 
 def sound_of(motion: Path) -> Path | None:
-    """Return the sound of a motion's name beside it, None where there is none."""
+    """Return the audio of a motion's name beside it, None where there is none."""
     beside_it = (motion.with_suffix(suffix) for suffix in SOUNDS)
     return next((sound for sound in beside_it if sound.is_file()), None)

@@ -41,7 +41,7 @@ class TrainingClip:
     place: Path
 
     def heard(self, speech: str = "") -> FloatArray:
-        """Return (2 T, D) frames of sound, 60 a second, from the cache; see `talkshow.encode_audio`."""
+        """Return (2 T, D) frames of audio, 60 a second, from the cache; see `talkshow.encode_audio`."""
         path = self.place.with_name(f"{self.place.name}.heard{hash_of(Path(speech)) if speech else ''}.npy")
 
         def make(place: Path) -> None:
@@ -72,7 +72,7 @@ class ClipWindows:
         length: frames of a window.
         stride: frames from one window to the next; each epoch begins elsewhere within it.
         batch: windows in a batch.
-        hear: frames of sound (2 T, D) of a clip where the solver hears such, else None.
+        hear: frames of audio (2 T, D) of a clip where the solver hears such, else None.
         seed: of the order.
     """
 
@@ -97,7 +97,7 @@ class ClipWindows:
         """Yield the batches of an epoch: every `parts`-th window from `part` on, equally many for every part.
 
         A batch holds `frames` (B, T, 337), `samples` (B, T / 30 * 16000), `speaker` (B,) and, where the solver hears
-        frames of sound, `heard` (B, 2 T, D).
+        frames of audio, `heard` (B, 2 T, D).
         """
         own = self._own(epoch, stage, part, parts)
         for first in range(0, len(own), self.batch):

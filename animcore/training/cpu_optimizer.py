@@ -1,4 +1,4 @@
-"""Steps down a loss, each thread with examples of its own: small networks on a processor's cores."""
+"""Steps down a loss, each thread with examples of its own: small networks on a CPU's cores."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ class TrainingRun:
         folder: of checkpoint and log.
         facts: what must be equal for a run to go on: solver, configuration, speakers.
         seed: of the weights and of dropout.
-        progress: told the fraction done; whatever it raises ends the run, the last whole epoch is kept.
+        progress: called with the fraction done; whatever it raises ends the run, the last whole epoch is kept.
         machine: what it is trained on.
     """
 
@@ -212,7 +212,7 @@ class TrainingRun:
 
 @dataclass
 class TrainingDevice:
-    """What it is trained on: a processor or a GPU, beside those of other processes where several were started.
+    """What it is trained on: a CPU or a GPU, beside those of other processes where several were started.
 
     Attributes:
         device: of this process.

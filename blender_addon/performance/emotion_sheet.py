@@ -44,12 +44,12 @@ class Sheet:
     motions: dict[str, str] = field(default_factory=dict)
 
 
-_under_way: list[Sheet] = []
+_under_way: Sheet | None = None
 
 
 def under_way() -> Sheet | None:
     """Return the sheet that is being rendered."""
-    return _under_way[0] if _under_way else None
+    return _under_way
 
 
 def begin(scene: bpy.types.Scene) -> None:
@@ -58,7 +58,8 @@ def begin(scene: bpy.types.Scene) -> None:
     Raises:
         AddonError: where no sheet can be made: what is missing.
     """
-    if session.session.jobs.busy or _under_way:
+    global _under_way
+    if session.session.jobs.busy or _under_way is not None:
         raise AddonError("The engine is busy; wait for it or cancel it first.")
     if scene.camera is None:
         raise AddonError("The scene has no camera; add one (Shift A) that shows the face.")
@@ -75,25 +76,27 @@ def begin(scene: bpy.types.Scene) -> None:
             "side": SIDE,
             "out": str(folder / "sheet.png"),
         }
-        _under_way[:] = [Sheet(wish, render, folder)]
+        _under_way = Sheet(wish, render, folder)
         session.session.outcome = None
-        _ask(_under_way[0])
+        _ask(_under_way)
     except BaseException:
-        _under_way.clear()
+        _under_way = None
         shutil.rmtree(folder, ignore_errors=True)
         raise
 
 
 def cancel() -> None:
     """Cancel the sheet."""
-    if _under_way:
+    if _under_way is not None:
         _end(session.Outcome(False, "Cancelled; no sheet was rendered."))
 
 
 def stop() -> None:
     """Forget a sheet under way."""
-    if _under_way:
-        shutil.rmtree(_under_way.pop().folder, ignore_errors=True)
+    global _under_way
+    if _under_way is not None:
+        shutil.rmtree(_under_way.folder, ignore_errors=True)
+        _under_way = None
 
 
 def _ask(sheet: Sheet) -> None:

@@ -59,12 +59,12 @@ class Stage:
         self._shown.back()
 
 
-_stage: list[Stage] = []
+_stage: Stage | None = None
 
 
 def stage() -> Stage | None:
     """Return the character that is moved now."""
-    return _stage[0] if _stage else None
+    return _stage
 
 
 def begin(scene: bpy.types.Scene) -> Job:
@@ -73,6 +73,7 @@ def begin(scene: bpy.types.Scene) -> Job:
     Raises:
         AddonError: where it cannot be done now.
     """
+    global _stage
     if session.session.jobs.busy:
         raise AddonError("The engine is busy; wait for it or cancel it first.")
     settings = properties.of(scene)
@@ -88,7 +89,7 @@ def begin(scene: bpy.types.Scene) -> Job:
     job = session.session.jobs.begin(preferences.launch(), request)
     session.session.outcome = None
     session.session.finish = _finish
-    _stage[:] = [Stage(scene)]
+    _stage = Stage(scene)
     if not bpy.app.timers.is_registered(tick):
         bpy.app.timers.register(tick, first_interval=_INTERVAL)
     return job
@@ -138,8 +139,10 @@ def tick() -> float | None:
 
 def end() -> None:
     """Put the character back; the engine's job goes its own way."""
-    if _stage:
-        _stage.pop().end()
+    global _stage
+    if _stage is not None:
+        ended, _stage = _stage, None
+        ended.end()
     if bpy.app.timers.is_registered(tick):
         bpy.app.timers.unregister(tick)
 
@@ -147,14 +150,15 @@ def end() -> None:
 @bpy.app.handlers.persistent
 def _forget(*_args: Any) -> None:
     """Another file is opened: there is nothing to put back."""
-    _stage.clear()
+    global _stage
+    _stage = None
 
 
 @bpy.app.handlers.persistent
 def _look_again(*_args: Any) -> None:
     """After undo and redo nothing that was read of the character is valid."""
-    if _stage:
-        _stage[0].character = None
+    if _stage is not None:
+        _stage.character = None
 
 
 _HANDLERS = (

@@ -58,7 +58,7 @@ class Shooting:
             self.part.replace(self.path)
 
 
-_running: list[Shooting] = []
+_running: Shooting | None = None
 
 
 def begin(scene: bpy.types.Scene, take: library.Listed, path: Path) -> Shooting:
@@ -72,7 +72,7 @@ def begin(scene: bpy.types.Scene, take: library.Listed, path: Path) -> Shooting:
     Raises:
         AddonError: where it cannot be made.
     """
-    if _running:
+    if _running is not None:
         raise AddonError("A video is being rendered already; wait for it, or press Esc in its window.")
     if not bpy.app.build_options.codec_ffmpeg:
         raise AddonError("This Blender was built without FFmpeg and cannot write videos; render images instead.")
@@ -102,6 +102,7 @@ def shoot(scene: bpy.types.Scene, take: library.Listed, path: Path) -> None:
     Raises:
         AddonError: where it cannot be made.
     """
+    global _running
     shooting = begin(scene, take, path)
     if bpy.app.background:
         try:
@@ -113,7 +114,7 @@ def shoot(scene: bpy.types.Scene, take: library.Listed, path: Path) -> None:
             ) from error
         shooting.end(whole=True)
         return
-    _running.append(shooting)
+    _running = shooting
     bpy.app.handlers.render_complete.append(_done)
     bpy.app.handlers.render_cancel.append(_left)
     shooting.render("INVOKE_DEFAULT")
@@ -123,7 +124,7 @@ def stop() -> None:
     """Forget a video under way."""
     if bpy.app.timers.is_registered(_finish_later):
         bpy.app.timers.unregister(_finish_later)
-    if _running:
+    if _running is not None:
         _finish()
 
 
@@ -162,8 +163,8 @@ def _left(*_args: Any) -> None:
 
 def _put_away(*, whole: bool) -> None:
     """The render says that it is over, from a thread of its own that still needs the scene."""
-    if _running:
-        _running[0].whole = whole
+    if _running is not None:
+        _running.whole = whole
         bpy.app.timers.register(_finish_later, first_interval=_LOOK, persistent=True)
 
 
@@ -176,12 +177,13 @@ def _finish_later() -> float | None:
 
 def _finish() -> None:
     """End a video in a window: the copy of the scene is removed, and the panel reports it."""
+    global _running
     for handlers, handler in ((bpy.app.handlers.render_complete, _done), (bpy.app.handlers.render_cancel, _left)):
         if handler in handlers:
             handlers.remove(handler)
-    if not _running:
+    if _running is None:
         return
-    shooting = _running.pop()
+    shooting, _running = _running, None
     try:
         shooting.end(whole=shooting.whole)
     except AddonError as error:

@@ -86,14 +86,15 @@ def effects(found: FaceMap) -> NDArray[np.float64]:
     return does
 
 
-_last: list[tuple[FaceMap, list[dict[str, float]]]] = []  # the meshes of a character share its map
+_last: tuple[FaceMap, list[dict[str, float]]] | None = None  # the meshes of a character share its map
 
 
 def _does(character: rig_reader.Character) -> list[dict[str, float]]:
-    if not _last or _last[0][0] is not character.map:
+    global _last
+    if _last is None or _last[0] is not character.map:
         found = [_sparse(dict(zip(SOURCES, row, strict=True))) for row in effects(character.map)]
-        _last[:] = [(character.map, found)]
-    return _last[0][1]
+        _last = (character.map, found)
+    return _last[1]
 
 
 def _sparse(tracks: Mapping[str, float]) -> dict[str, float]:

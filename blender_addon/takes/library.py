@@ -75,7 +75,8 @@ def all_takes(scene: bpy.types.Scene) -> list[Listed]:
     Raises:
         AddonError: where none is chosen.
     """
-    _drawn.clear()
+    global _drawn
+    _drawn = None
     return listed(_owners(scene))
 
 
@@ -184,21 +185,22 @@ def settings_of(take: Listed) -> dict[str, Any]:
 
 
 _seen: dict[int, tuple[float, list[int]]] = {}
-_drawn: list[tuple[float, int, list[Listed]]] = []  # what a panel that is being drawn has found, for its parts
+_drawn: tuple[float, int, list[Listed]] | None = None  # what a panel that is being drawn has found, for its parts
 
 
 def drawn(scene: bpy.types.Scene) -> list[Listed]:
     """Return the takes of the chosen character for a drawing that begins now; its parts get them by `glance`."""
-    _drawn.clear()
-    _drawn.append((time.monotonic(), scene.session_uid, glance(scene)))
-    return _drawn[0][2]
+    global _drawn
+    _drawn = None
+    _drawn = (time.monotonic(), scene.session_uid, glance(scene))
+    return _drawn[2]
 
 
 def glance(scene: bpy.types.Scene) -> list[Listed]:
     """Return the takes of the chosen character for drawing: its data-blocks are looked for every two seconds alone."""
     now = time.monotonic()
-    if _drawn and now - _drawn[0][0] < _ONE_DRAWING and _drawn[0][1] == scene.session_uid:
-        return _drawn[0][2]
+    if _drawn is not None and now - _drawn[0] < _ONE_DRAWING and _drawn[1] == scene.session_uid:
+        return _drawn[2]
     root = properties.root(properties.of(scene))
     if root is None:
         return []
@@ -240,5 +242,6 @@ def _owners(scene: bpy.types.Scene) -> list[bpy.types.ID]:
 
 def _look(scene: bpy.types.Scene) -> None:
     """Show what is assigned now: it would show at the next evaluation alone."""
-    _drawn.clear()
+    global _drawn
+    _drawn = None
     scene.frame_set(scene.frame_current)

@@ -50,7 +50,7 @@ class Heard:
         return " · ".join(parts)
 
 
-_last: list[Heard] = []
+_last: Heard | None = None
 
 
 def choice(settings: properties.AnimcoreSettings) -> Choice:
@@ -68,7 +68,7 @@ def of_file(audio: str, track: int, channel: int) -> Choice:
 
 def of(settings: properties.AnimcoreSettings) -> Heard | None:
     """Return what was heard in the chosen voice, if the engine was asked."""
-    return _last[0] if _last and _last[0].choice == choice(settings) else None
+    return _last if _last is not None and _last.choice == choice(settings) else None
 
 
 def facts(settings: properties.AnimcoreSettings) -> dict[str, Any]:
@@ -81,21 +81,24 @@ def facts(settings: properties.AnimcoreSettings) -> dict[str, Any]:
 
 def keep(what: Choice, answer: Mapping[str, Any], envelope: Path | None = None) -> None:
     """Remember what the engine answered; without an envelope the one that is known stays."""
-    known = _last[0] if _last and _last[0].choice == what else Heard(what)
+    global _last
+    known = _last if _last is not None and _last.choice == what else Heard(what)
     peaks = known.peaks if envelope is None else _peaks(envelope)
     warnings = " ".join(map(str, answer.get("warnings", ())))
     facts = {**known.facts, **answer.get("facts", {})}  # a performance says nothing of music and speakers
-    _last[:] = [Heard(what, facts, warnings, peaks)]
+    _last = Heard(what, facts, warnings, peaks)
 
 
 def refuse(what: Choice, message: str) -> None:
     """Remember that a voice cannot be read, and why."""
-    _last[:] = [Heard(what, problem=message)]
+    global _last
+    _last = Heard(what, problem=message)
 
 
 def forget() -> None:
     """Forget it."""
-    _last.clear()
+    global _last
+    _last = None
 
 
 def _peaks(path: Path) -> NDArray[np.float32] | None:

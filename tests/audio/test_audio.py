@@ -169,11 +169,11 @@ def _mute_film(folder: Path) -> Path:
     [
         (lambda folder: folder / "missing.wav", "There is no file"),
         (lambda folder: folder, "is a folder"),
-        (_text, "is not a sound file that can be decoded"),
+        (_text, "is not an audio file that can be decoded"),
         (_empty, "is empty (0 bytes)"),
         (_header, "has no samples"),
         (_no_numbers, "holds no numbers"),
-        (_mute_film, "has no sound in it"),
+        (_mute_film, "has no audio track"),
     ],
 )
 def test_what_cannot_be_heard_is_refused_in_one_sentence(tmp_path, make, words):

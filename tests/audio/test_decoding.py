@@ -168,10 +168,10 @@ def tracks(folder: Path, *loud: float, default: int = 0) -> Path:
 def test_the_track_with_the_voice_is_performed(tmp_path):
     facts = recording.load(tracks(tmp_path, 0.0, 0.2, 1.0)).facts
     assert (facts.track, facts.tracks) == (3, 3)
-    assert facts.warnings == ("Track 1 of tracks.mkv is silent; track 3 is performed.",)
+    assert facts.warnings == ("Track 1 of tracks.mkv is silent; track 3 is used.",)
     facts = recording.load(tracks(tmp_path, 0.5, 1.0, default=1)).facts
     assert facts.track == 2
-    assert facts.warnings == ("tracks.mkv has 2 audio tracks; track 2 is performed (--track).",)
+    assert facts.warnings == ("tracks.mkv has 2 audio tracks; track 2 is used (--track).",)
 
 
 def test_a_track_is_chosen(tmp_path):
@@ -201,7 +201,7 @@ def surround(folder: Path, centre: float) -> Path:
 def test_dialogue_in_the_centre_is_performed_alone(tmp_path):
     clip = recording.load(surround(tmp_path, 1.0))
     assert clip.facts.channel == 3
-    assert clip.facts.warnings == ("The centre channel (3 of 6) is performed (--channel).",)
+    assert clip.facts.warnings == ("The centre channel (3 of 6) is used (--channel).",)
     assert begins(clip, containers.burst()) == pytest.approx(0.0, abs=1e-3)
     clip = recording.load(surround(tmp_path, 0.0))
     assert (clip.facts.channel, clip.facts.loudness is None) == (0, False)
@@ -246,7 +246,7 @@ def test_a_phones_variable_rate_is_its_nominal_one(tmp_path):
     assert (facts.film_rate, facts.film_varies) == ((30, 1), True)
     facts = recording.load(filmed(tmp_path, [512] * 90)).facts
     assert (facts.film_rate, facts.film_varies) == ((30, 1), False)
-    assert recording.load(filmed(tmp_path, [15_360] * 5)).facts.film_rate is None, "a picture that stands still"
+    assert recording.load(filmed(tmp_path, [15_360] * 5)).facts.film_rate is None, "an image that stands still"
 
 
 def test_a_film_is_given_a_late_sound_late(tmp_path):

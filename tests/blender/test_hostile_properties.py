@@ -124,7 +124,7 @@ def broken(scene: bpy.types.Scene, uses: dict[str, dict[str, Any]]) -> Iterator[
     """Draw every panel, poll every operator and press some; gives what went wrong."""
     session.session.character = session.session.findings = session.session.outcome = None
     library._seen.clear()
-    library._drawn.clear()
+    library._drawn = None
     for cls in ui.PANELS:
         try:
             shown = not hasattr(cls, "poll") or cls.poll(bpy.context)

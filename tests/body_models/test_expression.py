@@ -152,5 +152,5 @@ def test_what_does_not_fit_is_said(line, own, head):
         own.to_arkit(line)
     with pytest.raises(InputError, match="no ARKit weights"):
         own.to_flame(Motion(rate=Fraction(30), jaw_pose=np.zeros((2, 3), np.float32)))
-    with pytest.raises(InputError, match="no FLAME model"):
+    with pytest.raises(InputError, match="not a FLAME model"):
         bridge(replace(head, kind="smplx"))

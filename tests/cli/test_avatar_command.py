@@ -98,11 +98,11 @@ def test_what_cannot_be_done_is_one_sentence(work, capsys):
     (work / "points.ply").write_text("ply\nformat ascii 1.0\nelement vertex 1\nproperty float x\nproperty float y\n"
                                      "property float z\nend_header\n0 0 0\n")  # fmt: skip
     for words, sentence in (
-        (("convert", "a.ply", "a.ply"), "is the file that is read"),
-        (("convert", "a.ply", "b.obj"), "of no kind"),
+        (("convert", "a.ply", "a.ply"), "is the input file"),
+        (("convert", "a.ply", "b.obj"), "no format of Gaussians"),
         (("convert", "no.ply", "b.spz"), "There is no file"),
         (("convert", "points.ply", "b.spz"), "cloud of points"),
-        (("edit", "cut", "a.ply", "b.ply"), "Say what to cut out"),
+        (("edit", "cut", "a.ply", "b.ply"), "Choose what to cut"),
         (("edit", "cut", "a.ply", "b.ply", "--sphere", 9, 9, 9, 0.1), "lies in that region"),
         (("edit", "cut", "a.ply", "b.ply", "--box", -9, -9, -9, 9, 9, 9), "No Gaussians are left"),
         (("edit", "recolour", "a.ply", "b.ply", "--mask", "m.png"), "painted over a mesh"),
@@ -150,7 +150,7 @@ def test_a_head_becomes_a_cloud_at_rest(work, capsys):
     assert np.allclose(splats.means[hair.count :], middles, atol=1e-6), "a brow in the middle of its triangle"
     assert run("info", "mine") == 0
     said = capsys.readouterr().out
-    assert "expressions of open-head" in said
+    assert "expression basis: open-head" in said
     assert "texture.png: 16 x 8" in said
 
 
@@ -252,4 +252,4 @@ def test_help_tells_the_defaults_that_hold(capsys, action, changes):
     with pytest.raises(SystemExit):
         run(action, "--help")
     said = " ".join(capsys.readouterr().out.split())
-    assert f"the texture changes with the face (default: {changes})" in said
+    assert f"the texture changes with the expression (default: {changes})" in said

@@ -38,13 +38,13 @@ def test_two_runs_give_equal_files_and_another_seed_another_take(spoken_line, tm
 
 
 def test_one_bad_file_does_not_stop_the_others(spoken_line, tmp_path, capsys):
-    (tmp_path / "bad.wav").write_text("no sound")
+    (tmp_path / "bad.wav").write_text("no audio")
     good = tmp_path / "声音 and 'quotes'.flac"
     shutil.copy(spoken_line, good)
     out = tmp_path / "takes"
     assert main(["generate", str(tmp_path / "bad.wav"), str(good), "--out", str(out), "--format", "npz"]) == 1
     assert [path.name for path in out.iterdir()] == [good.stem + ".npz"]
-    assert "bad.wav is not a sound file that can be decoded" in capsys.readouterr().err
+    assert "bad.wav is not an audio file that can be decoded" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_a_track_and_a_channel_are_chosen(sound, noise, tmp_path, capsys):
     assert "has 1 audio track; there is no track 2" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main(["inspect", path, "--track", "0"])
-    assert "a number from 1 on, not '0'" in capsys.readouterr().err
+    assert "must be a whole number of at least 1, not '0'" in capsys.readouterr().err
 
 
 def test_a_motion_becomes_a_file_of_another_kind_with_a_report(spoken_line, tmp_path, capsys):
@@ -137,7 +137,7 @@ def test_nothing_is_written_over_its_source(spoken_line, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("name", "words"), [("a.docx", "of no kind that can be read"), ("a.npz", "not"), ("gone.csv", "no file")]
+    ("name", "words"), [("a.docx", "has a format that cannot be read"), ("a.npz", "not"), ("gone.csv", "no file")]
 )
 def test_what_cannot_be_read_is_said(tmp_path, capsys, name, words):
     if name != "gone.csv":
@@ -170,10 +170,12 @@ def test_a_transcript_becomes_captions_and_emotions(spoken_line, tmp_path, capsy
 
 def test_bodies_are_finished_on_request(spoken_line, tmp_path):
     wish = ["generate", str(spoken_line), "--out", str(tmp_path / "made"), "--format", "npz", "--style", "lively"]
-    assert main([*wish, "--finish", "still"]) == 0
+    assert main([*wish, "--postprocess", "still"]) == 0
     made = tmp_path / "made" / f"{spoken_line.stem}.npz"
     assert np.ptp(Motion.load(made).translation, axis=0).max() < 0.041  # the hips only sway
-    assert main(["export", str(made), "--out", str(tmp_path / "looped"), "--format", "npz", "--finish", "loop"]) == 0
+    assert (
+        main(["export", str(made), "--out", str(tmp_path / "looped"), "--format", "npz", "--postprocess", "loop"]) == 0
+    )
     pose = Motion.load(tmp_path / "looped" / made.name).body_pose
     assert np.abs(pose[-1] - pose[0]).max() < 0.1
-    assert main([*wish, "--finish", "polished"]) != 0
+    assert main([*wish, "--postprocess", "polished"]) != 0

@@ -88,7 +88,7 @@ def test_a_performance_and_a_capture(looked, tmp_path, monkeypatch, capsys):
         return 0
 
     monkeypatch.setattr(avatar_fit, "run", fit)
-    assert from_video(FILM, tmp_path / "me", "--frames", 10, "--size", 160, "--lens", 64.8) == 0
+    assert from_video(FILM, tmp_path / "me", "--frames", 10, "--size", 160, "--focal-length", 64.8) == 0
     assert fits == [(tmp_path / "me" / "capture", tmp_path / "me" / "fit", 0)]
     motion, known = Motion.load(tmp_path / "me" / "performance.npz"), truth()
     assert (motion.rate, motion.frame_count) == (24, COUNT)
@@ -98,7 +98,7 @@ def test_a_performance_and_a_capture(looked, tmp_path, monkeypatch, capsys):
         assert container.streams.video[0].frames == COUNT
     check_capture(tmp_path / "me" / "capture")
 
-    assert from_video(FILM, tmp_path / "me", "--frames", 10, "--size", 160, "--lens", 64.8) == 0
+    assert from_video(FILM, tmp_path / "me", "--frames", 10, "--size", 160, "--focal-length", 64.8) == 0
     assert len(looked) == 1  # the landmarks were kept
     assert "of 65 mm" in capsys.readouterr().out
 
@@ -148,16 +148,16 @@ def test_a_film_is_tracked_with_a_characters_own_head(looked, tmp_path, monkeypa
 def test_a_run_that_was_stopped_leaves_nothing_of_another(looked, tmp_path, monkeypatch):
     """After another lens was tried in vain, neither its track nor an old film passes for the first one's."""
     out = tmp_path / "me"
-    assert from_video(FILM, out, "--track-only", "--lens", 64.8) == 0
+    assert from_video(FILM, out, "--track-only", "--focal-length", 64.8) == 0
 
     def stopped(*_arguments):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
         patch.setattr(overlay, "write", stopped)
-        assert from_video(FILM, out, "--track-only", "--lens", 40) != 0
+        assert from_video(FILM, out, "--track-only", "--focal-length", 40) != 0
     assert not (out / "tracked.mp4").exists()
-    assert from_video(FILM, out, "--track-only", "--lens", 64.8) == 0
+    assert from_video(FILM, out, "--track-only", "--focal-length", 64.8) == 0
     assert HeadTrack.load(out / "track.npz").lens == pytest.approx(64.8)
     assert (out / "tracked.mp4").is_file()
 
@@ -205,12 +205,12 @@ def test_ctrl_c_keeps_what_was_found(looked, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["gone.mp4", "me"], "There is no film gone.mp4"),
+        (["gone.mp4", "me"], "There is no video gone.mp4"),
         ([FILM, FILM / "me"], "cannot be made"),
         ([FILM, "me", "--start", "3", "--end", "2"], "must lie before"),
-        ([FILM, "me", "--lens", "2"], "lens of 2 mm is none"),
+        ([FILM, "me", "--focal-length", "2"], "--focal-length must lie between 5 and 1000 mm"),
         ([FILM, "me", "--frames", "2"], "at least 8 frames"),
-        ([FILM, "me", "--track-only", "--model", "open-body"], "no head"),
+        ([FILM, "me", "--track-only", "--model", "open-body"], "is not a head"),
     ],
 )
 def test_what_cannot_be_done_is_said(looked, tmp_path, monkeypatch, capsys, arguments, words):

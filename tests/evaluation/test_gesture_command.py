@@ -68,7 +68,7 @@ def test_bodies_stand_side_by_side(tmp_path, capsys, accents):
     late = keep(talking(accents + 0.25), tmp_path / "late.npz")
     bad = keep(talking(accents, reach=0.05, slide=0.1), tmp_path / "bad.npz")
     out = tmp_path / "verdict"
-    code, said, _ = judged(capsys, good, late, bad, "--sound", LINE, "--out", out)
+    code, said, _ = judged(capsys, good, late, bad, "--audio", LINE, "--out", out)
     assert code == 0
     assert {line.split()[0] for line in said.splitlines()} > {"good", "late", "bad"}
     means = json.loads((out / "judge.json").read_text())["means"]
@@ -88,7 +88,7 @@ def test_without_a_sound_there_are_no_beats_but_all_else(tmp_path, capsys, accen
         keep(talking(accents + late), tmp_path / "seeds" / seed / "a.npz")
     code, said, _ = judged(capsys, tmp_path / "seeds", "--out", tmp_path / "verdict")
     assert code == 0
-    assert "no sound for a" in said
+    assert "no audio for a" in said
     means = json.loads((tmp_path / "verdict" / "judge.json").read_text())["means"]["seeds"]
     assert "bc" not in means
     assert means["diversity"] > 1.0
@@ -127,7 +127,7 @@ def test_the_distance_to_captured_motion_tells_who_moves_alike(tmp_path, capsys,
 @pytest.mark.skipif(not HAS_PICTURES, reason="needs Pillow")
 def test_a_film_shows_both_with_the_sound(tmp_path, capsys):
     paths = [keep(talking([0.2], seconds=0.4, reach=reach), tmp_path / f"{reach}.npz") for reach in (0.25, 0.4)]
-    code, _, _ = judged(capsys, *paths, "--sound", LINE, "--out", tmp_path / "verdict", "--film")
+    code, _, _ = judged(capsys, *paths, "--audio", LINE, "--out", tmp_path / "verdict", "--video")
     assert code == 0
     with av.open(str(tmp_path / "verdict" / "0.25.mp4")) as film:
         frames = [frame.to_ndarray(format="rgb24") for frame in film.decode(video=0)]
@@ -160,7 +160,7 @@ def test_a_person_stands_on_the_floor_and_moves_the_arm_that_is_moved():
         ),
         (lambda folder: [keep(talking([], seconds=0.06), folder / "short.npz")], "3 frame"),
         (lambda folder: [keep(talking([1.0]), folder / "a.npz"), "--encoder", folder], "--truth"),
-        (lambda folder: [keep(talking([1.0]), folder / "a.npz"), "--sound", folder / "no.wav"], "no file"),
+        (lambda folder: [keep(talking([1.0]), folder / "a.npz"), "--audio", folder / "no.wav"], "no file"),
         (lambda folder: [folder], "no"),
     ],
 )

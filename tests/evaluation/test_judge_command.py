@@ -118,7 +118,7 @@ def test_the_page_is_there_before_the_first_film(folders, monkeypatch):
     pytest.importorskip("matplotlib")
     out, seen = folders / "verdict", []
     monkeypatch.setattr(command, "_films", lambda *rest: seen.extend(sorted(path.name for path in out.iterdir())))
-    assert judge("--truth", folders / "truth" / "a.npz", folders / "good" / "a.npz", "--out", out, "--film") == 0
+    assert judge("--truth", folders / "truth" / "a.npz", folders / "good" / "a.npz", "--out", out, "--video") == 0
     assert seen == ["judge.html", "judge.json"]
 
 
@@ -134,7 +134,7 @@ def test_two_takes_are_filmed_with_their_sound(folders, speaking):
     keep(speaking(Fraction(12), seconds=0.5), folders / "truth" / "a.npz")
     out = folders / "verdict"
     assert judge("--truth", folders / "truth", folders / "good", folders / "late", "--out", out, "--clip", "a",
-                 "--film") == 0  # fmt: skip
+                 "--video") == 0  # fmt: skip
     with av.open(str(out / "a.mp4")) as container:
         assert container.streams.video[0].average_rate == 12
         images = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
@@ -152,8 +152,8 @@ def test_tracked_lips_alone_cannot_be_filmed(folders, capsys):
     for name in ("truth/a.npz", "good/a.npz"):
         np.savez(folders / name, opening=curve, width=curve, fps=30.0)
     out = folders / "verdict"
-    assert judge("--truth", folders / "truth", folders / "good", "--out", out, "--clip", "a", "--film") == 1
-    assert "nothing to film of a" in capsys.readouterr().err
+    assert judge("--truth", folders / "truth", folders / "good", "--out", out, "--clip", "a", "--video") == 1
+    assert "nothing to render of a" in capsys.readouterr().err
 
 
 def test_the_head_opens_its_mouth_and_looks_away():
@@ -193,7 +193,7 @@ def test_landmarks_become_opening_and_width():
 
 
 def test_films_need_the_tracker(folders, monkeypatch, capsys):
-    (folders / "take.mp4").write_bytes(b"a film")
+    (folders / "take.mp4").write_bytes(b"a video")
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     assert judge("--truth", folders / "take.mp4", folders / "good" / "a.npz", "--out", folders / "verdict") == 1
     assert "pip install '.[judge]'" in capsys.readouterr().err
@@ -208,9 +208,9 @@ def test_without_matplotlib_the_table_is_there_all_the_same(folders, monkeypatch
 
 
 def test_a_broken_sound_is_said(folders, capsys):
-    (folders / "truth" / "a.wav").write_bytes(b"no sound")
+    (folders / "truth" / "a.wav").write_bytes(b"no audio")
     out = folders / "verdict"
-    assert judge("--truth", folders / "truth", folders / "good", "--out", out, "--clip", "a", "--film") == 1
+    assert judge("--truth", folders / "truth", folders / "good", "--out", out, "--clip", "a", "--video") == 1
     assert "a.wav" in capsys.readouterr().err
     assert not (out / "a.mp4").exists()
 
@@ -226,11 +226,11 @@ def test_a_broken_sound_is_said(folders, capsys):
         (["--truth", "truth", "good", "--clip", "c"], "There is no clip 'c'"),
         (["--truth", "truth", "good", "late", "--name", "A"], "1 names for 2 outputs"),
         (["--truth", "truth", "good", "good"], "have the same name"),
-        (["--truth", "truth", "good", "--film"], "There is no sound for b"),
-        (["--truth", "truth", "good", "--sound", "gone.wav"], "There is no file or folder"),
-        (["--truth", "truth", "good", "--sound", "empty"], "There is no sound for a"),
+        (["--truth", "truth", "good", "--video"], "There is no audio for b"),
+        (["--truth", "truth", "good", "--audio", "gone.wav"], "There is no file or folder"),
+        (["--truth", "truth", "good", "--audio", "empty"], "There is no audio for a"),
         (["--truth", "truth", "good", "--source-fps", "fast"], "is not a frame rate"),
-        (["--truth", "truth/a.npz", "notes.docx"], "of no kind that can be read"),
+        (["--truth", "truth/a.npz", "notes.docx"], "has a format that cannot be read"),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence(folders, monkeypatch, capsys, arguments, words):

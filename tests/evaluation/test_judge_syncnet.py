@@ -69,7 +69,7 @@ def test_a_film_gets_its_figures(weights, tmp_path, sound, noise):
     assert np.isfinite([least, confidence]).all()
     assert least > 0
     assert confidence >= 0
-    with pytest.raises(InputError, match="at least six frames"):
+    with pytest.raises(InputError, match="at least six video frames"):
         syncnet.SyncNet(weights).score(pictures[:5], noise)
 
 

@@ -132,8 +132,8 @@ def changed(path: Path, old: str, new: str) -> None:
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        (lambda path: path.write_text("nothing of the kind"), "no BVH"),
-        (lambda path: path.write_text(path.read_text()[:3000]), "no BVH"),
+        (lambda path: path.write_text("nothing of the kind"), "not a BVH"),
+        (lambda path: path.write_text(path.read_text()[:3000]), "not a BVH"),
         (lambda path: path.write_text(path.read_text()[:-200]), "cut off"),
         (lambda path: changed(path, "Frames: 40", "Frames: 41"), "cut off"),
         (lambda path: changed(path, "Frames: 40", "Frames: many"), "cannot be read"),

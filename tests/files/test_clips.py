@@ -132,7 +132,7 @@ def test_unity_meshes_and_faint_weights_are_said(tmp_path):
         (clip(curve("blendShape.a", [(0, 1, "0", "0"), (9e8, 1, "0", "0")])), "more than any take"),
         (clip(curve("blendShape.a", [(0, 1, "0", "0")]), rate="0"), "frame rate"),
         (clip(curve("blendShape.wing", [(0, 1, "0", "0")])), "None of the shapes wing"),
-        ("%YAML 1.1\n--- !u!1 &1\nGameObject:\n  m_Name: a\n", "no animation clip"),
+        ("%YAML 1.1\n--- !u!1 &1\nGameObject:\n  m_Name: a\n", "not an animation clip"),
     ],
 )
 def test_what_is_no_clip_of_unity_is_refused(tmp_path, text, words):
@@ -177,7 +177,7 @@ def test_tracks_as_godots_importer_writes_them_are_read(tmp_path):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda text: text.replace("Animation", "Theme"), "no Animation of Godot"),
+        (lambda text: text.replace("Animation", "Theme"), "not an Animation of Godot"),
         (lambda text: text.replace("blend_shapes/", "position:"), "no tracks of blend shapes"),
         (lambda text: text.replace("step = ", "step = 0 #"), "cut off or holds something else"),
         (lambda text: text[: len(text) // 2], "cut off"),

@@ -98,22 +98,22 @@ TWICE = '{"mouthCues": [{"start": 0, "end": 1, "value": "A"}, {"start": 0.5, "en
 @pytest.mark.parametrize(
     ("form", "text", "words"),
     [
-        (rhubarb.TSV, "0.00\tX\n0.05\tQ\n0.10\tX\n", "no file of mouth cues"),
-        (rhubarb.TSV, "0.00\tX\n0.05\n", "no file of mouth cues"),
+        (rhubarb.TSV, "0.00\tX\n0.05\tQ\n0.10\tX\n", "not a file of mouth cues"),
+        (rhubarb.TSV, "0.00\tX\n0.05\n", "not a file of mouth cues"),
         (rhubarb.TSV, "0.50\tX\n0.05\tA\n0.7\tX\n", "overlap or do not rise"),
         (rhubarb.TSV, "0.0\tX\nnan\tA\n0.7\tX\n", "do not rise"),
         (rhubarb.TSV, "0.0\tX\n9e9\tX\n", "more than any take"),
         (rhubarb.TSV, "0.0\tX\n", "no cues"),
-        (rhubarb.JSON, '{"mouthCues": [{"start": 0, "end": 1}]}', "no file of mouth cues"),
+        (rhubarb.JSON, '{"mouthCues": [{"start": 0, "end": 1}]}', "not a file of mouth cues"),
         (
             rhubarb.JSON,
             '{"mouthCues": [{"start": 0, "end": 1, "value": "A"}, {"start": 0.5, "end": 2, "value": "B"}]}',
             "ove",
         ),
         (rhubarb.XML, ENTITIES, "declares entities"),
-        (rhubarb.XML, "<rhubarbResult><mouthCues>", "no file of mouth cues"),
+        (rhubarb.XML, "<rhubarbResult><mouthCues>", "not a file of mouth cues"),
         (rhubarb.XML, "<html></html>", "root is html"),
-        (rhubarb.DAT, "MohoSwitch1\n1 blob\n2 rest\n", "no file of mouth cues"),
+        (rhubarb.DAT, "MohoSwitch1\n1 blob\n2 rest\n", "not a file of mouth cues"),
     ],
 )
 def test_what_are_no_cues_is_refused(tmp_path, form, text, words):
@@ -268,7 +268,7 @@ def test_textgrids_have_no_gaps(tmp_path):
         (SHORT.replace("\n3\n0\n0.25", "\n99999999999\n0\n0.25"), "cut off or broken"),
         (SHORT.replace("words", "a").replace("phones", "b"), "its tiers are: Jane - a, Jane - b"),
         (SHORT.replace("0.25\n0.75\n", "0.75\n0.25\n", 1), "ends before it begins"),
-        ("hello", "no TextGrid"),
+        ("hello", "not a TextGrid"),
     ],
 )
 def test_what_is_no_textgrid_is_refused(tmp_path, text, words):

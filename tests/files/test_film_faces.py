@@ -72,7 +72,7 @@ def test_a_part_of_a_film(tracker, tmp_path):
     faces = face_landmarks.read(write(tmp_path / "a.mp4", [90] * 20), 0.2, 0.5)
     assert faces.times[0] == pytest.approx(0.2)
     assert faces.times[-1] < 0.5
-    with pytest.raises(InputError, match="no picture between 5 s"):
+    with pytest.raises(InputError, match="no frames between 5 s"):
         face_landmarks.read(tmp_path / "a.mp4", 5.0)
 
 
@@ -132,7 +132,7 @@ def test_portraits_are_turned_upright():
 
 
 def test_no_film(tmp_path):
-    (tmp_path / "a.mp4").write_bytes(b"no film at all")
+    (tmp_path / "a.mp4").write_bytes(b"no video at all")
     whole = FILM.read_bytes()
     (tmp_path / "short.mp4").write_bytes(whole[: len(whole) // 2])
     with av.open(str(tmp_path / "sound.wav"), "w") as container:
@@ -141,8 +141,8 @@ def test_no_film(tmp_path):
         frame.rate = 16_000
         container.mux(stream.encode(frame))
     for name, words in (
-        ("a.mp4", "not a film that can be decoded"), ("gone.mp4", "There is no film"),
-        ("sound.wav", "has no picture"), ("short.mp4", "breaks off|cannot? be decoded|that can be decoded"),
+        ("a.mp4", "not a video that can be decoded"), ("gone.mp4", "There is no video"),
+        ("sound.wav", "has no video track"), ("short.mp4", "breaks off|cannot? be decoded|that can be decoded"),
     ):  # fmt: skip
         with pytest.raises(InputError, match=words):
             list(face_landmarks.frames(tmp_path / name))
@@ -150,7 +150,7 @@ def test_no_film(tmp_path):
 
 def test_without_mediapipe(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(InputError, match=r"talking_head.mp4 is a film.*pip install '\.\[judge\]'"):
+    with pytest.raises(InputError, match=r"talking_head.mp4 is a video.*pip install '\.\[judge\]'"):
         face_landmarks.read(FILM)
 
 

@@ -44,7 +44,7 @@ def test_an_avatar_comes_with_its_person_and_its_motion(tmp_path):
     assert np.allclose(found.motion.jaw_pose, 0.2)
     assert np.allclose(found.motion.head_pose, 0.1), "FLAME's neck is our head"
     assert (found.shape.shape, found.offset.shape) == ((300,), (5143, 3))
-    assert any("does not say its FLAME" in note for note in found.notes)
+    assert any("does not state its FLAME" in note for note in found.notes)
     assert gaussian_avatars.load(tmp_path, Fraction(30)).motion.rate == 30
 
 

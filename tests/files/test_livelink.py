@@ -198,7 +198,7 @@ def test_degrees_and_percent_are_noticed(tmp_path):
     recorded(tmp_path / "a.csv", codes_of(70, 60), degrees=12.0)
     sheet = livelink.read(tmp_path / "a.csv", FormatOptions())
     assert sheet.curves["HeadYaw"][0] == pytest.approx(np.radians(12))
-    assert any("taken for degrees" in note for note in sheet.notes)
+    assert any("read as degrees" in note for note in sheet.notes)
     text = (tmp_path / "a.csv").read_text().replace(",0.75,", ",75,")
     (tmp_path / "b.csv").write_text(text)
     percent = livelink.read(tmp_path / "b.csv", FormatOptions())
@@ -226,7 +226,7 @@ def test_what_was_noticed_reaches_the_user(tmp_path):
     order = generate_files.BatchRequest(tmp_path / "out", formats=("npz",))
     (take,) = generate_files.convert([tmp_path / "a.csv"], order)
     assert take.error is None
-    assert any("taken for degrees" in sentence for sentence in take.warnings)
+    assert any("read as degrees" in sentence for sentence in take.warnings)
 
 
 FIELD = SCORE.parents[1] / "field" / "curves"

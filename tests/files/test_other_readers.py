@@ -42,7 +42,7 @@ def take(start: float = 0.0) -> Motion:
 def test_readers_of_others_find_what_was_meant_from_second_0(tmp_path, name, start):
     path = tmp_path / ("take" + FORMATS[name].suffix)
     report = export(take(start), path, FORMATS[name])
-    assert any("the sound starts 0.500 s later" in said for said in report.lacks) == (start < 0)
+    assert any("the audio starts 0.500 s later" in said for said in report.lacks) == (start < 0)
     first, curves = READERS[name](path)
     assert first == pytest.approx(0.0, abs=1e-6)
     _check(name, curves, take())

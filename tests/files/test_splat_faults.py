@@ -139,7 +139,7 @@ def test_what_is_no_number_is_left_out_and_said(tmp_path):
     ply.write(replace(splats, means=means, scales=scales), tmp_path / "a.ply")
     found = open_any_splats.load(tmp_path / "a.ply")
     assert found.splats.count == 8
-    assert found.notes == ("a.ply: 2 Gaussians that are no numbers (NaN or infinite) were left out.",)
+    assert found.notes == ("a.ply: 2 Gaussians that are not numbers (NaN or infinite) were left out.",)
     ply.write(replace(splats, means=np.full_like(means, np.nan)), tmp_path / "b.ply")
     assert "NaN" in refused(tmp_path / "b.ply")
 
@@ -158,7 +158,7 @@ def test_no_gaussians_at_all(tmp_path):
 def test_files_that_are_not_there_or_of_no_known_kind(tmp_path):
     assert "There is no file" in refused(tmp_path / "nowhere.ply")
     (tmp_path / "a.obj").write_text("v 0 0 0\n")
-    assert "of no kind" in refused(tmp_path / "a.obj")
+    assert "no format of Gaussians" in refused(tmp_path / "a.obj")
     (tmp_path / "folder").mkdir()
     assert "avatar.json" in refused(tmp_path / "folder")
 

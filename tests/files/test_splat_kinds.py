@@ -112,7 +112,7 @@ def test_gaussians_that_move_are_refused(file, names):
 
 def test_columns_that_nobody_knows_are_said(file):
     found = open_any_splats.load(rewritten(file, label=np.zeros(40, np.float32), red=np.zeros(40, np.float32)))
-    assert found.notes == ("a.ply: its values label are not known here and were not used.",)
+    assert found.notes == ("a.ply: its values label are unknown and were not used.",)
 
 
 def test_a_cloud_in_the_coordinates_of_the_earth_keeps_its_shape_and_its_origin(file):

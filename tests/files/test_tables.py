@@ -127,7 +127,7 @@ def test_exports_of_46_shapes_are_read_by_name(tmp_path):
         (exported(exportFps=0), "frame rate"),
         (exported()[:200], "cut off"),
         ("[1, 2]", "needs facsNames"),
-        ("[" * 100_000, "no readable JSON"),
+        ("[" * 100_000, "not a readable JSON"),
     ],
 )
 def test_what_is_no_export_is_refused(tmp_path, text, words):

@@ -57,11 +57,11 @@ def test_a_textgrid_tells_exactly(tmp_path: Path):
 @pytest.mark.parametrize(
     ("name", "text", "sentence"),
     [
-        ("a.doc", "Hello", "a.doc is no transcript"),
+        ("a.doc", "Hello", "a.doc is not a transcript"),
         ("a.txt", "", "a.txt: The transcript has no words"),
         ("a.txt", "[gloomyish] Hello", r"a.txt: The transcript has the tag"),
         ("a.srt", "Hello", "a.srt has no captions"),
-        ("a.textgrid", "Hello", "a.textgrid is no TextGrid"),
+        ("a.textgrid", "Hello", "a.textgrid is not a TextGrid"),
     ],
 )
 def test_what_is_no_transcript_is_named(tmp_path: Path, name, text, sentence):

@@ -68,7 +68,7 @@ def test_weights_that_overshoot_are_cut_and_that_is_said(plain):
         ({"arkit": np.full((4, 2), 80.0)}, "weights must lie in 0..1"),
         ({"arkit": np.full((4, 2), np.nan)}, "not numbers"),
         ({"fps": 0.0}, "frame rate"),
-        ({"start": np.inf}, "no time to start at"),
+        ({"start": np.inf}, "not a time to start at"),
         ({"arkit": np.array([["a", "b"]] * 4)}, "does not hold numbers"),
         ({"names": np.array([None, None])}, "names cannot be read"),
     ],

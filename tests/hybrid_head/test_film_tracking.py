@@ -114,10 +114,10 @@ def test_a_track_is_kept_whole(track, tmp_path):
     assert (again.arkit == track.arkit).all()
     assert again.model == "open-head"
     Motion(Fraction(24)).save(tmp_path / "other.npz")
-    with pytest.raises(InputError, match="no readable track"):
+    with pytest.raises(InputError, match="not a readable track"):
         face_tracker.HeadTrack.load(tmp_path / "other.npz")
     (tmp_path / "cut.npz").write_bytes((tmp_path / "track.npz").read_bytes()[:2000])
-    with pytest.raises(InputError, match="no readable track"):
+    with pytest.raises(InputError, match="not a readable track"):
         face_tracker.HeadTrack.load(tmp_path / "cut.npz")
 
 

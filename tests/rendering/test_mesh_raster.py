@@ -87,7 +87,7 @@ def test_tensors_are_drawn_where_they_are(backend, device):
     np.testing.assert_array_equal(found.triangle.cpu().numpy(), truth.triangle)
     np.testing.assert_allclose(found.barycentric.cpu().numpy(), truth.barycentric, atol=1e-6)
     np.testing.assert_allclose(found.depth.cpu().numpy(), truth.depth, rtol=1e-6)
-    with pytest.raises(InputError, match="no numbers"):
+    with pytest.raises(InputError, match="not numbers"):
         draw_mesh(places * torch.inf, torch.tensor(faces), looking(), backend=backend)
 
 
@@ -117,7 +117,7 @@ def test_what_is_no_mesh_is_told(monkeypatch):
             draw_mesh(vertices, faces, looking(), backend="warp")
     with pytest.raises(InputError, match="names another"):
         draw_mesh(vertices, faces + 100, looking())
-    with pytest.raises(InputError, match="no numbers"):
+    with pytest.raises(InputError, match="not numbers"):
         draw_mesh(vertices * np.nan, faces, looking())
     with pytest.raises(InputError, match="no mesh rasterizer"):
         draw_mesh(vertices, faces, looking(), backend="gpu")

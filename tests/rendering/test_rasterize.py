@@ -140,7 +140,7 @@ def test_a_background_may_be_a_picture():
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"means": np.full((1, 3), np.nan)}, "no numbers"),
+        ({"means": np.full((1, 3), np.nan)}, "not numbers"),
         ({"harmonics": np.zeros((1, 5, 3))}, "5 spherical harmonics"),
         ({"binding": np.zeros(1, np.int64)}, "bound to triangles"),
         ({"rotations": np.zeros((1, 4))}, "length zero"),
@@ -156,7 +156,7 @@ def test_pictures_and_limits_that_cannot_be_are_told():
         draw(one(), straight(100000))
     with pytest.raises(InputError, match="The limit is"):
         draw(one(), straight(), limit=np.zeros((3, 3)))
-    with pytest.raises(InputError, match="no numbers"):
+    with pytest.raises(InputError, match="not numbers"):
         draw(one(), straight(), limit=np.full((33, 33), np.nan))
     with pytest.raises(InputError, match="A background is"):
         draw(one(), straight(), background=(1, 2))
@@ -296,7 +296,7 @@ def test_warp_tells_what_it_cannot_draw(monkeypatch):
         warp_device.ready("mps")
     if not torch.cuda.is_available():
         monkeypatch.setattr(warp, "is_cuda_available", lambda: False)
-        with pytest.raises(InputError, match="finds no NVIDIA card"):
+        with pytest.raises(InputError, match="finds no NVIDIA GPU"):
             warp_device.ready("cuda")
     monkeypatch.setattr(warp_backend, "_CROWD", 2)
     with pytest.raises(MemoryError, match=r"1 Gaussians cover \d+ tiles"):

@@ -186,7 +186,7 @@ def test_a_broken_map_is_refused(tmp_path):
         with pytest.raises(InputError):
             FaceMap.load(path)
     np.savez(path, format="something")
-    with pytest.raises(InputError, match="no face map"):
+    with pytest.raises(InputError, match="not a face map"):
         FaceMap.load(path)
     with pytest.raises(InputError, match="no file"):
         FaceMap.load(tmp_path / "gone.npz")

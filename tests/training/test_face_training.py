@@ -213,11 +213,11 @@ def nan_in_ours(folder: Path) -> None:
 
 
 SPOILT = {
-    "no sound": (lambda f: (f / "a.wav").unlink(), "left out: a.npz has no sound"),
+    "no audio": (lambda f: (f / "a.wav").unlink(), "left out: a.npz has no audio"),
     "NaN": (nan_in_ours, "left out: a.npz: The track arkit holds values that are not numbers"),
-    "another clip's sound": (lambda f: speak(f / "a.wav", 9.0), "not of the same clip"),
-    "a longer sound": (lambda f: speak(f / "a.wav", 3.8), "cut to the shorter"),
-    "an empty sound": (lambda f: (f / "a.wav").write_bytes(b""), "left out: a.wav"),
+    "another clip's audio": (lambda f: speak(f / "a.wav", 9.0), "not of the same clip"),
+    "a longer audio": (lambda f: speak(f / "a.wav", 3.8), "cut to the shorter"),
+    "an empty audio": (lambda f: (f / "a.wav").write_bytes(b""), "left out: a.wav"),
     "no archive": (lambda f: (f / "a.npz").write_bytes(b"x" * 99), "left out: a.npz is not a readable"),
     "a cut archive": (lambda f: os.truncate(f / "a.npz", 900), "left out: a.npz is not a readable"),
     "too short": (lambda f: ours(f, "a", 0.5), "left out: a.npz is shorter than"),
@@ -248,14 +248,14 @@ SPOILT_MESHES = {
     "NaN": (lambda f: spoilt_vertices(f, np.full((180, 12), np.nan)), "holds values that are not numbers"),
     "another mesh": (lambda f: spoilt_vertices(f, np.zeros((180, 15))), r"(180, 15); its person's face has 4 vertices"),
     "pickled": (lambda f: spoilt_vertices(f, np.array([{}] * 180)), "no array of numbers"),
-    "another length": (lambda f: spoilt_vertices(f, np.zeros((220, 12))), "is no usual frame rate (73.3)"),
+    "another length": (lambda f: spoilt_vertices(f, np.zeros((220, 12))), "is not a usual frame rate (73.3)"),
     "cut off": (
         lambda f: os.truncate(f / "vertices_npy" / "FaceTalk_1_TA_sentence01.npy", 500),
         "is cut off, damaged",
     ),
     "nobody": (
         lambda f: os.rename(f / "vertices_npy/FaceTalk_1_TA_sentence01.npy", f / "vertices_npy/X_sentence01.npy"),
-        "X_sentence01.npy has no sound of its name",
+        "X_sentence01.npy has no audio file of its name",
     ),
 }
 
@@ -312,14 +312,14 @@ def test_binary_meshes_are_read_as_trimesh_reads_them(tmp_path, order):
     assert vertices == pytest.approx(box.vertices, abs=1e-6)
     assert np.array_equal(triangles, box.faces)
     os.truncate(path, 400)
-    with pytest.raises(InputError, match=r"is no readable \.ply mesh"):
+    with pytest.raises(InputError, match=r"is not a readable \.ply mesh"):
         read_ply(path)
 
 
 def test_no_faces_are_a_clear_sentence(tmp_path):
     with pytest.raises(InputError, match="There is no folder"):
         dataset.load([tmp_path / "none"], tmp_path / "cache", FaceTarget())
-    with pytest.raises(InputError, match="There is no clip with sound and face in"):
+    with pytest.raises(InputError, match="There is no clip with audio and face in"):
         dataset.load([tmp_path], tmp_path / "cache", FaceTarget())
 
 

@@ -128,12 +128,12 @@ def spoil_nan_in_ours(folder: Path) -> None:
 
 
 SPOILT = {
-    "no sound": (lambda folder: (folder / "a.wav").unlink(), "left out: a.npz has no sound"),
+    "no audio": (lambda folder: (folder / "a.wav").unlink(), "left out: a.npz has no audio"),
     "NaN curves": (spoil_nan, "left out: a.npz: poses holds values that are not numbers"),
     "NaN in ours": (spoil_nan_in_ours, "left out: a.npz: The track body_pose holds values that are not numbers"),
-    "another clip's sound": (lambda folder: speak(folder / "a.wav", 9.0), "not of the same clip"),
-    "a longer sound": (lambda folder: speak(folder / "a.wav", 5.0), "cut to the shorter"),
-    "an empty sound": (lambda folder: (folder / "a.wav").write_bytes(b""), "left out: a.wav"),
+    "another clip's audio": (lambda folder: speak(folder / "a.wav", 9.0), "not of the same clip"),
+    "a longer audio": (lambda folder: speak(folder / "a.wav", 5.0), "cut to the shorter"),
+    "an empty audio": (lambda folder: (folder / "a.wav").write_bytes(b""), "left out: a.wav"),
     "no archive": (lambda folder: (folder / "a.npz").write_bytes(b"x" * 99), "left out: a.npz is not a readable"),
     "a cut archive": (lambda folder: os.truncate(folder / "a.npz", 900), "left out: a.npz is not a readable"),
     "too short": (lambda folder: ours(folder, "a", 0.5), "left out: a.npz is shorter than"),
@@ -306,7 +306,7 @@ def test_with_tensorboard_losses_are_its_events(folder, tmp_path):
     [
         ("hiden = 3", "has no use for 'hiden'"),
         ("hidden = 'wide'", "hidden must be a whole number"),
-        ("batch = 0", "batch must be a whole number from 1 up"),
+        ("batch = 0", "batch must be a whole number of at least 1"),
         ("learning_rate = -1.0", "learning_rate must be a number between 0 and 1"),
         ("window = 30", "window must be a multiple of 8"),
         ("hidden = ", "is not a readable TOML file"),
@@ -323,7 +323,7 @@ def test_interrupting_keeps_what_was_learned(folder, tmp_path, monkeypatch, caps
 
     monkeypatch.setattr(trainer.TrainingRun, "train", interrupt)
     assert train("fgd", tmp_path, folder) == 130
-    assert "what was finished is kept" in capsys.readouterr().err
+    assert "finished files are kept" in capsys.readouterr().err
     assert not (tmp_path / "run" / "model").exists()
 
 

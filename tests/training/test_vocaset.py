@@ -100,7 +100,7 @@ WHO, SENTENCE = "FaceTalk_1_TA", "sentence01"
 BAD_CLIPS = {
     "no voice": (change("voices", WHO, SENTENCE), "raw_audio_fixed.pkl has no voice of FaceTalk_1_TA_sentence01"),
     "nobody's voice": (change("voices", WHO), "raw_audio_fixed.pkl has no voice of FaceTalk_1_TA_sentence01"),
-    "broken voice": (change("voices", WHO, SENTENCE, "audio", to=np.full(99, np.nan)), "holds no sound for"),
+    "broken voice": (change("voices", WHO, SENTENCE, "audio", to=np.full(99, np.nan)), "holds no audio for"),
     "another length": (change("voices", WHO, SENTENCE, "audio", to=np.ones(9 * RATE)), "not of the same clip"),
     "no face at rest": (change("templates", WHO), "is of nobody whose face at rest is in templates.pkl"),
     "another mesh": (change("templates", WHO, to=np.zeros((4, 3))), "face at rest of FaceTalk_1_TA_sentence01 has 4"),

@@ -1,4 +1,4 @@
-"""When a sound sets in: what EMAGE's beats are held against. numpy alone.
+"""When audio sets in: what EMAGE's beats are held against. numpy alone.
 
 The onset detection of librosa 0.10 (`librosa.onset.onset_detect`, its defaults, at 16 kHz in steps of 512 samples),
 written anew so that the judge needs no librosa: the rise of a mel spectrogram in decibels, and frames that stand out
@@ -23,7 +23,7 @@ _STANDS_OUT = 0.07  # above the mean of those, where the largest rise of the cli
 
 
 def onsets(clip: AudioClip) -> Array:
-    """Return (N,) seconds of the onsets in a sound, in steps of 32 ms."""
+    """Return (N,) seconds of the onsets in audio, in steps of 32 ms."""
     samples = clip.samples.astype(np.float64)
     if clip.rate != _RATE:
         times = np.arange(int(len(samples) * _RATE / clip.rate)) * (clip.rate / _RATE)

@@ -1,4 +1,4 @@
-"""Two bodies beside each other with their sound, and the speed of their wrists below."""
+"""Two bodies beside each other with their audio, and the speed of their wrists below."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Array = NDArray[np.floating[Any]]
 Image = NDArray[np.uint8]
 
 HEIGHT, WIDTH, STRIP = 480, 340, 80  # pixels of a person, and of the curves under both
-FASTEST = 25.0  # frames a second that are drawn at most
+FASTEST = 25.0  # FPS that are drawn at most
 _PAGE = 6.0  # seconds of curves seen at once
 _FULL = 2.0  # metres a second at the top of the strip
 _INK, _DARK = (235, 235, 235), (24, 24, 24)
@@ -33,7 +33,7 @@ def write(sides: Sequence[tuple[str, BodyTake]], sound: Path | None, path: Path,
     """Render one or two takes beside each other, each with its name.
 
     Raises:
-        InputError: without Pillow, or where the sound cannot be decoded.
+        InputError: without Pillow, or where the audio cannot be decoded.
     """
     takes = [take for _, take in sides]
     rate = Fraction(min(FASTEST, *(take.rate for take in takes))).limit_denominator(1001)
@@ -64,7 +64,7 @@ def _captioned(people: Image, names: Sequence[str], times: Array, speeds: Sequen
         from PIL import ImageDraw
     except ImportError as error:
         raise InputError(
-            "A film of two takes needs Pillow: pip install '.[judge]' in the source folder of Animcore."
+            "A video of two takes needs Pillow: pip install '.[judge]' in the source folder of Animcore."
         ) from error
     picture = Picture.fromarray(np.pad(people, ((0, STRIP), (0, 0), (0, 0)), constant_values=24))
     pen = ImageDraw.Draw(picture)

@@ -57,7 +57,7 @@ def body_mesh() -> BodyMesh:
 
 
 def draw(take: BodyTake, times: Array, height: int, width: int) -> Iterator[Image]:
-    """Draw a take at times (seconds of the sound), as pictures (height, width, 3) sRGB; its ends are held.
+    """Draw a take at times (seconds of the audio), as images (height, width, 3) sRGB; its ends are held.
 
     The camera stands where it sees the middle of the whole take, and does not move.
     """

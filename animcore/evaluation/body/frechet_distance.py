@@ -39,7 +39,7 @@ class MotionFeatureEncoder:
 
         Args:
             pose: (T, 55, 3) axis-angle.
-            rate: frames a second.
+            rate: frame rate.
         """
         import torch
 

@@ -25,7 +25,7 @@ def write(
     """Write the page.
 
     Raises:
-        InputError: without matplotlib, where a sound cannot be decoded or the file cannot be written.
+        InputError: without matplotlib, where audio cannot be decoded or the file cannot be written.
     """
     figure_of = html_report.figures()
     shown = [measure for measure in MEASURES if any(measure.name in values for values in means.values())]

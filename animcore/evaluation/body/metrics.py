@@ -15,7 +15,7 @@ from animcore.body_models.kinematics import INDEX
 
 Array = NDArray[np.floating[Any]]
 
-EMAGE_RATE = 30.0  # frames a second at which EMAGE's evaluation looks for beats
+EMAGE_RATE = 30.0  # FPS at which EMAGE's evaluation looks for beats
 UPPER_BODY = tuple(
     INDEX[name]
     for name in (
@@ -41,12 +41,12 @@ def joint_beats(places: Array, rate: float) -> list[Array]:
     """Return the times of the beats of each joint of the upper body: (N,) seconds each.
 
     As EMAGE's published code has it (Liu et al., CVPR 2024, `emage_evaltools`, class BC): beats are frames in which a
-    joint is slower than in the 7 on either side, at 30 frames a second, and yet above a tenth of its mean speed. That
+    joint is slower than in the 7 on either side, at 30 FPS, and yet above a tenth of its mean speed. That
     code takes the mean speeds from a file that belongs to BEAT2; here they are the motion's own.
 
     Args:
         places: (T, 55, 3) of the joints, the pelvis in one place.
-        rate: frames a second, near 30.
+        rate: frame rate, near 30.
     """
     if len(places) < 3:
         return [np.zeros(0) for _ in UPPER_BODY]
@@ -92,7 +92,7 @@ def strokes(places: Array, rate: float) -> Array:
 
 
 def alignment(beats: Array, sounds: Array) -> float:
-    """Return how near beats of the body (N,) are to their nearest moments of the sound (M,), 0..1; NaN without.
+    """Return how near beats of the body (N,) are to their nearest moments of the audio (M,), 0..1; NaN without.
 
     The beat alignment score of AIST++ (Li et al., ICCV 2021), whose sum runs over the body's beats, with sigma 0.1 s.
     """
@@ -173,7 +173,7 @@ def sliding(soles: Array, floor: float, rate: float) -> float:
     Args:
         soles: (T, ..., 3), Y up.
         floor: its height.
-        rate: frames a second.
+        rate: frame rate.
     """
     if len(soles) < 2:
         return float("nan")

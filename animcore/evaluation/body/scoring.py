@@ -36,7 +36,7 @@ MEASURES: tuple[Metric, ...] = (
     Metric(
         "bc", "", "high", 3,
         "beat consistency by the definition of EMAGE's published code (`emage_evaltools`, class BC): for each "
-        "of 13 joints of the upper body, how near each onset of the sound is to a beat of the joint, "
+        "of 13 joints of the upper body, how near each onset of the audio is to a beat of the joint, "
         "exp(-d²/2σ²) with σ = 0.3 s; a beat is slower than the 7 frames either side at 30 a second, and "
         "faster than a tenth of the joint's mean speed. Onsets are librosa's, by our own code, the same to "
         "the frame. It differs in the mean speeds: theirs come from a file of BEAT2, ours are the motion's "
@@ -121,10 +121,10 @@ class BodyTake:
 
     Attributes:
         path: where it comes from.
-        rate: frames a second.
+        rate: frame rate.
         pose: (T, 55, 3) axis-angle of SMPL-X.
         translation: (T, 3) metres.
-        start: seconds of the first frame; 0 is the start of the sound.
+        start: seconds of the first frame; 0 is the start of the audio.
         notes: sentences on what was noticed when it was read.
     """
 

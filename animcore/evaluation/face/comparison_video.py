@@ -1,4 +1,4 @@
-"""Two takes beside each other with their sound: the default head, or a film's own pictures, and the lips' curves."""
+"""Two takes beside each other with their sound: the default head, or a film's own images, and the lips' curves."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Array = NDArray[np.floating[Any]]
 Image = NDArray[np.uint8]
 
 HEIGHT, WIDTH, STRIP = 400, 360, 100  # pixels of a head, and of the curves under both
-FASTEST = Fraction(30)  # frames a second that are drawn at most
+FASTEST = Fraction(30)  # FPS that are drawn at most
 _PAGE = 6.0  # seconds of curves seen at once
 _INK, _GREY, _DARK = (235, 235, 235), (120, 125, 132), (24, 24, 24)
 _LINES = ((120, 200, 255), (255, 170, 90))
@@ -31,7 +31,7 @@ _LINES = ((120, 200, 255), (255, 170, 90))
 
 @dataclass(frozen=True)
 class VideoPanel:
-    """One half of the picture."""
+    """One half of the image."""
 
     name: str
     take: FaceTake
@@ -48,7 +48,7 @@ class VideoPanel:
 
 
 def drawable(take: FaceTake) -> bool:
-    """Whether there is a face to show: weights for the default head, or a film."""
+    """Whether there is a face to show: weights for the default head, or a video."""
     return take.weights is not None or take.path.suffix.lower() in FILMS
 
 
@@ -63,7 +63,7 @@ def write(
     """Render one or two takes beside each other, with the opening of their lips and the truth's (grey) below.
 
     Raises:
-        InputError: without Pillow, or where the sound or a film cannot be decoded.
+        InputError: without Pillow, or where the audio or a video cannot be decoded.
     """
     rate = min(truth.rate, FASTEST)
     end = truth.start + truth.duration
@@ -121,13 +121,13 @@ class _CurveStrip:
 
 
 def _canvas(heads: Image) -> tuple[Any, Any]:
-    """A picture with room under the heads, and a pen for it."""
+    """A image with room under the heads, and a pen for it."""
     try:
         from PIL import Image as Picture
         from PIL import ImageDraw
     except ImportError as error:
         raise InputError(
-            "A film of two takes needs Pillow: pip install '.[judge]' in the source folder of Animcore."
+            "A video of two takes needs Pillow: pip install '.[judge]' in the source folder of Animcore."
         ) from error
     picture = Picture.fromarray(np.pad(heads, ((0, STRIP), (0, 0), (0, 0)), constant_values=24))
     return picture, ImageDraw.Draw(picture)
@@ -139,7 +139,7 @@ def _full(opening: Array) -> float:
 
 
 def _filmed(path: Path, times: Array) -> Iterator[Image]:
-    """The frame of a film that is seen at each time, scaled to a half's height and cut to its width."""
+    """The frame of a video that is seen at each time, scaled to a half's height and cut to its width."""
     with av.open(str(path), metadata_errors="replace") as container:
         rate = float(container.streams.video[0].average_rate or 25)
         decoded = ((frame.time if frame.time is not None else index / rate, frame)

@@ -23,7 +23,7 @@ def truth_files(truth: Path) -> dict[str, Path]:
         return {_stem(truth): truth}
     found = _by_stem(truth)
     if not found:
-        raise InputError(f"The folder {truth} holds no truth: no motion, no tracked .npz, no film.")
+        raise InputError(f"The folder {truth} holds no truth: no motion, no tracked .npz, no video.")
     return found
 
 

@@ -1,4 +1,4 @@
-"""The page: `judge.html`, one file with the tables, the curves of every clip over its sound, and what figures mean."""
+"""The page: `judge.html`, one file with the tables, the curves of every clip over its audio, and what figures mean."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from animcore.evaluation.face.scoring import BY_NAME, MEASURES, TRUTH, FaceClip,
 
 Array = NDArray[np.floating[Any]]
 
-INCHES = (11.0, 60.0)  # the narrowest and the widest picture
+INCHES = (11.0, 60.0)  # the narrowest and the widest image
 INCHES_A_SECOND = 0.9
 STYLE = """body{font:15px/1.45 system-ui,sans-serif;max-width:1150px;margin:2em auto;padding:0 1em;color:#222}
 table{border-collapse:collapse;margin:1em 0}td,th{padding:.25em .7em;text-align:right;border-bottom:1px solid #ddd}
@@ -40,12 +40,12 @@ def write(
     Args:
         clips: each with its verdicts.
         means: the figures of each output over the clips.
-        sounds: sound files by clip, of those that have one.
+        sounds: audio files by clip, of those that have one.
         notes: sentences that belong above the tables.
         path: of the page.
 
     Raises:
-        InputError: without matplotlib, where a sound cannot be decoded or the file cannot be written.
+        InputError: without matplotlib, where audio cannot be decoded or the file cannot be written.
     """
     figure_of = figures()
     shown = [measure for measure in MEASURES if any(measure.name in values for values in means.values())]
@@ -60,7 +60,7 @@ def write(
         clip_sound = recording.load(sounds[clip.name]) if clip.name in sounds else None
         parts += [
             f"<h2>{html.escape(clip.name)}</h2><small>truth: {html.escape(clip.truth.path.name)}, "
-            f"{clip.truth.duration:.1f} s, {float(clip.truth.rate):g} frames a second</small>",
+            f"{clip.truth.duration:.1f} s, {float(clip.truth.rate):g} frames per second</small>",
             *(f"<p class=note>{html.escape(note)}</p>" for note in _notes(clip)),
             table(clip.rows, shown, "output"),
             picture(_curves(clip, clip_sound, figure_of)),
@@ -142,7 +142,7 @@ def _overview(clips: Sequence[FaceClip], names: Sequence[str], figure_of: Callab
 
 
 def _curves(clip: FaceClip, sound: recording.AudioClip | None, figure_of: Callable[..., Any]) -> Any:
-    """Opening and width of the truth (black) and of every output over the sound, and the lip error over time."""
+    """Opening and width of the truth (black) and of every output over the audio, and the lip error over time."""
     errors = {name: verdict for name, verdict in clip.verdicts.items() if verdict.error is not None}
     panels = 3 if errors else 2
     wide = float(np.clip(INCHES_A_SECOND * clip.truth.duration, *INCHES))
@@ -165,7 +165,7 @@ def _curves(clip: FaceClip, sound: recording.AudioClip | None, figure_of: Callab
 
 
 def envelope(axes: Any, sound: recording.AudioClip | None) -> None:
-    """Draw the sound in grey behind the curves, at full height where it is loudest."""
+    """Draw the audio in grey behind the curves, at full height where it is loudest."""
     if sound is None:
         return
     step = sound.rate // 100

@@ -1,4 +1,4 @@
-"""Lips of a filmed face, tracked by MediaPipe Face Mesh (an extra): opening and width over the outer eye corners."""
+"""Lips of a recorded face, tracked by MediaPipe Face Mesh (an extra): opening and width over the outer eye corners."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ def lip_curves(landmarks: Array) -> tuple[Array, Array]:
 
 
 def track(path: Path) -> tuple[Fraction, Array, Array]:
-    """Return frame rate, (T,) opening and (T,) width of the one face of a film; NaN where no face was found.
+    """Return frame rate, (T,) opening and (T,) width of the one face of a video; NaN where no face was found.
 
     Raises:
-        InputError: without MediaPipe, for a file that is no film, or a film without a face.
+        InputError: without MediaPipe, for a file that is no video, or a video without a face.
     """
     found = []
     with face_landmarks.tracker(path.name, faces=1) as mesh:
@@ -50,7 +50,7 @@ def track(path: Path) -> tuple[Fraction, Array, Array]:
 
 
 def has_sound(path: Path) -> bool:
-    """Whether a film has a sound track."""
+    """Whether a video has audio track."""
     try:
         with av.open(str(path), metadata_errors="replace") as container:
             return bool(container.streams.audio)

@@ -33,11 +33,11 @@ class FaceTake:
 
     Attributes:
         path: where it comes from.
-        rate: frames a second.
+        rate: frame rate.
         opening: (T,) distance of the lips over that of the outer eye corners; NaN where a tracker lost the face.
         width: (T,) distance of the mouth's corners, likewise.
-        start: seconds of the first frame; 0 is the start of the sound.
-        weights: (T, 52) ARKit weights in the order of `names.ARKIT`, or None for a filmed face.
+        start: seconds of the first frame; 0 is the start of the audio.
+        weights: (T, 52) ARKit weights in the order of `vocabulary.ARKIT`, or None for a recorded face.
         notes: sentences on what was noticed and mended when it was read.
     """
 
@@ -72,7 +72,7 @@ class FaceTake:
 
 
 def load(path: Path, face: ReferenceFace, setup: FormatOptions | None = None) -> FaceTake:
-    """Read a take: a motion of any format, curves or tracked lips in an `.npz`, or a film whose face is tracked.
+    """Read a take: a motion of any format, curves or tracked lips in an `.npz`, or a video whose face is tracked.
 
     Raises:
         InputError: when it is missing, broken, of no known kind, has no face weights, or has too few frames.
@@ -136,18 +136,18 @@ def _rate(path: Path, arrays: Mapping[str, NDArray[Any]]) -> Fraction:
     try:
         return exact_rate(float(arrays["fps"]))
     except (InputError, TypeError, ValueError) as error:
-        raise InputError(f"{path.name}: its fps is no frame rate ({errors.reason(error)}).") from error
+        raise InputError(f"{path.name}: its fps is not a frame rate ({errors.reason(error)}).") from error
 
 
 def _start(path: Path, arrays: Mapping[str, NDArray[Any]]) -> float:
-    start = float(arrays["start"]) if "start" in arrays else 0.0  # what is no number is told of by `_read`
+    start = float(arrays["start"]) if "start" in arrays else 0.0  # what is no number is reported by by `_read`
     if not np.isfinite(start):
-        raise InputError(f"{path.name}: {start} is no time to start at.")
+        raise InputError(f"{path.name}: {start} is not a time to start at.")
     return start
 
 
 def from_zero(take: FaceTake) -> FaceTake:
-    """Return the same take beginning with the sound, whatever time its file says."""
+    """Return the same take beginning with the audio, whatever time its file says."""
     return replace(take, start=0.0)
 
 
@@ -159,7 +159,7 @@ def readable(path: Path) -> bool:
 
 
 def sound_beside(path: Path) -> Path | None:
-    """Return the sound of a take: the film's own, or a sound file with the same name beside it; None where none is."""
+    """Return the audio of a take: of the video, or an audio file of its name next to it; None without one."""
     if path.suffix.lower() in FILMS and path.is_file() and lip_tracking.has_sound(path):
         return path
     stem = files.stem(path)

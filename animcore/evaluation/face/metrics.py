@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.floating[Any]]
 
 CLOSED = 0.15  # of the 95th percentile of the opening: below it the lips count as closed
-REACH = 2  # frames that r_open and r_width may be moved by, as the sound of a video is often off by as much
+REACH = 2  # frames that r_open and r_width may be moved by, as the audio of a video is often off by as much
 LAG_REACH, LAG_STEP = 0.3, 0.005  # seconds
 ALIKE = 0.3  # correlation below which two curves have nothing in common to be late with
 

@@ -26,7 +26,7 @@ _BLOCK = 256  # frames whose vertices are held at once
 
 @dataclass(frozen=True)
 class ReferenceFace:
-    """A head as the linear sum of its 52 shapes, in the order of `names.ARKIT`; metres.
+    """A head as the linear sum of its 52 shapes, in the order of `vocabulary.ARKIT`; metres.
 
     Attributes:
         probes: (4, 3) inner lip above and below, left and right corner, at rest.

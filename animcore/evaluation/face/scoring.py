@@ -64,7 +64,7 @@ MEASURES: tuple[Metric, ...] = (
     Metric(
         "r_open", "", 1.0, 3,
         "Pearson correlation of the opening with the truth's, the best of moving it by up to 2 frames of the "
-        "truth: films' sound is often off by as much",
+        "truth: the audio of videos is often off by as much",
     ),
     Metric(
         "r_open0", "", 1.0, 3,
@@ -127,7 +127,7 @@ MEASURES: tuple[Metric, ...] = (
     Metric(
         "lse_d", "", "low", 2,
         "with `--syncnet syncnet_v2.model` (Oxford's weights, your own download) and PyTorch: SyncNet's "
-        "distance of sound and picture at their best offset, as Wav2Lip's evaluation computes it",
+        "distance of audio and image at their best offset, as Wav2Lip's evaluation computes it",
     ),
     Metric(
         "lse_c", "", "high", 2,
@@ -244,7 +244,7 @@ def brows_stand_still(weights: Array) -> bool:
 
 
 def _no_brows(truth: FaceTake) -> str:
-    return f"The brows of {truth.path.name} never move, so it is no truth of the upper face: no mve_mm and fdd_mm2."
+    return f"The brows of {truth.path.name} never move, so it is not a truth of the upper face: no mve_mm and fdd_mm2."
 
 
 def _coverage(truth: FaceTake, take: FaceTake) -> tuple[str, ...]:
@@ -259,7 +259,7 @@ def _coverage(truth: FaceTake, take: FaceTake) -> tuple[str, ...]:
     if shared < COVERED * truth.duration:
         raise InputError(
             f"{spans}, its truth {truth.path.name} from {begin:.2f} to {end:.2f} s: too little in common. "
-            "Is it another clip, or do its times not begin with the sound (then --from-zero)?"
+            "Is it another clip, or do its times not begin with the audio (then --from-zero)?"
         )
     if shared < truth.duration - WORTH_SAYING:
         return (f"{spans}, the truth to {end:.2f} s; what is missing is judged as its last pose held.",)

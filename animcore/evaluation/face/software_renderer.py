@@ -28,7 +28,7 @@ _BACKGROUND = (0.16, 0.17, 0.19)
 _LIGHTS = (((-0.5, 0.6, 0.8), 0.75), ((0.8, 0.1, 0.5), 0.25))
 _AMBIENT = 0.22
 _TURN = np.radians(14)  # of the head to the side, so that lips that come forward are seen
-_TALL = 0.185  # metres from the lower to the upper edge of the picture
+_TALL = 0.185  # metres from the lower to the upper edge of the image
 _FINER = 2  # times as many pixels are drawn each way, then averaged
 _LOOK = np.radians(30)  # that eyes turn at a weight of 1
 _EYE_RADIUS = 0.0122
@@ -102,7 +102,7 @@ def default_head(path: Path = HEAD) -> HeadMesh:
 
 
 def draw(weights: Array, height: int, width: int) -> Image:
-    """Draw the default head under ARKit weights (52,) as a picture (height, width, 3), sRGB."""
+    """Draw the default head under ARKit weights (52,) as an image (height, width, 3), sRGB."""
     model = default_head()
     points = model.posed(weights)
     normals = normals_of(points, model.triangles)

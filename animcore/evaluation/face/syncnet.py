@@ -1,8 +1,8 @@
-"""LSE-D and LSE-C: how well SyncNet, a network that has seen people talk, finds sound and picture to agree.
+"""LSE-D and LSE-C: how well SyncNet, a network that has seen people talk, finds sound and image to agree.
 
 Chung and Zisserman, "Out of time: automated lip sync in the wild", 2016; as figures: Prajwal et al., "A lip sync expert
-is all you need" (Wav2Lip), 2020. The weights are a user's own download (`syncnet_v2.model`). The pictures
-must show the face alone, as SyncNet's own face tracker crops it: the whole picture is taken for the face.
+is all you need" (Wav2Lip), 2020. The weights are a user's own download (`syncnet_v2.model`). The images
+must show the face alone, as SyncNet's own face tracker crops it: the whole image is taken for the face.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from animcore.errors import BROKEN_FILE, InputError, reason
 Array = NDArray[np.floating[Any]]
 Image = NDArray[np.uint8]
 
-FPS, SIDE = 25, 224  # what SyncNet was trained on: frames a second, pixels
-_WINDOW, _STEPS = 5, 4  # frames seen at once; steps of sound to a frame
-_REACH = 15  # frames that the sound is moved by, either way (Wav2Lip's evaluation)
+FPS, SIDE = 25, 224  # what SyncNet was trained on: FPS, pixels
+_WINDOW, _STEPS = 5, 4  # frames seen at once; steps of audio to a frame
+_REACH = 15  # frames that the audio is moved by, either way (Wav2Lip's evaluation)
 _BATCH = 16
 
 # Channels, kernel, stride and padding of each convolution, then kernel, stride and padding of the pooling behind it.
@@ -70,7 +70,7 @@ class SyncNet:
         self._network.eval()
 
     def score(self, pictures: Image, sound: Array) -> tuple[float, float]:
-        """Return LSE-D and LSE-C of pictures (T, 224, 224, 3) BGR 0..255 at 25 a second, and sound at 16 kHz, -1..1.
+        """Return LSE-D and LSE-C of images (T, 224, 224, 3) BGR 0..255 at 25 a second, and sound at 16 kHz, -1..1.
 
         Raises:
             InputError: for less than 0.24 s of both.
@@ -79,7 +79,7 @@ class SyncNet:
         features = mfcc(sound)
         count = min(len(pictures), len(sound) // (recording.RATE // FPS)) - _WINDOW
         if count < 1:
-            raise InputError("LSE needs at least six frames of pictures with sound.")
+            raise InputError("LSE needs at least six video frames with audio.")
         seen, heard = [], []
         with torch.inference_mode():
             for piece in (range(first, min(first + _BATCH, count)) for first in range(0, count, _BATCH)):
@@ -96,10 +96,10 @@ class SyncNet:
 
 
 def distances(seen: Array, heard: Array) -> tuple[float, float]:
-    """LSE-D and LSE-C from what SyncNet makes of pictures (T, 1024) and sound (T, 1024).
+    """LSE-D and LSE-C from what SyncNet makes of images (T, 1024) and sound (T, 1024).
 
-    The distance of each picture to the sound up to 15 frames before and after it (nothing beyond the ends), averaged
-    over pictures: LSE-D is the least of these 31, LSE-C their median less the least.
+    The distance of each image to the audio up to 15 frames before and after it (nothing beyond the ends), averaged
+    over images: LSE-D is the least of these 31, LSE-C their median less the least.
     """
     padded = np.pad(heard, ((_REACH, _REACH), (0, 0)))
     shifts = range(2 * _REACH + 1)
@@ -176,10 +176,10 @@ def _mel_triangles(count: int, size: int) -> Array:
 
 
 def face_crops(path: Path) -> Image:
-    """(T, 224, 224, 3) uint8 BGR: the frames of a film at 25 a second, each scaled to a square.
+    """(T, 224, 224, 3) uint8 BGR: the frames of a video at 25 a second, each scaled to a square.
 
     Raises:
-        InputError: when it is no film that can be decoded.
+        InputError: when it is no video that can be decoded.
     """
     pictures: list[Image] = []
     try:
@@ -193,9 +193,9 @@ def face_crops(path: Path) -> Image:
                 while len(pictures) < round(time * FPS) + 1:
                     pictures.append(scaled if len(pictures) >= round(time * FPS) or not pictures else pictures[-1])
     except (av.error.FFmpegError, OSError, IndexError) as error:
-        raise InputError(f"{path.name} is not a film that can be decoded; export it again as MP4.") from error
+        raise InputError(f"{path.name} is not a video that can be decoded; export it again as MP4.") from error
     if not pictures:
-        raise InputError(f"{path.name} has no pictures in it.")
+        raise InputError(f"{path.name} has no video track.")
     return np.stack(pictures)
 
 

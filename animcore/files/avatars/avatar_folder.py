@@ -199,7 +199,7 @@ def _arrays(path: Path) -> Arrays:
         raise InputError(f"{path} is cut off or damaged ({error}); copy the folder again.") from error
     for name, values in found.items():
         if values.dtype.kind not in _KINDS:
-            raise InputError(f"{path} holds {name} as {values.dtype}, which are no numbers.")
+            raise InputError(f"{path} holds {name} as {values.dtype}, which are not numbers.")
     return found
 
 

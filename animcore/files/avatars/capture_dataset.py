@@ -1,4 +1,4 @@
-"""A capture as it is fitted from: pictures as tensors, moments, and the head that they belong to. Needs torch."""
+"""A capture as it is fitted from: images as tensors, moments, and the head that they belong to. Needs torch."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from animcore.hybrid_head.fitting.samples import HeadState, TrainingView
 from animcore.hybrid_head.head_model import HybridHead
 
 START = "start.ply"  # Gaussians where hair is known to be; ours: captures of real people have none
-_LOOKED_AT = 12  # pictures of a capture
+_LOOKED_AT = 12  # images of a capture
 _LEAST = 0.75  # of a head within the masks: 0.99 in a good capture, 0.7 or less with other axes
 _SMALLEST = 8  # pixels across, of a head that is seen
 
 
 def read(folder: Path, split: str) -> tuple[list[TrainingView], dict[int, HeadState]]:
-    """Read the pictures of a split, and what the head did at their moments.
+    """Read the images of a split, and what the head did at their moments.
 
     Raises:
         InputError: where something is missing or broken.
@@ -78,13 +78,13 @@ def check(folder: Path, head: HybridHead, pictures: list[TrainingView], moments:
     share = float(np.median(shares))
     if share < _LEAST:
         raise InputError(
-            f"The cameras in {folder} look past the head: {share:.0%} of it lies where pictures show it. Export "
+            f"The cameras in {folder} look past the head: {share:.0%} of it lies where images show it. Export "
             "matrices from camera to world, in metres, in the world of flame_param, with OpenGL's or OpenCV's axes."
         )
 
 
 def _share(picture: TrainingView, head: HybridHead, moment: HeadState) -> float:
-    """How much of the head's vertices lies within the mask of a picture; 0 where it is seen as a point."""
+    """How much of the head's vertices lies within the mask of an image; 0 where it is seen as a point."""
     camera, mask = picture.camera, picture.mask.cpu().numpy()
     vertices = head.at(moment.expression, moment.joints, moment.translation).vertices
     flat, depth = camera.projected(vertices)

@@ -1,4 +1,4 @@
-"""The pictures of a capture as numbers, and their masks as files."""
+"""The images of a capture as numbers, and their masks as files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def read(view: CaptureView) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     The mask is the picture's own alpha or, where that is 1 everywhere, the file of the mask.
 
     Raises:
-        InputError: where a picture is broken, or not as large as its camera says.
+        InputError: where an image is broken, or not as large as its camera says.
     """
     pixels = _pixels(view.image, view)
     mask = pixels[..., 3]
@@ -48,7 +48,7 @@ def write(picture: NDArray[np.uint8], path: Path, origin: Origin | None = None) 
 
 
 def write_masks(folder: Path) -> None:
-    """Write the alpha of every picture in `images` into `fg_masks`, for programs that read it there.
+    """Write the alpha of every image in `images` into `fg_masks`, for programs that read it there.
 
     Raises:
         InputError: where it cannot be written.
@@ -59,10 +59,10 @@ def write_masks(folder: Path) -> None:
 
 
 def write_mask(image: Path, mask: Path) -> None:
-    """Write the alpha of a picture as a grey PNG.
+    """Write the alpha of an image as a grey PNG.
 
     Raises:
-        InputError: where the picture is broken, or the mask cannot be written.
+        InputError: where the image is broken, or the mask cannot be written.
     """
     write(images.decoded(content(image), image.name)[..., 3:], mask)
 

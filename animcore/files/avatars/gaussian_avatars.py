@@ -29,7 +29,7 @@ from animcore.motion import Motion
 
 PARAMETERS = "flame_param.npz"
 _PLAIN, _WITH_TEETH = 5023, 5143  # vertices of FLAME and of VHAP's
-_RATE = Fraction(25)  # of NeRSemble's films as GaussianAvatars takes them; the files do not say
+_RATE = Fraction(25)  # of NeRSemble's videos as GaussianAvatars takes them; the files do not say
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def load(path: Path, rate: Fraction | None = None) -> GaussianAvatar:
 
     Args:
         path: of the `.ply`, or of the folder that has one.
-        rate: frames a second of the parameters; 25 where it is not given.
+        rate: frame rate of the parameters; 25 where it is not given.
 
     Raises:
         InputError: where it is no avatar, or one of the files is broken.
@@ -112,7 +112,7 @@ def load(path: Path, rate: Fraction | None = None) -> GaussianAvatar:
     path = _ply(path) if path.is_dir() else path
     found = open_any_splats.load(path)
     if found.splats.binding is None:
-        raise InputError(f"{path.name} is no avatar of GaussianAvatars: its Gaussians are bound to no triangles.")
+        raise InputError(f"{path.name} is not an avatar of GaussianAvatars: its Gaussians are bound to no triangles.")
     beside = path.with_name(PARAMETERS)
     if not beside.is_file():
         note = f"There is no {PARAMETERS} beside {path.name}, so its person's shape is not known."
@@ -150,5 +150,5 @@ def _ply(folder: Path) -> Path:
 
 def _numbers(values: NDArray[Any], path: Path) -> NDArray[np.float32]:
     if values.dtype.kind not in "fiu" or not np.isfinite(values).all():
-        raise InputError(f"{path.name} holds a shape or an offset that are no numbers; track it again.")
+        raise InputError(f"{path.name} holds a shape or an offset that are not numbers; track it again.")
     return np.asarray(values, np.float32)

@@ -85,7 +85,7 @@ def from_avatar(avatar: Avatar, name: str, model: str | Path | ParametricModel |
     arrays = avatar.arrays
     missing = [key for key in ("mesh.uv", "mesh.uv_faces", "head.shape", "head.offset") if key not in arrays]
     if missing:
-        raise InputError(f"{name} is no hybrid head: it has no {missing[0]}.")
+        raise InputError(f"{name} is not a hybrid head: it has no {missing[0]}.")
     texture = avatar.textures.get(TEXTURE)
     changes = None
     if "head.changes" in arrays:

@@ -68,7 +68,7 @@ def format_of(path: Path) -> str:
     found = next((name for name, form in FORMATS.items() if suffix in form.suffixes), None)
     if found is None:
         known = ", ".join(form.suffixes[0] for form in FORMATS.values() if form.suffixes[0])
-        raise InputError(f"{path.name} is of no kind that holds Gaussians here; there are {known} and avatar folders.")
+        raise InputError(f"{path.name} has no format of Gaussians; the formats are {known} and avatar folders.")
     return found
 
 
@@ -105,7 +105,7 @@ def load(path: Path, y_down: bool = False) -> SplatFile:
     name = "avatar" if path.is_dir() else format_of(path)
     if not path.is_dir():
         check_file(path)
-    with readable(f"{path.name} is no readable file of Gaussians", "export it again"), enough_memory(path):
+    with readable(f"{path.name} is not a readable file of Gaussians", "export it again"), enough_memory(path):
         splats, notes = FORMATS[name].read(path)
         splats, said = _sound(splats, path.name)
         if splats.binding is None and not any(splats.origin):
@@ -207,7 +207,7 @@ def _sound(splats: Gaussians, name: str) -> tuple[Gaussians, Notes]:
             f"{name} holds no Gaussian that is a number: all are NaN or infinite; train or export it again."
         )
     if not good.all():
-        notes = (f"{name}: {int((~good).sum())} Gaussians that are no numbers (NaN or infinite) were left out.",)
+        notes = (f"{name}: {int((~good).sum())} Gaussians that are not numbers (NaN or infinite) were left out.",)
     if huge.any():
         good &= ~huge
         notes += (f"{name}: {int(huge.sum())} Gaussians larger than {_HUGE:,.0f} times the whole were left out.",)

@@ -116,7 +116,7 @@ def _body(contents: npz_arrays.Contents, path: Path) -> Array:
             return npz_arrays.frames_of(contents, "poses", 72, path)[:, :66]
         return npz_arrays.frames_of(contents, "poses", 165 if width == 165 else 156, path)
     if "root_orient" not in contents or "pose_body" not in contents:
-        raise InputError(f"{path.name} is no AMASS file: it has neither poses nor root_orient and pose_body.")
+        raise InputError(f"{path.name} is not an AMASS file: it has neither poses nor root_orient and pose_body.")
     count = len(npz_arrays.frames_of(contents, "pose_body", 63, path))
     body = np.zeros((count, 55, 3), np.float32)
     for name, joints in _PARTS.items():

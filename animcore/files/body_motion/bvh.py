@@ -121,7 +121,7 @@ def read(path: Path, setup: FormatOptions) -> AnimationCurves:
     text = content(path).decode("utf-8-sig", errors="replace")
     head, found, tail = text.partition("MOTION")
     if "HIERARCHY" not in head or not found:
-        raise InputError(f"{path.name} is no BVH file: it has no HIERARCHY and MOTION.")
+        raise InputError(f"{path.name} is not a BVH file: it has no HIERARCHY and MOTION.")
     joints = _joints(head.split(), path)
     table, rate = _frames(tail, sum(len(joint.channels) for joint in joints), path)
     turns, moves = _turns(joints, table, path)
@@ -227,7 +227,7 @@ def _radian_notes(joints: list[BvhJoint], table: Array, path: Path) -> tuple[str
     if not 0.3 < most <= _LITTLE:
         return ()
     return (
-        f"{path.name} has no angle above {most:.2f}: they were taken for degrees; if the figure hardly moves, they are "
+        f"{path.name} has no angle above {most:.2f}: they were read as degrees; if the figure hardly moves, they are "
         "radians, and another program must write them as degrees.",
     )
 
@@ -276,7 +276,7 @@ def _taken(words: list[str], place: int, joints: list[BvhJoint], open_ones: list
 
 
 def _frames(text: str, width: int, path: Path) -> tuple[Array, Fraction]:
-    """(T, width) numbers, and frames a second."""
+    """(T, width) numbers, and the frame rate."""
     lines = [line for line in text.splitlines() if line.strip()]
     try:
         count = int(lines[0].split(":")[1])
@@ -334,7 +334,7 @@ def _unit(figure: _RestSkeleton, path: Path) -> tuple[float, tuple[str, ...]]:
         if _TALL[0] <= tall * unit <= _TALL[1]:
             said = f"{path.name} is in {name}: its skeleton is {tall:g} high."
             return unit, () if name == "centimetres" else (said,)
-    return 1.0 / _CENTIMETRES, (f"{path.name} has a skeleton {tall:g} units high; they were taken for centimetres.",)
+    return 1.0 / _CENTIMETRES, (f"{path.name} has a skeleton {tall:g} units high; they were read as centimetres.",)
 
 
 def decode(sheet: AnimationCurves, _setup: FormatOptions) -> Motion:

@@ -4,8 +4,8 @@ Keys after VHAP's exports (`flame_param.npz`, `tracked_flame_params_*.npz`): `sh
 `neck_pose`, `jaw_pose` (T, 3), `eyes_pose` (T, 6), `translation` (T, 3), `static_offset` (1, V, 3). `fps` and `basis`
 are ours: these files do not say their frame rate, nor of which FLAME they are.
 
-FLAME has a root and a neck where a body has a neck and a head (`bodies.poses`): a motion's neck is FLAME's root, and
-its head FLAME's neck, which gives the same head.
+FLAME has a root and a neck where a body has a neck and a head (`pose_tracks`): a motion's neck is FLAME's root,
+and its head FLAME's neck, which gives the same head.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def read(path: Path, setup: FormatOptions) -> AnimationCurves:
         if name not in contents and found is not None:
             contents[name] = contents[found]
     if "expr" not in contents or "jaw_pose" not in contents:
-        raise InputError(f"{path.name} is no file of FLAME parameters: it needs expr and jaw_pose.")
+        raise InputError(f"{path.name} is not a file of FLAME parameters: it needs expr and jaw_pose.")
     count = check_frame_count(len(np.atleast_2d(contents["expr"])), path.name)
     if not contents["expr"].size:
         raise InputError(f"{path.name} has no frames.")
@@ -95,7 +95,7 @@ def read(path: Path, setup: FormatOptions) -> AnimationCurves:
     curves["translation"], moved = npz_arrays.metres(curves["translation"], path)
     basis = str(contents.get("basis", ""))
     if not basis:
-        notes = (*notes, f"{path.name} does not say its FLAME; {MODEL} was taken.")
+        notes = (*notes, f"{path.name} does not state its FLAME; {MODEL} is assumed.")
     facts = {"basis": basis or MODEL} | ({"shape": contents["shape"]} if "shape" in contents else {})
     rate = npz_arrays.rate_in(contents, setup, path)
     return AnimationCurves(rate, 0.0, curves, notes=(*notes, *turned, *moved), facts=facts)

@@ -51,7 +51,7 @@ def read(path: Path, setup: FormatOptions) -> AnimationCurves:
     names = tuple(name for name in table.header if name.lower().startswith(_PREFIX.lower()))
     if table.column(_TIME) is None or not names:
         raise InputError(
-            f"{path.name} is no animation_frames.csv of Audio2Face-3D: it needs timeCode and blendShapes columns."
+            f"{path.name} is not an animation_frames.csv of Audio2Face-3D: it needs timeCode and blendShapes columns."
         )
     times = table.numbers((_TIME,))[:, 0]
     plain = tuple(name[len(_PREFIX) :] for name in names)

@@ -26,7 +26,7 @@ _USUAL_RATE = 30  # of the application, for files that lack exportFps
 
 
 def encode(motion: Motion, setup: FormatOptions) -> AnimationCurves:
-    """Take the ARKit and tongue weights, with the first frame at 0, and the name of the sound."""
+    """Take the ARKit and tongue weights, with the first frame at 0, and the name of the audio."""
     sheet = blendshape_names.encode(motion, setup)
     facts = {"audio_name": motion.audio_name or ""}
     return from_zero(
@@ -81,7 +81,7 @@ def read(path: Path, setup: FormatOptions) -> AnimationCurves:
         raise InputError(f"{path.name} holds values that are not numbers (NaN or infinite).")
     columns, notes = blendshape_names.noticed(dict(zip(names, weights.T, strict=True)), path.name)
     if "exportFps" not in content and setup.rate is None:
-        notes = (*notes, f"{path.name} does not say its frame rate; {_USUAL_RATE} was taken.")
+        notes = (*notes, f"{path.name} does not state its frame rate; {_USUAL_RATE} is assumed.")
     rate = exact_rate(content.get("exportFps", setup.rate or _USUAL_RATE))
     return AnimationCurves(rate, 0.0, columns, notes=notes, facts={"audio_name": str(content.get("trackPath", ""))})
 
@@ -90,9 +90,9 @@ def _content(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(text_of(path))
     except BROKEN_FILE as error:
-        raise InputError(f"{path.name} is no readable JSON ({error}); it may be cut off.") from error
+        raise InputError(f"{path.name} is not a readable JSON ({error}); it may be cut off.") from error
     if not isinstance(content, dict) or any(not isinstance(content.get(key), list) for key in _KEYS):
-        raise InputError(f"{path.name} is no export of Audio2Face: it needs facsNames and weightMat.")
+        raise InputError(f"{path.name} is not an export of Audio2Face: it needs facsNames and weightMat.")
     return content
 
 

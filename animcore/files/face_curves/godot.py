@@ -69,7 +69,7 @@ def read(path: Path, setup: FormatOptions) -> AnimationCurves:
     """
     text = text_of(path).replace("\r\n", "\n")
     if not re.match(r'\s*\[gd_resource type="Animation"', text):
-        raise InputError(f"{path.name} is no Animation of Godot as text (.tres).")
+        raise InputError(f"{path.name} is not an Animation of Godot as text (.tres).")
     try:
         step = re.search(r"^step = (\S+)", text, re.MULTILINE)
         rate = exact_rate(1 / float(step[1] if step else _USUAL_STEP))

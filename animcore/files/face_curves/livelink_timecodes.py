@@ -40,7 +40,7 @@ class RowTimes:
     Attributes:
         order: (N,) the rows that count, in the order of time.
         seconds: (N,) rising.
-        rate: frames a second of the recording.
+        rate: frame rate of the recording.
         notes: a sentence for each thing that was noticed.
     """
 
@@ -56,7 +56,7 @@ def times_of(codes: Sequence[str], name: str, rate: Fraction | None) -> RowTimes
     Args:
         codes: one a row.
         name: of the file, for messages.
-        rate: frames a second where it is known.
+        rate: frame rate where it is known.
 
     Raises:
         InputError: where one is no timecode, or they fall back as if another recording began.
@@ -80,7 +80,7 @@ def times_of(codes: Sequence[str], name: str, rate: Fraction | None) -> RowTimes
     order, frames, more = _apart(order, frames[order], name)
     frames, found = (frames, rate) if rate else _even(frames, counts_to)
     if rate is None:
-        more = (f"The frame rate was found from the timecodes: {float(found):g} frames a second.", *more)
+        more = (f"The frame rate was found from the timecodes: {float(found):g} frames per second.", *more)
     return RowTimes(order, frames / float(counts_to), found, (*more, *notes))
 
 

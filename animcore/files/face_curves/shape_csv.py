@@ -43,7 +43,7 @@ def read(path: Path, setup: FormatOptions) -> AnimationCurves:
     time = next((name for name in table.header if name.lower() in _TIMES), None)
     names = tuple(name for name in table.header if name and name != time)
     if time is None or not names:
-        raise InputError(f"{path.name} is no table of shapes: it needs a column `time` (seconds) and one a shape.")
+        raise InputError(f"{path.name} is not a table of shapes: it needs a column `time` (seconds) and one a shape.")
     times = table.numbers((time,))[:, 0]
     values, gaps = fill_gaps(times, names, table.numbers(names, np.float32), path.name)
     columns, notes = blendshape_names.noticed(values, path.name)

@@ -129,7 +129,7 @@ def read(path: Path, setup: FormatOptions) -> AnimationCurves:
     """
     text = text_of(path).replace("\r\n", "\n")
     if "AnimationClip:" not in text:
-        raise InputError(f"{path.name} is no animation clip of Unity as text (Asset Serialization: Force Text).")
+        raise InputError(f"{path.name} is not an animation clip of Unity as text (Asset Serialization: Force Text).")
     rate = re.search(r"^  m_SampleRate: (\S+)", text, re.MULTILINE)
     if rate is None:
         raise InputError(f"{path.name} has no m_SampleRate; it was cut off, or is none of Unity's: export it again.")

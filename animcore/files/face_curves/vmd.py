@@ -1,4 +1,4 @@
-"""MikuMikuDance motions (`.vmd`): keys of morphs with Japanese names, at 30 frames a second.
+"""MikuMikuDance motions (`.vmd`): keys of morphs with Japanese names, at 30 FPS.
 
 Layout, little endian, after the description of the format in kaitai_struct_formats (3d/mmd_vmd.ksy): a header of 30
 and a model's name of 20 bytes; then a count and as many records for bones, morphs, cameras, lights, shadows and
@@ -32,7 +32,7 @@ _ENCODING = "cp932"  # Shift-JIS as Windows has it, where MMD lives
 
 
 def encode(motion: Motion, setup: FormatOptions) -> AnimationCurves:
-    """Take the weights under the rig's names, those of MMD's models where no other is named, at 30 frames a second.
+    """Take the weights under the rig's names, those of MMD's models where no other is named, at 30 FPS.
 
     Raises:
         InputError: when a name does not fit into 15 bytes of Shift-JIS.
@@ -97,7 +97,7 @@ def _records(data: bytes, path: Path) -> tuple[NDArray[np.void], bool]:
     elif data.startswith(_OLD_MAGIC):
         place = 40
     else:
-        raise InputError(f"{path.name} is no motion of MikuMikuDance.")
+        raise InputError(f"{path.name} is not a motion of MikuMikuDance.")
     try:
         (bones,) = struct.unpack_from("<I", data, place)
         place += 4 + bones * _BONE

@@ -47,7 +47,7 @@ def read(path: Path, setup: FormatOptions) -> AnimationCurves:
     except (ValueError, TypeError) as error:
         raise InputError(f"{path.name} does not hold numbers where curves should be ({error}).") from error
     if not np.isfinite(start):
-        raise InputError(f"{path.name}: {start} is no time to start at.")
+        raise InputError(f"{path.name}: {start} is not a time to start at.")
     low, high = weights.min(initial=0.0), weights.max(initial=1.0)
     if low < 0.0 or high > 1.0:
         notes = (*notes, f"{path.name}: weights reach {low:.2g} to {high:.2g}; they were cut at 0 and 1.")
@@ -56,7 +56,7 @@ def read(path: Path, setup: FormatOptions) -> AnimationCurves:
 
 
 def ordered(contents: Mapping[str, NDArray[Any]], path: Path) -> NDArray[np.float64]:
-    """Return (T, 52) the weights as they are, in the order of `names.ARKIT`; a shape that is not there stays 0.
+    """Return (T, 52) the weights as they are, in the order of `vocabulary.ARKIT`; a shape that is not there stays 0.
 
     Raises:
         InputError: where they do not fit their names, or are no weights.

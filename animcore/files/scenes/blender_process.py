@@ -168,7 +168,7 @@ class BlenderProcess:
                 if time.monotonic() - heard < patience:
                     continue
                 self._end()
-                raise InputError(f"Blender said nothing for {patience:.0f} s and was ended; try again.") from None
+                raise InputError(f"Blender did not respond for {patience:.0f} s and was ended; try again.") from None
             heard = time.monotonic()
             if line is None:
                 raise InputError(self._broken())
@@ -188,7 +188,7 @@ class BlenderProcess:
         self._process.wait(_LAST_WORDS)
         self._log.seek(0)
         said = self._log.read().decode(errors="replace").strip().splitlines()
-        return f"Blender broke off ({said[-1] if said else 'without a word'}); try again with another version of it."
+        return f"Blender stopped ({said[-1] if said else 'without a word'}); try again with another version of it."
 
 
 def _message(line: str) -> dict[str, Any] | None:
@@ -219,7 +219,7 @@ def call_blender(wish: str, progress: Progress = silent, **arguments: Any) -> di
 
 
 _made: dict[tuple[str, int], Path] = {}
-_folder: list[tempfile.TemporaryDirectory[str]] = []
+_folder: tempfile.TemporaryDirectory[str] | None = None
 
 
 def as_glb(path: Path) -> Path:
@@ -228,12 +228,13 @@ def as_glb(path: Path) -> Path:
     Raises:
         InputError: where there is no Blender, or no character in the file.
     """
+    global _folder
     key = (str(path.resolve()), path.stat().st_mtime_ns)
     with _lock:
         if key not in _made:
-            if not _folder:
-                _folder.append(tempfile.TemporaryDirectory(prefix="animcore-", ignore_cleanup_errors=True))
-            target = Path(_folder[0].name) / f"{len(_made)}.glb"
+            if _folder is None:
+                _folder = tempfile.TemporaryDirectory(prefix="animcore-", ignore_cleanup_errors=True)
+            target = Path(_folder.name) / f"{len(_made)}.glb"
             call_blender("still", character=key[0], path=str(target))
             document = gltf.load(target)
             _skins_to_the_top(document)

@@ -31,7 +31,7 @@ class GltfAnimation:
 
     Attributes:
         name: of the animation.
-        rate: frames a second, exact.
+        rate: frame rate, exact.
         start: seconds of the first frame.
         values: of each target, (T, width); rotations are quaternions w, x, y, z as everywhere in the house.
         extras: what our own writer noted beside.
@@ -101,7 +101,7 @@ def _read(gltf: GltfDocument, animation: dict[str, Any], rate: Fraction | None) 
     end = max(float(one[-1]) for one in times.values())
     count = round((end - start) * float(rate)) + 1
     if not 0 < count <= _MOST_FRAMES:
-        raise InputError(f"{gltf.name} lasts {end - start:g} s; that is no animation of a face.")
+        raise InputError(f"{gltf.name} lasts {end - start:g} s; that is not an animation of a face.")
     wanted = start + np.arange(count) * (rate.denominator / rate.numerator)
     values = {
         target: _sampled(times[at], data, how, wanted, float(rate), target[1] == "rotation")

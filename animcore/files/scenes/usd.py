@@ -33,7 +33,7 @@ def read(path: Path, setup: FormatOptions) -> AnimationCurves:
     """Have Blender import a file and say what moves in it.
 
     Raises:
-        InputError: when it cannot, nothing moves, or nobody says how many frames a second are meant.
+        InputError: when it cannot, nothing moves, or nobody says how many FPS are meant.
     """
     if _has_library():
         setup = replace(setup, rate=_rate(path))

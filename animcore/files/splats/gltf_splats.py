@@ -191,7 +191,7 @@ def _in_srgb(cloud: Gaussians, looks: Any, name: str) -> tuple[Gaussians, Notes]
     """
     looks = looks if isinstance(looks, dict) else {}
     notes = tuple(
-        f"{name}: {key} is {looks[key]}, which is not known here; it was taken for {usual}."
+        f"{name}: {key} is {looks[key]}, which is unknown; it was read as {usual}."
         for key, usual in _LOOKS.items()
         if looks.get(key, usual) not in (usual, _LINEAR)
     )

@@ -178,7 +178,7 @@ def _header(data: bytes, name: str) -> _PlyHeader:
         except BROKEN_FILE as error:
             raise InputError(f"{name} is broken: its header says {' '.join(words)[:60]!r}; export it again.") from error
     if header.order == "?":
-        raise InputError(f"{name} is broken: its header does not say its format; export it again.")
+        raise InputError(f"{name} is broken: its header does not state its format; export it again.")
     return header
 
 
@@ -280,7 +280,7 @@ def _rest_names(names: tuple[str, ...], where: str) -> tuple[str, ...]:
 def _binding(values: NDArray[Any], name: str) -> NDArray[np.int64]:
     found = np.asarray(values, np.float64)
     if not np.isfinite(found).all() or (found < 0).any() or (found != np.rint(found)).any() or found.max() > 1e9:
-        raise InputError(f"{name} is broken: its {_BINDING} are no numbers of triangles; export it again.")
+        raise InputError(f"{name} is broken: its {_BINDING} are not numbers of triangles; export it again.")
     return found.astype(np.int64)
 
 

@@ -59,5 +59,5 @@ def remarks(names: Sequence[str], used: Sequence[str], comments: str, name: str)
     strange = [one for one in names if one not in used and not _PASSED.fullmatch(one)]
     if strange:
         listed = ", ".join(strange[:5]) + (f" and {len(strange) - 5} more" if len(strange) > 5 else "")
-        notes += (f"{name}: its values {listed} are not known here and were not used.",)
+        notes += (f"{name}: its values {listed} are unknown and were not used.",)
     return notes

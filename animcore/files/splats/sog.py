@@ -1,10 +1,10 @@
-"""SOG: Gaussians as lossless WebP pictures and a `meta.json`, in one zip or side by side in a folder.
+"""SOG: Gaussians as lossless WebP images and a `meta.json`, in one zip or side by side in a folder.
 
-After PlayCanvas' specification: a pixel a Gaussian, in rows from the upper left. Positions are 16 bits (two pictures)
+After PlayCanvas' specification: a pixel a Gaussian, in rows from the upper left. Positions are 16 bits (two images)
 of their logarithm with sign, rotations the three smallest of w x y z in bytes and the largest one's place in the
 fourth, scales and constant harmonics bytes into tables of 256 (scales as logarithms), opacity the fourth byte beside
 the colours, and the other harmonics a palette of at most 65,536 rows. Gaussians are put into Morton's order, in which
-neighbours in space are neighbours in the file: that makes the pictures small. This is version 2, which is written. In
+neighbours in space are neighbours in the file: that makes the images small. This is version 2, which is written. In
 version 1, whose `meta.json` names no version, bytes lie evenly between a least and a largest value in the place of
 tables, and opacity is a logit.
 
@@ -46,13 +46,13 @@ from animcore.gaussians.gaussians import Gaussians
 
 META = "meta.json"
 _LARGEST = 1 << 28  # bytes of one file inside: fifty million Gaussians have not more
-_SPARE = 1 << 16  # pixels of a picture that no Gaussian needs, at most, with as many as there are Gaussians
-_ACROSS = 64  # rows of the palette side by side in its picture
+_SPARE = 1 << 16  # pixels of an image that no Gaussian needs, at most, with as many as there are Gaussians
+_ACROSS = 64  # rows of the palette side by side in its image
 _MOST_ROWS = 65536
 
 
 def read(path: Path) -> tuple[Gaussians, Notes]:
-    """Read a `.sog`, or a `meta.json` with its pictures beside it.
+    """Read a `.sog`, or a `meta.json` with its images beside it.
 
     Raises:
         InputError: when it is none, broken, cut off or of another version.
@@ -66,7 +66,7 @@ def read(path: Path) -> tuple[Gaussians, Notes]:
     except BROKEN_FILE as error:
         if isinstance(error, InputError):
             raise
-        raise InputError(f"{path.name} is no SOG, or cut off ({error}); copy it again.") from error
+        raise InputError(f"{path.name} is not an SOG, or cut off ({error}); copy it again.") from error
 
 
 def write(splats: Gaussians, path: Path) -> None:
@@ -101,7 +101,7 @@ def morton(means: NDArray[Any]) -> NDArray[np.int64]:
 
 
 def _parts(splats: Gaussians) -> tuple[dict[str, tuple[NDArray[Any], ...]], dict[str, Any]]:
-    """Columns of each picture but those of the harmonics, and what `meta.json` says of them."""
+    """Columns of each image but those of the harmonics, and what `meta.json` says of them."""
     bent = np.sign(splats.means) * np.log1p(np.abs(np.asarray(splats.means, np.float64)))
     low, high = bent.min(0), bent.max(0)
     whole = np.rint((bent - low) / np.maximum(high - low, 1e-12) * 65535).astype(np.int64)
@@ -130,7 +130,7 @@ def _parts(splats: Gaussians) -> tuple[dict[str, tuple[NDArray[Any], ...]], dict
 
 
 def _rest_pictures(splats: Gaussians, meta: dict[str, Any], width: int, height: int) -> dict[str, bytes]:
-    """The pictures of the other harmonics; what `meta.json` says of them is added to it."""
+    """The images of the other harmonics; what `meta.json` says of them is added to it."""
     rest = splats.harmonics.shape[1] - 1
     size = min(_MOST_ROWS, 1024 * 2 ** max(0, math.floor(math.log2(max(splats.count, 1024) / 1024))))
     rows, labels = codebooks.vector_codebook(splats.harmonics[:, 1:].reshape(splats.count, -1), size)
@@ -158,7 +158,7 @@ def _picture(columns: tuple[NDArray[Any], ...], width: int, height: int) -> byte
 
 
 def _read(load: Callable[[str], bytes], path: Path) -> tuple[Gaussians, Notes]:
-    """The Gaussians of a `meta.json` and of pictures that `load` gives by their names."""
+    """The Gaussians of a `meta.json` and of images that `load` gives by their names."""
     try:
         meta = json.loads(load(META))
         if meta.get("version", 2) != 2:
@@ -244,7 +244,7 @@ def _member(archive: zipfile.ZipFile, name: str, where: str) -> bytes:
         with archive.open(info) as handle:
             data = handle.read(_LARGEST)
     except BROKEN_FILE as error:
-        raise InputError(f"{where} is no SOG, or broken: its {name} cannot be read ({error}).") from error
+        raise InputError(f"{where} is not an SOG, or broken: its {name} cannot be read ({error}).") from error
     return data
 
 

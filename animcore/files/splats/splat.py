@@ -33,7 +33,7 @@ def read(path: Path) -> tuple[Gaussians, Notes]:
     count = check_count(len(data) // _ROW.itemsize, path.name)
     table = np.frombuffer(data, _ROW, count)
     if np.abs(np.nan_to_num(table["scale"])).max() > 1e6 or (table["scale"] < 0).any():
-        raise InputError(f"{path.name} is no .splat file: what would be its scales are none; export it again.")
+        raise InputError(f"{path.name} is not a .splat file: what would be its scales are none; export it again.")
     colours = table["colour"].astype(np.float32) / 255
     turns = (table["rotation"].astype(np.float32) - 128) / 128
     turns[~turns.any(1)] = (1, 0, 0, 0)  # four times 128: no turn was meant

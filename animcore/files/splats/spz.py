@@ -53,7 +53,7 @@ _REST = (0, 3, 8, 15, 24)  # harmonics above the constant one of the degrees 0 t
 _COLOUR = 0.15  # of the constant harmonic
 _DENSEST = 1100  # bytes out of one compressed byte, at most: the end of deflate
 _DENSEST_4 = 1 << 16
-_MOST_BITS = 16  # of a fraction: 15 micrometres; finer ones change no picture and are 4 % of the file
+_MOST_BITS = 16  # of a fraction: 15 micrometres; finer ones change no image and are 4 % of the file
 _LARGEST = (1 << 23) - 1
 _LONGEST_END = 1 << 16  # bytes of extensions that are looked at
 _HALF = 0.70710678118654752
@@ -302,7 +302,7 @@ def _turned(splats: Gaussians, extensions: bytes, name: str) -> tuple[Gaussians,
                 signs = [1.0 if here == ours else -1.0 for here, ours in zip(sides, "RUB", strict=True)]
                 return transformed(splats, SimilarityTransform(1.0, np.diag(signs), np.zeros(3))), ()
             if axes:
-                return splats, (f"{name} has axes of a kind that is not known here; they were taken as they are.",)
+                return splats, (f"{name} has axes of a kind that is unknown; they were taken as they are.",)
         place += length
     return splats, ()
 

@@ -42,7 +42,7 @@ def _member(path: Path, wanted: Sequence[str], folder: Path) -> Path:
             names = ", ".join(one.filename for one in found[:5]) or "none of a known kind"
             raise InputError(f"{path.name} must hold one file of Gaussians ({names} in it); unpack it and choose one.")
         target = folder / PurePosixPath(found[0].filename).name
-        if target.name.lower() == META:  # a SOG whose pictures lie beside it
+        if target.name.lower() == META:  # a SOG whose images lie beside it
             return Path(shutil.copyfile(path, folder / f"{path.stem}.sog"))
         with archive.open(found[0]) as source:
             _copy(source, target, path)

@@ -167,7 +167,7 @@ def _read(
     Raises:
         InputError: when it is none, cut off, has cues that overlap, or shapes that there are not.
     """
-    notes = () if rate or setup.rate else (f"{path.name} was read at {_FILM} frames a second, as is usual.",)
+    notes = () if rate or setup.rate else (f"{path.name} was read at {_FILM} frames per second, as is usual.",)
     rate = rate or setup.rate or _FILM
     try:
         cues = parse(text_of(path), rate)
@@ -175,7 +175,7 @@ def _read(
     except BROKEN_FILE as error:
         if isinstance(error, InputError):
             raise
-        raise InputError(f"{path.name} is no file of mouth cues, or cut off ({error}).") from error
+        raise InputError(f"{path.name} is not a file of mouth cues, or cut off ({error}).") from error
     ends = np.array([end for _, end, _ in cues])
     starts = np.array([start for start, _, _ in cues])
     if not cues or not np.isfinite([starts, ends]).all() or (ends <= starts).any() or (starts[1:] < ends[:-1]).any():

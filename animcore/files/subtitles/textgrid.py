@@ -83,7 +83,7 @@ def read(path: Path, setup: FormatOptions) -> AnimationCurves:
         raise InputError(f"{path.name} is a TextGrid in Praat's binary form; save it there as a text file.")
     text = text_of(path)
     if "TextGrid" not in text[:200]:
-        raise InputError(f"{path.name} is no TextGrid of Praat.")
+        raise InputError(f"{path.name} is not a TextGrid of Praat.")
     tokens = [quoted.replace('""', '"') if not number else float(number) for quoted, _, number in _TOKEN.findall(text)]
     try:
         tiers = _tiers(tokens)

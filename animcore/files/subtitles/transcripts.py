@@ -27,7 +27,7 @@ def load(path: Path) -> Transcript:
     """
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
-        raise InputError(f"{path.name} is no transcript; those end in {', '.join(SUFFIXES)}.")
+        raise InputError(f"{path.name} is not a transcript; those end in {', '.join(SUFFIXES)}.")
     check_file(path)
     try:
         if suffix == ".textgrid":

@@ -1,4 +1,4 @@
-"""A tracked film as a capture that a head is fitted from: its pictures, masks, and what the head did in them."""
+"""A tracked video as a capture that a head is fitted from: its images, masks, and what the head did in them."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ from animcore.rendering.mesh_rasterizers.rasterize import draw_mesh
 FloatArray = NDArray[np.float64]
 
 CHIN = 152  # the landmark under the chin
-_HELD_OUT = 8  # every so many-th picture is kept from the fit, to see how well the head does
+_HELD_OUT = 8  # every so many-th image is kept from the fit, to see how well the head does
 _TURN = 0.1  # radians that make as much difference as a weight of 1
 _CANDIDATES = 400  # frames among which different ones are chosen
 _HAIR = 0.09  # metres from the mesh that the person's hair may reach
 _NECK = 0.05  # metres under the chin where the head ends
 _RIM = 0.006  # metres that the neck may be wider than the mesh
 _PERSON = (0.3, 0.7)  # of the network's answer: where a person begins, and is wholly there
-_MARGIN = 0.04  # metres around the head in the pictures
+_MARGIN = 0.04  # metres around the head in the images
 _TRIED, _KEPT_HAIR = 200_000, 8_000  # points in which hair is looked for, and kept
 _NEAR, _AROUND, _OFF_FACE = 0.004, 0.06, 0.022  # metres from the mesh, and from the landmarks of the face
-_ALWAYS = 0.97  # of the pictures in which hair must be within the mask
+_ALWAYS = 0.97  # of the images in which hair must be within the mask
 _SIZE = 0.003  # metres: of the Gaussians that hair starts as
 
 
@@ -65,9 +65,9 @@ def write(
     size: int,
     progress: Progress = silent,
 ) -> int:
-    """Write a capture of some frames of a film, those that differ most, and return how many it has.
+    """Write a capture of some frames of a video, those that differ most, and return how many it has.
 
-    The world's axes are those of the camera, its origin is where the head is in the middle of the film.
+    The world's axes are those of the camera, its origin is where the head is in the middle of the video.
 
     Args:
         film: that was tracked.
@@ -75,14 +75,14 @@ def write(
         track: what the head did.
         model: the track's model.
         count: frames that are chosen, at most.
-        size: pixels of the longer side of the pictures.
-        progress: told the fraction done.
+        size: pixels of the longer side of the images.
+        progress: called with the fraction done.
 
     Raises:
-        InputError: without MediaPipe, or where the film has changed or a file cannot be written.
+        InputError: without MediaPipe, or where the video has changed or a file cannot be written.
     """
     if track.model != model.name:
-        raise InputError(f"The film was tracked with {track.model}, not with {model.name}; give that model.")
+        raise InputError(f"The video was tracked with {track.model}, not with {model.name}; give that model.")
     for name in ("images", "fg_masks", "flame_param"):
         make_folder(folder / name)
     marks = ModelLandmarks.on(model).corners[:, 0]
@@ -107,7 +107,7 @@ def write(
             capture_images.write(grey, folder / "fg_masks" / view.image.name)
             capture_format.write_pose(shot.pose, view.pose, track.arkit[shot.frame].astype(np.float32))
             views.append(view)
-            progress(len(views) / len(shots), f"Pictures and masks: {len(views)}")
+            progress(len(views) / len(shots), f"Images and masks: {len(views)}")
     if len(views) < len(shots):
         raise InputError(f"{film.name} has fewer frames than when it was tracked; track it again.")
     held = set(range(_HELD_OUT // 2, len(views), _HELD_OUT))
@@ -195,7 +195,7 @@ def _camera(track: HeadTrack, origin: FloatArray, vertices: Sequence[NDArray[np.
 def _pictures(
     film: Path, track: HeadTrack, shots: Sequence[_CaptureFrame]
 ) -> Iterator[tuple[_CaptureFrame, NDArray[np.uint8]]]:
-    """Each shot with its picture of the film, found again by its time."""
+    """Each shot with its image of the video, found again by its time."""
     wanted = {round(float(track.times[shot.frame]), 4): shot for shot in shots}
     for time, image, _ in face_landmarks.frames(film, min(wanted) - 1e-3, max(wanted) + 1e-3):
         shot = wanted.get(round(time, 4))
@@ -204,7 +204,7 @@ def _pictures(
 
 
 def _cut(image: NDArray[Any], camera: Camera, track: HeadTrack) -> NDArray[np.float32]:
-    """What a camera sees of the film's picture (H, W) or (H, W, 3), 0..1: means of the pixels, by area."""
+    """What a camera sees of the film's image (H, W) or (H, W, 3), 0..1: means of the pixels, by area."""
     scale = camera.focal[0] / track.focal, camera.focal[1] / track.focal
     left, top = track.size[0] / 2 - camera.centre[0] / scale[0], track.size[1] / 2 - camera.centre[1] / scale[1]
     picture = image.astype(np.float32) / (255 if image.dtype == np.uint8 else 1)
@@ -220,7 +220,7 @@ def _cut(image: NDArray[Any], camera: Camera, track: HeadTrack) -> NDArray[np.fl
 
 @contextmanager
 def _segmenter(name: str) -> Iterator[Any]:
-    """A function that gives (H, W) 0..1 where a person is in a picture (MediaPipe's, its weights come with it)."""
+    """A function that gives (H, W) 0..1 where a person is in an image (MediaPipe's, its weights come with it)."""
     with face_landmarks.solutions(name).selfie_segmentation.SelfieSegmentation(model_selection=0) as network:
 
         def person_in(image: NDArray[np.uint8]) -> NDArray[np.float32]:

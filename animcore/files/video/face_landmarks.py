@@ -1,4 +1,4 @@
-"""Faces in films: MediaPipe's landmarks of every frame (an extra), whatever way up the film was taken.
+"""Faces in videos: MediaPipe's landmarks of every frame (an extra), whatever way up the video was taken.
 
 MediaPipe Face Mesh with the iris (Kartynnik et al. 2019; Grishchenko et al. 2020): 468 points of the face and 10 of the
 irises. Its weights come with the package.
@@ -32,8 +32,8 @@ Image = NDArray[np.uint8]
 
 MARKS = 478
 _LARGEST = 1280  # pixels along the longer side that the tracker is shown
-_THUMB = 24  # pixels along a side of the pictures in which cuts are looked for
-_CUT = 22.0  # mean difference of two such pictures, of 255, that only a cut makes
+_THUMB = 24  # pixels along a side of the images in which cuts are looked for
+_CUT = 22.0  # mean difference of two such images, of 255, that only a cut makes
 _JUMP = 0.2  # sizes of the face that it must jump in a cut, or its size change by
 _STRANGERS = 0.05  # share of frames in which a second face may be seen
 _LOST = 0.5  # share of frames in which the face may be lost
@@ -43,13 +43,13 @@ _KEPT = "animcore.film_faces"
 
 @dataclass(frozen=True)
 class VideoLandmarks:
-    """The face of a film.
+    """The face of a video.
 
     Attributes:
-        rate: frames a second on average, exact.
+        rate: frame rate on average, exact.
         times: (T,) seconds of the frames.
-        points: (T, 478, 3) pixels of the upright picture, X to the right, Y down; NaN where no face was found.
-        size: width and height of the upright picture.
+        points: (T, 478, 3) pixels of the upright image, X to the right, Y down; NaN where no face was found.
+        size: width and height of the upright image.
         notes: sentences on what was noticed.
     """
 
@@ -66,10 +66,10 @@ class VideoLandmarks:
 
 
 def read(path: Path, start: float = 0.0, end: float = np.inf, progress: Progress = silent) -> VideoLandmarks:
-    """Track the one face of a film, or of a part of it in seconds.
+    """Track the one face of a video, or of a part of it in seconds.
 
     Raises:
-        InputError: without MediaPipe; for a file that is no film or breaks off; for no face, two faces, a cut.
+        InputError: without MediaPipe; for a file that is no video or breaks off; for no face, two faces, a cut.
     """
     times: list[float] = []
     points: list[Array] = []
@@ -94,7 +94,7 @@ def read(path: Path, start: float = 0.0, end: float = np.inf, progress: Progress
             points.append(face)
             progress(done, f"Finding the face: {len(times)} frames")
     if not times:
-        raise InputError(f"{path.name} has no picture between {start:g} s and {end:g} s; choose another part.")
+        raise InputError(f"{path.name} has no frames between {start:g} s and {end:g} s; choose another part.")
     if len(crowded) > max(2, _STRANGERS * len(times)):
         raise InputError(f"{path.name} shows two faces, first at {crowded[0]:.2f} s; crop it to one person.")
     found = VideoLandmarks(_rate(path, times), np.array(times), np.array(points, np.float32), size)
@@ -102,18 +102,18 @@ def read(path: Path, start: float = 0.0, end: float = np.inf, progress: Progress
 
 
 def frames(path: Path, start: float = 0.0, end: float = np.inf) -> Iterator[tuple[float, Image, float]]:
-    """Decode a film: seconds, the upright picture (H, W, 3), and the share of the film that is done.
+    """Decode a film: seconds, the upright image (H, W, 3), and the share of the video that is done.
 
     Raises:
-        InputError: for a file that is no film, has no picture, or breaks off.
+        InputError: for a file that is no video, has no image, or breaks off.
     """
     if not path.is_file():
-        raise InputError(f"There is no film {path}.")
+        raise InputError(f"There is no video {path}.")
     count = 0
     try:
         with av.open(str(path), metadata_errors="replace") as container:
             if not container.streams.video:
-                raise InputError(f"{path.name} has no picture; choose a film.")
+                raise InputError(f"{path.name} has no video track; choose a video.")
             stream = container.streams.video[0]
             rate = float(stream.average_rate or stream.guessed_rate or 25)
             whole = float(container.duration or 0) / av.time_base or np.inf
@@ -122,7 +122,7 @@ def frames(path: Path, start: float = 0.0, end: float = np.inf) -> Iterator[tupl
             for frame in container.decode(stream):
                 time = count / rate if frame.time is None else float(frame.time)
                 first = time if first is None else first
-                time -= first  # films may begin later than at 0
+                time -= first  # videos may begin later than at 0
                 count += 1
                 if time >= end:
                     return
@@ -132,27 +132,27 @@ def frames(path: Path, start: float = 0.0, end: float = np.inf) -> Iterator[tupl
     except (av.error.FFmpegError, OSError) as error:
         if count:
             raise InputError(f"{path.name} breaks off after {count} frames; copy or export it again.") from error
-        raise InputError(f"{path.name} is not a film that can be decoded; export it again as MP4.") from error
+        raise InputError(f"{path.name} is not a video that can be decoded; export it again as MP4.") from error
 
 
 def rate_of(path: Path) -> Fraction:
-    """Frames a second on average, as a film says.
+    """Frames a second on average, as a video says.
 
     Raises:
-        InputError: for a file that is no film, or has no picture.
+        InputError: for a file that is no video, or has no image.
     """
     try:
         with av.open(str(path), metadata_errors="replace") as container:
             if not container.streams.video:
-                raise InputError(f"{path.name} has no picture; choose a film.")
+                raise InputError(f"{path.name} has no video track; choose a video.")
             stream = container.streams.video[0]
             return exact_rate(stream.average_rate or stream.guessed_rate or 25)
     except (av.error.FFmpegError, OSError) as error:
-        raise InputError(f"{path.name} is not a film that can be decoded; export it again as MP4.") from error
+        raise InputError(f"{path.name} is not a video that can be decoded; export it again as MP4.") from error
 
 
 def upright(frame: Any) -> Image:
-    """(H, W, 3) sRGB, turned as the film says: telephones film on their side."""
+    """(H, W, 3) sRGB, turned as the video says: phones record on their side."""
     image = frame.to_ndarray(format="rgb24")
     return np.ascontiguousarray(np.rot90(image, round(getattr(frame, "rotation", 0) / 90)))
 
@@ -164,7 +164,7 @@ def tracker(name: str = "a picture", faces: int = 2, still: bool = False) -> Ite
     Args:
         name: of what is tracked, for the sentence where MediaPipe is missing.
         faces: how many are looked for.
-        still: whether pictures have nothing to do with one another.
+        still: whether images have nothing to do with one another.
 
     Raises:
         InputError: without MediaPipe.
@@ -182,7 +182,7 @@ def solutions(name: str) -> Any:
     """
     if importlib.util.find_spec("mediapipe") is None:
         raise InputError(
-            f"{name} is a film, and tracking its face needs MediaPipe: pip install '.[judge]' in the source folder of "
+            f"{name} is a video, and tracking its face needs MediaPipe: pip install '.[judge]' in the source folder of "
             "Animcore."
         )
     import mediapipe
@@ -193,7 +193,7 @@ def solutions(name: str) -> Any:
 
 
 def landmarks(mesh: Any, image: Image) -> list[Array]:
-    """(478, 3) in pixels of each face of a picture (H, W, 3); the depth has the scale of the width."""
+    """(478, 3) in pixels of each face of an image (H, W, 3); the depth has the scale of the width."""
     height, width = image.shape[:2]
     step = -(-max(height, width) // _LARGEST)
     shown = np.ascontiguousarray(image[::step, ::step]) if step > 1 else image
@@ -203,7 +203,7 @@ def landmarks(mesh: Any, image: Image) -> list[Array]:
 
 
 def save(faces: VideoLandmarks, path: Path, source: str) -> None:
-    """Keep what was found; `source` says of what film and which part.
+    """Keep what was found; `source` says of what video and which part.
 
     Raises:
         InputError: when it cannot be written.
@@ -216,7 +216,7 @@ def save(faces: VideoLandmarks, path: Path, source: str) -> None:
 
 
 def kept(path: Path, source: str) -> VideoLandmarks | None:
-    """Return what was kept of the same film and part, or None."""
+    """Return what was kept of the same video and part, or None."""
     try:
         data = reading.arrays(path)
         if str(data["format"]) != _KEPT or str(data["source"]) != source:
@@ -230,16 +230,16 @@ def kept(path: Path, source: str) -> VideoLandmarks | None:
 
 
 def source_of(path: Path, start: float, end: float) -> str:
-    """A name for a part of a film that another film does not have.
+    """A name for a part of a video that another video does not have.
 
     Raises:
-        InputError: where there is no such film.
+        InputError: where there is no such video.
     """
     try:
         with path.open("rb") as handle:
             return f"{hashlib.file_digest(handle, 'sha256').hexdigest()} {start:g} {end:g}"
     except OSError as error:
-        raise InputError(f"There is no film {path}.") from error
+        raise InputError(f"There is no video {path}.") from error
 
 
 def _same(faces: list[Array], before: list[Array]) -> Array:
@@ -266,7 +266,7 @@ def _thumbnail(image: Image) -> Array:
 
 
 def _is_cut(before: tuple[Array, Array], now: tuple[Array, Array]) -> bool:
-    """Whether the whole picture changes, and with it the place or the size of the face, or whether there is one."""
+    """Whether the whole image changes, and with it the place or the size of the face, or whether there is one."""
     if np.abs(before[0] - now[0]).mean() < _CUT:
         return False
     old, new = before[1], now[1]
@@ -278,9 +278,9 @@ def _is_cut(before: tuple[Array, Array], now: tuple[Array, Array]) -> bool:
 
 
 def _rate(path: Path, times: list[float]) -> Fraction:
-    """Frames a second, from the middle of what lies between frames: a film may say anything."""
+    """Frames a second, from the middle of what lies between frames: a video may say anything."""
     if len(times) < 2:
-        raise InputError(f"{path.name} is a single picture; a film of at least a second is needed.")
+        raise InputError(f"{path.name} is a single image; a video of at least a second is needed.")
     said = rate_of(path)
     own = (len(times) - 1) / (times[-1] - times[0])
     if abs(float(said) / own - 1) < 0.02:
@@ -295,7 +295,7 @@ def _checked(path: Path, faces: VideoLandmarks) -> Iterator[str]:
         raise InputError(f"No face was found in {path.name}; it must show one face from the front.")
     if lost.mean() > _LOST:
         raise InputError(
-            f"The face of {path.name} was found in {(~lost).sum()} of {len(lost)} frames; film it nearer, from the "
+            f"The face of {path.name} was found in {(~lost).sum()} of {len(lost)} frames; record it closer, from the "
             "front, in more light."
         )
     if lost.any():
@@ -303,7 +303,7 @@ def _checked(path: Path, faces: VideoLandmarks) -> Iterator[str]:
         yield f"the face was lost in {lost.sum()} of {len(lost)} frames, which are filled in: {', '.join(spans)}"
     even = faces.times[0] + np.arange(len(lost)) / float(faces.rate)
     if np.abs(faces.times - even).max() * float(faces.rate) > _UNEVEN:
-        yield f"the frames do not come evenly; the performance is written at {float(faces.rate):g} frames a second"
+        yield f"the frames do not come evenly; the performance is written at {float(faces.rate):g} frames per second"
 
 
 def _spans(times: NDArray[np.float64], lost: NDArray[np.bool_]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""A film with the tracked head drawn over it: to see at a glance whether the track holds."""
+"""A video with the tracked head drawn over it: to see at a glance whether the track holds."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from animcore.rendering.mesh_rasterizers.rasterize import draw_mesh
 Image = NDArray[np.uint8]
 
 LARGEST = 640  # pixels of the longer side
-_SHOWN = 0.45  # of the head over the film
+_SHOWN = 0.45  # of the head over the video
 _COLOUR = np.array([120.0, 200.0, 255.0])
 _LIGHT = np.array([0.3, 0.4, 0.87])
 
@@ -35,10 +35,10 @@ def write(
     source: Path, path: Path, track: HeadTrack, model: ParametricModel, rate: Fraction, progress: Progress = silent,
     consent: Mapping[str, str] | None = None,
 ) -> None:  # fmt: skip
-    """Write the part of a film that was tracked, with the head half transparent over it.
+    """Write the part of a video that was tracked, with the head half transparent over it.
 
     Raises:
-        InputError: where the film cannot be decoded or the file cannot be written.
+        InputError: where the video cannot be decoded or the file cannot be written.
     """
     person = replace(model, template=model.template + track.offset.astype(np.float32))
     faces = without_shoulders(person, int(ModelLandmarks.on(model).corners[CHIN, 0]))
@@ -58,7 +58,7 @@ def write(
         for number, (_, image, _) in enumerate(face_landmarks.frames(source, track.times[0], track.times[-1] + 1e-4)):
             if number >= len(track.times):
                 return
-            progress(number / len(track.times), "Drawing the head over the film")
+            progress(number / len(track.times), "Drawing the head over the video")
             joints = np.zeros((1, 5, 3), np.float32)
             joints[0, 2] = jaws[number]
             vertices = person.posed(joints, coefficients[number : number + 1], shape)[0][0]

@@ -1,4 +1,4 @@
-"""Films (MP4, H.264 and AAC): rendered frames and the sound they belong to."""
+"""Videos (MP4, H.264 and AAC): rendered frames and the audio they belong to."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def write(
     frames: Iterable[NDArray[np.uint8]], rate: Fraction, path: Path, sound: Path | None = None,
     origin: Origin = RENDERED,
 ) -> None:  # fmt: skip
-    """Encode frames (height, width, 3) uint8 sRGB at `rate`, with a sound that starts with the first frame.
+    """Encode frames (height, width, 3) uint8 sRGB at `rate`, with audio that starts with the first frame.
 
-    Height and width must be even. The sound is cut where the film ends. The film says how it was made (`origin`, and
-    the sound), and is signed.
+    Height and width must be even. The audio is cut where the video ends. The video says how it was made (`origin`, and
+    the audio), and is signed.
 
     Raises:
-        InputError: when there are no frames, the sound cannot be decoded or the file cannot be written.
+        InputError: when there are no frames, the audio cannot be decoded or the file cannot be written.
     """
     iterator = iter(frames)
     first = next(iterator, None)

@@ -1,4 +1,4 @@
-"""Where the first Gaussians of a fit stand: on triangles, and in the space around the skull that all pictures show."""
+"""Where the first Gaussians of a fit stand: on triangles, and in the space around the skull that all images show."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _SIZE_HAIR = 0.003  # metres
 _LONGER = 2.0  # times, at most, that known hair is drawn longer where there are fewer Gaussians than pieces of it
 _STILL = np.array([1, 0, 0, 0], np.float32)
 _THICK = 0.004  # metres behind the mean depth of a pixel that it still shows
-_SEEN = 0.5  # of the pictures that see a face must show the person there
+_SEEN = 0.5  # of the images that see a face must show the person there
 _NOSE = slice(10, 19)  # of the 51 landmarks
 
 
@@ -41,7 +41,7 @@ def mean_colour(pictures: Sequence[TrainingView]) -> FloatArray:
 def visible_faces(
     head: HybridHead, posed: Mapping[int, PosedHead], pictures: Sequence[TrainingView]
 ) -> NDArray[np.bool_]:
-    """(F,) the faces that lie within the masks of most pictures that they are in."""
+    """(F,) the faces that lie within the masks of most images that they are in."""
     faces = head.model.faces
     inside, total = np.zeros(len(faces)), np.zeros(len(faces))
     for picture in pictures:
@@ -121,7 +121,7 @@ def _some(splats: Gaussians, count: int, random: np.random.Generator) -> Gaussia
 def visual_hull(
     head: HybridHead, posed: Mapping[int, PosedHead], pictures: Sequence[TrainingView], random: np.random.Generator
 ) -> FloatArray:
-    """Points (M, 3) off the mesh that lie within the masks of all pictures of one moment: mostly hair."""
+    """Points (M, 3) off the mesh that lie within the masks of all images of one moment: mostly hair."""
     first = pictures[0].moment
     vertices = posed[first].vertices
     used = np.unique(head.model.faces[head.drawn]) if head.drawn is not None else np.arange(len(vertices))
@@ -150,7 +150,7 @@ def colours_at(
     pictures: Sequence[TrainingView],
     hiding: Gaussians | None = None,
 ) -> FloatArray:
-    """(N, 3) the mean colour of the pictures of one moment where points are.
+    """(N, 3) the mean colour of the images of one moment where points are.
 
     Args:
         points: (N, 3) in the world.
@@ -197,13 +197,13 @@ def _on_faces(
 
 
 def _is_cut_off(picture: TrainingView) -> bool:
-    """Whether the person goes on beyond the edge of a picture; where it does not, nothing of it lies there."""
+    """Whether the person goes on beyond the edge of an image; where it does not, nothing of it lies there."""
     mask = picture.mask
     return any(float(edge.max()) > 0.5 for edge in (mask[0], mask[-1], mask[:, 0], mask[:, -1]))
 
 
 def _looked(points: NDArray[Any], picture: TrainingView) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Whether points (N, 3) are in a picture, and whether the person is there in it."""
+    """Whether points (N, 3) are in an image, and whether the person is there in it."""
     row, column, inside = _pixels(points, picture)
     return inside, np.asarray(picture.mask.cpu())[row, column] > 0.5
 

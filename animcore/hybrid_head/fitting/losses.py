@@ -1,4 +1,4 @@
-"""How far a drawn picture is from the photographed one: for fitting, and as figures. Pictures are (H, W, 3) tensors."""
+"""How far a drawn image is from the photographed one: for fitting, and as figures. Images are (H, W, 3) tensors."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _C1, _C2 = 0.01**2, 0.03**2
 
 
 def ssim(first: Tensor, second: Tensor) -> Tensor:
-    """The structural similarity of two pictures 0..1, mean over pixels and colours (Wang et al. 2004)."""
+    """The structural similarity of two images 0..1, mean over pixels and colours (Wang et al. 2004)."""
     both = torch.stack((first, second, first * first, second * second, first * second)).movedim(-1, 1)
-    # products with banded matrices: on a processor some five times as fast as convolutions of one channel
+    # products with banded matrices: on a CPU some five times as fast as convolutions of one channel
     down, across = (_blur(size, first) for size in first.shape[:2])
     a, b, aa, bb, ab = down @ both @ across.T
     covariance, spread = ab - a * b, (aa - a * a) + (bb - b * b)
@@ -30,5 +30,5 @@ def _blur(size: int, like: Tensor) -> Tensor:
 
 
 def psnr(first: Tensor, second: Tensor) -> float:
-    """The peak signal-to-noise ratio of pictures 0..1, in decibels."""
+    """The peak signal-to-noise ratio of images 0..1, in decibels."""
     return -10 * math.log10(max(float(((first - second) ** 2).mean()), 1e-12))

@@ -1,4 +1,4 @@
-"""LPIPS: how different two pictures look to people, by what networks that know photographs see in them.
+"""LPIPS: how different two images look to people, by what networks that know photographs see in them.
 
 Zhang, Isola, Efros, Shechtman and Wang, "The Unreasonable Effectiveness of Deep Features as a Perceptual Metric", CVPR
 2018, version 0.1: five layers of AlexNet or VGG16, each place's features at unit length, squared differences weighted
@@ -28,7 +28,7 @@ Net = Literal["alex", "vgg"]
 
 FOLDER = "ANIMCORE_LPIPS"  # the variable of the environment that names the folder of the weights
 SMALLEST = 32  # pixels along a side: below it the last layers see nothing
-_SHIFT, _SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)  # of pictures -1..1: ImageNet's mean and spread
+_SHIFT, _SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)  # of images -1..1: ImageNet's mean and spread
 
 
 @dataclass(frozen=True)
@@ -78,18 +78,18 @@ class Lpips(nn.Module):
         self.requires_grad_(False).eval()
 
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
-        """Return the distance of two pictures, 0 for equal ones; gradients go to both.
+        """Return the distance of two images, 0 for equal ones; gradients go to both.
 
         Args:
             first: (H, W, 3), 0..1; the weights follow it to its device.
-            second: the same of the other picture.
+            second: the same of the other image.
 
         Raises:
-            InputError: where the pictures are of two sizes, or smaller than 32 x 32.
+            InputError: where the images are of two sizes, or smaller than 32 x 32.
         """
         if first.shape != second.shape or first.ndim != 3 or first.shape[2] != 3 or min(first.shape[:2]) < SMALLEST:
             sizes = " and ".join(" x ".join(map(str, picture.shape)) for picture in (first, second))
-            raise InputError(f"LPIPS compares two pictures of one size, 32 x 32 x 3 at least; these are {sizes}.")
+            raise InputError(f"LPIPS compares two images of one size, 32 x 32 x 3 at least; these are {sizes}.")
         self.to(first.device)
         total = first.new_zeros(())
         for index, (one, other) in enumerate(zip(self._shown(first), self._shown(second), strict=True)):

@@ -1,6 +1,6 @@
 """The mesh layer while it is learned: a texture, how it changes with the expression, and where the skin really lies.
 
-What the mesh shows where is found once a picture and kept; only while the skin's place is learned the mesh is drawn
+What the mesh shows where is found once an image and kept; only while the skin's place is learned the mesh is drawn
 each time, with the gradients of texture and silhouette that `mesh_torch` gives. What is learned of that place is
 smoothed along the mesh and moved by an Adam of one scale for all vertices, so that they move together, and those that
 nothing pulls at not at all (after Nicolet et al., Large Steps in Inverse Rendering of Geometry, SIGGRAPH Asia 2021,
@@ -106,7 +106,7 @@ class TextureLayer:
         return self.values["texture"].device
 
     def layer(self, picture: TrainingView, pose: PoseTensors) -> tuple[Tensor, Tensor, Tensor]:
-        """Return colour over black (H, W, 3), alpha (H, W) and depth (H, W) of the mesh in a picture."""
+        """Return colour over black (H, W, 3), alpha (H, W) and depth (H, W) of the mesh in an image."""
         places, pixel, share, depth = self._found(picture, pose.posed)
         colour = self._read(places, pose.detail)
         total = torch.zeros(picture.camera.height * picture.camera.width, 4, device=self.device)
@@ -213,7 +213,7 @@ class TextureLayer:
         return paint
 
     def spread(self, pictures: Sequence[TrainingView], seats: Mapping[int, PoseTensors]) -> None:
-        """Set the texture to the mean of what the pictures show on the mesh: a start that is nearly there."""
+        """Set the texture to the mean of what the images show on the mesh: a start that is nearly there."""
         with torch.no_grad():
             weight = torch.full_like(self.values["texture"], 0.05)
             total = self.values["texture"] * 0.05
@@ -249,7 +249,7 @@ class TextureLayer:
 def visible_texels(
     head: HybridHead, posed: PosedHead, camera: Camera
 ) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float32], NDArray[np.float32]]:
-    """Return what a picture shows of the mesh, one place a pixel: the middle of the finer samples that pictures take.
+    """Return what an image shows of the mesh, one place a pixel: the middle of the finer samples that images take.
 
     Returns:
         (P, 2) places in the texture, (P,) pixels, (P,) how much of each is mesh, (H, W) depth.

@@ -1,6 +1,6 @@
 """Gaussians while they are learned: tensors without bounds, their optimizer, and how they grow in number.
 
-Growth after Kerbl et al., 3D Gaussian Splatting (SIGGRAPH 2023): where the picture pulls at Gaussians most, small ones
+Growth after Kerbl et al., 3D Gaussian Splatting (SIGGRAPH 2023): where the image pulls at Gaussians most, small ones
 are doubled and large ones split; what is hardly seen goes. Here the number is what is given: each growth fills it up
 further, so that two heads can be compared at the same number.
 """
@@ -94,7 +94,7 @@ class TrainableGaussians:
         self.optimizer.zero_grad(set_to_none=True)
 
     def felt(self, pull: Tensor) -> None:
-        """Remember how far the picture would move each Gaussian: gradients (N,)."""
+        """Remember how far the image would move each Gaussian: gradients (N,)."""
         self.pull += pull
         self.seen += (pull > 0).float()
 
@@ -139,7 +139,7 @@ class TrainableGaussians:
         self._forget()
 
     def _forget(self) -> None:
-        """Start anew to remember how the picture pulls."""
+        """Start anew to remember how the image pulls."""
         self.pull, self.seen = torch.zeros(2, len(self), device=self.values["means"].device)
 
     def to(self, device: torch.device) -> None:
@@ -148,7 +148,7 @@ class TrainableGaussians:
             old = group["params"][0]
             value = old.detach().to(device).requires_grad_()
             memory = self.optimizer.state.pop(old, None)
-            if memory:  # Adam keeps the number of its steps on the processor
+            if memory:  # Adam keeps the number of its steps on the CPU
                 self.optimizer.state[value] = {
                     key: part if key == "step" else part.to(device) for key, part in memory.items()
                 }

@@ -1,6 +1,6 @@
 """Fit a hybrid head to a capture: texture and its changes, Gaussians that ride on triangles, hair on the skull.
 
-One picture a step: the mesh layer and the Gaussians over it, as `avatar.head.render` draws them, against the photograph
+One image a step: the mesh layer and the Gaussians over it, as `avatar.head.render` draws them, against the photograph
 over a grey that changes; L1 and D-SSIM as 3DGS, LPIPS where it is asked for, and the masks. What a mesh shows where is
 found once, before the first step; where the person's skin is learned too, the mesh is drawn each time while it is. A
 run that was stopped goes on from its checkpoint.
@@ -40,9 +40,9 @@ _LARGEST_HAIR = 0.008  # metres
 _FARTHEST = 0.09  # metres from its triangle
 _GROWTH = (0.08, 0.6)  # of all steps: when Gaussians become more
 _GROWN = 10  # times
-_STARTED = (0.5, 0.8)  # of the Gaussians that there are in the end: from pictures alone, and where hair is known
+_STARTED = (0.5, 0.8)  # of the Gaussians that there are in the end: from images alone, and where hair is known
 _SHAPING = (0.1, 0.4)  # of all steps: when the skin's place is learned, where it is
-_PAINTED = 5  # steps between those of the mesh: its texture is most of the numbers, and each picture shows a part
+_PAINTED = 5  # steps between those of the mesh: its texture is most of the numbers, and each image shows a part
 _WINDOW = 128  # pixels
 _KEPT = 200  # steps between checkpoints
 
@@ -54,7 +54,7 @@ class FitSettings:
     Attributes:
         mode: which layers it has.
         gaussians: how many at the end.
-        steps: pictures that are learned from.
+        steps: images that are learned from.
         texture: texels along a side.
         changes: how many ways the texture changes with the expression; 0 for none.
         displacement: whether the place of the skin is learned, from where the capture says it is.
@@ -73,7 +73,7 @@ class FitSettings:
 
 
 def unseen(_picture: NDArray[np.uint8]) -> None:
-    """Look at no picture."""
+    """Look at no image."""
 
 
 @dataclass
@@ -86,7 +86,7 @@ class HeadFitter:
         pictures: that are learned from.
         settings: how.
         folder: of the checkpoint.
-        progress: told the fraction done.
+        progress: called with the fraction done.
         show: given a photograph and the head beside it (H, 2 W, 3), now and then.
         known: Gaussians in the world of the first moment where hair is known to be, or None.
         device: where it is computed.
@@ -127,7 +127,7 @@ class HeadFitter:
         while self.step < self.settings.steps:
             loss = self._learn(self.pictures[self._order(self.step)])
             if not np.isfinite(loss):
-                raise InputError("The fit came to values that are no numbers; start it again with another seed.")
+                raise InputError("The fit came to values that are not numbers; start it again with another seed.")
             self.step += 1
             self._grow()
             if self.step % _KEPT == 0 or self.step == self.settings.steps:
@@ -253,7 +253,7 @@ class HeadFitter:
             first += len(cloud)
 
     def _grow(self) -> None:
-        """Fill up the clouds, each in proportion to how much the picture pulls at it."""
+        """Fill up the clouds, each in proportion to how much the image pulls at it."""
         clouds = self._clouds
         first, last = (round(at * self.settings.steps) for at in _GROWTH)
         every = max(1, (last - first) // _GROWN)
@@ -270,7 +270,7 @@ class HeadFitter:
             cloud.grow(count, 0.35 if cloud.binding is not None else 0.004)
 
     def _start(self) -> None:
-        """Make the layers: what the pictures show on the skin, and the first Gaussians, fewer than in the end."""
+        """Make the layers: what the images show on the skin, and the first Gaussians, fewer than in the end."""
         from animcore.hybrid_head.fitting import initialization
 
         settings = self.settings
@@ -305,7 +305,7 @@ class HeadFitter:
         }
 
     def _order(self, step: int) -> int:
-        """The picture of a step: all in a new order each round."""
+        """The image of a step: all in a new order each round."""
         rounds, place = divmod(step, len(self.pictures))
         return int(np.random.default_rng((self.settings.seed, rounds)).permutation(len(self.pictures))[place])
 
@@ -363,7 +363,7 @@ class HeadFitter:
 
 
 def _capture_name(pictures: Sequence[TrainingView], moments: dict[int, HeadState]) -> str:
-    """A name that another capture does not have: of its cameras, what the head did, and some pixels of each picture."""
+    """A name that another capture does not have: of its cameras, what the head did, and some pixels of each image."""
     found = hashlib.sha256()
     for picture in pictures:
         camera = picture.camera

@@ -1,4 +1,4 @@
-"""From the landmarks of a filmed face to what the head does: a track of poses, ARKit weights and gaze.
+"""From the landmarks of a recorded face to what the head does: a track of poses, ARKit weights and gaze.
 
 The person's head is the model's, changed by its own coefficients of the person and by a smooth field of offsets, which
 are found from some frames of the clip together with the focal length; all frames follow (`avatar.film_solver`).
@@ -53,7 +53,7 @@ _DEAR = {
 }  # fmt: skip
 _UNSEEN = ("eyeLook", "tongueOut")  # beginnings of the names of shapes that the gaze gives, or nothing
 _LIDS = {"Down": "eyeBlink", "Up": "eyeWide"}  # a gaze moves lids as these shapes do
-# metres, radians and weights that may be expected from one frame to the next at 25 frames a second
+# metres, radians and weights that may be expected from one frame to the next at 25 FPS
 _STEPS = {"turn": 0.04, "place": 0.006, "weight": 0.2, "blink": 0.6}
 _FORMAT, _VERSION = "animcore.track", 1
 
@@ -70,8 +70,8 @@ class HeadTrack:
         places: (T, 3), which carry the head from the axes of its model.
         looks: (T, 2) gaze beside the head, to the person's left and up.
         errors: (T,) median distance between landmarks and the head's, pixels; NaN where lost.
-        size: (2,) width and height of the picture.
-        focal: pixels; the axis meets the picture in its middle.
+        size: (2,) width and height of the image.
+        focal: pixels; the axis meets the image in its middle.
         people: (S,) coefficients of the person.
         offset: (V, 3) metres, beside what they give.
         model: the name of the head's model.
@@ -130,7 +130,7 @@ class HeadTrack:
         Raises:
             InputError: where it is missing or broken.
         """
-        with readable(f"{path} is no readable track", "remove it and track the film again"):
+        with readable(f"{path} is not a readable track", "remove it and track the video again"):
             data = reading.arrays(path)
             if str(data["format"]) != _FORMAT or int(data["version"]) != _VERSION:
                 raise ValueError("another format")
@@ -146,15 +146,15 @@ def track(
     lens: float | None = None,
     progress: Progress = silent,
 ) -> HeadTrack:
-    """Find what a head did in a film.
+    """Find what a head did in a video.
 
     Args:
         times: (T,) seconds of the frames.
         points: (T, 478, 3) landmarks of MediaPipe in pixels, Y down; NaN where the face was lost.
-        size: width and height of the picture.
+        size: width and height of the image.
         model: the open head or a FLAME model.
         lens: millimetres of the lens for 36 mm film; None where it is not known.
-        progress: told the fraction done.
+        progress: called with the fraction done.
 
     Raises:
         InputError: where too few frames show the face, or they and the head never come together.
@@ -170,17 +170,17 @@ def track(
         np.array([_DEAR.get(ARKIT[index], 1.0) for index in chosen]), np.array(size, float) / 2,
         (lens or _USUAL_LENS) / FULL_FRAME * max(size),
     )  # fmt: skip
-    progress(0.0, "Finding the person and the lens")
+    progress(0.0, "Estimating head shape and focal length")
     frames = landmark_solver.initial_parameters(scene, observed, depths)
     known = np.flatnonzero(found)
     keys = known[np.unique(np.linspace(0, len(known) - 1, min(_KEYS, len(known))).round().astype(int))]
     patches = _SmoothOffsets(marks.points)
     ways = np.concatenate([marks.people, patches.ways()])
     scene, _, amounts = landmark_solver.solve_clip(scene, frames.part(keys), ways, 0.0 if lens else _LENS_SPREAD)
-    progress(0.4, "Following the face")
+    progress(0.4, "Tracking the face")
     frames = landmark_solver.initial_parameters(scene, observed, depths)
     frames = landmark_solver.solve_frames(scene, frames, _steps(times, chosen))
-    progress(0.9, "Following the eyes")
+    progress(0.9, "Tracking the eyes")
     people, local = amounts[: len(marks.people)], amounts[len(marks.people) :]
     arkit = np.zeros((len(times), len(ARKIT)))
     arkit[:, chosen] = frames.weights

@@ -1,4 +1,4 @@
-"""Poses and expressions of one head in many frames of a film, from landmarks: Gauss-Newton, NumPy alone.
+"""Poses and expressions of one head in many frames of a video, from landmarks: Gauss-Newton, NumPy alone.
 
 A landmark is a point of the head's surface that ARKit weights move; frame by frame the head is turned and put before
 one camera. What is unknown: per frame rotation, place and weights; per clip the focal length, the person's coefficients
@@ -49,7 +49,7 @@ class SequenceParameters:
         spread: (L,) metres, of the tracker.
         shapes: (K, L, 3) what the weights at 1 move.
         costs: (K,) how dear a weight is beside the others.
-        centre: (2,) pixels, where the camera's axis meets the picture.
+        centre: (2,) pixels, where the camera's axis meets the image.
         focal: pixels.
     """
 
@@ -78,7 +78,7 @@ class FrameParameters:
 
 
 def project(scene: SequenceParameters, frames: FrameParameters) -> FloatArray:
-    """(T, L, 2) where the landmarks lie in the picture, in pixels."""
+    """(T, L, 2) where the landmarks lie in the image, in pixels."""
     found = [_seen(scene, frames.part(piece))[1] for piece in _pieces(len(frames.turns))]
     return np.concatenate(found) if found else np.zeros((0, len(scene.points), 2))
 
@@ -102,7 +102,7 @@ def initial_parameters(scene: SequenceParameters, observed: FloatArray, depths: 
     left[:, :, 2] *= np.sign(np.linalg.det(left @ right))[:, None]
     turns = left @ right
     turned = np.einsum("txy,ly->tlx", turns, rest)
-    # pixels a metre, from what lies across the picture alone
+    # pixels a metre, from what lies across the image alone
     scale = np.einsum("l,tlx,tlx->t", weight, centred[..., :2], turned[..., :2])
     scale /= np.einsum("l,tlx,tlx->t", weight, turned[..., :2], turned[..., :2])
     depth = scene.focal / scale
@@ -201,7 +201,7 @@ def _seen(scene: SequenceParameters, frames: FrameParameters) -> tuple[FloatArra
 
 
 def _rows(scene: SequenceParameters, frames: FrameParameters) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    """Residuals (T, L, 2) in spreads, what they count (T, L), the gradient (T, L, 2, 3) to the place, places."""
+    """Residuals (T, L, 2) in standard deviations, weights (T, L), gradients (T, L, 2, 3), positions."""
     there, pixels = _seen(scene, frames)
     depth = np.maximum(-there[..., 2], _NEAREST)
     residual = (pixels - np.nan_to_num(frames.observed)) * (depth / scene.focal)[..., None] / scene.spread[:, None]

@@ -1,4 +1,4 @@
-"""A rasterizer with gradients of its own as a function of torch: what those for processors and for cards share."""
+"""A rasterizer with gradients of its own as a function of torch: what those for CPUs and for GPUs share."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class RasterizerBackend(NamedTuple):
 
     Attributes:
         draw: takes float32 tensors without gradients (means, rotations, scales, opacities, colours, shifts), the limit
-            or None, and the camera; returns the picture (5, H, W) and whatever `trace` needs.
-        trace: takes that and the gradient of the picture; returns the gradients of the six tensors.
+            or None, and the camera; returns the image (5, H, W) and whatever `trace` needs.
+        trace: takes that and the gradient of the image; returns the gradients of the six tensors.
     """
 
     draw: Callable[[Sequence[Tensor], Tensor | None, Camera], tuple[Tensor, Any]]

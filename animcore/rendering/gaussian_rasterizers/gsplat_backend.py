@@ -1,4 +1,4 @@
-"""Gaussians drawn by gsplat (Ye et al., 2024; Apache-2.0) on NVIDIA cards.
+"""Gaussians drawn by gsplat (Ye et al., 2024; Apache-2.0) on NVIDIA GPUs.
 
 Its rule is that of `projection`, but that one Gaussian covers at most 0.999 of a pixel instead of 0.99, so that what
 lies behind a dense one may differ by more than a step of 8 bits.
@@ -46,5 +46,5 @@ def render(
 
 
 def _add(shifts: Tensor, slope: Tensor) -> None:
-    """Give the gradient of the centres in the picture to the shifts, which gsplat does not know."""
+    """Give the gradient of the centres in the image to the shifts, which gsplat does not know."""
     shifts.grad = slope.detach().clone() if shifts.grad is None else shifts.grad + slope.detach()

@@ -1,4 +1,4 @@
-"""The compiled rasterizer for processors on tensors, with gradients to everything it draws."""
+"""The compiled rasterizer for CPUs on tensors, with gradients to everything it draws."""
 
 from __future__ import annotations
 

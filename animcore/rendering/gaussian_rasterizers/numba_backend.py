@@ -1,4 +1,4 @@
-"""Gaussians drawn on processors by compiled loops: projected, put into tiles nearest first, and blended.
+"""Gaussians drawn on CPUs by compiled loops: projected, put into tiles nearest first, and blended.
 
 What makes it fast: an ellipse goes only to the tiles that it touches, and there only over the rows it touches (after
 Hanson et al., Speedy-Splat, CVPR 2025); a tile is 8 pixels wide, so that rows lie one after the other and a
@@ -34,13 +34,13 @@ TURNS = 8  # pieces of work a thread, so that one with an easy piece takes anoth
 
 @dataclass(frozen=True)
 class TiledGaussians:
-    """The Gaussians of a picture put into its tiles.
+    """The Gaussians of an image put into its tiles.
 
     Attributes:
         records: (N, 16) float32 of what can be seen; `raster_kernels` names the columns.
         order: (M,) int32 what can be seen, nearest first.
         counts: (tiles,) int64 Gaussians in each tile; tiles stand in columns.
-        size: height and width of the picture.
+        size: height and width of the image.
     """
 
     records: Array
@@ -64,7 +64,7 @@ def render(
 
 
 class WorkerThreads:
-    """Threads that share the work of one picture."""
+    """Threads that share the work of one image."""
 
     def __init__(self, pool: ThreadPoolExecutor | None, count: int):
         self.pool = pool
@@ -141,7 +141,7 @@ def blend_tiles(sheet: TiledGaussians, covered: Array, crew: WorkerThreads) -> A
 
 
 def crowds(sheet: TiledGaussians, crew: WorkerThreads) -> Iterator[tuple[int, int, Array, Array]]:
-    """Yield first and last tile of parts of the picture, the starts of their lists and the lists.
+    """Yield first and last tile of parts of the image, the starts of their lists and the lists.
 
     A part has no more pairs than fit, so that millions of large Gaussians need bounded memory.
     """

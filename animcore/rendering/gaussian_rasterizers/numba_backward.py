@@ -1,4 +1,4 @@
-"""The compiled loops that carry gradients from a picture back to the Gaussians.
+"""The compiled loops that carry gradients from an image back to the Gaussians.
 
 A tile is drawn a second time, nearest first as before: what a Gaussian hides is what the pixel got in all less what it
 got up to here, so that no order of blending needs to be kept (after Ye et al., gsplat, 2024, who go from the farthest).
@@ -54,7 +54,7 @@ def trace(
     begin: Number, end: Number, base: Number, starts: Array, pairs: Array, records: Array, limit: Array, drawn: Array,
     given: Array, sums: Array,
 ) -> None:  # fmt: skip
-    """Add to sums (N, 10) what the gradients (5, H, W) of the picture are to the ellipses of tiles begin .. end - 1."""
+    """Add to sums (N, 10) what the gradients (5, H, W) of the image are to the ellipses of tiles begin .. end - 1."""
     across = (drawn.shape[2] + WIDE - 1) // WIDE
     tile, near = np.empty(_PARTS * TILE, np.float32), np.empty((BATCH, COLUMNS), np.float32)
     for number in range(begin, end):

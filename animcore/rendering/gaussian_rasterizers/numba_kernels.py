@@ -23,7 +23,7 @@ Array = NDArray[Any]
 Number = Any  # a float32 or an integer of the compiled loop
 
 COLUMNS = 16
-WIDE = 8  # pixels across a tile: one vector of a processor
+WIDE = 8  # pixels across a tile: one vector of a CPU
 HIGH = 32
 TILE = WIDE * HIGH
 
@@ -131,7 +131,7 @@ def project(
 
 @loop
 def axes_of(slopes: Any, turn: Any, scales: Array, one: Number) -> tuple[Number, ...]:
-    """The main axes of a Gaussian in pixels: three numbers across the picture, three down."""
+    """The main axes of a Gaussian in pixels: three numbers across the image, three down."""
     j0, j1, j2, k0, k1, k2 = slopes
     r00, r01, r02, r10, r11, r12, r20, r21, r22 = turn
     s0, s1, s2 = scales[one, 0], scales[one, 1], scales[one, 2]
@@ -144,7 +144,7 @@ def axes_of(slopes: Any, turn: Any, scales: Array, one: Number) -> tuple[Number,
 
 @loop
 def slopes_of(right: Number, down: Number, depth: Number, view: Array) -> tuple[Number, ...]:
-    """How the pixel moves with a point of the world: three numbers across the picture, three down."""
+    """How the pixel moves with a point of the world: three numbers across the image, three down."""
     u, v = min(max(right / depth, view[19]), view[20]), min(max(down / depth, view[21]), view[22])
     fx, fy = view[15] / depth, view[16] / depth
     return (
@@ -341,7 +341,7 @@ def blend(
 
 @loop
 def open_tile(tile: Array, left: Number, top: Number, limit: Array, height: Number, width: Number) -> None:
-    """Make a tile that lets all light through; pixels outside of the picture let none."""
+    """Make a tile that lets all light through; pixels outside of the image let none."""
     hidden = len(limit) > 0
     tile[:] = _0
     for y in range(HIGH):
@@ -365,7 +365,7 @@ def lit(tile: Array) -> bool:
 
 @loop
 def close_tile(tile: Array, left: Number, top: Number, drawn: Array) -> None:
-    """Write a tile into the picture."""
+    """Write a tile into the image."""
     flat = drawn.reshape(-1)
     height, width = drawn.shape[1], drawn.shape[2]
     wide = min(WIDE, width - left)

@@ -5,8 +5,8 @@
 | backend | needs | gradients | what it is for |
 |---|---|---|---|
 | numba | numba | yes | processors: the fast one |
-| gsplat | gsplat and CUDA | yes | NVIDIA cards, where it is built |
-| warp | warp-lang and torch | yes | NVIDIA cards without a compiler, and behind a mesh; processors, slowly |
+| gsplat | gsplat and CUDA | yes | NVIDIA GPUs, where it is built |
+| warp | warp-lang and torch | yes | NVIDIA GPUs without a compiler, and behind a mesh; CPUs, slowly |
 | numpy | nothing | no | wherever nothing else is installed; Blender in background mode |
 | reference | torch | yes, by autograd | the oracle that the others are measured against |
 
@@ -41,12 +41,12 @@ _FOR_TENSORS = {**MODULES, "numba": "numba_autograd"}
 _ARRAYS = ("numpy", "numba")  # draw numpy arrays themselves
 _NEEDS = {"numba": ("numba",), "gsplat": ("gsplat",), "warp": ("warp", "torch"), "reference": ("torch",)}  # packages
 BLACK = (0.0, 0.0, 0.0)
-MOST_PIXELS = 1 << 26  # of a picture: 1.3 GB while it is drawn
+MOST_PIXELS = 1 << 26  # of an image: 1.3 GB while it is drawn
 
 
 @dataclass(frozen=True)
 class RenderedImage:
-    """What a camera sees of a cloud of Gaussians.
+    """What a camera sees of a set of Gaussians.
 
     Attributes:
         colour: (H, W, 3) float32 from 0 on, over the background; bright harmonics may pass 1.
@@ -67,7 +67,7 @@ def draw(
     limit: Array | None = None,
     backend: str = "auto",
 ) -> RenderedImage:
-    """Draw a cloud of Gaussians.
+    """Draw a set of Gaussians.
 
     With the depth of a mesh for `limit` and black for a background, `colour + (1 - alpha) * mesh` is the mesh with
     the Gaussians before it.
@@ -92,7 +92,7 @@ def draw(
         drawn = module.render(*values, camera, limit) if name in _ARRAYS else _by_torch(name, values, camera, limit)
     except MemoryError as error:
         raise InputError(f"{splats.count:,} Gaussians at {camera.width} x {camera.height} need more memory than there "
-                         "is; draw fewer of them, or a smaller picture.") from error  # fmt: skip
+                         "is; draw fewer of them, or a smaller image.") from error  # fmt: skip
     colour, depth, alpha = np.moveaxis(drawn[:3], 0, -1), drawn[3], drawn[4]
     behind = _background(background, size)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -119,7 +119,7 @@ def rasterize_torch(
         limit: (H, W) metres: Gaussians behind it are not drawn in that pixel; has no gradient.
         background: (3,) or (H, W, 3); black where not given.
         shifts: (N, 2) zeros, pixels added to the centres in the picture: their gradient tells densification where
-            the picture asks for more Gaussians.
+            the image asks for more Gaussians.
         backend: auto, numba, gsplat, warp or reference.
 
     Returns:
@@ -164,7 +164,7 @@ def select_backend(backend: str, *, on_cuda: bool = False, hidden: bool = False,
             return "gsplat"
         if on_cuda and installed("warp"):
             return "warp"
-        # on a card too: numba carries tensors to the processor and back
+        # on a GPU too: numba carries tensors to the CPU and back
         return "numba" if installed("numba") else "reference" if gradients else "numpy"
     if backend not in MODULES:
         raise InputError(f"There is no rasterizer {backend!r}; there are auto, {', '.join(MODULES)}.")
@@ -189,7 +189,7 @@ def module_of(backend: str, modules: Mapping[str, str] = MODULES) -> ModuleType:
     return importlib.import_module(f"{__package__}.{modules[backend]}")
 
 
-@functools.cache  # looked for anew, it would take a tenth of a picture on a card
+@functools.cache  # looked for anew, it would take a tenth of an image on a GPU
 def installed(package: str) -> bool:
     """Whether a package can be imported."""
     found = importlib.util.find_spec(package)
@@ -202,7 +202,7 @@ def _by_torch(name: str, values: tuple[Array, ...], camera: Camera, limit: Array
     card = torch.cuda.is_available()
     device = "cuda" if card and name != "reference" else "cpu"
     if name == "gsplat" and not card:
-        raise InputError("The rasterizer gsplat needs an NVIDIA card with CUDA, and PyTorch finds none; take numba.")
+        raise InputError("The rasterizer gsplat needs an NVIDIA GPU with CUDA, and PyTorch finds none; take numba.")
     tensors = [torch.as_tensor(value, device=device) for value in values]
     render = module_of(name, _FOR_TENSORS).render
     with torch.no_grad():
@@ -217,13 +217,13 @@ def _drawable(splats: Gaussians) -> Gaussians:
 
 
 def _size(camera: Camera) -> tuple[int, int]:
-    """Height and width of a picture that can be drawn."""
+    """Height and width of an image that can be drawn."""
     if camera.width < 1 or camera.height < 1 or camera.width * camera.height > MOST_PIXELS:
         most = round(MOST_PIXELS**0.5)
-        raise InputError(f"A picture of {camera.width} x {camera.height} pixels cannot be drawn; "
+        raise InputError(f"An image of {camera.width} x {camera.height} pixels cannot be drawn; "
                          f"take at least 1 x 1 and at most as many as {most} x {most} have.")  # fmt: skip
     if not np.isfinite(camera.world_to_camera).all() or not np.isfinite((*camera.focal, *camera.centre)).all():
-        raise InputError("The camera holds values that are no numbers (NaN or infinite).")
+        raise InputError("The camera holds values that are not numbers (NaN or infinite).")
     return camera.height, camera.width
 
 
@@ -231,7 +231,7 @@ def _limit(limit: Array, size: tuple[int, int]) -> Array:
     limit = np.asarray(limit, np.float32)
     _same(limit.shape, size, "The limit")
     if np.isnan(limit).any():
-        raise InputError("The limit holds values that are no numbers (NaN); infinite is where there is no mesh.")
+        raise InputError("The limit holds values that are not numbers (NaN); infinite is where there is no mesh.")
     return limit
 
 

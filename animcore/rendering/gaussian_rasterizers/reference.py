@@ -17,7 +17,7 @@ from animcore.rendering.projection import DENSEST, DONE, FAINTEST, ProjectedGaus
 Array = Any  # a numpy array or a torch tensor
 
 TILE = 16  # pixels along each side
-_PIECE = 64  # Gaussians blended at a time: their numbers in a tile stay in a processor's cache
+_PIECE = 64  # Gaussians blended at a time: their numbers in a tile stay in a CPU's cache
 
 
 def render(

@@ -1,8 +1,8 @@
-"""Gaussians drawn by Warp (NVIDIA, Apache-2.0): on any card with CUDA without a compiler, and on processors.
+"""Gaussians drawn by Warp (NVIDIA, Apache-2.0): on any GPU with CUDA without a compiler, and on CPUs.
 
 Its wheel compiles the kernels of `warp_kernels` on the machine. Gaussians are sorted by depth, written down once for
 each tile that they cover, and sorted by tile, which leaves each tile's own nearest first (both sorts are stable); one
-thread draws a pixel. Tensors are used where they lie, on the stream that torch uses. On processors it is the slower
+thread draws a pixel. Tensors are used where they lie, on the stream that torch uses. On CPUs it is the slower
 one, `raster_numba` the faster; there it shows that the kernels are right.
 """
 
@@ -25,7 +25,7 @@ _CROWD = 1 << 27  # pairs of a Gaussian and a tile that are sorted: 2 GB
 
 
 class TiledGaussians(NamedTuple):
-    """The Gaussians of a picture put into its tiles; `warp_kernels` says what the columns are.
+    """The Gaussians of an image put into its tiles; `warp_kernels` says what the columns are.
 
     Attributes:
         view: the camera.
@@ -45,7 +45,7 @@ class TiledGaussians(NamedTuple):
 
 
 class SavedForBackward(NamedTuple):
-    """What the gradients of a picture need: what was given (float32), its sheet, limit (0, 0 for none) and result."""
+    """What the gradients of an image need: what was given (float32), its sheet, limit (0, 0 for none) and result."""
 
     values: Sequence[Tensor]
     sheet: TiledGaussians
@@ -63,7 +63,7 @@ def render(
         (5, H, W): colour over black, depth times alpha, alpha.
 
     Raises:
-        InputError: where the tensors are on a card that Warp cannot use.
+        InputError: where the tensors are on a GPU that Warp cannot use.
         MemoryError: where the Gaussians cover more tiles than can be sorted.
     """
     return drawn_by(RasterizerBackend(draw, trace), means, rotations, scales, opacities, colours, camera, limit, shifts)
@@ -88,7 +88,7 @@ def trace(kept: SavedForBackward, given: Tensor) -> list[Tensor]:
     with working(device):
         total = torch.zeros((len(means), kernels.Sums._length_), device=device)
         lists = [*_lists(sheet, kept.limit), kept.drawn, given, array(total, kernels.Sums)]
-        # a block is what adds up its sums, and no more threads than a card runs together anyway
+        # a block is what adds up its sums, and no more threads than a GPU runs together anyway
         launch(kernels.trace, sheet.view.tiles * kernels.PIXELS, lists, device, kernels.BLOCK)
         to_means, to_rotations, to_scales, to_opacities, to_colours, to_shifts = found
         back = [
@@ -119,8 +119,8 @@ def _laid_out(values: Sequence[Tensor], camera: Camera) -> TiledGaussians:
     wp.utils.array_scan(sums, sums, inclusive=True)
     total = int(ends[-1])
     if total > _CROWD:
-        raise MemoryError(f"{count:,} Gaussians cover {total:,} tiles of the picture together, more than the "
-                          f"{_CROWD:,} that are sorted; draw fewer or smaller ones, or a smaller picture.")  # fmt: skip
+        raise MemoryError(f"{count:,} Gaussians cover {total:,} tiles of the image together, more than the "
+                          f"{_CROWD:,} that are sorted; draw fewer or smaller ones, or a smaller image.")  # fmt: skip
     tiles, pairs = _numbers(2 * total, device), _numbers(2 * total, device)
     bounds = torch.zeros((view.tiles, 2), dtype=torch.int32, device=device)
     if total:

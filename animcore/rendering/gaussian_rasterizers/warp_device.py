@@ -36,7 +36,7 @@ def working(device: torch.device) -> Iterator[None]:
 
     Raises:
         InputError: where Warp has no such device.
-        MemoryError: where a card is full, as a full machine has it.
+        MemoryError: where a GPU is full, as a full machine has it.
     """
     ready(device.type)
     try:
@@ -46,7 +46,7 @@ def working(device: torch.device) -> Iterator[None]:
             with wp.ScopedStream(wp.stream_from_torch(device), sync_enter=False):
                 yield
     except torch.OutOfMemoryError as error:
-        raise MemoryError("The card has too little memory left for this picture.") from error
+        raise MemoryError("The GPU has too little memory left for this image.") from error
 
 
 def ready(kind: str) -> None:
@@ -62,9 +62,9 @@ def ready(kind: str) -> None:
         wp.config.kernel_cache_dir = _passing().name
         wp.init()
     if kind not in ("cpu", "cuda"):
-        raise InputError(f"Warp draws on processors and on cards with CUDA, and not on {kind}; take numba.")
+        raise InputError(f"Warp draws on CPUs and on GPUs with CUDA, and not on {kind}; take numba.")
     if kind == "cuda" and not wp.is_cuda_available():
-        raise InputError("Warp finds no NVIDIA card whose driver is new enough for its CUDA; update the driver, "
+        raise InputError("Warp finds no NVIDIA GPU whose driver is new enough for its CUDA; update the driver, "
                          "or take the rasterizer numba.")  # fmt: skip
 
 

@@ -2,9 +2,9 @@
 
 A Gaussian is three vectors. Place: centre in pixels, half the width and half the height of what it covers. Form: xx,
 xy, yy of the inverse covariance, opacity. Look: colour, depth. A tile is 16 pixels wide and high; 32 threads, which
-run together on a card, take 8 x 4 of its pixels, and pass by what does not reach them.
+run together on a GPU, take 8 x 4 of its pixels, and pass by what does not reach them.
 
-All kernels are one module of Warp, so that it compiles once: for the processor, and for each way a card is launched.
+All kernels are one module of Warp, so that it compiles once: for the CPU, and for each way a GPU is launched.
 """
 
 from __future__ import annotations
@@ -175,7 +175,7 @@ def project(
 
 @inlined
 def seen(view: GaussianCamera, place: wp.vec4) -> wp.bool:
-    """Whether an ellipse reaches into the picture."""
+    """Whether an ellipse reaches into the image."""
     across = place[0] + place[2] > 0.0 and place[0] - place[2] < wp.float32(view.width)
     return across and place[1] + place[3] > 0.0 and place[1] - place[3] < wp.float32(view.height)
 
@@ -293,7 +293,7 @@ def trace(
     pairs: wp.array[wp.int32], bounds: wp.array2d[wp.int32], limit: wp.array2d[wp.float32],
     drawn: wp.array3d[wp.float32], given: wp.array3d[wp.float32], total: wp.array[Sums],
 ) -> None:  # fmt: skip
-    """Add up what the gradients of the picture are to the ellipses; see `raster_backward` for the way.
+    """Add up what the gradients of the image are to the ellipses; see `raster_backward` for the way.
 
     The threads of a block take the same way through the list, so that their sums are added before memory sees them.
     """

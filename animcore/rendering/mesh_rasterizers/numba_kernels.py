@@ -1,4 +1,4 @@
-"""The compiled loop of the mesh rasterizer: a depth buffer, a band of the picture each thread."""
+"""The compiled loop of the mesh rasterizer: a depth buffer, a band of the image each thread."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Which triangle of a mesh each pixel sees, where on it, and how far, by one of three rasterizers that agree.
 
-numba draws on processors, Warp where tensors are on a card, and NumPy alone wherever there is nothing else.
+numba draws on CPUs, Warp where tensors are on a GPU, and NumPy alone wherever there is nothing else.
 
 Triangles are drawn in homogeneous coordinates (Olano and Greer, Triangle Scan Conversion Using 2D Homogeneous
 Coordinates, 1997): none needs to be clipped, also where the mesh reaches behind the camera. Two triangles with an edge
@@ -75,7 +75,7 @@ def draw_mesh(vertices: Array | Tensor, faces: Array | Tensor, camera: Camera, *
 
 
 def _of_tensors(vertices: Tensor, faces: Tensor, camera: Camera, backend: str) -> Fragments:
-    """Draw tensors: where they are, or carried to the processor and back."""
+    """Draw tensors: where they are, or carried to the CPU and back."""
     import torch
 
     device = vertices.device
@@ -90,7 +90,7 @@ def _of_tensors(vertices: Tensor, faces: Tensor, camera: Camera, backend: str) -
 
 
 def _by_warp(vertices: Array, faces: Array, camera: Camera) -> Fragments:
-    """Draw arrays by Warp: on a card where there is one."""
+    """Draw arrays by Warp: on a GPU where there is one."""
     import torch
 
     from animcore.rendering.mesh_rasterizers import warp_backend
@@ -125,7 +125,7 @@ def _checked(vertices: Array | Tensor, faces: Array | Tensor) -> None:
         shapes = tuple(vertices.shape), tuple(faces.shape)
         raise InputError(f"A mesh is vertices (V, 3) and triangles (F, 3), not {shapes[0]} and {shapes[1]}.")
     if not bool(namespace(vertices).isfinite(vertices).all()):
-        raise InputError("The mesh to draw has vertices that are no numbers (NaN or infinite).")
+        raise InputError("The mesh to draw has vertices that are not numbers (NaN or infinite).")
     if len(faces) and (int(faces.min()) < 0 or int(faces.max()) >= len(vertices)):
         raise InputError(f"The mesh to draw has {len(vertices)} vertices; a triangle names another.")
 

@@ -1,4 +1,4 @@
-"""The mesh rasterizer for cards, by Warp: a depth buffer of whole numbers, so that threads need not wait.
+"""The mesh rasterizer for GPUs, by Warp: a depth buffer of whole numbers, so that threads need not wait.
 
 A pixel's number holds the bits of the depth above the row of the face: the smallest is the nearest, and of equals the
 first, as in the other rasterizers. Their rule is that of `mesh_raster`, in float64 too.

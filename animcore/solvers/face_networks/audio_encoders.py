@@ -1,4 +1,4 @@
-"""How learned faces hear: a mel spectrogram, the shipped network's phonemes, or wav2vec 2.0, HuBERT or WavLM.
+"""How face networks hear: a mel spectrogram, the shipped network's phonemes, or wav2vec 2.0, HuBERT or WavLM.
 
 Each ear turns sound into as many states as are asked for, spread evenly over it. What stays the same whatever is
 learned (`raw`) is made once a clip. Nothing is ever downloaded: a speech model comes from a folder on the disk as
@@ -32,7 +32,7 @@ PHONEMES = "phonemes"  # where a configuration names a folder: the shipped netwo
 VOICE = "voice"  # and these with a mel spectrogram beside them
 SPEECH = ("wav2vec2", "hubert", "wavlm")  # model types of transformers that can be heard with
 BANDS = 64
-_HOP, _WINDOW = 160, 400  # samples: 100 frames a second of 25 ms
+_HOP, _WINDOW = 160, 400  # samples: 100 FPS of 25 ms
 _LOWEST, _HIGHEST = 60.0, 7600.0  # Hz
 _FLOOR = 1e-5  # of the power of a band
 _MIDDLE, _SCALE = -4.0, 3.0  # of its logarithm in speech at LEVEL, so that what goes in is about -1..1
@@ -48,7 +48,7 @@ def normalize_loudness(samples: FloatArray) -> FloatArray:
 
 
 class AudioEncoder(nn.Module):
-    """What every ear does.
+    """What every audio encoder does.
 
     Attributes:
         width: numbers of a state.
@@ -67,7 +67,7 @@ class AudioEncoder(nn.Module):
         raise NotImplementedError
 
     def values(self) -> dict[str, Any]:
-        """Return what `build` makes the ear again from, without its weights."""
+        """Return what `build` makes the audio encoder again from, without its weights."""
         raise NotImplementedError
 
 
@@ -123,7 +123,9 @@ class PhonemeEncoder(AudioEncoder):
         """(M, 40) probabilities, 50 a second."""
         found = lip_sync.detect_phonemes(_clip(samples))
         if found.fps != self.rate:
-            raise InputError(f"The speech network has {found.fps} frames a second, this ear was made for {self.rate}.")
+            raise InputError(
+                f"The speech network has {found.fps} frames per second, this audio encoder was made for {self.rate}."
+            )
         return found.probabilities
 
     def forward(self, sound: Tensor, count: int) -> Tensor:
@@ -228,7 +230,7 @@ _OWN: dict[str, type[MelEncoder | PhonemeEncoder]] = {"mel": MelEncoder, PHONEME
 
 
 def resample_states(states: Tensor, count: int, last: float) -> Tensor:
-    """Return (B, count, C) of states (B, T, C), evenly from the first on; the sound ends at `last` states."""
+    """Return (B, count, C) of states (B, T, C), evenly from the first on; the audio ends at `last` states."""
     position = torch.arange(count, device=states.device, dtype=torch.float32) * (last / count)
     position = position.clamp(max=states.shape[1] - 1)
     before = position.long()
@@ -237,7 +239,7 @@ def resample_states(states: Tensor, count: int, last: float) -> Tensor:
 
 
 def from_folder(folder: Path) -> SpeechModelEncoder:
-    """Return an ear with the speech model of a folder.
+    """Return an audio encoder with the speech model of a folder.
 
     Raises:
         InputError: without the package transformers, or where the folder holds no wav2vec 2.0, HuBERT or WavLM.
@@ -251,7 +253,7 @@ def from_folder(folder: Path) -> SpeechModelEncoder:
 
 
 def encoder_config(speech: str, hidden: int, layers: int) -> AudioEncoder:
-    """Return the ear of a configuration: `phonemes`, `voice`, the model of a folder, or mel where nothing is named.
+    """Return the audio encoder of a configuration: `phonemes`, `voice`, the model of a folder, or mel by default.
 
     Raises:
         InputError: as `from_folder` does.
@@ -264,7 +266,7 @@ def encoder_config(speech: str, hidden: int, layers: int) -> AudioEncoder:
 
 
 def build(values: Any, where: Path) -> AudioEncoder:
-    """Return the ear that `AudioEncoder.values` told of, with weights of chance.
+    """Return the audio encoder that `AudioEncoder.values` told of, with weights of chance.
 
     Args:
         values: the value of `ear` in a model's `config.json`.
@@ -282,7 +284,7 @@ def build(values: Any, where: Path) -> AudioEncoder:
             return _OWN[kind](*sizes)
     if kind == "speech" and isinstance(values.get("config"), Mapping) and values["config"].get("model_type") in SPEECH:
         return SpeechModelEncoder(_empty(dict(values["config"]), where))
-    raise InputError(f"{where} does not say how the model hears; train or download it again.")
+    raise InputError(f"{where} does not state how the model hears; train or download it again.")
 
 
 def _empty(config: dict[str, Any], where: Path) -> Any:
@@ -303,7 +305,7 @@ def _empty(config: dict[str, Any], where: Path) -> Any:
 
 
 def base_speech_model(kind: str = "wav2vec2") -> SpeechModelEncoder:
-    """Return an ear of the usual sizes, with weights of chance: official weights fill it.
+    """Return an audio encoder of the usual sizes, with weights of chance: official weights fill it.
 
     Args:
         kind: `wav2vec2` for `facebook/wav2vec2-base-960h`, `hubert` for `facebook/hubert-base-ls960`.

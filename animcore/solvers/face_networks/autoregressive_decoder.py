@@ -32,7 +32,7 @@ class BiasedDecoder(nn.Module):
         layers: how many.
         heads: of the attention.
         period: frames after which positions repeat, and by which the past fades.
-        per_frame: states of sound to each frame.
+        per_frame: states of audio to each frame.
         dropout: share of the numbers that are left out in training.
     """
 

@@ -1,4 +1,4 @@
-"""What every learned face does: it hears a voice, is asked for a person, a seed and feelings, and gives frames.
+"""What every face network does: it hears a voice, is asked for a person, a seed and feelings, and gives frames.
 
 A model is a folder: `config.json` says of which type it is, what its frames are and how it hears; the weights are in
 `model.safetensors`; where it moves a mesh, `topology.npz` holds that.
@@ -37,7 +37,7 @@ class Conditioning:
     Attributes:
         speaker: index into the model's speakers.
         seed: equal seeds, equal takes; models without chance pass it over.
-        emotions: (T, 8) float32, how strong each of `names.EMOTIONS` is at the model's own frame rate, or None;
+        emotions: (T, 8) float32, how strong each of `vocabulary.EMOTIONS` is at the model's own frame rate, or None;
             models that were not taught emotions pass it over.
     """
 
@@ -47,7 +47,7 @@ class Conditioning:
 
 
 class FaceModel(nn.Module):
-    """A learned face. Frames inside are in spreads from the mean; what goes in and comes out is not.
+    """A face network. Frames inside are in standard deviations from the mean; what goes in and comes out is not.
 
     A model of a kind says what `MODEL_TYPE` its folders bear and which `SIZES` it has, builds itself from
     (sizes, space, ear, speakers), and has a `piece`.
@@ -88,7 +88,7 @@ class FaceModel(nn.Module):
         return self.FEELS and bool(self.taught.any())
 
     def piece(self, sound: Tensor, count: int, asked: Conditioning, generator: torch.Generator) -> Tensor:
-        """Return (count, W) frames in spreads from the mean.
+        """Return (count, W) frames in standard deviations from the mean.
 
         Args:
             sound: (1, N) or (1, M, D), what `ear.raw` gave for exactly these frames.
@@ -99,7 +99,7 @@ class FaceModel(nn.Module):
         raise NotImplementedError
 
     def normal(self, frames: Tensor) -> Tensor:
-        """Frames (..., W) in spreads from the mean."""
+        """Frames (..., W) in standard deviations from the mean."""
         return (frames - self.mean) / self.spread
 
     def predict(
@@ -110,7 +110,7 @@ class FaceModel(nn.Module):
         Args:
             samples: (N,) at 16 kHz, of any length.
             asked: person, seed and feelings.
-            progress: told the fraction done; whatever it raises ends the work.
+            progress: called with the fraction done; whatever it raises ends the work.
         """
         fps = self.space.fps
         total = len(samples) * fps // RATE + 1
@@ -120,7 +120,7 @@ class FaceModel(nn.Module):
         self.eval()
         with torch.inference_mode():
             for number, first in enumerate(range(0, max(1, total - SEAM * fps), step)):
-                progress(first / total, "Moving the face")
+                progress(first / total, "Generating the face")
                 count = min(length, total - first)
                 sound = _part(raw, round(first * self.ear.rate / fps), math.ceil(count * self.ear.rate / fps))
                 generator = torch.Generator(device).manual_seed((asked.seed * 1009 + number) % _SEED)
@@ -129,7 +129,7 @@ class FaceModel(nn.Module):
                     torch.from_numpy(sound)[None].to(device), count, replace(asked, emotions=felt), generator
                 )
                 _join(found, (frames * self.spread + self.mean).cpu().numpy(), first, SEAM * fps)
-        progress(1.0, "Moving the face")
+        progress(1.0, "Generating the face")
         return found
 
     def values(self) -> dict[str, Any]:

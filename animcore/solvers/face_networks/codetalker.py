@@ -1,6 +1,6 @@
 """CodeTalker (Xing et al., "CodeTalker: Speech-Driven 3D Facial Animation with Discrete Motion Prior", CVPR 2023).
 
-An autoencoder learns a book of codes that all faces are made of; then each frame's codes are made from the sound at its
+An autoencoder learns a book of codes that all faces are made of; then each frame's codes are made from the audio at its
 time, from the frames before it and from who speaks, and what the codes decode to is fed back. So what comes out always
 looks like a face that was seen. Written from the paper; modules bear the names of the authors', so that
 `vocaset_stage2.pth.tar` and `biwi_stage2.pth.tar` load.
@@ -43,7 +43,7 @@ class CodeTalkerSizes:
         hidden: width of the decoder that hears, a multiple of 8.
         blocks: its layers.
         period: frames after which positions repeat.
-        per_frame: states of sound to each frame.
+        per_frame: states of audio to each frame.
         prior: width of the autoencoder, a multiple of its heads.
         prior_blocks: its layers, of encoder and decoder each.
         prior_heads: of their attention.
@@ -262,7 +262,7 @@ class CodeTalker(FaceModel):
         self.autoencoder = DiscreteMotionPrior(space.width, sizes)
 
     def listen(self, sound: Tensor, count: int) -> Tensor:
-        """(B, N) or (B, M, D) of the ear -> (B, count * per_frame, hidden)."""
+        """(B, N) or (B, M, D) of the audio encoder -> (B, count * per_frame, hidden)."""
         return cast(Tensor, self.audio_feature_map(self.ear(sound, count * self.sizes.per_frame)))
 
     def forward(self, heard: Tensor, before: Tensor, speaker: Tensor) -> tuple[Tensor, Tensor]:

@@ -2,8 +2,8 @@
 
 FLINT, the motion prior, is a variational autoencoder over time: eight frames of the face become one latent, and a
 transformer makes frames of latents. Once it is learned it stays as it is, and a second transformer, which sees all of
-the sound at once, says the latents: whatever it says, the prior makes a face that moves as faces do. Emotion,
-intensity and speaker go in as one style beside the sound; ours may change from frame to frame.
+the audio at once, says the latents: whatever it says, the prior makes a face that moves as faces do. Emotion,
+intensity and speaker go in as one style beside the audio; ours may change from frame to frame.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class BiasedEncoderLayer(nn.Module):
 class Flint(nn.Module):
     """The motion prior: frames (B, T, W), T a multiple of 8, to latents (B, T / 8, latent) and back.
 
-    Frames are in spreads from the mean.
+    Frames are in standard deviations from the mean.
     """
 
     def __init__(self, sizes: EmoteSizes, width: int, dropout: float = 0.1) -> None:
@@ -149,10 +149,10 @@ class Emote(FaceModel):
         self.talk = SpeechToLatents(sizes, ear.width, len(speakers))
 
     def forward(self, states: Tensor, speaker: Tensor, emotions: Tensor) -> Tensor:
-        """Return (B, T, W) frames in spreads from the mean, T a multiple of 8.
+        """Return (B, T, W) frames in standard deviations from the mean, T a multiple of 8.
 
         Args:
-            states: (B, 2 T, ear.width) of the ear.
+            states: (B, 2 T, ear.width) of the audio encoder.
             speaker: (B,).
             emotions: (B, T, 8), 0 where none is asked for.
         """

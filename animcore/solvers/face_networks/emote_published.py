@@ -254,7 +254,7 @@ def published(folder: Path) -> PublishedEmote:
     styles = published_weights.length(tensors, _STYLE, path, -1)
     if styles != len(_ORDER) + _LEVELS + len(_PEOPLE):
         raise InputError(
-            f"{path} was taught {styles} numbers of style, EMOTE 43 (8 emotions, 3 intensities, 32 people): it is "
+            f"{path} has {styles} style values where EMOTE has 43 (8 emotions, 3 intensities, 32 speakers): it is "
             "another model of inferno."
         )
     sizes = PublishedEmoteSizes(
@@ -313,4 +313,4 @@ def _yaml(path: Path) -> Any:
     try:
         return yaml.safe_load(content(path).decode())
     except (yaml.YAMLError, *BROKEN_FILE) as error:
-        raise InputError(f"{path} is no readable YAML file; download it again.") from error
+        raise InputError(f"{path} is not a readable YAML file; download it again.") from error

@@ -84,7 +84,7 @@ class FaceNetworkSolver:
         Args:
             clip: the voice.
             direction: the style where a speaker has its name, seed, emotions, intensity and strengths by region.
-            progress: told the fraction done; whatever it raises ends the work.
+            progress: called with the fraction done; whatever it raises ends the work.
 
         Raises:
             InputError: where the model's coefficients or vertices cannot become ARKit weights.
@@ -126,7 +126,7 @@ class FaceNetworkSolver:
         except (MemoryError, RuntimeError) as error:
             if memory_ran_out(error):
                 raise InputError(
-                    f"Memory ran out while the learned face spoke {clip.name}; close other programs, or use a smaller "
+                    f"Memory ran out while the face network spoke {clip.name}; close other programs, or use a smaller "
                     "model."
                 ) from error
             raise
@@ -148,7 +148,7 @@ def load(folder: Path, flame: Path | None = None, speaker: str = "") -> FaceNetw
         from animcore.solvers import checkpoints
     except ImportError as error:
         raise InputError(
-            "Learned faces need PyTorch: pip install '.[train]' in the source folder of Animcore."
+            "Face networks need PyTorch: pip install '.[train]' in the source folder of Animcore."
         ) from error
     try:
         face = _loaded(folder, flame)
@@ -225,7 +225,7 @@ def to_arkit(
 
 
 def emotion_frames(direction: Direction, count: int, fps: int) -> FloatArray | None:
-    """Return (count, 8) how strong each of `names.EMOTIONS` is directed to be; None where there are none."""
+    """Return (count, 8) how strong each of `vocabulary.EMOTIONS` is directed to be; None where there are none."""
     if not direction.emotions:
         return None
     wanted = emotion.directed(direction, -(-count * prosody.FPS // fps) + 1)

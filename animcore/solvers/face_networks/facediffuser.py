@@ -66,12 +66,12 @@ class FaceDiffuser(FaceModel):
         nn.init.ones_(self.obj_vector.weight)
 
     def forward(self, noisy: Tensor, step: Tensor, states: Tensor, speaker: Tensor) -> Tensor:
-        """Return clean faces (B, T, W) in spreads from the mean.
+        """Return clean faces (B, T, W) in standard deviations from the mean.
 
         Args:
-            noisy: (B, T, W) in spreads from the mean.
+            noisy: (B, T, W) in standard deviations from the mean.
             step: (B,) whole numbers; 0 is next to the face.
-            states: (B, 2 T, ear.width) of the ear.
+            states: (B, 2 T, ear.width) of the audio encoder.
             speaker: (B,).
         """
         batch, count, _ = noisy.shape

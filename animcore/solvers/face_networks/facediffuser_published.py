@@ -33,7 +33,7 @@ FILES = ("pretrained_*.pth", "face_diffuser_*.pth")  # as they are downloaded, a
 TEMPLATES = "templates.pkl"
 _HEARD = 50  # states of HuBERT a second
 _WEIGHTS = tuple(name for name in sorted(ARKIT) if name != "tongueOut")
-_SETS = {  # numbers of a frame -> data set, frames a second, topology, people
+_SETS = {  # numbers of a frame -> data set, FPS, topology, people
     3 * 5023: ("VOCASET", 30, "flame", VOCASET),
     3 * 23370: ("BIWI", 25, "biwi", BIWI),
     len(_WEIGHTS): ("BEAT", 30, "", ("beat",)),
@@ -190,8 +190,8 @@ def published(folder: Path) -> FaceModel:
     width = published_weights.length(tensors, "final_layer.bias" if "final_layer.bias" in tensors else "out.bias", path)
     if width not in _SETS:
         raise InputError(
-            f"{path} makes frames of {width} numbers; FaceDiffuser is read as taught on VOCASET (15069), BIWI (70110) "
-            "or BEAT (51): what the numbers of Multiface and UUDaMM move is not known here."
+            f"{path} makes frames of {width} numbers; FaceDiffuser is read as trained on VOCASET (15069), BIWI (70110) "
+            "or BEAT (51): what the numbers of Multiface and UUDaMM move is unknown."
         )
     name, fps, basis, people = _SETS[width]
     layers = sum(part.startswith("gru.weight_hh_l") for part in tensors)
@@ -221,8 +221,8 @@ def _check_people(tensors: Mapping[str, Any], path: Path, name: str, people: tup
     count = published_weights.length(tensors, "obj_vector.weight", path, -1)
     if count != len(people):
         raise InputError(
-            f"{path} was taught {count} people, the published weights of {name} {len(people)}: who they are, and how "
-            "their meshes were scaled, is not known."
+            f"{path} has {count} speakers, the published weights of {name} have {len(people)}: who they are, and how "
+            "their meshes were scaled, is unknown."
         )
 
 

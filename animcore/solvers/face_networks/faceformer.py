@@ -1,6 +1,6 @@
 """FaceFormer (Fan et al., "FaceFormer: Speech-Driven 3D Facial Animation with Transformers", CVPR 2022).
 
-Each frame is made from the sound at its time, from the frames before it and from who speaks, and is fed back for the
+Each frame is made from the audio at its time, from the frames before it and from who speaks, and is fed back for the
 next. Written from the paper; modules bear the names of the authors' (MIT), so that `vocaset.pth` and `biwi.pth` load.
 """
 
@@ -33,7 +33,7 @@ class FaceFormerSizes:
         hidden: width of the decoder, a multiple of 8.
         blocks: its layers.
         period: frames after which positions repeat.
-        per_frame: states of sound to each frame.
+        per_frame: states of audio to each frame.
     """
 
     hidden: int = 64
@@ -82,7 +82,7 @@ class FaceFormer(FaceModel):
         nn.init.zeros_(self.vertice_map_r.bias)
 
     def listen(self, sound: Tensor, count: int) -> Tensor:
-        """(B, N) or (B, M, D) of the ear -> (B, count * per_frame, hidden)."""
+        """(B, N) or (B, M, D) of the audio encoder -> (B, count * per_frame, hidden)."""
         return cast(Tensor, self.audio_feature_map(self.ear(sound, count * self.sizes.per_frame)))
 
     def style(self, speaker: Tensor) -> Tensor:

@@ -5,8 +5,8 @@ the data. The source need not be plain noise: here it is the network's own guess
 guess leaves open, number by number, and as smooth in time as faces are. So one step gives a face that is in time with
 the voice, and a few more give it what no mean has: openings as wide as they are spoken, and takes that differ.
 
-All of it is convolution over time: a frame depends on a bounded stretch of sound and noise. A long recording is made
-piece by piece and comes out as if made at once, wherever its ear hears that way too (`voice` does).
+All of it is convolution over time: a frame depends on a bounded stretch of audio and noise. A long recording is made
+piece by piece and comes out as if made at once, wherever its audio encoder hears that way too (`voice` does).
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ class FlowMatching(FaceModel):
 
     @property
     def open(self) -> Tensor:
-        """(W,) spread of what the guess leaves open, in spreads of the data."""
+        """(W,) spread of what the guess leaves open, in standard deviations of the data."""
         return self.doubt.clamp(*_DOUBT).exp()
 
     def velocity(self, state: Tensor, time: Tensor, told: Tensor) -> Tensor:
@@ -134,10 +134,10 @@ class FlowMatching(FaceModel):
         return cast(Tensor, self.out(x))
 
     def forward(self, states: Tensor, speaker: Tensor, emotions: Tensor, white: Tensor) -> Tensor:
-        """Return (B, T, W) frames in spreads from the mean.
+        """Return (B, T, W) frames in standard deviations from the mean.
 
         Args:
-            states: (B, 2 T, ear.width) of the ear.
+            states: (B, 2 T, ear.width) of the audio encoder.
             speaker: (B,).
             emotions: (B, T, 8), 0 where none is asked for.
             white: (B, T + 12, W) noise of spread 1.
@@ -176,8 +176,8 @@ class FlowMatching(FaceModel):
         self.eval()
         with torch.inference_mode():
             for second in range(0, -(-total // fps), self.SECONDS):
-                progress(second * fps / total, "Moving the face")
-                # on whole seconds rows of sound and frames of the face fall together
+                progress(second * fps / total, "Generating the face")
+                # on whole seconds rows of audio and frames of the face fall together
                 start, end = max(0, second - margin), min(-(-total // fps), second + self.SECONDS + margin)
                 count = (end - start) * fps
                 felt = None if asked.emotions is None else _cut(asked.emotions, start * fps, count)
@@ -192,7 +192,7 @@ class FlowMatching(FaceModel):
                 first = second * fps
                 inner = slice(first - start * fps, min(first + self.SECONDS * fps, total) - start * fps)
                 found[first : first + self.SECONDS * fps] = (frames[inner] * self.spread + self.mean).cpu().numpy()
-        progress(1.0, "Moving the face")
+        progress(1.0, "Generating the face")
         return found
 
     def _made(self, sound: Tensor, count: int, asked: Conditioning, white: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""What the numbers of a learned face are: ARKit weights, FLAME's expression and jaw, or the vertices of a mesh.
+"""What the numbers of a face network are: ARKit weights, FLAME's expression and jaw, or the vertices of a mesh.
 
 A frame of ARKit is the 52 weights; of FLAME the first E coefficients of the expression and the jaw's axis-angle; of
 vertices how far each lies from where it rests, in the mesh's own unit: x, y, z of the first, then of the next.
@@ -36,7 +36,7 @@ class OutputSpace:
     Attributes:
         kind: of `KINDS`.
         width: numbers of a frame: 52, E + 3, or three times the vertices.
-        fps: frames a second.
+        fps: frame rate.
         basis: of FLAME the model that the coefficients belong to, of vertices the topology (`flame`, `biwi`, `other`).
     """
 
@@ -61,7 +61,7 @@ class OutputSpace:
             InputError: where it makes no sense.
         """
         if not isinstance(values, Mapping) or set(values) != {"kind", "width", "fps", "basis"}:
-            raise InputError(f"{where} does not say what the model's numbers are; train or download it again.")
+            raise InputError(f"{where} does not state what the model's numbers are; train or download it again.")
         kind, width, fps, basis = (values[name] for name in ("kind", "width", "fps", "basis"))
         whole = all(isinstance(value, int) and not isinstance(value, bool) for value in (width, fps))
         fits = whole and kind in KINDS and 1 <= fps <= 240 and 0 < width <= _WIDEST and isinstance(basis, str)

@@ -35,10 +35,10 @@ class PublishedWeights:
 
     Attributes:
         path: of the file.
-        space: the frames: vertices at 30 (VOCASET) or 25 (BIWI) frames a second.
+        space: the frames: vertices at 30 (VOCASET) or 25 (BIWI) FPS.
         speakers: the people it was taught, in their order.
         period: frames after which positions repeat.
-        per_frame: states of sound to each frame.
+        per_frame: states of audio to each frame.
         topology: the mesh, where its .ply lies beside the weights.
     """
 

@@ -42,7 +42,7 @@ class ArmKey:
 
 
 def joints(side: str) -> list[int]:
-    """Return the 19 joints of an arm in `names.SMPLX_JOINTS`: collar, shoulder, elbow, wrist, 15 of the fingers."""
+    """Return the 19 joints of an arm in `vocabulary.SMPLX_JOINTS`: collar, shoulder, elbow, wrist, 15 finger joints."""
     arm = [INDEX[f"{side}_{name}"] for name in ("collar", "shoulder", "elbow", "wrist")]
     return arm + [INDEX[name] for name in SMPLX_JOINTS[25:] if name.startswith(side)]
 

@@ -34,10 +34,10 @@ _BLOCK = 4096  # frames worked on at a time
 
 @dataclass(frozen=True)
 class BodyMotion:
-    """A body at 50 frames a second.
+    """A body at 50 FPS.
 
     Attributes:
-        pose: (T, 55, 3) axis-angle in radians of the joints of `names.SMPLX_JOINTS`; head, jaw and eyes stay 0.
+        pose: (T, 55, 3) axis-angle in radians of the joints of `vocabulary.SMPLX_JOINTS`; head, jaw and eyes stay 0.
         translation: (T, 3) metres.
     """
 

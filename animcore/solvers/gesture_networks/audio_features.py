@@ -14,7 +14,7 @@ from animcore.errors import InputError
 
 FloatArray = NDArray[np.float32]
 
-FPS = 60  # frames of sound a second, two to each frame of movement
+FPS = 60  # frames of audio a second, two to each frame of movement
 BANDS = 40
 _WINDOW = 512  # samples
 _LOWEST, _HIGHEST = 60.0, 7600.0  # Hz
@@ -30,7 +30,7 @@ def mel(samples: FloatArray, count: int, fps: float = FPS) -> FloatArray:
     Args:
         samples: (N,) at 16 kHz.
         count: frames wanted.
-        fps: frames a second.
+        fps: frame rate.
     """
     half = _WINDOW // 2
     starts = np.round(np.arange(count) * RATE / fps).astype(np.int64)
@@ -47,7 +47,7 @@ def mel(samples: FloatArray, count: int, fps: float = FPS) -> FloatArray:
 
 
 def states(samples: FloatArray, count: int, folder: Path) -> FloatArray:
-    """Return (count, D) hidden states of a speech model at 60 frames a second, piece by piece.
+    """Return (count, D) hidden states of a speech model at 60 FPS, piece by piece.
 
     Args:
         samples: (N,) at 16 kHz.

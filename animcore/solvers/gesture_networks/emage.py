@@ -67,7 +67,7 @@ class EmageModel(nn.Module):
     def generate(
         self, samples: FloatArray, count: int, speaker: int, seed: int, progress: Progress = silent
     ) -> tuple[FloatArray, FloatArray]:
-        """Return pose (count, 55, 3) and translation (count, 3) at 30 frames a second.
+        """Return pose (count, 55, 3) and translation (count, 3) at 30 FPS.
 
         Window by window, each taking over the last frames of the one before. Seed 0 is what the network finds
         likeliest; any other adds the same noise to all frames of a window, so that no code flickers.

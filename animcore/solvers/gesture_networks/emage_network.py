@@ -26,7 +26,7 @@ UNUSED = (
     *("face_motion_decoder.", "face_out_proj.", "face_cls.", "transformer_en_layer.", "audio_motion_cross_attn_layer."),
 )
 # Width as a share of the sound's features, stride and padding of each block of the sound's encoder; a block that
-# strides or widens has a convolution on its short way too. In all 540 samples a frame, some 30 frames a second.
+# strides or widens has a convolution on its short way too. In all 540 samples a frame, some 30 FPS.
 _BLOCKS = ((4, 5, 1600), (4, 6, 0), (4, 1, 7), (2, 6, 0), (2, 1, 7), (1, 3, 0))
 _TAPS = 15
 
@@ -37,7 +37,7 @@ class EmageSizes:
 
     Attributes:
         hidden_size: of the transformers; a multiple of 4.
-        audio_f, motion_f: features of sound and of movement; `audio_f` a multiple of 4.
+        audio_f, motion_f: features of audio and of movement; `audio_f` a multiple of 4.
         vae_codebook_size: codes of each part.
         pose_length: frames seen at once.
         seed_frames: frames that a window takes over from the one before.

@@ -42,7 +42,7 @@ class GestureNetwork(Protocol):
     def generate(
         self, samples: FloatArray, count: int, speaker: int, seed: int, progress: Progress = silent
     ) -> tuple[FloatArray, FloatArray]:
-        """Return pose (count, 55, 3) and translation (count, 3) at 30 frames a second of 16 kHz samples."""
+        """Return pose (count, 55, 3) and translation (count, 3) at 30 FPS of 16 kHz samples."""
         ...
 
 
@@ -67,7 +67,7 @@ class GestureNetworkSolver:
         spoken: Sequence[Event] = (),
         progress: Progress = silent,
     ) -> BodyMotion | None:
-        """Return the body for a voice at 50 frames a second; None where the strength of the body is 0.
+        """Return the body for a voice at 50 FPS; None where the strength of the body is 0.
 
         Args:
             clip: the voice; the network hears it.
@@ -75,7 +75,7 @@ class GestureNetworkSolver:
             direction: seed, the strengths of `body` and `hands`, and the style, where a speaker has its name.
             mood: an emotion changes how much the body moves.
             spoken: known words; these networks do not use them.
-            progress: told the fraction done; whatever it raises ends the work.
+            progress: called with the fraction done; whatever it raises ends the work.
         """
         amount, count = direction.strength("body"), len(prosody.level)
         if amount == 0.0:

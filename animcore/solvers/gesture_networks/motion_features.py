@@ -92,13 +92,13 @@ def matrices(rows: Array) -> Array:
 def resampled(
     pose: Array, translation: Array, rate: float, wanted: float, count: int | None = None
 ) -> tuple[FloatArray, FloatArray]:
-    """Return a body of `rate` frames a second at another rate: rotations on the shortest way, positions straight.
+    """Return a body of `rate` FPS at another rate: rotations on the shortest way, positions straight.
 
     Args:
         pose: (T, 55, 3) axis-angle, T of at least 1.
         translation: (T, 3).
-        rate: frames a second of the body given.
-        wanted: frames a second of the one returned.
+        rate: frame rate of the body given.
+        wanted: FPS of the one returned.
         count: frames wanted; the last one is held. None for as many as last as long.
     """
     count = round(len(pose) / rate * wanted) if count is None else count

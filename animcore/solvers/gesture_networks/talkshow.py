@@ -47,7 +47,7 @@ class TalkShowSizes:
         codes: of each stream.
         length: of a code's vector.
         layers: of the autoencoders.
-        heard: numbers of a frame of sound: 40 bands, or the width of the speech model's states.
+        heard: numbers of a frame of audio: 40 bands, or the width of the speech model's states.
         speakers: it was trained on.
     """
 
@@ -97,7 +97,7 @@ class CodePredictor(nn.Module):
         self.out = nn.ModuleDict({name: nn.Linear(hidden, sizes.codes) for name in STREAMS})
 
     def listen(self, heard: Tensor, speaker: Tensor) -> Tensor:
-        """(B, 8 N, heard) at 60 frames a second and (B,) -> (B, N, hidden), one for each code."""
+        """(B, 8 N, heard) at 60 FPS and (B,) -> (B, N, hidden), one for each code."""
         x = heard.transpose(1, 2)
         for layer in self.ear:
             x = functional.gelu(layer(x))
@@ -172,7 +172,7 @@ class TalkShow(nn.Module):
     def generate(
         self, samples: FloatArray, count: int, speaker: int, seed: int, progress: Progress = silent
     ) -> tuple[FloatArray, FloatArray]:
-        """Return pose (count, 55, 3) and translation (count, 3) at 30 frames a second; equal seeds, equal takes."""
+        """Return pose (count, 55, 3) and translation (count, 3) at 30 FPS; equal seeds, equal takes."""
         steps = max(1, math.ceil(count / FOLD))
         heard = encode_audio(samples, 2 * FOLD * steps, self.speech)
         progress(0.1, "Gesturing")
@@ -190,7 +190,7 @@ class TalkShow(nn.Module):
 
 
 def encode_audio(samples: FloatArray, count: int, speech: str) -> FloatArray:
-    """Return (count, heard) frames of sound, 60 a second: of a speech model's folder, else the mel spectrogram.
+    """Return (count, heard) frames of audio, 60 a second: of a speech model's folder, else the mel spectrogram.
 
     Raises:
         InputError: where the speech model cannot be used.

@@ -31,7 +31,7 @@ _AFTER_END = (-0.04, 0.22)  # seconds after the end at which the lids begin to c
 _SHIFT_LEAST, _SHIFT_SURE = 6.0, 35.0  # degrees of a gaze shift that draws no blink yet, and that always does
 _BEFORE_SHIFT = 0.03  # seconds by which the lids begin to close before the eyes go
 
-# Seconds. Closing and shut are whole frames of ours; shut for longer than a frame of film, so that at any rate one
+# Seconds. Closing and shut are whole frames of ours; shut for longer than a frame of video, so that at any rate one
 # frame is shut altogether.
 _CLOSING, _SHUT = 0.08, 0.06
 _OPENING, _OPENING_SPREAD = 0.19, 0.28  # median, and spread of its logarithm

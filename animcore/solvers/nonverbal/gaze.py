@@ -72,7 +72,7 @@ _PROFILE /= _PROFILE[-1]
 
 @dataclass(frozen=True)
 class EyeMotion:
-    """What the eyes do at 50 frames a second.
+    """What the eyes do at 50 FPS.
 
     Attributes:
         pose: (T, 2, 3) axis-angle in radians, left and right eye.

@@ -38,7 +38,7 @@ _BREATH_RATE = 0.24  # Hz
 
 @dataclass(frozen=True)
 class HeadMotion:
-    """Poses (T, 3) of neck and head in radians, axis-angle, at 50 frames a second."""
+    """Poses (T, 3) of neck and head in radians, axis-angle, at 50 FPS."""
 
     neck: FloatArray
     head: FloatArray

@@ -82,7 +82,7 @@ class Backchannel:
 
 @dataclass(frozen=True)
 class ListenerMotion:
-    """How somebody follows what another says, at 50 frames a second.
+    """How somebody follows what another says, at 50 FPS.
 
     Attributes:
         attentive: (T,) 1 where the other has the turn and one is silent oneself, else 0.

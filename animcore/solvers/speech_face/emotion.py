@@ -113,7 +113,7 @@ MANNERS: dict[str, EmotionManner] = {
 
 @dataclass(frozen=True)
 class EmotionCurves:
-    """The emotions of a take at 50 frames a second.
+    """The emotions of a take at 50 FPS.
 
     Attributes:
         directed: (T,) of each emotion that occurs, 0..1, as it was asked for.
@@ -164,7 +164,7 @@ def emotion_curves(prosody: Prosody, direction: Direction) -> EmotionCurves | No
 
 
 def directed(direction: Direction, count: int) -> FloatArray:
-    """Return (count, 8) how strong each of `names.EMOTIONS` is directed to be, at 50 frames a second."""
+    """Return (count, 8) how strong each of `vocabulary.EMOTIONS` is directed to be, at 50 FPS."""
     return np.stack([_wanted(name, direction, count) for name in EMOTIONS], 1)
 
 

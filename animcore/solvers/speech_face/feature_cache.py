@@ -33,7 +33,7 @@ def folder() -> Path | None:
 
 
 def key(network: str, samples: FloatArray, outputs: Sequence[str]) -> str:
-    """Return what tells a piece of sound, as a network hears it, from all others."""
+    """Return what tells a piece of audio, as a network hears it, from all others."""
     digest = hashlib.sha256(f"{network} {' '.join(outputs)} {samples.dtype} {samples.shape}".encode())
     digest.update(np.ascontiguousarray(samples).tobytes())
     return digest.hexdigest()

@@ -1,6 +1,6 @@
 """The shipped speech solver: lips, jaw and face from the voice alone, by a trained network (assets/solvers).
 
-The network hears 16 kHz samples and answers at 50 frames a second. A frame depends on at most 5.9 s of sound to each
+The network hears 16 kHz samples and answers at 50 FPS. A frame depends on at most 5.9 s of audio to each
 side; recordings run in pieces with a margin that makes them seamless, so any length takes the same memory.
 """
 
@@ -95,7 +95,7 @@ def solve(clip: AudioClip, direction: Direction, progress: Progress = silent, sp
     Args:
         clip: the voice.
         direction: intensity and strengths by region.
-        progress: told the fraction done.
+        progress: called with the fraction done.
         spoken: phonemes with their times, where a transcript is known; lips close exactly where they say so.
 
     Raises:
@@ -229,7 +229,7 @@ def certainty(probability: FloatArray) -> FloatArray:
 def _held(sure: FloatArray) -> FloatArray:
     """Hold a certainty (T,) for a frame to each side.
 
-    The hold makes the shortest closure last as long as a film frame, so that no frame rate from 24 up passes it by.
+    The hold makes the shortest closure last as long as a video frame, so that no frame rate from 24 up passes it by.
     """
     padded = np.pad(sure, 1, mode="edge")
     held: FloatArray = np.maximum(np.maximum(padded[:-2], padded[1:-1]), padded[2:])

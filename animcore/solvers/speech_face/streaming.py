@@ -30,7 +30,7 @@ FloatArray = NDArray[np.float32]
 
 MODEL = lip_sync.MODEL.with_name("live.onnx")
 _PIECE = 16_000  # samples of a recording that are fed at a time
-_FAINT = 1e-6  # mean square of sound that counts as none: -60 dB below full scale
+_FAINT = 1e-6  # mean square of audio that counts as none: -60 dB below full scale
 _BELOW = 0.01  # share of the usual power under which sound is no voice: 20 dB
 _FIRST_GUESS = 10**-2.0  # mean square of a voice that has not been heard yet: -20 dB
 _GUESSED = 5.0  # steps of 40 ms that the guess counts
@@ -62,8 +62,8 @@ class StreamedFrames:
 
     Attributes:
         first: the number of the first of them.
-        arkit: (T, 52) float32 in 0..1, in the order of `names.ARKIT`.
-        tongue: (T, 16) float32 in 0..1, in the order of `names.TONGUE`.
+        arkit: (T, 52) float32 in 0..1, in the order of `vocabulary.ARKIT`.
+        tongue: (T, 16) float32 in 0..1, in the order of `vocabulary.TONGUE`.
     """
 
     first: int
@@ -167,7 +167,7 @@ class StreamingSolver:
 
 
 def solve(clip: AudioClip, direction: Direction, progress: Progress = silent) -> Motion:
-    """Return the face of a recording as a live listener gives it, at 50 frames a second.
+    """Return the face of a recording as a live listener gives it, at 50 FPS.
 
     Raises:
         AnimcoreError: when the network's file is missing or broken.

@@ -46,11 +46,11 @@ _CHUNK = 8192  # frames that are blended at a time
 
 
 def solve(probabilities: FloatArray, fps: float, strength: float) -> FloatArray:
-    """Return (T, 16) weights of the tongue in 0..1, in the order of `names.TONGUE`.
+    """Return (T, 16) weights of the tongue in 0..1, in the order of `vocabulary.TONGUE`.
 
     Args:
         probabilities: (T, 40) of the phonemes of `pronunciation.PHONEMES`.
-        fps: frames a second.
+        fps: frame rate.
         strength: factor on all weights.
     """
     dominance, targets = _table()
@@ -81,7 +81,7 @@ def follow(past: FloatArray, probabilities: FloatArray, fps: float, strength: fl
     Args:
         past: (P, 40) probabilities before these, of `nothing` or of the last call.
         probabilities: (T, 40) of the phonemes heard now.
-        fps: frames a second.
+        fps: frame rate.
         strength: factor on all weights.
 
     Returns:

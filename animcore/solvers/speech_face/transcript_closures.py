@@ -1,7 +1,7 @@
 """What a transcript adds to the lips: where p, b, m, f and v are said they are made, and elsewhere they are not.
 
 A place of articulation that the network hears in doubt becomes certain amid the phoneme that makes it, and fades where
-the transcript has other phonemes. Where the transcript is wrong, or a letter is silent, the sound has nothing of the
+the transcript has other phonemes. Where the transcript is wrong, or a letter is silent, the audio has nothing of the
 phoneme, and the network keeps its own opinion.
 """
 
@@ -23,7 +23,7 @@ _LEAST = 0.04  # for as long as this at least
 _RAMP = 0.04  # seconds in which it comes and goes
 _NEAR = 0.1  # seconds around a phoneme in which the network may hear its place by itself
 _DOUBTED = 0.3  # share that is left of a place where the transcript has none
-_EVIDENCE = (0.02, 0.15)  # probability of the phoneme in the sound from which, and up to which, the transcript counts
+_EVIDENCE = (0.02, 0.15)  # probability of the phoneme in the audio from which, and up to which, the transcript counts
 
 
 def enforce_closures(certain: dict[str, FloatArray], spoken: Sequence[Event], phonemes: FloatArray, fps: float) -> None:
@@ -32,8 +32,8 @@ def enforce_closures(certain: dict[str, FloatArray], spoken: Sequence[Event], ph
     Args:
         certain: how far each place takes effect, (T,) in 0..1.
         spoken: phonemes with their times; other events are passed over.
-        phonemes: (T, 40) probabilities of `pronunciation.PHONEMES` in the sound.
-        fps: frames a second.
+        phonemes: (T, 40) probabilities of `pronunciation.PHONEMES` in the audio.
+        fps: frame rate.
     """
     said = [event for event in spoken if event.kind == "phoneme" and event.label in PHONEMES]
     for place, makers in _MADE_BY.items():
@@ -63,7 +63,7 @@ def _raise(values: FloatArray, start: float, end: float, level: float, fps: floa
 
 
 def _trust(heard: FloatArray, event: Event, fps: float) -> float:
-    """How far the sound (T,) bears out a phoneme, 0..1."""
+    """How far the audio (T,) bears out a phoneme, 0..1."""
     low, high = _EVIDENCE
     part = heard[max(0, int(event.start * fps) - 1) : int(np.ceil(event.end * fps)) + 2]
     return float(np.clip((part.max(initial=0.0) - low) / (high - low), 0.0, 1.0))

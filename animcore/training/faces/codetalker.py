@@ -1,4 +1,4 @@
-"""Training of CodeTalker: first the codes that all faces are made of, then which of them follow from the sound."""
+"""Training of CodeTalker: first the codes that all faces are made of, then which of them follow from the audio."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class CodeTalkerConfig(FaceConfig):
         codes: in the book.
         length: of a code.
         parts: codes to each frame.
-        epochs_codes: for the codes; `epochs` is for what follows from the sound.
+        epochs_codes: for the codes; `epochs` is for what follows from the audio.
     """
 
     blocks: int = 2
@@ -79,7 +79,7 @@ class CodebookStage(Stage):
 
 
 class CodePredictionStage(Stage):
-    """Learn which codes follow from the sound and the frames before, some of which are its own by chance."""
+    """Learn which codes follow from the audio and the frames before, some of which are its own by chance."""
 
     def __init__(self, model: CodeTalker, talk: SelfTalk, epochs: int, rate: float) -> None:
         super().__init__()

@@ -22,7 +22,7 @@ class FaceTarget:
     """As what a face is learned.
 
     Attributes:
-        fps: frames a second; data of other rates are resampled.
+        fps: frame rate; data of other rates are resampled.
         kind: `arkit`, `flame`, or empty for what the data are; ours may be either.
         expressions: coefficients of a FLAME expression, the first of those that the data have.
         least: frames that a clip must have.
@@ -43,7 +43,7 @@ class FaceTrainingClip:
         speaker: who it is, an index into the speakers of the data.
         frames: (T, W) float32 of the data's space; vertices are differences from the person's face at rest.
         samples: (N,) float32 at 16 kHz, of the same length in seconds.
-        emotions: (T, 8) how strong each of `names.EMOTIONS` is; all 0 where that is not known.
+        emotions: (T, 8) how strong each of `vocabulary.EMOTIONS` is; all 0 where that is not known.
         place: beginning of the names of its files in the cache.
     """
 
@@ -55,7 +55,7 @@ class FaceTrainingClip:
     place: Path
 
     def sound(self, ear: AudioEncoder) -> FloatArray:
-        """Return what an ear hears of the clip, (N,) or (M, D), from the cache where it was heard before."""
+        """Return what an audio encoder hears of the clip, (N,) or (M, D), from the cache where it was heard before."""
         kind = hashlib.sha256(f"{type(ear).__name__} {ear.rate}".encode()).hexdigest()[:8]
         place = self.place.with_name(f"{self.place.name}-{kind}")
         found, _ = cached(place, lambda: ({"sound": ear.raw(np.asarray(self.samples))}, ""))
@@ -93,7 +93,7 @@ def load(folders: Sequence[Path], cache: Path, wanted: FaceTarget, progress: Pro
         folders: of any layout; all faces must be of one kind, of which the first clip decides.
         cache: folder where clips are kept as they are learned from.
         wanted: frame rate and kind.
-        progress: told the fraction done.
+        progress: called with the fraction done.
 
     Raises:
         InputError: where a folder is missing, or there is no clip that can be used.
@@ -123,7 +123,7 @@ def load(folders: Sequence[Path], cache: Path, wanted: FaceTarget, progress: Pro
         clips.append(FaceTrainingClip(source.name, speakers.index(source.speaker), place=place, **arrays))
     if space is None:
         why = f" The first was {notes[0]}" if notes else ""
-        raise InputError(f"There is no clip with sound and face in {', '.join(map(str, folders))}.{why}")
+        raise InputError(f"There is no clip with audio and face in {', '.join(map(str, folders))}.{why}")
     if topology is not None and (space.kind != "vertices" or topology.template.size != space.width):
         raise InputError(
             f"The mesh beside the data has {len(topology.template)} vertices, the clips {space.width // 3}."
@@ -137,7 +137,9 @@ def _cached(
     """Where a clip is kept, what is kept of it, its space, and a note on it."""
     motion, sound = source.motion, source.sound
     if sound is None:
-        raise InputError(f"{source.told} has no sound of its name; put it where the sounds of the others are.")
+        raise InputError(
+            f"{source.told} has no audio file of its name; put it where the audio files of the others are."
+        )
     settings = f"{wanted.fps} {wanted.kind} {wanted.expressions}".encode()
     facts = hash_of(motion, sound) ^ int.from_bytes(hashlib.sha256(settings).digest()[:7], "big")
     place = cache / f"{source.name}-{facts:016x}"

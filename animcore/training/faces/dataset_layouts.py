@@ -5,7 +5,7 @@
 - VOCASET as it is downloaded: `data_verts.npy` (N, 5023, 3) of all frames, 60 a second, `subj_seq_to_idx.pkl` with the
   rows of each sentence of each person, `raw_audio_fixed.pkl` with the voices, `templates.pkl` and a `.ply` as above.
 - MEAD as EMOTE's authors reconstruct it: `.../PERSON/VIEW/EMOTION/LEVEL/TAKE/shape_pose_cam.hdf5` with `exp`
-  (1, T, 100) and `jaw` (1, T, 3) at 25 frames a second, and MEAD's `.../PERSON/audio/EMOTION/LEVEL/TAKE.m4a`.
+  (1, T, 100) and `jaw` (1, T, 3) at 25 FPS, and MEAD's `.../PERSON/audio/EMOTION/LEVEL/TAKE.m4a`.
 - BEAT2: `wave16k/*.wav` and `smplxflame_30/*.npz`.
 - Ours: NAME.npz, an Animcore motion, beside NAME.wav, .flac, .mp3, .ogg or .m4a; the speaker is the folder's name.
 """
@@ -62,9 +62,9 @@ class FaceCurves:
     Attributes:
         kind: `arkit`, `flame` or `vertices`, as in `face_space`.
         values: (T, W).
-        fps: frames a second.
+        fps: frame rate.
         basis: of the coefficients or the vertices.
-        emotions: (T, 8) how strong each of `names.EMOTIONS` is; all 0 where that is not known.
+        emotions: (T, 8) how strong each of `vocabulary.EMOTIONS` is; all 0 where that is not known.
     """
 
     kind: str
@@ -79,11 +79,11 @@ class ClipSource:
     """A clip of a data set.
 
     Attributes:
-        motion, sound: its files; the sound is None where there is none.
+        motion, sound: its files; the audio is None where there is none.
         speaker: who it is.
         read: gives what the face does; told how many coefficients of an expression are wanted, and as which kind.
         part: its name, where the files hold other clips too.
-        hear: gives the voice, where the file is no sound file.
+        hear: gives the voice, where the file is no audio file.
     """
 
     motion: Path
@@ -170,12 +170,12 @@ def _vertices(path: Path, sound: Path, template: FloatArray | None) -> FaceCurve
 
 
 def _rate(path: Path, count: int, sound: Path) -> float:
-    """Frames a second, which such files do not say: the usual rate at which they last as long as the sound."""
+    """The frame rate, which such files do not say: the usual rate at which they last as long as the audio."""
     found = count / max(recording.load(sound).duration, 1e-3)
     nearest = min(_RATES, key=lambda rate: abs(np.log(rate / found)))
     if abs(found / nearest - 1) > _NEAR:
         raise InputError(
-            f"{path.name} has {count} frames for {count / found:.1f} s of sound, which is no usual frame rate "
+            f"{path.name} has {count} frames for {count / found:.1f} s of audio, which is not a usual frame rate "
             f"({found:.1f}): they are not of the same clip."
         )
     return float(nearest)
@@ -227,7 +227,7 @@ def _frames_of(path: Path, name: str, places: Any, template: FloatArray | None) 
 
 
 def _voice(voices: Mapping[str, Any], who: str, sentence: str) -> AudioClip:
-    """The voice of a sentence, by way of a sound file, so that it is heard as every other."""
+    """The voice of a sentence, by way of an audio file, so that it is heard as every other."""
     name, content = f"{who}_{sentence}", voices.get(who)
     said = content.get(sentence) if isinstance(content, dict) else None
     if not isinstance(said, dict) or not {"audio", "sample_rate"} <= set(said):
@@ -235,7 +235,7 @@ def _voice(voices: Mapping[str, Any], who: str, sentence: str) -> AudioClip:
     samples = safe_unpickler.array(said["audio"], f"the voice of {name}").reshape(-1)
     rate = int(safe_unpickler.array(said["sample_rate"], f"the rate of {name}"))
     if not len(samples) or samples.dtype.kind not in "if" or not np.isfinite(samples).all() or rate not in _HEARD:
-        raise InputError(f"{_VOICES} holds no sound for {name}; download it again.")
+        raise InputError(f"{_VOICES} holds no audio for {name}; download it again.")
     if np.abs(samples).max() <= 1.0:  # else they are whole numbers of 16 bits
         samples = samples * 32767
     with tempfile.TemporaryDirectory() as folder:
@@ -319,7 +319,7 @@ def _of_motion(path: Path, motion: Motion, count: int, kind: str) -> FaceCurves:
 
 
 def emotions_of(motion: Motion) -> FloatArray:
-    """Return (T, 8) how strong each of `names.EMOTIONS` is, by the events of a motion (`joy 0.7`)."""
+    """Return (T, 8) how strong each of `vocabulary.EMOTIONS` is, by the events of a motion (`joy 0.7`)."""
     found, times = _no_emotions(motion.frame_count), motion.times
     for event in motion.events:
         name, _, strength = event.label.partition(" ")

@@ -15,7 +15,7 @@ _DILATIONS = (1, 2, 4)
 
 
 class EmotionFeatures(nn.Module):
-    """Frames (B, T, W) in spreads from the mean to logits (B, 8) of how strong each emotion is."""
+    """Frames (B, T, W) in standard deviations from the mean to logits (B, 8) of how strong each emotion is."""
 
     def __init__(self, width: int, hidden: int = 64) -> None:
         super().__init__()

@@ -19,7 +19,7 @@ TOLERANCE = 1e-3  # of the largest number that a graph gives
 def write(model: FaceFormer, folder: Path) -> list[Path]:
     """Write `listen.onnx` and `step.onnx` into a folder, which is made, and return them.
 
-    `listen` takes the sound as the ear hears it and who speaks, and gives what is heard at each frame, and the style;
+    `listen` takes the encoder's input and the speaker, and returns the encoded audio of each frame, and the style;
     `step` gives one frame more. Whoever runs them tells the style before the first frame, and feeds `next_told` and
     `next_past` back.
 

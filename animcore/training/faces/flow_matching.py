@@ -22,7 +22,7 @@ _STEADY = 0.5  # weight of the speed of what the field leads to
 _LATELY = 0.02  # share of the last batch in what the guess leaves open
 _LEAST = 1e-6  # of the square of that
 _UNTOLD = 0.15  # share of examples whose emotions are kept from the network
-_HIDDEN = 0.15  # longest stretch of sound that is kept from it, as a share of the window
+_HIDDEN = 0.15  # longest stretch of audio that is kept from it, as a share of the window
 
 
 @dataclass(frozen=True)

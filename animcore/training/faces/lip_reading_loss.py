@@ -32,7 +32,7 @@ _DILATIONS = (1, 2, 4)
 
 
 class LipReader(nn.Module):
-    """Frames (B, T, W) in spreads from the mean -> what they look like (B, T, H) and logits (B, T, 40)."""
+    """Frames (B, T, W) in standard deviations from the mean -> what they look like (B, T, H) and logits (B, T, 40)."""
 
     def __init__(self, width: int, hidden: int = 64) -> None:
         super().__init__()
@@ -74,7 +74,7 @@ class SelfTalk(nn.Module):
 
         Args:
             losses: of the solver.
-            made: (B, T, W) its faces, in spreads from the mean.
+            made: (B, T, W) its faces, in standard deviations from the mean.
             real: (B, T, W) those of the data.
             batch: with `said` (B, T, 40), where the weight is not 0.
         """
@@ -116,7 +116,7 @@ def taught(model: FaceModel, *teachers: nn.Module) -> nn.Module:
 
 
 def phoneme_probabilities(clip: FaceTrainingClip) -> FloatArray:
-    """Return (T, 40) probabilities of the phonemes at the frames of a clip, kept as the ears keep what they heard."""
+    """Return (T, 40) probabilities of the phonemes at the frames of a clip, cached as audio encoders do."""
     ear, count = PhonemeEncoder(), len(clip.frames)
     heard = clip.sound(ear)
     return np.asarray(heard[np.minimum(np.arange(count) * len(heard) // count, len(heard) - 1)])

@@ -1,4 +1,4 @@
-"""A trained `emote` or `flow` as ONNX: what its ear hears of a voice in, frames of the face out, any length.
+"""A trained `emote` or `flow` as ONNX: what its audio encoder hears of a voice in, frames of the face out, any length.
 
 The other faces have no such form: FaceFormer and CodeTalker make frame after frame, FaceDiffuser step after step, and
 each would be a loop around its graph. `face_steps` writes FaceFormer in two graphs; the others stay with PyTorch.
@@ -42,7 +42,7 @@ class _ExportedModel(nn.Module):
 
 
 def write(model: FaceModel, path: Path) -> float:
-    """Write a face as ONNX; return how far its answers are from PyTorch's, in spreads of the data.
+    """Write a face as ONNX; return how far its answers are from PyTorch's, in standard deviations of the data.
 
     Inputs: `sound` (1, M, D) or (1, N), what the ear's `raw` gives; `speaker` (1,); `emotions` (1, T, 8), whose length
     says how many frames are wanted, of `emote` a multiple of 8; for `flow` `white` (1, T + 12, W), normal noise.
@@ -114,7 +114,7 @@ def _facts(model: Emote | FlowMatching) -> dict[str, str]:
 
 
 def _difference(whole: _ExportedModel, path: Path) -> float:
-    """How far the file is from PyTorch on another length than it was drawn with, in spreads of the data."""
+    """How far the file is from PyTorch on another length than it was drawn with, in standard deviations of the data."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])

@@ -36,7 +36,7 @@ class FaceConfig:
     Attributes:
         space: `arkit`, `flame`, or empty for what the data are.
         expressions: coefficients of a FLAME expression.
-        fps: frames a second.
+        fps: frame rate.
         speech: `phonemes` to hear as the shipped network does, the folder of a wav2vec 2.0, HuBERT or WavLM model, or
             empty for the mel spectrogram.
         hidden: width of the layers.
@@ -83,12 +83,12 @@ class FaceConfig:
 class FaceWindows(ClipWindows):
     """Windows of faces.
 
-    A batch holds `frames` (B, T, W) as they are, `sound` (B, N) or (B, M, D) as the ear hears it, `speaker` (B,),
+    A batch holds `frames` (B, T, W) as they are, `sound` (B, N) or (B, M, D) for the audio encoder, `speaker` (B,),
     `emotions` (B, T, 8), and what `columns` add.
 
     Attributes:
         ear: how the model hears.
-        fps: frames a second.
+        fps: frame rate.
         columns: further arrays (T, ...) of a clip at its frame rate, by the name that they have in a batch.
     """
 
@@ -111,7 +111,7 @@ class FaceWindows(ClipWindows):
 
 
 class FaceLoss(nn.Module):
-    """How far faces are off: their numbers in spreads, their speed, and of ARKit weights the lips they make."""
+    """Loss of faces: values in standard deviations, speed, and for ARKit weights the geometry of the lips."""
 
     mean: Tensor
     spread: Tensor
@@ -126,7 +126,7 @@ class FaceLoss(nn.Module):
         """Return `loss` and its parts.
 
         Args:
-            found: (B, T, W) in spreads from the mean.
+            found: (B, T, W) in standard deviations from the mean.
             wanted: the same, of the data.
         """
         losses = {
@@ -169,7 +169,7 @@ def windows(
     Args:
         config: their length, stride and number.
         data: the clips.
-        model: the model, with its ear.
+        model: the model, with its audio encoder.
         columns: further arrays of a clip, by name.
     """
     return FaceWindows(

@@ -57,7 +57,7 @@ def load(folders: Sequence[Path], cache: Path, least: int, progress: Progress = 
         cache: folder where clips are kept as they are learned from, so that a data set larger than memory is read
             piece by piece, and a second run starts at once.
         least: frames that a clip must have.
-        progress: told the fraction done.
+        progress: called with the fraction done.
 
     Raises:
         InputError: where a folder is missing, or there is no clip that can be used.
@@ -80,12 +80,12 @@ def load(folders: Sequence[Path], cache: Path, least: int, progress: Progress = 
         clips.append(TrainingClip(motion.stem, speakers.index(speaker), place=place, **arrays))
     if not clips:
         why = f" The first was {notes[0]}" if notes else ""
-        raise InputError(f"There is no clip with sound and motion in {', '.join(map(str, folders))}.{why}")
+        raise InputError(f"There is no clip with audio and motion in {', '.join(map(str, folders))}.{why}")
     return GestureDataset(tuple(clips), tuple(speakers), tuple(notes))
 
 
 def _pairs(folder: Path) -> Iterator[tuple[Path, Path | None, str]]:
-    """Each motion of a folder, its sound where there is one, and who speaks."""
+    """Each motion of a folder, its audio where there is one, and who speaks."""
     if not folder.is_dir():
         raise InputError(f"There is no folder {folder}; give one in BEAT2's layout, or of motions beside sounds.")
     sounds, motions = (folder / name for name in _BEAT2)
@@ -101,7 +101,7 @@ def _pairs(folder: Path) -> Iterator[tuple[Path, Path | None, str]]:
 def _cached(motion: Path, sound: Path | None, cache: Path) -> tuple[Path, dict[str, FloatArray], str]:
     """Where a clip is kept, its frames and samples, and a note on it."""
     if sound is None:
-        raise InputError(f"{motion.name} has no sound of its name; put it beside the motion.")
+        raise InputError(f"{motion.name} has no audio file of its name; put it beside the motion.")
     place = cache / f"{motion.stem}-{hash_of(motion, sound):016x}"
     return place, *cached(place, lambda: _read(motion, sound))
 

@@ -27,7 +27,7 @@ class EmageConfig:
 
     Attributes:
         hidden_size: of the transformers, a multiple of 8.
-        audio_f: features of sound, a multiple of 4.
+        audio_f: features of audio, a multiple of 4.
         motion_f: features of movement.
         codes: of each part.
         length: of a code's vector.

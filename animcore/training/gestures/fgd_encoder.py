@@ -93,7 +93,7 @@ class MotionEncoder(nn.Module):
         return cast(Tensor, self.into(((frames - self.mean) / self.spread).transpose(1, 2)))
 
     def decoded(self, points: Tensor) -> Tensor:
-        """(B, length) -> (B, window, 330) in spreads from the mean."""
+        """(B, length) -> (B, window, 330) in standard deviations from the mean."""
         x = functional.leaky_relu(self.start(points), 0.2).view(len(points), -1, self.least)
         return cast(Tensor, self.back(x).transpose(1, 2))
 

@@ -1,7 +1,7 @@
 """Heads of real speakers for the head solver: rotations from a fitted model, and from tracked landmarks.
 
 Which clips, and why. Kept: real people whose head moves freely. Left out of the training folders: faces made from a
-still picture (`anitalker_*`, heads half as fast as people's), a driving video that shakes its head
+still image (`anitalker_*`, heads half as fast as people's), a driving video that shakes its head
 (`liveportrait_d11`), readers of single commands who hold still (`GRID_*`, `lips_grid`, `liveportrait_d20`,
 `edtalk_radio51`: what the tracker sees there is mostly the jaw), and copies (`edtalk_obama` is `Obama_clip1`, which
 shows that axes, signs and sizes of both ways agree; `aniportrait_pose_ref` is `May_5s`; `vrt_3` is
@@ -64,7 +64,7 @@ class HeadRecording:
     Attributes:
         name: folder and stem of the file.
         speaker: whose it is.
-        degrees: (T, 3) rotation beside the clip's mean at 50 frames a second, degrees about X, Y and Z, below 5 Hz.
+        degrees: (T, 3) rotation beside the clip's mean at 50 FPS, degrees about X, Y and Z, below 5 Hz.
         prosody: of the voice, T frames.
     """
 

@@ -48,7 +48,7 @@ _MIRROR = (1.0, -1.0, -1.0)
 
 
 class TrainableHeadNetwork(nn.Module):
-    """The layers of `head_model.HeadNetwork`, to be trained."""
+    """The layers of `head_network.HeadNetwork`, to be trained."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -50,7 +50,7 @@ def _room(generator: np.random.Generator) -> NDArray[np.float64]:
 
 
 def _noise(sound: NDArray[np.float64], generator: np.random.Generator) -> NDArray[np.float64]:
-    """White, pink-like or brown noise, 5 to 30 dB below the sound."""
+    """White, pink-like or brown noise, 5 to 30 dB below the audio."""
     memory = generator.choice([0.0, 0.7, 0.97])
     noise = signal.lfilter([1.0], [1.0, -memory], generator.normal(size=len(sound)))
     share = np.sqrt(np.square(sound).mean() / np.square(noise).mean())

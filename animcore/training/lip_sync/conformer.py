@@ -22,7 +22,7 @@ LAYERS = 4
 WIDTH = 144
 HEADS = 4
 FEATURES = WIDTH * (LAYERS + 1)
-HOP = 320  # samples from frame to frame: 50 frames a second
+HOP = 320  # samples from frame to frame: 50 FPS
 FPS = 50
 BAND = 50  # frames that attention reaches to each side
 KERNEL = 31
@@ -63,7 +63,7 @@ def read_package(data: bytes) -> dict[str, NDArray[np.float32]]:
 
 
 def band_mask(count: Tensor | int, device: torch.device | None = None) -> Tensor:
-    """(blocks, BAND, 3 * BAND) to be added to attention scores: 0 within `BAND` frames and the sound, else very low.
+    """(blocks, BAND, 3 * BAND) to be added to attention scores: 0 within `BAND` frames and the audio, else very low.
 
     Queries stand in blocks of `BAND` frames; the keys of a block are those of the block before, of itself and of the
     one after. So the work grows with the length, not with its square.
@@ -126,7 +126,7 @@ def _with_neighbours(blocks: Tensor) -> Tensor:
 
 
 class ConformerEncoder(nn.Module):
-    """16 kHz samples (B, N) -> hidden states (B, T, 720) at 50 frames a second, T = N // 160 // 2 + 1."""
+    """16 kHz samples (B, N) -> hidden states (B, T, 720) at 50 FPS, T = N // 160 // 2 + 1."""
 
     real: Tensor
     imaginary: Tensor

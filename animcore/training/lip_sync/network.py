@@ -1,4 +1,4 @@
-"""The network of the articulation solver: a pretrained ear, and heads that move the face."""
+"""The network of the articulation solver: a pretrained audio encoder, and heads that move the face."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from animcore.training.lip_sync.synthetic_speech import PLACES
 DILATIONS = (1, 2, 4, 8)
 TAPS = 5
 HIDDEN = 128
-# The seconds of sound to each side that a frame can depend on.
+# The seconds of audio to each side that a frame can depend on.
 CONTEXT = (REACH + TAPS // 2 * sum(DILATIONS)) / FPS + 0.02
 
 # How far each shape gives way where the lips are closed; mouthClose then takes what jawOpen leaves.
@@ -99,7 +99,7 @@ class FaceDecoder(nn.Module):
 
 
 class LipSyncModel(nn.Module):
-    """16 kHz samples (1, N) -> weights (1, T, 52) and places (1, T, 5) at 50 frames a second; the heads vote."""
+    """16 kHz samples (1, N) -> weights (1, T, 52) and places (1, T, 5) at 50 FPS; the heads vote."""
 
     def __init__(self, encoder: ConformerEncoder, heads: list[LipSyncHead]) -> None:
         super().__init__()

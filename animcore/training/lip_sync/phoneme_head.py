@@ -1,7 +1,7 @@
 """Train the shipped phoneme head: `python -m animcore.training.lip_sync.phoneme_head --out assets/solvers`.
 
 hama's own phonemes are right but not on time (connectionist temporal classification answers with a spike somewhere in
-the sound). So one linear layer on the hidden states that the network has anyway learns the phoneme of every frame from
+the audio). So one linear layer on the hidden states that the network has anyway learns the phoneme of every frame from
 synthetic voices with exact times, and becomes one more output of the same graph; the other outputs stay as they are.
 """
 

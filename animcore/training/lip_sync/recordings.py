@@ -35,7 +35,7 @@ class EncodedRecording:
     """One way a clip sounds, as the encoder hears it, and what the face does.
 
     Attributes:
-        states: (T, 720) float16 hidden states at 50 frames a second.
+        states: (T, 720) float16 hidden states at 50 FPS.
         target: (T, K) float32 curves at the same frames.
         valid: (T,) bool, frames for which there is a target.
     """

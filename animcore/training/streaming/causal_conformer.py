@@ -1,6 +1,6 @@
 """The ear of the live solver: the same conformer, which hears 80 ms ahead and keeps what it heard before.
 
-Sound comes in steps of two frames. A step is four frames of sound, the two that are asked for and the two after them;
+Sound comes in steps of two frames. A step is four frames of audio, the two that are asked for and the two after them;
 every layer sees those four, and of the past only what the two asked-for frames were when their own step was heard
 (as the right context of the Emformer; Shi et al., 2021). So nothing is computed twice, and a whole recording can be
 heard at once in training, which gives the same numbers.
@@ -26,9 +26,9 @@ from animcore.training.lip_sync.conformer import (
 )
 
 STEP = 2  # frames that are answered at a time
-AHEAD = 4  # frames of sound after the beginning of the first of them, and frames that a step hears
-BEFORE = 2  # frames of sound before it, for the first window of the spectrum
-WINDOW = BEFORE + AHEAD  # frames of sound that are given at a time
+AHEAD = 4  # frames of audio after the beginning of the first of them, and frames that a step hears
+BEFORE = 2  # frames of audio before it, for the first window of the spectrum
+WINDOW = BEFORE + AHEAD  # frames of audio that are given at a time
 _TAIL = KERNEL // 2  # frames before that the convolution keeps
 SETTLES = LAYERS * BAND // STEP  # steps after which nothing is left of a past
 
@@ -68,7 +68,7 @@ class StreamingEncoder(nn.Module):
 
 
 def steps(samples: Tensor) -> Tensor:
-    """(B, N) -> (B, K, WINDOW * HOP): the sound of every step of N // HOP + 1 frames, with silence around."""
+    """(B, N) -> (B, K, WINDOW * HOP): the audio of every step of N // HOP + 1 frames, with silence around."""
     count = -(-(samples.shape[1] // HOP + 1) // STEP)
     missing = (STEP * (count - 1) + AHEAD) * HOP - samples.shape[1]
     padded = functional.pad(samples, (BEFORE * HOP, missing))

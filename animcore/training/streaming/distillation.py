@@ -1,8 +1,8 @@
-"""Teach the ear of the live solver to know by 80 ms of sound ahead what the ear that hears everything knows.
+"""Distil the audio encoder of the streaming solver, with 80 ms of look-ahead, from the one that sees the whole clip.
 
-The teacher is the ear itself (hama's conformer), which hears a whole clean recording; the student hears it step by
-step, in a room, in noise, over music or by telephone, and learns the teacher's hidden states (distillation; Hinton et
-al., 2015). Of sound without a voice the teacher hears nothing: the student learns to hear silence there.
+The teacher is the audio encoder itself (hama's conformer), which gets a whole clean recording; the student gets it step
+by step, in a room, in noise, over music or by telephone, and learns the teacher's hidden states (distillation; Hinton
+et al., 2015). For audio without a voice the target is the teacher's state for silence.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ SECONDS = 6  # length of a training example
 EXAMPLES = 4  # that a step sees
 # What is heard, at how many speeds (the first is as it is), and every how manieth file.
 _FOLDERS = {"lips_train": (3, 1), "speech": (2, 1), "performance": (1, 1), "lips_grid": (1, 3)}
-# Never heard by the ear in training: by these the ways to train it were chosen. (The head hears them.)
+# Never heard by the audio encoder in training: by these the ways to train it were chosen. (The head hears them.)
 HELD_OUT = frozenset(
     {"edtalk_obama", "vrt_3", "latentsync_demo2_video", "anitalker_english_female", "May_5s"}
     | {"EmoTalk_ted2", "SadTalker_fayu", "hallo_4", "echomimic_v2_news", "LatentSync_demo2_audio"}
@@ -111,7 +111,7 @@ def background_sounds(cache: Path) -> BackgroundSounds:
 
 
 def _bed(beside: BackgroundSounds, count: int, generator: np.random.Generator) -> FloatArray:
-    """(count,) of a sound, from anywhere in it, over and over; its power is 1."""
+    """(count,) of audio, from anywhere in it, over and over; its power is 1."""
     sound = beside.sounds[generator.integers(len(beside.sounds))]
     return np.resize(np.roll(sound, -int(generator.integers(len(sound)))), count)
 
@@ -182,7 +182,7 @@ def loss_of(
     """How far the student's states are from the teacher's: as they are, as heads see them, and as phonemes.
 
     Args:
-        student: the ear.
+        student: the audio encoder.
         reading: of the shipped network.
         sound: (B, N).
         taught: (B, T, 576) the teacher's states.
@@ -212,7 +212,7 @@ def train(
     checkpoint: Path,
     threads: int = 1,
 ) -> None:
-    """Train an ear; a killed run goes on from the checkpoint."""
+    """Train an audio encoder; a killed run goes on from the checkpoint."""
     student.encoder.stem.requires_grad_(False)
     chances = np.sqrt([len(voice.states) for voice in book])
     chances = chances / chances.sum()
@@ -226,7 +226,7 @@ def train(
 
 
 def distill(data: Path, shipped: Path, count: int, cache: Path, threads: int = 1) -> StreamingEncoder:
-    """Return the ear after so many steps with all voices of a data folder."""
+    """Return the audio encoder after so many steps with all voices of a data folder."""
     book, student = voices(data, cache), StreamingEncoder(ear.pretrained())
     train(
         student,

@@ -1,8 +1,8 @@
 """Train and export the live solver: `python -m animcore.training.streaming.train DATA --out assets/solvers`.
 
-The ear is that of the shipped solver, taught to hear step by step and no more than 80 ms ahead (`live_ear.py`). A small
-causal network learns from what that ear says to do what the shipped network does with the clean recording
-(distillation, Hinton et al., 2015), and from tracked people; and to rest where no voice is heard. See
+The audio encoder is that of the shipped solver, distilled to work step by step with 80 ms of look-ahead
+(`distillation`). From its states a small causal network learns the output of the shipped network on the clean recording
+(distillation, Hinton et al., 2015), the motion of tracked people, and to rest where there is no voice. See
 assets/solvers/live.md.
 """
 
@@ -116,7 +116,7 @@ class StreamingExample:
     """A recording as it is heard live, what the teacher says of it, and what was tracked; K steps.
 
     Attributes:
-        states: (K, 4 * 720) float16 states of the ear in each step.
+        states: (K, 4 * 720) float16 states of the audio encoder in each step.
         taught: (2 K, 58) float16: the teacher's weights, closure and places, all in 0..1.
         tracked: (2 K, 2) float32 opening and width, NaN where nobody was tracked.
         high: the 95th percentile of the tracked opening, 0 where there is none.

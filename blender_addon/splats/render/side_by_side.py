@@ -80,7 +80,7 @@ class Pair:
             shutil.rmtree(self.folder, ignore_errors=True)
 
 
-_running: list[Pair] = []
+_running: Pair | None = None
 
 
 def render(scene: bpy.types.Scene, path: Path) -> None:
@@ -95,9 +95,10 @@ def render(scene: bpy.types.Scene, path: Path) -> None:
     Raises:
         AddonError: where it cannot be made.
     """
+    global _running
     pair = begin(scene, path)
     if not bpy.app.background:
-        _running.append(pair)
+        _running = pair
         bpy.app.handlers.render_complete.append(_complete)
         bpy.app.handlers.render_cancel.append(_cancelled)
         pair.render_next("INVOKE_DEFAULT")
@@ -118,7 +119,7 @@ def begin(scene: bpy.types.Scene, path: Path) -> Pair:
     Raises:
         AddonError: where they cannot be made.
     """
-    if _running:
+    if _running is not None:
         raise AddonError("A comparison is being rendered already; wait for it, or press Esc in its window.")
     if scene.camera is None:
         raise AddonError("The scene has no camera; add one (Shift A) and press Side by Side again.")
@@ -171,8 +172,8 @@ def stop() -> None:
     """Forget renders under way."""
     if bpy.app.timers.is_registered(_go_on):
         bpy.app.timers.unregister(_go_on)
-    if _running:
-        _running[0].whole = False
+    if _running is not None:
+        _running.whole = False
         _finish()
 
 
@@ -181,8 +182,8 @@ def _complete(*_args: Any) -> None:
 
 
 def _cancelled(*_args: Any) -> None:
-    if _running:
-        _running[0].whole = False
+    if _running is not None:
+        _running.whole = False
         _complete()
 
 
@@ -190,8 +191,9 @@ def _go_on() -> float | None:
     """Once Blender has put its render away: the next one, or the end."""
     if bpy.app.is_job_running("RENDER"):
         return _NEXT
-    if _running and _running[0].more and requests.by_uid(bpy.data.scenes, _running[0].scene) is not None:
-        _running[0].render_next("INVOKE_DEFAULT")
+    running = _running
+    if running is not None and running.more and requests.by_uid(bpy.data.scenes, running.scene) is not None:
+        running.render_next("INVOKE_DEFAULT")
     else:
         _finish()
     return None
@@ -199,13 +201,14 @@ def _go_on() -> float | None:
 
 def _finish() -> None:
     """The end of both in a window: the copy of the scene goes, the picture is shown, a word in the panel."""
+    global _running
     handlers = bpy.app.handlers
     for listed, handler in ((handlers.render_complete, _complete), (handlers.render_cancel, _cancelled)):
         if handler in listed:
             listed.remove(handler)
-    if not _running:
+    if _running is None:
         return
-    pair = _running.pop()
+    pair, _running = _running, None
     try:
         image = pair.end()
     except AnimcoreError as error:

@@ -11,21 +11,23 @@ import bpy
 from ..scene import camera_view, splat_objects
 from .gpu_drawing import Drawer
 
-_handles: list[Any] = []
+_handle: Any = None
 _drawers: dict[int, Drawer] = {}
 
 
 def start() -> None:
     """Hook into the 3D view, where there is a window."""
-    if not bpy.app.background and not _handles:
-        _handles.append(bpy.types.SpaceView3D.draw_handler_add(_draw, (), "WINDOW", "POST_VIEW"))
+    global _handle
+    if not bpy.app.background and _handle is None:
+        _handle = bpy.types.SpaceView3D.draw_handler_add(_draw, (), "WINDOW", "POST_VIEW")
 
 
 def stop() -> None:
     """Unhook, and let go of what lies on the graphics card."""
-    for handle in _handles:
-        bpy.types.SpaceView3D.draw_handler_remove(handle, "WINDOW")
-    _handles.clear()
+    global _handle
+    if _handle is not None:
+        bpy.types.SpaceView3D.draw_handler_remove(_handle, "WINDOW")
+    _handle = None
     _drawers.clear()
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("safetensors")
-torch = pytest.importorskip("torch", reason="learned faces need the extra train")
+torch = pytest.importorskip("torch", reason="face networks need the extra train")
 
 from animcore.audio import recording  # noqa: E402 (torch first)
 from animcore.cli import main  # noqa: E402 (torch first)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("safetensors")
-torch = pytest.importorskip("torch", reason="learned faces need the extra train")
+torch = pytest.importorskip("torch", reason="face networks need the extra train")
 
 import face_layout  # noqa: E402
 

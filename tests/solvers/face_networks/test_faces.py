@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("safetensors")
-torch = pytest.importorskip("torch", reason="learned faces need the extra train")
+torch = pytest.importorskip("torch", reason="face networks need the extra train")
 
 import face_layout  # noqa: E402
 
@@ -196,12 +196,12 @@ BAD_FOLDERS = {
     "other sizes": (lambda f: change_config(f, hidden=24), "where config.json asks for"),
     "odd sizes": (lambda f: change_config(f, hidden=17), "hidden must be a multiple of 8"),
     "no speakers": (lambda f: change_config(f, speaker_names=[]), "does not name its speakers"),
-    "no ear": (lambda f: change_config(f, ear={"kind": "elephant"}), "does not say how the model hears"),
+    "no ear": (lambda f: change_config(f, ear={"kind": "elephant"}), "does not state how the model hears"),
     "a strange ear": (
         lambda f: change_config(f, ear={"kind": "speech", "config": {"model_type": "llama"}}),
-        "does not say how the model hears",
+        "does not state how the model hears",
     ),
-    "no space": (lambda f: change_config(f, space=3), "does not say what the model's numbers are"),
+    "no space": (lambda f: change_config(f, space=3), "does not state what the model's numbers are"),
     "a strange space": (
         lambda f: change_config(f, space={"kind": "arkit", "width": 51, "fps": 30, "basis": ""}),
         "tells of faces that cannot be",
@@ -275,7 +275,7 @@ def test_running_out_of_memory_is_a_clear_sentence(face, spoken_line, monkeypatc
         raise error
 
     monkeypatch.setattr(face.model, "piece", full)
-    with pytest.raises(InputError, match=r"Memory ran out while the learned face spoke line\.flac"):
+    with pytest.raises(InputError, match=r"Memory ran out while the face network spoke line\.flac"):
         face.solve(recording.load(spoken_line), Direction())
 
 
