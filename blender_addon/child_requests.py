@@ -54,13 +54,13 @@ _PROBES = 128  # vertices of a mesh that are compared on every frame; files/pc2.
 
 
 def describe(request: Request, _told: Progress) -> dict[str, Any]:
-    """Say what the character can do: the engine's shapes that it has, its bones by role, notes."""
+    """Describe the character: its shapes of the engine, its bones by role, notes."""
     who, _ = _character(Path(request["character"]))
     return {"shapes": sorted(who.shape_names), "bones": sorted(who.bones), "notes": list(who.notes)}
 
 
 def embody(request: Request, _told: Progress) -> dict[str, Any]:
-    """Write what the character's bones can show of a body, as curves; says which roles hang on it, and notes."""
+    """Write the body motion that the character's bones can show, as curves; returns the roles and notes."""
     who, _ = _character(Path(request["character"]))
     found = bodies.read(who.armature) if who.armature is not None else None
     if found is None or who.armature is None:
@@ -87,7 +87,7 @@ def perform(request: Request, told: Progress) -> dict[str, Any]:
 
 
 def probe(request: Request, told: Progress) -> dict[str, Any]:
-    """Put a motion onto the character and say where it brings vertices: of one mesh in its own space, or all."""
+    """Apply a motion to the character and return vertex positions: of one mesh in its own space, or of all."""
     who, _, frames = _performed(request)
     scene, path = bpy.context.scene, Path(request["path"])
     if request["kind"] == "pc2":
@@ -171,7 +171,7 @@ def _character(path: Path) -> tuple[rig_reader.Character, list[bpy.types.Object]
     """Open a file and find the character in it; returns it and all its objects."""
     if path.suffix.lower() == ".blend":
         try:
-            # scripts in a file of somebody else's do not run
+            # scripts in foreign files do not run
             bpy.ops.wm.open_mainfile(filepath=str(path), load_ui=False, use_scripts=False)
         except RuntimeError as error:
             raise AddonError(f"{path.name} is not a file that this Blender can open; save it again.") from error

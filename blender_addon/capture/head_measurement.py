@@ -58,7 +58,7 @@ def measure(who: rig_reader.Character, studio: Studio, progress: Callable[[float
     Args:
         who: the character.
         studio: made ready for it.
-        progress: told the fraction done.
+        progress: called with the fraction done.
 
     Raises:
         AddonError: where there is nothing to measure, or its vertices come and go.

@@ -1,4 +1,4 @@
-"""More of what the extension says in other languages, in rows as in `translations`: takes, polish, dialogue."""
+"""More translations of the interface, in rows as in `translations`: takes, polish, dialogue."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the extension says in other languages, through Blender's own translation of its interface.
+"""Translations of the interface, through Blender's own translation system.
 
 A row of the table is English, simplified Chinese, Japanese. Names of files, shapes and bones are never translated;
 `{places}` of values stay as they are.

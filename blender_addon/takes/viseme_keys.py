@@ -86,7 +86,7 @@ def _recipe(viseme: str) -> NDArray[np.float64]:
 
 
 def _motion(viseme: str, rate: Fraction) -> Motion:
-    """A frame that is a viseme, and one in which everything moves: what stands still is not keyed in a performance."""
+    """A frame that is a viseme, and one in which everything moves: still channels are not keyed in a performance."""
     rows = np.full((2, len(SOURCES)), 0.5, np.float32)
     rows[0] = _recipe(viseme)
     jaw = np.zeros((2, 3), np.float32)

@@ -22,7 +22,7 @@ def start() -> None:
 
 
 def stop() -> None:
-    """Unhook, and let go of what lies on the graphics card."""
+    """Unhook, and free the GPU resources."""
     for handle in _handles:
         bpy.types.SpaceView3D.draw_handler_remove(handle, "WINDOW")
     _handles.clear()

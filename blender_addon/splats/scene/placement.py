@@ -41,7 +41,7 @@ class Placed:
     Attributes:
         cloud: of the file.
         frames: (F, 3, 4) from the file's places into Blender's world, one for each of `Cloud.frames_used`.
-        turn: (3, 3) from directions in Blender's world to those that its colours are told by.
+        turn: (3, 3) from directions in Blender's world to those of its colours.
     """
 
     cloud: Cloud
@@ -50,7 +50,7 @@ class Placed:
 
 
 def slack(placed: Sequence[Placed]) -> float:
-    """Metres that Gaussians of a picture may lie behind a mesh and still be seen: as much as one of the clouds asks."""
+    """Metres that Gaussians may lie behind a mesh and still be visible: the largest value of the clouds."""
     return max((one.cloud.slack for one in placed), default=0.0)
 
 
