@@ -65,7 +65,7 @@ def store(root: bpy.types.ID, corrections: Corrections) -> None:
 
 
 def applied(proposal: Proposal, known: Corrections, free: Collection[tuple[str, str]]) -> Proposal:
-    """Return the mapping by names, corrected.
+    """Return what the names say, corrected.
 
     Args:
         proposal: what the rig reader proposes.

@@ -182,7 +182,7 @@ def read_face(root: bpy.types.Object | bpy.types.Collection | None) -> Character
 
 
 def proposed(root: bpy.types.Object | bpy.types.Collection) -> tuple[Proposal, dict[str, str]]:
-    """Return the mapping by names and the user's corrections, and the bones by role.
+    """Return what names and the user's corrections say of a character, and its bones by role.
 
     Raises:
         AddonError: where it cannot be read.

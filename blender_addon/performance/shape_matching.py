@@ -1,4 +1,4 @@
-"""Match by Shape: measures a rig, compares it with the reference head in the engine, and stores the map."""
+"""Match by Shape: looks at what a rig does, lets the engine compare it with the reference head, and keeps the map."""
 
 from __future__ import annotations
 

@@ -50,18 +50,18 @@ class Blocks:
 
 def press(name: str, /, **arguments: Any) -> dict[str, Any]:
     """Press a button and wait for what comes of it."""
-    operator, runner = getattr(bpy.ops.animcore, name), import_module(f"{PACKAGE}.performance.session")
-    runner.session.outcome = None
+    operator, maker = getattr(bpy.ops.animcore, name), import_module(f"{PACKAGE}.performance.session")
+    maker.session.outcome = None
     if not operator.poll():
         return {"skipped": "grey"}
     blocks, began, error = Blocks(), time.monotonic(), ""
-    runner.time = SimpleNamespace(monotonic=time.monotonic, sleep=blocks.sleep)
+    maker.time = SimpleNamespace(monotonic=time.monotonic, sleep=blocks.sleep)
     try:
         operator(**arguments)
     except RuntimeError as raised:
         error = str(raised).strip()
     blocks.end()
-    outcome = runner.session.outcome
+    outcome = maker.session.outcome
     return {
         "seconds": round(time.monotonic() - began, 3),
         "longest": round(blocks.longest, 3),
@@ -139,7 +139,7 @@ def _takes() -> Iterator[Step]:
     yield "show_take", {}
     yield "rename_take", {"name": "Second"}
     yield "bake_take", {"target": "NLA"}
-    (second,) = [one for one in import_module(f"{PACKAGE}.take_list").all_takes(bpy.context.scene) if one.on_nla]
+    (second,) = [one for one in import_module(f"{PACKAGE}.takes.library").all_takes(bpy.context.scene) if one.on_nla]
     yield "show_take", {"take": second.ident}
     bpy.context.scene.render.fps = 30
     yield "retime", {}
@@ -204,7 +204,7 @@ def note(found: dict[str, Any], step: Step, now: dict[str, Any]) -> None:
 
 def finish(found: dict[str, Any], out: Path) -> None:
     """Write what came of all of them."""
-    classes = import_module(f"{PACKAGE}.operators").CLASSES
+    classes = import_module(f"{PACKAGE}.ui").CLASSES
     found["never pressed"] = sorted({one.bl_idname.split(".")[1] for one in classes} - set(found))
     found["engine"] = import_module("animcore").__file__
     out.write_text(json.dumps(found, indent=1), encoding="utf-8")
@@ -263,13 +263,10 @@ class InWindow:
 
     def _busy(self) -> bool:
         """Whether something is under way."""
-        modules = [
-            import_module(f"{PACKAGE}.{name}")
-            for name in ("performance.session", "performance.video_render", "splats.render.side_by_side")
-        ]
-        runner, filming, pair = modules
+        modules = [import_module(f"{PACKAGE}.{name}") for name in _UNDER_WAY]
+        session, filming, pair = modules
         reading = import_module(f"{PACKAGE}.splats.scene.file_cache")._threads
-        return bool(runner.session.jobs.busy or runner.session.finish or filming._running or pair._running or reading)
+        return bool(session.session.jobs.busy or session.session.finish or filming._running or pair._running or reading)
 
     def _outcome(self) -> dict[str, Any]:
         outcome = import_module(f"{PACKAGE}.performance.session").session.outcome
@@ -283,6 +280,7 @@ class InWindow:
         }
 
 
+_UNDER_WAY = ("performance.session", "performance.video_render", "splats.render.side_by_side")
 _TICK, _QUIET = 0.02, 20  # seconds between two looks at the window, and looks at a quiet one before the next button
 
 
