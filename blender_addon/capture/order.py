@@ -1,4 +1,4 @@
-"""Capture for a Splat Head, from the panel: a copy of the file goes to a Blender of its own, and then to the fit.
+"""Capture Splat Head, from the panel: a copy of the file goes to a Blender of its own, and then to the fit.
 
 The user's scene is not changed, and nothing blocks. The capture's folder holds its state, from which it resumes.
 """

@@ -1,4 +1,4 @@
-"""The work behind Capture for a Splat Head, in a Blender of its own, on a copy of the user's file (`child_work`).
+"""The work behind Capture Splat Head, in a Blender of its own, on a copy of the user's file (`child_work`).
 
 Existing images are kept, so that a stopped capture resumes. `capture.json` describes the content of a folder.
 """

@@ -1,4 +1,4 @@
-"""Capture for a Splat Head: pictures, masks, parameters and the model of any character, through the button."""
+"""Capture Splat Head: pictures, masks, parameters and the model of any character, through the button."""
 
 from __future__ import annotations
 
