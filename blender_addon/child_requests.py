@@ -186,7 +186,7 @@ def _character(path: Path) -> tuple[rig_reader.Character, list[bpy.types.Object]
 def _import(path: Path) -> str:
     """Import a file; returns the name of the operator that did it."""
     if path.suffix.lower() not in _IMPORTERS:
-        raise AddonError(f"{path.name} is of no kind that Blender can be asked to read; give {', '.join(_IMPORTERS)}.")
+        raise AddonError(f"{path.name} is of a kind that Blender cannot read; give {', '.join(_IMPORTERS)}.")
     operator, options = next(one for one in _IMPORTERS[path.suffix.lower()] if scene_files.operator(one[0]) is not None)
     work = scene_files.operator(operator)
     try:
@@ -255,10 +255,10 @@ def _curves(who: rig_reader.Character, share: float) -> tuple[int, dict[str, NDA
         by_owner[who.armature] = fcurves.current_curves(who.armature)
     ranges = [curve.range() for curves in by_owner.values() for curve in curves]
     if not ranges:
-        raise AddonError("The file was read, but nothing in it moves.")
+        raise AddonError("The file was read back, but has no animation; export it again.")
     first, last = round(min(low for low, _ in ranges) * share), round(max(high for _, high in ranges) * share)
     if last - first > _MOST_FRAMES:
-        raise AddonError(f"The file was read, but lasts {last - first} frames; no performance does.")
+        raise AddonError(f"The file was read back with {last - first} frames, more than any take; export it again.")
 
     def sampled(curve: bpy.types.FCurve) -> NDArray[np.float64]:
         return _sampled(curve, np.arange(first, last + 1), share)

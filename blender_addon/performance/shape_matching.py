@@ -70,7 +70,7 @@ def _finish(job: Job, folder: Path, uid: int, name: str) -> None:
             return
         root = requests.root_by_uid(uid)
         if root is None:
-            raise AddonError(f"The character {name!r} is no longer in this file; nothing was kept.")
+            raise AddonError(f"The character {name!r} is no longer in this file; nothing was stored.")
         found = FaceMap.load(Path(job.answer["map"]))
         session.session.character = None  # the result that the panel shows is outdated
         if not found.opens_mouth:
@@ -90,8 +90,8 @@ def _finish(job: Job, folder: Path, uid: int, name: str) -> None:
 def _no_mouth(root: requests.Root) -> str:
     """The note for a rig where nothing that was measured opens the mouth."""
     return (
-        f"No mouth found: nothing that moves {root.name!r} opens one, so nothing was kept. Generate moves what its "
-        "names and bones say: head and body at the least."
+        f"No mouth found: nothing that moves {root.name!r} opens one, so nothing was stored. Generate moves the "
+        "parts with known names and bones: at least head and body."
     )
 
 

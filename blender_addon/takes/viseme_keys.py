@@ -25,7 +25,7 @@ _SAYS = {
     "sil": "Rest", "PP": "p b m", "FF": "f v", "TH": "th", "DD": "t d", "kk": "k g", "CH": "ch sh j", "SS": "s z",
     "nn": "n l", "RR": "r", "aa": "a", "E": "e", "I": "i", "O": "o", "U": "u",
 }  # fmt: skip
-ITEMS = [(name, says, f"The mouth of {says}", number) for number, (name, says) in enumerate(_SAYS.items())]
+ITEMS = [(name, says, f"Mouth shape of {says}", number) for number, (name, says) in enumerate(_SAYS.items())]
 _JAW_ANGLE = 0.41  # radians at jawOpen = 1, as in performances
 _ALIKE = 0.05  # share of a viseme that a shape may be off from it and still be that viseme
 _MOUTH = ("lips", "jaw", "tongue")

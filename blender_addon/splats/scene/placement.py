@@ -108,8 +108,8 @@ def _vertices(evaluated: bpy.types.Object, carrier: bpy.types.Object, last: int)
     count, modelled = len(mesh.vertices), len(carrier.data.vertices)
     if count != modelled and not _keeps_vertices(carrier, count, modelled):
         raise AddonError(
-            f"The modifiers of {carrier.name!r} make {count} vertices of its {modelled}, so that its splats cannot "
-            "follow; turn off those that add or remove vertices (subdivision may stay)."
+            f"The modifiers of {carrier.name!r} make {count} vertices of its {modelled}, so its splats cannot "
+            "follow; disable those that add or remove vertices (subdivision may stay)."
         )
     if last >= modelled or "position" not in mesh.attributes or len(mesh.attributes["position"].data) != count:
         raise AddonError(f"{carrier.name!r} cannot be read now; leave Edit Mode, or choose another mesh.")
