@@ -186,7 +186,7 @@ def _character(path: Path) -> tuple[rig_reader.Character, list[bpy.types.Object]
 def _import(path: Path) -> str:
     """Import a file; returns the name of the operator that did it."""
     if path.suffix.lower() not in _IMPORTERS:
-        raise AddonError(f"{path.name} is of a kind that Blender cannot read; give {', '.join(_IMPORTERS)}.")
+        raise AddonError(f"{path.name} is of no kind that Blender can read; give {', '.join(_IMPORTERS)}.")
     operator, options = next(one for one in _IMPORTERS[path.suffix.lower()] if scene_files.operator(one[0]) is not None)
     work = scene_files.operator(operator)
     try:

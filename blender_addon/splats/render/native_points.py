@@ -31,7 +31,7 @@ def make(context: bpy.types.Context, holder: bpy.types.Object) -> bpy.types.Obje
         told = splat_objects.told(holder)
         raise AddonError(told.text if told is not None else f"{holder.name!r} cannot be drawn.")
     splats = cpu_renderer.in_world(placed)
-    turned = spherical_harmonics.turned(splats.harmonics, placed.turn.T)  # they are in the file's directions
+    turned = spherical_harmonics.turned(splats.harmonics, placed.turn.T)  # they are told by the file's directions
     cloud = fcurves.make_splats(holder.name, splats.means, splats.rotations, splats.scales, splats.opacities, turned)
     made = bpy.data.objects.new(holder.name, cloud)
     context.collection.objects.link(made)
