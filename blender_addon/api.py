@@ -33,7 +33,7 @@ def generate_take(
         character: its mesh, armature or collection.
         audio_path: the sound file.
         start_frame: the frame at which the voice begins.
-        name: what the take is called; the sound file's name where none is given.
+        name: name of the take; the audio file's name by default.
         add_sound: whether the voice goes onto the sequencer.
         seed: another number gives another take.
         intensity: strength of the whole performance, 0..2.

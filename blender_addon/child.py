@@ -1,4 +1,4 @@
-"""Blender as a child process, of the engine or of the extension: it exports, reads files back, takes pictures of heads.
+"""Blender as a child process, of the engine or of the extension: it exports, reads files back, renders heads.
 
 Run with Blender's Python (`python child.py ENGINE`) or with Blender itself (`blender -b --python child.py -- ENGINE`),
 where ENGINE is the folder that `animcore` is in. Requests come as JSON, one a line; answers go the same way, as those
@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def _load_extension() -> None:
-    """Import the extension, whatever its folder is called."""
+    """Import the extension, whatever the name of its folder."""
     spec = importlib.util.spec_from_file_location(_NAME, _HERE / "__init__.py", submodule_search_locations=[str(_HERE)])
     assert spec is not None
     assert spec.loader is not None

@@ -54,13 +54,13 @@ _PROBES = 128  # vertices of a mesh that are compared on every frame; files/pc2.
 
 
 def describe(request: Request, _told: Progress) -> dict[str, Any]:
-    """Say what the character can do: the engine's shapes that it has, its bones by role, notes."""
+    """Describe the character: its shapes of the engine, its bones by role, notes."""
     who, _ = _character(Path(request["character"]))
     return {"shapes": sorted(who.shape_names), "bones": sorted(who.bones), "notes": list(who.notes)}
 
 
 def embody(request: Request, _told: Progress) -> dict[str, Any]:
-    """Write what the character's bones can show of a body, as curves; says which roles hang on it, and notes."""
+    """Write the body motion that the character's bones can show, as curves; returns the roles and notes."""
     who, _ = _character(Path(request["character"]))
     found = bodies.read(who.armature) if who.armature is not None else None
     if found is None or who.armature is None:
@@ -87,7 +87,7 @@ def perform(request: Request, told: Progress) -> dict[str, Any]:
 
 
 def probe(request: Request, told: Progress) -> dict[str, Any]:
-    """Put a motion onto the character and say where it brings vertices: of one mesh in its own space, or all."""
+    """Apply a motion to the character and return vertex positions: of one mesh in its own space, or of all."""
     who, _, frames = _performed(request)
     scene, path = bpy.context.scene, Path(request["path"])
     if request["kind"] == "pc2":
@@ -173,7 +173,7 @@ def _character(path: Path) -> tuple[rig_reader.Character, list[bpy.types.Object]
     """Open a file and find the character in it; returns it and all its objects."""
     if path.suffix.lower() == ".blend":
         try:
-            # scripts in a file of somebody else's do not run
+            # scripts in foreign files do not run
             bpy.ops.wm.open_mainfile(filepath=str(path), load_ui=False, use_scripts=False)
         except RuntimeError as error:
             raise AddonError(f"{path.name} is not a file that this Blender can open; save it again.") from error
@@ -188,7 +188,7 @@ def _character(path: Path) -> tuple[rig_reader.Character, list[bpy.types.Object]
 def _import(path: Path) -> str:
     """Import a file; returns the name of the operator that did it."""
     if path.suffix.lower() not in _IMPORTERS:
-        raise AddonError(f"{path.name} is of no kind that Blender can be asked to read; give {', '.join(_IMPORTERS)}.")
+        raise AddonError(f"{path.name} is of no kind that Blender can read; give {', '.join(_IMPORTERS)}.")
     operator, options = next(one for one in _IMPORTERS[path.suffix.lower()] if scene_files.operator(one[0]) is not None)
     work = scene_files.operator(operator)
     try:
@@ -257,10 +257,10 @@ def _curves(who: rig_reader.Character, share: float) -> tuple[int, dict[str, NDA
         by_owner[who.armature] = fcurves.current_curves(who.armature)
     ranges = [curve.range() for curves in by_owner.values() for curve in curves]
     if not ranges:
-        raise AddonError("The file was read, but nothing in it moves.")
+        raise AddonError("The file was read back, but has no animation; export it again.")
     first, last = round(min(low for low, _ in ranges) * share), round(max(high for _, high in ranges) * share)
     if last - first > _MOST_FRAMES:
-        raise AddonError(f"The file was read, but lasts {last - first} frames; no performance does.")
+        raise AddonError(f"The file was read back with {last - first} frames, more than any take; export it again.")
 
     def sampled(curve: bpy.types.FCurve) -> NDArray[np.float64]:
         return _sampled(curve, np.arange(first, last + 1), share)

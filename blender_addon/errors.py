@@ -1,4 +1,4 @@
-"""What can go wrong, said in one sentence: what is wrong, where, and what to do."""
+"""Errors of the extension, as one sentence: what is wrong, where, and what to do."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import bpy
 
-_FASTEST = 100_000  # frames a second, more than Blender takes
+_FASTEST = 100_000  # FPS, more than Blender accepts
 
 
 def text(owner: bpy.types.bpy_struct, name: str) -> str:
@@ -35,7 +35,7 @@ def fields(owner: bpy.types.bpy_struct, name: str) -> dict[str, Any]:
 
 
 def rate(pair: Any) -> Fraction | None:
-    """Return a frame rate that is kept as two whole numbers; None where it is none."""
+    """Return a frame rate that is stored as two integers; None where it is none."""
     if isinstance(pair, (str, bytes)):
         return None
     try:

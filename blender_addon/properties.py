@@ -145,14 +145,14 @@ class _Spoken:
         **_SPEAKERS,
     )
     sound_track: bpy.props.IntProperty(
-        name="Track",
-        description="Audio track of the file, from 1; 0 uses the default track, or the loudest if that is silent",
+        name="Audio Track",
+        description="Track of the file, from 1; 0 uses the default track, or the loudest if that is silent",
         min=0,
         options=set(),
     )
     sound_channel: bpy.props.IntProperty(
-        name="Channel",
-        description="Audio channel with the speech, from 1; 0 uses the center of surround audio, or mixes all channels",
+        name="Audio Channel",
+        description="Channel with the speech, from 1; 0 uses the center of surround audio, or mixes all channels",
         min=0,
         options=set(),
     )
@@ -386,13 +386,13 @@ class AnimcoreSettings(_Spoken, bpy.types.PropertyGroup):
         options=set(),
     )
     face_model: bpy.props.StringProperty(
-        name="Face Network",
+        name="Face Model",
         description="Folder of a trained face network that replaces the bundled solver; needs External Python",
         subtype="DIR_PATH",
         options=set(),
     )
     gesture_model: bpy.props.StringProperty(
-        name="Gesture Network",
+        name="Gesture Model",
         description="Folder of a trained gesture network that replaces the bundled solver; needs External Python",
         subtype="DIR_PATH",
         options=set(),

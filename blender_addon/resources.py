@@ -13,7 +13,7 @@ from animcore.retarget import rig_profiles
 
 from .errors import AddonError
 
-_CACHED = ".heard.npz"  # the ending of what the engine keeps (animcore/solvers/speech_face/feature_cache.py)
+_CACHED = ".heard.npz"  # the suffix of the engine's cached files (animcore/solvers/speech_face/feature_cache.py)
 _HERE = Path(__file__).resolve().parent
 
 
@@ -76,11 +76,11 @@ def tell_user_folder() -> None:
 
 
 def cache_folder(chosen: str) -> Path:
-    """Return the folder in which the engine keeps what it heard: the chosen one, the environment's, or one of ours."""
+    """Return the folder of the engine's cache: the chosen one, the environment's, or the extension's."""
     named = chosen or os.environ.get(CACHE_FOLDER)
     return Path(bpy.path.abspath(named)) if named else user_folder("cache")
 
 
 def cached(folder: Path) -> list[Path]:
-    """Return the files that the engine keeps in a folder."""
+    """Return the engine's cached files in a folder."""
     return [path for path in folder.glob("*" + _CACHED) if path.is_file()]

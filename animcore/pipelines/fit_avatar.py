@@ -103,6 +103,6 @@ def require_torch() -> Any:
     except ImportError as error:
         raise InputError(
             'Fitting a head needs PyTorch: pip install ".[avatar]" in the source folder of Animcore; '
-            "in Blender, name the Python that has it under Other Python in the extension's preferences."
+            "in Blender, name the Python that has it under External Python in the extension's preferences."
         ) from error
     return torch

@@ -1,9 +1,9 @@
 """Weights of the house become the values of a rig's own channels: shapes, parameters, bones or images.
 
-A map is linear algebra on plain arrays. Each channel of the rig has a column: what it does to the reference head, known
-from the recipe of its profile or measured on the user's mesh (`animcore.retarget.geometry_matching`). The values of a frame are those
-within the ranges that make the rig do what the reference head does, by bounded least squares. A channel that is one of
-our own tracks under another name takes that track as it is.
+A map is linear algebra on plain arrays. Each channel of the rig has a column: what it does to the reference head,
+known from the recipe of its profile or measured on the user's mesh (`animcore.retarget.geometry_matching`). The
+values of a frame are those within the ranges that make the rig do what the reference head does, by bounded least
+squares. A channel that is one of our own tracks under another name takes that track as it is.
 """
 
 from __future__ import annotations

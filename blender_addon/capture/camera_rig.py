@@ -27,7 +27,7 @@ from ..errors import AddonError
 
 # Blender's axes (Z up, the face looks along -Y) in the engine's (Y up, the face looks along Z)
 ENGINE = Matrix(((1, 0, 0, 0), (0, 0, 1, 0), (0, -1, 0, 0), (0, 0, 0, 1)))
-_FOCAL = 2.6  # lengths of the lens in widths of the picture: a long lens, as for portraits
+_FOCAL = 2.6  # focal length in widths of the image: long, as for portraits
 _EYES = ("left_eye_smplhf", "right_eye_smplhf")
 
 
@@ -39,8 +39,8 @@ class Sitter:
         objects: meshes whose shapes have ARKit's names, and what else belongs to the head.
         rig: the armature, or None.
         origin: (3,) where the origin of the parametric head lies in the scene.
-        aim: (3,) the middle of the picture, in the scene.
-        span: metres that a picture shows at that place.
+        aim: (3,) the point at the center of the image, in scene space.
+        span: metres that an image covers at that point.
         eyes: the bones of the left and the right eye.
         turn: (3, 3) from a character that faces -Y, as most do, to this one.
         scale: metres of the capture that a unit of the scene is.
@@ -64,7 +64,7 @@ class Sitter:
 
 @dataclass(frozen=True)
 class Shot:
-    """One picture to take: a camera (degrees around the head and up) with its number, and a face with its own."""
+    """One image to render: a camera (degrees around the head and up) and an expression, each with its number."""
 
     camera: tuple[float, float]
     camera_index: int
@@ -111,9 +111,9 @@ def take(
     """Render pictures one after another into `folder/images`; those that are there already are kept.
 
     Args:
-        scene: with its lights; the engine and its samples are the scene's. Its camera, size and film are set.
+        scene: with its lights, render engine and samples. Its camera, resolution and film settings are set.
         sitter: who is taken.
-        wanted: which pictures.
+        wanted: the shots.
         folder: of the capture.
         size: pixels, width and height.
 
@@ -220,7 +220,7 @@ def _keys(thing: bpy.types.Object) -> dict[str, bpy.types.ShapeKey]:
 
 
 def set_film(scene: bpy.types.Scene, eye: bpy.types.Object, size: int) -> None:
-    """Have a scene render square pictures of a camera with alpha, as PNG."""
+    """Set a scene to render square PNG images of a camera with alpha."""
     scene.camera = eye
     render = scene.render
     render.resolution_x = render.resolution_y = size

@@ -58,7 +58,7 @@ def measure(who: rig_reader.Character, studio: Studio, progress: Callable[[float
     Args:
         who: the character.
         studio: made ready for it.
-        progress: told the fraction done.
+        progress: called with the fraction done.
 
     Raises:
         AddonError: where there is nothing to measure, or its vertices come and go.
@@ -142,8 +142,8 @@ def _points(patches: Sequence[Patch], sitter: camera_rig.Sitter) -> Floats:
         places = render_studio.positions(patch.thing, depsgraph)
         if len(places) != patch.count:
             raise AddonError(
-                f"The modifiers of {patch.thing.name!r} give it other vertices when its face moves; apply them, or "
-                "turn them off for renders."
+                f"The modifiers of {patch.thing.name!r} change its vertices with its expression; apply them, or "
+                "disable them in renders."
             )
         parts.append(places[patch.used])
     to_capture = np.array(sitter.to_capture)

@@ -1,6 +1,6 @@
-"""Capture for a Splat Head, from the panel: a copy of the file goes to a Blender of its own, and then to the fit.
+"""Capture Splat Head, from the panel: a copy of the file goes to a Blender of its own, and then to the fit.
 
-The user's scene is neither changed nor waited for. The capture's folder says how far it is: it goes on where it was.
+The user's scene is not changed, and nothing blocks. The capture's folder holds its state, from which it resumes.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ FITS = "fit"  # the folder of the fit in that of the capture
 
 
 def disabled_reason(scene: bpy.types.Scene) -> str:
-    """Say in one sentence why nothing can be captured; empty when it can."""
+    """Return why capturing is disabled, in one sentence; empty when it is enabled."""
     if session.session.jobs.busy:
         return "The engine is busy; wait for it or cancel it first"
     if bpy.context.mode not in ("OBJECT", "POSE"):
@@ -38,7 +38,7 @@ def disabled_reason(scene: bpy.types.Scene) -> str:
 
 
 def disabled_fit(scene: bpy.types.Scene) -> str:
-    """Say in one sentence why nothing can be fitted; empty when it can."""
+    """Return why fitting is disabled, in one sentence; empty when it is enabled."""
     if session.session.jobs.busy:
         return "The engine is busy; wait for it or cancel it first"
     return "" if captured(scene) is not None else "Capture the character first, or choose the folder of a capture"
@@ -57,7 +57,7 @@ def captured(scene: bpy.types.Scene) -> Path | None:
 
 
 def order_capture(scene: bpy.types.Scene) -> Job:
-    """Have another Blender take the pictures.
+    """Render the images in another Blender.
 
     Raises:
         AddonError: where it cannot be done: what is missing, and what to do.
@@ -113,7 +113,7 @@ def order_fit(scene: bpy.types.Scene) -> Job:
 
 
 def _finish_capture(job: Job, work: Path, folder: Path, name: str) -> None:
-    """Say what there is now; the other Blender ends, for it holds the whole file."""
+    """Report the result; the other Blender ends, since it holds the whole file."""
     session.session.jobs.close(wait=False)
     shutil.rmtree(work, ignore_errors=True)
     if job.state is State.CANCELLED:

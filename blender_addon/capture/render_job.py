@@ -1,6 +1,6 @@
-"""The work behind Capture for a Splat Head, in a Blender of its own, on a copy of the user's file (`child_work`).
+"""The work behind Capture Splat Head, in a Blender of its own, on a copy of the user's file (`child_work`).
 
-What is there already is kept, so that a capture that was stopped goes on. `capture.json` says what a folder holds.
+Existing images are kept, so that a stopped capture resumes. `capture.json` describes the content of a folder.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from . import camera_rig, head_measurement, render_studio
 from .render_studio import Puppet, Studio
 
 FACTS, MASKS = "capture.json", "hair_masks"
-# the cameras of the sitting, so that few of them already go around the head
+# the cameras of the capture plan, ordered so that the first few already go around the head
 AROUND = (*(CAMERAS[place] for place in (0, 3, 4, 11, 5, 6, 13, 1, 2, 8, 7, 9, 10, 12)), *HELD_OUT_CAMERAS)
 PULLED = (*FACES, *HELD_OUT_FACES)
 _HAIR_SAMPLES = 8  # of a pixel: only where hair is is asked
-_SAME = 1e-4  # metres that pictures of one capture may be framed differently
+_SAME = 1e-4  # metres by which the framing of images of one capture may differ
 _MEASURED = 0.1  # of the work, that measuring is
 
 
@@ -50,12 +50,12 @@ class Wish:
 
     @property
     def shots(self) -> list[camera_rig.Shot]:
-        """All pictures."""
+        """All images."""
         return camera_rig.shots(AROUND[: self.cameras], PULLED[: self.faces])
 
 
 def run(request: dict[str, Any], told: Progress) -> dict[str, Any]:
-    """Take the pictures of a character that a request names; returns how many, and how well its model meets it."""
+    """Render the images of a request's character; returns their number and the residual of its model."""
     names = ("cameras", "faces", "size", "samples", "engine")
     wish = Wish(Path(request["folder"]), **{name: request[name] for name in names})
     told(0.0, "Opening the copy")
@@ -135,7 +135,7 @@ def _claim(wish: Wish, name: str) -> None:
 
 
 def _frame(folder: Path, sitter: camera_rig.Sitter) -> None:
-    """See that the pictures that are there show what new ones will, and keep what that is."""
+    """Check that existing images match the request, and store its parameters."""
     path = folder / FACTS
     facts = json.loads(path.read_text(encoding="utf-8"))
     frame = [*(sitter.to_capture @ sitter.aim), float(sitter.scale * sitter.span)]
@@ -159,7 +159,7 @@ def _write_poses(model: ParametricModel, motion: Any, wish: Wish) -> None:
 
 
 def _mask_hair(scene: bpy.types.Scene, studio: Studio, path: Path) -> None:
-    """Write where hair is seen, where it can be told from the rest: everything else is cut out of the picture."""
+    """Write the mask of the hair, where it is separate from the rest: all other objects are held out."""
     if not studio.hair or path.is_file():
         return
     cycles = scene.render.engine == "CYCLES"

@@ -34,8 +34,8 @@ _LEAST = 0.25  # of a mesh without shapes: of which less follows is clothes
 _TALLEST = 1.0  # units, of what hangs on no neck: taller things are bodies
 _METRES = (0.12, 0.6)  # heights of heads that are taken as metres
 _HEIGHT = 0.25  # metres, of all others
-_ROOM = 1.2  # of the picture, around the head
-_LONGEST = 0.5  # of the head's height, that hair may reach beyond it and still be in the picture
+_ROOM = 1.2  # share of the image, around the head
+_LONGEST = 0.5  # share of the head's height that hair may exceed it by and still be in the image
 _MOST = 30_000  # triangles that the head is measured with
 _HAIR = re.compile(r"hair|beard|moustache|mustache|fur|curl|wig", re.IGNORECASE)
 # place from the face in heights of the head (left, behind, up), size and watts
@@ -84,7 +84,7 @@ def prepared(scene: bpy.types.Scene, root: bpy.types.ID) -> tuple[rig_reader.Cha
     """Make a scene the studio of a character.
 
     Raises:
-        AddonError: where the character cannot be read, or has no head that can be told from its body.
+        AddonError: where the character cannot be read, or its head cannot be separated from its body.
     """
     for thing in rig_reader.members_of(root):
         _own(thing)
@@ -390,7 +390,7 @@ def _seated(who: rig_reader.Character, head: tuple[Floats, Floats], turn: Matrix
 
 
 def framed(sitter: camera_rig.Sitter, seen: tuple[Floats, Floats]) -> camera_rig.Sitter:
-    """Have pictures show what lies between two corners, in axes of a character that faces -Y, and a margin."""
+    """Frame the images on a box between two corners, in axes of a character that faces -Y, with a margin."""
     reach = sitter.span * (0.5 + _LONGEST)
     middle = np.array(sitter.turn.transposed() @ sitter.aim)
     within = np.clip(np.stack(seen), middle - reach, middle + reach)
@@ -399,7 +399,7 @@ def framed(sitter: camera_rig.Sitter, seen: tuple[Floats, Floats]) -> camera_rig
 
 
 def stretched(sitter: camera_rig.Sitter, points: Floats) -> camera_rig.Sitter:
-    """Have pictures show also points (N, 3) of the capture: what faces that are pulled reach."""
+    """Extend the framing to points (N, 3) of the capture: the extent of the expressions."""
     back = np.array(sitter.to_capture.inverted())
     there = (points @ back[:3, :3].T + back[:3, 3]) @ np.array(sitter.turn)
     middle, half = np.array(sitter.turn.transposed() @ sitter.aim), sitter.span / 2 / _ROOM

@@ -36,11 +36,11 @@ class Body:
     bones: tuple[str, ...]
     retarget: SkeletonRetargeter
     notes: tuple[str, ...]
-    left: frozenset[str] = frozenset()  # bones that somebody else moves
+    left: frozenset[str] = frozenset()  # bones that other animation moves
 
     @property
     def root(self) -> str | None:
-        """The bone that carries the character through the world; None where it has none, or somebody else moves it."""
+        """The bone that moves the character through the world; None where it has none, or other animation moves it."""
         name = self.bones[self.retarget.root] if self.retarget.root is not None else None
         return name if name not in self.left else None
 
@@ -54,7 +54,7 @@ class Body:
         return {self.bones[bone.index] for bone in self.retarget.bones if bone.joint in joints}
 
     def without(self, names: Iterable[str]) -> Body:
-        """Return the same body with some bones left to somebody else."""
+        """Return the same body without some bones, which other animation moves."""
         return replace(self, left=self.left | frozenset(names))
 
     def shown(self, motion: Motion) -> tuple[np.ndarray, np.ndarray | None]:

@@ -1,4 +1,4 @@
-"""What the user knows better than the rig reader: which shape is which track, and which bone has which role.
+"""The user's corrections of rig detection: the shape of a track, and the bone of a role.
 
 It is kept with the character in the file, and can be saved as a profile, so that the next character of its kind is read
 right at once.
@@ -31,14 +31,14 @@ _OWN = "Your list"
 
 @dataclass(frozen=True)
 class Corrections:
-    """The user's list: a shape by track, and a bone by role; `NOTHING` keeps a track from moving anything."""
+    """The user's list: a shape by track, and a bone by role; `NOTHING` disables a track."""
 
     shapes: Mapping[str, str] = field(default_factory=dict)
     bones: Mapping[str, str] = field(default_factory=dict)
 
 
 def of(root: bpy.types.ID) -> Corrections:
-    """Return what is kept with a character; what cannot be read counts as nothing."""
+    """Return the corrections stored with a character; unreadable ones count as none."""
     try:
         found = id_properties.fields(root, PROPERTY)
         return Corrections(
@@ -69,7 +69,7 @@ def applied(proposal: DetectedRig, known: Corrections, free: Collection[tuple[st
 
     Args:
         proposal: what the rig reader proposes.
-        known: what the user says.
+        known: the user's corrections.
         free: (mesh, shape) of every shape that can be keyed.
     """
     if not known.shapes:
@@ -122,7 +122,7 @@ def as_profile(name: str, proposal: DetectedRig, bones: Mapping[str, str]) -> st
     """Return a rig as the text of a profile (rigs/README.md), so that its like are known by their names.
 
     Raises:
-        AddonError: where there is nothing to tell.
+        AddonError: where nothing is mapped.
     """
     if not proposal.entries:
         raise AddonError("The character has no mapped tracks yet; assign shape keys to some tracks first.")
@@ -153,7 +153,7 @@ def save_profile(name: str, proposal: DetectedRig, bones: Mapping[str, str]) -> 
     """Write a profile into the user's folder, where the rig reader finds it; returns its path.
 
     Raises:
-        AddonError: where the name says nothing or there is nothing to save.
+        AddonError: where the name has no letters or nothing is mapped.
     """
     stem = "_".join(name_normalization.words(name))
     if not stem:

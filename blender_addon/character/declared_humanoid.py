@@ -1,4 +1,4 @@
-"""What a character's file says of itself: the humanoid and the expressions that the VRM add-on keeps with an armature.
+"""The humanoid and the expressions that a character's file declares, as the VRM add-on stores them with an armature.
 
 They are read by the names that the add-on's own properties have; where the add-on is not installed, from the custom
 properties that it left in the file.
@@ -120,7 +120,7 @@ def _of_0(extension: Any) -> Iterator[Expression]:
 
 
 def _preset(group: Any) -> str:
-    """The preset of a group: a word, or the number that Blender keeps of it."""
+    """The preset of a group: a word, or the number that Blender stores for it."""
     found = _get(group, "preset_name")
     if isinstance(found, int):
         found = _NUMBERS[found] if 0 <= found < len(_NUMBERS) else "unknown"

@@ -1,4 +1,4 @@
-"""Maps that were measured on a character, kept with it in the file: what its shapes and bones do, whatever their names.
+"""Face maps: the measured deformation of a character's shapes and bones, stored with it in the file.
 
 Also turns the values of a map into channels to be keyed.
 """
@@ -33,7 +33,7 @@ def store(root: bpy.types.ID, measured: FaceMap) -> None:
 
 
 def stored(root: bpy.types.ID) -> FaceMap | None:
-    """Return the map that is kept with a character; one that cannot be read counts as none."""
+    """Return the map stored with a character; an unreadable one counts as none."""
     text = root.get(PROPERTY)
     return _decoded(text) if isinstance(text, str) else None
 

@@ -1,4 +1,4 @@
-"""What the eyes are on: an object or a camera of the scene as a point before the head, as the engine wants it."""
+"""The gaze target: an object or a camera of the scene as a point in head space, in the engine's axes."""
 
 from __future__ import annotations
 

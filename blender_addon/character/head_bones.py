@@ -44,7 +44,7 @@ def character_axes(armature: bpy.types.Object) -> np.ndarray:
     """Return (3, 3) columns left, up, forward of the character in armature space, from the skeleton itself.
 
     An imported skeleton may have any axis up and any bone roll; its left and right bones and the way from its lowest
-    bones to its head say where it looks. A head alone stands upright in the world; without bones on two sides it faces
+    bones to its head give its direction. A head alone stands upright in the world; without bones on two sides it faces
     as characters in Blender do, along -Y of the world.
     """
     world = np.array(armature.matrix_world.to_3x3().normalized())
@@ -94,7 +94,7 @@ def world_axes(
     Args:
         armature: its skeleton, or None.
         points: (V, 3) its vertices in the world.
-        moved: (V,) how much its shapes move each vertex; where no skeleton says it, a face lies where these are.
+        moved: (V,) how far its shapes move each vertex; without a skeleton they locate the face.
     """
     if armature is not None and (_pairs(armature, armature.data.bones.keys()) or not moved.any()):
         world: NDArray[np.float64] = np.array(armature.matrix_world.to_3x3().normalized()) @ character_axes(armature)

@@ -1,4 +1,4 @@
-"""What each shape of a character's faces does, measured on its meshes and kept until one of them changes."""
+"""The deformation of each shape of a character, measured on its meshes and cached until one of them changes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def moves(shapes: Iterable[tuple[bpy.types.Object, Iterable[str]]]) -> dict[Targ
 
 
 def forget() -> None:
-    """Measure every mesh anew."""
+    """Measure every mesh again."""
     _seen.clear()
 
 

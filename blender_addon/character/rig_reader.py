@@ -1,4 +1,4 @@
-"""Finds the shapes and bones of a character, and says in one sentence what keeps it from being keyed.
+"""Rig detection: finds the shapes and bones of a character, and reports in one sentence why it cannot be keyed.
 
 A character is what hangs together in the scene: an armature with its meshes, a mesh with its kin, or a collection.
 Everything here is read afresh when it is needed: no reference to Blender's data outlives a call.
@@ -56,7 +56,7 @@ class Character:
     Attributes:
         map: what the engine's tracks do to the channels of this rig.
         confidence: how sure it is that the names mean that, 0..1.
-        told: what its shapes do that their names do not say, and what is done about it.
+        told: sentences about shapes whose deformation does not match their names.
     """
 
     name: str
@@ -199,7 +199,7 @@ def proposed(root: bpy.types.Object | bpy.types.Collection) -> tuple[DetectedRig
 def _map(
     root: bpy.types.ID, proposal: DetectedRig, faces: Iterable[Face], armature: bpy.types.Object | None
 ) -> tuple[FaceMap | None, float, tuple[str, ...]]:
-    """The map of the character, how sure it is, and what else to know; None where nobody would call it speech."""
+    """The map of the character, its confidence and notes; None where too few channels serve speech."""
     free = {(face.mesh.name, name) for face in faces for name in face.names}
     measured, known = face_maps.stored(root), corrections.of(root)
     if measured is not None and face_maps.fits(measured, free):
@@ -438,7 +438,7 @@ def _bones(
 
 
 def _moved_by_shapes(role: str, bone: bpy.types.Bone, faces: tuple[Face, ...]) -> bool:
-    """Whether shapes do already what the bone would do a second time: open the jaw, turn an eyeball."""
+    """Whether shapes already do the bone's work: open the jaw, rotate an eyeball."""
     if not bone.use_deform:
         return False
     if role == "jaw":

@@ -1,4 +1,4 @@
-"""What a character's names, and what its file declares, say of its shapes, put right by what these really do."""
+"""The mapping of a character's shapes by their names and its file's declarations, corrected by measurement."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from animcore.retarget.rig_profiles import driving
 
 from . import declared_humanoid, head_bones, measured_shapes
 
-FEWEST = 3  # channels; with fewer nobody would call it speech
+FEWEST = 3  # channels; fewer are not enough for speech
 
 
 class Shapes(Protocol):
@@ -44,7 +44,7 @@ def proposal_of(faces: Iterable[Shapes], armature: bpy.types.Object | None) -> t
     moving = {name for names in held.values() for name in names}
     gone = of_speech(tuple(dict.fromkeys(name for _, name in sorted(still) if name not in moving)))
     if gone:
-        gone.sort(key=lambda name: "open" not in name.lower())  # what keeps the mouth shut stands first
+        gone.sort(key=lambda name: "open" not in name.lower())  # shapes that open the mouth come first
         told = (f"{len(gone)} shapes have no effect ({few(gone)}): others replace them where they can.", *told)
     return replace(said, entries=entries), told
 
@@ -76,7 +76,7 @@ def _proposed(shapes: tuple[tuple[str, tuple[str, ...]], ...], bones: tuple[str,
 
 
 def forget() -> None:
-    """Read the names of every rig anew: a profile was written."""
+    """Read the names of every rig again: a profile was written."""
     _proposed.cache_clear()
 
 

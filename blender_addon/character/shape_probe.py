@@ -1,4 +1,4 @@
-"""Looks at what each shape and each bone of a face does to its meshes, for rigs whose names say nothing.
+"""Measures how each shape and each bone of a face deforms its meshes, for rigs without known names.
 
 Shapes are read from their data. Bones are turned and moved a little, one channel after the other, and the meshes are
 evaluated: so constraints, drivers and control rigs count for what they do, however they are built. This takes time on
@@ -48,7 +48,7 @@ def probe(root: bpy.types.ID, told: Told) -> RigGeometry:
 
     Args:
         root: the object or collection that the character is chosen by.
-        told: called with the share of the work that is done, 0..1.
+        told: called with the fraction done, 0..1.
 
     Raises:
         AddonError: where there is nothing to look at.
@@ -131,7 +131,7 @@ def _axes(meshes: Sequence[bpy.types.Object], armature: bpy.types.Object | None)
 
 
 def _eyes(armature: bpy.types.Object, axes: FloatArray) -> NDArray[np.float64] | None:
-    """(2, 3) the centres of the eyes where the names of the bones tell them, in metres, Y up."""
+    """(2, 3) the centres of the eyes where bones have known names, in metres, Y up."""
     found = head_bones.roles(armature)[1]
     if not {"left_eye", "right_eye"} <= found.keys():
         return None

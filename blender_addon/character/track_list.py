@@ -17,7 +17,7 @@ from ..errors import AddonError
 from ..scene import temporary_values
 from . import corrections, rig_reader
 
-SOLVED, NONE = "solved", "none"  # what a row says where no shape of its own stands for a track
+SOLVED, NONE = "solved", "none"  # targets of a track without a shape of its own
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def armature(root: bpy.types.Object | bpy.types.Collection) -> bpy.types.Object 
 
 
 def assign(root: bpy.types.Object | bpy.types.Collection, track: str, target: str) -> None:
-    """Say which shape a track moves, or which bone has a role; an empty target goes back to what the reader finds.
+    """Assign the shape of a track, or the bone of a role; an empty target restores the detected one.
 
     Raises:
         AddonError: for an unknown track, or where the character has no such shape or bone.

@@ -1,6 +1,6 @@
-"""The take doctor: says before anything is written what is wrong with the voice, the scene and the rig, and mends it.
+"""The take doctor: reports problems of audio, scene and rig before anything is written, and fixes them.
 
-A check is a row of a table: a sentence, a small function that looks, and where it can be one that mends. Looking
+A check is a row of a table: a sentence, a function that checks, and one that fixes where that can be. Checking
 changes nothing and costs little; it is done on demand and before a performance is made, never while a panel is drawn.
 """
 
@@ -28,12 +28,12 @@ def checks() -> Mapping[str, Check]:
 
 
 def patient(scene: bpy.types.Scene, heard: Mapping[str, Any] | None = None, length: float = 0.0) -> Patient:
-    """Return a scene with its voice and its character, read now.
+    """Return a scene with its audio and its character, read now.
 
     Args:
         scene: the scene.
-        heard: facts of the voice, as the engine gave them.
-        length: seconds of the voice.
+        heard: facts of the audio from the engine.
+        length: duration of the audio in seconds.
     """
     settings = properties.of(scene)
     root = properties.root(settings)
@@ -49,7 +49,7 @@ def patient(scene: bpy.types.Scene, heard: Mapping[str, Any] | None = None, leng
 
 
 def examine(who: Patient) -> tuple[Finding, ...]:
-    """Return what is wrong."""
+    """Return the problems that were found."""
     return tuple(
         Finding(check.name, check.kind, check.severity, told(check.sentence, values), check.label)
         for check in checks().values()
@@ -58,10 +58,10 @@ def examine(who: Patient) -> tuple[Finding, ...]:
 
 
 def mend(who: Patient, name: str) -> None:
-    """Put one thing right; what is no longer wrong is left alone.
+    """Fix one finding, if the problem still exists.
 
     Raises:
-        AddonError: where there is no such finding, or nothing can mend it.
+        AddonError: where there is no such check, or it has no automatic fix.
     """
     check = checks().get(name)
     if check is None:

@@ -11,7 +11,7 @@ from typing import Any
 from ..errors import AddonError
 from .process import PROTOCOL, Engine, Launch
 
-_START_LIMIT = 90.0  # seconds until a process that has not said `ready` is given up
+_START_LIMIT = 90.0  # seconds until a process that has not sent `ready` is given up
 _CANCEL_LIMIT = 5.0  # seconds until a process that does not obey a cancel is killed
 _SURE = 0.02  # fraction below which a time left would be a guess
 
@@ -50,7 +50,7 @@ class Job:
     news: list[dict[str, Any]] = field(default_factory=list)
 
     def fail(self, message: str, report: str) -> None:
-        """End with an error: one sentence for the user, and a report for those who mend it."""
+        """End with an error: one sentence for the user, and a report for support."""
         self.state, self.message, self.report = State.FAILED, message, report
 
     def seconds_left(self, now: float) -> float | None:
@@ -61,7 +61,7 @@ class Job:
 
 
 class Jobs:
-    """Keeps the engine process and runs one job at a time. `tick` does everything that has to be done now and then."""
+    """Owns the engine process and runs one job at a time. `tick` has to be called regularly."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -99,7 +99,7 @@ class Jobs:
         return self.current
 
     def tick(self) -> None:
-        """Take in what the engine said since the last call."""
+        """Process the engine's messages since the last call."""
         job = self.current
         if self._engine is None or job is None or job.state.over:
             return
@@ -120,7 +120,7 @@ class Jobs:
         self._engine.send({"id": job.number, "do": "cancel"})
 
     def stop(self) -> None:
-        """Tell a job that listens that it has heard enough: it ends with its answer."""
+        """Stop the recording of a live job: it ends with its answer."""
         if self.current is not None and self.current.state is State.WORKING and self._engine is not None:
             self._engine.send({"id": self.current.number, "do": "stop"})
 

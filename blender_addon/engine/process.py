@@ -63,7 +63,7 @@ def carried() -> Launch:
 
 
 def of_python(python: str) -> Launch:
-    """Start the engine of another Python, one with Animcore and PyTorch say.
+    """Start the engine of another Python, for example one with Animcore and PyTorch.
 
     Raises:
         AddonError: where there is no such program.
@@ -134,7 +134,7 @@ def _environment(python_path: str | None) -> dict[str, str]:
 
 
 class Engine:
-    """One running child process. `events` returns what it said since the last call."""
+    """One running child process. `events` returns its messages since the last call."""
 
     def __init__(self, launch: Launch) -> None:
         self.launch = launch
@@ -176,7 +176,7 @@ class Engine:
         return "\n".join(self._log)
 
     def send(self, message: Mapping[str, Any]) -> None:
-        """Send one message; where the process is gone, the event ``gone`` tells of it."""
+        """Send one message; where the process has ended, the event ``gone`` reports it."""
         with contextlib.suppress(OSError, ValueError):  # broken or closed pipe
             self._stdin.write(json.dumps(_with_whole_paths(message)) + "\n")
             self._stdin.flush()

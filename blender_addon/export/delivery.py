@@ -1,6 +1,6 @@
 """A take as files: its keys are read back; Blender writes the scene formats of this character, the engine the rest.
 
-All of it happens beside the window: another Blender opens a copy of the file. Every file is read again and compared
+All of it happens in the background: another Blender opens a copy of the file. Every file is read back and compared
 with the keys before it comes into its folder; what a format cannot hold is said.
 """
 
@@ -37,7 +37,7 @@ _VERTICES = {"alembic", _CACHE}  # which hold vertices alone
 
 
 def disabled_reason(scene: bpy.types.Scene) -> str:
-    """Say in one sentence why nothing can be delivered; empty when it can."""
+    """Return why the export is disabled, in one sentence; empty when it is enabled."""
     settings = properties.of(scene)
     if session.session.jobs.busy:
         return "The engine is busy; wait for it or cancel it first"
@@ -183,7 +183,7 @@ def _is_bound(character: rig_reader.Character, objects: Iterable[bpy.types.Objec
 
 
 def _finish(job: Job, work: Path) -> None:
-    """Say what became of each file."""
+    """Report the result of each file."""
     shutil.rmtree(work, ignore_errors=True)
     if job.state is State.CANCELLED:
         session.session.outcome = session.Outcome(False, "Cancelled; finished files are kept.")
@@ -202,7 +202,7 @@ def _finish(job: Job, work: Path) -> None:
 
 
 def _lines(report: Mapping[str, Any]) -> list[str]:
-    """What the panel says of one file."""
+    """The panel's sentence about one file."""
     name = Path(report["path"]).name
     if report.get("error"):
         return [f"{name}: {report['error']}"]

@@ -47,7 +47,7 @@ _EXPORTERS: dict[str, tuple[str, dict[str, Any]]] = {
             "export_shapekeys": True,
             "export_subdivision": "IGNORE",
             "evaluation_mode": "VIEWPORT",
-            "convert_orientation": True,  # Y up, as engines and usdchecker want it
+            "convert_orientation": True,  # Y up, as engines and usdchecker require
             "convert_world_material": False,
             "export_custom_properties": False,
             "export_lights": False,
@@ -91,7 +91,7 @@ def export(
     kind: str,
     frames: tuple[int, int],
 ) -> list[str]:
-    """Write a character and what plays on it into one file; returns what the user should know.
+    """Write a character and its active animation to one file; returns notes for the user.
 
     Args:
         scene: its scene.

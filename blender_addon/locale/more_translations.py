@@ -1,4 +1,4 @@
-"""More of what the extension says in other languages, in rows as in `translations`: takes, polish, dialogue."""
+"""More translations of the interface, in rows as in `translations`: takes, polish, dialogue."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ _POLISH = (
     ("Region", "部位", "部位"),
     ("Regions", "部位", "部位"),
     ("Smoothing", "平滑", "スムージング"),
-    ("Smoothing (ms)", "平滑（毫秒）", "スムージング（ミリ秒）"),
+    ("Smoothing (ms)", "平滑（毫秒）", "スムージング (ms)"),
     ("Exaggeration", "夸张", "誇張"),
     ("Offset", "偏移", "オフセット"),
     ("Interpolation", "插值", "補間"),
@@ -162,7 +162,7 @@ _CAPTURE = (
     ("Capture Folder", "采集文件夹", "撮影フォルダー"),
     ("Cameras", "摄像机数", "カメラ数"),
     ("Expressions", "表情数", "表情数"),
-    ("Resolution", "分辨率", "解像度"),
+    ("Size", "尺寸", "サイズ"),
     ("Samples", "采样", "サンプル数"),
     ("Render Engine", "渲染引擎", "レンダーエンジン"),
     ("Cycles", "Cycles", "Cycles"),

@@ -1,4 +1,4 @@
-"""What the extension says in other languages, through Blender's own translation of its interface.
+"""Translations of the interface, through Blender's own translation system.
 
 A row of the table is English, simplified Chinese, Japanese. Names of files, shapes and bones are never translated;
 `{places}` of values stay as they are.
@@ -36,8 +36,8 @@ _BUTTONS = (
     ("Generate", "生成", "生成"),
     ("Cancel", "取消", "キャンセル"),
     ("Cancel with Esc", "按 Esc 取消", "Esc でキャンセル"),
-    ("Face Network", "面部网络", "顔ネットワーク"),
-    ("Gesture Network", "手势网络", "ジェスチャーネットワーク"),
+    ("Face Model", "面部模型", "顔モデル"),
+    ("Gesture Model", "手势模型", "身振りモデル"),
     ("Speak Live", "实时说话", "ライブで話す"),
     ("Stop", "停止", "停止"),
     ("Recording Speech", "正在录制语音", "音声を録音中"),
@@ -84,7 +84,9 @@ _LABELS = (
     ("Analyzing the audio ...", "正在分析音频……", "オーディオを解析中…"),
     ("Multiple", "多个", "複数"),
     ("Emotion Strength", "情绪强度", "感情の強さ"),
-    ("Audio File", "音频文件", "オーディオファイル"),
+    ("Audio Track", "音频轨道", "音声トラック"),
+    ("Audio Channel", "音频通道", "音声チャンネル"),
+    ("Audio File", "音频文件", "音声ファイル"),
     ("Character Source", "角色来源", "キャラクターのソース"),
     ("Collection", "集合", "コレクション"),
     ("Shape", "形状", "シェイプ"),
@@ -92,7 +94,7 @@ _LABELS = (
     ("Speech Source", "语音来源", "音声のソース"),
     ("Strips", "片段", "ストリップ"),
     ("Speaker", "扬声器", "スピーカー"),
-    ("Offset (ms)", "偏移（毫秒）", "オフセット（ミリ秒）"),
+    ("Offset (ms)", "偏移（毫秒）", "オフセット (ms)"),
     ("Range", "范围", "範囲"),
     ("Full Audio", "完整音频", "オーディオ全体"),
     ("Marked Range", "标记范围", "指定範囲"),
@@ -107,7 +109,7 @@ _LABELS = (
     ("Seed", "随机种", "シード"),
     ("Emotion", "情绪", "感情"),
     ("Intensity", "强度", "強度"),
-    ("Gesture Style", "手势风格", "ジェスチャーのスタイル"),
+    ("Gesture Style", "手势风格", "身振りスタイル"),
     ("Lips", "嘴唇", "唇"),
     ("Jaw", "下颌", "顎"),
     ("Tongue", "舌头", "舌"),
@@ -356,7 +358,8 @@ _SPLATS = (
 )
 
 TABLE = (*_SPLATS, *_BUTTONS, *_LABELS, *_REASONS, *_FINDINGS, *more_translations.ROWS)
-_CONTEXTS = ("*", "Operator")  # Blender looks the text of buttons up in a context of its own
+OWN = "Animcore"  # context of words that Blender translates otherwise: Direction is not a direction in space
+_CONTEXTS = ("*", "Operator", OWN)  # Blender looks the text of buttons up in a context of its own
 
 
 def told(sentence: str, values: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""The pictures of an emotion sheet, in a Blender of its own that has a copy of the user's file (`child_work`)."""
+"""The renders of an emotion sheet, in a Blender of its own that has a copy of the user's file (`child_work`)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ..scene.temporary_settings import Setting
 from ..takes import keying
 
 NAME = "Animcore Emotions"
-TIMES = 4  # pictures of an emotion
+TIMES = 4  # images per emotion
 _SAMPLES = 16  # of a pixel, at most
 _STAMPS = (
     "camera", "date", "filename", "frame", "frame_range", "hostname", "lens", "marker", "memory", "render_time",
@@ -30,7 +30,7 @@ _STAMPS = (
 
 
 def make(request: dict[str, Any], told: Progress) -> dict[str, Any]:
-    """Render the moments of each performance, as the scene's camera sees them, into one picture.
+    """Render moments of each performance from the scene's camera into one image.
 
     The request names `motions` (emotion -> file), `start_frame`, `side` (pixels that a moment is high) and `out`.
     """
@@ -57,7 +57,7 @@ def _wear(character: rig_reader.Character, motion: Motion, first: int) -> None:
 
 
 def _picture(scene: bpy.types.Scene, frame: int, label: str, side: int, path: Path) -> NDArray[np.float32]:
-    """Render one of the pictures, (height, width, 4) in 0..1, bottom row first."""
+    """Render one of the images, (height, width, 4) in 0..1, bottom row first."""
     for owner, name, value in _settings(scene, label, side, path):
         setattr(owner, name, value)
     scene.frame_set(frame)
@@ -71,7 +71,7 @@ def _picture(scene: bpy.types.Scene, frame: int, label: str, side: int, path: Pa
 
 
 def _settings(scene: bpy.types.Scene, label: str, side: int, path: Path) -> Iterator[Setting]:
-    """A small picture with the emotion's name in it."""
+    """A small image with the emotion's name."""
     render, pictures = scene.render, scene.render.image_settings
     if render.resolution_y != side:
         yield render, "resolution_x", max(1, round(side * render.resolution_x / render.resolution_y))
@@ -95,7 +95,7 @@ def _settings(scene: bpy.types.Scene, label: str, side: int, path: Path) -> Iter
 
 
 def _save(pictures: list[NDArray[np.float32]], path: Path) -> None:
-    """Write the image of all pictures: a row an emotion, the first at the top."""
+    """Write the image of all renders: a row per emotion, the first at the top."""
     rows = [np.concatenate(pictures[first : first + TIMES], 1) for first in range(0, len(pictures), TIMES)]
     whole = np.ascontiguousarray(np.concatenate(rows[::-1], 0))  # images begin at the bottom
     height, width, _ = whole.shape

@@ -1,6 +1,6 @@
 """Speech from the microphone drives the character live; on stop it becomes a take.
 
-What is shown while somebody speaks is no animation: the values are set on the character and put back in the end. The
+What is shown during the recording is no animation: values are set on the character and restored at the end. The
 take is made of the recording, by the same live solver.
 """
 
@@ -27,7 +27,7 @@ from . import requests, session
 
 FOLDER = "Animcore recordings"
 _INTERVAL = 1 / 30  # seconds between looks at the engine
-_LEVEL_EVERY = 5  # looks after which the level is drawn anew: a panel that is drawn at every one takes no clicks
+_LEVEL_EVERY = 5  # polls between redraws of the level: a panel that is redrawn at every poll takes no clicks
 _FPS = 50  # of the live solver
 
 

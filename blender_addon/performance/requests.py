@@ -1,6 +1,6 @@
 """What the engine was asked to perform, for one character or for several who talk with each other.
 
-It is kept as session numbers of data-blocks and never as references: while the engine works the user works on.
+It holds session numbers of data-blocks and never references: the user works on while the engine works.
 """
 
 from __future__ import annotations

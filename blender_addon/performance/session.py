@@ -130,7 +130,7 @@ def _look_at(root: bpy.types.Object | bpy.types.Collection | None) -> Seen:
 
 
 def _look_again() -> None:
-    """The timer of `character_seen`: draws anew only where something is another than it was."""
+    """The timer of `character_seen`: redraws only where something has changed."""
     before = session.character
     after = _look_at(properties.root(properties.of(bpy.context.scene)))
     if before is None or (before.found, before.problem) != (after.found, after.problem):
@@ -408,7 +408,7 @@ def _interface_busy() -> bool:
 
 
 def redraw() -> None:
-    """Draw the sidebars and the preferences anew: not the view itself, which may be heavy."""
+    """Redraw the sidebars and the preferences: not the view itself, which may be heavy."""
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
             wanted = {"VIEW_3D": "UI", "PREFERENCES": "WINDOW"}.get(area.type)

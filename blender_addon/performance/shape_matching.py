@@ -23,7 +23,7 @@ from . import requests, session
 
 
 def disabled_reason(scene: bpy.types.Scene) -> str:
-    """Say in one sentence why nothing can be matched; empty when it can."""
+    """Return why matching is disabled, in one sentence; empty when it is enabled."""
     if session.session.jobs.busy:
         return "The engine is busy; wait for it or cancel it first"
     if bpy.context.mode not in ("OBJECT", "POSE"):
@@ -57,7 +57,7 @@ def order_match(scene: bpy.types.Scene) -> Job:
 
 
 def _finish(job: Job, folder: Path, uid: int, name: str) -> None:
-    """Keep the map with the character, and say what it can do."""
+    """Store the map with the character, and report its coverage."""
     try:
         if job.state is State.CANCELLED:
             session.session.outcome = session.Outcome(False, "Cancelled; nothing was changed.")
@@ -67,9 +67,9 @@ def _finish(job: Job, folder: Path, uid: int, name: str) -> None:
             return
         root = requests.root_by_uid(uid)
         if root is None:
-            raise AddonError(f"The character {name!r} is no longer in this file; nothing was kept.")
+            raise AddonError(f"The character {name!r} is no longer in this file; nothing was stored.")
         found = FaceMap.load(Path(job.answer["map"]))
-        session.session.character = None  # what the panel says of it is no longer true
+        session.session.character = None  # the result that the panel shows is outdated
         if not found.opens_mouth:
             session.session.outcome = session.Outcome(False, _no_mouth(root), found.missing)
             return
@@ -85,15 +85,15 @@ def _finish(job: Job, folder: Path, uid: int, name: str) -> None:
 
 
 def _no_mouth(root: requests.Root) -> str:
-    """What to know where nothing that was measured opens a mouth."""
+    """The note for a rig where nothing that was measured opens the mouth."""
     return (
-        f"No mouth found: nothing that moves {root.name!r} opens one, so nothing was kept. Generate moves what its "
-        "names and bones say: head and body at the least."
+        f"No mouth found: nothing that moves {root.name!r} opens one, so nothing was stored. Generate moves the "
+        "parts with known names and bones: at least head and body."
     )
 
 
 def forget(root: bpy.types.ID) -> None:
-    """Go back to what the names say."""
+    """Return to the mapping by names."""
     if face_maps.PROPERTY in root:
         del root[face_maps.PROPERTY]
     session.session.character = None

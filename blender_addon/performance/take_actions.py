@@ -29,7 +29,7 @@ def run_again(scene: bpy.types.Scene, take: library.Listed, *, another: bool = F
 
 
 def follow_polish(scene: bpy.types.Scene, action: bpy.types.Action) -> None:
-    """Write the curves of a take after a slider of its polish was moved; what goes wrong is said in the panel."""
+    """Write the curves of a take after a slider of its polish was moved; errors are shown in the panel."""
     if fcurves.TAKE not in action:
         return
     ident = fcurves.take_id(action)

@@ -46,7 +46,7 @@ class Shooting:
         """Remove the copy of the scene, and move the video to its path where it is complete.
 
         Raises:
-            AddonError: where there is no film.
+            AddonError: where there is no video.
         """
         temporary_settings.remove(self.scene)
         if not whole:
@@ -67,7 +67,7 @@ def begin(scene: bpy.types.Scene, take: library.Listed, path: Path) -> Shooting:
     Args:
         scene: is rendered, with its engine, camera and size.
         take: gives the first and the last frame.
-        path: of the film.
+        path: of the video.
 
     Raises:
         AddonError: where it cannot be made.
@@ -162,7 +162,7 @@ def _left(*_args: Any) -> None:
 
 
 def _put_away(*, whole: bool) -> None:
-    """The render says that it is over, from a thread of its own that still needs the scene."""
+    """The render reports its end, from a thread of its own that still needs the scene."""
     if _running is not None:
         _running.whole = whole
         bpy.app.timers.register(_finish_later, first_interval=_LOOK, persistent=True)

@@ -1,4 +1,4 @@
-"""F-curves in bulk on every Blender from 4.2 on: the one module that knows slots, layers and channelbags, and splats.
+"""F-curves in bulk on every Blender from 4.2 on: the one module for slots, layers and channelbags, and splats.
 
 Blender 4.4 and later keep the curves of a data-block in a channelbag that belongs to a slot of the action; 4.2 keeps
 them in the action itself. A generated performance gets an action of its own for each data-block, with one slot, so
@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from .. import id_properties
 
 TAKE = "animcore_take"  # custom property of an action that Animcore made: the name of its take
-TAKE_ID = "animcore_take_id"  # custom property of an action: tells takes of one name apart; later ones sort behind
+TAKE_ID = "animcore_take_id"  # custom property of an action: distinguishes takes of the same name; later ones sort last
 SETTINGS = "animcore_settings"  # custom property of an action: what was asked of the engine, as JSON
 SOUND_FRAME = "animcore_sound_frame"  # custom property of an action: the frame at which its sound starts
 RATE = "animcore_rate"  # custom property of an action: the frame rate that its keys stand at, as two numbers
@@ -91,7 +91,7 @@ def new_take_id() -> str:
 
 
 def mark(owner: bpy.types.ID, action: bpy.types.Action) -> None:
-    """Let an action know whose it is, whatever names are changed later."""
+    """Store the owner in an action, so that later renames do not matter."""
     if OWNER not in owner:
         owner[OWNER] = secrets.token_hex(8)
     action[OWNER], action[OWNER_NAME] = owner[OWNER], owner_name(owner)
@@ -118,12 +118,12 @@ def is_made_for(action: bpy.types.Action, owner: bpy.types.ID) -> bool:
 
 
 def take_id(action: bpy.types.Action) -> str:
-    """Return what tells the take of an action apart; those from before there was such a thing go by name and wish."""
+    """Return the identifier of an action's take; older takes without one use their name and request."""
     return id_properties.text(action, TAKE_ID) or f"{take_name(action)}|{id_properties.text(action, SETTINGS)}"
 
 
 def take_name(action: bpy.types.Action) -> str:
-    """Return what the take of an action is called."""
+    """Return the name of an action's take."""
     return id_properties.text(action, TAKE) or str(action.name)
 
 
@@ -169,7 +169,7 @@ def own_animation(owner: bpy.types.ID) -> dict[str, set[str]]:
 
 
 def _playing(owner: bpy.types.ID) -> Iterator[tuple[bpy.types.Action, Any]]:
-    """The actions that are heard on a data-block, each with its slot: the active one and those of the NLA."""
+    """The actions that play on a data-block, each with its slot: the active one and those of the NLA."""
     data = owner.animation_data
     if data is None:
         return

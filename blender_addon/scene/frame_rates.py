@@ -9,7 +9,7 @@ _DENOMINATORS = (1, 10, 100, 1000, 1001, 10_000, 100_000)
 
 
 def exact_rate(fps: int, base: float) -> Fraction:
-    """Return frames a second of a scene as a fraction: 24 and 1.001 give 24000/1001.
+    """Return the frame rate of a scene as a fraction: 24 and 1.001 give 24000/1001.
 
     Blender stores `fps_base` as a 32-bit float, so 1.001 reads back as 1.00100004673. The fraction meant is the
     simplest one that is stored as that same float.

@@ -14,7 +14,7 @@ from mathutils import Vector
 
 STAGE = "Animcore Stage"
 PORTRAIT, MEDIUM, WHOLE = "portrait", "medium", "whole"
-# what a camera looks at: how far under the face, and how high the picture, both in head heights
+# framing of a camera: distance below the face, and height of the image, both in head heights
 _FRAMINGS = {PORTRAIT: (0.20, 1.80), MEDIUM: (1.35, 4.3)}
 BACKDROP_COLOUR = (0.50, 0.49, 0.48)
 # place from the face in head heights (X the character's left, Y behind, Z up), size in head heights, watts, colour
@@ -159,7 +159,7 @@ def _set_world(scene: bpy.types.Scene) -> None:
 def _add_camera(
     stage: bpy.types.Collection, centre: Vector, span: float, turn: float, scene: bpy.types.Scene
 ) -> bpy.types.Object:
-    """Add a portrait camera whose picture is `span` metres high at the character."""
+    """Add a portrait camera whose image is `span` metres high at the character."""
     data = bpy.data.cameras.new("Animcore Camera")
     data.lens, data.sensor_fit, data.sensor_height = 85.0, "VERTICAL", 24.0
     width = scene.render.resolution_x * scene.render.pixel_aspect_x

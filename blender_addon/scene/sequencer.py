@@ -124,12 +124,12 @@ def is_animated(scene: bpy.types.Scene) -> bool:
 
 
 def is_muted(scene: bpy.types.Scene, strip: Any) -> bool:
-    """Whether nothing of a strip is heard: it is muted, its channel is, or its volume is 0 for good."""
+    """Whether a strip is silent: it or its channel is muted, or its volume is 0 throughout."""
     is_off = getattr(strip, "volume", 1.0) == 0.0 and not is_animated(scene)
     return bool(strip.mute or scene.sequence_editor.channels[strip.channel].mute or is_off)
 
 
 def unmute(scene: bpy.types.Scene, strip: Any) -> None:
-    """Let a strip be heard."""
+    """Unmute a strip."""
     strip.mute = scene.sequence_editor.channels[strip.channel].mute = False
     strip.volume = strip.volume or 1.0

@@ -1,4 +1,4 @@
-"""Sound that Animcore writes: beside the .blend, or packed into it where it has no place yet."""
+"""Audio files of Animcore: next to the .blend, or packed into it where it is not saved yet."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import bpy
 
-_FOLDER = "animcore_sound"  # beside the .blend
+_FOLDER = "animcore_sound"  # next to the .blend
 
 
 def keep(made: Path, name: str) -> Path:

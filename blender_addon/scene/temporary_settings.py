@@ -47,7 +47,7 @@ def render(scene: bpy.types.Scene, *how: str, **what: bool) -> None:
 
 
 def set_all(wanted: Iterable[Setting]) -> None:
-    """Set settings in their order: a kind of file resets what belongs to films."""
+    """Apply settings in order: setting a file format resets the video settings."""
     for owner, name, value in wanted:
         setattr(owner, name, value)
 

@@ -22,7 +22,7 @@ def start() -> None:
 
 
 def stop() -> None:
-    """Take it all out again, and let go of files and of the graphics card."""
+    """Unregister everything, and release files and GPU resources."""
     side_by_side.stop()
     relative_paths.stop()
     viewport_overlay.stop()

@@ -61,7 +61,7 @@ class AnimcoreCapture(bpy.types.PropertyGroup):
         max=19, options=set(),
     )  # fmt: skip
     size: bpy.props.IntProperty(
-        name="Resolution", description="Width and height of each image in pixels", default=512, min=64, max=4096,
+        name="Size", description="Width and height of each image in pixels", default=512, min=64, max=4096,
         subtype="PIXEL", options=set(),
     )  # fmt: skip
     samples: bpy.props.IntProperty(

@@ -29,7 +29,7 @@ _ROLES = {"head": "head", "neck": "head", "jaw": "jaw", "left_eye": "gaze", "rig
 _FINGERS = re.compile(r"thumb|index|middle|ring|pinky|little|finger|f_", re.IGNORECASE)
 _BONE = re.compile(r'pose\.bones\["(.*)"\]\.(\w+)')
 _SHAPE = re.compile(r'key_blocks\["(.*)"\]\.value')
-_LEAST = 0.02  # weight of a track that is worth being kept
+_LEAST = 0.02  # least weight of a track that is stored
 
 
 def region_of(track: str) -> str:

@@ -43,7 +43,7 @@ class Placement:
 
     Attributes:
         start_frame: the frame of the start of the sound.
-        name: what the take is called, usually after its sound file.
+        name: the name of the take, usually that of its audio file.
         audio: the sound file as Blender should keep it, or empty for a take without a strip.
         sound_frame: the frame at which that file begins, where that is not `start_frame`.
         heard: the engine's copy of the sound of that file, where Blender would play the file itself at another time.
@@ -67,7 +67,7 @@ class Placement:
 
 @dataclass(frozen=True)
 class Take:
-    """What was written: on whom, the actions' names, the first and last frame, how many keys, and what to know."""
+    """The result of keying: the character, the actions' names, the first and last frame, the key count, and notes."""
 
     name: str
     character: str
@@ -190,7 +190,7 @@ def _applied(
 def _body(
     character: rig_reader.Character, motion: Motion, placement: Placement, notes: list[str]
 ) -> bodies.Body | None:
-    """The bones that a motion's body moves: without those that the user's own animation does; says so in the notes."""
+    """The bones that a motion's body moves, without those of the user's own animation; the notes report it."""
     if motion.body_pose is None:
         return None
     found = bodies.read(character.armature) if character.armature is not None else None
@@ -453,7 +453,7 @@ def _show(character: rig_reader.Character) -> list[str]:
 
 
 def _add_sound(scene: bpy.types.Scene, placement: Placement, motion: Motion) -> list[str]:
-    """Put the voice on the sequencer, and let playback follow it; a Blender without sound only says so."""
+    """Add the audio to the sequencer, and sync playback to it; a Blender without audio only reports it."""
     try:
         frame = placement.start_frame if placement.sound_frame is None else placement.sound_frame
         _, added = sequencer.place(scene, placement.audio, frame, motion.frame_count, placement.heard)

@@ -1,6 +1,6 @@
 """The takes of a character that are in the file, and what is done with one: show, rename, bake, delete, run again.
 
-A take is its actions: nothing else is kept of it, so that it comes and goes with undo, append and save.
+A take is its actions: nothing else is stored, so that undo, append and save cover it.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ class Listed:
     """A take in the file.
 
     Attributes:
-        ident: what tells it apart.
-        name: what it is called.
+        ident: its identifier.
+        name: its name.
         actions: its actions, by name.
         playing: whether it is what plays on the character.
         on_nla: whether it stands on NLA tracks.

@@ -1,4 +1,4 @@
-"""The polish of takes, on their curves: what was changed by hand is found first, and is always kept.
+"""The polish of takes, on their curves: manual edits are detected first, and are always kept.
 
 Everything is made anew from what the engine solved: smoothing, exaggeration and timing of each region, then the hand
 edits, then fewer keys. So every slider can go back to where it was.
@@ -29,7 +29,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Polished:
-    """What a rewriting did: keys a second and moving curve, the greatest error on the lips in millimetres, edits."""
+    """Result of a rewrite: keys per second and moving curve, the greatest error on the lips in millimetres, edits."""
 
     keys_per_second: float
     lip_error: float
@@ -50,10 +50,10 @@ def settings_of(action: bpy.types.Action) -> Settings:
 
 
 def record_of(action: bpy.types.Action, scene: bpy.types.Scene) -> Record:
-    """Return what is kept with an action; an older one starts from its curves as they are.
+    """Return the data stored with an action; an older one starts from its curves as they are.
 
     Raises:
-        AddonError: when what is kept cannot be read.
+        AddonError: when the stored data cannot be read.
     """
     data = action.get(record.PROPERTY)
     return Record.unpacked(data) if isinstance(data, bytes) else _from_curves(action, scene)
@@ -86,10 +86,10 @@ def _read(action: bpy.types.Action, scene: bpy.types.Scene) -> tuple[Record, Arr
 
 
 def rewrite(actions: Sequence[bpy.types.Action], settings: Settings, scene: bpy.types.Scene) -> Polished:
-    """Write the curves of a take anew with a polish; hand edits stay.
+    """Rewrite the curves of a take with a polish; manual edits stay.
 
     Raises:
-        AddonError: when what is kept with the take cannot be read; nothing is written then.
+        AddonError: when the stored data of the take cannot be read; nothing is written then.
     """
     read = [_read(action, scene) for action in actions]
     done = [write(action, kept, settings, current) for action, (kept, current) in zip(actions, read, strict=True)]
@@ -152,7 +152,7 @@ def carry(earlier: bpy.types.Action, action: bpy.types.Action, made: Record, sce
         earlier: the action of the earlier take.
         action: the new one, with a key on every frame, and its record `made`.
         made: as the engine solved it.
-        scene: for the frame rate of takes that do not know theirs.
+        scene: for the frame rate of takes without their own.
 
     Returns:
         The regions in which edits were kept.

@@ -25,7 +25,7 @@ def joined(work: Work, first: int, last: int, rate: Fraction) -> tuple[Work, int
         work: each data-block with its channels, a value a frame.
         first: the frame of their first value.
         last: the frame of their last value.
-        rate: frames a second.
+        rate: frames per second.
     """
     playing = {owner: _take_of(owner) for owner, _ in work}
     reach = [curve.range() for curves in playing.values() for curve in curves.values()]

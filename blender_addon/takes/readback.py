@@ -1,7 +1,7 @@
 """Reads a performance back from the keys of a character: the generated ones with whatever the user has changed.
 
 The curves of the action that plays are sampled on whole frames of the scene. The NLA beneath and drivers are left out:
-what is delivered is the take.
+what is exported is the take.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Curves = Mapping[tuple[str, int], bpy.types.FCurve]
 
 
 def span_of(scene: bpy.types.Scene, character: rig_reader.Character) -> Span:
-    """Return the frames of the take that plays on a character, counted as every delivered file counts them.
+    """Return the frames of a character's active take, counted as every exported file counts them.
 
     Raises:
         AddonError: where no take plays on the character.
@@ -71,7 +71,7 @@ def performance(scene: bpy.types.Scene, character: rig_reader.Character, span: S
 
 
 def shape_curves(character: rig_reader.Character, span: Span) -> dict[str, FloatArray]:
-    """Return (copies, T) what the keys of each shape that they move say, by its name; a copy for each mesh."""
+    """Return (copies, T) the values of the keys of each shape that they move, by its name; a copy for each mesh."""
     frames, found = _frames(span), {}
     for face in character.faces:
         curves = _by_path(face.key)
@@ -103,7 +103,7 @@ def playing(character: rig_reader.Character) -> list[bpy.types.Action]:
 def _tracks(character: rig_reader.Character, frames: NDArray[np.int64]) -> FloatArray:
     """(T, S) the engine's tracks that the keys of the character's channels come from."""
     values = np.array([channel.rest for channel in character.map.channels])[None].repeat(len(frames), 0)
-    for face in reversed(character.faces):  # where meshes disagree, the first one tells
+    for face in reversed(character.faces):  # where meshes disagree, the first one is used
         curves = _by_path(face.key)
         for index, name in face_maps.shapes_of(character.map, face.mesh.name):
             still = face.key.key_blocks[name].value

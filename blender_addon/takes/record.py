@@ -1,4 +1,4 @@
-"""What is kept with an action of a take: the curves as they were generated, the hand edits, and what they were made of.
+"""Take metadata, stored with its actions: the generated curves, the manual edits, and the settings of the request.
 
 It travels in the file as one property of the action, so that edits survive another solve, a reduction can be taken
 back, and a change of the frame rate is no loss. Imports no bpy.
@@ -49,7 +49,7 @@ class Curve:
         path, index: of the property.
         region: of `animcore.core.vocabulary.REGIONS`.
         rest: its value at rest; None for a part of an axis, which has none.
-        low, high: what the curve is kept within when it is exaggerated; None where nothing limits it.
+        low, high: limits of the curve when it is exaggerated; None where nothing limits it.
         tracks: what a unit of it does, in weights of the engine's tracks.
     """
 
@@ -84,7 +84,7 @@ class Record:
     """The curves of one action over T moments, and what they are made of.
 
     Attributes:
-        rate: moments a second.
+        rate: samples per second.
         start: seconds of the sound at the first one.
         scene_rate: the frame rate that the keys stand at.
         sound_frame: the frame at which the sound starts.

@@ -126,7 +126,7 @@ def _move_range(scene: bpy.types.Scene, factor: Fraction) -> None:
 
 
 def _move_markers(scene: bpy.types.Scene, spans: dict[Move, tuple[float, float]]) -> None:
-    """Move the markers that stand on a take: they mark what is said there."""
+    """Move the markers on a take: they mark its speech."""
     for marker in scene.timeline_markers:
         for move, (first, last) in spans.items():
             if first <= marker.frame <= last:

@@ -1,4 +1,4 @@
-"""Second 0 of delivered files: the start of the take's own sound, the same for every format.
+"""Second 0 of exported files: the start of the take's own audio, the same for every format.
 
 Keys before the sound would stand before second 0, where most formats have no place. Then the first key is second 0, of
 every file alike, and it is said how much later the sound starts. What the panel's Start Frame shows is of no account:
@@ -25,7 +25,7 @@ _PARTS = ("handle_left", "handle_right", "co")
 
 @dataclass(frozen=True)
 class Span:
-    """The frames of the scene that are delivered.
+    """The frames of the scene that are exported.
 
     Attributes:
         first: becomes second 0 of every file.
@@ -44,7 +44,7 @@ class Span:
 
 
 def span_of(scene: bpy.types.Scene, actions: Sequence[bpy.types.Action]) -> Span:
-    """Return the frames that a take is delivered on: from the start of its sound, or its first key before that.
+    """Return the exported frames of a take: from the start of its audio, or its first key before that.
 
     Args:
         scene: whose frame rate counts.

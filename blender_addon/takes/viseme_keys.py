@@ -25,7 +25,7 @@ _SAYS = {
     "sil": "Rest", "PP": "p b m", "FF": "f v", "TH": "th", "DD": "t d", "kk": "k g", "CH": "ch sh j", "SS": "s z",
     "nn": "n l", "RR": "r", "aa": "a", "E": "e", "I": "i", "O": "o", "U": "u",
 }  # fmt: skip
-ITEMS = [(name, says, f"The mouth of {says}", number) for number, (name, says) in enumerate(_SAYS.items())]
+ITEMS = [(name, says, f"Mouth shape of {says}", number) for number, (name, says) in enumerate(_SAYS.items())]
 _JAW_ANGLE = 0.41  # radians at jawOpen = 1, as in performances
 _ALIKE = 0.05  # share of a viseme that a shape may be off from it and still be that viseme
 _MOUTH = ("lips", "jaw", "tongue")
@@ -86,7 +86,7 @@ def _recipe(viseme: str) -> NDArray[np.float64]:
 
 
 def _motion(viseme: str, rate: Fraction) -> Motion:
-    """A frame that is a viseme, and one in which everything moves: what stands still is not keyed in a performance."""
+    """A frame that is a viseme, and one in which everything moves: still channels are not keyed in a performance."""
     rows = np.full((2, len(SOURCES)), 0.5, np.float32)
     rows[0] = _recipe(viseme)
     jaw = np.zeros((2, 3), np.float32)

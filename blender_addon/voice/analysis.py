@@ -1,4 +1,4 @@
-"""What the engine heard in the voice that is chosen: it is asked once, and remembered until another one is chosen."""
+"""The engine's analysis of the chosen audio: requested once, and cached until other audio is chosen."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Heard:
         choice: what it was chosen by.
         facts: as the engine gave them; empty where it could not read it.
         problem: why it could not, or what else is to be known.
-        peaks: (N,) how loud it is in 0..1, a hundred values a second; None where nobody asked.
+        peaks: (N,) loudness in 0..1, a hundred values per second; None where it was not analyzed.
     """
 
     choice: Choice
@@ -54,7 +54,7 @@ _last: Heard | None = None
 
 
 def choice(settings: properties.AnimcoreSettings) -> Choice:
-    """Return what tells one choice of a voice from another, cheap enough to be asked while a panel is drawn."""
+    """Return a key of the chosen audio, cheap enough to compute while a panel is drawn."""
     speaker = settings.speaker.name if settings.speaker is not None else ""
     if settings.voice_from == "FILE":
         return of_file(settings.audio, settings.sound_track, settings.sound_channel)
@@ -67,12 +67,12 @@ def of_file(audio: str, track: int, channel: int) -> Choice:
 
 
 def of(settings: properties.AnimcoreSettings) -> Heard | None:
-    """Return what was heard in the chosen voice, if the engine was asked."""
+    """Return the analysis of the chosen audio, if there is one."""
     return _last if _last is not None and _last.choice == choice(settings) else None
 
 
 def facts(settings: properties.AnimcoreSettings) -> dict[str, Any]:
-    """Return the facts of the chosen voice, with `problem` where it cannot be read; empty where nobody asked."""
+    """Return the facts of the chosen audio, with `problem` where it cannot be read; empty where it was not analyzed."""
     heard = of(settings)
     if heard is None:
         return {}
@@ -85,7 +85,7 @@ def keep(what: Choice, answer: Mapping[str, Any], envelope: Path | None = None) 
     known = _last if _last is not None and _last.choice == what else Heard(what)
     peaks = known.peaks if envelope is None else _peaks(envelope)
     warnings = " ".join(map(str, answer.get("warnings", ())))
-    facts = {**known.facts, **answer.get("facts", {})}  # a performance says nothing of music and speakers
+    facts = {**known.facts, **answer.get("facts", {})}  # a performance has no facts about music and speakers
     _last = Heard(what, facts, warnings, peaks)
 
 

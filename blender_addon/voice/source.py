@@ -21,9 +21,9 @@ from ..scene import frame_rates, mixdown, sequencer, sound_files
 _EMOTION = re.compile(
     rf"(?:(?P<who>[^:]+?)\s*:)?\s*(?P<emotion>{'|'.join(EMOTIONS)})\s*[:= ]?\s*(?P<felt>[01]?\.?\d*)\s*", re.IGNORECASE
 )
-_FELT = 0.6  # how strongly an emotion is felt whose marker says no number
-SOUNDING = ("SOUND", "META", "SCENE")  # kinds of strips that are heard
-_BILLION = 10**9  # parts of a second that times of strips are told the engine in
+_FELT = 0.6  # strength of an emotion whose marker has no number
+SOUNDING = ("SOUND", "META", "SCENE")  # kinds of strips with audio
+_BILLION = 10**9  # parts of a second in which times of strips are sent to the engine
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Part:
         path: the file, absolute.
         at: seconds from the start of the voice.
         skip: seconds of the file that are left out at its start.
-        length: seconds that are heard; None for all of it.
+        length: duration in seconds; None for all of it.
         gain: factor of its loudness.
         track, channel: of the file, from 1 on; 0 for the engine's own choice.
         strip: the name of the strip that has to be mixed by Blender to know how it sounds; the file is then that mix.
@@ -56,7 +56,7 @@ class Part:
         return replace(self, at=self.at + seconds)
 
     def asked(self) -> dict[str, Any]:
-        """Return what the engine is told of it."""
+        """Return its part of the request to the engine."""
         return {
             "audio": self.path,
             "at": _pair(self.at),
@@ -79,7 +79,7 @@ class Voice:
     Attributes:
         parts: its recordings, the first one first.
         start_frame: the frame of its first sample.
-        name: what a take of it is called.
+        name: the name of a take of it.
         audio: the file as Blender should put it on the sequencer; empty where it sounds in the scene already.
     """
 
@@ -90,7 +90,7 @@ class Voice:
 
     @property
     def asked(self) -> dict[str, Any]:
-        """What the engine is told: a file, or the parts that are to be put together."""
+        """The request to the engine: a file, or the parts to be joined."""
         if len(self.parts) == 1:
             only = self.parts[0]
             if only == Part(only.path, track=only.track, channel=only.channel):
@@ -99,11 +99,11 @@ class Voice:
 
 
 def asked(scene: bpy.types.Scene, said: Voice, part: properties.AnimcorePart | None = None) -> dict[str, Any]:
-    """Return what the engine is asked for, which is also kept with the take.
+    """Return the request to the engine, which is also stored with the take.
 
     Args:
         scene: whose settings ask for it.
-        said: the voice.
+        said: the speech.
         part: of a dialogue, whose transcript, emotion and style it is then; else those of the scene.
 
     Raises:
@@ -163,7 +163,7 @@ def mixed(scene: bpy.types.Scene, said: Voice, *, stays: bool = True) -> Voice:
 
     Args:
         scene: whose strips they are.
-        said: the voice.
+        said: the speech.
         stays: whether the files stay, for takes that are made of them again; else they go when Blender ends.
 
     Raises:
@@ -192,7 +192,7 @@ def start_frame(scene: bpy.types.Scene) -> int:
 
 
 def strips(scene: bpy.types.Scene) -> list[Any]:
-    """Return the sound strips through which the voice is heard in the scene."""
+    """Return the sound strips that play the speech in the scene."""
     settings = properties.of(scene)
     if settings.voice_from == "SPEAKER":
         return []
@@ -305,7 +305,7 @@ def _existing(kept: str) -> Path:
 
 
 def transcript(settings: properties.Asker) -> str:
-    """Return what is said: the text block, else the words of the file's path; empty where neither is given.
+    """Return the transcript: the text data-block, else the file's words; empty where neither is given.
 
     Raises:
         AddonError: where the file is not there or no text.
@@ -326,12 +326,12 @@ def transcript(settings: properties.Asker) -> str:
 def felt(scene: bpy.types.Scene, base: list[dict[str, Any]], first: int, name: str = "") -> list[dict[str, Any]]:
     """Return the emotions of a voice: the one chosen for the line, and those that timeline markers key from there on.
 
-    A marker is called `joy 0.7`, or `joy` alone; `Anna: joy 0.7` is for the character of that name only. Each holds
+    A marker is named `joy 0.7`, or `joy` alone; `Anna: joy 0.7` is for the character of that name only. Each holds
     until the next one or goes over into it, as the scene's settings say; several on one frame are felt together.
 
     Args:
         scene: whose markers they are.
-        base: what is felt apart from markers: spans as the engine is told them.
+        base: emotions apart from markers: spans as in requests to the engine.
         first: the frame that the voice begins at.
         name: the character's.
     """
@@ -373,7 +373,7 @@ def span(scene: bpy.types.Scene, begin: int) -> tuple[float, float] | None:
     """Return the seconds of a voice that begins at a frame that are to be performed; None for all of it.
 
     Raises:
-        AddonError: where nothing is marked, or the voice is not heard there.
+        AddonError: where nothing is marked, or the speech does not reach it.
     """
     if properties.of(scene).scope == "WHOLE":
         return None

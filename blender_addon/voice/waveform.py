@@ -1,6 +1,6 @@
 """The voice over the timeline: how loud it is, with the words and phonemes of the take that plays.
 
-Drawing costs little: the shape of the sound is put on the graphics card once, and only words that are seen are drawn.
+Drawing costs little: the waveform is uploaded to the GPU once, and only visible words are drawn.
 Without a window nothing is hooked in.
 """
 
@@ -25,7 +25,7 @@ from ..scene import fcurves, frame_rates
 from . import analysis, source
 
 EVENTS = "animcore_events"  # custom property of a take's action: its words and phonemes
-PEAK_RATE = 100  # values a second of what the engine writes of a voice
+PEAK_RATE = 100  # values per second of the engine's envelope
 _SHOWN = ("word", "phoneme")
 
 _HEIGHT = 44  # pixels of the sound, at a scale of 1
@@ -40,7 +40,7 @@ Spoken = tuple[Event, ...]
 
 
 def kept(events: Sequence[Event]) -> str:
-    """Return words and phonemes as text to be kept with an action; empty where there are none."""
+    """Return words and phonemes as text to be stored with an action; empty where there are none."""
     told = [[one.kind, one.label, round(one.start, 4), round(one.end, 4)] for one in events if one.kind in _SHOWN]
     return json.dumps(told, ensure_ascii=False) if told else ""
 
@@ -91,7 +91,7 @@ def labels(events: Spoken, pixel: Callable[[float], float], width: int) -> list[
 
 @dataclass
 class _Drawn:
-    """What was put on the graphics card: for which sound, and the batch."""
+    """The batch on the GPU, and the audio that it belongs to."""
 
     peaks: Any = None
     batch: Any = None

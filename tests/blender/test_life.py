@@ -150,7 +150,7 @@ def test_the_report_holds_the_last_words_of_a_dead_engine(voice):
 def test_the_check_of_the_engine(voice):
     bpy.ops.animcore.check_engine()
     assert session.session.engine_note == (
-        "The engine 0.1.0-fake answers: Python 3.11.7, no PyTorch, no graphics card. Models: articulation."
+        "Engine 0.1.0-fake is ready: Python 3.11.7, no PyTorch, no GPU. Models: articulation."
     )
     bpy.ops.animcore.open_log()
     assert "Engine 0.1.0-fake" in bpy.data.texts["Animcore Log"].as_string()

@@ -121,7 +121,7 @@ def test_a_pinned_shape_does_not_hide_the_take(voice):
     face.show_only_shape_key = True
     outcome = generate(face, voice())
     assert not face.show_only_shape_key
-    assert any("pin" in note for note in outcome.notes)
+    assert any("its solo is off" in note for note in outcome.notes)
 
 
 def test_driven_shapes_are_left_to_their_drivers(voice):
@@ -213,7 +213,7 @@ def test_a_very_long_name(voice):
     ("shapes", "words"),
     [
         ((), "has no shape keys"),
-        (("eyeBlinkLeft", "eyeBlinkRight", "eyeWideLeft"), "too little of a face to speak: ARKit names"),
+        (("eyeBlinkLeft", "eyeBlinkRight", "eyeWideLeft"), "too few face shapes for speech: ARKit names"),
         (("Fat", "Thin", "Old", "Young"), "no known names.*Match by Shape"),
     ],
 )

@@ -1,4 +1,4 @@
-"""A picture as a renderer gives it: from encoded colours, in which Gaussians were fitted and are blended, to light."""
+"""The color transform of a render: from encoded colours, in which Gaussians are fitted and blended, to linear light."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The same picture without a graphics card: the engine's rasterizers, of meshes and of Gaussians."""
+"""The same render without a GPU: the engine's rasterizers of meshes and of Gaussians."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _STIFF = 1e-3  # how far a frame may be from a turn and one size, as a share of 
 
 
 def shot(placed: Sequence[Placed], surfaces: Sequence[Surface], view: View) -> Shot:
-    """Return the picture of a view, computed."""
+    """Return the render of a view, computed on the CPU."""
     camera, back = view.pinhole(_middle(placed, surfaces, view))
     colour, depth = _meshes(surfaces, view, camera)
     if placed:

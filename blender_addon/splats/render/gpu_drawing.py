@@ -1,4 +1,4 @@
-"""Gaussians on the graphics card: what is kept there, and the one call that draws them."""
+"""Gaussians on the GPU: their textures, and the one call that draws them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .gpu_packing import Gathered, Texels, rows
 
 
 class Stock:
-    """The Gaussians of some clouds as they lie on the card, wherever they stand and whoever looks."""
+    """The Gaussians of some clouds on the GPU, independent of their transforms and of the view."""
 
     def __init__(self, clouds: tuple[Cloud, ...]) -> None:
         self.gathered = Gathered(clouds)
@@ -27,7 +27,7 @@ class Stock:
 
 @functools.lru_cache(maxsize=2)
 def stock(clouds: tuple[Cloud, ...]) -> Stock:
-    """Return the Gaussians of clouds on the card; several viewports share them."""
+    """Return the Gaussians of clouds on the GPU; several viewports share them."""
     return Stock(clouds)
 
 
@@ -69,7 +69,7 @@ class Drawer:
         gpu.state.depth_test_set("NONE")
 
     def _follow(self, placed: Sequence[Placed], view: View) -> Stock:
-        """Bring to the card what has changed."""
+        """Upload what has changed to the GPU."""
         held = stock(tuple(one.cloud for one in placed))
         same = held is self._stock and self._seen is not None and _same(self._seen[0], placed)
         if same and view.same_as(self._seen[1]):
@@ -82,7 +82,7 @@ class Drawer:
 
 
 def texture(texels: Texels, kind: str) -> Any:
-    """Put rows of texels (H, W, C) on the card."""
+    """Upload rows of texels (H, W, C) to the GPU."""
     import gpu
 
     flat = np.ascontiguousarray(texels, np.float32).reshape(-1)

@@ -1,4 +1,4 @@
-"""A whole picture on the graphics card: the scene's meshes, and Gaussians between and before them."""
+"""A whole frame on the GPU: the scene's meshes, and Gaussians between and before them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FORM = (("position", 3), ("normal", 3), ("uv", 2))
 
 
 class Stage:
-    """Surfaces as they lie on the card."""
+    """Surfaces on the GPU."""
 
     def __init__(self, surfaces: Sequence[Surface]) -> None:
         self._batches = [(_batch(surface), surface.look, _change(surface.look)) for surface in surfaces]
@@ -83,7 +83,7 @@ class Painter:
 
 
 def shot(placed: Sequence[Placed], surfaces: Sequence[Surface], view: View) -> Shot:
-    """Return a picture that is painted on the card and read back."""
+    """Return a frame that is drawn on the GPU and read back."""
     import gpu
 
     size = view.width, view.height
@@ -119,7 +119,7 @@ def _read(target: Any, size: tuple[int, int], slot: int) -> Any:
 
 
 def _change(look: Look) -> Any:
-    """What a moment adds to an image, on the card."""
+    """The change of an image at a moment, on the GPU."""
     if look.change is None:
         return None
     texels = np.zeros((*look.change.shape[:2], 4), np.float32)

@@ -1,4 +1,4 @@
-"""All Gaussians of a picture together, as the graphics card wants them: sorted as one, whatever files they are from."""
+"""All Gaussians of a frame, packed for the GPU: sorted together, whatever files they are from."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Gathered:
         return seen
 
     def frame_texels(self, frames: NDArray[np.float64], placed: Sequence[Placed], view: View) -> Texels:
-        """Frames in the view, and how directions turn from there to where colours are told, as rows of texels."""
+        """Frames in the view, and the rotations from there to the space of the colours, as rows of texels."""
         texels = np.empty((len(frames), gpu_shaders.FRAME_TEXELS, 4), np.float32)
         texels[:, :3] = frames
         start = 0
@@ -82,7 +82,7 @@ class Gathered:
 
         Args:
             frames: (F, 3, 4) into the view, which looks along -Z.
-            view: whose perspective tells how fine depths are.
+            view: its perspective sets the depth resolution.
         """
         nearness = frames[:, 2].astype(np.float32)
         depth = -np.einsum("nk,nk->n", nearness.take(self._frame_of, 0), self._means)

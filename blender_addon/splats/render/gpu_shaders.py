@@ -1,4 +1,4 @@
-"""What the graphics card runs: Gaussians as quads, meshes with one light, and the picture into the viewport.
+"""GPU shaders: Gaussians as quads, meshes with one light, and the image into the viewport.
 
 Shaders are made with `GPUShaderCreateInfo` alone, so that they run on OpenGL, Vulkan and Metal; no sampler is handed to
 a function and nothing is indexed that is no texture, since Metal's translation has neither.
@@ -14,7 +14,7 @@ POINT_TEXELS, FRAME_TEXELS = 3, 4
 SAMPLERS = ("points", "harmonics", "frames", "order")
 
 LOW_PASS = 0.3  # pixels squared that every projected Gaussian is widened by, as in 3DGS
-EDGE = 1.3  # beyond this many half pictures the slope of the projection stays as it is there, as in 3DGS
+EDGE = 1.3  # beyond this many half images the slope of the projection stays as it is there, as in 3DGS
 LEAST = 1 / 255  # opacity below which nothing is drawn
 NEAREST = 0.01  # metres before the view; what is nearer is not drawn
 MOST = 0.99  # opacity that no Gaussian goes beyond, as in 3DGS
@@ -140,7 +140,7 @@ void main()
 _SPLAT_OUTPUTS = {
     "DEPTH": "colour = vec4(shade.rgb * alpha, alpha);\n  depths = vec4(distance_along * alpha, 0.0, 0.0, alpha);",
     "DISPLAY": "colour = vec4(shade.rgb * alpha, alpha);",
-    # what lies over a viewport is kept encoded by the card, which takes and blends light
+    # the overlay of a viewport stays encoded on the GPU, which reads and blends light
     "OVERLAY": "colour = vec4(decoded(shade.rgb) * alpha, alpha);",
 }
 
@@ -271,7 +271,7 @@ def meshes(*, with_depth: bool) -> Any:
 
 @functools.cache
 def present() -> Any:
-    """Return the shader that writes a picture of encoded colours over a backdrop as light."""
+    """Return the shader that writes an image of encoded colours over a backdrop as light."""
     import gpu
 
     info = gpu.types.GPUShaderCreateInfo()
@@ -288,6 +288,6 @@ def present() -> Any:
 
 
 def forget() -> None:
-    """Let the shaders go; the next picture makes them anew."""
+    """Free the shaders; the next frame compiles them again."""
     for made in (splats, meshes, present):
         made.cache_clear()

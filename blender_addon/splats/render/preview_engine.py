@@ -1,4 +1,4 @@
-"""The render engine Gaussian Preview: on the graphics card where Blender has a window, else on the processor."""
+"""The render engine Gaussian Preview: on the GPU where Blender has a window, else on the CPU."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .color_transform import Shot
 from .scene_meshes import Surface
 
 NAME = "ANIMCORE_GAUSSIAN"
-# the panels of render, output, film and camera that speak of what this engine does
+# the panels of render, output, film and camera that this engine supports
 _PANELS = {
     "RENDER_PT_color_management", "RENDER_PT_opengl_film", "VIEWLAYER_PT_layer", "VIEWLAYER_PT_layer_passes",
     "WORLD_PT_viewport_display", "MATERIAL_PT_viewport", "EEVEE_MATERIAL_PT_surface",
@@ -47,7 +47,7 @@ class AnimcoreGaussianPreview(bpy.types.RenderEngine):
     bl_use_shading_nodes_custom = False
 
     def update_render_passes(self, scene: bpy.types.Scene, renderlayer: bpy.types.ViewLayer) -> None:
-        """Tell the compositor which passes there are."""
+        """Register the passes with the compositor."""
         self.register_pass(scene, renderlayer, "Combined", 4, "RGBA", "COLOR")
         if renderlayer.use_pass_z:
             self.register_pass(scene, renderlayer, "Depth", 1, "Z", "VALUE")
@@ -59,7 +59,7 @@ class AnimcoreGaussianPreview(bpy.types.RenderEngine):
         except AnimcoreError as error:
             self._refuse(str(error))
             return
-        except Exception as error:  # Blender would go on with a black picture
+        except Exception as error:  # Blender would go on with a black frame
             sys.stderr.write(traceback.format_exc())
             self._refuse(f"Unexpected error ({type(error).__name__}: {error}); press Copy Report and report it.")
             return
@@ -101,13 +101,13 @@ class AnimcoreGaussianPreview(bpy.types.RenderEngine):
 
 
 def left_out(scene: bpy.types.Scene) -> str:
-    """Say in one sentence what the scene asks for and this engine does not do; empty where there is nothing."""
+    """Return the scene settings that this engine does not support, in one sentence; empty where there are none."""
     lens = scene.camera.data if scene.camera is not None and scene.camera.type == "CAMERA" else None
     return _LEFT_OUT[scene.render.use_motion_blur, lens is not None and lens.dof.use_dof]
 
 
 def shot(placed: Sequence[Placed], found: Sequence[Surface], looked: View) -> Shot:
-    """Return a picture: painted on the graphics card, or computed where there is no window."""
+    """Return a frame: drawn on the GPU, or computed on the CPU where there is no window."""
     make = cpu_renderer.shot if bpy.app.background else gpu_frame.shot
     return make(placed, found, looked)
 
@@ -127,7 +127,7 @@ def _shot(depsgraph: bpy.types.Depsgraph) -> tuple[Shot, tuple[int, int]]:
 
 
 def _window(render: bpy.types.RenderSettings, size: tuple[int, int]) -> tuple[int, int, int, int]:
-    """What of the picture is kept: left, bottom, width and height in pixels."""
+    """The render region: left, bottom, width and height in pixels."""
     if not (render.use_border and render.use_crop_to_border):
         return 0, 0, *size
     left, right = (int(share * size[0]) for share in (render.border_min_x, render.border_max_x))

@@ -1,4 +1,4 @@
-"""One frame by two engines, beside each other: the mesh as the scene renders it, and with its Gaussians."""
+"""One frame by two engines, side by side: the mesh as the scene renders it, and with its Gaussians."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Pair:
 
     Attributes:
         scene: session number of the copy.
-        path: of the picture that is made.
+        path: of the resulting image.
         folder: for the two halves.
         engines: that render them.
         done: the halves, as far as they are begun.
@@ -64,7 +64,7 @@ class Pair:
         temporary_settings.render(scene, *how, write_still=True)
 
     def end(self) -> bpy.types.Image | None:
-        """Remove the copy of the scene, and put the two pictures side by side where both are there.
+        """Remove the copy of the scene, and put the two renders side by side where both are there.
 
         Raises:
             AddonError: where one of them is not.
@@ -84,9 +84,9 @@ _running: Pair | None = None
 
 
 def render(scene: bpy.types.Scene, path: Path) -> None:
-    """Render the current frame with the scene's engine and with Gaussian Preview, into one picture.
+    """Render the current frame with the scene's engine and with Gaussian Preview, into one image.
 
-    With a window Blender shows its progress, and the picture when both are there.
+    With a window Blender shows its progress, and the image when both are there.
 
     Args:
         scene: is rendered, with its camera and size.
@@ -114,7 +114,7 @@ def render(scene: bpy.types.Scene, path: Path) -> None:
 
 
 def begin(scene: bpy.types.Scene, path: Path) -> Pair:
-    """Have a copy of the scene whose output is two pictures.
+    """Make a copy of the scene whose output is two images.
 
     Raises:
         AddonError: where they cannot be made.
@@ -144,7 +144,7 @@ def _wanted(scene: bpy.types.Scene) -> Iterator[Setting]:
 
 
 def joined(parts: list[Path], path: Path) -> bpy.types.Image:
-    """Write pictures of one height beside each other into a PNG, and return it as Blender's image."""
+    """Write images of the same height side by side into a PNG, and return it as Blender's image."""
     halves = []
     for part in parts:
         image = bpy.data.images.load(str(part))
@@ -200,7 +200,7 @@ def _go_on() -> float | None:
 
 
 def _finish() -> None:
-    """The end of both in a window: the copy of the scene goes, the picture is shown, a word in the panel."""
+    """End both in a window: the copy of the scene is removed, the image is shown, the panel reports it."""
     global _running
     handlers = bpy.app.handlers
     for listed, handler in ((handlers.render_complete, _complete), (handlers.render_cancel, _cancelled)):

@@ -23,7 +23,7 @@ def start() -> None:
 
 
 def stop() -> None:
-    """Unhook, and let go of what lies on the graphics card."""
+    """Unhook, and free the GPU resources."""
     global _handle
     if _handle is not None:
         bpy.types.SpaceView3D.draw_handler_remove(_handle, "WINDOW")

@@ -1,4 +1,4 @@
-"""Where a picture is taken from: a viewport or a camera of Blender, as matrices and as the engine's camera."""
+"""The view of a render: a viewport or a camera of Blender, as matrices and as the engine's camera."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ...errors import AddonError
 
 Matrix = NDArray[np.float64]
 
-_FAR_AWAY = 500.0  # times the picture's height: from there a camera without perspective is one with hardly any
+_FAR_AWAY = 500.0  # times the image height: from there a camera without perspective is one with hardly any
 _Y_DOWN = np.diag([1.0, -1.0, -1.0, 1.0])
 
 

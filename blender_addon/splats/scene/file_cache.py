@@ -88,7 +88,7 @@ def of_file(path: Path, clock: Callable[[], float] = time.monotonic) -> Cloud:
 
     Raises:
         StillReading: in the main thread of a window, which is not held up until a file is read.
-        AddonError: where it cannot be drawn; one sentence says why.
+        AddonError: where it cannot be drawn; one sentence describes why.
     """
     kept, now = _kept.get(str(path)), clock()
     if kept is None or now - kept.looked > _LOOK_AGAIN:

@@ -143,14 +143,14 @@ def _in_blender(vertices: NDArray[Any]) -> NDArray[np.float32]:
 
 
 def _material(folder: Path) -> bpy.types.Material:
-    """The texture as it is: the light of the pictures that it was made from is in it."""
+    """The texture as it is: it contains the light of the images that it was made from."""
     made = bpy.data.materials.new(folder.name)
     if made.node_tree is None:
         made.use_nodes = True  # Blender 5 has no other materials
     tree = made.node_tree
     tree.nodes.clear()
     out, glow, image = (tree.nodes.new(f"ShaderNode{kind}") for kind in ("OutputMaterial", "Emission", "TexImage"))
-    image.image = bpy.data.images.load(str(folder / f"{hybrid_head.TEXTURE}.png"))  # a fit may have written it anew
+    image.image = bpy.data.images.load(str(folder / f"{hybrid_head.TEXTURE}.png"))  # a fit may have rewritten it
     tree.links.new(image.outputs["Color"], glow.inputs["Color"])
     tree.links.new(glow.outputs["Emission"], out.inputs["Surface"])
     return made

@@ -41,7 +41,7 @@ class Placed:
     Attributes:
         cloud: of the file.
         frames: (F, 3, 4) from the file's places into Blender's world, one for each of `Cloud.frames_used`.
-        turn: (3, 3) from directions in Blender's world to those that its colours are told by.
+        turn: (3, 3) from directions in Blender's world to those of its colours.
     """
 
     cloud: Cloud
@@ -50,7 +50,7 @@ class Placed:
 
 
 def slack(placed: Sequence[Placed]) -> float:
-    """Metres that Gaussians of a picture may lie behind a mesh and still be seen: as much as one of the clouds asks."""
+    """Metres that Gaussians may lie behind a mesh and still be visible: the largest value of the clouds."""
     return max((one.cloud.slack for one in placed), default=0.0)
 
 
@@ -108,8 +108,8 @@ def _vertices(evaluated: bpy.types.Object, carrier: bpy.types.Object, last: int)
     count, modelled = len(mesh.vertices), len(carrier.data.vertices)
     if count != modelled and not _keeps_vertices(carrier, count, modelled):
         raise AddonError(
-            f"The modifiers of {carrier.name!r} make {count} vertices of its {modelled}, so that its splats cannot "
-            "follow; turn off those that add or remove vertices (subdivision may stay)."
+            f"The modifiers of {carrier.name!r} make {count} vertices of its {modelled}, so its splats cannot "
+            "follow; disable those that add or remove vertices (subdivision may stay)."
         )
     if last >= modelled or "position" not in mesh.attributes or len(mesh.attributes["position"].data) != count:
         raise AddonError(f"{carrier.name!r} cannot be read now; leave Edit Mode, or choose another mesh.")

@@ -1,4 +1,4 @@
-"""Paths that a .blend keeps: relative to it from its first save on.
+"""Paths stored in a .blend: relative to it from its first save on.
 
 Blender does this for files of its own data-blocks and not for properties of an extension.
 """

@@ -22,7 +22,7 @@ GLOB = "*.ply;*.splat;*.spz;*.sog;*.glb;*.gltf;*.usd;*.usda;*.usdc;*.usdz;*.zip;
 
 @dataclass(frozen=True)
 class Told:
-    """What the panel says of an object: how many Gaussians, or what is wrong."""
+    """The panel's sentence about an object: how many Gaussians, or the error."""
 
     text: str
     failed: bool = False
@@ -111,7 +111,7 @@ def attach(holder: bpy.types.Object, carrier: bpy.types.Object) -> None:
 
 
 def kept_path(path: Path) -> str:
-    """A path as a .blend keeps it: relative to a saved one; `paths` sees to one that is not saved yet."""
+    """A path as stored in a .blend: relative to a saved one; `paths` sees to one that is not saved yet."""
     return relative(path, str(Path(bpy.data.filepath).parent)) if bpy.data.filepath else str(path)
 
 
@@ -178,7 +178,7 @@ def forget() -> None:
 
 
 def _tell(holder: bpy.types.Object, known: Told) -> None:
-    """Keep what the panel says; where that is new, the panel is drawn again as soon as Blender has time."""
+    """Store the panel's sentence; where it is new, the panel is redrawn as soon as Blender has time."""
     if _told.get(holder.session_uid) != known:
         _told[holder.session_uid] = known
         in_window = not bpy.app.background and threading.current_thread() is threading.main_thread()

@@ -19,7 +19,7 @@ def _root(context: bpy.types.Context) -> bpy.types.Object | bpy.types.Collection
 
 
 def fill(context: bpy.types.Context) -> None:
-    """Read the list of the character anew."""
+    """Read the list of the character again."""
     track_list.fill(context.window_manager, _root(context))
     session.session.character = None  # the result that the panel shows may be outdated
 

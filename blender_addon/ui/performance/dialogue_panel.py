@@ -86,6 +86,7 @@ def _draw_part(column: bpy.types.UILayout, scene: bpy.types.Scene, part: propert
         row.active = part.transcript_text is None
     column.prop(part, "emotion")
     row = column.row()
+    row.use_property_split = False  # the label is too long for the left half
     row.prop(part, "emotion_intensity")
     row.active = part.emotion != EMOTIONS[0]
     column.prop(part, "style")

@@ -7,6 +7,7 @@ import bpy
 from animcore.core.vocabulary import EMOTIONS, REGIONS
 
 from ... import properties
+from ...locale import translations
 from ..shared.widgets import Sidebar
 
 
@@ -14,6 +15,7 @@ class ANIMCORE_PT_direction(Sidebar, bpy.types.Panel):  # noqa: N801 (Blender's 
     """Emotion, style and strengths."""
 
     bl_label = "Direction"
+    bl_translation_context = translations.OWN
     bl_parent_id = "ANIMCORE_PT_main"
     bl_options = {"DEFAULT_CLOSED"}  # noqa: RUF012
 
@@ -25,6 +27,7 @@ class ANIMCORE_PT_direction(Sidebar, bpy.types.Panel):  # noqa: N801 (Blender's 
         column = self.layout.column(align=True)
         column.prop(settings, "emotion")
         row = column.row()
+        row.use_property_split = False  # the label is too long for the left half
         row.prop(settings, "emotion_intensity")
         row.active = settings.emotion != EMOTIONS[0]
         column.row().prop(settings, "transition", expand=True)

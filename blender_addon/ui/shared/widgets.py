@@ -15,7 +15,7 @@ from ...performance import session
 _TOKENS = re.compile(r"[\x21-\x7e]+|\s+|.")  # what stays on one line: a word, or a single wide letter
 _NEVER_FIRST = "。，、；：）」！？"  # what no line begins with
 _LETTER = 6.3  # pixels that a letter takes in a label, at a scale of 1
-_MARGIN = 84  # pixels beside the text: tabs, the borders of panel and box, the icon
+_MARGIN = 84  # pixels around the text: tabs, the borders of panel and box, the icon
 
 
 class Sidebar:

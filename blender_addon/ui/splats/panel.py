@@ -35,7 +35,9 @@ class ANIMCORE_PT_splats(Sidebar, bpy.types.Panel):  # noqa: N801 (Blender's own
 
 def _draw_holder(column: bpy.types.UILayout, holder: bpy.types.Object, width: int) -> None:
     column.prop(holder.animcore_splats, "filepath", text="")
-    column.prop(holder.animcore_splats, "carrier")
+    row = column.row()
+    row.use_property_split, row.use_property_decorate = True, False  # else the label is cut
+    row.prop(holder.animcore_splats, "carrier")
     carrier = holder.animcore_splats.carrier
     if carrier is not None:
         hidden = carrier.display_type == "WIRE"

@@ -90,7 +90,7 @@ class ANIMCORE_PT_takes(Sidebar, bpy.types.Panel):  # noqa: N801
         row = column.row(align=True)
         row.operator("animcore.run_again", text="Another Take", icon="ADD").another = True
         row.operator("animcore.film_take", icon="RENDER_ANIMATION")
-        row = column.row(align=True)
+        row = column.split(factor=0.65, align=True)
         row.operator("animcore.bake_take", text="Bake to Keyframes", icon="KEYFRAME_HLT").target = "KEYS"
         row.operator("animcore.bake_take", text="To NLA", icon="NLA").target = "NLA"
         column.prop(settings, "keep_edits")

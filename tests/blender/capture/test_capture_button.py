@@ -1,4 +1,4 @@
-"""Capture for a Splat Head: pictures, masks, parameters and the model of any character, through the button."""
+"""Capture Splat Head: pictures, masks, parameters and the model of any character, through the button."""
 
 from __future__ import annotations
 
@@ -255,7 +255,7 @@ def test_the_button_takes_them_in_another_blender_and_touches_nothing(tmp_path):
     bpy.ops.animcore.capture_head()
     assert scene_state() == before
     said = session.session.outcome
-    assert "4 pictures of 'Ball'" in said.message
+    assert "4 images of 'Ball'" in said.message
     assert f'animcore avatar fit "{tmp_path / "a capture"}"' in said.notes[-1]
     assert len(layout.read_views(tmp_path / "a capture", layout.TRAIN)) == 4
     assert json.loads((tmp_path / "a capture" / "capture.json").read_text())["character"] == "Ball"

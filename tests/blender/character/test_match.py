@@ -41,7 +41,7 @@ def nameless() -> tuple[bpy.types.Object, dict[str, str]]:
 
 def test_shapes_without_meaningful_names_are_recognized(real_engine):
     rig, meant = nameless()
-    assert "no known rig" in session.character_seen(settings()).found
+    assert "no known names" in session.character_seen(settings()).found
     assert bpy.ops.animcore.match() == {"FINISHED"}
     assert not session.session.outcome.failed, session.session.outcome
     character = rig_reader.read(rig)
@@ -56,7 +56,7 @@ def test_shapes_without_meaningful_names_are_recognized(real_engine):
     assert not session.character_seen(settings()).problem
     bpy.ops.animcore.forget_match()
     assert face_maps.PROPERTY not in rig
-    assert "no known rig" in session.character_seen(settings()).found
+    assert "no known names" in session.character_seen(settings()).found
 
 
 def test_the_map_is_saved_with_the_file_and_a_changed_mesh_drops_it(real_engine, tmp_path):
@@ -68,7 +68,7 @@ def test_the_map_is_saved_with_the_file_and_a_changed_mesh_drops_it(real_engine,
     assert len(rig_reader.read(rig).map.channels) >= 51, "of the 52 the tongue's does nothing to the skin"
     skin = bpy.data.objects["Animcore Skin"]
     skin.shape_key_remove(skin.data.shape_keys.key_blocks[5])
-    assert "no known rig" in rig_reader.read(rig).summary
+    assert "no known names" in rig_reader.read(rig).summary
 
 
 def test_looking_at_a_rig_leaves_it_as_it_was():

@@ -99,7 +99,7 @@ def test_keys_before_the_sound_are_in_every_file_too(take, tmp_path):
     curve = next(one for one in fcurves.current_curves(key) if "jawOpen" in one.data_path)
     curve.keyframe_points.insert(4, 0.625)
     outcome = delivered(tmp_path, {"livelink", "glb"})
-    assert any("frame 4, the first of the take; its sound starts 0.250 s later" in note for note in outcome.notes)
+    assert any("frame 4, the first of the take; its audio starts 0.250 s later" in note for note in outcome.notes)
     for name in ("livelink", "glb"):
         first, curves = READERS[name](tmp_path / FILES[name])
         found = {one.lower(): values for one, values in curves.items()}["jawopen"]

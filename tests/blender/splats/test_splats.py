@@ -198,7 +198,7 @@ def test_too_many_are_thinned_to_those_that_show_most(tmp_path, monkeypatch):
     holder = added(written(many, tmp_path))
     (placed,) = splat_objects.all_placed(now())
     assert np.allclose(placed.cloud.splats.means, many.means[20:30], atol=1e-6)
-    assert splat_objects.told(holder).text == "60 Gaussians in the file; the 10 that show most are drawn."
+    assert splat_objects.told(holder).text == "60 Gaussians in the file; the 10 most visible are drawn."
 
 
 def test_a_file_that_changes_on_disk_is_read_again_and_not_before(tmp_path):

@@ -339,7 +339,7 @@ def test_the_curve_view_shows_lips_and_jaw_alone(voice):
 def test_nothing_to_work_on_is_said_before_the_press(voice):
     settings().character = head()
     for name in ("show_take", "polish", "mirror_take", "delete_take"):
-        with pytest.raises(RuntimeError, match=r"no take|No take"):
+        with pytest.raises(RuntimeError, match=r"no takes|no active take"):
             getattr(bpy.ops.animcore, name)()
     generate(settings().character, voice())
     with pytest.raises(RuntimeError, match="only one take"):
@@ -436,7 +436,7 @@ def test_an_earlier_take_is_told_of_once_however_many_actions_it_has(voice):
     notes = outcome.take.notes
     assert len(outcome.take.actions) == 4
     assert [note for note in notes if "earlier take" in note] == ["The earlier take 'line' stays in the list of takes."]
-    assert len([note for note in notes if "pinned" in note]) == 1
+    assert len([note for note in notes if "solo" in note]) == 1
 
 
 def test_everything_is_one_step_of_undo(voice):

@@ -138,7 +138,7 @@ def test_what_is_muted_is_not_performed(voice):
     two.mute, bpy.context.scene.sequence_editor.channels[1].mute = False, True
     assert [Path(part.path).stem for part in voices.read(bpy.context.scene).parts] == ["b"]
     two.volume = 0.0
-    with pytest.raises(voices.AddonError, match=r"Nothing is heard of the voice \(a, b\)"):
+    with pytest.raises(voices.AddonError, match=r"The strips of the speech are muted \(a, b\)"):
         voices.read(bpy.context.scene)
 
 
