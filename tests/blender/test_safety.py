@@ -165,7 +165,7 @@ def test_a_failure_half_way_leaves_the_scene_as_it_was(voice, monkeypatch, step)
             raise MemoryError("no memory left")
         return real(*arguments, **options)
 
-    monkeypatch.setattr(keying.keys, step, fail_the_second_time)
+    monkeypatch.setattr(fcurves, step, fail_the_second_time)
     settings().character, settings().audio = rig, str(voice())
     with pytest.raises(RuntimeError, match="no memory left"):
         bpy.ops.animcore.generate()
