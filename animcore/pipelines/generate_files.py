@@ -29,6 +29,7 @@ from animcore.solvers.gesture_networks import gesture_solver
 from animcore.solvers.gesture_networks.gesture_solver import Gestures
 from animcore.solvers.perform import act, hear
 from animcore.solvers.speech_face import transcript_timing
+from animcore.speech import voice_detection
 from animcore.speech.transcript import Transcript
 
 Source = Path | Sequence[recording.Part]  # a recording, or several that are put together
@@ -199,7 +200,8 @@ def _is_there(source: Source) -> bool:
 
 
 def _load(source: Source, progress: Progress) -> recording.AudioClip:
-    return recording.load(source, progress) if isinstance(source, Path) else recording.joined(source, progress)
+    parts = [recording.Part(source)] if isinstance(source, Path) else source
+    return recording.joined(parts, progress, voice_detection.has_voice)
 
 
 def _possible(motion: Motion, *, is_learned: bool) -> Motion:

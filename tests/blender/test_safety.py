@@ -11,7 +11,6 @@ from conftest import armature, generate, head, settings
 from blender_addon.character.rig_reader import shape_path
 from blender_addon.performance import session
 from blender_addon.scene import fcurves
-from blender_addon.takes import keying
 
 
 def state() -> dict:

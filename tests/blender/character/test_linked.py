@@ -7,7 +7,6 @@ import pytest
 from conftest import armature, generate, head
 
 from blender_addon.scene import fcurves
-from blender_addon.takes import keying
 
 
 @pytest.fixture
