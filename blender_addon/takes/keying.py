@@ -23,7 +23,7 @@ from animcore.motion import Motion
 from animcore.retarget.face_map import FaceMap
 from animcore.retarget.rig_profiles import driving
 
-from .. import properties
+from .. import id_properties, properties
 from ..character import body_bones as bodies
 from ..character import face_maps, head_bones, rig_reader
 from ..errors import AddonError
@@ -142,7 +142,7 @@ def apply_all(scene: bpy.types.Scene, performances: Sequence[Performance]) -> St
         for owner, action in actions:
             fcurves.mark(owner, action)
         if one.placement.audio:
-            notes += _add_sound(scene, one.placement, one.motion)
+            notes += _add_sound(scene, one, actions)
         made.append(replace(take, notes=tuple(dict.fromkeys(notes))))
     scene.frame_set(scene.frame_current)  # an action assigned from outside shows at the next evaluation alone
     return made
@@ -445,13 +445,20 @@ def _describe(action: bpy.types.Action, placement: Placement, motion: Motion, id
     action.use_fake_user = True  # a take that is set aside later is still there after saving
 
 
-def _add_sound(scene: bpy.types.Scene, placement: Placement, motion: Motion) -> list[str]:
+def _add_sound(
+    scene: bpy.types.Scene, one: Performance, actions: Sequence[tuple[bpy.types.ID, bpy.types.Action]]
+) -> list[str]:
     """Put the voice on the sequencer, and let playback follow it; a Blender without sound only says so."""
+    placement, choice = one.placement, sequencer.asked_choice(one.placement.settings)
     try:
         frame = placement.start_frame if placement.sound_frame is None else placement.sound_frame
-        _, added = sequencer.place(scene, placement.audio, frame, motion.frame_count, placement.heard)
+        length = one.motion.frame_count
+        _, added = sequencer.place(scene, placement.audio, frame, length, placement.heard, choice)
     except AnimcoreError as error:
         return [str(error)]
+    takes = [other for other in bpy.data.actions if fcurves.TAKE in other]
+    owned = [other for owner, _ in actions for other in takes if fcurves.is_made_for(other, owner)]
+    sequencer.only(scene, one.placement.settings, [id_properties.wish(other, fcurves.SETTINGS) for other in owned])
     if not added:
         return [f"{Path(placement.audio).name} was on the sequencer already."]
     if scene.sync_mode == "NONE":
