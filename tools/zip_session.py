@@ -20,8 +20,10 @@ import wave
 from pathlib import Path
 from typing import Any
 
+import window_tool
+
 ROOT = Path(__file__).resolve().parent.parent
-TOOL = Path(os.environ.get("BLENDER_WINDOW", ROOT.parent / "shared" / "tools" / "blender_window"))
+TOOL = window_tool.find()
 LIMIT = 1500  # seconds for the whole session
 LONGEST = 0.3  # seconds of processor time of the main thread at a stretch, at most
 # what a program without graphics card draws by itself: Gaussians for the first time, renders, another editor
