@@ -1,6 +1,6 @@
 # make demo       a voice line in, a talking character out, in out/        (AUDIO=path for your own recording)
 # make test       the whole test suite; what needs a GPU, a window or a microphone is skipped by name
-# make test-all   the long fits, the extension in four Blenders and a session in Blender's window as well
+# make test-all   the long fits, the extension in four Blenders and two sessions in Blender's window as well
 # Each sets up all it needs, in .venv and .venvs, and then does its one job.
 
 # Blender 4.2 to 5.0 are built for Python 3.11, and the module bpy needs exactly that.
@@ -28,6 +28,7 @@ test-all: lint
 	$(BIN)/python -m pytest $(IN_PARALLEL) --ignore tests/blender -m 'long or not long'
 	$(BIN)/python tools/test_blender.py 4.2 4.5 5.0 5.2 --pytest='$(IN_PARALLEL)'
 	$(BIN)/python tools/window_session.py
+	$(BIN)/python tools/zip_session.py
 
 lint: .venv/.test
 	$(BIN)/ruff check .

@@ -387,8 +387,9 @@ def _report(title: str, report: Any) -> dict[str, Any]:
 def _inspect(request: dict[str, Any], progress: Callable[[float, str], None]) -> dict[str, Any]:
     """Say what is to be known of a voice; where `envelope` names a file, how loud it is is written there."""
     from animcore.audio import recording
+    from animcore.speech import voice_detection
 
-    clip = recording.join_segments(_voice(request), progress)
+    clip = recording.join_segments(_voice(request), progress, voice_detection.has_voice)
     if "envelope" in request:
         _write_envelope(clip, Path(request["envelope"]))
     answer = _facts(clip.facts)

@@ -89,3 +89,21 @@ def test_the_demo_is_made_in_a_folder_with_spaces(clone):
     soundfile.write(clone / "a line.wav", samples, rate)
     make(clone, "demo", AUDIO="a line.wav")
     assert {path.suffix for path in (clone / "out").iterdir()} >= {".mp4", ".blend"}
+
+
+def test_the_window_is_found_beside_the_checkout_and_that_of_a_worktree(clone, tmp_path):
+    tool = clone.parent / "shared" / "tools" / "blender_window"
+    tool.parent.mkdir(parents=True)
+    tool.touch()
+    fill(clone, ["tools/window_tool.py"])
+    tree = tmp_path / "elsewhere" / "tree"
+    own = {name: value for name, value in os.environ.items() if name != "BLENDER_WINDOW" and "GIT" not in name}
+    who = ["-c", "user.name=a", "-c", "user.email=a@b"]
+    for command in (["init", "-q"], ["add", "."], [*who, "commit", "-qm", "a"], ["worktree", "add", "-q", str(tree)]):
+        subprocess.run(["git", *command], cwd=clone, env=own, check=True, capture_output=True)
+    for place in (clone, tree):
+        code = "import window_tool; print(window_tool.find())"
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=place / "tools", env=own, capture_output=True, text=True
+        )
+        assert done.stdout.strip() == str(tool), done.stderr

@@ -23,8 +23,10 @@ import wave
 from pathlib import Path
 from typing import Any
 
+import window_tool
+
 ROOT = Path(__file__).resolve().parent.parent
-TOOL = Path(os.environ.get("BLENDER_WINDOW", ROOT.parent / "shared" / "tools" / "blender_window"))
+TOOL = window_tool.find()
 SIZE = "1600x900"
 LIMIT = 400  # seconds for the whole session
 

@@ -20,12 +20,12 @@ import wave
 from pathlib import Path
 from typing import Any
 
+import window_tool
+
 ROOT = Path(__file__).resolve().parent.parent
-TOOL = Path(os.environ.get("BLENDER_WINDOW", ROOT.parent / "shared" / "tools" / "blender_window"))
+TOOL = window_tool.find()
 LIMIT = 1500  # seconds for the whole session
 LONGEST = 0.3  # seconds of processor time of the main thread at a stretch, at most
-# what still measures, keys two characters or copies a scene with two of them, in one go
-BULK = {"match": 0.6, "generate_dialogue": 0.6, "capture_head": 0.6}
 # what a program without graphics card draws by itself: Gaussians for the first time, renders, another editor
 DRAWING = {"film_take", "render_side_by_side", "add_character", "add_hybrid_head", "toggle_carrier", "show_curves"}
 REFUSED = {"fit_head": "PyTorch"}  # what cannot work here, and a word of the sentence that says why
@@ -100,7 +100,7 @@ def check(found: dict[str, Any]) -> None:
         said = one["error"] or (one["said"] if one["failed"] else "")
         if said and not (name in GREY or (name in REFUSED and REFUSED[name] in said)):
             wrong.append(f"{name}: {said}")
-        if one["cpu"] > BULK.get(name, LONGEST) and name not in DRAWING:
+        if one["cpu"] > LONGEST and name not in DRAWING:
             wrong.append(f"{name} held the window for {one['cpu']} s of processor time")
     if "home" not in Path(found["engine"]).parts:
         wrong.append(f"the engine is {found['engine']}, not that of the zip")

@@ -9,7 +9,7 @@ _USUAL = tuple(Fraction(rate) for rate in (12, 15, 24, 25, 30, 48, 50, 60, 90, 1
     Fraction(base * 1000, 1001) for base in (24, 30, 60, 120)
 )
 _SLOWEST, _FASTEST = 8, 250  # FPS
-_NEAR = Fraction(4, 100)  # share of a rate by which the average of a video of a phone is off
+NEAR = Fraction(4, 100)  # share of a rate by which the average of a video of a phone is off
 
 
 def nominal_rate(stream: Any) -> tuple[tuple[int, int] | None, bool]:
@@ -29,5 +29,5 @@ def nominal_rate(stream: Any) -> tuple[tuple[int, int] | None, bool]:
     if named == average:
         return (average.numerator, average.denominator), False
     nearest = min(_USUAL, key=lambda rate: abs(rate - average))
-    near = abs(nearest - average) < _NEAR * average
+    near = abs(nearest - average) < NEAR * average
     return ((nearest.numerator, nearest.denominator) if near else None), True

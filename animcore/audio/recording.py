@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -30,6 +30,7 @@ _AUTOMATIC, _MIX = 0, -1  # in the place of a channel's number
 _CENTRE = "FC"  # FFmpeg's name of the channel that dialogue is in
 
 FloatArray = NDArray[np.float32]
+HasVoice = Callable[["AudioClip"], bool]
 
 
 @dataclass(frozen=True)
@@ -142,8 +143,15 @@ class AudioSegment:
             raise InputError(f"The volume of {self.path.name} must lie between 0 and 100, not {self.gain!r}.")
 
 
-def join_segments(parts: Sequence[AudioSegment], progress: Progress = silent) -> AudioClip:
+def join_segments(
+    parts: Sequence[AudioSegment], progress: Progress = silent, has_voice: HasVoice | None = None
+) -> AudioClip:
     """Put several recordings together into one clip, each at its own time; where they overlap they are added.
+
+    Args:
+        parts: the recordings.
+        progress: told the fraction done.
+        has_voice: as `load` takes it.
 
     Raises:
         InputError: without a part, or where one of them cannot be used.
@@ -151,10 +159,11 @@ def join_segments(parts: Sequence[AudioSegment], progress: Progress = silent) ->
     if not parts:
         raise InputError("There is no recording; choose one.")
     if len(parts) == 1 and parts[0].whole:
-        return load(parts[0].path, progress, parts[0].track, parts[0].channel)
+        return load(parts[0].path, progress, parts[0].track, parts[0].channel, has_voice)
     spans, facts, digests = [], [], []
     for index, part in enumerate(parts):
-        clip = load(part.path, share(progress, index / len(parts), (index + 1) / len(parts)), part.track, part.channel)
+        done = share(progress, index / len(parts), (index + 1) / len(parts))
+        clip = load(part.path, done, part.track, part.channel, has_voice)
         first = round(part.skip * RATE)
         last = None if part.length is None else first + round(part.length * RATE)
         spans.append((round(part.at * RATE), part.gain * clip.samples[first:last]))
@@ -209,7 +218,13 @@ def _together(samples: FloatArray, facts: Sequence[AudioFacts]) -> AudioFacts:
     )
 
 
-def load(path: Path | str, progress: Progress = silent, track: int = 0, channel: int = 0) -> AudioClip:
+def load(
+    path: Path | str,
+    progress: Progress = silent,
+    track: int = 0,
+    channel: int = 0,
+    has_voice: HasVoice | None = None,
+) -> AudioClip:
     """Decode an audio track of a file of any kind that ffmpeg reads, in bounded memory.
 
     Memory grows by 64 kB for each second of audio (the result) whatever the file's own rate and channels.
@@ -217,9 +232,11 @@ def load(path: Path | str, progress: Progress = silent, track: int = 0, channel:
     Args:
         path: the file.
         progress: called with the fraction done.
-        track: which audio track, from 1 on; 0 for the file's default one or, where that is silent, the loudest.
+        track: which audio track, from 1 on; 0 for the file's default one, or where that has no voice the loudest one
+            that has; where none has, and the default one is silent, the loudest.
         channel: which channel of it, from 1 on; 0 for the centre of surround sound that has something there, else
             for all of them mixed.
+        has_voice: tells whether somebody speaks on a track; without it every one that sounds counts as a voice.
 
     Raises:
         InputError: no such file, empty, not decodable, no audio, no such track or channel, or nothing but broken
@@ -230,22 +247,45 @@ def load(path: Path | str, progress: Progress = silent, track: int = 0, channel:
     count, default = list_tracks(path)
     if not 0 <= track <= count:
         raise InputError(f"{path.name} has {count} audio track{'s' * (count > 1)}; there is no track {track}.")
-    chosen = track or default
-    heard = _heard(path, chosen, channel, progress)
+    if count > 1 and not track:
+        heard, notes = _of_several(path, count, default, channel, has_voice or _sounds, progress)
+        return AudioClip(heard.samples, path.name, _sha256(path), heard.facts(notes, count))
+    heard = _heard(path, track or default, channel, progress)
     notes = []
     if count > 1 and heard.level is None:
-        others = {one: _heard(path, one, channel, progress) for one in range(1, count + 1) if one != chosen}
-        levels = {one: other.level for one, other in others.items() if other.level is not None}
-        if levels and not track:
-            best = max(levels, key=lambda one: levels[one])
-            notes.append(f"Track {chosen} of {path.name} is silent; track {best} is used.")
-            heard = others[best]
-        elif levels:
-            which = " or ".join(map(str, levels))
-            notes.append(f"Track {chosen} of {path.name} is silent, others are not: choose track {which} (--track).")
-    elif count > 1 and not track:
-        notes.append(f"{path.name} has {count} audio tracks; track {chosen} is used (--track).")
+        others = [one for one in range(1, count + 1) if one != track]
+        sounding = [str(one) for one in others if _heard(path, one, channel, progress).level is not None]
+        if sounding:
+            which = " or ".join(sounding)
+            notes.append(f"Track {track} of {path.name} is silent, others are not: choose track {which} (--track).")
     return AudioClip(heard.samples, path.name, _sha256(path), heard.facts(notes, count))
+
+
+def _of_several(
+    path: Path, count: int, default: int, channel: int, has_voice: HasVoice, progress: Progress
+) -> tuple[_TrackReader, list[str]]:
+    """The track with a voice, and a sentence on which one it is; of two that have one the default or the loudest."""
+    first = best = _heard(path, default, channel, progress)
+    spoken = has_voice(first.clip())
+    rank = (spoken, -math.inf if first.level is None else first.level)
+    for one in range(1, count + 1) if not spoken else ():
+        other = _heard(path, one, channel, progress) if one != default else first
+        if other.level is None:
+            continue
+        found = (has_voice(other.clip()), other.level)
+        if found > rank and (found[0] or first.level is None):
+            best, rank = other, found
+    number = best.reader.track
+    if best is first:
+        said = f"{path.name} has {count} audio tracks; track {default} is used (--track)."
+        return first, [said] if first.level is not None else []
+    if first.level is None:
+        return best, [f"Track {default} of {path.name} is silent; track {number} is used."]
+    return best, [f"No voice was found on track {default} of {path.name}; track {number} is used (--track)."]
+
+
+def _sounds(clip: AudioClip) -> bool:
+    return not clip.facts.silent
 
 
 def copy_audio(path: Path, track: int, out: Path, progress: Progress = silent) -> None:
@@ -406,6 +446,10 @@ class _TrackReader:
         share = self.channel_energy[loudest] / max(len(self.channel_energy), 1) ** 2
         cancels = len(self.channel_energy) > 1 and self.mix_energy < OUT_OF_PHASE * share
         return loudest + 1 if cancels else None
+
+    def clip(self) -> AudioClip:
+        """What was heard, for one who only listens to it."""
+        return AudioClip(self.samples, self.path.name, "", self.facts([], 1))
 
     def facts(self, notes: list[str], tracks: int) -> AudioFacts:
         clipped = self.clipped / max(self.reader.count * self.channels, 1)

@@ -22,13 +22,14 @@ from animcore.cli.train import register as register_train
 from animcore.cli.train import register_export as register_export_face
 from animcore.core.atomic_files import check_target, make_folder, whole_file
 from animcore.core.frame_rates import exact_rate
-from animcore.core.progress import progress_bar
+from animcore.core.progress import progress_bar, silent
 from animcore.core.vocabulary import EMOTIONS, REGIONS, STYLES, TRANSITIONS, VARIANTS
 from animcore.direction import Direction, EmotionSpan
 from animcore.errors import AnimcoreError, InputError
 from animcore.files.animation_curves import FormatOptions
 from animcore.files.export_and_verify import ExportReport
 from animcore.pipelines import generate_files
+from animcore.speech import voice_detection
 
 _EXAMPLES = """examples:
   animcore generate line.wav --out takes
@@ -178,7 +179,7 @@ def _add_choice(parser: argparse.ArgumentParser) -> None:
         type=_number,
         default=0,
         metavar="N",
-        help="audio track, from 1 (default: the file's default track, or the loudest where that is silent)",
+        help="audio track, from 1 (default: the file's default track, or where that has no voice the loudest with one)",
     )
     parser.add_argument(
         "--channel",
@@ -335,7 +336,7 @@ def _inspect(options: argparse.Namespace) -> int:
     failed = False
     for path in options.file:
         try:
-            facts = recording.load(path, track=options.track, channel=options.channel).facts
+            facts = recording.load(path, silent, options.track, options.channel, voice_detection.has_voice).facts
         except InputError as error:
             print(f"{path}: {error}", file=sys.stderr)
             failed = True

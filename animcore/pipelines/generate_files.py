@@ -32,6 +32,7 @@ from animcore.solvers.gesture_networks.gesture_solver import GestureNetworkSolve
 from animcore.solvers.nonverbal import head_network
 from animcore.solvers.perform import analyze, animate
 from animcore.solvers.speech_face import lip_sync, streaming, transcript_timing
+from animcore.speech import voice_detection
 from animcore.speech.transcript import Transcript
 
 Source = Path | Sequence[recording.AudioSegment]  # a recording, or several that are put together
@@ -210,7 +211,8 @@ def _is_there(source: Source) -> bool:
 
 
 def _load(source: Source, progress: Progress) -> recording.AudioClip:
-    return recording.load(source, progress) if isinstance(source, Path) else recording.join_segments(source, progress)
+    parts = [recording.AudioSegment(source)] if isinstance(source, Path) else source
+    return recording.join_segments(parts, progress, voice_detection.has_voice)
 
 
 def _possible(motion: Motion, *, is_learned: bool) -> Motion:

@@ -21,7 +21,7 @@ from .. import preferences, properties, resources
 from ..character import rig_reader, track_list
 from ..engine.jobs import Job, State
 from ..errors import AddonError
-from ..scene import temporary_values
+from ..scene import temporary_values, windows
 from ..takes import keying
 from . import requests, session
 
@@ -130,7 +130,7 @@ def tick() -> float | None:
     if not job.state.over:
         moved.looks += 1
         if moved.looks % _LEVEL_EVERY == 0:
-            session.redraw()
+            windows.redraw()
         return _INTERVAL
     end()
     session.watch()  # closes the job, and sees to the take

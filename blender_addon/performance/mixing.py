@@ -14,7 +14,7 @@ import bpy
 from .. import preferences, properties
 from ..engine.jobs import Job, State
 from ..errors import AddonError
-from ..scene import file_copies, mixdown
+from ..scene import file_copies, mixdown, windows
 from ..voice import source
 from . import requests, session
 
@@ -76,7 +76,7 @@ def _go_on(job: Job, folder: Path, names: list[mixdown.Name], scene_uid: int, wo
         if scene is None:
             raise AddonError("The scene is no longer in this file; nothing was written.")
         mixdown.made.update(zip(names, (_kept(Path(file)) for file in job.answer["files"]), strict=True))
-        with session.in_window():
+        with windows.in_window():
             work(scene)
     finally:
         mixdown.made.clear()

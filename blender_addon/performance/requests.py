@@ -5,6 +5,7 @@ It holds session numbers of data-blocks and never references: the user works on 
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -22,11 +23,13 @@ from animcore.motion import Motion
 
 from ..character import rig_reader
 from ..errors import AddonError
+from ..scene.stepwise import Steps
 from ..takes import keying
 from ..voice import analysis
 
 Root = bpy.types.Object | bpy.types.Collection
 _TAKE, _MAP, _VALUES = "take{}.npz", "map{}.npz", "values{}.npz"  # the engine's motion, and what it solved for the rig
+_TRIES = 5  # of writing keys, between which the user undoes something
 _SOUND = "sound{}.wav"  # the sound of a file that Blender would play at another time
 
 
@@ -95,21 +98,23 @@ def _wish(order: Order, place: int, character: rig_reader.Character) -> dict[str
     return wish
 
 
-def write(order: Order, answer: Mapping[str, Any]) -> list[keying.Take]:
-    """Put the engine's answer onto the characters: all takes, or none.
+def write(order: Order, answer: Mapping[str, Any]) -> Steps[list[keying.Take]]:
+    """Put the engine's answer onto the characters: all takes, or none. What is undone meanwhile is begun again.
 
     Raises:
         AddonError: where a character or the scene is gone, or an answer cannot be read; nothing was changed then.
     """
-    scene = by_uid(bpy.data.scenes, order.scene)
-    if scene is None:
-        raise AddonError("The scene is no longer in this file; nothing was written.")
-    check_scene(scene)
-    answers = answer.get("cast", [answer])
-    return keying.apply_all(
-        scene,
-        [_performance(order, place, one) for place, one in enumerate(answers)],
-    )
+    for _ in range(_TRIES):
+        scene = by_uid(bpy.data.scenes, order.scene)
+        if scene is None:
+            raise AddonError("The scene is no longer in this file; nothing was written.")
+        check_scene(scene)
+        answers = answer.get("cast", [answer])
+        performances = [_performance(order, place, one) for place, one in enumerate(answers)]
+        yield 0.0
+        with contextlib.suppress(ReferenceError):
+            return (yield from keying.apply_all(scene, performances))
+    raise AddonError("The character changed again and again while its keys were written; press Generate again.")
 
 
 def _performance(order: Order, place: int, answer: Mapping[str, Any]) -> keying.Performance:

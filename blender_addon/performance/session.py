@@ -6,7 +6,6 @@ data-blocks, never as references.
 
 from __future__ import annotations
 
-import contextlib
 import shutil
 import sys
 import tempfile
@@ -26,15 +25,17 @@ from ..character import gaze_target, measured_shapes, rig_reader, track_list
 from ..doctor import checks, examination
 from ..engine.jobs import Job, Jobs, State
 from ..errors import AddonError
+from ..scene import windows
 from ..scene.frame_rates import exact_rate
+from ..scene.stepwise import Steps
 from ..takes import keying
 from ..voice import analysis, source
 from . import requests
 
 _INTERVAL = 0.15  # seconds between looks at the engine
+_MOMENT = 0.1  # seconds of writing keys at a stretch
+_BREATH = 0.01  # seconds that the window lives between two of them
 _GLANCE = 2.0  # seconds for which the panel shows a detected character without reading it again
-# an answer waits for their end; a render is a job, whose operator ends with the next move of the mouse alone
-_BUSY_OPERATORS = ("TRANSFORM_OT_", "SCULPT_OT_", "PAINT_OT_", "RENDER_OT_opengl")
 
 Progress = Callable[[float, str], None]
 
@@ -71,15 +72,25 @@ class Session:
     character: Seen | None = None
     findings: tuple[checks.Finding, ...] | None = None
     engine_note: str = ""
-    finish: Callable[[Job], None] | None = None
+    finish: Callable[[Job], Steps[None] | None] | None = None
+    writing: Steps[None] | None = None
 
     def reset(self) -> None:
         """End the engine and forget everything."""
+        self.leave_writing()
         self.jobs.close()
         drop(self.order)
         self.order, self.outcome, self.finish, self.engine_note = None, None, None, ""
         self.character, self.findings = None, None
         analysis.forget()
+
+    def leave_writing(self) -> None:
+        """Take back what is half written."""
+        steps, self.writing = self.writing, None
+        if steps is not None:
+            steps.close()
+            drop(self.order)
+            self.order = None
 
 
 session = Session()
@@ -134,7 +145,7 @@ def _look_again() -> None:
     before = session.character
     after = _look_at(properties.root(properties.of(bpy.context.scene)))
     if before is None or (before.found, before.problem) != (after.found, after.problem):
-        redraw()
+        windows.redraw()
 
 
 def examine(scene: bpy.types.Scene) -> tuple[checks.Finding, ...]:
@@ -301,13 +312,21 @@ def wait(progress: Progress | None = None) -> None:
         session.reset()
         raise
     _close_job(job)
+    while session.writing is not None:
+        _write_on(job)
+        time.sleep(0.0)
     if session.outcome is not None and session.outcome.failed:
         raise AddonError(session.outcome.message)
 
 
 def cancel() -> None:
     """Cancel the current job."""
-    session.jobs.cancel()
+    if session.writing is None or session.jobs.current is None:
+        session.jobs.cancel()
+        return
+    session.leave_writing()
+    session.jobs.current.state = State.CANCELLED
+    session.outcome = Outcome(False, "Cancelled; nothing was changed.")
 
 
 def unwatch() -> None:
@@ -322,12 +341,17 @@ def _tick() -> float | None:
     job = session.jobs.current
     if job is None:
         return None
+    if session.writing is not None:
+        if not windows.interface_busy():
+            _write_on(job)
+        windows.redraw()
+        return _BREATH if session.writing is not None else None
     session.jobs.tick()
-    if job.state.over and not _interface_busy():
+    if job.state.over and not windows.interface_busy():
         _close_job(job)
-        redraw()
-        return _INTERVAL if session.jobs.busy else None
-    redraw()
+        windows.redraw()
+        return _BREATH if session.jobs.busy else None
+    windows.redraw()
     return _INTERVAL
 
 
@@ -336,8 +360,38 @@ def _close_job(job: Job) -> None:
     finish, session.finish = session.finish, None
     if finish is None:
         return
+    _guarded(job, lambda: _begin_writing(job, finish(job)))
+
+
+def _begin_writing(job: Job, steps: Steps[None] | None) -> None:
+    """Go on step by step where the end of a job is long."""
+    if steps is not None:
+        session.writing = steps
+        job.state, job.stage, job.fraction, job.working_since = State.WORKING, "Writing the keys", 0.0, time.monotonic()
+
+
+def _write_on(job: Job) -> None:
+    """Write for a moment, and end the job where all is written, or where writing has failed before."""
+    steps, end = session.writing, time.monotonic() + _MOMENT
+
+    def work() -> None:
+        assert steps is not None
+        while time.monotonic() < end:
+            job.fraction = next(steps)
+
     try:
-        finish(job)
+        _guarded(job, work)
+    except StopIteration:
+        session.writing = None
+        job.state = State.DONE
+
+
+def _guarded(job: Job, work: Callable[[], None]) -> None:
+    """Do some work; whatever goes wrong in it becomes the outcome."""
+    try:
+        work()
+    except StopIteration:
+        raise
     except AnimcoreError as error:
         session.outcome = Outcome(True, str(error), report=job.report)
     except Exception as error:
@@ -348,23 +402,28 @@ def _close_job(job: Job) -> None:
         )
 
 
-def _finish_take(job: Job) -> None:
-    order, session.order = session.order, None
-    assert order is not None
+def _finish_take(job: Job) -> Steps[None] | None:
+    if job.state is State.DONE and session.order is not None:
+        return _write_take(job, session.order)
+    drop(session.order)
+    session.order = None
+    failed = job.state is State.FAILED
+    message = job.message if failed else "Cancelled; nothing was changed."
+    session.outcome = Outcome(failed, message, report=job.report if failed else "")
+    return None
+
+
+def _write_take(job: Job, order: requests.Order) -> Steps[None]:
+    """Put what the engine answered onto the characters."""
     try:
-        if job.state is State.CANCELLED:
-            session.outcome = Outcome(False, "Cancelled; nothing was changed.")
-            return
-        if job.state is State.FAILED:
-            session.outcome = Outcome(True, job.message, report=job.report)
-            return
         if "facts" in job.answer:
             analysis.keep(order.voice, job.answer)
-        made = requests.write(order, job.answer)
-        push_undo("Animcore: Generate")
+        made = yield from requests.write(order, job.answer)
+        windows.push_undo("Animcore: Generate")
         session.outcome = _told(made, job.answer)
     finally:
         drop(order)
+        session.order = None
 
 
 def _told(made: Sequence[keying.Take], answer: Mapping[str, Any]) -> Outcome:
@@ -382,39 +441,6 @@ def _finish_inspection(job: Job, what: tuple[str, ...], envelope: Path) -> None:
         analysis.refuse(what, job.message)
     elif job.state is State.DONE:
         analysis.keep(what, job.answer, envelope)
-
-
-def push_undo(message: str) -> None:
-    """Make the change one step of undo."""
-    with in_window():
-        if bpy.ops.ed.undo_push.poll():
-            bpy.ops.ed.undo_push(message=message)
-
-
-def in_window() -> contextlib.AbstractContextManager[Any]:
-    """Give the work of a timer a window, which it has none of its own of."""
-    windows = bpy.context.window_manager.windows
-    if bpy.app.background or not len(windows) or bpy.context.window is not None:
-        return contextlib.nullcontext()
-    return bpy.context.temp_override(window=windows[0])
-
-
-def _interface_busy() -> bool:
-    """Whether the user is in the middle of something that a change of the scene would disturb."""
-    if bpy.app.is_job_running("RENDER"):
-        return True
-    windows = bpy.context.window_manager.windows
-    return any(one.bl_idname.startswith(_BUSY_OPERATORS) for window in windows for one in window.modal_operators)
-
-
-def redraw() -> None:
-    """Redraw the sidebars and the preferences: not the view itself, which may be heavy."""
-    for window in bpy.context.window_manager.windows:
-        for area in window.screen.areas:
-            wanted = {"VIEW_3D": "UI", "PREFERENCES": "WINDOW"}.get(area.type)
-            for region in area.regions:
-                if region.type == wanted:
-                    region.tag_redraw()
 
 
 @bpy.app.handlers.persistent

@@ -18,7 +18,7 @@ from .. import preferences, properties
 from ..character import face_maps
 from ..engine.jobs import Job, State
 from ..errors import AddonError
-from ..scene import file_copies
+from ..scene import file_copies, windows
 from . import requests, session
 
 
@@ -74,7 +74,7 @@ def _finish(job: Job, folder: Path, uid: int, name: str) -> None:
             session.session.outcome = session.Outcome(False, _no_mouth(root), found.missing)
             return
         face_maps.store(root, found.only(found.moving))
-        session.push_undo("Animcore: Match by Shape")
+        windows.push_undo("Animcore: Match by Shape")
         count, share = job.answer["channels"], job.answer["coverage"]
         message = f"{count} channels of {name!r} were measured; they cover {share:.0%} of a speech performance."
         session.session.outcome = session.Outcome(False, message, tuple(job.answer.get("missing", ())))

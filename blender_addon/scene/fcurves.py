@@ -63,13 +63,19 @@ def make_action(owner: bpy.types.ID, name: str, first_frame: int, channels: Sequ
     """Make an action with a key on every frame from `first_frame` on. It is not assigned; nothing else is touched."""
     action = bpy.data.actions.new(short_name(name))
     try:
-        curves, groups = _writable(action, owner)
-        for channel in channels:
-            _write(curves, groups, first_frame, channel)
+        _make_writable(action, owner)
+        add_channels(action, first_frame, channels)
     except BaseException:
         bpy.data.actions.remove(action)
         raise
     return action
+
+
+def add_channels(action: bpy.types.Action, first_frame: int, channels: Sequence[Channel]) -> None:
+    """Add curves with a key on every frame to an action that `make_action` made."""
+    bag = _bag(action)
+    for channel in channels:
+        _write(bag.fcurves, bag.groups, first_frame, channel)
 
 
 def short_name(name: str) -> str:
@@ -289,14 +295,16 @@ def push_down(
     data.use_nla = True
 
 
-def _writable(action: bpy.types.Action, owner: bpy.types.ID) -> tuple[Any, Any]:
-    """The collections that new F-curves and their groups of this data-block go into."""
-    if not hasattr(action, "layers"):
-        return action.fcurves, action.groups
-    slot = action.slots.new(id_type=owner.id_type, name=owner.name)
-    strip = action.layers.new("Layer").strips.new(type="KEYFRAME")
-    bag = strip.channelbag(slot, ensure=True)
-    return bag.fcurves, bag.groups
+def _make_writable(action: bpy.types.Action, owner: bpy.types.ID) -> None:
+    """Make the collections that new F-curves and their groups of this data-block go into."""
+    if hasattr(action, "layers"):
+        slot = action.slots.new(id_type=owner.id_type, name=owner.name)
+        action.layers.new("Layer").strips.new(type="KEYFRAME").channelbag(slot, ensure=True)
+
+
+def _bag(action: bpy.types.Action) -> Any:
+    """What holds the F-curves and groups of an action that `make_action` made."""
+    return action.layers[0].strips[0].channelbags[0] if hasattr(action, "layers") else action
 
 
 def _write(curves: Any, groups: Any, first_frame: int, channel: Channel) -> None:
@@ -462,7 +470,7 @@ def make_splats(
 
 def copy_curve(curve: bpy.types.FCurve, action: bpy.types.Action) -> None:
     """Put a curve with all its keys into an action that `make_action` made."""
-    bag = next(strip.channelbags[0] for strip in action.layers[0].strips) if hasattr(action, "layers") else action
+    bag = _bag(action)
     made = bag.fcurves.new(curve.data_path, index=curve.array_index)
     made.keyframe_points.add(len(curve.keyframe_points))
     for name, size, kind in _PARTS:

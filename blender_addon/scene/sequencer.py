@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,8 @@ from ..errors import AddonError
 from . import sound_files
 
 MARK = "animcore"  # custom property of a strip that Animcore added
+CHOICE = "animcore_choice"  # custom property of such a strip: the track and the channel of its file, 0 for the usual
+Choice = tuple[int, int]
 _CHANNELS = range(1, 128)
 
 
@@ -22,9 +24,9 @@ def strips_of(scene: bpy.types.Scene) -> Any:
 
 
 def place(
-    scene: bpy.types.Scene, path: str, frame: int, length: int, heard: Path | None = None
+    scene: bpy.types.Scene, path: str, frame: int, length: int, heard: Path | None = None, choice: Choice = (0, 0)
 ) -> tuple[bpy.types.ID | None, bool]:
-    """Put a sound file onto the sequencer at a frame; an earlier strip of ours with the same file makes room.
+    """Put a sound file onto the sequencer at a frame; an earlier strip of ours with the same choice of it makes room.
 
     A strip of the user's with that file at that frame is left as it is, and no second one is added.
 
@@ -35,6 +37,7 @@ def place(
         length: frames that the sound covers, to find a channel that is free there.
         heard: the engine's own copy of its sound, where Blender would play the file itself at another time: it is
             kept, and the strip plays it under the file's name.
+        choice: of track and channel; each has a strip of its own.
 
     Returns:
         The strip, and whether it was added now.
@@ -56,26 +59,52 @@ def place(
         raise AddonError(
             f"The audio could not be added to the sequencer ({str(error).strip()}); choose another file."
         ) from error
-    added[MARK] = True
+    added[MARK], added[CHOICE] = True, list(choice)
     if kept is not None:
         added[sound_files.SOURCE] = path
         sound_files.settle(added.sound, kept, name)
     for strip in same:
-        if MARK in strip:
+        if MARK in strip and strip != added and choice_of(strip) == choice:
             strips.remove(strip)
     return added, True
 
 
-def only(scene: bpy.types.Scene, path: str, others: Iterable[str]) -> None:
-    """Of the strips that Animcore added, let those with this file sound, and not those with the others.
+def only(scene: bpy.types.Scene, asked: Mapping[str, Any], others: Iterable[Mapping[str, Any]]) -> None:
+    """Of the strips that Animcore added, let those of a take sound, and not those of the others.
 
     Strips of other characters' takes go on as they are, and a take without a strip silences none.
+
+    Args:
+        scene: whose strips they are.
+        asked: what the take was asked with.
+        others: what the others were asked with.
     """
     own = own_strips(scene)
-    if any(is_of(strip, path) for strip in own):
+    if any(_is_heard(strip, asked) for strip in own):
         for strip in own:
-            if is_of(strip, path) or any(is_of(strip, other) for other in others):
-                strip.mute = not is_of(strip, path)
+            if _is_heard(strip, asked) or any(_is_heard(strip, other) for other in others):
+                strip.mute = not _is_heard(strip, asked)
+
+
+def _is_heard(strip: Any, asked: Mapping[str, Any]) -> bool:
+    """Whether a strip of ours is what a take was asked with: its file, track and channel."""
+    return is_of(strip, str(asked.get("audio"))) and choice_of(strip) == asked_choice(asked)
+
+
+def asked_choice(asked: Mapping[str, Any]) -> Choice:
+    """Return the track and the channel that a take was asked with, of its file or of the first of its parts."""
+    first = asked if "audio" in asked else next(iter(asked.get("parts", ())), {})
+    return int(first.get("track", 0)), int(first.get("channel", 0))
+
+
+def choice_of(strip: Any) -> Choice:
+    """Return the track and the channel that a strip of ours plays."""
+    kept = strip.get(CHOICE)
+    try:
+        track, channel = map(int, kept)
+    except (TypeError, ValueError):  # a strip of before there was a choice, or what somebody has written over it
+        return 0, 0
+    return track, channel
 
 
 def own_strips(scene: bpy.types.Scene) -> list[Any]:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,17 +24,22 @@ from animcore.motion import Motion
 from animcore.retarget.face_map import FaceMap
 from animcore.retarget.rig_profiles import driving
 
-from .. import properties
+from .. import id_properties, properties
 from ..character import body_bones as bodies
 from ..character import face_maps, head_bones, rig_reader
 from ..errors import AddonError
-from ..scene import bone_rotations, fcurves, sequencer
+from ..scene import bone_rotations, fcurves, sequencer, stepwise
 from ..scene.fcurves import Channel
 from ..scene.frame_rates import exact_rate
+from ..scene.stepwise import Steps
 from ..voice import waveform
-from . import curve_roles, polish, range_merge
+from . import curve_roles, polish, range_merge, scene_changes
 from .record import Record
 
+Work = list[tuple[bpy.types.ID, list[Channel]]]  # each data-block with its channels
+Turned = tuple[dict[str, np.ndarray], np.ndarray]  # what `Body.turns` gives
+
+_AT_ONCE = 16  # curves that are written in one step: a tenth of a second for half an hour
 _EYES = ("left_eye", "right_eye")
 
 
@@ -111,66 +117,120 @@ def apply(
     values: np.ndarray | None = None,
 ) -> Take:
     """Write a performance onto a character as a take of its own that plays at once; see `apply_all`."""
-    return apply_all(scene, [Performance(character, motion, placement, values)])[0]
+    return stepwise.run(apply_all(scene, [Performance(character, motion, placement, values)]))[0]
 
 
-def apply_all(scene: bpy.types.Scene, performances: Sequence[Performance]) -> list[Take]:
+def apply_all(scene: bpy.types.Scene, performances: Sequence[Performance]) -> Steps[list[Take]]:
     """Write performances onto their characters, each as a take of its own that plays at once: all of them, or none.
+
+    The steps before the last one make actions that nothing uses yet; where one fails, or no more are asked for, they
+    go. The last one puts all into the scene.
 
     Raises:
         AddonError: where one cannot be written; the scene is then as it was.
+        ReferenceError: where the user has removed or undone meanwhile what is written onto; nothing was changed then.
     """
     with ExitStack() as undo:
-        written = [_applied(scene, one, undo) for one in performances]
+        prepared = []
+        for number, one in enumerate(performances):
+            low, high = number / len(performances), (number + 1) / len(performances)
+            prepared.append((yield from stepwise.part(_prepared(scene, one, undo), low, high)))
+        written = [_finished(scene, one, undo) for one in prepared]
         undo.pop_all()  # nothing failed: nothing is taken back
     made = []
     for (take, actions), one in zip(written, performances, strict=True):
-        notes = [*take.notes, *_show(one.character)]
+        notes = [*take.notes, *scene_changes.show(one.character)]
         for owner, action in actions:
             fcurves.mark(owner, action)
         if one.placement.audio:
-            notes += _add_sound(scene, one.placement, one.motion)
+            notes += _add_sound(scene, one, actions)
         made.append(replace(take, notes=tuple(dict.fromkeys(notes))))
     scene.frame_set(scene.frame_current)  # an action assigned from outside shows at the next evaluation alone
     return made
 
 
-def _applied(
-    scene: bpy.types.Scene, performance: Performance, undo: ExitStack
-) -> tuple[Take, list[tuple[bpy.types.ID, bpy.types.Action]]]:
-    """Write one performance, and return the actions with their owners; what takes it back is put onto `undo`."""
+@dataclass(frozen=True)
+class _Prepared:
+    """A performance whose actions are made and used by nothing: on whom they go, first and last frame, notes."""
+
+    performance: Performance
+    work: Work
+    actions: list[bpy.types.Action]
+    frames: tuple[int, int]
+    notes: list[str]
+
+
+def _prepared(scene: bpy.types.Scene, performance: Performance, undo: ExitStack) -> Steps[_Prepared]:
+    """Make the actions of a performance; what takes them back is put onto `undo`."""
     character, motion, placement = performance.character, performance.motion, performance.placement
+    _check_rate(scene, motion)
+    first = placement.start_frame + round(motion.start * motion.rate)
+    last = first + motion.frame_count - 1
+    notes = list(character.notes)
+    notes += scene_changes.own_shapes(character, undo)
+    body = _body(character, motion, placement, notes)
+    turned = None if body is None else (yield from stepwise.beside(partial(body.turns, motion)))
+    work: Work = []
+    for one in channels_of(character, motion, performance.values, body, turned):
+        work.append(one)
+        yield 0.0
+    if not work:
+        raise AddonError(f"{character.name!r} has nothing that can be keyed; choose another character.")
+    _check_tweaked(work)
+    if placement.within:
+        work, first, last = range_merge.joined(work, first, last, motion.rate)
+    actions: list[bpy.types.Action] = []
+    kept: list[str] = []
+    done, whole = 0, sum(len(channels) for _, channels in work)
+    for owner, channels in work:
+        action = fcurves.make_action(owner, action_name(placement.name, owner, len(work)), first, ())
+        undo.callback(_remove, action)
+        for begin in range(0, len(channels), _AT_ONCE):
+            fcurves.add_channels(action, first, channels[begin : begin + _AT_ONCE])
+            yield (done + begin) / whole
+        done += len(channels)
+        layers = _layers(scene, character, owner, action, channels, motion, placement, first, notes)
+        kept += yield from stepwise.part(layers, done / whole, done / whole)
+        actions.append(action)
+    if kept:
+        notes.append(f"Manual edits were kept: {', '.join(dict.fromkeys(kept))}.")
+    return _Prepared(performance, work, actions, (first, last), notes)
+
+
+def _check_rate(scene: bpy.types.Scene, motion: Motion) -> None:
     rate = exact_rate(scene.render.fps, scene.render.fps_base)
     if motion.rate != rate:
         raise AddonError(
             f"The scene's frame rate was changed to {float(rate):.3f} while the performance was made at "
             f"{float(motion.rate):.3f}; generate again."
         )
-    first = placement.start_frame + round(motion.start * rate)
-    last = first + motion.frame_count - 1
-    notes = list(character.notes)
-    notes += _own_shapes(character, undo)
-    notes += _widened(character, undo)
-    body = _body(character, motion, placement, notes)
-    work = list(channels_of(character, motion, performance.values, body))
-    if not work:
-        raise AddonError(f"{character.name!r} has nothing that can be keyed; choose another character.")
+
+
+def _check_tweaked(work: Work) -> None:
     for owner, _ in work:
         if owner.animation_data is not None and owner.animation_data.use_tweak_mode:
             raise AddonError(f"A strip of {owner.name!r} is in NLA tweak mode; exit it (Tab) and generate again.")
-    if placement.within:
-        work, first, last = range_merge.joined(work, first, last, rate)
-    actions, ident, kept = [], fcurves.new_take_id(), []
-    for owner, channels in work:
-        name = action_name(placement.name, owner, len(work))
-        action = fcurves.make_action(owner, name, first, channels)
-        undo.callback(bpy.data.actions.remove, action)
-        _describe(action, placement, motion, ident)
-        kept += _layers(scene, character, owner, action, channels, motion, placement, first, notes)
-        actions.append(action)
-    if kept:
-        notes.append(f"Manual edits were kept: {', '.join(dict.fromkeys(kept))}.")
-    _put_into_scene(scene, work, actions, (first, last), notes, undo)
+
+
+def _remove(action: bpy.types.Action) -> None:
+    """Remove an action that was made; one that an undo has removed is gone already."""
+    with suppress(ReferenceError):
+        bpy.data.actions.remove(action)
+
+
+def _finished(
+    scene: bpy.types.Scene, prepared: _Prepared, undo: ExitStack
+) -> tuple[Take, list[tuple[bpy.types.ID, bpy.types.Action]]]:
+    """Put a performance into the scene, and return its actions with their owners."""
+    character, placement, work = prepared.performance.character, prepared.performance.placement, prepared.work
+    (first, last), actions, notes = prepared.frames, prepared.actions, prepared.notes
+    _check_rate(scene, prepared.performance.motion)
+    _check_tweaked(work)
+    notes += scene_changes.widened(character, undo)
+    ident = fcurves.new_take_id()
+    for action in actions:
+        _describe(action, placement, prepared.performance.motion, ident)
+    scene_changes.put_into_scene(scene, work, actions, (first, last), notes, undo)
     take = Take(
         name=placement.name,
         character=character.name,
@@ -218,46 +278,20 @@ def _keyed_bones(character: rig_reader.Character, work: list[tuple[bpy.types.ID,
     )
 
 
-def _own_shapes(character: rig_reader.Character, undo: ExitStack) -> list[str]:
-    """Override the meshes of a linked character; returns what was done."""
-    names = []
-    for face in character.faces:
-        if (linked := rig_reader.own_shapes(face)) is not None:
-            undo.callback(_relink, face.mesh.data, linked)
-            names.append(face.mesh.name)
-    return [f"The mesh data of {', '.join(names)} got a library override, to key its shapes."] if names else []
-
-
-def _widened(character: rig_reader.Character, undo: ExitStack) -> list[str]:
-    """Let the sliders of shapes go as far as shapes need that are weak or turned; returns what was done."""
-    names = []
-    for face in character.faces:
-        for index, name in face_maps.shapes_of(character.map, face.mesh.name):
-            block, way = face.key.key_blocks[name], character.map.channels[index]
-            low, high = min(block.slider_min, way.low), max(block.slider_max, way.high)
-            if way.low < min(0.0, block.slider_min) or way.high > max(1.0, block.slider_max):
-                undo.callback(setattr, block, "slider_min", block.slider_min)
-                undo.callback(setattr, block, "slider_max", block.slider_max)
-                block.slider_min, block.slider_max = low, high
-                names.append(name)
-    return [f"The sliders of {', '.join(dict.fromkeys(names))} were widened to reach it."] if names else []
-
-
-def _relink(own: bpy.types.Mesh, linked: bpy.types.Mesh) -> None:
-    own.user_remap(linked)
-    bpy.data.meshes.remove(own)
-
-
 def channels_of(
-    character: rig_reader.Character, motion: Motion, values: np.ndarray | None, body: bodies.Body | None = None
+    character: rig_reader.Character,
+    motion: Motion,
+    values: np.ndarray | None,
+    body: bodies.Body | None = None,
+    turned: Turned | None = None,
 ) -> Iterator[tuple[bpy.types.ID, list[Channel]]]:
-    """Give everything that a performance keys: each data-block with its channels."""
+    """Give everything that a performance keys: each data-block with its channels; `turned` is what a body does."""
     if values is None:
         values = character.map.solve(motion)
     for face in character.faces:
         if channels := _shape_channels(face, character.map, values):
             yield face.key, channels
-    if character.armature is not None and (channels := _bone_channels(character, motion, values, body)):
+    if character.armature is not None and (channels := _bone_channels(character, motion, values, body, turned)):
         yield character.armature, channels
 
 
@@ -273,7 +307,11 @@ def _shape_channels(face: rig_reader.Face, found: FaceMap, values: np.ndarray) -
 
 
 def _bone_channels(
-    character: rig_reader.Character, motion: Motion, values: np.ndarray, body: bodies.Body | None
+    character: rig_reader.Character,
+    motion: Motion,
+    values: np.ndarray,
+    body: bodies.Body | None,
+    turned: Turned | None,
 ) -> list[Channel]:
     """One channel a property: the body's stand first, then head, neck, jaw and eyes, then what the face's map moves."""
     armature = character.armature
@@ -281,9 +319,11 @@ def _bone_channels(
     axes = head_bones.character_axes(armature)
     channels = []
     poses = _poses(character.bones, motion)
-    if body is not None:  # head and neck hang on the chest, which the body moves; jaw and eyes are the face's
+    if (
+        body is not None and turned is not None
+    ):  # head and neck hang on the chest, which the body moves; jaw and eyes are the face's
         poses = {role: turns for role, turns in poses.items() if character.bones[role] not in body.moved}
-        channels += _body_channels(armature, body, motion)
+        channels += _body_channels(armature, body, motion, turned)
     for role, turns in poses.items():
         bone = armature.pose.bones[character.bones[role]]
         channels += rotation(bone, bone_rotations.local_rotations(turns, _rest(bone), axes))
@@ -300,9 +340,9 @@ def _bone_channels(
     return list(owned.values())
 
 
-def _body_channels(armature: bpy.types.Object, body: bodies.Body, motion: Motion) -> list[Channel]:
+def _body_channels(armature: bpy.types.Object, body: bodies.Body, motion: Motion, turned: Turned) -> list[Channel]:
     """Channels of the body's joints and of the way through the world."""
-    turns, location = body.turns(motion)
+    turns, location = turned
     channels = []
     for name, quaternions in turns.items():
         bone = armature.pose.bones[name]
@@ -371,7 +411,7 @@ def _layers(
     placement: Placement,
     first: int,
     notes: list[str],
-) -> tuple[str, ...]:
+) -> Steps[tuple[str, ...]]:
     """Keep what was generated with its action, and bring on what was changed by hand on the take before it.
 
     A take whose marked range alone is new has the keys of the one before around it, with its hand edits.
@@ -384,7 +424,7 @@ def _layers(
     rate, frame = motion.rate, placement.start_frame
     start = float((first - frame) / rate) if placement.within else motion.start
     made = Record(rate, start, rate, frame, curves, values, np.zeros_like(values), values)
-    polish.store(action, made)
+    polish.keep(action, (yield from stepwise.beside(made.packed)), made.sound_frame)
     fcurves.store_rate(action, rate)
     earlier = owner.animation_data.action if owner.animation_data is not None else None
     if placement.within or earlier is None or fcurves.TAKE not in earlier or not properties.of(scene).keep_edits:
@@ -404,61 +444,20 @@ def _describe(action: bpy.types.Action, placement: Placement, motion: Motion, id
     action.use_fake_user = True  # a take that is set aside later is still there after saving
 
 
-def _put_into_scene(
-    scene: bpy.types.Scene,
-    work: list[tuple[bpy.types.ID, list[Channel]]],
-    actions: list[bpy.types.Action],
-    frames: tuple[int, int],
-    notes: list[str],
-    undo: ExitStack,
-) -> None:
-    """Assign the actions, keep what played before, and make the scene's range long enough."""
-    shown = (min(scene.frame_start, frames[0]), max(scene.frame_end, frames[1]))
-    for (owner, _), action in zip(work, actions, strict=True):
-        undo.callback(fcurves.Snapshot(owner).restore)
-        before = owner.animation_data.action if owner.animation_data is not None else None
-        if before is not None and fcurves.TAKE in before:
-            notes.append(f"The earlier take {before[fcurves.TAKE]!r} stays in the list of takes.")
-        if (kept := fcurves.make_room(owner, shown)) is not None:
-            notes.append(f"The action {kept!r} plays below the take, on the NLA track {kept!r}.")
-        fcurves.assign(owner, action)
-    if frames[1] > scene.frame_end or _ends_early(scene, frames[1]):
-        undo.callback(setattr, scene, "frame_end", scene.frame_end)
-        scene.frame_end = frames[1]
-        notes.append(f"The scene now ends at frame {frames[1]}, with the audio.")
-
-
-def _ends_early(scene: bpy.types.Scene, last: int) -> bool:
-    """Whether a scene ends where every new one does, after a take, and nothing in it goes on until there."""
-    strips = sequencer.strips_of(scene) if scene.sequence_editor is not None else ()
-    ends = [sequencer.span(strip)[1] - 1 for strip in strips]
-    ends += [marker.frame for marker in scene.timeline_markers]
-    ends += [int(action.frame_range[1]) for action in bpy.data.actions if action.users]
-    new = scene.bl_rna.properties["frame_end"].default
-    return bool(scene.frame_start <= last < scene.frame_end == new and max(ends, default=last) <= last)
-
-
-def _show(character: rig_reader.Character) -> list[str]:
-    """Turn off what would hide the result; returns what was turned off."""
-    pinned = [face.mesh for face in character.faces if face.mesh.show_only_shape_key]
-    for mesh in pinned:
-        mesh.show_only_shape_key = False
-    names = ", ".join(repr(mesh.name) for mesh in pinned)
-    notes = [f"A solo shape key on {names} hid the others; its solo is off now."] if pinned else []
-    armature = character.armature
-    if armature is not None and character.bones and armature.data.pose_position == "REST":
-        armature.data.pose_position = "POSE"
-        notes.append(f"The armature {armature.name!r} was in rest position; it is in pose position now.")
-    return notes
-
-
-def _add_sound(scene: bpy.types.Scene, placement: Placement, motion: Motion) -> list[str]:
+def _add_sound(
+    scene: bpy.types.Scene, one: Performance, actions: Sequence[tuple[bpy.types.ID, bpy.types.Action]]
+) -> list[str]:
     """Add the audio to the sequencer, and sync playback to it; a Blender without audio only reports it."""
+    placement, choice = one.placement, sequencer.asked_choice(one.placement.settings)
     try:
         frame = placement.start_frame if placement.sound_frame is None else placement.sound_frame
-        _, added = sequencer.place(scene, placement.audio, frame, motion.frame_count, placement.heard)
+        length = one.motion.frame_count
+        _, added = sequencer.place(scene, placement.audio, frame, length, placement.heard, choice)
     except AnimcoreError as error:
         return [str(error)]
+    takes = [other for other in bpy.data.actions if fcurves.TAKE in other]
+    owned = [other for owner, _ in actions for other in takes if fcurves.is_made_for(other, owner)]
+    sequencer.only(scene, one.placement.settings, [id_properties.wish(other, fcurves.SETTINGS) for other in owned])
     if not added:
         return [f"{Path(placement.audio).name} was on the sequencer already."]
     if scene.sync_mode == "NONE":

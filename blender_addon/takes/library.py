@@ -111,8 +111,8 @@ def show(scene: bpy.types.Scene, take: Listed) -> None:
             fcurves.assign(owner, action)
         elif action is None and now is not None and fcurves.TAKE in now:
             fcurves.assign(owner, None)
-    if (audio := settings_of(take).get("audio")) is not None:
-        sequencer.only(scene, str(audio), [str(settings_of(one).get("audio")) for one in all_takes(scene)])
+    if "audio" in (asked := settings_of(take)):
+        sequencer.only(scene, asked, [settings_of(one) for one in all_takes(scene)])
     _look(scene)
 
 

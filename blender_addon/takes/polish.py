@@ -61,10 +61,15 @@ def record_of(action: bpy.types.Action, scene: bpy.types.Scene) -> Record:
 
 def store(action: bpy.types.Action, kept: Record) -> None:
     """Keep a record with an action."""
+    keep(action, kept.packed(), kept.sound_frame)
+
+
+def keep(action: bpy.types.Action, packed: bytes, sound_frame: int) -> None:
+    """Keep a record that is packed already with an action."""
     if record.PROPERTY in action:
         del action[record.PROPERTY]  # Blender 4.5 cuts bytes off that are written over others at their first zero
-    action[record.PROPERTY] = kept.packed()
-    action[fcurves.SOUND_FRAME] = kept.sound_frame
+    action[record.PROPERTY] = packed
+    action[fcurves.SOUND_FRAME] = sound_frame
 
 
 def curves_in(action: bpy.types.Action, kept: Record) -> list[bpy.types.FCurve | None]:

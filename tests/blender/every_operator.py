@@ -204,7 +204,7 @@ def note(found: dict[str, Any], step: Step, now: dict[str, Any]) -> None:
 
 def finish(found: dict[str, Any], out: Path) -> None:
     """Write what came of all of them."""
-    classes = import_module(f"{PACKAGE}.ui").CLASSES
+    classes = [one for one in import_module(f"{PACKAGE}.ui").CLASSES if issubclass(one, bpy.types.Operator)]
     found["never pressed"] = sorted({one.bl_idname.split(".")[1] for one in classes} - set(found))
     found["engine"] = import_module("animcore").__file__
     out.write_text(json.dumps(found, indent=1), encoding="utf-8")

@@ -17,6 +17,7 @@ from blender_addon import preferences
 from blender_addon.engine import process
 from blender_addon.engine.jobs import State
 from blender_addon.performance import session
+from blender_addon.scene import windows
 from blender_addon.voice import analysis
 
 
@@ -212,8 +213,8 @@ def _runs(pid: int) -> bool:
 
 def test_an_answer_does_not_wait_for_a_render_that_is_over():
     """The operator of a render ends with the next move of the mouse alone; what counts is its job."""
-    assert not "RENDER_OT_render".startswith(session._BUSY_OPERATORS)
-    assert "RENDER_OT_opengl".startswith(session._BUSY_OPERATORS)  # which has no job
+    assert not "RENDER_OT_render".startswith(windows._BUSY_OPERATORS)
+    assert "RENDER_OT_opengl".startswith(windows._BUSY_OPERATORS)  # which has no job
 
 
 DEAF = """import time; print('{"event": "ready", "protocol": 1}', flush=True); time.sleep(60)"""

@@ -11,7 +11,6 @@ from conftest import armature, generate, head, settings
 from blender_addon.character.rig_reader import shape_path
 from blender_addon.performance import session
 from blender_addon.scene import fcurves
-from blender_addon.takes import keying
 
 
 def state() -> dict:
@@ -165,7 +164,7 @@ def test_a_failure_half_way_leaves_the_scene_as_it_was(voice, monkeypatch, step)
             raise MemoryError("no memory left")
         return real(*arguments, **options)
 
-    monkeypatch.setattr(keying.keys, step, fail_the_second_time)
+    monkeypatch.setattr(fcurves, step, fail_the_second_time)
     settings().character, settings().audio = rig, str(voice())
     with pytest.raises(RuntimeError, match="no memory left"):
         bpy.ops.animcore.generate()

@@ -234,7 +234,8 @@ def test_work_that_nobody_waits_for_is_ended(folder, reports):
 def test_the_child_dies_with_its_parent():
     script = (
         "import sys, time; from animcore.files.scenes import blender_process as blender\n"
-        "blender.call_blender('describe', character=sys.argv[1]); print(blender._child._process.pid, flush=True); time.sleep(60)"
+        "blender.call_blender('describe', character=sys.argv[1])\n"
+        "print(blender._child._process.pid, flush=True); time.sleep(60)"
     )
     line = [sys.executable, "-c", script, str(via_blender.DEFAULT)]
     with subprocess.Popen(line, stdout=subprocess.PIPE, text=True) as parent:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from animcore.errors import InputError
+from animcore.evaluation.face import lip_tracking
 from animcore.files.video import face_landmarks, writer
 
 FILM = Path(__file__).resolve().parents[1] / "golden" / "films" / "talking_head.mp4"
@@ -47,6 +48,30 @@ def tracker(monkeypatch):
     monkeypatch.setattr(face_landmarks, "tracker", tracked)
     monkeypatch.setattr(face_landmarks, "landmarks", found)
     return faces
+
+
+def phone(path: Path) -> Path:
+    """A film that is meant to have 30 frames a second and has 30.25 on average, as telephones write them."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=30)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        stream.codec_context.time_base = stream.time_base = Fraction(1, 30_000)
+        for number, time in enumerate(np.cumsum([1000, 967, 1033, 983, 975] * 18).tolist()):
+            frame = av.VideoFrame.from_ndarray(picture(60 + number), format="rgb24")
+            frame.pts, frame.time_base = time, Fraction(1, 30_000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+def test_a_film_of_a_phone_has_its_nominal_rate_and_stays_on_its_clock(tracker, tmp_path):
+    path = phone(tmp_path / "phone.mp4")
+    assert face_landmarks.rate_of(path) == 30
+    faces = face_landmarks.read(path)
+    assert faces.rate == 30
+    rate, opening, _ = lip_tracking.track(path)
+    assert len(opening) / rate == pytest.approx(faces.times[-1] - faces.times[0], abs=1.1 / 30)
+    assert len(opening) < len(faces.times)
 
 
 def test_a_face_is_followed(tracker, tmp_path):

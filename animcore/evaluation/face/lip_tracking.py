@@ -37,16 +37,22 @@ def track(path: Path) -> tuple[Fraction, Array, Array]:
     Raises:
         InputError: without MediaPipe, for a file that is no video, or a video without a face.
     """
-    found = []
+    found, times = [], []
     with face_landmarks.tracker(path.name, faces=1) as mesh:
         rate = face_landmarks.rate_of(path)
-        for _, image, _ in face_landmarks.frames(path):
+        for time, image, _ in face_landmarks.frames(path):
+            times.append(time)
             faces = face_landmarks.landmarks(mesh, image)
             found.append(faces[0] if faces else np.full((face_landmarks.MARKS, 3), np.nan))
     if not any(np.isfinite(landmarks).all() for landmarks in found):
         raise InputError(f"No face was found in {path.name}; it must show one face from the front.")
-    opening, width = lip_curves(np.stack(found))
-    return rate, opening, width
+    return rate, *(evenly(np.array(times), curve, rate) for curve in lip_curves(np.stack(found)))
+
+
+def evenly(times: Array, curve: Array, rate: Fraction) -> Array:
+    """Return a curve (T,) with a value a frame of a rate, from one at the times (T,) of the film's frames."""
+    frames = times[0] + np.arange(round((times[-1] - times[0]) * rate) + 1) / float(rate)
+    return np.asarray(np.interp(frames, times, curve))
 
 
 def has_sound(path: Path) -> bool:

@@ -21,6 +21,7 @@ import av.error
 import numpy as np
 from numpy.typing import NDArray
 
+from animcore.audio import nominal_rates
 from animcore.core import reading
 from animcore.core.atomic_files import whole_file
 from animcore.core.frame_rates import exact_rate
@@ -46,7 +47,7 @@ class VideoLandmarks:
     """The face of a video.
 
     Attributes:
-        rate: frame rate on average, exact.
+        rate: nominal frame rate of the video, exact.
         times: (T,) seconds of the frames.
         points: (T, 478, 3) pixels of the upright image, X to the right, Y down; NaN where no face was found.
         size: width and height of the upright image.
@@ -136,7 +137,7 @@ def frames(path: Path, start: float = 0.0, end: float = np.inf) -> Iterator[tupl
 
 
 def rate_of(path: Path) -> Fraction:
-    """Frames a second on average, as a video says.
+    """Return the FPS that a video is meant to have: the nominal rate where a phone wrote a variable one.
 
     Raises:
         InputError: for a file that is no video, or has no image.
@@ -146,7 +147,8 @@ def rate_of(path: Path) -> Fraction:
             if not container.streams.video:
                 raise InputError(f"{path.name} has no video track; choose a video.")
             stream = container.streams.video[0]
-            return exact_rate(stream.average_rate or stream.guessed_rate or 25)
+            nominal, _ = nominal_rates.nominal_rate(stream)
+            return Fraction(*nominal) if nominal else exact_rate(stream.average_rate or stream.guessed_rate or 25)
     except (av.error.FFmpegError, OSError) as error:
         raise InputError(f"{path.name} is not a video that can be decoded; export it again as MP4.") from error
 
@@ -278,12 +280,12 @@ def _is_cut(before: tuple[Array, Array], now: tuple[Array, Array]) -> bool:
 
 
 def _rate(path: Path, times: list[float]) -> Fraction:
-    """Frames a second, from the middle of what lies between frames: a video may say anything."""
+    """Frames a second: what the video says where its frames come at that rate, else what lies between most of them."""
     if len(times) < 2:
         raise InputError(f"{path.name} is a single image; a video of at least a second is needed.")
     said = rate_of(path)
     own = (len(times) - 1) / (times[-1] - times[0])
-    if abs(float(said) / own - 1) < 0.02:
+    if abs(float(said) / own - 1) < float(nominal_rates.NEAR):
         return said
     return exact_rate(round(1 / float(np.median(np.diff(times))), 3))
 

@@ -20,6 +20,7 @@ from ... import preferences, properties
 from ...engine.jobs import Job, State
 from ...errors import AddonError
 from ...performance import requests, session
+from ...scene import windows
 from . import file_cache, hybrid_heads, splat_objects
 
 _FILE = "head.blend"
@@ -71,12 +72,12 @@ def _then(work: Callable[[], None]) -> None:
     """Do what was waiting for a file; with a word in the panel where it cannot be done."""
     session.session.outcome = None
     try:
-        with session.in_window():
+        with windows.in_window():
             work()
-        session.push_undo("Animcore: Add Splats")
+        windows.push_undo("Animcore: Add Splats")
     except AnimcoreError as error:
         session.session.outcome = session.Outcome(True, str(error))
-    session.redraw()
+    windows.redraw()
 
 
 def _finish(job: Job, work: Path, folder: Path, scene_uid: int) -> None:
@@ -91,10 +92,10 @@ def _finish(job: Job, work: Path, folder: Path, scene_uid: int) -> None:
         scene = requests.by_uid(bpy.data.scenes, scene_uid)
         if scene is None:
             raise AddonError("The scene was deleted meanwhile; add the head again.")
-        with session.in_window():
+        with windows.in_window():
             holder = _append(scene, work / _FILE, folder)
         choose(scene, holder)
-        session.push_undo("Animcore: Add Hybrid Head")
+        windows.push_undo("Animcore: Add Hybrid Head")
         session.session.outcome = session.Outcome(False, f"{holder.name} is in the scene.")
     finally:
         shutil.rmtree(work, ignore_errors=True)

@@ -14,7 +14,7 @@ from ..shared.widgets import Sidebar, characters, duration, running, text
 from ..voice.panel import draw_choice
 
 # requests whose progress is drawn
-_SHOWN = ("generate", "dialogue", "export", "fit", "capture", "fit_head", "add_head", "emotion_sheet")
+_SHOWN = ("generate", "dialogue", "export", "fit", "mix", "capture", "fit_head", "add_head", "emotion_sheet")
 
 
 class ANIMCORE_PT_main(Sidebar, bpy.types.Panel):  # noqa: N801 (Blender's own naming)

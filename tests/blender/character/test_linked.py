@@ -7,7 +7,6 @@ import pytest
 from conftest import armature, generate, head
 
 from blender_addon.scene import fcurves
-from blender_addon.takes import keying
 
 
 @pytest.fixture
@@ -67,7 +66,7 @@ def test_a_failure_puts_the_linked_mesh_back(voice, library, monkeypatch):
     def fail(*_arguments):
         raise MemoryError("no memory left")
 
-    monkeypatch.setattr(keying.keys, "make_action", fail)
+    monkeypatch.setattr(fcurves, "make_action", fail)
     with pytest.raises(RuntimeError, match="no memory left"):
         generate(hero, voice())
     assert hero.all_objects["Head"].data == mesh

@@ -10,13 +10,17 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
+import soundfile
 from conftest import generate, head, set_rate, settings, with_sound
 from test_clock import RATE, containers, engine_hears, late, played
 from test_voice import asked, generate_chosen, speaker, trim
 
 from animcore.audio import recording
+from animcore.motion import Motion
+from blender_addon.character import rig_reader
 from blender_addon.performance import mixing, session
 from blender_addon.scene import mixdown, sequencer
+from blender_addon.takes import keying, library
 from blender_addon.voice import source as voices
 
 pytestmark = with_sound
@@ -269,3 +273,29 @@ def test_where_there_is_a_window_another_blender_mixes(real_engine, tmp_path, mo
     session.wait()
     assert session.session.outcome.message == "Cancelled; nothing was changed."
     assert len(heard) == 1
+
+
+def sounding() -> float:
+    """How loud Blender plays what is not muted."""
+    return played([strip for strip in strips() if not strip.mute], 0.5).max()
+
+
+def test_takes_of_two_tracks_of_one_file_have_a_strip_each(tmp_path):
+    """Switching back to a take plays the track that it was made of."""
+    face, path, heard = head(), tmp_path / "film.mkv", {}
+    path.write_bytes(b"")
+    for track in (2, 3):
+        copy = tmp_path / f"{track}.wav"
+        soundfile.write(copy, np.full(48_000, track / 10, np.float32), 48_000)
+        motion = Motion(Fraction(24), 0.0, arkit=np.zeros((24, 52), np.float32))
+        wish = {"audio": str(path), "track": track}
+        keying.apply(bpy.context.scene, rig_reader.read(face),
+                     motion, keying.Placement(1, f"track {track}", str(path), wish, heard=copy))  # fmt: skip
+        heard[track] = sounding()
+    assert heard == pytest.approx({2: 0.2, 3: 0.3}, abs=1e-3)
+    settings().character = face
+    first, second = library.all_takes(bpy.context.scene)
+    for take, level in ((first, 0.2), (second, 0.3)):
+        library.show(bpy.context.scene, take)
+        assert sounding() == pytest.approx(level, abs=1e-3)
+    assert len(strips()) == 2
