@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
+from numbers import Integral, Real
 from types import MappingProxyType
 from typing import Any
 
@@ -102,6 +103,15 @@ class Direction:
         target: what the eyes are on, metres in the axes of a motion (X to the character's left, Y up, Z forward) from
             the middle between the eyes of the head at rest; None is a viewer far ahead.
         transition: what an emotion of a tag in the transcript does until the next tag, of `names.TRANSITIONS`.
+
+    Examples:
+        >>> happy = ac.Direction(seed=3, emotions=[ac.EmotionSpan("joy", 0.7)], strengths={"brows": 1.5})
+        >>> happy.strength("brows")
+        1.5
+        >>> ac.Direction(style="loud")
+        Traceback (most recent call last):
+            ...
+        animcore.errors.InputError: There is no style 'loud'; the styles are calm, lively, shy, presenter.
     """
 
     seed: int = 0
@@ -119,7 +129,7 @@ class Direction:
         Raises:
             InputError: for an unknown region or a value out of range.
         """
-        if not isinstance(self.seed, int) or isinstance(self.seed, bool) or self.seed < 0:
+        if not isinstance(self.seed, Integral) or isinstance(self.seed, bool) or self.seed < 0:
             raise InputError(f"The seed must be a whole number from 0 up, not {self.seed!r}.")
         unknown = sorted(set(self.strengths) - set(REGIONS))
         if unknown:
@@ -131,11 +141,14 @@ class Direction:
         if self.transition not in TRANSITIONS:
             raise InputError(f"There is no transition {self.transition!r}; there are {', '.join(TRANSITIONS)}.")
         for name, value in {"intensity": self.intensity, **self.strengths}.items():
-            if not isinstance(value, int | float) or not 0.0 <= value <= STRENGTH_MAX:
+            if not isinstance(value, Real) or not 0.0 <= value <= STRENGTH_MAX:
                 raise InputError(f"The strength of {name} must lie between 0 and {STRENGTH_MAX:g}, not {value!r}.")
         if self.target is not None:
-            _check_target(self.target)
-            object.__setattr__(self, "target", tuple(float(value) for value in self.target))
+            object.__setattr__(self, "target", _target(self.target))
+        if strange := [one for one in self.emotions if not isinstance(one, EmotionSpan | EmotionKey)]:
+            raise InputError(f"An emotion is an EmotionSpan or an EmotionKey, not {strange[0]!r}.")
+        object.__setattr__(self, "seed", int(self.seed))
+        object.__setattr__(self, "intensity", float(self.intensity))
         object.__setattr__(self, "strengths", MappingProxyType({k: float(v) for k, v in self.strengths.items()}))
         object.__setattr__(self, "emotions", tuple(self.emotions))
 
@@ -211,20 +224,22 @@ def _emotion(values: Mapping[str, Any]) -> EmotionSpan | EmotionKey:
 def _check_emotion(name: str, intensity: float) -> None:
     if name not in EMOTIONS:
         raise InputError(f"There is no emotion {name!r}; the emotions are {', '.join(EMOTIONS)}.")
-    if not isinstance(intensity, int | float) or not 0.0 <= intensity <= 1.0:
+    if not isinstance(intensity, Real) or not 0.0 <= intensity <= 1.0:
         raise InputError(f"The intensity of {name} must lie between 0 and 1, not {intensity!r}.")
 
 
-def _check_target(target: Sequence[float]) -> None:
-    point = isinstance(target, Sequence) and len(target) == 3
-    point = point and all(isinstance(value, int | float) and math.isfinite(value) for value in target)
-    if not point or target[2] < NEAREST_TARGET:
+def _target(target: Iterable[float]) -> tuple[float, ...]:
+    """A point (3,), as a list or an array, as numbers of Python."""
+    values = tuple(target) if isinstance(target, Iterable) else ()
+    point = len(values) == 3 and all(isinstance(value, Real) and math.isfinite(value) for value in values)
+    if not point or values[2] < NEAREST_TARGET:
         raise InputError(
             "The gaze target is LEFT, UP, FORWARD in metres, at least "
             f"{NEAREST_TARGET:g} in front of them, not {target!r}."
         )
+    return tuple(float(value) for value in values)
 
 
 def _check_seconds(value: float) -> None:
-    if not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
+    if not isinstance(value, Real) or not math.isfinite(value) or value < 0:
         raise InputError(f"The time of an emotion is in seconds from the start of the audio, not {value!r}.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -37,3 +38,24 @@ def sound(tmp_path: Path):
         return path
 
     return write
+
+
+@pytest.fixture(scope="session")
+def example_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what examples of docs and docstrings read: `line.wav`, `line.txt` and `take.npz`, made of it."""
+    import animcore as ac
+
+    folder = tmp_path_factory.mktemp("examples")
+    samples, rate = soundfile.read(ROOT / "assets" / "voices" / "line.flac", frames=24_000)
+    soundfile.write(folder / "line.wav", samples, rate)
+    (folder / "line.txt").write_text("Hello there.", encoding="utf-8")
+    ac.generate(folder / "line.wav").save(folder / "take.npz")
+    return folder
+
+
+@pytest.fixture
+def in_examples(example_files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of that folder, which is the current one while the test runs."""
+    shutil.copytree(example_files, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

@@ -31,7 +31,7 @@ FLOORS: dict[str, list[set[str]]] = {
         {"files"},
         {"training", "pipelines"},
         {"evaluation", "service"},
-        {"cli"},
+        {"api", "avatar", "cli"},
         {"__main__"},
     ],
     "animcore/solvers": [

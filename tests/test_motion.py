@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import io
+import json
 import zipfile
 from fractions import Fraction
 
@@ -13,9 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+import animcore as ac
+from animcore.core import curve_plot
 from animcore.core.vocabulary import ARKIT
 from animcore.errors import InputError
 from animcore.motion import Event, Motion
+from animcore.retarget.named_rigs import face_map
 
 RATES = [Fraction(24), Fraction(25), Fraction(30), Fraction(60), Fraction(24000, 1001), Fraction(30000, 1001)]
 
@@ -39,6 +44,14 @@ def motions(draw: st.DrawFn) -> Motion:
         events=tuple(draw(st.lists(st.builds(Event, st.just("word"), st.text("abcé", min_size=1), st.floats(0, 9),
                                              st.floats(0, 9)), max_size=3))),
     )  # fmt: skip
+
+
+def ramp(seconds: int = 4, rate: int = 30, start: float = 0.0) -> Motion:
+    """A jaw that opens evenly over some seconds, with an event in each of them."""
+    face = np.zeros((seconds * rate, 52), np.float32)
+    face[:, ARKIT.index("jawOpen")] = np.linspace(0, 1, len(face))
+    events = tuple(Event("word", str(second), start + second, start + second + 0.9) for second in range(seconds))
+    return Motion(Fraction(rate), start, arkit=face, head_pose=np.zeros((len(face), 3), np.float32), events=events)
 
 
 def same(a: Motion, b: Motion) -> bool:
@@ -201,3 +214,95 @@ def test_expression_coefficients_keep_the_name_of_their_model(tmp_path):
 def test_expression_coefficients_of_no_model_are_refused():
     with pytest.raises(InputError, match="go together"):
         Motion(Fraction(30), expression=np.zeros((4, 60), np.float32))
+
+
+@settings(max_examples=25, deadline=None)
+@given(motion=motions())
+def test_equal_motions_are_equal_and_others_are_not(motion):
+    copy = Motion(**{name: getattr(motion, name) for name in motion.__dataclass_fields__})
+    assert motion == copy
+    assert motion != Motion(motion.rate + 1, **{name: values for name, values in motion.tracks().items()})
+    assert motion != "a motion"
+    if motion.frame_count:
+        assert motion != motion.sampled([0.0], motion.rate, 50.0)
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(motion)
+
+
+def test_other_records_with_arrays_are_equal_by_value(spoken_line):
+    first, second = ac.load_audio(spoken_line), ac.load_audio(spoken_line)
+    assert first == second
+    assert first != ac.load_audio(np.zeros(16_000), 16_000)
+    head, other = ac.avatar.load(), ac.avatar.load()
+    assert head == other
+    assert repr(head).startswith("HybridHead(on open-head: ")
+    assert len(repr(head.model)) < 100
+    assert head != dataclasses.replace(head, hair=None)
+    assert face_map("MMD").only([0, 1]) == face_map("MMD").only([0, 1]) != face_map("MMD").only([0])
+    camera = ac.Camera.look_at([0, 0, 1], [0, 0, 0])
+    assert camera == ac.Camera.look_at([0, 0, 1], [0, 0, 0])
+    assert camera != ac.Camera.look_at([0, 0, 2], [0, 0, 0])
+
+
+def test_tracks_and_blendshapes_are_asked_for_by_name():
+    motion = ramp()
+    np.testing.assert_array_equal(motion["jawOpen"], motion.arkit[:, ARKIT.index("jawOpen")])
+    assert motion["head_pose"] is motion.head_pose
+    with pytest.raises(InputError, match="no track or blendshape 'jawopen'; is it jawOpen"):
+        motion["jawopen"]
+    with pytest.raises(InputError, match="no track tongue; it has arkit, head_pose"):
+        motion["tongueTipUp"]
+    for key in (3, slice(0, 1, 2)):
+        with pytest.raises(InputError, match="for seconds"):
+            motion[key]
+    with pytest.raises(TypeError, match="not iterable"):
+        list(motion)
+
+
+@pytest.mark.parametrize("start", [0.0, -1.0, 3.7])
+def test_a_slice_is_in_seconds_of_the_sound(start):
+    motion = ramp(start=start)
+    part = motion[start + 1 : start + 2.5]
+    assert part.frame_count == 45
+    np.testing.assert_allclose(part.times, motion.times[30:75])
+    np.testing.assert_array_equal(part["jawOpen"], motion["jawOpen"][30:75])
+    assert [event.label for event in part.events] == ["1", "2"]
+    assert motion[:] == motion
+    both = [motion[: start + 1.03], motion[start + 1.03 :]]
+    np.testing.assert_array_equal(np.concatenate([half["jawOpen"] for half in both]), motion["jawOpen"])
+    assert motion[start + 90 :].frame_count == 0
+
+
+def test_a_slice_keeps_events_without_length():
+    motion = Motion(30, arkit=np.zeros((60, 52)), events=[Event("beat", "accent", 1.0, 1.0)])
+    assert (len(motion[:1].events), len(motion[1:].events)) == (0, 1)
+
+
+def test_what_is_shown_of_a_motion_is_short():
+    assert repr(ramp()) == "Motion(4.00 s: 120 frames at 30 fps; arkit, head_pose; 4 events)"
+    assert repr(Motion("23.976", audio_name="a.wav")) == "Motion(0.00 s: 0 frames at 23.976 fps; audio a.wav)"
+
+
+def test_plain_values_are_json_and_hold_everything():
+    motion = ramp(rate=24)
+    read = json.loads(json.dumps(motion.to_dict()))
+    tracks = {name: np.array(values, np.float32) for name, values in read["tracks"].items()}
+    events = [Event(**event) for event in read["events"]]
+    assert Motion(read["rate"], read["start"], **tracks, events=events) == motion
+    assert read["names"]["arkit"] == list(ARKIT)
+
+
+def test_a_plot_shows_the_shapes_that_move(monkeypatch):
+    pytest.importorskip("matplotlib", reason="plots need it")
+    from matplotlib.figure import Figure
+
+    motion = ramp()
+    axes = motion.plot(["jawOpen", "mouthClose"], Figure().subplots())
+    assert [line.get_label() for line in axes.lines] == ["jawOpen", "mouthClose"]
+    np.testing.assert_allclose(axes.lines[0].get_ydata(), motion["jawOpen"])
+    assert motion._repr_png_().startswith(b"\x89PNG")
+    assert Motion(30)._repr_png_() is None
+    monkeypatch.setattr(curve_plot, "is_possible", lambda: False)
+    assert motion._repr_png_() is None
+    with pytest.raises(InputError, match="pip install matplotlib"):
+        motion.plot()

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animcore.audio import decoding, loudness, wav_writer
+from animcore.core.compared_by_value import ComparedByValue
 from animcore.core.progress import Progress, silent
 from animcore.core.progress import part as share
 from animcore.core.reading import check_file
@@ -82,8 +83,8 @@ class AudioFacts:
         return asdict(self)
 
 
-@dataclass(frozen=True)
-class AudioClip:
+@dataclass(frozen=True, repr=False, eq=False)
+class AudioClip(ComparedByValue):
     """A recording as solvers hear it.
 
     Attributes:
@@ -103,6 +104,10 @@ class AudioClip:
     def duration(self) -> float:
         """Seconds."""
         return len(self.samples) / self.rate
+
+    def __repr__(self) -> str:
+        level = "silent" if self.facts.loudness is None else f"{self.facts.loudness:.1f} LUFS"
+        return f"AudioClip({self.name or 'samples'}: {self.duration:.2f} s at {self.rate} Hz, {level})"
 
 
 @dataclass(frozen=True)

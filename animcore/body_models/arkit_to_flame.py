@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from animcore.body_models import blendshape_head
-from animcore.body_models.parametric_model import FOLDER, ParametricModel
+from animcore.body_models.parametric_model import FOLDER, ParametricModel, as_model
 from animcore.core import reading
 from animcore.core.vocabulary import ARKIT, ARKIT_INDEX, TONGUE
 from animcore.errors import InputError
@@ -241,24 +242,43 @@ def bridge(model: ParametricModel) -> ArkitFlameBridge:
     )
 
 
-def to_flame(motion: Motion, model: ParametricModel) -> tuple[Motion, FloatArray]:
-    """ARKit weights to the expression and jaw of a model; see `ArkitFlameBridge.to_flame`.
+def to_flame(motion: Motion, model: ParametricModel | str | Path = "open-head") -> tuple[Motion, FloatArray]:
+    """ARKit weights to the expression and jaw of a model, which is given as `load_model` takes it.
+
+    The conversion goes through the mesh (bounded least squares): see `ArkitFlameBridge.to_flame`.
+
+    Returns:
+        The motion with `expression`, `basis` and `jaw_pose`, and (T,) how far it is off in millimetres.
 
     Raises:
         InputError: where the motion has no ARKit weights, or the model is none of FLAME's.
+
+    Examples:
+        >>> motion, off = ac.to_flame(ac.load("take.npz"), "open-head")
+        >>> motion.basis, motion.expression.shape[1]
+        ('open-head', 64)
+        >>> bool(off.max() < 1)
+        True
     """
+    model = as_model(model)
     if blendshape_head.is_blendshape_head(model):
         return blendshape_head.to_expression(motion, model), np.zeros(motion.frame_count)
     return bridge(model).to_flame(motion)
 
 
-def to_arkit(motion: Motion, model: ParametricModel) -> tuple[Motion, FloatArray]:
-    """The expression and jaw of a model to ARKit weights; see `ArkitFlameBridge.to_arkit`.
+def to_arkit(motion: Motion, model: ParametricModel | str | Path = "open-head") -> tuple[Motion, FloatArray]:
+    """Expression and jaw of a model, given as `load_model` takes it, to ARKit weights; `ArkitFlameBridge.to_arkit`.
 
     Raises:
         InputError: where the motion has no expression of this model, or the model is none of FLAME's.
+
+    Examples:
+        >>> there, _ = ac.to_flame(ac.load("take.npz"))
+        >>> back, off = ac.to_arkit(there)
+        >>> bool(np.abs(back["jawOpen"] - there["jawOpen"]).max() < 0.05)
+        True
     """
-    return bridge(model).to_arkit(motion)
+    return bridge(as_model(model)).to_arkit(motion)
 
 
 @dataclass(frozen=True)

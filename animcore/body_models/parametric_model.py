@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from animcore.body_models import model_file, skinning
 from animcore.body_models.model_file import ModelFile
 from animcore.core.array_namespace import Array, alike, namespace
+from animcore.core.compared_by_value import ComparedByValue
 from animcore.core.shipped import shipped
 from animcore.errors import InputError
 
@@ -21,8 +22,8 @@ FOLDER = shipped("assets/bodies")
 _HAND_KEYS = ("hands_meanl", "hands_meanr")  # the fingers end the lists of joints of SMPL-H and SMPL-X
 
 
-@dataclass(frozen=True)
-class ParametricModel:
+@dataclass(frozen=True, repr=False, eq=False)
+class ParametricModel(ComparedByValue):
     """A mesh that shape, expression and the rotations of its joints move. Metres, Y up, Z forward, X to its left.
 
     The arrays are numpy's, float32; `on` gives the same model as torch tensors.
@@ -60,6 +61,10 @@ class ParametricModel:
     mean_pose: Array
     faces: NDArray[np.int64]
     extras: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        counts = f"{self.shape_count} shape and {self.expression_count} expression coefficients"
+        return f"ParametricModel({self.name}: {len(self.template):,} vertices, {counts})"
 
     @property
     def shape_directions(self) -> Array:
@@ -184,9 +189,20 @@ def load_model(name: str | Path, basis: str | None = None) -> ParametricModel:
 
     Raises:
         InputError: where the file is missing, broken or something else, as `model_file.read` says.
+
+    Examples:
+        >>> head = ac.load_model("open-head")
+        >>> vertices, joints = head.posed(np.zeros((2, 5, 3)), [[0.0], [1.5]])  # the first expression coefficient
+        >>> vertices.shape, joints.shape
+        ((2, 11514, 3), (2, 5, 3))
     """
     path = FOLDER / f"{str(name).replace('-', '_')}.npz" if str(name) in OPEN_MODELS else Path(name)
     return from_file(model_file.read(path, basis))
+
+
+def as_model(given: ParametricModel | str | Path) -> ParametricModel:
+    """Return a model as it is, or the one of a name or a file, as `load_model` does."""
+    return given if isinstance(given, ParametricModel) else load_model(given)
 
 
 def from_file(content: ModelFile) -> ParametricModel:

@@ -44,12 +44,13 @@ _OPERATIONS = (
 )
 
 
-def load(path: Path) -> dict[str, Any]:
+def load(path: str | Path) -> dict[str, Any]:
     """Read a pickled dictionary; its values are turned into arrays by `array`.
 
     Raises:
         InputError: where the file is too large, broken, no dictionary, or names something that a model does not need.
     """
+    path = Path(path)
     machine = _SafeUnpickler(io.BytesIO(reading.content(path, LARGEST)), encoding="latin1")
     try:
         content = machine.load()

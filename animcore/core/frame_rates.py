@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from numbers import Real
 
 from animcore.errors import InputError
+
+FrameRate = str | float | Fraction  # as callers may give it: 30, 29.97, "24000/1001"
 
 HIGHEST = 1000
 _NTSC_BASES = (24, 30, 48, 60, 120)
 _NTSC_TOLERANCE = 0.005  # 23.98, 23.976 and 23.97602 all mean 24000/1001
 
 
-def exact_rate(value: str | float | Fraction) -> Fraction:
+def exact_rate(value: FrameRate) -> Fraction:
     """Return a frame rate as a fraction: ``"23.976"`` -> 24000/1001, ``"25"`` -> 25, ``"30000/1001"`` as it stands.
 
     Raises:
         InputError: when it is no number or not within 1..1000.
+
+    Examples:
+        >>> exact_rate("23.976"), exact_rate(29.97), exact_rate(25)
+        (Fraction(24000, 1001), Fraction(30000, 1001), Fraction(25, 1))
     """
     try:
-        rate = Fraction(value)
+        rate = Fraction(float(value) if _is_inexact(value) else value)
     except (ValueError, ZeroDivisionError, TypeError, OverflowError) as error:
         raise InputError(f"{value!r} is not a frame rate; write it as 24, 23.976 or 24000/1001.") from error
     if not 1 <= rate <= HIGHEST:
@@ -30,6 +37,20 @@ def exact_rate(value: str | float | Fraction) -> Fraction:
         if abs(rate - ntsc) < _NTSC_TOLERANCE:
             return ntsc
     return rate.limit_denominator(1001)
+
+
+def as_rate(value: FrameRate) -> Fraction:
+    """Return a fraction as it is, anything else as `exact_rate` reads it.
+
+    Raises:
+        InputError: as `exact_rate` does.
+    """
+    return value if isinstance(value, Fraction) else exact_rate(value)
+
+
+def _is_inexact(value: object) -> bool:
+    """Whether it is a number of floating point, NumPy's among them, which `Fraction` does not take as they are."""
+    return isinstance(value, Real) and not isinstance(value, int | Fraction)
 
 
 def timecode(frame: float, rate: Fraction) -> str:

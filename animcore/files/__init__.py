@@ -56,7 +56,20 @@ def format_named(name: str) -> FileFormat:
     return FORMATS[name]
 
 
-def load_any(path: Path, setup: FormatOptions | None = None) -> tuple[str, Motion, tuple[str, ...]]:
+def format_of(path: Path) -> FileFormat:
+    """Return the format that the suffix of a path stands for: the longest that fits, the first one of equal ones.
+
+    Raises:
+        InputError: where there is none.
+    """
+    fitting = [form for form in FORMATS.values() if path.name.lower().endswith(form.suffix)]
+    if not fitting:
+        known = ", ".join(sorted({form.suffix for form in FORMATS.values()}))
+        raise InputError(f"{path.name} has no suffix of a format; give the format, or one of {known}.")
+    return max(fitting, key=lambda form: len(form.suffix))
+
+
+def load_any(path: str | Path, setup: FormatOptions | None = None) -> tuple[str, Motion, tuple[str, ...]]:
     """Read a file of any format there is; returns the format's name, the motion, and what was noticed in the file.
 
     The longest suffix that fits is tried first, so that `take.beat2.npz` is not taken for our own `.npz`.
@@ -64,6 +77,7 @@ def load_any(path: Path, setup: FormatOptions | None = None) -> tuple[str, Motio
     Raises:
         InputError: when the file is missing or none of the formats with this suffix can read it.
     """
+    path = Path(path)
     endings = {name: "." + form.suffix.rsplit(".", 1)[1] for name, form in FORMATS.items()}
     fitting = [name for name, ending in endings.items() if path.suffix.lower() == ending]
     if not fitting:

@@ -13,9 +13,8 @@ from animcore.errors import InputError
 from animcore.files.animation_curves import AnimationCurves, Array, FormatOptions, face_motion, face_weights
 from animcore.motion import Motion
 from animcore.retarget import name_normalization
-from animcore.retarget.face_map import FaceMap
-from animcore.retarget.rig_detection import DetectedRig, from_profile, propose, propose_images
-from animcore.retarget.rig_profiles import RigProfile, profiles
+from animcore.retarget.named_rigs import bare, map_of
+from animcore.retarget.rig_detection import DetectedRig, propose
 
 _PERCENT = 2.0  # weights above are percent: a shape at 200 % of what its artist made is nobody's meaning
 _CLIPPED = 1.001
@@ -76,38 +75,8 @@ def noticed(columns: Mapping[str, Array], name: str) -> tuple[dict[str, Array], 
     return dict(columns), notes
 
 
-@functools.lru_cache(maxsize=16)
-def map_of(name: str) -> FaceMap:
-    """Return the map to every shape of the profile of that name (`MMD`, `ready player me`).
-
-    Raises:
-        InputError: where there is none, or it has no shapes.
-    """
-    profile = profile_of(name)
-    shapes = tuple(dict.fromkeys((*profile.recipes, *profile.direct, *(one for one in profile.shapes if one in _OWN))))
-    if not shapes:
-        raise InputError(f"The profile {profile.name} names no shapes of a face, so there is nothing to write.")
-    return from_profile(propose_images(shapes) if profile.kind == "image" else propose({"": shapes}))
-
-
-def profile_of(name: str) -> RigProfile:
-    """Return the profile of that name, written in any case and with any separators.
-
-    Raises:
-        InputError: where there is none.
-    """
-    found = next((one for one in profiles() if _bare(one.name) == _bare(name)), None)
-    if found is None:
-        raise InputError(f"There is no profile {name!r}; there are {', '.join(one.name for one in profiles())}.")
-    return found
-
-
-def _bare(name: str) -> str:
-    return "".join(letter for letter in name.lower() if letter.isalnum())
-
-
 def _is_own(setup: FormatOptions) -> bool:
-    return setup.profile is None or _bare(setup.profile) == "arkit"
+    return setup.profile is None or bare(setup.profile) == "arkit"
 
 
 def _own(names: Sequence[str]) -> dict[str, tuple[str, ...]]:

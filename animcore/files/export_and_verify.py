@@ -48,13 +48,14 @@ class ExportReport:
         return max(self.errors.values(), default=0.0)
 
 
-def export(motion: Motion, path: Path, form: FileFormat, setup: FormatOptions | None = None) -> ExportReport:
+def export(motion: Motion, path: str | Path, form: FileFormat, setup: FormatOptions | None = None) -> ExportReport:
     """Write a motion as a file of a format, read it back and compare; only then the file takes its place.
 
     Raises:
         InputError: when the format cannot hold this motion, the file cannot be written, or does not read back as it
             was meant.
     """
+    path = Path(path)
     setup = setup or FormatOptions()
     if motion.frame_count == 0:
         raise InputError("This motion has no frames, so there is nothing to write.")
@@ -86,7 +87,7 @@ def shifted_to_zero(motion: Motion) -> tuple[Motion, tuple[str, ...]]:
     return replace(motion, start=0.0, events=events), (said,)
 
 
-def load(path: Path, form: FileFormat, setup: FormatOptions | None = None) -> Motion:
+def load(path: str | Path, form: FileFormat, setup: FormatOptions | None = None) -> Motion:
     """Read a file of a format as a motion.
 
     Raises:
@@ -95,12 +96,13 @@ def load(path: Path, form: FileFormat, setup: FormatOptions | None = None) -> Mo
     return loaded(path, form, setup)[0]
 
 
-def loaded(path: Path, form: FileFormat, setup: FormatOptions | None = None) -> tuple[Motion, tuple[str, ...]]:
+def loaded(path: str | Path, form: FileFormat, setup: FormatOptions | None = None) -> tuple[Motion, tuple[str, ...]]:
     """Read a file of a format as a motion, and sentences for what was noticed and mended in it.
 
     Raises:
         InputError: when the file is missing, broken or of another kind.
     """
+    path = Path(path)
     check_file(path)
     setup = setup or FormatOptions()
     if form.needs_rate and setup.rate is None:

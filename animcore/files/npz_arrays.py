@@ -39,12 +39,13 @@ def contents_of(path: Path, wanted: tuple[str, ...]) -> tuple[Contents, tuple[st
     return found, tuple(notes)
 
 
-def save(contents: Mapping[str, Any], path: Path) -> None:
+def save(contents: Mapping[str, Any], path: str | Path) -> None:
     """Write arrays into a compressed archive.
 
     Raises:
         InputError: when the file cannot be written.
     """
+    path = Path(path)
     with whole_file(path) as temporary, temporary.open("wb") as handle:
         np.savez_compressed(handle, **contents)
 

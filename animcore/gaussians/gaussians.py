@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from animcore.core.compared_by_value import ComparedByValue
 from animcore.errors import InputError
 
 Array = Any  # numpy's float32 arrays, or torch's tensors while a head is being fitted
@@ -16,8 +17,8 @@ DEGREES = {1: 0, 4: 1, 9: 2, 16: 3}  # spherical harmonics: coefficients a colou
 HARMONIC_0 = 0.28209479177387814  # the constant one: colour = 0.5 + HARMONIC_0 * harmonics[:, 0], as in 3DGS files
 
 
-@dataclass(frozen=True)
-class Gaussians:
+@dataclass(frozen=True, eq=False)
+class Gaussians(ComparedByValue):
     """N Gaussians. Metres, Y up; activated values: no logits, no logarithms.
 
     After Kerbl et al., 3D Gaussian Splatting (SIGGRAPH 2023), and where they are bound to triangles Qian et al.,

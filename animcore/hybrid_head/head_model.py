@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from animcore.body_models import arkit_to_flame
 from animcore.body_models.parametric_model import ParametricModel
 from animcore.body_models.pose_tracks import flame_pose
+from animcore.core.compared_by_value import ComparedByValue
 from animcore.errors import InputError
 from animcore.gaussians import triangle_binding
 from animcore.gaussians.gaussians import Gaussians
@@ -53,8 +54,8 @@ class PosedHead:
     detail: FloatArray
 
 
-@dataclass(frozen=True)
-class HybridHead:
+@dataclass(frozen=True, repr=False, eq=False)
+class HybridHead(ComparedByValue):
     """A head that a motion drives. Any part may be absent: Gaussians alone, or a mesh alone.
 
     Attributes:
@@ -98,6 +99,10 @@ class HybridHead:
         bound = None if self.riding is None else self.riding.binding
         if self.riding is not None and (bound is None or bound.min(initial=0) < 0 or bound.max(initial=0) >= faces):
             raise InputError(f"The head has Gaussians on triangles that {self.model.name} does not have.")
+
+    def __repr__(self) -> str:
+        texture = "no texture" if self.texture is None else "a texture of {1} x {0}".format(*self.texture.shape)
+        return f"HybridHead(on {self.model.name}: {self.count:,} Gaussians, {texture})"
 
     @property
     def count(self) -> int:

@@ -35,7 +35,8 @@ from animcore.solvers.speech_face import lip_sync, streaming, transcript_timing
 from animcore.speech import voice_detection
 from animcore.speech.transcript import Transcript
 
-Source = Path | Sequence[recording.AudioSegment]  # a recording, or several that are put together
+# A recording, several that are put together, or one that is loaded already.
+Source = Path | Sequence[recording.AudioSegment] | recording.AudioClip
 
 _USUAL_RATE = Fraction(30)
 _LISTENING = 0.3  # share of the work of one recording that reading it takes
@@ -207,10 +208,12 @@ def _heard(
 
 
 def _is_there(source: Source) -> bool:
-    return isinstance(source, Path) or len(source) > 0
+    return isinstance(source, Path | recording.AudioClip) or len(source) > 0
 
 
 def _load(source: Source, progress: Progress) -> recording.AudioClip:
+    if isinstance(source, recording.AudioClip):
+        return source
     parts = [recording.AudioSegment(source)] if isinstance(source, Path) else source
     return recording.join_segments(parts, progress, voice_detection.has_voice)
 

@@ -52,12 +52,13 @@ class Receipt:
         """Return what statements and manifests hold of it: its facts, and the receipt's own hash."""
         return {**self.facts, "receipt_sha256": hashlib.sha256(self.text().encode()).hexdigest()}
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: str | Path) -> None:
         """Write it into the folder of what it belongs to.
 
         Raises:
             InputError: where it cannot be written.
         """
+        folder = Path(folder)
         with whole_file(folder / RECEIPT) as temporary:
             temporary.write_text(self.text(), encoding="utf-8")
 

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+
+from animcore.core.compared_by_value import ComparedByValue
+from animcore.errors import InputError
 
 _FLIP = np.diag([1.0, -1.0, -1.0, 1.0])  # between OpenGL's camera (Y up, looks along -Z) and OpenCV's
 _CLOSEST = 1e-6  # metres: nothing is divided by less
 
 
-@dataclass(frozen=True)
-class Camera:
+@dataclass(frozen=True, eq=False)
+class Camera(ComparedByValue):
     """A pinhole camera in OpenCV's convention: X to the right of the image, Y down, Z into the scene.
 
     Attributes:
@@ -29,6 +34,47 @@ class Camera:
     focal: tuple[float, float]
     centre: tuple[float, float]
     world_to_camera: NDArray[Any]
+
+    @classmethod
+    def look_at(
+        cls,
+        position: ArrayLike,
+        target: ArrayLike,
+        size: Sequence[int] = (512, 512),
+        fov: float = 25.0,
+        up: ArrayLike = (0.0, 1.0, 0.0),
+    ) -> Camera:
+        """Return a camera that looks from one point at another.
+
+        Args:
+            position: (3,) of the camera, metres.
+            target: (3,) point in the middle of the image.
+            size: width and height in pixels.
+            fov: vertical field of view in degrees; 25 is a portrait's (a focal length of 54 mm on a 24 mm high sensor).
+            up: (3,) direction that is up in the image.
+
+        Raises:
+            InputError: where the points coincide, `up` is the direction of view, or a number is out of range.
+
+        Examples:
+            >>> camera = ac.Camera.look_at([0, 1.6, 1], [0, 1.6, 0], size=(640, 480))
+            >>> camera.projected(np.array([[0, 1.6, 0]]))[0].tolist()  # the target is in the middle
+            [[320.0, 240.0]]
+        """
+        place, goal, above = (_vector(value) for value in (position, target, up))
+        width, height = size
+        if min(width, height) < 1 or not 0 < fov < 180:
+            raise InputError(
+                f"An image has 1 pixel and more along each side and a field of view between 0 and 180 degrees; {size} "
+                f"and {fov:g} cannot be rendered."
+            )
+        forward = _direction(goal - place, "The camera is where it looks at; move it away.")
+        right = _direction(np.cross(forward, above), "The camera looks along its up direction; give another `up`.")
+        turn = np.stack([right, np.cross(forward, right), forward])
+        matrix = np.eye(4)
+        matrix[:3, :3], matrix[:3, 3] = turn, -turn @ place
+        focal = height / 2 / math.tan(math.radians(fov) / 2)
+        return cls(width, height, (focal, focal), (width / 2, height / 2), matrix)
 
     @classmethod
     def from_opengl(
@@ -70,3 +116,22 @@ class Camera:
         across, down = width / self.width, height / self.height
         focal = self.focal[0] * across, self.focal[1] * down
         return Camera(width, height, focal, (self.centre[0] * across, self.centre[1] * down), self.world_to_camera)
+
+
+def _vector(values: ArrayLike) -> NDArray[np.float64]:
+    """(3,) finite numbers."""
+    try:
+        found = np.asarray(values, np.float64)
+    except (TypeError, ValueError):
+        found = np.empty(0)
+    if found.shape != (3,) or not np.isfinite(found).all():
+        raise InputError(f"A point or a direction of a camera is three numbers, not {values!r}.")
+    return found
+
+
+def _direction(values: NDArray[np.float64], complaint: str) -> NDArray[np.float64]:
+    """(3,) of length 1."""
+    length = float(np.linalg.norm(values))
+    if length < _CLOSEST:
+        raise InputError(complaint)
+    return values / length

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from animcore.core import reading
 from animcore.core.atomic_files import whole_file
+from animcore.core.compared_by_value import ComparedByValue
 from animcore.errors import InputError, readable
 from animcore.geometry.bounded_least_squares import solve_bounded
 from animcore.motion import Motion
@@ -62,8 +63,8 @@ class RigChannel:
     rest: float = 0.0
 
 
-@dataclass(frozen=True)
-class FaceMap:
+@dataclass(frozen=True, eq=False)
+class FaceMap(ComparedByValue):
     """From a performance to the K channels of a rig.
 
     Attributes:
@@ -145,12 +146,13 @@ class FaceMap:
         )
         return face
 
-    def save(self, path: Path) -> None:
+    def save(self, path: str | Path) -> None:
         """Write the map as `.npz`, whole or not at all.
 
         Raises:
             InputError: when the file cannot be written.
         """
+        path = Path(path)
         targets = [(index, *target) for index, channel in enumerate(self.channels) for target in channel.targets]
         contents: dict[str, Any] = {
             "format": FORMAT,
@@ -172,12 +174,13 @@ class FaceMap:
             np.savez_compressed(handle, **contents)
 
     @classmethod
-    def load(cls, path: Path) -> FaceMap:
+    def load(cls, path: str | Path) -> FaceMap:
         """Read a map written by `save`; nothing is unpickled.
 
         Raises:
             InputError: when the file is missing, broken or of another kind.
         """
+        path = Path(path)
         with readable(f"{path.name} is not a readable face map", "make it again"):
             contents = reading.arrays(path)
             if str(contents.get("format")) != FORMAT or contents.get("version") != VERSION:

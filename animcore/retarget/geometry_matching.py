@@ -71,12 +71,13 @@ class RigGeometry:
             raise InputError("The rig moves vertices to positions that are not numbers; fix its shapes or bones.")
 
 
-def load(path: Path) -> RigGeometry:
+def load(path: str | Path) -> RigGeometry:
     """Read a rig that another program measured (docs/developers/service.md); nothing is unpickled.
 
     Raises:
         InputError: when the file is missing, broken, or its arrays do not fit together.
     """
+    path = Path(path)
     with readable(f"{path.name} is not a rig that can be read", "measure it again"):
         contents = reading.arrays(path)
         columns = (contents[name].tolist() for name in ("names", "kinds", "meshes", "targets", "ranges"))

@@ -161,12 +161,13 @@ class BodyClip:
 Encoder = Callable[[BodyTake], Array]
 
 
-def load(path: Path, setup: FormatOptions | None = None) -> BodyTake:
+def load(path: str | Path, setup: FormatOptions | None = None) -> BodyTake:
     """Read the body of a motion of any format.
 
     Raises:
         InputError: when it is missing, broken, has no body or too few frames.
     """
+    path = Path(path)
     _, motion, notes = files.load_any(path, setup)
     return from_motion(motion, path, tuple(f"{path.name}: {note}" for note in notes))
 

@@ -71,12 +71,13 @@ class FaceTake:
         return face.opening(weights), face.width(weights), weights
 
 
-def load(path: Path, face: ReferenceFace, setup: FormatOptions | None = None) -> FaceTake:
+def load(path: str | Path, face: ReferenceFace, setup: FormatOptions | None = None) -> FaceTake:
     """Read a take: a motion of any format, curves or tracked lips in an `.npz`, or a video whose face is tracked.
 
     Raises:
         InputError: when it is missing, broken, of no known kind, has no face weights, or has too few frames.
     """
+    path = Path(path)
     if path.is_dir():
         raise InputError(f"{path} is a folder, where a file was expected; give a folder as --truth too.")
     if not path.is_file():

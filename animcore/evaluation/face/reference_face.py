@@ -79,7 +79,7 @@ class ReferenceFace:
         return points
 
 
-def load(path: Path = BASIS, up: int = 1) -> ReferenceFace:
+def load(path: str | Path = BASIS, up: int = 1) -> ReferenceFace:
     """Read a face basis: names, probe, lip and face `_rest` and `_delta`, eye_distance, eye_centre, eye_radius.
 
     A basis without the whole face (names, probes and lips alone) has its lips for the face and no upper face.
@@ -87,6 +87,7 @@ def load(path: Path = BASIS, up: int = 1) -> ReferenceFace:
     Raises:
         InputError: when the file is missing, broken or no such basis.
     """
+    path = Path(path)
     with readable(f"{path.name} is not a face basis", "see animcore/evaluation/face/reference_face.py"):
         basis = reading.arrays(path)
         names = [str(name) for name in basis["names"]]

@@ -90,12 +90,13 @@ class Avatar:
         return replace(self, arrays=kept)
 
 
-def save(avatar: Avatar, folder: Path) -> None:
+def save(avatar: Avatar, folder: str | Path) -> None:
     """Write an avatar into a folder, which is made; textures that it no longer has are left alone.
 
     Raises:
         InputError: where it cannot be written, or the consent of the person whom it shows has ended.
     """
+    folder = Path(folder)
     from safetensors.numpy import save as as_bytes
 
     consent.check(origin_of(avatar))
@@ -123,12 +124,13 @@ def origin_of(avatar: Avatar) -> Origin:
     return from_text(json.dumps(avatar.facts.get(ORIGIN)))
 
 
-def load(folder: Path) -> Avatar:
+def load(folder: str | Path) -> Avatar:
     """Read an avatar; textures are read when they are asked for with `texture`, not here.
 
     Raises:
         InputError: where the folder is none, of a later version, broken or cut off.
     """
+    folder = Path(folder)
     facts = facts_of(folder)
     arrays = _arrays(folder / ARRAYS)
     announced = facts.pop("arrays", {})

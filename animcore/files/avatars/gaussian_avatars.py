@@ -99,7 +99,7 @@ class GaussianAvatar:
         return HybridHead(model, shape, offset, np.zeros((1, 2), np.float32), nowhere, riding=person.splats), notes
 
 
-def load(path: Path, rate: Fraction | None = None) -> GaussianAvatar:
+def load(path: str | Path, rate: Fraction | None = None) -> GaussianAvatar:
     """Read the PLY of an avatar, and the parameters beside it where they are.
 
     Args:
@@ -109,6 +109,7 @@ def load(path: Path, rate: Fraction | None = None) -> GaussianAvatar:
     Raises:
         InputError: where it is no avatar, or one of the files is broken.
     """
+    path = Path(path)
     path = _ply(path) if path.is_dir() else path
     found = open_any_splats.load(path)
     if found.splats.binding is None:
@@ -128,12 +129,13 @@ def load(path: Path, rate: Fraction | None = None) -> GaussianAvatar:
     return GaussianAvatar(path.name, found.splats, flame.decode(sheet, FormatOptions()), shape, offset, notes)
 
 
-def save(splats: Gaussians, motion: Motion | None, path: Path) -> Notes:
+def save(splats: Gaussians, motion: Motion | None, path: str | Path) -> Notes:
     """Write a PLY, and the motion as parameters beside it; returns what these cannot hold of it.
 
     Raises:
         InputError: where the Gaussians are not bound, or something cannot be written.
     """
+    path = Path(path)
     if splats.binding is None:
         raise InputError("GaussianAvatars holds Gaussians that are bound to triangles; these stand in the world.")
     open_any_splats.save(splats, path)

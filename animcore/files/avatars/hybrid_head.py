@@ -23,7 +23,7 @@ RIDING, HAIR = "riding", "hair"
 _STEP = 127.0  # of the bytes that changes of the texture are kept in
 
 
-def save(head: HybridHead, folder: Path, facts: dict[str, Any] | None = None) -> None:
+def save(head: HybridHead, folder: str | Path, facts: dict[str, Any] | None = None) -> None:
     """Write a head; its texture is `texture.png`.
 
     Args:
@@ -34,10 +34,11 @@ def save(head: HybridHead, folder: Path, facts: dict[str, Any] | None = None) ->
     Raises:
         InputError: where it cannot be written.
     """
+    folder = Path(folder)
     avatar_folder.save(to_avatar(head, facts or {}), folder)
 
 
-def load(folder: Path, model: str | Path | ParametricModel | None = None) -> HybridHead:
+def load(folder: str | Path, model: str | Path | ParametricModel | None = None) -> HybridHead:
     """Read a head.
 
     Args:
@@ -47,6 +48,7 @@ def load(folder: Path, model: str | Path | ParametricModel | None = None) -> Hyb
     Raises:
         InputError: where the folder is no head, broken, or the model is another than the head's.
     """
+    folder = Path(folder)
     return from_avatar(avatar_folder.with_textures(folder), folder.name, model)
 
 

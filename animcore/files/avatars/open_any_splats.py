@@ -86,7 +86,7 @@ def check_target(path: Path) -> None:
     atomic_files.check_target(path)
 
 
-def load(path: Path, y_down: bool = False) -> SplatFile:
+def load(path: str | Path, y_down: bool = False) -> SplatFile:
     """Read the Gaussians of a file or folder of any format.
 
     Gaussians that are no numbers, as trainings leave a few, are left out with a sentence.
@@ -98,6 +98,7 @@ def load(path: Path, y_down: bool = False) -> SplatFile:
     Raises:
         InputError: where it is missing, of another kind, broken, or nothing in it can be drawn.
     """
+    path = Path(path)
     if path.suffix.lower() in unpacking.SUFFIXES and path.is_file():
         with unpacking.unpacked(path, _SUFFIXES) as inside:
             found = load(inside, y_down)
@@ -117,7 +118,7 @@ def load(path: Path, y_down: bool = False) -> SplatFile:
     return SplatFile(name, splats, notes)
 
 
-def save(splats: Gaussians, path: Path, y_down: bool = False, origin: Origin | None = None) -> Notes:
+def save(splats: Gaussians, path: str | Path, y_down: bool = False, origin: Origin | None = None) -> Notes:
     """Write Gaussians into a file or folder of the format that its name has; returns what the format cannot keep.
 
     Args:
@@ -130,6 +131,7 @@ def save(splats: Gaussians, path: Path, y_down: bool = False, origin: Origin | N
         InputError: where it cannot be written, the consent of the person shown has ended, or it cannot hold Gaussians
             that are bound to a mesh.
     """
+    path = Path(path)
     check_target(path)
     origin = origin or Origin()
     consent.check(origin)

@@ -105,8 +105,9 @@ class GltfDocument:
         self.part("accessors").append(accessor)
         return len(self.part("accessors")) - 1
 
-    def save(self, path: Path) -> None:
+    def save(self, path: str | Path) -> None:
         """Write the `.glb`."""
+        path = Path(path)
         self.binary.extend(bytes(-len(self.binary) % 4))
         if self.binary:
             self.document["buffers"] = [{"byteLength": len(self.binary)}]
@@ -171,12 +172,13 @@ class GltfDocument:
         return np.ascontiguousarray(rows).view(kind)
 
 
-def load(path: Path) -> GltfDocument:
+def load(path: str | Path) -> GltfDocument:
     """Read a `.glb`, or a `.gltf` with its buffers beside it or inside.
 
     Raises:
         InputError: when it is missing, cut off, of another kind or points to files elsewhere.
     """
+    path = Path(path)
     try:
         data = content(path)
         text, binary = _chunks(data, path.name) if data[:4] == _MAGIC else (data, b"")

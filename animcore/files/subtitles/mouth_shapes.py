@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animcore.core.vocabulary import ARKIT, TONGUE
-from animcore.files import blendshape_names
 from animcore.motion import Motion
-from animcore.retarget import image_swapping
+from animcore.retarget import image_swapping, named_rigs
 from animcore.retarget.source_tracks import rows
 
 FloatArray = NDArray[np.float32]
@@ -32,7 +31,7 @@ def nearest(motion: Motion) -> NDArray[np.int64]:
     The shapes nearest to the lips are chosen as for images of a 2D character (`retarget.images`). Of closed lips those
     are A that are closed for a p, b or m: no longer than 0.25 s, and with speech on both sides; the others rest, X.
     """
-    face_map = blendshape_names.map_of(_PROFILE)
+    face_map = named_rigs.map_of(_PROFILE)
     order = np.array([MOUTHS.index(channel.name) for channel in face_map.channels])
     shown = image_swapping.choose(face_map.gram, face_map.mix, rows(motion), motion.fps, _PRICE)
     path: NDArray[np.int64] = order[shown.argmax(1)]
@@ -57,5 +56,5 @@ def weights(mouths: NDArray[np.int64], rate: float) -> tuple[FloatArray, FloatAr
 @functools.cache
 def _table() -> NDArray[np.float64]:
     """(9, 68) ARKit and tongue weights of the shapes."""
-    names, recipes = (*ARKIT, *TONGUE), blendshape_names.profile_of(_PROFILE).recipes
+    names, recipes = (*ARKIT, *TONGUE), named_rigs.profile_of(_PROFILE).recipes
     return np.array([[recipes[mouth].get(name, 0.0) for name in names] for mouth in MOUTHS])

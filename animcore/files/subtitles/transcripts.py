@@ -19,12 +19,13 @@ from animcore.speech.transcript import Transcript, Word
 SUFFIXES = (".textgrid", ".srt", ".vtt", ".txt")  # the one that says most first
 
 
-def load(path: Path) -> Transcript:
+def load(path: str | Path) -> Transcript:
     """Read a transcript; captions say roughly when something is said, the words of a TextGrid say it exactly.
 
     Raises:
         InputError: when the file is missing, of another kind, broken or without words, or has an unknown tag.
     """
+    path = Path(path)
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise InputError(f"{path.name} is not a transcript; those end in {', '.join(SUFFIXES)}.")

@@ -204,12 +204,13 @@ def landmarks(mesh: Any, image: Image) -> list[Array]:
     return [np.array([(point.x, point.y, point.z) for point in face.landmark]) * scale for face in found]
 
 
-def save(faces: VideoLandmarks, path: Path, source: str) -> None:
+def save(faces: VideoLandmarks, path: str | Path, source: str) -> None:
     """Keep what was found; `source` says of what video and which part.
 
     Raises:
         InputError: when it cannot be written.
     """
+    path = Path(path)
     with whole_file(path) as temporary, temporary.open("wb") as handle:
         np.savez_compressed(
             handle, format=_KEPT, source=source, rate=np.array([faces.rate.numerator, faces.rate.denominator]),

@@ -113,23 +113,25 @@ class HeadTrack:
         )
         return uneven.sampled(position, rate, float(self.times[0]))
 
-    def save(self, path: Path) -> None:
+    def save(self, path: str | Path) -> None:
         """Write it as `.npz`.
 
         Raises:
             InputError: when it cannot be written.
         """
+        path = Path(path)
         contents: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
         with whole_file(path) as temporary, temporary.open("wb") as handle:
             np.savez_compressed(handle, format=_FORMAT, version=_VERSION, **contents)
 
     @classmethod
-    def load(cls, path: Path) -> HeadTrack:
+    def load(cls, path: str | Path) -> HeadTrack:
         """Read what `save` wrote.
 
         Raises:
             InputError: where it is missing or broken.
         """
+        path = Path(path)
         with readable(f"{path} is not a readable track", "remove it and track the video again"):
             data = reading.arrays(path)
             if str(data["format"]) != _FORMAT or int(data["version"]) != _VERSION:

@@ -142,12 +142,13 @@ class FaceModel(nn.Module):
             "speaker_names": list(self.speakers),
         }
 
-    def save(self, folder: Path, _speakers: list[str] | None = None) -> None:
+    def save(self, folder: str | Path, _speakers: list[str] | None = None) -> None:
         """Write the model's folder.
 
         Raises:
             InputError: where it cannot be written.
         """
+        folder = Path(folder)
         checkpoints.save(self, self.values(), folder)
         if self.topology is not None:
             self.topology.save(folder)

@@ -132,7 +132,7 @@ class FaceNetworkSolver:
             raise
 
 
-def load(folder: Path, flame: Path | None = None, speaker: str = "") -> FaceNetworkSolver:
+def load(folder: str | Path, flame: str | Path | None = None, speaker: str = "") -> FaceNetworkSolver:
     """Return the face of a folder: one that `animcore train` left, or one with published weights.
 
     Args:
@@ -144,6 +144,7 @@ def load(folder: Path, flame: Path | None = None, speaker: str = "") -> FaceNetw
         InputError: without PyTorch, or where the folder's files are missing, damaged, would run code, or are another
             model's, or the model knows no such speaker.
     """
+    folder = Path(folder)
     try:
         from animcore.solvers import checkpoints
     except ImportError as error:
@@ -151,7 +152,7 @@ def load(folder: Path, flame: Path | None = None, speaker: str = "") -> FaceNetw
             "Face networks need PyTorch: pip install '.[train]' in the source folder of Animcore."
         ) from error
     try:
-        face = _loaded(folder, flame)
+        face = _loaded(folder, None if flame is None else Path(flame))
     except (MemoryError, RuntimeError) as error:
         if checkpoints.memory_ran_out(error):
             raise InputError(f"Memory ran out while the face of {folder} was loaded; close other programs.") from error

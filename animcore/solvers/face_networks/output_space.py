@@ -83,22 +83,24 @@ class MeshTopology:
     template: FloatArray
     faces: NDArray[np.int64]
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: str | Path) -> None:
         """Write it beside a model's weights.
 
         Raises:
             InputError: where it cannot be written.
         """
+        folder = Path(folder)
         with whole_file(folder / MESH) as temporary, temporary.open("wb") as handle:
             np.savez_compressed(handle, template=self.template, faces=self.faces)
 
     @classmethod
-    def load(cls, folder: Path) -> MeshTopology | None:
+    def load(cls, folder: str | Path) -> MeshTopology | None:
         """Return the mesh of a model's folder, None where it has none.
 
         Raises:
             InputError: where the file is damaged.
         """
+        folder = Path(folder)
         path = folder / MESH
         if not path.is_file():
             return None

@@ -49,12 +49,13 @@ class EmageModel(nn.Module):
         own = coders[_WAY]
         self.way = MotionAutoencoder(len(COLUMNS["lower"]), own["vae_length"], own["vae_layer"])
 
-    def save(self, folder: Path, speakers: list[str]) -> None:
+    def save(self, folder: str | Path, speakers: list[str]) -> None:
         """Write the folder as the published one is.
 
         Raises:
             InputError: where it cannot be written.
         """
+        folder = Path(folder)
         sizes = {part.name: getattr(self.network.sizes, part.name) for part in fields(EmageSizes)}
         checkpoints.save(self.network, {"model_type": MODEL_TYPE, **sizes, "speakers": speakers}, folder)
         for name, network in {**dict(self.codes.items()), _WAY: self.way}.items():

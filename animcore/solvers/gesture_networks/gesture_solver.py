@@ -93,13 +93,14 @@ class GestureNetworkSolver:
         return BodyMotion(scaled, place_on_ground(scaled, way).astype(np.float32))
 
 
-def load(folder: Path) -> GestureNetworkSolver:
+def load(folder: str | Path) -> GestureNetworkSolver:
     """Return the gesture solver of a folder: one that `animcore train` left, or EMAGE's published weights.
 
     Raises:
         InputError: without PyTorch, or where the folder's files are missing, damaged, would run code, or are another
             model's.
     """
+    folder = Path(folder)
     try:
         from animcore.solvers import checkpoints
         from animcore.solvers.gesture_networks import emage, talkshow

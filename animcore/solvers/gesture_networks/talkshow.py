@@ -160,12 +160,13 @@ class TalkShow(nn.Module):
         )
         self.predictor = CodePredictor(sizes)
 
-    def save(self, folder: Path, speakers: list[str]) -> None:
+    def save(self, folder: str | Path, speakers: list[str]) -> None:
         """Write the model's folder.
 
         Raises:
             InputError: where it cannot be written.
         """
+        folder = Path(folder)
         values = {"model_type": MODEL_TYPE, **asdict(self.sizes), "speech": self.speech, "speaker_names": speakers}
         checkpoints.save(self, values, folder)
 

@@ -112,12 +112,13 @@ class HeadNetwork:
 
 
 @cache
-def load(path: Path) -> HeadNetwork:
+def load(path: str | Path) -> HeadNetwork:
     """Open a file of weights.
 
     Raises:
         AnimcoreError: when it is missing or broken.
     """
+    path = Path(path)
     try:
         found = reading.arrays(path)
         return HeadNetwork(**{field.name: found[field.name] for field in fields(HeadNetwork)})

@@ -144,12 +144,13 @@ def _silence(count: int) -> FloatArray:
 
 
 @cache
-def load(path: Path) -> LipSyncNetwork:
+def load(path: str | Path) -> LipSyncNetwork:
     """Open a network file.
 
     Raises:
         AnimcoreError: when it is missing or broken.
     """
+    path = Path(path)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = THREADS
     try:

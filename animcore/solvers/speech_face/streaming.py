@@ -199,12 +199,13 @@ def _at_rest(path: Path) -> dict[str, FloatArray]:
 
 
 @cache
-def load(path: Path) -> StreamingNetwork:
+def load(path: str | Path) -> StreamingNetwork:
     """Open a network file.
 
     Raises:
         AnimcoreError: when it is missing or broken.
     """
+    path = Path(path)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     try:
