@@ -212,7 +212,7 @@ def test_pictures_that_are_there_are_kept_and_more_faces_are_added(tmp_path):
 
     def cancel_at_the_third(fraction: float, stage: str) -> None:
         seen.append(stage)
-        if stage.startswith("Picture 3"):
+        if stage.startswith("Image 3"):
             raise Cancelled
 
     with pytest.raises(Cancelled):
