@@ -121,7 +121,7 @@ def read(request: Request, told: Progress) -> dict[str, Any]:
         else exact_rate(scene.render.fps / scene.render.fps_base)
     )
     if path.suffix == ".abc":
-        meshes = [one for one in scene.objects if one.type == "MESH"]
+        meshes = [one for one in scene.objects if one.type == "MESH" and len(one.modifiers)]
         first = scene.frame_start
         _save_probes(Path(request["out"]), scene, meshes, (first, scene.frame_end), told)
     else:

@@ -123,7 +123,8 @@ def _meshes(character: rig_reader.Character, objects: Iterable[bpy.types.Object]
     """
     faces = sorted(character.faces, key=lambda face: -len(face.names))
     bare = sorted((one for one in objects if one.type == "MESH"), key=lambda one: -len(one.data.vertices))
-    return [face.mesh for face in faces] or bare
+    bound = [one for one in bare if any(part.type == "ARMATURE" for part in one.modifiers)]
+    return [face.mesh for face in faces] or bound or bare
 
 
 def _file_name(character: rig_reader.Character) -> str:
