@@ -202,17 +202,17 @@ def _import(path: Path) -> str:
 
 
 def _read_best(path: Path) -> rig_reader.Character:
-    """The character with most shapes in the scene."""
+    """The character with most shapes in the scene, or with most bones of a head where none has a face."""
     roots = [one for one in bpy.context.scene.objects if one.type == "ARMATURE" or one.parent is None]
     found, refusals = [], []
     for root in roots:
         try:
-            found.append(rig_reader.read_face(root))
+            found.append(rig_reader.read(root))
         except AddonError as error:
             refusals.append(str(error))
     if not found:
         raise AddonError(f"{path.name}: {refusals[0]}" if refusals else f"{path.name} holds no character.")
-    return max(found, key=lambda who: len(who.shape_names))
+    return max(found, key=lambda who: (len(who.shape_names), len(who.bones)))
 
 
 def _motion(path: Path, rate: Fraction) -> Motion:
@@ -367,7 +367,8 @@ def _save_probes(
             matrix = np.array(mesh.matrix_world) if in_world else np.eye(4)
             found[mesh.name].append(chosen @ matrix[:3, :3].T + matrix[:3, 3])
         told((done + 1) / count, "Vertices")
-    np.savez(path, **{_file_name(name): np.stack(rows) for name, rows in found.items()})
+    steady = {name: rows for name, rows in found.items() if len({len(one) for one in rows}) == 1}
+    np.savez(path, **{_file_name(name): np.stack(rows) for name, rows in steady.items()})
 
 
 def _file_name(name: str) -> str:

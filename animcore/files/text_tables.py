@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import chain, dropwhile, islice
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -25,6 +25,7 @@ _PIECE = 1 << 20  # bytes
 _ANSI = "cp1252"
 _DECIMAL_COMMA = re.compile(r"[-+]?\d*,\d+")
 _ASCII = bytes(range(128))
+_PREAMBLE = re.compile(r'"?sep=.|#\s')  # what spreadsheets and programs put before the header
 _CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x19\x1c-\x1f]")
 _BYTE_ORDER_MARKS = ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"), (b"\xef\xbb\xbf", "utf-8-sig"))
 
@@ -180,7 +181,7 @@ def table_of(path: Path) -> TextTable:
     """
     encoding = encoding_of(path)
     with _opened(path, encoding) as handle:
-        first = next((line for line in handle if line.strip()), "")
+        first = next(_from_header(handle), "")
     separator = max(_SEPARATORS, key=first.count)
     rows = _rows(path, encoding, separator)
     header, row = next(rows, []), next(rows, [])
@@ -192,11 +193,16 @@ def table_of(path: Path) -> TextTable:
 def _rows(path: Path, encoding: str, separator: str) -> Iterator[list[str]]:
     with _opened(path, encoding) as handle:
         try:
-            for row in csv.reader(handle, delimiter=separator):
+            for row in csv.reader(_from_header(handle), delimiter=separator):
                 if any(cell.strip() for cell in row):
                     yield row
         except csv.Error as error:
             raise InputError(f"{path.name} is not a text table ({error}).") from error
+
+
+def _from_header(lines: Iterable[str]) -> Iterator[str]:
+    """The lines of a table, without what stands before its header."""
+    return dropwhile(lambda line: not line.strip() or _PREAMBLE.match(line), lines)
 
 
 @contextmanager

@@ -112,17 +112,19 @@ def _setup(character: rig_reader.Character) -> dict[str, str]:
     profile = character.map.profile.split(" + ")[0]
     setup = {"profile": profile} if profile in {one.name for one in profiles()} and profile != driving().name else {}
     if character.faces:
-        setup["mesh"] = _largest(character).name
+        setup["mesh"] = _meshes(character, ())[0].name
     return setup
 
 
-def _largest(character: rig_reader.Character) -> bpy.types.Object:
-    """The mesh with most shapes: a vertex cache holds one mesh."""
-    if not character.faces:
-        raise AddonError(
-            f"{character.name!r} has no mesh with shape keys to export as a vertex cache; choose another format."
-        )
-    return max(character.faces, key=lambda face: len(face.names)).mesh
+def _meshes(character: rig_reader.Character, objects: Iterable[bpy.types.Object]) -> list[bpy.types.Object]:
+    """The meshes with a face, the one with most shapes first; where there is none, all, the one of most vertices first.
+
+    A vertex cache holds the first.
+    """
+    faces = sorted(character.faces, key=lambda face: -len(face.names))
+    bare = sorted((one for one in objects if one.type == "MESH"), key=lambda one: -len(one.data.vertices))
+    bound = [one for one in bare if any(part.type == "ARMATURE" for part in one.modifiers)]
+    return [face.mesh for face in faces] or bound or bare
 
 
 def _file_name(character: rig_reader.Character) -> str:
@@ -150,7 +152,7 @@ def _in_blender(
     """
     frames, folder = (0, span.count - 1), target.parent / "meant"
     made: dict[str, dict[str, str]] = {}
-    notes, shapes = [span.sentence], folder / "shapes.npz"
+    notes, shapes, meshes = [span.sentence], folder / "shapes.npz", _meshes(character, objects)
     folder.mkdir()
     expected_values.save_shapes(shapes, readback.shape_curves(character, span), bound=_is_bound(character, objects))
     with time_origin.at_zero(scene, span.first):
@@ -161,10 +163,10 @@ def _in_blender(
             try:
                 path.parent.mkdir()
                 if name in _VERTICES:
-                    meshes = [_largest(character)] if name == _CACHE else [face.mesh for face in character.faces]
-                    expected_values.save_vertices(meant, scene, meshes, frames, in_world=name != _CACHE)
+                    kept = meshes[:1] if name == _CACHE else meshes
+                    expected_values.save_vertices(meant, scene, kept, frames, in_world=name != _CACHE)
                 if name == _CACHE:
-                    scene_files.write_pc2(scene, _largest(character), path, frames)
+                    scene_files.write_pc2(scene, meshes[0], path, frames)
                 else:
                     notes += scene_files.export(scene, objects, path, IN_BLENDER[name], frames)
                 made[name] = {"path": str(path), "meant": str(meant)}

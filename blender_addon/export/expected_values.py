@@ -29,9 +29,11 @@ def save_vertices(
     count = frames[1] - frames[0] + 1
     chosen = np.unique(np.linspace(0, count - 1, min(_FRAMES, count)).astype(int))
     rows: list[list[NDArray[np.float64]]] = [[] for _ in meshes]
-    for places in scene_files.vertices(scene, meshes, [frames[0] + int(index) for index in chosen]):
+    numbers = [frames[0] + int(index) for index in chosen]
+    for places in scene_files.vertices(scene, meshes, numbers, cached=not in_world):
         for row, mesh, own in zip(rows, meshes, places, strict=True):
             few = own[np.linspace(0, len(own) - 1, min(_PROBES, len(own))).astype(int)]
             matrix = np.array(mesh.matrix_world) if in_world else np.eye(4)
             row.append(few @ matrix[:3, :3].T + matrix[:3, 3])
-    np.savez(path, frames=chosen, **{f"mesh {index}": np.stack(row) for index, row in enumerate(rows)})
+    steady = [row for row in rows if len({len(few) for few in row}) == 1]  # a mirror may merge vertices as they move
+    np.savez(path, frames=chosen, **{f"mesh {index}": np.stack(row) for index, row in enumerate(steady)})

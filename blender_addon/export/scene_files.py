@@ -138,11 +138,14 @@ def write_pc2(
 
 
 def vertices(
-    scene: bpy.types.Scene, meshes: Sequence[bpy.types.Object], frames: Iterable[int]
+    scene: bpy.types.Scene, meshes: Sequence[bpy.types.Object], frames: Iterable[int], *, cached: bool = True
 ) -> Iterator[list[NDArray[np.float32]]]:
-    """Give the places (V, 3) of the vertices of each mesh on each frame, in its own space, without subdivision."""
+    """Give the places (V, 3) of the vertices of each mesh on each frame, in its own space.
+
+    They are those of a cache for the mesh as it is, or those that Blender's exporters write.
+    """
     current = scene.frame_current
-    with _only_deforming(meshes):
+    with _only_deforming(meshes if cached else _shaped(meshes)):
         for frame in frames:
             scene.frame_set(frame)
             graph = bpy.context.evaluated_depsgraph_get()
@@ -191,9 +194,8 @@ def _run(
     if work is None:
         raise AddonError(f"This Blender has no {name}; enable the add-on of that format in the preferences.")
     known = {one.identifier for one in work.get_rna_type().properties}
-    shaped = [one for one in objects if one.type == "MESH" and one.data.shape_keys is not None]
     # subdivided meshes lose their shapes in FBX, and fit no cache
-    with _only_deforming(shaped), _prepared(scene, objects, frames, name == "export_scene.gltf") as notes:
+    with _only_deforming(_shaped(objects)), _prepared(scene, objects, frames, name == "export_scene.gltf") as notes:
         try:
             work(filepath=str(path), **{key: value for key, value in options.items() if key in known})
         except RuntimeError as error:
@@ -243,6 +245,10 @@ def _prepared(
         for one in selected:
             one.select_set(True)
         layer.objects.active = active
+
+
+def _shaped(objects: Iterable[bpy.types.Object]) -> list[bpy.types.Object]:
+    return [one for one in objects if one.type == "MESH" and one.data.shape_keys is not None]
 
 
 @contextmanager

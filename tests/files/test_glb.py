@@ -418,3 +418,13 @@ def test_names_of_shapes_that_stand_with_the_primitive(tmp_path):
     file.meshes[0].primitives[0].extras = {"targetNames": names}
     file.save_binary(str(path))
     assert gltf_character.read(gltf.load(path)).shapes[0] == tuple(names)
+
+
+def test_a_mesh_of_the_same_name_is_not_taken_for_its_bone(tmp_path):
+    document = small_glb.write(tmp_path / "small.glb")
+    bone = next(index for index, node in enumerate(document.nodes) if node.name == "Head")
+    shown = next(node for node in document.nodes if node.mesh is not None)
+    shown.name = "Head"
+    document.skins.append(small_glb.pygltflib.Skin(joints=[bone]))
+    document.save(str(tmp_path / "small.glb"))
+    assert gltf_character.read(gltf.load(tmp_path / "small.glb")).bones["head"] == bone

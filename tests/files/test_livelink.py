@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import subprocess
 import sys
 from fractions import Fraction
@@ -334,4 +335,59 @@ def test_decimal_commas_of_spreadsheets(tmp_path):
 def test_a_time_before_midnight_is_refused(tmp_path):
     recorded(tmp_path / "a.csv", ["-1:59:55:20.000", "-1:59:55:21.000"])
     with pytest.raises(InputError, match="before midnight"):
+        livelink.read(tmp_path / "a.csv", FormatOptions())
+
+
+@pytest.mark.parametrize("before", ["sep=,\n", "# recorded with an app\n\n"])
+def test_what_stands_before_the_header_is_passed_over(tmp_path, before):
+    recorded(tmp_path / "a.csv", codes_of(70, 60))
+    text = (tmp_path / "a.csv").read_text()
+    (tmp_path / "a.csv").write_text(before + text)
+    assert (counted_frames(tmp_path / "a.csv") == np.arange(70)).all()
+
+
+def test_columns_in_the_spelling_of_other_programs(tmp_path):
+    recorded(tmp_path / "a.csv", codes_of(70, 60))
+    header, rest = (tmp_path / "a.csv").read_text().split("\n", 1)
+    for spelled in (header.replace("Left", "_L").replace("Right", "_R"), re.sub("(?<=[a-z])(?=[A-Z])", "_", header)):
+        (tmp_path / "b.csv").write_text(spelled + "\n" + rest)
+        sheet = livelink.read(tmp_path / "b.csv", FormatOptions())
+        assert (sheet.curves["jawLeft"][0], sheet.curves["jawRight"][0]) == (0.25, 0.75)
+
+
+@pytest.mark.parametrize("form", ["{0:.4f}", "09:{1:02d}:{2:06.3f}"])
+def test_timecodes_that_are_seconds(tmp_path, form):
+    times = [index / 30 for index in range(600)]
+    recorded(tmp_path / "a.csv", [form.format(one, int(one // 60), one % 60) for one in times])
+    sheet = livelink.read(tmp_path / "a.csv", FormatOptions())
+    assert sheet.rate == 30
+    assert any("are seconds" in note for note in sheet.notes)
+    assert (counted_frames(tmp_path / "a.csv") == np.arange(600)).all()
+
+
+@pytest.mark.parametrize(("base", "rate"), [(60, 24), (60, 25), (30, 24), (30, 25)])
+def test_a_slower_recording_rounded_to_the_frames_of_its_clock(tmp_path, base, rate):
+    recorded(tmp_path / "a.csv", rounded_codes(200, base, rate))
+    sheet = livelink.read(tmp_path / "a.csv", FormatOptions())
+    assert (sheet.rate, sheet.frame_count) == (rate, 200)
+    assert (counted_frames(tmp_path / "a.csv") == np.arange(200)).all()
+
+
+def rounded_codes(count: int, base: int, rate: int) -> list[str]:
+    """Timecodes that count whole frames, of a recording at another rate."""
+    frames = [index * base // rate for index in range(count)]
+    return [f"10:00:{frame // base:02d}:{frame % base:02d}.000" for frame in frames]
+
+
+@pytest.mark.parametrize(("code", "words"), [("Timecode", "a.csv, row 42"), ("", "a.csv, row 42")])
+def test_a_broken_timecode_is_named_with_its_row(tmp_path, code, words):
+    codes = codes_of(70, 60)
+    recorded(tmp_path / "a.csv", [*codes[:40], code, *codes[41:]])
+    with pytest.raises(InputError, match=words):
+        livelink.read(tmp_path / "a.csv", FormatOptions())
+
+
+def test_rows_that_all_have_one_timecode_are_refused(tmp_path):
+    recorded(tmp_path / "a.csv", ["01:00:00:00.000"] * 70)
+    with pytest.raises(InputError, match="same timecode"):
         livelink.read(tmp_path / "a.csv", FormatOptions())

@@ -149,3 +149,9 @@ def test_text_in_ansi_is_read_and_other_bytes_are_named(tmp_path: Path):
     (tmp_path / "d.TextGrid").write_bytes(b"ooBinaryFile\x08TextGrid\x00")
     with pytest.raises(InputError, match=r"d\.TextGrid .* binary form; save it there as a text file"):
         transcripts.load(tmp_path / "d.TextGrid")
+
+
+def test_captions_without_empty_lines_between_them(tmp_path):
+    path = tmp_path / "a.srt"
+    path.write_text("1\n00:00:00,400 --> 00:00:01,200\nhello\n2\n00:00:01,300 --> 00:00:02,000\nworld\n")
+    assert [(word.label, word.start) for word in transcripts.load(path).words] == [("hello", 0.4), ("world", 1.3)]

@@ -7,6 +7,7 @@ match by name, which ours does; the writer keeps the app's order for those that 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from animcore.files.face_curves.livelink_timecodes import times_of
 from animcore.files.frame_times import fill_gaps, to_even_frames
 from animcore.files.text_tables import table_of
 from animcore.motion import Motion
+from animcore.retarget import name_normalization
 
 FloatArray = NDArray[np.float32]
 
@@ -99,25 +101,30 @@ def _rotations(motion: Motion) -> FloatArray:
 def read(path: Path, setup: FormatOptions) -> AnimationCurves:
     """Read a Live Link Face CSV; frames that it dropped are filled by interpolation.
 
-    Columns are matched by name without regard to case. Where `setup.rate` is not given, it is found from the
-    timecodes.
+    Columns are matched by name without regard to case, separators and how a side is written. Where `setup.rate` is
+    not given, it is found from the timecodes.
 
     Raises:
         InputError: when the file is missing, no such table, or holds something else than numbers.
     """
     table = table_of(path)
     codes = table.column("Timecode")
-    present = {name.lower() for name in table.header}
-    if not codes or not any(name.lower() in present for name in ARKIT):
+    spelled = _spelled(table.header)
+    if not codes or not any(name in spelled for name in ARKIT):
         raise InputError(f"{path.name} is not a Live Link Face recording: it needs a Timecode and ARKit columns.")
     times = times_of(codes, path.name, setup.rate)
-    names = tuple(name for name in (*ARKIT, *ROTATION_COLUMNS) if name.lower() in present)
-    values = table.numbers(names, np.float32)[times.order]
-    curves, gaps = fill_gaps(times.seconds, names, values, path.name)
+    values = table.numbers(tuple(spelled.values()), np.float32)[times.order]
+    curves, gaps = fill_gaps(times.seconds, tuple(spelled), values, path.name)
     columns, more = _noticed(curves, path)
     sheet = to_even_frames(times.seconds, columns, path.name, times.rate, (*times.notes, *table.notes, *gaps, *more))
     still = np.zeros(sheet.frame_count)
     return replace(sheet, curves={name: sheet.curves.get(name, still) for name in (*ARKIT, *ROTATION_COLUMNS)})
+
+
+def _spelled(header: Sequence[str]) -> dict[str, str]:
+    """Our name -> the column's: ``JawOpen``, ``jaw_open`` and ``eyeBlink_L`` are read alike."""
+    found = name_normalization.match((*ARKIT, *ROTATION_COLUMNS), header)
+    return {ours: theirs for ours, (theirs, *more) in found.items() if not more}
 
 
 def _noticed(columns: dict[str, Array], path: Path) -> tuple[dict[str, Array], tuple[str, ...]]:

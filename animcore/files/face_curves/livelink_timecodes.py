@@ -7,6 +7,7 @@ captured at 30, write a timecode twice or rows in another order.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from animcore.core.frame_rates import exact_rate, frame_of_timecode
 from animcore.errors import InputError
+from animcore.files.frame_times import rate_of
 
 Frames = NDArray[np.float64]
 
@@ -26,6 +28,7 @@ _WHOLE_RATES = tuple(Fraction(rate) for rate in (30, 60, 24, 25, 50, 48, 120, 15
 _USUAL_RATES = (*_WHOLE_RATES, *(rate * _NTSC for rate in _WHOLE_RATES))
 _DAY = 24 * 60 * 60  # seconds; a take over midnight begins again at 0
 _COUNTER = 1000
+_CLOCK = re.compile(r"(\d+:\d\d:)?\d+\.\d{3,}")
 _SWAPPED = 0.5  # seconds: rows that fall back by less have changed places; by more, another recording begins
 _NEARLY_ALL = 0.97  # of the steps
 _ALIKE = 0.02  # of a frame: steps that differ by less are the same
@@ -62,7 +65,9 @@ def times_of(codes: Sequence[str], name: str, rate: Fraction | None) -> RowTimes
         InputError: where one is no timecode, or they fall back as if another recording began.
     """
     codes = [code.replace(",", ".").strip() for code in codes]
-    seconds, within = _parts(codes)
+    if all(_CLOCK.fullmatch(code) for code in codes):
+        return _clocked(codes, name, rate)
+    seconds, within = _parts(codes, name)
     count = _counter(seconds, within)
     if count is not None:
         index, bounds = count
@@ -84,9 +89,26 @@ def times_of(codes: Sequence[str], name: str, rate: Fraction | None) -> RowTimes
     return RowTimes(order, frames / float(counts_to), found, (*more, *notes))
 
 
-def _parts(codes: Sequence[str]) -> tuple[Frames, Frames]:
+def _clocked(codes: Sequence[str], name: str, rate: Fraction | None) -> RowTimes:
+    """Times written in seconds, or as a clock with a fraction of the second, instead of frames."""
+    fields = ([float(part) for part in code.split(":")] for code in codes)
+    written = np.array([sum(part * 60**power for power, part in enumerate(reversed(parts))) for parts in fields])
+    seconds, order = np.unique(written, return_index=True)
+    said = f"{name}: its timecodes are seconds, not frames."
+    left = len(written) - len(seconds)
+    more = (f"{name}: {left} rows repeat a time; they were left out.",) if left else ()
+    found, how = rate_of(seconds)
+    return RowTimes(order, seconds, rate or found, (*((how,) if rate is None else ()), said, *more))
+
+
+def _parts(codes: Sequence[str], name: str) -> tuple[Frames, Frames]:
     """Whole seconds of the day and the number of the frame within its second, of timecodes."""
-    frames: Frames = np.array([frame_of_timecode(code.replace(";", ":"), Fraction(_DAY)) for code in codes], np.float64)
+    frames: Frames = np.zeros(len(codes))
+    for index, code in enumerate(codes):
+        try:
+            frames[index] = frame_of_timecode(code.replace(";", ":"), Fraction(_DAY))
+        except InputError as error:
+            raise InputError(f"{name}, row {index + 2}: {error}") from error
     return np.floor_divide(frames, _DAY), np.mod(frames, _DAY)
 
 
@@ -148,7 +170,9 @@ def _apart(order: NDArray[np.int64], frames: Frames, name: str) -> tuple[NDArray
     unique, first, counts = np.unique(frames, return_index=True, return_counts=True)
     if len(unique) == len(frames):
         return order, frames, ()
-    step = float(np.median(np.diff(unique))) if len(unique) > 1 else 1.0
+    if len(unique) == 1:
+        raise InputError(f"{name}: every row has the same timecode, so nothing says when they are; export it again.")
+    step = float(np.median(np.diff(unique)))
     place = np.arange(len(frames)) - np.repeat(first, counts)  # of each row among those of its timecode
     usual = int(np.median(counts))
     if usual > 1:
@@ -177,10 +201,27 @@ def _even(frames: Frames, rate: Fraction) -> tuple[Frames, Fraction]:
     whole = np.floor(frames + 1e-6)
     steps = np.diff(whole)
     step = float(np.median(steps))
+    if np.mean(steps == step) < _NEARLY_ALL and (slower := _slower(whole, rate)):
+        return slower
     if step < 1 or np.mean((steps > 0) & (steps % step == 0)) < _NEARLY_ALL:
         return frames, rate
     parts = frames - whole
     return whole + (parts[0] if np.ptp(parts) < _SAME else 0.0), rate / round(step)
+
+
+def _slower(whole: Frames, rate: Fraction) -> tuple[Frames, Fraction] | None:
+    """The even frames of a slower recording whose times were rounded to the frames that the clock counts.
+
+    None where no usual rate rounds to them within a frame, or where less than a second says so.
+    """
+    within = {}
+    for one in (usual for usual in _USUAL_RATES if usual < rate <= len(whole)):
+        off = whole - np.arange(len(whole)) * float(rate / one)
+        within[one] = float(np.ptp(off)), float(off.min())
+    best = min(within, key=lambda one: within[one][0], default=None)
+    if best is None or within[best][0] > 1 + _ALIKE:
+        return None
+    return within[best][1] + np.arange(len(whole)) * float(rate / best), best
 
 
 def _usual(rate: float) -> Fraction | None:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animcore.body_models.kinematics import open_body_joints
+from animcore.files.scenes import gltf_character
 from animcore.files.scenes.gltf import GltfDocument
 from animcore.files.scenes.gltf_animation import Target
 from animcore.files.scenes.gltf_character import GltfCharacter
@@ -116,10 +117,11 @@ def read(gltf: GltfDocument, who: GltfCharacter) -> GltfSkeleton | None:
     """
     nodes = gltf.part("nodes")
     names = [str(node.get("name", f"node {index}")) for index, node in enumerate(nodes)]
-    found = bone_names.find(names)
+    named = gltf_character.by_name(gltf)
+    found = bone_names.find(list(named))
     if not found.chains.keys() >= _LEAST:
         return None
-    used = {names.index(name) for name in _all_names(found)}
+    used = {named[name] for name in _all_names(found)}
     above = {child: index for index, node in enumerate(nodes) for child in node.get("children", ())}
     order = _carriers_first(used, above)
     bound = _bound(gltf)

@@ -83,15 +83,15 @@ def read(gltf: GltfDocument) -> GltfCharacter:
 
 
 def _read(gltf: GltfDocument) -> GltfCharacter:
-    nodes = gltf.part("nodes")
-    names = [str(node.get("name", f"node {index}")) for index, node in enumerate(nodes)]
+    nodes, places = gltf.part("nodes"), by_name(gltf)
+    names = list(places)
     local = np.array([_own_rotation(node) for node in nodes]).reshape(-1, 4)
     rest, frames = _world(gltf, local)
     shapes = {index: own for index, node in enumerate(nodes) if (own := _targets(gltf, node))}
     present = list(dict.fromkeys(name for own in shapes.values() for name in own))
     engine = name_normalization.match((*ARKIT, *TONGUE), present)
     _, roles = bone_names.roles(names)
-    bones = {role: names.index(roles[role]) for role in ROLES if role in roles}
+    bones = {role: places[roles[role]] for role in ROLES if role in roles}
     rivals = [role for role, node in bones.items() if _done_by_shape(gltf, shapes, engine, role, node)]
     return GltfCharacter(
         shapes=shapes,
@@ -101,9 +101,21 @@ def _read(gltf: GltfDocument) -> GltfCharacter:
         rest=rest,
         local=local,
         frames=frames,
-        axes=_axes(names, frames[:, :3, 3]),
+        axes=_axes(names, frames[list(places.values()), :3, 3]),
         notes=tuple(f"{gltf.name}: its shapes move the {role.replace('_', ' ')}; the bone is left." for role in rivals),
     )
+
+
+def by_name(gltf: GltfDocument) -> dict[str, int]:
+    """Return the node of each name; of several with one name (a mesh `head` on a bone `head`) the joint of a skin."""
+    nodes = gltf.part("nodes")
+    joints = {node for skin in gltf.part("skins") for node in skin.get("joints", ())}
+    found: dict[str, int] = {}
+    for index, node in enumerate(nodes):
+        name = str(node.get("name", f"node {index}"))
+        if name not in found or (index in joints and found[name] not in joints):
+            found[name] = index
+    return found
 
 
 def _targets(gltf: GltfDocument, node: Mapping[str, Any]) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ _LONGEST = 6.0  # seconds that one caption stays
 _PAUSE = 0.6  # seconds without a word that end a caption
 _SENTENCE_END = (".", "!", "?", "…", "。", "！", "？")
 _RATE = Fraction(30)  # of motions that consist of words alone, where none is asked for
+_BLOCKS = re.compile(r"\n\s*\n|\n(?=(?:\d+[ \t]*\n)?[^\n]*-->)")  # some leave the empty line out
 _TIME = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{2})[,.](\d{3})")
 _MARKUP = re.compile(r"<[^>]*>|\{\\[^}]*\}")
 
@@ -102,7 +103,7 @@ def _read(path: Path, setup: FormatOptions, head: str) -> AnimationCurves:
     if head and not text.startswith(head.strip()):
         raise InputError(f"{path.name} is no {head.strip()} file: it does not begin with that word.")
     captions = []
-    for block in re.split(r"\n\s*\n", text):
+    for block in _BLOCKS.split(text):
         lines = block.strip().split("\n")
         timed = next((index for index, line in enumerate(lines) if "-->" in line), None)
         if timed is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from fractions import Fraction
 
@@ -148,3 +149,21 @@ def test_a_cancelled_export_leaves_nothing_behind(voice, tmp_path, real_engine, 
     session.wait()
     assert session.session.outcome.message.startswith("Cancelled")
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_character_without_a_face_is_written_and_read_back(voice, tmp_path, real_engine, monkeypatch):
+    bones = {"neck": ((0, 0, 1.4), (0, 0, 1.5), 0.0), "head": ((0, 0, 1.5), (0, 0, 1.7), 0.3)}
+    rig, mesh = armature(bones), head(shapes=())
+    mesh.shape_key_clear()
+    mesh.parent = rig
+    mesh.vertex_groups.new(name="head").add([0, 1, 2, 3], 1.0, "REPLACE")
+    mesh.modifiers.new("Rig", "ARMATURE").object = rig
+    mesh.modifiers.new("Mirror", "MIRROR").use_mirror_merge = False  # the file has more vertices than the mesh
+    with monkeypatch.context() as fake:
+        fake.setattr(preferences, "launch", lambda: _fake())
+        generate(rig, voice())
+    session.session.jobs.close()
+    settings().deliver_folder, settings().deliver_formats = str(tmp_path), {"glb", "fbx", "usd", "alembic", "pc2"}
+    with contextlib.suppress(RuntimeError):
+        bpy.ops.animcore.deliver()
+    assert "5 of 5 files" in session.session.outcome.message, "\n".join(session.session.outcome.notes)
