@@ -48,7 +48,7 @@ def register(actions: Any) -> None:
     parser.add_argument(
         "--consent",
         metavar="FILE|own|none",
-        help="receipt of the consent of the person who is shown (`animcore provenance template` writes one to fill in), "
+        help="receipt of the person's consent (`animcore provenance template` writes one to fill in), "
         "own for your own face, none for not stated; without it, you are asked once",
     )
     # one view of each face teaches light as if it were wrinkles

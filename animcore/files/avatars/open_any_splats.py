@@ -127,7 +127,8 @@ def save(splats: Splats, path: Path, y_down: bool = False, origin: Origin | None
         origin: how they were made, where that is known; the file, or a small one beside it, says so.
 
     Raises:
-        InputError: where it cannot be written, the consent of the person shown has ended, or it cannot hold Gaussians that are bound to a mesh.
+        InputError: where it cannot be written, cannot hold Gaussians that are bound to a mesh, or the consent of the
+            person shown has ended.
     """
     check_target(path)
     origin = origin or Origin()
