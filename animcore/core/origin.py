@@ -74,9 +74,9 @@ class Origin:
         known = {source.sha256 for source in self.sources}
         return replace(self, sources=self.sources + tuple(one for one in sources if one.sha256 not in known))
 
-    def by(self, source_type: str, models: Iterable[Source] = ()) -> Origin:
-        """Return it with another source type, and the cards of the models that made it."""
-        return replace(self, source_type=source_type, models=tuple(models))
+    def by(self, source_type: str, models: Iterable[Source] | None = None) -> Origin:
+        """Return it with another source type and, where they are given, the cards of the models that made it."""
+        return replace(self, source_type=source_type, models=self.models if models is None else tuple(models))
 
     def facts(self) -> dict[str, Any]:
         """Return the statement as JSON has it."""

@@ -15,6 +15,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from xml.sax.saxutils import escape, unescape
 
 import numpy as np
@@ -152,7 +153,7 @@ def _gltf(path: Path, origin: Origin) -> bool:
     return True
 
 
-def _json_of(data: bytes) -> tuple[dict[str, dict[str, object]], bytes | None]:
+def _json_of(data: bytes) -> tuple[dict[str, Any], bytes | None]:
     """The document of a glTF, and what follows it in a `.glb`."""
     if not data.startswith(b"glTF"):
         return json.loads(data), None

@@ -83,7 +83,8 @@ def reason(name: str) -> str | None:
 
 
 def writers(root: Path = ROOT) -> list[str]:
-    found = [path for room in ("animcore", "blender_addon", "examples", "tools") for path in (root / room).rglob("*.py")]
+    rooms = ("animcore", "blender_addon", "examples", "tools")
+    found = [path for room in rooms for path in (root / room).rglob("*.py")]
     writing = (path for path in found if WRITES.search(path.read_text(encoding="utf-8")))
     return sorted(path.relative_to(root).as_posix() for path in writing)
 
@@ -121,7 +122,8 @@ def motion() -> Motion:
     return Motion(
         Fraction(30), arkit=generator.uniform(0, 1, (count, 52)).astype(np.float32), basis="open-head",
         expression=np.zeros((count, 100), np.float32), head_pose=np.zeros((count, 3), np.float32),
-        body_pose=np.zeros((count, 55, 3), np.float32), translation=np.zeros((count, 3), np.float32), origin=MADE, events=(Event("word", "hello", 0.0, 0.25),),
+        body_pose=np.zeros((count, 55, 3), np.float32), translation=np.zeros((count, 3), np.float32),
+        origin=MADE, events=(Event("word", "hello", 0.0, 0.25),),
     )  # fmt: skip
 
 
