@@ -11,8 +11,7 @@ from animcore.motion import TRACKS, Motion
 
 def encode(motion: Motion, _setup: Setup) -> Sheet:
     """Take every track as it is."""
-    facts = {"audio_name": motion.audio_name, "audio_sha256": motion.audio_sha256, "basis": motion.basis}
-    facts |= {"origin": motion.origin}
+    facts = {name: getattr(motion, name) for name in ("audio_name", "audio_sha256", "basis", "origin")}
     return Sheet(motion.rate, motion.start, motion.tracks(), motion.events, facts=facts)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from animcore.core.origin import NOT_STATED, SOURCE_TYPES, Origin, Source, from_text
 from animcore.core.reading import check_file
-from animcore.errors import AnimcoreError
+from animcore.errors import BROKEN_FILE, AnimcoreError
 from animcore.provenance import consent, embedding, manifest
 
 # What can be found, in words. Only the first two mean that nothing was changed since it was signed.
@@ -136,16 +136,22 @@ def _of_others(active: Mapping[str, Any], said: Mapping[str, Any]) -> Origin:
 
 def _is_another(path: Path, plain: str) -> bool:
     """Whether a statement that lies beside a file has the hash of another one."""
-    wanted = json.loads(plain).get("sha256")
+    wanted = _stated(plain).get("sha256")
     return wanted is not None and wanted != Source.of(path, "").sha256
 
 
 def _tool_of(plain: str) -> str:
+    facts = _stated(plain)
+    return f"{facts.get('tool', NOT_STATED)} {facts.get('version', '')}".strip()
+
+
+def _stated(plain: str) -> dict[str, Any]:
+    """The facts of a statement, which may be anybody's."""
     try:
         facts = json.loads(plain)
-        return f"{facts['tool']} {facts['version']}"
-    except (ValueError, LookupError, TypeError):
-        return NOT_STATED
+    except BROKEN_FILE:
+        return {}
+    return facts if isinstance(facts, dict) else {}
 
 
 def _said(origin: Origin) -> dict[str, Any]:
