@@ -8,6 +8,7 @@ import shutil
 import socket
 import stat
 import sys
+import time
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -302,6 +303,61 @@ def test_an_ended_certificate_costs_no_render(copied, tmp_path, monkeypatch, cap
     assert marks.mark(path, ORIGIN) == "plain"
     assert "check certificate, key and clock" in caplog.text
     assert verification.verify(path).state == "unsigned"
+
+
+def test_a_file_outlives_no_certificate_without_a_time_stamp(copied, tmp_path, monkeypatch):
+    monkeypatch.setenv(keys.FOLDER, str(tmp_path / "keys"))
+    certificate, key = pair(tmp_path, days=2 / 86_400)
+    keys.use(certificate, key)
+    path = copied(".png")
+    assert marks.mark(path, ORIGIN) == "signed"
+    time.sleep(2.5)
+    verdict = verification.verify(path)
+    assert (verdict.state, verdict.is_good) == ("expired", False)
+    assert "not valid at the time" in verdict.lines()[0]
+
+
+@pytest.mark.parametrize(
+    "command", ["no-such-program", f"{sys.executable} -c 'exit(3)'", f"{sys.executable} -c ''", "'"]
+)
+def test_a_signer_that_fails_costs_no_render(copied, tmp_path, monkeypatch, caplog, command):
+    monkeypatch.setenv(keys.FOLDER, str(tmp_path / "keys"))
+    monkeypatch.setattr(marks, "_said", set())
+    certificate, _ = pair(tmp_path)
+    keys.use(certificate, None, command, "es256")
+    path = copied(".png")
+    assert marks.mark(path, ORIGIN) == "plain"
+    assert "not signed" in caplog.text
+    assert verification.verify(path).state == "unsigned"
+
+
+def test_a_time_server_is_asked_only_where_it_is_named(copied, tmp_path, monkeypatch, caplog):
+    """Nobody listens at this address: the file is marked all the same, and it is said."""
+    monkeypatch.setenv(keys.FOLDER, str(tmp_path / "keys"))
+    monkeypatch.setattr(marks, "_said", set())
+    certificate, key = pair(tmp_path)
+    keys.use(certificate, key, time_server="http://127.0.0.1:9/")
+    assert marks.mark(copied(".png"), ORIGIN) == "plain"
+    assert "not signed" in caplog.text
+
+
+def test_files_of_other_tools_are_read(copied, tmp_path, monkeypatch):
+    """A manifest that knows nothing of ours, by a certificate that is not ours."""
+    certificate, key = pair(tmp_path)
+    signer = c2pa.Signer.from_info(c2pa.C2paSignerInfo(b"es256", certificate.read_bytes(), key.read_bytes(), None))
+    kind = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+    actions = {"actions": [{"action": "c2pa.created", "digitalSourceType": kind}]}
+    about = {
+        "claim_generator_info": [{"name": "Other Tool", "version": "7"}],
+        "assertions": [{"label": "c2pa.actions.v2", "data": actions}],
+    }
+    path, made = copied(".jpg"), tmp_path / "other.jpg"
+    with path.open("rb") as source, made.open("w+b") as target:
+        c2pa.Builder(json.dumps(about)).sign(signer, "image/jpeg", source, target)
+    verdict = verification.verify(made)
+    assert (verdict.state, verdict.tool, verdict.origin.source_type) == (
+        "intact", "Other Tool 7", "trainedAlgorithmicMedia",
+    )  # fmt: skip
 
 
 def test_a_home_that_cannot_be_written_costs_no_render(copied, tmp_path, monkeypatch, caplog):
