@@ -19,7 +19,7 @@ STATES = {
     "trusted": "signed with this computer's own key, and unchanged since",
     "intact": "unchanged since it was signed, but by a key that this computer does not know: it does not say by whom",
     "changed": "CHANGED after it was signed or marked",
-    "expired": "signed with a certificate that was not valid at the time",
+    "expired": "signed with a certificate that has ended, or that was not valid when it signed",
     "broken": "carries a manifest that cannot be read or does not hold",
     "unsigned": "marked, but not signed: anybody could have written or changed the mark",
     "none": "carries no mark",

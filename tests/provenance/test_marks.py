@@ -8,7 +8,6 @@ import shutil
 import socket
 import stat
 import sys
-import time
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -305,16 +304,19 @@ def test_an_ended_certificate_costs_no_render(copied, tmp_path, monkeypatch, cap
     assert verification.verify(path).state == "unsigned"
 
 
-def test_a_file_outlives_no_certificate_without_a_time_stamp(copied, tmp_path, monkeypatch):
-    monkeypatch.setenv(keys.FOLDER, str(tmp_path / "keys"))
-    certificate, key = pair(tmp_path, days=2 / 86_400)
-    keys.use(certificate, key)
-    path = copied(".png")
-    assert marks.mark(path, ORIGIN) == "signed"
-    time.sleep(2.5)
-    verdict = verification.verify(path)
-    assert (verdict.state, verdict.is_good) == ("expired", False)
-    assert "not valid at the time" in verdict.lines()[0]
+@pytest.mark.parametrize(
+    ("codes", "state"),
+    [
+        ((), "trusted"),
+        (("signingCredential.expired",), "expired"),
+        (("claimSignature.outsideValidity",), "expired"),
+        (("signingCredential.untrusted", "assertion.dataHash.mismatch"), "changed"),
+        (("claimSignature.mismatch", "signingCredential.expired"), "changed"),
+        (("assertion.missing",), "broken"),
+    ],
+)
+def test_the_codes_of_c2pa_have_words(codes, state):
+    assert verification._state(codes, "Trusted")[0] == state
 
 
 @pytest.mark.parametrize(
