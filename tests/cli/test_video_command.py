@@ -97,6 +97,7 @@ def test_a_performance_and_a_capture(looked, tmp_path, monkeypatch, capsys):
         assert container.streams.video[0].frames == COUNT
     assert motion.origin.consent["status"] == "not stated"
     assert (tmp_path / "me" / "consent.toml").read_text() == 'status = "not stated"\n'
+    assert (tmp_path / "me" / "capture" / "consent.toml").is_file()
     shown = verification.verify(tmp_path / "me" / "tracked.mp4")
     assert (shown.origin.source_type, shown.origin.consent["status"]) == ("compositeSynthetic", "not stated")
     assert [one.name for one in shown.origin.sources] == [FILM.name]

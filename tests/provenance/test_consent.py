@@ -6,6 +6,7 @@ import datetime
 import hashlib
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -111,6 +112,30 @@ def test_nothing_more_is_made_of_a_consent_that_ended(tmp_path, capsys):
     assert main(["provenance", "consent", str(head), str(receipt)]) == 0
     assert main(["avatar", "convert", str(head), str(tmp_path / "a.ply")]) == 0
     assert verification.verify(tmp_path / "a.ply").origin.consent["until"] == "2099-01-01"
+
+
+def test_a_fitted_head_holds_the_receipt_of_its_capture(tmp_path, monkeypatch):
+    pytest.importorskip("torch")
+    from animcore.files.avatars import capture_dataset, hybrid_head
+    from animcore.hybrid_head.fitting import trainer
+    from animcore.pipelines import fit_avatar
+
+    head = hybrid_head.load(hybrid_head.SHIPPED)
+    for name, answer in {"read": ([], []), "person": head, "start": None, "check": None}.items():
+        monkeypatch.setattr(capture_dataset, name, lambda *_arguments, answer=answer: answer)
+    monkeypatch.setattr(trainer, "Fit", lambda *_arguments: SimpleNamespace(run=lambda: head))
+    receipt = consent.Receipt({"person": "Anna", "agreed_by": "Anna", "uses": "u", "until": "2099-01-01"})
+    (tmp_path / "capture").mkdir()
+    receipt.save(tmp_path / "capture")
+    fit_avatar.fit(tmp_path / "capture", tmp_path / "fit", lambda *_: None, device="cpu")
+    made = tmp_path / "fit" / fit_avatar.HEAD
+    assert consent.of_folder(made) == receipt
+    assert verification.verify(made).origin.consent == receipt.reference()
+
+    receipt = consent.Receipt({**receipt.facts, "until": "2020-01-01"})
+    receipt.save(tmp_path / "capture")
+    with pytest.raises(InputError, match="ended on 2020-01-01"):
+        fit_avatar.fit(tmp_path / "capture", tmp_path / "fit", lambda *_: None, device="cpu")
 
 
 def test_the_consent_goes_on_with_a_changed_head(tmp_path):
