@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from animcore.files.avatars import avatar_folder, open_any_splats
 from animcore.files.export_and_verify import deliver
 from animcore.files.video import writer
 from animcore.motion import Event, Motion
+from animcore.postprocess import clip_blending
 from animcore.provenance import embedding, manifest, verification
 from tests.support import splat_clouds
 
@@ -149,6 +151,16 @@ def test_the_origin_travels_with_a_motion(tmp_path):
     back = Motion.load(tmp_path / "a.npz")
     assert back.origin == MADE
     assert back.resampled(Fraction(24)).origin == MADE
+
+
+def test_two_motions_in_one_name_both_sounds_and_both_people():
+    consent = {"person": "Ben", "until": "2026-01-01"}
+    other = Origin(TRAINED, sources=(Source("audio", "b.wav", "cd" * 32),), consent=consent)
+    whole = clip_blending.joined(motion(), replace(motion(), origin=other)).origin
+    assert [one.name for one in whole.sources] == ["line.wav", "b.wav"]
+    assert (whole.source_type, whole.action) == (TRAINED, "edited")
+    assert (whole.consent["person"], whole.consent["2nd person"]) == ("Anna", "Ben")
+    assert whole.consent["until"] == "2026-01-01"
 
 
 @pytest.mark.parametrize("suffix", [".ply", ".splat", ".spz", ".glb", ".sog"])
