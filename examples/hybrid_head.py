@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT)]
 
+from animcore.core.origin import COMPOSITE, from_text  # noqa: E402
 from animcore.core.progress import Progress, silent  # noqa: E402
 from animcore.direction import Direction  # noqa: E402
 from animcore.files.avatars import hybrid_head  # noqa: E402
@@ -25,6 +27,7 @@ from animcore.files.video import writer  # noqa: E402
 from animcore.hybrid_head.head_model import HybridHead, Mode, render  # noqa: E402
 from animcore.motion import Motion  # noqa: E402
 from animcore.pipelines import generate_files  # noqa: E402
+from animcore.provenance import consent, embedding  # noqa: E402
 from animcore.rendering.camera import Camera  # noqa: E402
 
 LINE = ROOT / "assets" / "voices" / "line.flac"
@@ -56,7 +59,10 @@ def film_of(
         InputError: where the head or the sound cannot be read, or the film cannot be written.
     """
     loaded = hybrid_head.load(head)
-    writer.write(frames(loaded, loaded.prepared(motion), mode, size, progress), motion.rate, path, sound)
+    shown = from_text(embedding.statement(head))  # who is shown, and agreed to what
+    consent.check(shown)
+    origin = replace(motion.stated_origin.by(COMPOSITE), consent=shown.consent)
+    writer.write(frames(loaded, loaded.prepared(motion), mode, size, progress), motion.rate, path, sound, origin)
 
 
 def frames(

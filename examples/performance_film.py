@@ -32,6 +32,7 @@ from talking_character import quiet, read, render  # noqa: E402
 import blender_addon  # noqa: E402
 from animcore.audio import recording  # noqa: E402
 from animcore.core.frame_rates import exact_rate  # noqa: E402
+from animcore.core.origin import COMPOSITE  # noqa: E402
 from animcore.errors import AnimcoreError, InputError  # noqa: E402
 from animcore.files.video import writer  # noqa: E402
 from animcore.motion import Motion  # noqa: E402
@@ -87,7 +88,8 @@ def make(options: argparse.Namespace) -> None:
         pictures = {frame: render(scene, frame + 1, Path(folder)) for frame in tqdm(wanted, "Rendering", unit="frame")}
         if options.out:
             sound = excerpt(options.audio, motion.start, Path(folder) / "sound.wav") if options.audio else None
-            writer.write((read(pictures[frame]) for frame in wanted), motion.rate, options.out, sound)
+            origin = motion.stated_origin.by(COMPOSITE)
+            writer.write((read(pictures[frame]) for frame in wanted), motion.rate, options.out, sound, origin)
             print(f"{options.out}: {motion.frame_count / motion.fps:.1f} s")
         if options.sheet:
             lay_out([read(pictures[frame]) for frame in shown], motion.times[shown], options.sheet)

@@ -32,6 +32,7 @@ import hybrid_head  # noqa: E402
 
 import blender_addon  # noqa: E402
 from animcore.audio import recording  # noqa: E402
+from animcore.core.origin import COMPOSITE  # noqa: E402
 from animcore.direction import Direction  # noqa: E402
 from animcore.errors import AnimcoreError  # noqa: E402
 from animcore.files.export_and_verify import export  # noqa: E402
@@ -75,7 +76,8 @@ def make(path: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         pictures = [render(scene, frame, Path(folder)) for frame in tqdm(frames, "Rendering", unit="frame")]
         with told("line.mp4"):
-            writer.write((read(picture) for picture in pictures), RATE, OUT / "line.mp4", path)
+            origin = motion.stated_origin.by(COMPOSITE)
+            writer.write((read(picture) for picture in pictures), RATE, OUT / "line.mp4", path, origin)
         with told("line.png"):
             times = contact_sheet.frame_times(clip.duration, SHEET_PICTURES)
             shown = [read(pictures[min(int(time * RATE), len(pictures) - 1)]) for time in times]

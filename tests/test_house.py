@@ -28,6 +28,7 @@ FLOORS: dict[str, list[set[str]]] = {
         {"body_models", "speech", "rendering"},
         {"solvers", "postprocess", "retarget"},
         {"hybrid_head"},
+        {"provenance"},
         {"files"},
         {"training", "pipelines"},
         {"evaluation", "service"},
@@ -70,7 +71,7 @@ LARGEST_FOLDER = 15  # modules, without __init__
 # What the extension may import into Blender's own process; numpy is all that these need.
 OPEN_TO_THE_EXTENSION = {
     "errors", "core", "geometry", "motion", "direction", "body_models", "postprocess", "retarget", "gaussians",
-    "rendering", "hybrid_head", "files",
+    "rendering", "hybrid_head", "provenance", "files",
 }  # fmt: skip
 
 ENGINE = sorted((ROOT / "animcore").rglob("*.py"))

@@ -19,6 +19,7 @@ from animcore.files.splats.base import content
 from animcore.gaussians import editing
 from animcore.gaussians.gaussians import Gaussians
 from animcore.gaussians.transforms import concatenated
+from animcore.provenance import consent
 
 HAIR, TEXTURE = "hair", "texture"
 _WHOLE = np.array([0.2126, 0.7152, 0.0722])  # how light red, green and blue of a mask are
@@ -166,6 +167,7 @@ def _swap(options: argparse.Namespace) -> int:
     if len(models) > 1:
         names = " and ".join(sorted(map(str, models)))
         raise InputError(f"The heads are of {names}: hair goes between heads of one model alone.")
+    consent.check(avatar_folder.origin_of(hers))
     hair = hers.splats(HAIR)
     if hair.binding is None:
         absent = [

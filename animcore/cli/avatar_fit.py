@@ -17,7 +17,12 @@ _SETTINGS = ("mode", "gaussians", "steps", "texture", "changes", "displacement",
 def register(actions: Any) -> None:
     """Add the action to the others."""
     parser = actions.add_parser("fit", help="fit a head of mesh and Gaussians to a capture of many views")
-    parser.add_argument("data", type=Path, metavar="DATA", help="folder in the layout of VHAP and GaussianAvatars")
+    parser.add_argument(
+        "data",
+        type=Path,
+        metavar="DATA",
+        help="folder in the layout of VHAP and GaussianAvatars; of a real person, with a consent.toml in it",
+    )
     parser.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="output folder of checkpoint, preview image and head"
     )
@@ -76,10 +81,7 @@ def run(options: argparse.Namespace) -> int:
     if options.threads:
         fit_avatar.require_torch().set_num_threads(options.threads)
     with progress_bar() as progress:
-        fitted = fit_avatar.fit(
-            options.data, options.out, progress, options.model, options.device,
-            getattr(options, "receipt", None), **_asked(options),
-        )  # fmt: skip
+        fitted = fit_avatar.fit(options.data, options.out, progress, options.model, options.device, **_asked(options))
     print(f"{options.out / fit_avatar.HEAD}: {fitted.count:,} Gaussians; look at {options.out / fit_avatar.PICTURE}")
     return 0
 

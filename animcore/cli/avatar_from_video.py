@@ -58,8 +58,8 @@ def register(actions: Any) -> None:
     parser.add_argument(
         "--consent",
         metavar="FILE|own|none",
-        help="receipt of the consent of the person who is shown (`animcore provenance template` writes one to fill "
-        "in), own for your own face, none for not stated; without it, you are asked once",
+        help="receipt of the person's consent (`animcore provenance template` writes one to fill in), "
+        "own for your own face, none for not stated; without it, you are asked once",
     )
     # one view of each face teaches light as if it were wrinkles
     parser.set_defaults(command=run, changes=0)
@@ -92,7 +92,7 @@ def run(options: argparse.Namespace) -> int:
         return 0
     with progress_bar() as progress:
         track_video.write_capture(tracked, options.out / track_video.CAPTURE, options.frames, options.size, progress)
-    options.receipt = receipt
+    receipt.save(options.out / track_video.CAPTURE)  # the head takes it from there
     options.data, options.out = options.out / track_video.CAPTURE, options.out / FIT
     return avatar_fit.run(options)
 
@@ -101,8 +101,8 @@ def _receipt(options: argparse.Namespace) -> consent.Receipt:
     """The receipt that was given, or the one of an earlier run, or what is answered on the terminal."""
     if options.consent is not None:
         return consent.given(options.consent)
-    if (options.out / consent.RECEIPT).is_file():
-        return consent.read(options.out / consent.RECEIPT)
+    if (earlier := consent.of_folder(options.out)) is not None:
+        return earlier
     if not sys.stdin.isatty():
         raise InputError(
             f"{options.video.name} shows a real person, and nobody can be asked here: give --consent FILE (a receipt), "

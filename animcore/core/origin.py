@@ -74,9 +74,20 @@ class Origin:
         known = {source.sha256 for source in self.sources}
         return replace(self, sources=self.sources + tuple(one for one in sources if one.sha256 not in known))
 
-    def by(self, source_type: str, models: Iterable[Source] = ()) -> Origin:
-        """Return it with another source type, and the cards of the models that made it."""
-        return replace(self, source_type=source_type, models=tuple(models))
+    def with_other(self, other: Origin) -> Origin:
+        """Return that of what is put together of two: all sources and models; a second person's consent is "2nd"."""
+        models = self.models + tuple(one for one in other.models if one not in self.models)
+        consent = dict(self.consent or other.consent)
+        if self.consent and other.consent and self.consent != other.consent:
+            consent |= {f"2nd {name}": value for name, value in other.consent.items()}
+            ends = [one["until"] for one in (self.consent, other.consent) if "until" in one]
+            consent |= {"until": min(ends)} if ends else {}
+        kind = self.source_type or other.source_type
+        return replace(self.made_from(other.sources), source_type=kind, action="edited", models=models, consent=consent)
+
+    def by(self, source_type: str, models: Iterable[Source] | None = None) -> Origin:
+        """Return it with another source type and, where they are given, the cards of the models that made it."""
+        return replace(self, source_type=source_type, models=self.models if models is None else tuple(models))
 
     def facts(self) -> dict[str, Any]:
         """Return the statement as JSON has it."""

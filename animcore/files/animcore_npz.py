@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from animcore.files.animation_curves import AnimationCurves, FileFormat, FormatOptions
 from animcore.files.face_curves import weight_arrays
@@ -12,12 +11,7 @@ from animcore.motion import TRACKS, Motion
 
 def encode(motion: Motion, _setup: FormatOptions) -> AnimationCurves:
     """Take every track as it is."""
-    facts: dict[str, Any] = {
-        "audio_name": motion.audio_name,
-        "audio_sha256": motion.audio_sha256,
-        "basis": motion.basis,
-    }
-    facts["origin"] = motion.origin
+    facts = {name: getattr(motion, name) for name in ("audio_name", "audio_sha256", "basis", "origin")}
     return AnimationCurves(motion.rate, motion.start, motion.tracks(), motion.events, facts=facts)
 
 

@@ -21,18 +21,16 @@ _SEEDS = 1 << 32  # what PyTorch and NumPy both take
 
 
 def fit(
-    data: Path, out: Path, progress: Progress, model: Path | None = None, device: str = "auto",
-    receipt: consent.Receipt | None = None, **asked: Any,
-) -> HybridHead:  # fmt: skip
+    data: Path, out: Path, progress: Progress, model: Path | None = None, device: str = "auto", **asked: Any
+) -> HybridHead:
     """Fit a head to a capture, and write it into the folder `head` of the fit; go on where one was stopped.
 
     Args:
-        data: folder of the capture.
+        data: folder of the capture; the receipt of consent that lies in it (`consent.toml`) goes into the head.
         out: folder of checkpoint, image and head.
         progress: called with the fraction done.
         model: the FLAME file that the capture was tracked with.
         device: auto, cpu or cuda.
-        receipt: of the person's consent, which the head holds from then on.
         **asked: fields of `trainer.FitSettings`.
 
     Raises:
@@ -47,6 +45,7 @@ def fit(
     head, known = capture_dataset.person(data, model), capture_dataset.start(data)
     capture_dataset.check(data, head, pictures, moments)
 
+    receipt = consent.of_folder(data)
     origin = Origin(TRAINED, consent=receipt.reference() if receipt is not None else {})
 
     def show(picture: NDArray[np.uint8]) -> None:

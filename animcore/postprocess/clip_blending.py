@@ -54,6 +54,7 @@ def blend_clips(first: Motion, second: Motion, seconds: float = SECONDS) -> Moti
         basis=first.basis or second.basis,
         audio_name=first.audio_name if same else None,
         audio_sha256=first.audio_sha256 if same else None,
+        origin=first.stated_origin.with_other(second.stated_origin),
         events=(*first.events, *(_later(event, shift) for event in second.events)),
         **changed,
     )

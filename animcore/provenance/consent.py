@@ -92,14 +92,14 @@ def read(path: Path, today: datetime.date | None = None) -> Receipt:
     return _checked(facts, path.name, today or datetime.date.today())
 
 
-def of_folder(folder: Path) -> dict[str, str]:
-    """Return the reference of the receipt in an avatar's folder; empty where there is none.
+def of_folder(folder: Path) -> Receipt | None:
+    """Return the receipt that lies in a folder, or None.
 
     Raises:
         InputError: where its date has passed, or it is broken.
     """
     path = folder / RECEIPT
-    return read(path).reference() if path.is_file() else {}
+    return read(path) if path.is_file() else None
 
 
 def asked(ask: Callable[[str], str], say: Callable[[str], None]) -> Receipt:

@@ -51,7 +51,7 @@ def statement(path: Path) -> str:
         if path.is_dir():
             return json.dumps(json.loads((path / "avatar.json").read_text(encoding="utf-8"))["provenance"])
         beside = path.with_name(path.name + SIDECAR)
-        return _in_xmp(path) or (beside.read_text(encoding="utf-8") if beside.is_file() else "")
+        return _in_xmp(path) or (reading.content(beside, _LARGEST).decode() if beside.is_file() else "")
     except BROKEN_FILE:
         return ""
 

@@ -212,10 +212,10 @@ def _certificate(name: str, key: Any, issuer: Any, *, is_root: bool) -> Any:
     """A certificate as C2PA wants it; it names nobody."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes
-    from cryptography.x509.oid import ExtendedKeyUsageOID
+    from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
     def named(text: str) -> Any:
-        parts = ((x509.NameOID.ORGANIZATION_NAME, "Animcore on this computer"), (x509.NameOID.COMMON_NAME, text))
+        parts = ((NameOID.ORGANIZATION_NAME, "Animcore on this computer"), (NameOID.COMMON_NAME, text))
         return x509.Name([x509.NameAttribute(kind, value) for kind, value in parts])
 
     now = datetime.datetime.now(datetime.UTC)

@@ -11,7 +11,7 @@ from typing import Any
 
 from animcore.core.origin import NOT_STATED, SOURCE_TYPES, Origin, Source, from_text
 from animcore.core.reading import check_file
-from animcore.errors import AnimcoreError
+from animcore.errors import BROKEN_FILE, AnimcoreError
 from animcore.provenance import consent, embedding, manifest
 
 # What can be found, in words. Only the first two mean that nothing was changed since it was signed.
@@ -19,7 +19,7 @@ STATES = {
     "trusted": "signed with this computer's own key, and unchanged since",
     "intact": "unchanged since it was signed, but by a key that this computer does not know: it does not say by whom",
     "changed": "CHANGED after it was signed or marked",
-    "expired": "signed with a certificate that was not valid at the time",
+    "expired": "signed with a certificate that has ended, or that was not valid when it signed",
     "broken": "carries a manifest that cannot be read or does not hold",
     "unsigned": "marked, but not signed: anybody could have written or changed the mark",
     "none": "carries no mark",
@@ -136,16 +136,22 @@ def _of_others(active: Mapping[str, Any], said: Mapping[str, Any]) -> Origin:
 
 def _is_another(path: Path, plain: str) -> bool:
     """Whether a statement that lies beside a file has the hash of another one."""
-    wanted = json.loads(plain).get("sha256")
+    wanted = _stated(plain).get("sha256")
     return wanted is not None and wanted != Source.of(path, "").sha256
 
 
 def _tool_of(plain: str) -> str:
+    facts = _stated(plain)
+    return f"{facts.get('tool', NOT_STATED)} {facts.get('version', '')}".strip()
+
+
+def _stated(plain: str) -> dict[str, Any]:
+    """The facts of a statement, which may be anybody's."""
     try:
         facts = json.loads(plain)
-        return f"{facts['tool']} {facts['version']}"
-    except (ValueError, LookupError, TypeError):
-        return NOT_STATED
+    except BROKEN_FILE:
+        return {}
+    return facts if isinstance(facts, dict) else {}
 
 
 def _said(origin: Origin) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animcore.body_models.kinematics import INDEX
+from animcore.core.origin import TRAINED, Origin
 from animcore.core.vocabulary import ARKIT, TONGUE
 from animcore.errors import InputError
 from animcore.geometry import rotations
@@ -65,6 +66,7 @@ def performance(scene: bpy.types.Scene, character: rig_reader.Character, span: S
             arkit=tracks[:, : len(ARKIT)],
             tongue=tracks[:, tongue] if tracks[:, tongue].any() else None,
             **_poses(character, frames),
+            origin=Origin(TRAINED, "edited"),  # a take is performed, and then the animator's
         )
     except InputError as error:
         raise AddonError(f"The keys of {character.name!r} cannot be exported: {error}") from error

@@ -22,7 +22,8 @@ from animcore.pipelines import generate_files
 
 def test_a_line_becomes_files_of_both_formats_that_agree(spoken_line, tmp_path, capsys):
     assert main(["generate", str(spoken_line), "--out", str(tmp_path / "takes"), "--fps", "60"]) == 0
-    assert sorted(path.name for path in (tmp_path / "takes").iterdir()) == ["line.csv", "line.npz"]
+    written = sorted(path.name for path in (tmp_path / "takes").iterdir())
+    assert written == ["line.csv", "line.csv.provenance", "line.npz"]
     motion = Motion.load(tmp_path / "takes" / "line.npz")
     table = load(tmp_path / "takes" / "line.csv", livelink.FORMAT, FormatOptions(exact_rate(60)))
     assert motion.frame_count == table.frame_count

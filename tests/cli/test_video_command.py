@@ -25,6 +25,7 @@ from animcore.hybrid_head.tracking import landmark_solver
 from animcore.hybrid_head.tracking.face_tracker import HeadTrack
 from animcore.hybrid_head.tracking.landmark_solver import FrameParameters, SequenceParameters
 from animcore.motion import Motion
+from animcore.provenance import verification
 
 FILMS = Path(__file__).resolve().parents[1] / "golden" / "films"
 FILM, COUNT, SIZE = FILMS / "talking_head.mp4", 20, 400
@@ -96,6 +97,12 @@ def test_a_performance_and_a_capture(looked, tmp_path, monkeypatch, capsys):
     assert np.corrcoef(motion.arkit[:, jaw], known["arkit"][:COUNT, jaw])[0, 1] > 0.9
     with av.open(str(tmp_path / "me" / "tracked.mp4")) as container:
         assert container.streams.video[0].frames == COUNT
+    assert motion.origin.consent["status"] == "not stated"
+    assert (tmp_path / "me" / "consent.toml").read_text() == 'status = "not stated"\n'
+    assert (tmp_path / "me" / "capture" / "consent.toml").is_file()
+    shown = verification.verify(tmp_path / "me" / "tracked.mp4")
+    assert (shown.origin.source_type, shown.origin.consent["status"]) == ("compositeSynthetic", "not stated")
+    assert [one.name for one in shown.origin.sources] == [FILM.name]
     check_capture(tmp_path / "me" / "capture")
 
     assert from_video(FILM, tmp_path / "me", "--frames", 10, "--size", 160, "--focal-length", 64.8) == 0

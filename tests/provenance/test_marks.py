@@ -304,6 +304,64 @@ def test_an_ended_certificate_costs_no_render(copied, tmp_path, monkeypatch, cap
     assert verification.verify(path).state == "unsigned"
 
 
+@pytest.mark.parametrize(
+    ("codes", "state"),
+    [
+        ((), "trusted"),
+        (("signingCredential.expired",), "expired"),
+        (("claimSignature.outsideValidity",), "expired"),
+        (("signingCredential.untrusted", "assertion.dataHash.mismatch"), "changed"),
+        (("claimSignature.mismatch", "signingCredential.expired"), "changed"),
+        (("assertion.missing",), "broken"),
+    ],
+)
+def test_the_codes_of_c2pa_have_words(codes, state):
+    assert verification._state(codes, "Trusted")[0] == state
+
+
+@pytest.mark.parametrize(
+    "command", ["no-such-program", f"{sys.executable} -c 'exit(3)'", f"{sys.executable} -c ''", "'"]
+)
+def test_a_signer_that_fails_costs_no_render(copied, tmp_path, monkeypatch, caplog, command):
+    monkeypatch.setenv(keys.FOLDER, str(tmp_path / "keys"))
+    monkeypatch.setattr(marks, "_said", set())
+    certificate, _ = pair(tmp_path)
+    keys.use(certificate, None, command, "es256")
+    path = copied(".png")
+    assert marks.mark(path, ORIGIN) == "plain"
+    assert "not signed" in caplog.text
+    assert verification.verify(path).state == "unsigned"
+
+
+def test_a_time_server_is_asked_only_where_it_is_named(copied, tmp_path, monkeypatch, caplog):
+    """Nobody listens at this address: the file is marked all the same, and it is said."""
+    monkeypatch.setenv(keys.FOLDER, str(tmp_path / "keys"))
+    monkeypatch.setattr(marks, "_said", set())
+    certificate, key = pair(tmp_path)
+    keys.use(certificate, key, time_server="http://127.0.0.1:9/")
+    assert marks.mark(copied(".png"), ORIGIN) == "plain"
+    assert "not signed" in caplog.text
+
+
+def test_files_of_other_tools_are_read(copied, tmp_path, monkeypatch):
+    """A manifest that knows nothing of ours, by a certificate that is not ours."""
+    certificate, key = pair(tmp_path)
+    signer = c2pa.Signer.from_info(c2pa.C2paSignerInfo(b"es256", certificate.read_bytes(), key.read_bytes(), None))
+    kind = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+    actions = {"actions": [{"action": "c2pa.created", "digitalSourceType": kind}]}
+    about = {
+        "claim_generator_info": [{"name": "Other Tool", "version": "7"}],
+        "assertions": [{"label": "c2pa.actions.v2", "data": actions}],
+    }
+    path, made = copied(".jpg"), tmp_path / "other.jpg"
+    with path.open("rb") as source, made.open("w+b") as target:
+        c2pa.Builder(json.dumps(about)).sign(signer, "image/jpeg", source, target)
+    verdict = verification.verify(made)
+    assert (verdict.state, verdict.tool, verdict.origin.source_type) == (
+        "intact", "Other Tool 7", "trainedAlgorithmicMedia",
+    )  # fmt: skip
+
+
 def test_a_home_that_cannot_be_written_costs_no_render(copied, tmp_path, monkeypatch, caplog):
     (tmp_path / "file").touch()
     monkeypatch.setenv(keys.FOLDER, str(tmp_path / "file" / "keys"))
@@ -318,6 +376,15 @@ def test_broken_files_are_no_reason_to_fail(tmp_path, suffix, data):
     path = tmp_path / f"a{suffix}"
     path.write_bytes(data)
     assert verification.verify(path).state in ("none", "broken")
+
+
+@pytest.mark.parametrize("text", ["", "[1]", "{", '{"sha256": 3}', '{"consent": {"until": 7}}', "[" * 100_000])
+def test_a_hostile_statement_is_no_reason_to_fail(tmp_path, text):
+    np.savez(tmp_path / "a.npz", provenance=np.array(text))
+    (tmp_path / "a.csv").touch()
+    (tmp_path / "a.csv.provenance").write_text(text)
+    for name in ("a.npz", "a.csv"):
+        assert verification.verify(tmp_path / name).state in ("none", "unsigned", "changed")
 
 
 def test_show_and_json(copied, capsys):

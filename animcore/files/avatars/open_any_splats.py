@@ -128,8 +128,8 @@ def save(splats: Gaussians, path: str | Path, y_down: bool = False, origin: Orig
         origin: how they were made, where that is known; the file, or a small one beside it, says so.
 
     Raises:
-        InputError: where it cannot be written, the consent of the person shown has ended, or it cannot hold Gaussians
-            that are bound to a mesh.
+        InputError: where it cannot be written, cannot hold Gaussians that are bound to a mesh, or the consent of the
+            person shown has ended.
     """
     path = Path(path)
     check_target(path)

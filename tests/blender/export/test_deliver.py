@@ -12,10 +12,12 @@ import pytest
 from conftest import armature, generate, head, set_rate, settings
 from fake_engine import swings, weights
 
+from animcore.core.origin import TRAINED, Origin, from_text
 from animcore.core.vocabulary import ARKIT
 from animcore.files import FORMATS
 from animcore.files.export_and_verify import load
 from animcore.motion import Motion
+from animcore.provenance import embedding
 from blender_addon import preferences
 from blender_addon.character import rig_reader
 from blender_addon.engine import process
@@ -88,6 +90,8 @@ def test_files_are_written_read_back_and_reported(voice, tmp_path, real_engine, 
     back = load(tmp_path / "out" / "声音.npz", FORMATS["npz"])
     np.testing.assert_allclose(back.arkit, weights(back.times), atol=1e-6)
     assert (tmp_path / "out" / "声音.csv").is_file()
+    assert back.origin == Origin(TRAINED, "edited")
+    assert from_text(embedding.statement(tmp_path / "out" / "声音.csv")) == back.origin
 
 
 def _fake() -> process.Launch:

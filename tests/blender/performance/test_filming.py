@@ -8,6 +8,7 @@ import bpy
 import pytest
 from conftest import generate, head
 
+from animcore.provenance import verification
 from blender_addon.performance import video_render
 from blender_addon.takes import library
 
@@ -38,6 +39,9 @@ def test_a_take_becomes_a_film_and_the_settings_stay(scene, tmp_path):
     assert film.read_bytes()[4:8] == b"ftyp"
     assert [path.name for path in tmp_path.iterdir() if path.suffix == ".mp4"] == ["take.mp4"]
     assert output(scene) == before
+    verdict = verification.verify(film)
+    assert verdict.state in ("trusted", "unsigned")  # by whether this Blender has the C2PA library
+    assert verdict.origin.source_type == "compositeWithTrainedAlgorithmicMedia"
 
 
 @pytest.mark.parametrize(
