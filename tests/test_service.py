@@ -146,7 +146,7 @@ def test_a_second_job_is_refused_while_one_runs(engine, sound, noise, tmp_path):
         ("this is not a JSON", "cannot read"),
         ("[]", "cannot read"),
         ('{"id": "1"}', "cannot read"),
-        ('{"id": "1", "do": "dance"}', "knows no 'dance'"),
+        ('{"id": "1", "do": "dance"}', "has no request 'dance'"),
         ('{"id": "1", "do": "generate"}', "without 'fps'"),
         ('{"id": "1", "do": "generate", "fps": [24, 0], "out": "x", "audio": "y"}', "not a frame rate"),
         ('{"id": "1", "do": "inspect", "audio": "/nowhere.wav"}', "There is no file"),

@@ -107,7 +107,7 @@ def test_a_performance_and_a_capture(looked, tmp_path, monkeypatch, capsys):
 
     assert from_video(FILM, tmp_path / "me", "--frames", 10, "--size", 160, "--focal-length", 64.8) == 0
     assert len(looked) == 1  # the landmarks were kept
-    assert "of 65 mm" in capsys.readouterr().out
+    assert "focal length 65 mm" in capsys.readouterr().out
 
 
 def test_the_first_picture_need_not_be_the_films_first(looked, tmp_path, monkeypatch):

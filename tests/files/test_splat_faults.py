@@ -226,7 +226,7 @@ def test_zip_bombs_and_picture_bombs_are_not_unpacked(tmp_path, whole, monkeypat
     huge = images.encoded(np.zeros((1000, 1000, 4), np.uint8), "webp")
     assert len(huge) < 10_000
     bundle(tmp_path / "b.sog", meta, **{**files, "quats": huge})
-    assert "picture" in refused(tmp_path / "b.sog")
+    assert "image" in refused(tmp_path / "b.sog")
     bundle(tmp_path / "c.sog", meta | {"count": 10_000_000}, **files)
     assert "pixels for" in refused(tmp_path / "c.sog")
     bundle(tmp_path / "d.sog", meta | {"version": 9}, **files)
