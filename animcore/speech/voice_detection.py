@@ -13,7 +13,7 @@ import numpy as np
 
 from animcore.audio.recording import AudioClip
 from animcore.speech import prosody
-from animcore.speech.music_and_speakers import music
+from animcore.speech.music_and_speakers import detect_music
 
 _PIECE = 10  # seconds
 _PIECES = 6  # the loudest ones of a track are looked at
@@ -27,7 +27,7 @@ def voiced_share(clip: AudioClip) -> float:
     part = _loudest(clip)
     heard = prosody.analyse(part, int(part.duration * prosody.FPS))
     voiced, speaking = heard.pitch > 0, heard.speaking > 0
-    for start, end in music(part):
+    for start, end in detect_music(part):
         voiced[round(start * prosody.FPS) : round(end * prosody.FPS)] = False
     return float(voiced.sum() / max(speaking.sum(), prosody.FPS))
 

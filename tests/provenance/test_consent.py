@@ -123,7 +123,7 @@ def test_a_fitted_head_holds_the_receipt_of_its_capture(tmp_path, monkeypatch):
     head = hybrid_head.load(hybrid_head.SHIPPED)
     for name, answer in {"read": ([], []), "person": head, "start": None, "check": None}.items():
         monkeypatch.setattr(capture_dataset, name, lambda *_arguments, answer=answer: answer)
-    monkeypatch.setattr(trainer, "Fit", lambda *_arguments: SimpleNamespace(run=lambda: head))
+    monkeypatch.setattr(trainer, "HeadFitter", lambda *_arguments: SimpleNamespace(run=lambda: head))
     receipt = consent.Receipt({"person": "Anna", "agreed_by": "Anna", "uses": "u", "until": "2099-01-01"})
     (tmp_path / "capture").mkdir()
     receipt.save(tmp_path / "capture")

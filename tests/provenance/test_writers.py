@@ -12,9 +12,9 @@ import pytest
 
 from animcore import files
 from animcore.core.origin import COMPOSITE, OVERLAY, TRAINED, Origin, Source, from_text
-from animcore.files.animation_curves import Setup
+from animcore.files.animation_curves import FormatOptions
 from animcore.files.avatars import avatar_folder, open_any_splats
-from animcore.files.export_and_verify import deliver
+from animcore.files.export_and_verify import export
 from animcore.files.video import writer
 from animcore.motion import Event, Motion
 from animcore.postprocess import clip_blending
@@ -136,7 +136,7 @@ IN_BLENDER = {"fbx", "usd", "alembic", "pc2"}  # slow to write; they go through 
 def test_every_format_of_motion_says_how_it_was_made(name, tmp_path):
     form = files.FORMATS[name]
     path = tmp_path / f"line{form.suffix}"
-    deliver(motion(), path, form, Setup())
+    export(motion(), path, form, FormatOptions())
     assert from_text(embedding.statement(path)) == MADE
     assert verification.verify(path).state == "unsigned"
     if (beside := path.with_name(path.name + embedding.SIDECAR)).exists():
@@ -156,7 +156,7 @@ def test_the_origin_travels_with_a_motion(tmp_path):
 def test_two_motions_in_one_name_both_sounds_and_both_people():
     consent = {"person": "Ben", "until": "2026-01-01"}
     other = Origin(TRAINED, sources=(Source("audio", "b.wav", "cd" * 32),), consent=consent)
-    whole = clip_blending.joined(motion(), replace(motion(), origin=other)).origin
+    whole = clip_blending.blend_clips(motion(), replace(motion(), origin=other)).origin
     assert [one.name for one in whole.sources] == ["line.wav", "b.wav"]
     assert (whole.source_type, whole.action) == (TRAINED, "edited")
     assert (whole.consent["person"], whole.consent["2nd person"]) == ("Anna", "Ben")

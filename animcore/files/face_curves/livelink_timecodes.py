@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from animcore.core.frame_rates import exact_rate, frame_of_timecode
 from animcore.errors import InputError
-from animcore.files.frame_times import rate_of
+from animcore.files.frame_times import estimate_rate
 
 Frames = NDArray[np.float64]
 
@@ -97,7 +97,7 @@ def _clocked(codes: Sequence[str], name: str, rate: Fraction | None) -> RowTimes
     said = f"{name}: its timecodes are seconds, not frames."
     left = len(written) - len(seconds)
     more = (f"{name}: {left} rows repeat a time; they were left out.",) if left else ()
-    found, how = rate_of(seconds)
+    found, how = estimate_rate(seconds)
     return RowTimes(order, seconds, rate or found, (*((how,) if rate is None else ()), said, *more))
 
 
