@@ -1,6 +1,7 @@
 # make demo       a voice line in, a talking character out, in out/        (AUDIO=path for your own recording)
 # make test       the whole test suite; what needs a GPU, a window or a microphone is skipped by name
 # make test-all   the long fits, the extension in four Blenders and two sessions in Blender's window as well
+# make docs       the documentation site, in out/site, every warning an error
 # Each sets up all it needs, in .venv and .venvs, and then does its one job.
 
 # Blender 4.2 to 5.0 are built for Python 3.11, and the module bpy needs exactly that.
@@ -9,7 +10,7 @@ BIN := .venv/bin
 IN_PARALLEL := --numprocesses 2 --dist loadfile
 export AUDIO
 
-.PHONY: help demo test test-all lint clean
+.PHONY: help demo test test-all lint docs clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -24,7 +25,7 @@ test: lint
 	$(BIN)/python -m pytest $(IN_PARALLEL) --ignore tests/blender
 	$(BIN)/python tools/test_blender.py 4.5 5.0 --pytest='$(IN_PARALLEL)'
 
-test-all: lint
+test-all: lint docs
 	$(BIN)/python -m pytest $(IN_PARALLEL) --ignore tests/blender -m 'long or not long'
 	$(BIN)/python tools/test_blender.py 4.2 4.5 5.0 5.2 --pytest='$(IN_PARALLEL)'
 	$(BIN)/python tools/window_session.py
@@ -34,6 +35,11 @@ lint: .venv/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m mypy
+
+docs: export NO_MKDOCS_2_WARNING := 1
+docs: .venv/.docs
+	@$(BIN)/python -m mkdocs build --strict
+	@echo "The site lies in out/site/index.html."
 
 .venv/bin/python:
 	@"$(PYTHON)" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null || { \
@@ -48,10 +54,15 @@ lint: .venv/.test
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[demo]'
 	@touch $@
 
+.venv/.docs: pyproject.toml | .venv/bin/python
+	@echo "Installing what the documentation site is made with (about 60 MB, once) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	@touch $@
+
 .venv/.test: pyproject.toml | .venv/bin/python
 	@echo "Installing what the tests need, PyTorch, Warp, MediaPipe and Blender 4.5 among it (about 2 GB, once) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
-	@touch $@ .venv/.demo
+	@touch $@ .venv/.demo .venv/.docs
 
 clean:
 	rm -rf .venv .venvs .cache out dist build

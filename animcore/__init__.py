@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from animcore.rendering.camera import Camera
     from animcore.retarget.named_rigs import retarget
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # PyTorch's threads, when they wait for work, keep their cores busy: between the loops of the rasterizer, which have
 # threads of their own, gradients cost two to three times the processor. Told so before PyTorch is loaded, they sleep.

@@ -70,6 +70,16 @@ def test_every_command_sets_up_and_asks_whole_arguments(clone, tmp_path, way):
     assert "venv" not in asked.read_text(encoding="utf-8"), "it is set up once"
 
 
+@pytest.mark.parametrize("way", ["docs", "test-all"])
+def test_every_warning_of_the_documentation_is_an_error(clone, tmp_path, way):
+    """mkdocs counts no warnings when it is told to be quiet."""
+    stand_in, asked = tmp_path / "python", tmp_path / "asked"
+    stand_in.write_text(STAND_IN, encoding="utf-8")
+    stand_in.chmod(0o755)
+    make(clone, way, f"PYTHON={stand_in}", ASKED=str(asked))
+    assert "<-m><mkdocs><build><--strict>" in asked.read_text(encoding="utf-8").splitlines()
+
+
 def test_ci_runs_what_the_readme_names():
     assert (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()[-1] == "make test"
     assert "make test " in (ROOT / "README.md").read_text(encoding="utf-8")

@@ -26,10 +26,10 @@ _EXAMPLES = """examples:
   animcore avatar edit cut head.ply clean.ply --sphere 0 1.6 0 0.05
   animcore avatar edit swap-hair mine hers mine_with_her_hair
   animcore avatar edit paint head painted.png head_painted
-  animcore avatar fit capture --out runs/me              (cameras all around; see docs/hybrid_head.md)
-  animcore avatar from-video clip.mp4 me                 (a video of a talking head; see docs/from_video.md)
+  animcore avatar fit capture --out runs/me              (cameras all around; see docs/vfx/hybrid_head.md)
+  animcore avatar from-video clip.mp4 me                 (a video of a talking head; see docs/vfx/from_video.md)
 
-A folder is an avatar of Animcore; see docs/splats.md."""
+A folder is an avatar of Animcore; see docs/vfx/splats.md."""
 
 
 def register(commands: Any) -> None:

@@ -25,7 +25,7 @@ _EXAMPLES = """examples:
   animcore avatar from-video clip.mp4 me --consent anna.toml
   animcore avatar from-video clip.mp4 me --model FLAME2023.pkl --focal-length 50
 
-Stop it with Ctrl-C; the same command goes on where it was. docs/from_video.md describes how to record."""
+Stop it with Ctrl-C; the same command goes on where it was. docs/vfx/from_video.md describes how to record."""
 
 
 def register(actions: Any) -> None:

@@ -207,7 +207,9 @@ def _add_delivery(parser: argparse.ArgumentParser, formats: str, rate: str) -> N
         "--format", default=formats, help=f"comma-separated list of: {', '.join(files.FORMATS)} (default: {formats})"
     )
     parser.add_argument("--fps", help=f"FPS: 30, 23.976, 24000/1001 (default: {rate})")
-    parser.add_argument("--profile", help="rig profile whose shape names are written, such as VRM; see docs/rigs.md")
+    parser.add_argument(
+        "--profile", help="rig profile whose shape names are written, such as VRM; see docs/studios/rigs.md"
+    )
     parser.add_argument(
         "--mesh",
         default=FormatOptions.mesh,

@@ -45,7 +45,7 @@ _EXAMPLES = """examples:
   animcore train emage --data takes/calm takes/lively --config small.toml --out runs/emage
   accelerate launch -m animcore.cli train emage --data BEAT2/beat_english_v2.0.0 --out runs/emage     (several GPUs)
 
-The same command resumes a run that was stopped. See docs/training.md."""
+The same command resumes a run that was stopped. See docs/research/training.md."""
 
 
 def register(commands: Any) -> None:

@@ -100,7 +100,7 @@ def from_profile(proposal: DetectedRig) -> FaceMap:
     if not proposal.entries:
         raise InputError(
             "The names of the rig's shapes and bones follow no convention that is known; read its geometry, or write a "
-            "profile (docs/rigs.md)."
+            "profile (docs/studios/rigs.md)."
         )
     return _kept(
         proposal.profile,

@@ -100,7 +100,7 @@ def shots(
 def views(
     scene: bpy.types.Scene, sitter: Sitter, wanted: Sequence[Shot], folder: Path, size: int
 ) -> list[capture_format.CaptureView]:
-    """What the pictures of some shots will be, without taking them; arguments as of `take`."""
+    """The parameters of some shots without rendering them; arguments as of `take`."""
     with camera(scene, sitter) as eye:
         return [view_of(eye, sitter, shot, folder, size) for shot in wanted]
 
@@ -108,7 +108,7 @@ def views(
 def take(
     scene: bpy.types.Scene, sitter: Sitter, wanted: Sequence[Shot], folder: Path, size: int
 ) -> Iterator[capture_format.CaptureView]:
-    """Render pictures one after another into `folder/images`; those that are there already are kept.
+    """Render images one after another into `folder/images`; existing ones are kept.
 
     Args:
         scene: with its lights, render engine and samples. Its camera, resolution and film settings are set.

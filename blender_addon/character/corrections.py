@@ -65,7 +65,7 @@ def store(root: bpy.types.ID, corrections: Corrections) -> None:
 
 
 def applied(proposal: DetectedRig, known: Corrections, free: Collection[tuple[str, str]]) -> DetectedRig:
-    """Return what the names say, corrected.
+    """Return the mapping by names, corrected.
 
     Args:
         proposal: what the rig reader proposes.

@@ -182,7 +182,7 @@ def read_face(root: bpy.types.Object | bpy.types.Collection | None) -> Character
 
 
 def proposed(root: bpy.types.Object | bpy.types.Collection) -> tuple[DetectedRig, dict[str, str]]:
-    """Return what names and the user's corrections say of a character, and its bones by role.
+    """Return the mapping by names and the user's corrections, and the bones by role.
 
     Raises:
         AddonError: where it cannot be read.
@@ -360,7 +360,7 @@ def _why_no_face(
     names = ", ".join(shapes[:3])
     return (
         f"The shape keys of {root.name!r} have no known names ({names} ...); press Match by Shape to measure "
-        "them, or rename them (docs/rigs.md)."
+        "them, or rename them (docs/studios/rigs.md)."
     )
 
 

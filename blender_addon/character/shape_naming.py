@@ -30,7 +30,7 @@ class Shapes(Protocol):
 
 
 def proposal_of(faces: Iterable[Shapes], armature: bpy.types.Object | None) -> tuple[DetectedRig, tuple[str, ...]]:
-    """Return what a file declares, else what its names say, as the shapes really move; and sentences about that."""
+    """Return the mapping that a file declares, else that of its names, corrected by measurement; and notes on it."""
     faces = tuple(faces)
     seen = measured_shapes.moves((face.mesh, face.names) for face in faces)
     still = shape_measurement.dead(seen)
@@ -64,7 +64,7 @@ def _declared(
 
 
 def _named(held: dict[str, tuple[str, ...]], armature: bpy.types.Object | None) -> DetectedRig:
-    """What the names say; the names of a rig seldom change, and comparing them takes some milliseconds."""
+    """The mapping by names, cached: the names of a rig rarely change, and comparing them takes some milliseconds."""
     bones = armature.pose.bones if armature is not None and armature.is_editable and armature.pose else ()
     free = tuple(bone.name for bone in bones if not (all(bone.lock_rotation) and all(bone.lock_location)))
     return _proposed(tuple(held.items()), free)

@@ -1,6 +1,6 @@
 """Match by Shape: another Blender measures what the rig does, the engine compares it with the reference head.
 
-The user's scene is neither changed nor waited for; the map that comes of it is kept with the character.
+The user's scene is not changed, and nothing blocks; the resulting map is stored with the character.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from conftest import ROOT
 from blender_addon import preferences, properties, registration, ui
 
 GROUPS = [cls for cls in registration.CLASSES if issubclass(cls, bpy.types.PropertyGroup)]
-DOCS = (ROOT / "docs" / "animators.md").read_text(encoding="utf-8")
+DOCS = (ROOT / "docs" / "animators" / "scripting.md").read_text(encoding="utf-8")
 
 
 def own(rna: bpy.types.Struct) -> list[bpy.types.Property]:

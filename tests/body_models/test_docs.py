@@ -1,4 +1,4 @@
-"""The example of docs/bodies.md does what it says."""
+"""The example of docs/research/bodies.md does what it says."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def test_the_example_moves_the_mouth_with_the_voice(monkeypatch):
     monkeypatch.chdir(ROOT)
-    code = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "bodies.md").read_text(encoding="utf-8"), re.DOTALL)[0]
+    page = (ROOT / "docs" / "research" / "bodies.md").read_text(encoding="utf-8")
+    code = re.findall(r"```python\n(.*?)```", page, re.DOTALL)[0]
     made: dict = {}
     exec(code, made)
     vertices, joints, motion = made["vertices"], made["joints"], made["motion"]

@@ -123,9 +123,9 @@ def test_the_page_is_there_before_the_first_film(folders, monkeypatch):
 
 
 def test_page_docs_and_code_say_the_same_of_every_figure():
-    docs = (Path(__file__).resolve().parents[2] / "docs" / "judge.md").read_text(encoding="utf-8")
+    docs = (Path(__file__).resolve().parents[2] / "docs" / "research" / "measures.md").read_text(encoding="utf-8")
     for measures in (MEASURES, scoring.MEASURES):
-        assert as_markdown(measures) in docs, f"docs/judge.md needs this table:\n{as_markdown(measures)}"
+        assert as_markdown(measures) in docs, f"docs/research/measures.md needs this table:\n{as_markdown(measures)}"
         assert len({one.name for one in measures}) == len(measures)
 
 

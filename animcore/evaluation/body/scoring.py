@@ -106,7 +106,7 @@ MEASURES: tuple[Metric, ...] = (
     ),
     Metric(
         "inside", "mm", 0.0, 1,
-        "how deep an arm is in trunk, head or thighs, at most, of the capsules in docs/finish.md",
+        "how deep an arm is in trunk, head or thighs, at most, of the capsules in docs/studios/finish.md",
     ),
     Metric(
         "inside_10", "%", 0.0, 2,

@@ -32,7 +32,7 @@ class Metric:
         best: the value that a perfect take has, "high" or "low" where there is none, `TRUTH` where the truth's own
             is best, or empty where no value is.
         digits: behind the point, in tables.
-        meaning: what the table, the page and docs/judge.md say of it.
+        meaning: what the table, the page and docs/research/measures.md say of it.
     """
 
     name: str
@@ -139,7 +139,7 @@ BY_NAME: dict[str, Metric] = {measure.name: measure for measure in MEASURES}
 
 
 def as_markdown(shown: Sequence[Metric]) -> str:
-    """Return the table of what each figure means, as docs/judge.md has it."""
+    """Return the table of what each figure means, as docs/research/measures.md has it."""
     rows = [f"| {one.name} | {one.unit} | {one.told_best} | {one.meaning} |" for one in shown]
     return "\n".join(["| figure | unit | best | what it is |", "|---|---|---|---|", *rows])
 

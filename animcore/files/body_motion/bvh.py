@@ -189,7 +189,7 @@ def _figure(joints: list[BvhJoint], path: Path) -> _RestSkeleton:
     found = bone_names.find(names)
     if not found.chains:
         raise InputError(
-            f"{path.name} has a skeleton whose joints are not known ({names[0]} ...); see docs/skeletons.md."
+            f"{path.name} has a skeleton whose joints are not known ({names[0]} ...); see docs/studios/skeletons.md."
         )
     places = {joint: heads[names.index(bones[0])] for joint, bones in found.chains.items()}
     axes = axes_of(places)
