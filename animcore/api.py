@@ -184,7 +184,7 @@ def load_audio(audio: Audio, sample_rate: int | None = None, *, track: int = 0, 
 
 
 def judge(take: str | Path | Motion, truth: str | Path | Motion) -> dict[str, float]:
-    """Measure the face of a take against a truth: every figure of docs/research/measures.md that can be had, by its name.
+    """Measure the face of a take against a truth; every figure by its name (docs/research/measures.md).
 
     Args:
         take: what is judged, a motion or a file of any format.

@@ -52,7 +52,7 @@ def register(commands: Any) -> None:
     parser = commands.add_parser(
         "judge",
         help="evaluate takes against a tracked face, an animator's curves or another take",
-        description="Evaluate any number of outputs against one ground truth, side by side; see docs/research/measures.md.",
+        description="Evaluate any number of outputs against one ground truth; see docs/research/measures.md.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -34,7 +34,7 @@ def register(commands: Any) -> None:
     parser = commands.add_parser(
         "judge-body",
         help="evaluate body motion: beats, diversity, jerk, foot sliding, self-collision",
-        description="Evaluate body motions side by side, with or without a captured one; see docs/research/measures.md.",
+        description="Evaluate body motions with or without a captured one; see docs/research/measures.md.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
