@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animcore.audio import decoding, loudness, wav_writer
+from animcore.audio.growing_array import GrowingArray
 from animcore.core.compared_by_value import ComparedByValue
 from animcore.core.progress import Progress, silent
 from animcore.core.progress import part as share
@@ -357,30 +358,6 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
-class _GrowingArray:
-    """A float32 array that grows at its end without ever holding a second copy of itself."""
-
-    def __init__(self, expected: int) -> None:
-        self.values = np.zeros(max(expected, RATE), np.float32)
-        self.count = 0
-
-    def reserve(self, expected: int) -> None:
-        """Make room at once for what is expected; nothing was written yet."""
-        self.values.resize(max(expected, len(self.values)), refcheck=False)
-
-    def extend(self, more: FloatArray) -> None:
-        needed = self.count + len(more)
-        if needed > len(self.values):
-            # realloc moves pages, it does not copy them; no view of the array exists while it grows
-            self.values.resize(needed + needed // 4, refcheck=False)
-        self.values[self.count : needed] = more
-        self.count = needed
-
-    def finish(self) -> FloatArray:
-        self.values.resize(self.count, refcheck=False)
-        return self.values
-
-
 class _TrackReader:
     """One pass over a track: mono samples at 16 kHz, and the facts of the original samples on the way."""
 
@@ -401,7 +378,7 @@ class _TrackReader:
 
     def run(self, progress: Progress) -> None:
         reader = self.reader
-        output = _GrowingArray(RATE)
+        output = GrowingArray(RATE)
         resampler = av.AudioResampler(format="flt", layout="mono", rate=RATE)
         for values in reader.blocks():
             if not self.channels:

@@ -46,7 +46,8 @@ def track(path: Path) -> tuple[Fraction, Array, Array]:
             found.append(faces[0] if faces else np.full((face_landmarks.MARKS, 3), np.nan))
     if not any(np.isfinite(landmarks).all() for landmarks in found):
         raise InputError(f"No face was found in {path.name}; it must show one face from the front.")
-    return rate, *(evenly(np.array(times), curve, rate) for curve in lip_curves(np.stack(found)))
+    opening, width = (evenly(np.array(times), curve, rate) for curve in lip_curves(np.stack(found)))
+    return rate, opening, width
 
 
 def evenly(times: Array, curve: Array, rate: Fraction) -> Array:
