@@ -34,6 +34,7 @@ def main() -> None:
     blender_addon.register()
     from blender_addon import properties
     from blender_addon.character import rig_reader
+    from blender_addon.performance import take_actions
     from blender_addon.takes import keying, library, retime
 
     scene = bpy.context.scene
@@ -48,7 +49,7 @@ def main() -> None:
     wishes += [{"keys_per_second": amount} for amount in (12, 6, 3, 0)]
     for wish in wishes:
         clock(f"polish {wish}", lambda wish=wish: bpy.ops.animcore.polish(**wish))
-        told = library.told(library.find(scene).ident)
+        told = take_actions.told(library.find(scene).ident)
         print(f"    {told.keys_per_second:.1f} keys a second, lips off by {told.lip_error:.3f} mm")
     clock("mirror", bpy.ops.animcore.mirror_take)
     library.glance(scene)

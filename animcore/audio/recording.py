@@ -339,9 +339,13 @@ def _heard(path: Path, track: int, channel: int, progress: Progress) -> _TrackRe
 
 
 def _check_file(path: Path) -> None:
-    if path.is_dir():
+    try:
+        is_folder, is_there = path.is_dir(), path.exists()
+    except OSError as error:  # a name that no disk can hold
+        raise InputError(f"{path.name[:80]} cannot be read ({error.strerror}); choose another file.") from error
+    if is_folder:
         raise InputError(f"{path} is a folder; choose an audio file in it.")
-    if not path.exists():
+    if not is_there:
         raise InputError(f"There is no file {path}; check the name, or choose the file again.")
     check_file(path)
     try:

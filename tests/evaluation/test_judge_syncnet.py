@@ -110,5 +110,5 @@ def test_weights_that_would_run_code_are_refused(tmp_path):
 
 def test_without_pytorch_it_says_so(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "torch", None)
-    with pytest.raises(InputError, match=r"animcore\[train\]"):
+    with pytest.raises(InputError, match=r"pip install '\.\[train\]'"):
         syncnet.network()

@@ -183,7 +183,7 @@ def test_characters_of_other_kinds_are_brought_over(tmp_path, motion, form, suff
         ("a.blend", b"BLENDER-v405 but not for long", "not a file that this Blender can open"),
         ("a.blend", b"", "not a file that this Blender can open"),
         ("a.fbx", b"Kaydara FBX Binary  \0\x1a\0\xe8\x1c\0\0", "a.fbx"),
-        ("a.obj", b"v 0 0 0\n", "format that cannot be read"),
+        ("a.obj", b"v 0 0 0\n", "no kind that Blender can read"),
         ("a.glb", b"glTF", "a.glb"),
     ],
 )
@@ -215,6 +215,7 @@ def test_a_blender_that_breaks_off_is_followed_by_another(tmp_path, motion):
 
 def test_a_silent_blender_is_ended(monkeypatch):
     monkeypatch.setattr(blender_process, "_SILENCE", 0.001)
+    monkeypatch.setattr(blender_process, "_GLANCE", 0.001)
     with pytest.raises(InputError, match="did not respond"):
         blender_process.call_blender("describe", character=str(via_blender.DEFAULT))
     monkeypatch.undo()

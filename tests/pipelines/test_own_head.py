@@ -73,7 +73,7 @@ def folder(tmp_path) -> Path:
             pixels = np.zeros((SIZE, SIZE, 4), np.uint8)
             pixels[there] = (200, 60, 40, 255)
             image = tmp_path / "images" / f"{moment}_{number}.png"
-            image.write_bytes(capture_images.pictures.encoded(pixels, "png"))
+            image.write_bytes(capture_images.images.encoded(pixels, "png"))
             views.append(capture_format.CaptureView(camera, number, moment, image, None, tmp_path / f"{moment}.npz"))
     capture_format.write_views(tmp_path, capture_format.TRAIN, views)
     return tmp_path

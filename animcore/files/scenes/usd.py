@@ -8,6 +8,7 @@ right, only less tidy; and only with it can the frame rate of a foreign file be 
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -57,7 +58,7 @@ def share_channels(path: Path) -> None:
     times = weights.GetTimeSamples()
     table = np.array([weights.Get(time) for time in times])
     column = {str(name): index for index, name in enumerate(animations[0].GetBlendShapesAttr().Get())}
-    kept: dict[str, int] = {}
+    kept = _moving(bindings, column, table)
     with Sdf.ChangeBlock():
         for binding in bindings:
             binding.GetBlendShapesAttr().Set(_channels(binding, column, table, kept))
@@ -67,6 +68,17 @@ def share_channels(path: Path) -> None:
     stage.GetRootLayer().Save()
 
 
+def _moving(bindings: Sequence[Any], column: dict[str, int], table: NDArray[Any]) -> dict[str, int]:
+    """The first channel of each shape's name that is animated on any mesh."""
+    found: dict[str, int] = {}
+    for binding in bindings:
+        targets = binding.GetBlendShapeTargetsRel().GetTargets()
+        for channel, target in zip(map(str, binding.GetBlendShapesAttr().Get()), targets, strict=True):
+            if table[:, column[channel]].any():
+                found.setdefault(target.name, column[channel])
+    return found
+
+
 def _channels(binding: Any, column: dict[str, int], table: NDArray[Any], kept: dict[str, int]) -> list[str]:
     """Names of the channels that a mesh's shapes follow; what it needs is added to `kept`."""
     names = []
@@ -74,7 +86,9 @@ def _channels(binding: Any, column: dict[str, int], table: NDArray[Any], kept: d
     for channel, target in zip(map(str, binding.GetBlendShapesAttr().Get()), targets, strict=True):
         index = column[channel]
         shared = kept.setdefault(target.name, index)
-        name = target.name if np.array_equal(table[:, shared], table[:, index]) else channel
+        # a take keys no copy that moves nothing: such a copy may follow what the others do
+        still = not table[:, index].any()
+        name = target.name if still or np.array_equal(table[:, shared], table[:, index]) else channel
         kept.setdefault(name, index)
         names.append(name)
     return names

@@ -390,7 +390,7 @@ EMOTE_BAD = {
     "no size": (lambda folder: emote(folder, nhead="todo"), "has nhead = 'todo', where a size is expected"),
     "another style": (
         lambda folder: emote(folder, emote(folder) | {"sequence_decoder.obj_vector.map.weight": torch.zeros(8, 40)}),
-        "taught 40 numbers of style, EMOTE 43",
+        "has 40 style values where EMOTE has 43",
     ),
     "another model": (lambda folder: emote(folder, {"a.weight": torch.zeros(2)}), "those of another model"),
     "cut off": (lambda folder: os.truncate(folder / "checkpoints" / "last.ckpt", 700), "cut off or damaged"),
