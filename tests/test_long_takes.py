@@ -84,8 +84,8 @@ def test_samples_go_once_they_were_heard(monkeypatch):
     kept: list[weakref.ref] = []
     load, act = recording.load, perform.animate
 
-    def loaded(path, progress):
-        clip = load(path, progress)
+    def loaded(*arguments):
+        clip = load(*arguments)
         kept.append(weakref.ref(clip))
         return clip
 
@@ -93,7 +93,7 @@ def test_samples_go_once_they_were_heard(monkeypatch):
         assert kept[0]() is None  # nobody holds them while the body is made
         return act(*arguments)
 
-    monkeypatch.setattr(generate_files.audio, "load", loaded)
+    monkeypatch.setattr(recording, "load", loaded)
     monkeypatch.setattr(generate_files, "animate", acted)
     assert generate_files.generate(LINE, Fraction(30), Direction())[0].frame_count
 
