@@ -121,4 +121,4 @@ def blocks(count: int) -> Iterator[slice]:
 def _apply(deltas: Array, weights: Array) -> Array:
     """(T, V, 3) = (T, 52) on (52, V, 3)."""
     flat: Array = weights.astype(deltas.dtype) @ deltas.reshape(len(deltas), -1)
-    return flat.reshape(len(weights), -1, 3)
+    return flat.reshape(len(weights), deltas.shape[1], 3)
