@@ -15,7 +15,7 @@ import bpy
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "blender")]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "blender"), str(ROOT / "tests" / "blender" / "character")]
 
 from conftest import head, set_rate  # noqa: E402
 from test_body import directions, waving  # noqa: E402

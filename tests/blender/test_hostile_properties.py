@@ -14,7 +14,7 @@ from conftest import armature, generate, head, settings
 from blender_addon import ui
 from blender_addon.character import body_bones, corrections, face_maps, rig_reader
 from blender_addon.errors import AddonError
-from blender_addon.performance import session
+from blender_addon.performance import session, take_actions
 from blender_addon.scene import fcurves, sequencer, temporary_settings, temporary_values
 from blender_addon.splats.scene import texture_drivers
 from blender_addon.takes import library, polish, record
@@ -211,7 +211,7 @@ def test_what_a_take_was_asked_with_is_read_whatever_of_it_is_damaged(scene, mon
         action[name] = json.dumps(changed)
         try:
             assert fcurves.stored_rate(action) is None or fcurves.stored_rate(action) > 0
-            library.run_again(scene, library.find(scene), another=True)
+            take_actions.run_again(scene, library.find(scene), another=True)
         except AddonError:
             continue
         except Exception as error:

@@ -185,13 +185,14 @@ def test_the_engine_dies_with_blender():
         sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / "tests" / "blender")!r}]
         import bpy, blender_addon
         from conftest import fake_launch, head
-        from blender_addon import preferences, runner
+        from blender_addon import preferences
+        from blender_addon.performance import session
         import wave
         blender_addon.register()
-        job = runner.session.jobs.begin(fake_launch(), {{"do": "generate", "audio": "hang.wav", "fps": [24, 1]}})
+        job = session.session.jobs.begin(fake_launch(), {{"do": "generate", "audio": "hang.wav", "fps": [24, 1]}})
         while job.state.value == "starting":
-            runner.session.jobs.tick()
-        print(runner.session.jobs.engine.pid, flush=True)
+            session.session.jobs.tick()
+        print(session.session.jobs.engine.pid, flush=True)
         os.kill(os.getpid(), 9)
     """
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=False)

@@ -12,7 +12,7 @@ import pytest
 from conftest import ROOT, generate, head, settings
 
 from blender_addon.character import track_list
-from blender_addon.performance import emotion_sheet, live_session, video_render
+from blender_addon.performance import live_session, video_render
 from blender_addon.scene import temporary_settings, temporary_values
 from blender_addon.splats.render import preview_engine, side_by_side
 from blender_addon.takes import library
@@ -124,18 +124,6 @@ def test_both_halves_show_the_frame_of_the_button(scene, tmp_path):
     assert seen == [(7, 7), (7, 8)]
     assert pair.end() is not None
     assert (list(bpy.data.scenes), scene.frame_current) == ([scene], 9)
-
-
-def test_a_sheet_of_emotions(scene, voice, monkeypatch, tmp_path):
-    monkeypatch.setattr(emotion_sheet, "SIDE", 8)
-    settings().audio, scene.render.engine = str(voice()), preview_engine.NAME
-    before = state()
-    with saved_while_rendering(tmp_path / "meanwhile.blend") as frames:
-        bpy.ops.animcore.emotion_sheet()
-    assert len(set(frames)) == emotion_sheet.TIMES
-    assert emotion_sheet.NAME in bpy.data.images
-    assert state() == before
-    assert opened(tmp_path / "meanwhile.blend") == before
 
 
 def speaks(scene) -> live_session.Stage:

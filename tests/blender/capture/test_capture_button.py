@@ -69,7 +69,7 @@ def test_bones_of_head_and_eyes_turn_the_model_as_they_turn_the_character(tmp_pa
     who, studio = render_studio.prepared(bpy.context.scene, root)
     measured = head_measurement.measure(who, studio, lambda done: None)
     assert {one.name for one in studio.skin} == {"Ball", "eye_L", "eye_R"}  # and no shirt
-    render_job.own_model.write(measured, tmp_path / "model.npz")
+    render_job.blendshape_head.write(measured, tmp_path / "model.npz")
     model = load_model(tmp_path / "model.npz")
     motion = render_studio.still(2)
     motion.head_pose[1], motion.eye_pose[1] = (0.2, -0.4, 0.1), ((0.1, 0.3, 0), (0.1, 0.3, 0))

@@ -118,7 +118,7 @@ def test_a_second_run_keeps_the_edited_take(voice):
     assert fcurves.curves_of(earlier)[0].keyframe_points[3].co.y == pytest.approx(0.123)
     assert earlier.use_fake_user
     assert not face.data.shape_keys.animation_data.nla_tracks
-    assert any(earlier.name in note for note in outcome.notes)
+    assert any(earlier[fcurves.TAKE] in note for note in outcome.notes)
 
 
 def goes_on_to(scene, what: str) -> None:

@@ -187,7 +187,7 @@ def test_a_file_without_numbers_is_refused_and_one_with_some_is_drawn(tmp_path):
     some = cloud(4)
     some.means[1] = np.inf
     holder = added(written(some, tmp_path, "some.ply"))
-    assert "1 Gaussians that are no numbers" in splat_objects.told(holder).text
+    assert "1 Gaussians that are not numbers" in splat_objects.told(holder).text
 
 
 def test_too_many_are_thinned_to_those_that_show_most(tmp_path, monkeypatch):

@@ -389,8 +389,8 @@ def test_ten_minutes_retimed_keep_their_milliseconds(voice, monkeypatch, rate):
 def test_after_retiming_the_scene_ends_at_its_second_and_baking_gives_whole_frames(voice):
     face, scene = head(), bpy.context.scene
     set_rate(Fraction(24))
-    scene.frame_end = 250
     generate(face, voice(), start_frame=10)
+    scene.frame_end = 250
     scene.use_preview_range, scene.frame_preview_start, scene.frame_preview_end = True, 25, 49
     set_rate(Fraction(30))
     bpy.ops.animcore.retime()
