@@ -80,11 +80,21 @@ def _shape_error(found: AnimationCurves, names: list[str], values: Array) -> flo
         by_name.setdefault(canonical(name), []).append(rows)
     worst = 0.0
     for name, values_of_it in zip(names, values, strict=True):
-        candidates = by_name.get(canonical(name)) or list(columns.values())
+        candidates = _of_name(canonical(name), by_name) or list(columns.values())
         if not candidates:
             raise InputError(_not_kept(f"the shape {name} is not in it"))
         worst = max(worst, min(float(np.abs(rows - values_of_it).max(1).min()) for rows in candidates))
     return worst
+
+
+def _of_name(name: str, by_name: Mapping[str, list[Array]]) -> list[Array]:
+    """The curves of a shape: USD tells the copies on several meshes apart by numbers (`jawOpen2`)."""
+    return [
+        rows
+        for other, found in by_name.items()
+        if other == name or (other.startswith(name) and other.removeprefix(name).isdigit())
+        for rows in found
+    ]
 
 
 def _bone_errors(found: Motion, motion: Motion, form: FileFormat) -> dict[str, float]:
