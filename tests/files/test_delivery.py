@@ -49,7 +49,7 @@ def test_everything_is_kept_by_our_own_format(tmp_path, motion):
     ("spoil", "words"),
     [
         (lambda sheet: replace(sheet, curves={**sheet.curves, "jawOpen": sheet.curves["jawOpen"] * 0.9}), "jawOpen"),
-        (lambda sheet: replace(sheet, curves={n: v[:-1] for n, v in sheet.curves.items()}), "49 frames where 50"),
+        (lambda sheet: replace(sheet, curves={n: v[:-1] for n, v in sheet.curves.items()}), "49 frames instead of 50"),
     ],
 )
 def test_a_file_that_does_not_read_back_is_not_kept(tmp_path, motion, spoil, words):
