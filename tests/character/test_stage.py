@@ -17,7 +17,9 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture
 def stage() -> ModuleType:
     """Load the module by its file, as it needs no package around it."""
-    spec = importlib.util.spec_from_file_location("animcore_stage", ROOT / "blender_addon" / "stage.py")
+    spec = importlib.util.spec_from_file_location(
+        "animcore_stage", ROOT / "blender_addon" / "scene" / "portrait_studio.py"
+    )
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

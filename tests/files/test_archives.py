@@ -258,7 +258,7 @@ def test_tracked_parameters_of_vhap_are_read(tmp_path):
     assert np.abs(back.expression[:, :50] - tracked["expr"]).max() < 1e-6
     assert (back.neck_pose == tracked["rotation"]).all()
     assert (back.head_pose == tracked["neck_pose"]).all()
-    assert any("flame2023 was taken" in note for note in flame.read(path, FormatOptions(Fraction(25))).notes)
+    assert any("flame2023 is assumed" in note for note in flame.read(path, FormatOptions(Fraction(25))).notes)
 
 
 def test_parameters_of_two_takes_are_refused(tmp_path):

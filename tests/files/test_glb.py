@@ -310,7 +310,7 @@ def lying(data: bytes, place: int, value: int) -> bytes:
         (lambda data: chunked({"asset": {"version": "1.0"}}), "save it as glTF 2.0"),
         (lambda data: chunked({"asset": {"version": "2.0"}}), "no face shapes of a known convention"),
         (lambda data: chunked({"asset": {"version": "2.0"}, "nodes": [{"mesh": 3}]}), "nodes cannot be read"),
-        (lambda data: chunked({"asset": {"version": "2.0"}, "nodes": "many"}), "nodes cannot be read"),
+        (lambda data: chunked({"asset": {"version": "2.0"}, "nodes": "many"}), "nodes are no list of objects"),
         (lambda data: chunked({"asset": {"version": "2.0"}, "buffers": [{"byteLength": 90}]}), "0 of 90 bytes"),
         (
             lambda data: chunked({"asset": {"version": "2.0"}, "buffers": [{"uri": "../x", "byteLength": 1}]}),

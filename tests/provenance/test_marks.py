@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import shlex
 import shutil
 import socket
 import stat
@@ -256,7 +257,7 @@ def test_a_studios_own_key_and_a_command_sign(copied, tmp_path, monkeypatch, cap
         f"key = serialization.load_pem_private_key(open({str(key)!r}, 'rb').read(), None)\n"
         "sys.stdout.buffer.write(key.sign(sys.stdin.buffer.read(), ec.ECDSA(hashes.SHA256())))\n"
     )
-    command = f"{sys.executable} {script}"
+    command = shlex.join([sys.executable, str(script)])
     assert main(["provenance", "use", str(certificate), "--command", command, "--algorithm", "es256"]) == 0
     path = copied(".mp4")
     assert marks.mark(path, ORIGIN) == "signed"

@@ -46,11 +46,11 @@ def tracks(folder: Path, *sounds: np.ndarray, default: int = 0) -> Path:
 @pytest.mark.parametrize(
     ("kinds", "default", "track", "said"),
     [
-        ("music voice", 0, 2, "No voice was found on track 1 of tracks.mkv; track 2 is performed (--track)."),
-        ("voice hiss", 1, 1, "No voice was found on track 2 of tracks.mkv; track 1 is performed (--track)."),
-        ("voice voice", 1, 2, "tracks.mkv has 2 audio tracks; track 2 is performed (--track)."),
-        ("hiss music", 0, 1, "tracks.mkv has 2 audio tracks; track 1 is performed (--track)."),
-        ("nothing music voice", 0, 3, "Track 1 of tracks.mkv is silent; track 3 is performed."),
+        ("music voice", 0, 2, "No voice was found on track 1 of tracks.mkv; track 2 is used (--track)."),
+        ("voice hiss", 1, 1, "No voice was found on track 2 of tracks.mkv; track 1 is used (--track)."),
+        ("voice voice", 1, 2, "tracks.mkv has 2 audio tracks; track 2 is used (--track)."),
+        ("hiss music", 0, 1, "tracks.mkv has 2 audio tracks; track 1 is used (--track)."),
+        ("nothing music voice", 0, 3, "Track 1 of tracks.mkv is silent; track 3 is used."),
     ],
 )
 def test_the_track_with_a_voice_is_performed_and_said(sounds, tmp_path, kinds, default, track, said):
