@@ -104,7 +104,7 @@ def test_every_format_is_written_and_read_back_from_the_installed_zip(pressed):
     found, folder = pressed
     formats = [form for form in FORMATS.values() if set(form.carries) != {"events"}]
     assert f"{len(formats)} of {len(formats)} files exported and verified" in found["deliver"]["said"], found["deliver"]
-    written = {path.name.partition(".")[2] for path in (folder / "export").iterdir()}
+    written = {path.name.partition(".")[2] for path in (folder / "export").iterdir() if path.suffix != ".provenance"}
     assert written == {form.suffix.removeprefix(".") for form in formats}
 
 
