@@ -351,7 +351,3 @@ def _inspect(options: argparse.Namespace) -> int:
         for warning in facts.warnings:
             print(f"  note: {warning}")
     return int(failed)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

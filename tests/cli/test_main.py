@@ -180,3 +180,8 @@ def test_bodies_are_finished_on_request(spoken_line, tmp_path):
     pose = Motion.load(tmp_path / "looped" / made.name).body_pose
     assert np.abs(pose[-1] - pose[0]).max() < 0.1
     assert main([*wish, "--postprocess", "polished"]) != 0
+
+
+def test_the_module_ends_with_the_status_of_the_command(tmp_path):
+    command = [sys.executable, "-m", "animcore.cli", "inspect", str(tmp_path / "gone.wav")]
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 1
