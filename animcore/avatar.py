@@ -96,4 +96,5 @@ def render(
     moment = motion.sampled([(at - motion.start) * motion.fps], motion.rate, at)
     posed = head.posed(head.prepared(moment), 0)
     picture = head_model.render(head, posed, camera or portrait(head), mode, background)
-    return np.round(picture.colour * 255).astype(np.uint8)
+    result: NDArray[np.uint8] = np.round(picture.colour * 255).astype(np.uint8)
+    return result

@@ -293,7 +293,8 @@ def _sampled(curve: bpy.types.FCurve, frames: NDArray[np.int64], share: float) -
     curve.keyframe_points.foreach_get("co", points)
     places, values = points.reshape(-1, 2).astype(np.float64).T
     if len(places) == len(frames) and np.abs(places * share - frames).max() < _ON_THE_GRID:
-        return values
+        result: NDArray[np.float64] = values
+        return result
     return np.array([curve.evaluate(frame / share) for frame in frames])
 
 

@@ -340,7 +340,8 @@ def _flame(name: str, expression: NDArray[Any], jaw: NDArray[Any], count: int) -
         raise InputError(f"{name} has an expression {expression.shape} and a jaw {jaw.shape}, which do not fit.")
     if expression.shape[1] < count:
         raise InputError(f"{name} has {expression.shape[1]} coefficients; lower `expressions` from {count} to these.")
-    return np.concatenate([expression[:, :count], jaw], 1).astype(np.float32)
+    result: FloatArray = np.concatenate([expression[:, :count], jaw], 1).astype(np.float32)
+    return result
 
 
 def _no_emotions(count: int) -> FloatArray:

@@ -156,7 +156,8 @@ class Teacher:
         weights, places = self._session.run(["arkit", "places"], {"samples": samples[None]})
         jaw, close = weights[0, :, ARKIT.index("jawOpen")], weights[0, :, ARKIT.index("mouthClose")]
         closed = np.clip(close / np.maximum(jaw, 0.02), 0, 1)
-        return np.concatenate([weights[0], closed[:, None], places[0]], 1).astype(np.float32)
+        result: FloatArray = np.concatenate([weights[0], closed[:, None], places[0]], 1).astype(np.float32)
+        return result
 
 
 def training_examples(
