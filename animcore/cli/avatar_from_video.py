@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from animcore.cli import avatar_fit
+from animcore.cli.arguments import add_command
 from animcore.core.atomic_files import make_folder
 from animcore.core.progress import progress_bar
 from animcore.errors import InputError
@@ -30,11 +31,8 @@ Stop it with Ctrl-C; the same command goes on where it was. docs/vfx/from_video.
 
 def register(actions: Any) -> None:
     """Add the action to the others."""
-    parser = actions.add_parser(
-        "from-video",
-        help="track a video of a talking head, and fit a head of mesh and Gaussians to it",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = add_command(
+        actions, "from-video", "track a video of a talking head, and fit a head of mesh and Gaussians to it", _EXAMPLES
     )
     parser.add_argument("video", type=Path, metavar="VIDEO", help="one person who talks, in one shot")
     parser.add_argument("out", type=Path, metavar="OUT", help="output folder")

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animcore.audio import recording
+from animcore.cli.arguments import add_command, add_evaluation
 from animcore.core.atomic_files import make_folder, whole_file
 from animcore.core.frame_rates import exact_rate
 from animcore.core.progress import Progress, progress_bar
@@ -49,12 +50,12 @@ class EvaluationResult:
 
 def register(commands: Any) -> None:
     """Add the command to the others."""
-    parser = commands.add_parser(
+    parser = add_command(
+        commands,
         "judge",
-        help="evaluate takes against a tracked face, an animator's curves or another take",
-        description="Evaluate any number of outputs against one ground truth; see docs/research/measures.md.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        "evaluate takes against a tracked face, an animator's curves or another take",
+        _EXAMPLES,
+        "Evaluate any number of outputs against one ground truth; see docs/research/measures.md.",
     )
     parser.add_argument(
         "output", nargs="+", type=Path, help="motion file of any readable format, video, or a folder of them"
@@ -62,22 +63,10 @@ def register(commands: Any) -> None:
     parser.add_argument(
         "--truth", type=Path, required=True, help="ground truth: likewise, or curves or tracked lips in an .npz"
     )
-    parser.add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help="folder of the report; created if missing"
-    )
-    parser.add_argument(
-        "--name", action="append", default=[], help="name of an output in the tables; once for each, in their order"
-    )
+    add_evaluation(parser, "truth")
     parser.add_argument("--clip", action="append", default=[], help="evaluate only this clip, may be repeated")
     parser.add_argument(
-        "--audio", type=Path, dest="sound", help="audio file, or folder of them (default: next to the truth)"
-    )
-    parser.add_argument("--source-fps", help="FPS of files that do not state it")
-    parser.add_argument(
         "--from-zero", action="store_true", help="let every file start with the audio, whatever start it states"
-    )
-    parser.add_argument(
-        "--video", action="store_true", dest="film", help="also render a video of the first two takes of each clip"
     )
     parser.add_argument("--syncnet", type=Path, metavar="WEIGHTS", help="syncnet_v2.model, for LSE-D and LSE-C")
     parser.set_defaults(command=run)
@@ -93,7 +82,7 @@ def run(options: argparse.Namespace) -> int:
     setup = FormatOptions(exact_rate(options.source_fps) if options.source_fps else None)
     with progress_bar() as progress:
         clips, notes = collect(options, face, setup, progress)
-        sounds = _sounds(options.sound, clips, needed=options.film or options.syncnet is not None)
+        sounds = _sounds(options.audio, clips, needed=options.video or options.syncnet is not None)
         clips = [score_clip(clip, face) for clip in clips]
         if options.syncnet is not None:
             net = syncnet.SyncNet(options.syncnet)
@@ -109,7 +98,7 @@ def run(options: argparse.Namespace) -> int:
         html_report.write(result.clips, result.means, sounds, notes, options.out / "judge.html")
     except InputError as error:
         print(f"note: there is no judge.html: {error}")
-    if options.film:  # last: they take minutes, and the figures do not wait for them
+    if options.video:  # last: they take minutes, and the figures do not wait for them
         with progress_bar() as progress:
             _films(result.clips, sounds, options.out, face, progress)
     print(f"written: {', '.join(sorted(str(path) for path in options.out.glob('*') if path.is_file()))}")

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from animcore.cli.arguments import add_command
 from animcore.core.atomic_files import whole_file
 from animcore.errors import AnimcoreError
 from animcore.files.avatars import avatar_folder
@@ -26,12 +27,12 @@ Nothing is sent anywhere, unless you name a time server. docs/provenance.md tell
 
 def register(commands: Any) -> None:
     """Add the command to the others."""
-    parser = commands.add_parser(
+    parser = add_command(
+        commands,
         "provenance",
-        help="show and verify what files say of how they were made",
-        description="Read the marks of files (C2PA manifests, statements of Animcore), and choose who signs.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        "show and verify what files state of how they were made",
+        _EXAMPLES,
+        "Read the marks of files (C2PA manifests, statements of Animcore), and choose who signs.",
     )
     actions = parser.add_subparsers(title="actions", required=True, metavar="ACTION")
     for name, words in (("show", "say what files carry"), ("verify", "fail where one is not signed and unchanged")):

@@ -11,6 +11,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
+from animcore.cli.arguments import add_command
 from animcore.core.atomic_files import make_folder
 from animcore.core.progress import Progress, progress_bar
 from animcore.core.reading import content
@@ -50,12 +51,9 @@ The same command resumes a run that was stopped. See docs/research/training.md."
 
 def register(commands: Any) -> None:
     """Add the command to the others."""
-    parser = commands.add_parser(
-        "train",
-        help="train a solver on your own data",
-        description="Train a solver: " + "; ".join(f"{name} ({what})" for name, (_, what) in SOLVERS.items()) + ".",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    solvers = "; ".join(f"{name} ({what})" for name, (_, what) in SOLVERS.items())
+    parser = add_command(
+        commands, "train", "train a solver on your own data", _EXAMPLES, f"Train a solver: {solvers}."
     )
     parser.add_argument("solver", choices=SOLVERS)
     parser.add_argument(
@@ -136,15 +134,31 @@ def run(options: argparse.Namespace) -> int:
             print(f"{len(data.clips)} clip(s), {data.seconds / 60:.1f} minutes, speakers: {', '.join(data.speakers)}")
         torch.manual_seed(config.seed)
         job = module.job(config, data)
-        facts = {"solver": options.solver, **asdict(config), "speakers": list(data.speakers)}
-        del facts["batch"]  # a run that ran out of memory goes on with a smaller one
+
+        def keep() -> None:
+            job.model.save(options.out / MODEL, list(data.speakers))
+
         trainer.TrainingRun(
-            job.model, job.stages, job.windows, options.out, facts, config.seed, progress, machine
+            job.model,
+            job.stages,
+            job.windows,
+            options.out,
+            run_facts(options.solver, config, data.speakers),
+            config.seed,
+            progress,
+            machine,
+            keep,
         ).train()
     if machine.first:
-        job.model.save(options.out / MODEL, list(data.speakers))
+        keep()
         print(f"written: {options.out / MODEL}")
     return 0
+
+
+def run_facts(solver: str, config: Any, speakers: Sequence[str]) -> dict[str, Any]:
+    """What a run must share with its checkpoint to go on: all settings but its length and the examples at once."""
+    kept = {name: value for name, value in asdict(config).items() if name != "batch" and not name.startswith("epochs")}
+    return {"solver": solver, **kept, "speakers": list(speakers)}
 
 
 def _data(config: Any, folders: Sequence[Path], cache: Path, progress: Progress) -> Any:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 
 from animcore.core.vocabulary import ARKIT, TONGUE
 from animcore.errors import InputError
 from animcore.files.animation_curves import AnimationCurves, Array, FormatOptions, face_motion, face_weights
+from animcore.files.frame_times import fill_gaps, to_even_frames
+from animcore.files.text_tables import TextTable
 from animcore.motion import Motion
 from animcore.retarget import name_normalization
 from animcore.retarget.named_rigs import bare, map_of
@@ -73,6 +76,27 @@ def noticed(columns: Mapping[str, Array], name: str) -> tuple[dict[str, Array], 
     if highest > _CLIPPED or lowest < 1.0 - _CLIPPED:
         notes = (f"{name}: weights reach {lowest:.2f}..{highest:.2f}; what is out of 0..1 is clipped.", *notes)
     return dict(columns), notes
+
+
+def read_table(
+    table: TextTable, time: str, names: Sequence[str], shapes: Sequence[str], rate: Fraction | None
+) -> AnimationCurves:
+    """Read weights of shapes out of a table with a column of times; frames that were dropped are interpolated.
+
+    Args:
+        table: the file.
+        time: the column of seconds.
+        names: (K,) the columns of weights.
+        shapes: (K,) the names of their shapes.
+        rate: frame rate where it is known; else it is found from the times.
+
+    Raises:
+        InputError: where a row is cut off or holds no number, or the times do not rise.
+    """
+    times = table.numbers((time,))[:, 0]
+    values, gaps = fill_gaps(times, shapes, table.numbers(names, np.float32), table.name)
+    columns, notes = noticed(values, table.name)
+    return to_even_frames(times, columns, table.name, rate, (*table.notes, *gaps, *notes))
 
 
 def _is_own(setup: FormatOptions) -> bool:

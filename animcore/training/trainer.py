@@ -1,6 +1,7 @@
 """The one loop that trains every solver: stages of epochs, a checkpoint after each, a log, all GPUs there are.
 
-A killed run goes on from the checkpoint of its last whole epoch, with optimizer and random numbers as they were.
+A killed run goes on from the checkpoint of its last whole epoch, with optimizer and random numbers as they were. More
+or fewer epochs than it began with lengthen or shorten it.
 """
 
 from __future__ import annotations
@@ -73,10 +74,11 @@ class TrainingRun:
         stages: in their order; each holds parts of the model.
         source: of batches.
         folder: of checkpoint and log.
-        facts: what must be equal for a run to go on: solver, configuration, speakers.
+        facts: what must be equal for a run to go on: solver, sizes, speakers; not how many epochs.
         seed: of the weights and of dropout.
         progress: called with the fraction done; whatever it raises ends the run, the last whole epoch is kept.
         machine: what it is trained on.
+        keep: called after each whole epoch of the last stage, when the model can be used.
     """
 
     model: nn.Module
@@ -87,6 +89,7 @@ class TrainingRun:
     seed: int = 0
     progress: Progress = silent
     machine: TrainingDevice = field(default_factory=lambda: TrainingDevice.found())
+    keep: Callable[[], None] = lambda: None
     history: list[dict[str, float]] = field(default_factory=list)
 
     def train(self) -> None:
@@ -143,6 +146,8 @@ class TrainingRun:
             if log is not None:
                 log.write(stage.title, before + epoch + 1, means)
                 self._save(number, epoch + 1, optimizer)
+                if number == len(self.stages) - 1:
+                    self.keep()
 
     def _epoch(
         self, number: int, epoch: int, ready: Any, optimizer: Any, told: Callable[[float], None]
@@ -192,7 +197,7 @@ class TrainingRun:
         if not path.exists():
             return None
         saved = checkpoints.pickled(path, advice="delete it, and the run begins anew")
-        if saved.get("facts") != dict(self.facts):
+        if any(saved["facts"].get(name) != value for name, value in self.facts.items()):
             raise InputError(
                 f"{self.folder} holds a run with another solver, configuration or speakers; choose another --out, or "
                 f"delete {path}."

@@ -66,13 +66,6 @@ def test_beat_consistency_is_what_emage_prints():
     assert measures.beat_consistency(measures.joint_beats(places, RATE), heard) == pytest.approx(np.mean(scores))
 
 
-def test_onsets_are_those_of_librosa():
-    librosa = pytest.importorskip("librosa")
-    clip = recording.load(ASSETS / "voices" / "line.flac")
-    wanted = librosa.onset.onset_detect(y=clip.samples.astype(np.float32), sr=clip.rate, hop_length=512, units="time")
-    assert np.allclose(onsets(clip), wanted)
-
-
 def test_onsets_of_clicks_and_of_silence():
     samples = np.zeros(64_000, np.float32)
     times = np.array([0.5, 1.25, 2.0, 3.1])

@@ -8,13 +8,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
 from animcore.core.vocabulary import ARKIT, TONGUE
 from animcore.errors import InputError
 from animcore.files import blendshape_names
 from animcore.files.animation_curves import AnimationCurves, FileFormat, FormatOptions, face_weights
-from animcore.files.frame_times import fill_gaps, to_even_frames
 from animcore.files.text_tables import save_table, table_of
 from animcore.motion import Motion
 
@@ -53,11 +50,8 @@ def read(path: Path, setup: FormatOptions) -> AnimationCurves:
         raise InputError(
             f"{path.name} is not an animation_frames.csv of Audio2Face-3D: it needs timeCode and blendShapes columns."
         )
-    times = table.numbers((_TIME,))[:, 0]
-    plain = tuple(name[len(_PREFIX) :] for name in names)
-    values, gaps = fill_gaps(times, plain, table.numbers(names, np.float32), path.name)
-    columns, notes = blendshape_names.noticed(values, path.name)
-    return to_even_frames(times, columns, path.name, setup.rate, (*table.notes, *gaps, *notes))
+    shapes = tuple(name[len(_PREFIX) :] for name in names)
+    return blendshape_names.read_table(table, _TIME, names, shapes, setup.rate)
 
 
 FORMAT = FileFormat(

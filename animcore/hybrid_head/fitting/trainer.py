@@ -110,6 +110,9 @@ class HeadFitter:
     def run(self) -> HybridHead:
         """Fit, from the checkpoint on where there is one, and return the head.
 
+        More or fewer steps than the checkpoint's fit was to have lengthen or shorten it; one that has them all is used
+        as it is.
+
         Raises:
             InputError: where the folder holds the checkpoint of another fit, or cannot be written; where LPIPS is asked
                 for and its weights are missing.
@@ -212,7 +215,9 @@ class HeadFitter:
             self.paint.step(share)
         if self.paint is not None and shaping:
             self.paint.move()
-            if self.step + 1 == round(_SHAPING[1] * self.settings.steps):
+        # at or after: a fit that was shortened may be past it
+        if self.paint is not None and "skin" in self.paint.values:
+            if self.step + 1 >= round(_SHAPING[1] * self.settings.steps):
                 self.head = self.paint.settled()
                 self._sit()
         return float(loss.detach())
@@ -310,7 +315,9 @@ class HeadFitter:
         return int(np.random.default_rng((self.settings.seed, rounds)).permutation(len(self.pictures))[place])
 
     def _facts(self) -> dict[str, Any]:
-        return {"version": _VERSION, **asdict(self.settings), "model": self.head.model.name,
+        """What a fit must share with its checkpoint to go on: all but its length."""
+        settings = {name: value for name, value in asdict(self.settings).items() if name != "steps"}
+        return {"version": _VERSION, **settings, "model": self.head.model.name,
                 "pictures": len(self.pictures), "moments": len(self.moments), "capture": self._capture,
                 "known": 0 if self.known is None else self.known.count}  # fmt: skip
 
@@ -336,7 +343,8 @@ class HeadFitter:
         if not path.is_file():
             return False
         state = checkpoints.pickled(path)
-        if state.get("facts") != self._facts():
+        saved = state.get("facts", {})
+        if any(saved.get(name) != value for name, value in self._facts().items()):
             raise InputError(f"{path} is the checkpoint of another fit; choose another folder, or remove it.")
         self.step, self._started = state["step"], state["started"]
         mix = None if state["mix"] is None else state["mix"].numpy()

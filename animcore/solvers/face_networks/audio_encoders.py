@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from animcore.audio import loudness
+from animcore.audio.mel import MelFeatures, mel_filters
 from animcore.audio.recording import RATE, AudioClip, AudioFacts
 from animcore.errors import InputError
 from animcore.solvers import checkpoints
@@ -70,6 +71,15 @@ class AudioEncoder(nn.Module):
         """Return what `build` makes the audio encoder again from, without its weights."""
         raise NotImplementedError
 
+    def metadata(self) -> dict[str, str]:
+        """Return what an exported network must state of all that feeds it: how `raw` and the graph make its features."""
+        return {
+            "sample_rate": str(RATE),
+            "loudness": f"{LEVEL:g}",
+            "input": f"(1, N) samples in -1..1, one channel, at {LEVEL:g} LUFS",
+            "input_rate": str(self.rate),
+        }
+
 
 class MelEncoder(AudioEncoder):
     """Logarithms of mel power, then gated convolutions that hear 0.9 s to each side with one round of dilations."""
@@ -90,7 +100,7 @@ class MelEncoder(AudioEncoder):
         angle = 2 * np.pi * np.arange(_WINDOW // 2 + 1)[:, None] * time / _WINDOW
         waves = np.concatenate([np.cos(angle), np.sin(angle)]) * np.hanning(_WINDOW)
         self.register_buffer("waves", torch.from_numpy(waves).float()[:, None], persistent=False)
-        self.register_buffer("bank", torch.from_numpy(_bank()).float(), persistent=False)
+        self.register_buffer("bank", torch.from_numpy(mel_filters(BANDS, _WINDOW, RATE, _LOWEST, _HIGHEST)).float(), persistent=False)
         self.into = nn.Conv1d(BANDS, hidden, 5, stride=2, padding=2)
         self.around = _stack(hidden, layers)
 
@@ -105,6 +115,12 @@ class MelEncoder(AudioEncoder):
     def values(self) -> dict[str, Any]:
         """See `AudioEncoder`."""
         return {"kind": "mel", "hidden": self.width, "layers": self.layers}
+
+    def metadata(self) -> dict[str, str]:
+        """See `AudioEncoder`; the graph makes the spectrogram itself."""
+        log, normalization = f"natural logarithm of power + {_FLOOR:g}", f"(x - {_MIDDLE:g}) / {_SCALE:g}"
+        made = MelFeatures(_WINDOW, _HOP, BANDS, _LOWEST, _HIGHEST, log, normalization)
+        return super().metadata() | made.metadata() | {"features": "mel spectrogram, in the graph"}
 
 
 class PhonemeEncoder(AudioEncoder):
@@ -137,6 +153,12 @@ class PhonemeEncoder(AudioEncoder):
         """See `AudioEncoder`."""
         return {"kind": PHONEMES, "hidden": self.width, "layers": self.layers}
 
+    def metadata(self) -> dict[str, str]:
+        """See `AudioEncoder`; the features are made before the graph."""
+        rows = f"(1, M, {len(pronunciation.PHONEMES)}) probabilities of phonemes, {self.rate} rows per second"
+        features = "the output `phonemes` of articulation.onnx, before the graph"
+        return super().metadata() | {"input": rows, "features": features}
+
 
 class PhonemeVoiceEncoder(AudioEncoder):
     """Phonemes as in `PhonemeEncoder`, and beside them how the voice sounds, as they are: nothing of it is learned.
@@ -162,6 +184,13 @@ class PhonemeVoiceEncoder(AudioEncoder):
     def values(self) -> dict[str, Any]:
         """See `AudioEncoder`."""
         return {"kind": VOICE}
+
+    def metadata(self) -> dict[str, str]:
+        """See `AudioEncoder`; the features are made before the graph."""
+        rows = f"(1, M, {self.width}) probabilities of phonemes, then mel power, {self.rate} rows per second"
+        features = "the output `phonemes` of articulation.onnx and a mel spectrogram, before the graph"
+        made = audio_features.mel_features(self.rate).metadata()
+        return super().metadata() | made | {"input": rows, "features": features}
 
 
 def _clip(samples: FloatArray) -> AudioClip:
@@ -224,6 +253,11 @@ class SpeechModelEncoder(AudioEncoder):
             "kind": "speech",
             "config": self.model.config.to_diff_dict() | {"model_type": self.model.config.model_type},
         }
+
+    def metadata(self) -> dict[str, str]:
+        """See `AudioEncoder`; the graph brings samples to a mean of 0 and a standard deviation of 1."""
+        features = f"{self.model.config.model_type}, in the graph, of samples with mean 0 and standard deviation 1"
+        return super().metadata() | {"features": features}
 
 
 _OWN: dict[str, type[MelEncoder | PhonemeEncoder]] = {"mel": MelEncoder, PHONEMES: PhonemeEncoder}
@@ -314,15 +348,3 @@ def base_speech_model(kind: str = "wav2vec2") -> SpeechModelEncoder:
         InputError: without the package transformers.
     """
     return SpeechModelEncoder(_empty({"model_type": kind}, Path(f"{kind}-base")))
-
-
-def _bank() -> np.ndarray[Any, np.dtype[np.float64]]:
-    """(201, 64) triangles, evenly spaced on the mel scale (O'Shaughnessy), each with the sum 1."""
-    low, high = (2595 * np.log10(1 + edge / 700) for edge in (_LOWEST, _HIGHEST))
-    edges = 700 * (10 ** (np.linspace(low, high, BANDS + 2) / 2595) - 1)
-    frequency = np.fft.rfftfreq(_WINDOW, 1 / RATE)[:, None]
-    rising = (frequency - edges[:-2]) / (edges[1:-1] - edges[:-2])
-    falling = (edges[2:] - frequency) / (edges[2:] - edges[1:-1])
-    bank = np.maximum(0.0, np.minimum(rising, falling))
-    even: np.ndarray[Any, np.dtype[np.float64]] = bank / np.maximum(bank.sum(0), 1e-9)
-    return even

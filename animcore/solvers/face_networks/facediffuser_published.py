@@ -209,7 +209,7 @@ def published(folder: Path) -> FaceModel:
         )
     _check_people(tensors, path, name, people)
     space = OutputSpace("vertices", width, fps, basis)
-    mesh = published_weights.mesh_of(folder, width // 3)
+    mesh = MeshTopology.beside(folder, width // 3)
     rest = _rest(folder, name, people, mesh, width)
     if mesh is not None:  # of the person whose face is asked for by default, in the unit of the vertices
         mesh = MeshTopology(rest[0].reshape(-1, 3).numpy(), mesh.faces)

@@ -113,7 +113,7 @@ class FaceFormer(FaceModel):
             "fps": str(self.space.fps),
             "rate": str(self.ear.rate),
             "ear": str(self.ear.values()["kind"]),
-            "loudness": str(audio_encoders.LEVEL),
+            **self.ear.metadata(),
             "space": self.space.kind,
             "speakers": ",".join(self.speakers),
         }

@@ -13,11 +13,10 @@ from typing import Any, TypeVar
 
 from torch import Tensor
 
-from animcore.body_models.ply_mesh import read_ply
 from animcore.errors import InputError
 from animcore.solvers import checkpoints
 from animcore.solvers.face_networks.base import FaceModel
-from animcore.solvers.face_networks.output_space import MeshTopology, OutputSpace, checked
+from animcore.solvers.face_networks.output_space import MeshTopology, OutputSpace
 
 Kind = TypeVar("Kind", bound=FaceModel)
 
@@ -39,7 +38,7 @@ class PublishedWeights:
         speakers: the people it was taught, in their order.
         period: frames after which positions repeat.
         per_frame: states of audio to each frame.
-        topology: the mesh, where its .ply lies beside the weights.
+        topology: the mesh, where its file lies beside the weights.
     """
 
     path: Path
@@ -62,7 +61,7 @@ def find_weights(folder: Path, endings: tuple[str, ...]) -> PublishedWeights:
             if path.is_file():
                 space = OutputSpace("vertices", 3 * vertices, fps, "flame" if name == "vocaset" else "biwi")
                 return PublishedWeights(
-                    path, space, people, fps, 50 // fps if fps == 25 else 1, mesh_of(folder, vertices)
+                    path, space, people, fps, 50 // fps if fps == 25 else 1, MeshTopology.beside(folder, vertices)
                 )
     raise InputError(f"There are no published weights in {folder}.")
 
@@ -80,23 +79,6 @@ def one_of(folder: Path, patterns: tuple[str, ...]) -> Path:
         names = ", ".join(path.name for path in files)
         raise InputError(f"{folder} holds {names}; put each into a folder of its own, with its mesh beside it.")
     return files[0]
-
-
-def mesh_of(folder: Path, vertices: int) -> MeshTopology | None:
-    """Return the mesh that lies in a folder or in its `templates` as .ply, None where there is none.
-
-    Raises:
-        InputError: where it cannot be read, or has another number of vertices.
-    """
-    path = next(iter([*sorted(folder.glob("*.ply")), *sorted((folder / "templates").glob("*.ply"))]), None)
-    if path is None:
-        return None
-    topology = MeshTopology(*checked(*read_ply(path), path))
-    if len(topology.template) != vertices:
-        raise InputError(
-            f"{path.name} has {len(topology.template)} vertices, the model {vertices}: it is another mesh."
-        )
-    return topology
 
 
 def tensors(path: Path, passed: tuple[str, ...] = ()) -> dict[str, Tensor]:

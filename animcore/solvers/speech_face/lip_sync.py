@@ -23,9 +23,8 @@ from animcore.core.progress import Progress, silent
 from animcore.core.shipped import shipped
 from animcore.core.vocabulary import ARKIT, ARKIT_INDEX
 from animcore.direction import Direction
-from animcore.errors import AnimcoreError
 from animcore.motion import Event, Motion
-from animcore.solvers.speech_face import feature_cache, tongue, transcript_closures
+from animcore.solvers.speech_face import feature_cache, network_file, tongue, transcript_closures
 from animcore.speech.pronunciation import PHONEMES
 
 FloatArray = NDArray[np.float32]
@@ -151,25 +150,19 @@ def load(path: str | Path) -> LipSyncNetwork:
         AnimcoreError: when it is missing or broken.
     """
     path = Path(path)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = THREADS
-    try:
-        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        facts = session.get_modelmeta().custom_metadata_map
-        names = json.loads(facts["names"])
+
+    def build(session: onnxruntime.InferenceSession, facts: network_file.Metadata) -> LipSyncNetwork:
         return LipSyncNetwork(
             session=session,
             fps=int(facts["fps"]),
             hop=int(facts["hop"]),
             loudness=float(facts["loudness"]),
-            columns=[names.index(name) for name in ARKIT],
+            columns=network_file.arkit_columns(facts),
             places=tuple(json.loads(facts["places"])),
             digest=hashlib.sha256(path.read_bytes()).hexdigest(),
         )
-    except Exception as error:  # onnxruntime raises classes of its own that it does not export
-        raise AnimcoreError(
-            f"The speech network {path.name} cannot be loaded; install Animcore again. {error}"
-        ) from error
+
+    return network_file.load(path, "The speech network", THREADS, build)
 
 
 def _pieces(clip: AudioClip, network: LipSyncNetwork, progress: Progress) -> Iterator[tuple[int, list[FloatArray]]]:

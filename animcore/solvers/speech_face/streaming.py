@@ -22,9 +22,9 @@ from animcore.audio.recording import AudioClip
 from animcore.core.progress import Progress, silent
 from animcore.core.vocabulary import ARKIT, TONGUE
 from animcore.direction import Direction
-from animcore.errors import AnimcoreError, InputError
+from animcore.errors import InputError
 from animcore.motion import Motion
-from animcore.solvers.speech_face import lip_sync, tongue
+from animcore.solvers.speech_face import lip_sync, network_file, tongue
 
 FloatArray = NDArray[np.float32]
 
@@ -205,22 +205,15 @@ def load(path: str | Path) -> StreamingNetwork:
     Raises:
         AnimcoreError: when it is missing or broken.
     """
-    path = Path(path)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    try:
-        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        facts = session.get_modelmeta().custom_metadata_map
-        names = json.loads(facts["names"])
+
+    def build(session: onnxruntime.InferenceSession, facts: network_file.Metadata) -> StreamingNetwork:
         return StreamingNetwork(
             session=session,
             **{name: int(facts[name]) for name in ("fps", "hop", "step", "ahead", "window", "settles")},
             loudness=float(facts["loudness"]),
-            columns=[names.index(name) for name in ARKIT],
+            columns=network_file.arkit_columns(facts),
             places=tuple(json.loads(facts["places"])),
             past={one.name: tuple(one.shape) for one in session.get_inputs() if one.name.startswith("past")},
         )
-    except Exception as error:  # onnxruntime raises classes of its own that it does not export
-        raise AnimcoreError(
-            f"The live network {path.name} cannot be loaded; install Animcore again. {error}"
-        ) from error
+
+    return network_file.load(Path(path), "The live network", 1, build)

@@ -28,7 +28,6 @@ from animcore.audio import recording
 from animcore.audio.recording import AudioClip
 from animcore.body_models import safe_unpickler
 from animcore.body_models.parametric_model import OPEN_MODELS
-from animcore.body_models.ply_mesh import read_ply
 from animcore.core import reading
 from animcore.core.vocabulary import EMOTIONS
 from animcore.errors import InputError, readable
@@ -37,7 +36,7 @@ from animcore.files.animation_curves import FormatOptions
 from animcore.files.body_motion import beat2
 from animcore.files.expression_coefficients import with_expression
 from animcore.motion import Motion
-from animcore.solvers.face_networks.output_space import JAW, TOPOLOGIES, FloatArray, MeshTopology, checked, templates
+from animcore.solvers.face_networks.output_space import JAW, TOPOLOGIES, FloatArray, MeshTopology, templates
 from animcore.training.clip_cache import SOUNDS, sound_of
 
 _FRAMES, _ROWS, _VOICES, _REST = "data_verts.npy", "subj_seq_to_idx.pkl", "raw_audio_fixed.pkl", "templates.pkl"
@@ -113,9 +112,9 @@ def sources(folder: Path) -> tuple[list[ClipSource], MeshTopology | None]:
     if not folder.is_dir():
         raise InputError(f"There is no folder {folder}; give a data set's, or one of motions beside sounds.")
     if (folder / _VERTICES).is_dir():
-        return list(_of_vertices(folder)), mesh_in(folder)
+        return list(_of_vertices(folder)), MeshTopology.beside(folder)
     if (folder / _FRAMES).is_file():
-        return list(_of_vocaset(folder)), mesh_in(folder)
+        return list(_of_vocaset(folder)), MeshTopology.beside(folder)
     if (folder / _BEAT2).is_dir():
         return list(_of_beat2(folder)), None
     reconstructed = sorted(folder.rglob(_MEAD))
@@ -125,16 +124,6 @@ def sources(folder: Path) -> tuple[list[ClipSource], MeshTopology | None]:
     return [
         ClipSource(path, sound_of(path), folder.resolve().name, functools.partial(_ours, path)) for path in own
     ], None
-
-
-def mesh_in(folder: Path) -> MeshTopology | None:
-    """Return the mesh that lies in a folder or in its `templates` as .ply, None where there is none.
-
-    Raises:
-        InputError: where it cannot be read.
-    """
-    path = next(iter([*sorted(folder.glob("*.ply")), *sorted((folder / "templates").glob("*.ply"))]), None)
-    return None if path is None else MeshTopology(*checked(*read_ply(path), path))
 
 
 def _of_vertices(folder: Path) -> Iterator[ClipSource]:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import warnings
+import functools
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
 import torch
 
-from animcore.core.atomic_files import make_folder, whole_file
+from animcore.core.atomic_files import make_folder
 from animcore.errors import InputError
 from animcore.solvers.face_networks.faceformer import ExportGraph, FaceFormer
+from animcore.training import onnx_files
 
 TOLERANCE = 1e-3  # of the largest number that a graph gives
 
@@ -26,34 +27,14 @@ def write(model: FaceFormer, folder: Path) -> list[Path]:
     Raises:
         InputError: where it hears with a speech model, the package onnx is missing, or the folder cannot be written.
     """
-    try:
-        import onnx
-    except ImportError as error:
-        raise InputError(
-            "Exporting needs the package onnx: pip install '.[train]' in the source folder of Animcore."
-        ) from error
     make_folder(folder)
     written = []
     for name, graph in model.graphs().items():
         graph.module.eval()  # else the exporter would leave the model's dropout on
-        with whole_file(folder / name) as temporary, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of what `_check` would find
-            torch.onnx.export(
-                graph.module,
-                tuple(graph.inputs.values()),
-                str(temporary),
-                input_names=list(graph.inputs),
-                output_names=list(graph.outputs),
-                dynamic_axes=graph.dynamic,
-                opset_version=17,
-                dynamo=False,
-            )
-            found = onnx.load(str(temporary))
-            onnx.helper.set_model_props(found, graph.metadata)
-            onnx.checker.check_model(found)
-            onnx.save(found, str(temporary))
-            _check(graph, temporary)
-        written.append(folder / name)
+        path = folder / name
+        check = functools.partial(_check, graph)
+        onnx_files.write(graph.module, graph.inputs, graph.outputs, path, graph.metadata, check, graph.dynamic)
+        written.append(path)
     return written
 
 

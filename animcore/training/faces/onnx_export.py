@@ -7,7 +7,6 @@ each would be a loop around its graph. `face_steps` writes FaceFormer in two gra
 from __future__ import annotations
 
 import json
-import warnings
 from pathlib import Path
 from typing import cast
 
@@ -15,16 +14,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from animcore.core.atomic_files import whole_file
 from animcore.core.vocabulary import ARKIT, EMOTIONS
 from animcore.errors import InputError
 from animcore.solvers.face_networks.audio_encoders import LEVEL
 from animcore.solvers.face_networks.base import FaceModel
 from animcore.solvers.face_networks.emote import FOLD, Emote
 from animcore.solvers.face_networks.flow_matching import STATES, FlowMatching, noise_frames
+from animcore.training import onnx_files
 
 TOLERANCE = 2e-3  # of a spread of the data
-_OPSET = 17
 _SECONDS = (2, 5)  # with which the graph is drawn, and with which it is checked
 
 
@@ -53,36 +51,16 @@ def write(model: FaceModel, path: Path) -> float:
     """
     if not isinstance(model, Emote | FlowMatching):
         raise InputError(f"{model.MODEL_TYPE} makes its frames in a loop and has no ONNX form; emote and flow have.")
-    try:
-        import onnx
-    except ImportError as error:
-        raise InputError(
-            "Writing ONNX needs the package onnx: pip install '.[train]' in the source folder of Animcore."
-        ) from error
     whole, inputs = _ExportedModel(model).eval(), _inputs(model, _SECONDS[0])
     axes = {name: {1: f"length of {name}"} for name in (*inputs, "frames") if name != "speaker"}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with whole_file(path) as temporary:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of tracing: lengths are told to be constants that are none
-            torch.onnx.export(
-                whole,
-                tuple(inputs.values()),
-                str(temporary),
-                input_names=list(inputs),
-                output_names=["frames"],
-                dynamic_axes=axes,
-                opset_version=_OPSET,
-                dynamo=False,
-            )
-        graph = onnx.load(str(temporary))
-        onnx.helper.set_model_props(graph, _facts(model))
-        onnx.checker.check_model(graph)
-        onnx.save(graph, str(temporary))
-        worst = _difference(whole, temporary)
+
+    def check(written: Path) -> float:
+        worst = _difference(whole, written)
         if worst > TOLERANCE:
             raise InputError(f"{path.name} differs from PyTorch by {worst:g} spreads; this model cannot be exported.")
-    return worst
+        return worst
+
+    return onnx_files.write(whole, inputs, ["frames"], path, _facts(model), check, axes)
 
 
 def _inputs(model: Emote | FlowMatching, seconds: int) -> dict[str, Tensor]:
@@ -110,6 +88,7 @@ def _facts(model: Emote | FlowMatching) -> dict[str, str]:
         "speakers": json.dumps(model.speakers),
         "emotions": json.dumps(EMOTIONS),
         "multiple_of": str(FOLD if isinstance(model, Emote) else 1),
+        **model.ear.metadata(),
     }
 
 

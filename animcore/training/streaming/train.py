@@ -30,14 +30,15 @@ from torch.nn import functional
 
 from animcore.audio import recording
 from animcore.core import reading
-from animcore.core.atomic_files import whole_file
 from animcore.core.vocabulary import ARKIT
 from animcore.solvers.speech_face.streaming import LoudnessNormalizer
 from animcore.speech.pronunciation import PHONEMES
+from animcore.training import onnx_files
 from animcore.training.cpu_optimizer import OptimizerSettings, minimize
 from animcore.training.lip_sync import synthetic_speech
 from animcore.training.lip_sync.augmentation import at_loudness, faster, roughened
 from animcore.training.lip_sync.conformer import FEATURES, FPS, HOP, LAYERS, WIDTH
+from animcore.training.lip_sync.conformer import metadata as metadata_of_input
 from animcore.training.lip_sync.lip_geometry_loss import DifferentiableLips, correlation
 from animcore.training.lip_sync.network import FaceDecoder
 from animcore.training.lip_sync.onnx_export import TOLERANCE
@@ -370,44 +371,32 @@ def write(network: StreamingModel, path: Path) -> None:
     past = [torch.randn(one.shape, generator=torch.Generator().manual_seed(1)) for one in network.past()]
     metadata = {
         "version": "1",
-        "sample_rate": "16000",
         "fps": str(FPS),
         "hop": str(HOP),
         "step": str(STEP),
         "ahead": str(AHEAD),
         "window": str(WINDOW),
         "settles": str(SETTLES + sum(dilation * (TAPS - 1) for dilation in DILATIONS)),
-        "loudness": str(LEVEL),
         "names": json.dumps(ARKIT),
         "places": json.dumps(list(synthetic_speech.PLACES)),
         "phonemes": json.dumps(PHONEMES),
         "licence": "Apache-2.0; contains the phoneme encoder of hama 1.7.0 (Seongmin Park, Apache-2.0)",
+        **metadata_of_input(LEVEL),
     }
-    count = range(len(past))
-    with whole_file(path) as temporary:
-        torch.onnx.export(
-            network,
-            (samples, *past),
-            str(temporary),
-            input_names=["samples", *(f"past_{index}" for index in count)],
-            output_names=["arkit", "places", "phonemes", *(f"after_{index}" for index in count)],
-            opset_version=17,
-            dynamo=False,
-        )
-        model = onnx.load(str(temporary))
-        onnx.helper.set_model_props(model, metadata)
-        onnx.checker.check_model(model)
-        onnx.save(model, str(temporary))
-        session = onnxruntime.InferenceSession(str(temporary), providers=["CPUExecutionProvider"])
-        given = {"samples": samples.numpy(), **{f"past_{index}": past[index].numpy() for index in count}}
+    inputs = {"samples": samples, **{f"past_{index}": one for index, one in enumerate(past)}}
+    outputs = ["arkit", "places", "phonemes", *(f"after_{index}" for index in range(len(past)))]
+
+    def check(written: Path) -> None:
+        session = onnxruntime.InferenceSession(str(written), providers=["CPUExecutionProvider"])
+        found = session.run(None, {name: values.numpy() for name, values in inputs.items()})
         with torch.no_grad():
-            expected = network(samples, *past)
-        worst = max(
-            float(np.abs(ours - theirs.numpy()).max())
-            for ours, theirs in zip(session.run(None, given), expected, strict=True)
-        )
+            expected = network(*inputs.values())
+        pairs = zip(found, expected, strict=True)
+        worst = max(float(np.abs(ours - theirs.numpy()).max()) for ours, theirs in pairs)
         if worst > TOLERANCE:
             raise ValueError(f"{path.name} differs from PyTorch by {worst:g}.")
+
+    onnx_files.write(network, inputs, outputs, path, metadata, check)
 
 
 def recognizer(path: Path) -> nn.Linear:
@@ -441,7 +430,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     book = training_examples(options.data, teacher, hearing, beside, own, options.threads)
     quiet = rest(hearing, beside, own, options.threads)
     LOG.info("%d lessons, %.0f minutes", len(book), sum(len(one.states) for one in book) * STEP / FPS / 60)
-    head = train(book, quiet, options.steps, 0, own / f"live-{options.steps}.pt", options.threads)
+    head = train(book, quiet, options.steps, 0, own / "live.pt", options.threads)
     named = recognizer(options.out / "articulation.onnx")
     write(StreamingModel(hearing, head, named).eval(), options.out / "live.onnx")
 
