@@ -42,7 +42,7 @@ def read_mesh(path: Path) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
 
 
 def mesh_beside(folder: Path) -> Path | None:
-    """Return the mesh that lies in a folder, or in its `templates`; a `.ply` before others, None where there is none."""
+    """Return the mesh in a folder or in its `templates`; a `.ply` before others, None where there is none."""
     files = (
         path
         for suffix in SUFFIXES

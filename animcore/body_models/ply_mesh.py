@@ -6,6 +6,7 @@ or a face has is passed over.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ def _parsed(data: bytes, name: str) -> tuple[NDArray[np.float32], NDArray[np.int
         elif element.name == "face":
             corners = next(column.name for column in element.columns if column.counted)
             rings = [row[corners] for row in rows]
-            fans = ((ring[0], b, c) for ring in rings for b, c in zip(ring[1:-1], ring[2:], strict=True))
+            fans = ((ring[0], b, c) for ring in rings for b, c in pairwise(ring[1:]))
             triangles = np.array(list(fans), np.int64).reshape(-1, 3)
     return vertices, triangles
 

@@ -41,6 +41,4 @@ def add_evaluation(parser: argparse.ArgumentParser, next_to: str) -> None:
     )
     parser.add_argument("--audio", type=Path, help=f"audio file, or folder of them (default: next to the {next_to})")
     parser.add_argument("--source-fps", help="FPS of files that do not state it")
-    parser.add_argument(
-        "--video", action="store_true", help="also render a video of the first two takes of each clip"
-    )
+    parser.add_argument("--video", action="store_true", help="also render a video of the first two takes of each clip")

@@ -52,9 +52,7 @@ The same command resumes a run that was stopped. See docs/research/training.md."
 def register(commands: Any) -> None:
     """Add the command to the others."""
     solvers = "; ".join(f"{name} ({what})" for name, (_, what) in SOLVERS.items())
-    parser = add_command(
-        commands, "train", "train a solver on your own data", _EXAMPLES, f"Train a solver: {solvers}."
-    )
+    parser = add_command(commands, "train", "train a solver on your own data", _EXAMPLES, f"Train a solver: {solvers}.")
     parser.add_argument("solver", choices=SOLVERS)
     parser.add_argument(
         "--data",

@@ -23,7 +23,9 @@ _FAR = 1000.0  # metres from the mesh to the camera: what is nearer is larger by
 _GAMMA = 2.2
 
 
-def shade(points: Array, triangles: NDArray[np.int64], colours: Array, lights: Sequence[Light], ambient: float) -> Array:
+def shade(
+    points: Array, triangles: NDArray[np.int64], colours: Array, lights: Sequence[Light], ambient: float
+) -> Array:
     """Return (V, 3) linear colours of vertices, lit after Lambert; normals are the mean of the faces around each.
 
     Args:

@@ -11,7 +11,6 @@ from animcore.audio import recording
 from animcore.body_models.kinematics import INDEX
 from animcore.evaluation.body import metrics as measures
 from animcore.evaluation.body.audio_onsets import onsets
-from animcore.evaluation.face.reference_face import ASSETS
 
 RATE = 30.0
 

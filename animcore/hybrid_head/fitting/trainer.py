@@ -215,11 +215,10 @@ class HeadFitter:
             self.paint.step(share)
         if self.paint is not None and shaping:
             self.paint.move()
-        # at or after: a fit that was shortened may be past it
-        if self.paint is not None and "skin" in self.paint.values:
-            if self.step + 1 >= round(_SHAPING[1] * self.settings.steps):
-                self.head = self.paint.settled()
-                self._sit()
+        shaped = self.step + 1 >= round(_SHAPING[1] * self.settings.steps)  # a fit that was shortened may be past it
+        if self.paint is not None and "skin" in self.paint.values and shaped:
+            self.head = self.paint.settled()
+            self._sit()
         return float(loss.detach())
 
     def _unlike(self, shown: Tensor, wanted: Tensor) -> Tensor:

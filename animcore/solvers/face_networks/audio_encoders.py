@@ -72,7 +72,7 @@ class AudioEncoder(nn.Module):
         raise NotImplementedError
 
     def metadata(self) -> dict[str, str]:
-        """Return what an exported network must state of all that feeds it: how `raw` and the graph make its features."""
+        """Return what an exported network must state of all that feeds it, as text by name."""
         return {
             "sample_rate": str(RATE),
             "loudness": f"{LEVEL:g}",
@@ -100,7 +100,9 @@ class MelEncoder(AudioEncoder):
         angle = 2 * np.pi * np.arange(_WINDOW // 2 + 1)[:, None] * time / _WINDOW
         waves = np.concatenate([np.cos(angle), np.sin(angle)]) * np.hanning(_WINDOW)
         self.register_buffer("waves", torch.from_numpy(waves).float()[:, None], persistent=False)
-        self.register_buffer("bank", torch.from_numpy(mel_filters(BANDS, _WINDOW, RATE, _LOWEST, _HIGHEST)).float(), persistent=False)
+        self.register_buffer(
+            "bank", torch.from_numpy(mel_filters(BANDS, _WINDOW, RATE, _LOWEST, _HIGHEST)).float(), persistent=False
+        )
         self.into = nn.Conv1d(BANDS, hidden, 5, stride=2, padding=2)
         self.around = _stack(hidden, layers)
 

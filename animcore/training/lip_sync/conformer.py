@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from animcore.audio.mel import MelFeatures
+
 LAYERS = 4
 WIDTH = 144
 HEADS = 4
@@ -153,6 +155,24 @@ class ConformerEncoder(nn.Module):
             x = block(x, mask)
             states.append(x)
         return torch.cat(states, -1)
+
+
+def metadata(level: float) -> dict[str, str]:
+    """Return what a file that contains the encoder must state of all that feeds it.
+
+    Args:
+        level: LUFS of the audio that the network was trained on.
+    """
+    log = "natural logarithm of power, at least 1e-10"
+    # the filters themselves are in the graph: lowest and highest are the first and the last frequency with a weight
+    mel = MelFeatures(window=400, hop=160, bands=80, lowest=80.0, highest=7560.0, log=log, normalization="none")
+    return {
+        "sample_rate": "16000",
+        "loudness": str(level),
+        "input": f"samples in -1..1, one channel, at {level:g} LUFS (ITU-R BS.1770)",
+        "features": "mel spectrogram, in the graph",
+        **mel.metadata(),
+    }
 
 
 def pretrained() -> ConformerEncoder:

@@ -37,7 +37,8 @@ def write(network: LipSyncModel, path: Path) -> None:
         "licence": "Apache-2.0; contains the phoneme encoder of hama 1.7.0 (Seongmin Park, Apache-2.0)",
         **conformer.metadata(LEVEL),
     }
-    inputs, axes = {"samples": torch.randn(1, 48_000) * 0.1}, {"samples": {1: "n"}, "arkit": {1: "t"}, "places": {1: "t"}}
+    inputs = {"samples": torch.randn(1, 48_000) * 0.1}
+    axes = {"samples": {1: "n"}, "arkit": {1: "t"}, "places": {1: "t"}}
     onnx_files.write(network, inputs, ["arkit", "places"], path, metadata, functools.partial(_check, network), axes)
 
 

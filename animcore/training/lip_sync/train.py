@@ -142,10 +142,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(options.threads)
     teachers = load(options.data, options.cache)
-    heads = [
-        train(teachers, options.steps, seed, options.cache / f"head-{seed}.pt")
-        for seed in range(options.heads)
-    ]
+    heads = [train(teachers, options.steps, seed, options.cache / f"head-{seed}.pt") for seed in range(options.heads)]
     onnx_export.write(LipSyncModel(ear.pretrained(), heads).eval(), options.out / "articulation.onnx")
 
 
