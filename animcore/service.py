@@ -163,13 +163,13 @@ def _generate(request: dict[str, Any], progress: Callable[[float, str], None]) -
     out = Path(_wanted(request, "out"))
     direction = Direction.from_dict(request.get("direction", {}))
     said = transcripts.from_request(request["transcript"]) if request.get("transcript", "").strip() else None
-    finishes = request.get("finish", [])
-    generate_files.check_finishes(finishes)
+    postprocess = request.get("postprocess", [])
+    generate_files.check_finishes(postprocess)
     voice, other = _voice(request), _parts(request, "listening_to")
     motion, facts = generate_files.generate(
         voice, rate, direction, progress, said, _place(request), listening_to=other, **_learned(request)
     )
-    motion = generate_files.apply_finishes(motion, finishes)
+    motion = generate_files.apply_finishes(motion, postprocess)
     motion.save(out)
     answer = {"motion": str(out), "frames": motion.frame_count, **_facts(facts)}
     if voice and "sound" in request and not facts.plays_alike:
@@ -298,7 +298,7 @@ def _fit_head(request: dict[str, Any], progress: Callable[[float, str], None]) -
 
     progress(0.0, "Reading the capture")
     out = Path(_wanted(request, "out"))
-    gaussians, steps = (int(_wanted(request, name)) for name in ("gaussians", "steps"))
+    gaussians, steps = (int(_wanted(request, name)) for name in ("gaussians", "iterations"))
     fitted = fit(Path(_wanted(request, "capture")), out, progress, gaussians=gaussians, steps=steps)
     return {"head": str(out / HEAD), "gaussians": fitted.count}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import logging
+import sys
 import tomllib
 from collections.abc import Sequence
 from dataclasses import asdict, fields
@@ -39,7 +40,9 @@ SOLVERS: dict[str, tuple[str, str]] = {
 }
 MODEL = "model"  # folder of the trained network in that of the run
 _NOTES = 10  # sentences on data that are told
-_MAY_BE_0 = ("seed", "selftalk", "feelings")
+_MAY_BE_0 = ("seed", "selftalk", "emotion_weight")
+# Settings under their former names: read for one version, with a note.
+_RENAMED = {"feelings": "emotion_weight"}
 
 _EXAMPLES = """examples:
   animcore train talkshow --data BEAT2/beat_english_v2.0.0 --out runs/talkshow
@@ -190,6 +193,10 @@ def settings(path: Path | None, kind: type[Any]) -> Any:
         raise InputError(f"{path} is not a readable TOML file ({error}).") from error
     usual = kind()
     known = {part.name: getattr(usual, part.name) for part in fields(kind)}
+    for former in _RENAMED.keys() & values.keys():
+        name = _RENAMED[former]
+        print(f"animcore: {path.name}: {former} is now {name}; the next version drops {former}.", file=sys.stderr)
+        values[name] = values.pop(former)
     for name, value in values.items():
         if name not in known:
             raise InputError(f"{path.name} has no use for {name!r}; the settings are {', '.join(known)}.")
