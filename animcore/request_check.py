@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from animcore.errors import InputError
+
+LOG = logging.getLogger(__name__)
 
 # Fields under their former names: read for one version, with a note in the log.
 RENAMED = {"finish": "postprocess", "steps": "iterations"}
@@ -95,7 +97,7 @@ def with_new_names(request: dict[str, Any]) -> dict[str, Any]:
 def _renamed(request: dict[str, Any]) -> dict[str, Any]:
     for former in RENAMED.keys() & request.keys():
         name = RENAMED[former]
-        print(f"The field {former} of a request is now {name}; the next version drops {former}.", file=sys.stderr)
+        LOG.warning("The field %s of a request is now %s; the next version drops %s.", former, name, former)
         request = {name: request[former], **{other: value for other, value in request.items() if other != former}}
     return request
 
