@@ -1,4 +1,7 @@
-"""Training of `emote`: first the motion prior, then the network from speech to its latents, with emotions exchanged between clips."""
+"""Training of `emote`: first the motion prior, then the network from speech to its latents.
+
+In the second stage emotions are exchanged between clips.
+"""
 
 from __future__ import annotations
 
