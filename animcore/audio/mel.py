@@ -1,4 +1,4 @@
-"""Mel filters: how the power of a spectrum is gathered into bands as wide as people hear them."""
+"""Mel filters: the power of a spectrum gathered into bands that are evenly spaced in pitch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`animcore avatar`: files of Gaussians and avatars, one format into another, and what is in them."""
+"""`animcore avatar`: files of Gaussians and avatars, convert between formats, and list contents."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def say(notes: Iterable[str]) -> None:
 
 
 def add_y_down(parser: argparse.ArgumentParser) -> None:
-    """Add the option for files that do not say their axes."""
+    """Add the option for files that do not state their axes."""
     parser.add_argument(
         "--y-down",
         action="store_true",

@@ -96,14 +96,14 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _receipt(options: argparse.Namespace) -> consent.Receipt:
-    """The receipt that was given, or the one of an earlier run, or what is answered on the terminal."""
+    """The receipt that was given, or the one of an earlier run, or the answer on the terminal."""
     if options.consent is not None:
         return consent.given(options.consent)
     if (earlier := consent.of_folder(options.out)) is not None:
         return earlier
     if not sys.stdin.isatty():
         raise InputError(
-            f"{options.video.name} shows a real person, and nobody can be asked here: give --consent FILE (a receipt), "
+            f"{options.video.name} shows a real person, and there is no terminal to ask: give --consent FILE (a receipt), "
             "--consent own (your own face) or --consent none (not stated)."
         )
     return consent.asked(input, print)

@@ -35,7 +35,7 @@ _EXAMPLES = """examples:
 
 @dataclass(frozen=True)
 class EvaluationResult:
-    """Everything there is to say about some outputs.
+    """The evaluation of some outputs.
 
     Attributes:
         clips: those that all outputs have, each with its verdicts.
@@ -108,7 +108,7 @@ def run(options: argparse.Namespace) -> int:
 def collect(
     options: argparse.Namespace, face: ReferenceFace, setup: FormatOptions, progress: Progress
 ) -> tuple[list[FaceClip], tuple[str, ...]]:
-    """Read the truths and what the outputs made of them; the sentences say which clips were left out, and why.
+    """Read the truths and what the outputs made of them; the sentences give the clips that were left out, and why.
 
     Raises:
         InputError: where a file cannot be used, or there is no clip that all outputs have.
@@ -190,7 +190,7 @@ def _sounds(given: Path | None, clips: Sequence[FaceClip], needed: bool) -> dict
                 recording.load(sound)  # a broken one is better known before a video is drawn
         elif needed or given is not None:
             raise InputError(
-                f"There is no audio for {clip.name}; put it beside the truth under its name, or --audio FILE."
+                f"There is no audio for {clip.name}; put it next to the truth under its name, or --audio FILE."
             )
     return found
 
@@ -206,7 +206,7 @@ def _sound(given: Path | None, clip: FaceClip) -> Path | None:
 
 
 def _with_lse(clip: FaceClip, sound: Path, net: syncnet.SyncNet, face: ReferenceFace) -> FaceClip:
-    """Add LSE-D and LSE-C: of a film's own images, or of the default head drawn from its weights."""
+    """Add LSE-D and LSE-C: of a video's own images, or of the default head drawn from its weights."""
     verdicts = {}
     for name, verdict in clip.verdicts.items():
         take = clip.takes[name][0]
@@ -229,7 +229,7 @@ def _drawn(take: FaceTake, face: ReferenceFace) -> NDArray[np.uint8]:
 def _films(
     clips: Sequence[FaceClip], sounds: Mapping[str, Path], out: Path, face: ReferenceFace, progress: Progress
 ) -> None:
-    """Two takes beside each other for each clip: the first two outputs, or the truth and the one output."""
+    """Two takes side by side for each clip: the first two outputs, or the truth and the one output."""
     for clip in clips:
         shown = [comparison_video.VideoPanel(name, found[0]) for name, found in clip.takes.items()]
         if len(shown) == 1:

@@ -85,7 +85,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def collect(options: argparse.Namespace, setup: FormatOptions, progress: Progress) -> tuple[list[BodyClip], list[str]]:
-    """Read what is to be judged; the sentences say what was left out or noticed.
+    """Read the motions to evaluate; the sentences give what was left out or noticed.
 
     Raises:
         InputError: where a file cannot be used, or there is no clip that all outputs have.
@@ -183,7 +183,7 @@ def _encoder(folder: Path) -> scoring.Encoder:
 
 
 def _films(clips: Sequence[BodyClip], out: Path, progress: Progress) -> None:
-    """Two takes beside each other for each clip: the first two outputs, or the truth and the one output."""
+    """Two takes side by side for each clip: the first two outputs, or the truth and the one output."""
     for clip in clips:
         shown = [(name, found[0]) for name, found in clip.takes.items()]
         if len(shown) == 1 and clip.truth is not None:

@@ -39,7 +39,7 @@ SOLVERS: dict[str, tuple[str, str]] = {
     ),
 }
 MODEL = "model"  # folder of the trained network in that of the run
-_NOTES = 10  # sentences on data that are told
+_NOTES = 10  # sentences on data that are printed
 _MAY_BE_0 = ("seed", "selftalk", "emotion_weight")
 # Settings under their former names: read for one version, with a note.
 _RENAMED = {"feelings": "emotion_weight"}
@@ -87,7 +87,7 @@ def register_export(commands: Any) -> None:
 
 
 def export(options: argparse.Namespace) -> int:
-    """Write a trained face as ONNX, and say how far the file is from PyTorch.
+    """Write a trained face as ONNX, and print how far the file is from PyTorch.
 
     Raises:
         InputError: without PyTorch or onnx, where the folder holds no face, or one that has no such form.

@@ -1,4 +1,4 @@
-"""What a file says about how it was made: the plain statement that motions, avatars and signed manifests carry."""
+"""How a file was made: the plain statement that motions, avatars and signed manifests carry."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Source:
 
     @classmethod
     def of(cls, path: Path, role: str) -> Source:
-        """Return a file as a source; an absolute path is nobody's business, so only its name is kept.
+        """Return a file as a source; of a path only the name is kept, for privacy.
 
         Raises:
             InputError: where it cannot be read.
@@ -75,7 +75,7 @@ class Origin:
         return replace(self, sources=self.sources + tuple(one for one in sources if one.sha256 not in known))
 
     def with_other(self, other: Origin) -> Origin:
-        """Return that of what is put together of two: all sources and models; a second person's consent is "2nd"."""
+        """Return the origin of a composition of two: all sources and models; a second person's consent is "2nd"."""
         models = self.models + tuple(one for one in other.models if one not in self.models)
         consent = dict(self.consent or other.consent)
         if self.consent and other.consent and self.consent != other.consent:

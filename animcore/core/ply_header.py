@@ -90,7 +90,7 @@ def parse(data: bytes, name: str) -> PlyHeader:
         try:
             _take(words, header)
         except BROKEN_FILE as error:
-            raise InputError(f"{name} is broken: its header says {' '.join(words)[:60]!r}; export it again.") from error
+            raise InputError(f"{name} is broken: its header has {' '.join(words)[:60]!r}; export it again.") from error
     if header.order == "?":
         raise InputError(f"{name} is broken: its header does not state its format; export it again.")
     return header

@@ -1,4 +1,4 @@
-"""Two bodies beside each other with their audio, and the speed of their wrists below."""
+"""Two bodies side by side with their audio, and the speed of their wrists below."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ Image = NDArray[np.uint8]
 
 HEIGHT, WIDTH, STRIP = 480, 340, 80  # pixels of a person, and of the curves under both
 FASTEST = 25.0  # FPS that are drawn at most
-_PAGE = 6.0  # seconds of curves seen at once
+_PAGE = 6.0  # seconds of curves shown at once
 _FULL = 2.0  # metres a second at the top of the strip
 _INK, _DARK = (235, 235, 235), (24, 24, 24)
 _LINES = ((120, 200, 255), (255, 170, 90))
 
 
 def write(sides: Sequence[tuple[str, BodyTake]], sound: Path | None, path: Path, progress: Progress = silent) -> None:
-    """Render one or two takes beside each other, each with its name.
+    """Render one or two takes side by side, each with its name.
 
     Raises:
         InputError: without Pillow, or where the audio cannot be decoded.

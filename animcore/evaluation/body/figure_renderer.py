@@ -1,6 +1,6 @@
 """A whole person as an image, without Blender: the open body in plain clothes on a floor.
 
-Made for comparing two takes: the motion of hands, trunk and feet is seen, beauty is not.
+Made for comparing two takes: hands, trunk and feet are clear; it is not made for beauty.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ _SHIRT, _TROUSERS, _SHOES = (0.30, 0.44, 0.56), (0.21, 0.22, 0.27), (0.10, 0.09,
 _WALL, _FLOOR, _SHADOW = (0.33, 0.35, 0.38), (0.42, 0.42, 0.42), 0.45
 _LIGHTS = (((-0.5, 0.7, 0.8), 0.72), ((0.8, 0.2, 0.5), 0.22))
 _AMBIENT = 0.24
-_TURN, _PITCH = np.radians(24), np.radians(9)  # how far round the person, and from how far above, it is seen
-_TALL, _UNDER = 1.98, 0.12  # metres of the picture's height, and of those under the feet
+_TURN, _PITCH = np.radians(24), np.radians(9)  # rotation of the view about the person, and from above
+_TALL, _UNDER = 1.98, 0.12  # metres along the image's height, and of those under the feet
 _FINER = 2  # times as many pixels are drawn each way, then averaged
 _BLOCK = 32  # frames that are posed at once
 _SHOE = 0.11  # metres from the floor

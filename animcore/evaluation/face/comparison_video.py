@@ -1,4 +1,4 @@
-"""Two takes beside each other with their sound: the default head, or a film's own images, and the lips' curves."""
+"""Two takes side by side with their audio: the default head, or a video's own images, and the curves of the lips."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Image = NDArray[np.uint8]
 
 HEIGHT, WIDTH, STRIP = 400, 360, 100  # pixels of a head, and of the curves under both
 FASTEST = Fraction(30)  # FPS that are drawn at most
-_PAGE = 6.0  # seconds of curves seen at once
+_PAGE = 6.0  # seconds of curves shown at once
 _INK, _GREY, _DARK = (235, 235, 235), (120, 125, 132), (24, 24, 24)
 _LINES = ((120, 200, 255), (255, 170, 90))
 
@@ -60,7 +60,7 @@ def write(
     path: Path,
     progress: Progress = silent,
 ) -> None:
-    """Render one or two takes beside each other, with the opening of their lips and the truth's (grey) below.
+    """Render one or two takes side by side, with the opening of their lips and the truth's (grey) below.
 
     Raises:
         InputError: without Pillow, or where the audio or a video cannot be decoded.
@@ -139,7 +139,7 @@ def _full(opening: Array) -> float:
 
 
 def _filmed(path: Path, times: Array) -> Iterator[Image]:
-    """The frame of a video that is seen at each time, scaled to a half's height and cut to its width."""
+    """The frame of a video at each time, scaled to a half's height and cut to its width."""
     with av.open(str(path), metadata_errors="replace") as container:
         rate = float(container.streams.video[0].average_rate or 25)
         decoded = ((frame.time if frame.time is not None else index / rate, frame)

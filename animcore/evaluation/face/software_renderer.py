@@ -1,6 +1,6 @@
 """The default head as an image, without Blender: a camera far away and smooth shading.
 
-Made for judging lips beside each other, not for beauty: no hair, no teeth; skin, lips, brows and eyes that look.
+Made for comparing lips, not for beauty: no hair, no teeth; skin, lips, brows and eyes that turn.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _BACKGROUND = (0.16, 0.17, 0.19)
 # Lights: where each stands (X to the character's left, Y up, Z to the viewer) and how bright it is.
 _LIGHTS = (((-0.5, 0.6, 0.8), 0.75), ((0.8, 0.1, 0.5), 0.25))
 _AMBIENT = 0.22
-_TURN = np.radians(14)  # of the head to the side, so that lips that come forward are seen
+_TURN = np.radians(14)  # of the head to the side, so that lips that come forward are visible
 _TALL = 0.185  # metres from the lower to the upper edge of the image
 _FINER = 2  # times as many pixels are drawn each way, then averaged
 _LOOK = np.radians(30)  # that eyes turn at a weight of 1
@@ -134,7 +134,7 @@ def _skin_colours(skin: Array, basis: dict[str, NDArray[Any]]) -> Array:
 
 
 def _eyeball(centre: Array) -> tuple[Array, Array, NDArray[np.int64]]:
-    """A ball that looks forward: places (R * S, 3), linear colours (R * S, 3), triangles seen from outside."""
+    """An eyeball facing forward: vertices (R * S, 3), their linear colours, triangles counter-clockwise from outside."""
     polar = np.linspace(1e-3, np.pi - 1e-3, _RINGS) ** 1.35 / np.pi**0.35
     round_ = np.linspace(0, 2 * np.pi, _SEGMENTS, endpoint=False)
     angle, turn = (grid.ravel() for grid in np.meshgrid(polar, round_, indexing="ij"))

@@ -1,4 +1,4 @@
-"""LSE-D and LSE-C: how well SyncNet, a network that has seen people talk, finds sound and image to agree.
+"""LSE-D and LSE-C: how well audio and images agree for SyncNet, a network trained on people who talk.
 
 Chung and Zisserman, "Out of time: automated lip sync in the wild", 2016; as figures: Prajwal et al., "A lip sync expert
 is all you need" (Wav2Lip), 2020. The weights are a user's own download (`syncnet_v2.model`). The images
@@ -24,7 +24,7 @@ Array = NDArray[np.floating[Any]]
 Image = NDArray[np.uint8]
 
 FPS, SIDE = 25, 224  # what SyncNet was trained on: FPS, pixels
-_WINDOW, _STEPS = 5, 4  # frames seen at once; steps of audio to a frame
+_WINDOW, _STEPS = 5, 4  # frames of a window; steps of audio to a frame
 _REACH = 15  # frames that the audio is moved by, either way (Wav2Lip's evaluation)
 _BATCH = 16
 
@@ -137,7 +137,7 @@ def _head(nn: Any) -> Any:
 def mfcc(sound: Array) -> Array:
     """(T, 13) mel-frequency cepstra of (N,) sound at 16 kHz, -1..1: 25 ms windows, 100 a second.
 
-    As the package python_speech_features makes them by its defaults, which SyncNet heard: 16-bit samples,
+    As the package python_speech_features makes them by its defaults, which SyncNet was trained on: 16-bit samples,
     pre-emphasis 0.97, 512-point spectra, 26 mel triangles, orthonormal DCT-II, a sine lifter of 22, and the log energy
     in the place of the first.
     """
