@@ -103,7 +103,7 @@ def _receipt(options: argparse.Namespace) -> consent.Receipt:
         return earlier
     if not sys.stdin.isatty():
         raise InputError(
-            f"{options.video.name} shows a real person, and there is no terminal to ask: give --consent FILE (a receipt), "
+            f"{options.video.name} shows a real person, and there is no terminal: give --consent FILE (a receipt), "
             "--consent own (your own face) or --consent none (not stated)."
         )
     return consent.asked(input, print)

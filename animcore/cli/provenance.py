@@ -86,9 +86,7 @@ def _look(options: argparse.Namespace) -> int:
 def _use(options: argparse.Namespace) -> int:
     if options.own or options.off:
         keys.switch(on=options.own)
-        print(
-            "Files are signed with this computer's key." if options.own else "Files are not signed."
-        )
+        print("Files are signed with this computer's key." if options.own else "Files are not signed.")
         return 0
     if options.certificate is None:
         raise AnimcoreError("Give a certificate and its key, or --own or --off; see `animcore provenance --help`.")

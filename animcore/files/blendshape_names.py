@@ -19,7 +19,7 @@ from animcore.retarget import name_normalization
 from animcore.retarget.named_rigs import bare, map_of
 from animcore.retarget.rig_detection import DetectedRig, propose
 
-_PERCENT = 2.0  # weights above are percent: a shape at 200 % of what its artist made is nobody's meaning
+_PERCENT = 2.0  # weights above are percent: no artist means 200 % of a shape
 _CLIPPED = 1.001
 _OWN = (*ARKIT, *TONGUE)
 
@@ -40,7 +40,7 @@ def encode(motion: Motion, setup: FormatOptions) -> AnimationCurves:
 
 
 def decode(sheet: AnimationCurves, setup: FormatOptions) -> Motion:
-    """Give the weights back that a sheet holds under the names of any rig: each shape adds what its recipe says.
+    """Return the motion of weights under the names of any rig: each shape adds its recipe.
 
     Raises:
         InputError: when no name is known.
@@ -74,7 +74,7 @@ def noticed(columns: Mapping[str, Array], name: str) -> tuple[dict[str, Array], 
         return {key: values / 100.0 for key, values in columns.items()}, (said, *notes)
     lowest = min((float(values.min(initial=0.0)) for values in columns.values()), default=0.0)
     if highest > _CLIPPED or lowest < 1.0 - _CLIPPED:
-        notes = (f"{name}: weights reach {lowest:.2f}..{highest:.2f}; what is out of 0..1 is clipped.", *notes)
+        notes = (f"{name}: weights reach {lowest:.2f}..{highest:.2f}; values out of 0..1 are clipped.", *notes)
     return dict(columns), notes
 
 

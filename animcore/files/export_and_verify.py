@@ -75,7 +75,7 @@ def export(motion: Motion, path: str | Path, form: FileFormat, setup: FormatOpti
 
 
 def shifted_to_zero(motion: Motion) -> tuple[Motion, tuple[str, ...]]:
-    """Return a motion that begins before 0 s moved so that it begins there, and a sentence that says so.
+    """Return a motion that begins before 0 s moved so that it begins there, and a sentence on that.
 
     Few formats have a place for frames before 0 s; what one file of a delivery does, all of them do.
     """
@@ -137,14 +137,14 @@ def accept_if_equal(
 ) -> ExportReport:
     """Read a file back that another program wrote of a motion; only then it goes into its folder.
 
-    What lies beside it there, such as its textures, goes with it.
+    Files next to it, such as its textures, go with it.
 
     Args:
         motion: what the file was made of.
         made: the file, in a folder of its own.
         folder: where it belongs.
         form: its format.
-        meant: what is meant to be in it (`checking`).
+        meant: its intended contents (`checking`).
         setup: what its reader needs.
     """
     report = replace(compare(motion, made, form, meant, setup), path=folder / made.name)

@@ -134,7 +134,7 @@ def _skin_colours(skin: Array, basis: dict[str, NDArray[Any]]) -> Array:
 
 
 def _eyeball(centre: Array) -> tuple[Array, Array, NDArray[np.int64]]:
-    """An eyeball facing forward: vertices (R * S, 3), their linear colours, triangles counter-clockwise from outside."""
+    """An eyeball facing forward: vertices (R * S, 3), linear colours and triangles."""
     polar = np.linspace(1e-3, np.pi - 1e-3, _RINGS) ** 1.35 / np.pi**0.35
     round_ = np.linspace(0, 2 * np.pi, _SEGMENTS, endpoint=False)
     angle, turn = (grid.ravel() for grid in np.meshgrid(polar, round_, indexing="ij"))

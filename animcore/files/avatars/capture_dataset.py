@@ -19,7 +19,7 @@ from animcore.hybrid_head.head_model import HybridHead
 START = "start.ply"  # Gaussians where hair is known to be; ours: captures of real people have none
 _LOOKED_AT = 12  # images of a capture
 _LEAST = 0.75  # of a head within the masks: 0.99 in a good capture, 0.7 or less with other axes
-_SMALLEST = 8  # pixels across, of a head that is seen
+_SMALLEST = 8  # pixels across, of a visible head
 
 
 def read(folder: Path, split: str) -> tuple[list[TrainingView], dict[int, HeadState]]:
@@ -41,7 +41,7 @@ def read(folder: Path, split: str) -> tuple[list[TrainingView], dict[int, HeadSt
 
 
 def start(folder: Path) -> Gaussians | None:
-    """Return the Gaussians that the capture knows hair by, in its axes, or None where there are none.
+    """Return the Gaussians of hair in the capture, in its axes, or None where there are none.
 
     Raises:
         InputError: where the file is broken, or its Gaussians ride on triangles.
@@ -84,7 +84,7 @@ def check(folder: Path, head: HybridHead, pictures: list[TrainingView], moments:
 
 
 def _share(picture: TrainingView, head: HybridHead, moment: HeadState) -> float:
-    """How much of the head's vertices lies within the mask of an image; 0 where it is seen as a point."""
+    """The share of the head's vertices within the mask of an image; 0 where they project to a point."""
     camera, mask = picture.camera, picture.mask.cpu().numpy()
     vertices = head.at(moment.expression, moment.joints, moment.translation).vertices
     flat, depth = camera.projected(vertices)
@@ -96,11 +96,11 @@ def _share(picture: TrainingView, head: HybridHead, moment: HeadState) -> float:
 
 
 def person(folder: Path, model: str | Path | None = None) -> HybridHead:
-    """Return the head without layers: the person's shape and vertices, as the first moment of the fit says.
+    """Return the head without layers: the person's shape and vertices, as of the first moment of the fit.
 
     Args:
         folder: of the capture.
-        model: the FLAME file that it was tracked with; the capture's own, or the open head, where it says so.
+        model: the FLAME file that it was tracked with; the capture's own, or the open head, where it is stated.
 
     Raises:
         InputError: where the model is not the capture's.

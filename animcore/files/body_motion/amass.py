@@ -5,8 +5,8 @@ called `mocap_framerate`. SMPL-X files (`surface_model_type`) have `root_orient`
 and `pose_eye` and call it `mocap_frame_rate`. Both spellings are read everywhere, and the SMPL-H writer sets both.
 
 The world of AMASS has Z up and the one of Animcore Y up. A body turns about its pelvis, which need not lie at the
-origin of the model, so the position changes with the turn by more than the turn: by how much, the model knows that the
-file is for (`FormatOptions.model`; the pelvis of the open body lies at the origin).
+origin of the model, so the position changes with the rotation by more than the rotation: by how much depends on the
+model that the file is for (`FormatOptions.model`; the pelvis of the open body lies at the origin).
 """
 
 from __future__ import annotations

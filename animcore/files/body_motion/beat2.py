@@ -2,7 +2,7 @@
 
 Keys after the BEAT2 release (Liu et al., EMAGE, CVPR 2024): `poses` (T, 165) axis-angle of the 55 joints, `expressions`
 (T, 100), `trans` (T, 3), `betas` (300), `model`, `gender`, `mocap_frame_rate`. `basis` is ours: the model that the
-expression coefficients belong to, which readers that do not know it pass over.
+expression coefficients belong to, which other readers ignore.
 """
 
 from __future__ import annotations

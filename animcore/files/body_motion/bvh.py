@@ -221,7 +221,7 @@ def _place(joints: list[BvhJoint], turns: Array, moves: list[Array], joint: int)
 
 
 def _radian_notes(joints: list[BvhJoint], table: Array, path: Path) -> tuple[str, ...]:
-    """Say where angles look like radians: BVH has no word for its unit."""
+    """Note where angles look like radians: BVH does not state its unit."""
     turning = np.array([channel[1:].lower() == "rotation" for joint in joints for channel in joint.channels])
     most = float(np.abs(table[:, turning]).max(initial=0.0))
     if not 0.3 < most <= _LITTLE:

@@ -2,7 +2,7 @@
 
 Keys after VHAP's exports (`flame_param.npz`, `tracked_flame_params_*.npz`): `shape` (300), `expr` (T, 100), `rotation`,
 `neck_pose`, `jaw_pose` (T, 3), `eyes_pose` (T, 6), `translation` (T, 3), `static_offset` (1, V, 3). `fps` and `basis`
-are ours: these files do not say their frame rate, nor of which FLAME they are.
+are ours: these files state neither their frame rate nor their FLAME model.
 
 FLAME has a root and a neck where a body has a neck and a head (`pose_tracks`): a motion's neck is FLAME's root,
 and its head FLAME's neck, which gives the same head.
@@ -76,7 +76,8 @@ def read(path: Path, setup: FormatOptions) -> AnimationCurves:
     """Read the archive; nothing is unpickled. Parts that it lacks are 0, and fewer than 100 coefficients are filled.
 
     Raises:
-        InputError: when it is no such archive, broken, says no frame rate and none is given, or its arrays do not fit.
+        InputError: when it is no such archive, broken, states no frame rate and none is given, or its arrays do not
+            fit.
     """
     others = tuple(name for names in _OTHER_NAMES.values() for name in names)
     contents, notes = npz_arrays.contents_of(path, (*_WIDTHS, *others, "shape", "basis", *npz_arrays.RATE_NAMES))

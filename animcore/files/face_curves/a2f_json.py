@@ -73,9 +73,11 @@ def read(path: Path, setup: FormatOptions) -> AnimationCurves:
         raise InputError(
             f"{path.name} names {len(names)} shapes, but weightMat has the shape {weights.shape}: it mixes two exports."
         )
-    said = content.get("numFrames", len(weights))
-    if said != len(weights):
-        raise InputError(f"{path.name} says {said} frames and holds {len(weights)}; it was cut off: export it again.")
+    announced = content.get("numFrames", len(weights))
+    if announced != len(weights):
+        raise InputError(
+            f"{path.name} announces {announced} frames and has {len(weights)}; it was cut off: export it again."
+        )
     check_frame_count(len(weights), path.name)
     if not np.isfinite(weights).all():
         raise InputError(f"{path.name} holds values that are not numbers (NaN or infinite).")

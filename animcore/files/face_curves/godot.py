@@ -1,4 +1,4 @@
-"""Godot 4 animations (`.tres`): a value track a blend shape, for an AnimationPlayer beside the mesh.
+"""Godot 4 animations (`.tres`): a value track a blend shape, for an AnimationPlayer next to the mesh.
 
 The resource is text (`format=3`). A track's path is `<node>:blend_shapes/<name>`, and its keys are a dictionary of
 packed arrays. Godot's own importer writes tracks of type `blend_shape` instead (time, transition, value in turn, path

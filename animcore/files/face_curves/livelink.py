@@ -39,7 +39,7 @@ HEADER: tuple[str, ...] = (
     *(name[0].upper() + name[1:] for name in WEIGHT_COLUMNS),
     *ROTATION_COLUMNS,
 )
-_FARTHEST = 1.6  # radians: nobody turns away from the camera further and is still seen; more is degrees
+_FARTHEST = 1.6  # radians: a face turned further is not tracked any more; larger values are degrees
 _COUNT = len(WEIGHT_COLUMNS) + len(ROTATION_COLUMNS)
 # Motion's axis-angle (X pitch, Y yaw, Z roll) in the order of the columns; head and eyes turn little, so that the
 # components of the axis-angle vector stand for the three angles.

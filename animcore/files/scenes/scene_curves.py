@@ -86,7 +86,7 @@ def whole_pose(motion: Motion) -> FloatArray:
 
 
 def keyed_joints(pose: FloatArray, present: Collection[str]) -> tuple[str, ...]:
-    """Return the joints of `present` that a body tells of: not the fingers of hands that are 0 all the time."""
+    """Return the joints of `present` that a body animates: not the fingers of hands that are 0 all the time."""
     silent = unknown_fingers(pose)
     return tuple(joint for joint in present if joint not in silent)
 
@@ -103,13 +103,13 @@ def is_of_body(name: str) -> bool:
 
 
 def shape_lacks(motion: Motion, present: Collection[str], who: str) -> tuple[str, ...]:
-    """Say which shapes that this motion uses a character does not have."""
+    """Name the shapes of this motion that a character does not have."""
     absent = [name for name, values in weights(motion).items() if name not in present and np.any(values)]
     return (f"{who} has no shapes for {_list(absent)}: not written.",) if absent else ()
 
 
 def bone_lacks(motion: Motion, roles: Collection[str], who: str) -> tuple[str, ...]:
-    """Say which turning parts of this motion a character has no bone for."""
+    """Name the rotations of this motion that a character has no bone for."""
     wanted = {"head" if "head" in roles or "neck" not in roles else "neck"} if motion.head_pose is not None else set()
     wanted |= {"jaw"} if motion.jaw_pose is not None else set()
     wanted |= set(EYES) if motion.eye_pose is not None else set()

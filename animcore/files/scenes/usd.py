@@ -31,10 +31,10 @@ def write(sheet: AnimationCurves, path: Path, setup: FormatOptions) -> None:
 
 
 def read(path: Path, setup: FormatOptions) -> AnimationCurves:
-    """Have Blender import a file and say what moves in it.
+    """Have Blender import a file and report its animation.
 
     Raises:
-        InputError: when it cannot, nothing moves, or nobody says how many FPS are meant.
+        InputError: when it cannot, nothing moves, or the frame rate is unknown.
     """
     if _has_library():
         setup = replace(setup, rate=_rate(path))

@@ -54,7 +54,7 @@ def measure_errors(
 
 
 def rejection(errors: Mapping[str, float], form: FileFormat) -> str | None:
-    """Say what of a file is further off than its format may be; None where all is well."""
+    """Describe what of a file is further off than its format may be; None where all is well."""
     wrong = {name: error for name, error in errors.items() if not error <= form.limit}
     if not wrong:
         return None
@@ -88,7 +88,7 @@ def _shape_error(found: AnimationCurves, names: list[str], values: Array) -> flo
 
 
 def _of_name(name: str, by_name: Mapping[str, list[Array]]) -> list[Array]:
-    """The curves of a shape: USD tells the copies on several meshes apart by numbers (`jawOpen2`)."""
+    """The curves of a shape: USD numbers the copies on several meshes (`jawOpen2`)."""
     return [
         rows
         for other, found in by_name.items()

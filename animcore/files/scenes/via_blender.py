@@ -1,6 +1,6 @@
 """FBX and Alembic (and for usd.py, USD), written and read back by Blender in a child process (blender.py).
 
-The character is the default one, or the user's `.blend`, `.fbx` or `.glb`. What is compared after reading back are the
+The character is the default one, or the user's `.blend`, `.fbx` or `.glb`. Compared after reading back are the
 keys of shapes and of the face's bones; for Alembic, which holds vertices alone, where probes of every mesh with shapes
 are on every frame.
 """
@@ -26,7 +26,7 @@ from animcore.files.scenes import blender_process, scene_curves
 from animcore.motion import Motion
 
 DEFAULT = shipped("assets/character/character.blend")
-_SUB_FRAME = 1e-3  # of a frame that a start may be off the grid without being told
+_SUB_FRAME = 1e-3  # of a frame that a start may be off the grid without a note
 
 
 def character(setup: FormatOptions) -> Path:
@@ -80,7 +80,7 @@ def write(kind: str, sheet: AnimationCurves, path: Path, setup: FormatOptions) -
 
 
 def read(path: Path, setup: FormatOptions) -> AnimationCurves:
-    """Have Blender import a file into an empty scene and say what moves in it.
+    """Have Blender import a file into an empty scene and report its animation.
 
     Raises:
         InputError: when it cannot, or nothing moves.
@@ -109,7 +109,7 @@ def encode_vertices(kind: str, motion: Motion, setup: FormatOptions) -> Animatio
 
 
 def decode_vertices(sheet: AnimationCurves, _setup: FormatOptions) -> Motion:
-    """Give back what vertices say of a performance by themselves: only how long it is."""
+    """Return a motion from vertices alone: only its length."""
     return Motion(sheet.rate, sheet.start)
 
 

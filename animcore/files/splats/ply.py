@@ -5,7 +5,7 @@ opacity as a logit, scale_0..2 as logarithms, rot_0..3 as w x y z of any length,
 exports. GaussianAvatars adds binding_0, the triangle (a float), and then positions, scales and rotations are in the
 frame of that triangle. What SuperSplat compresses (`packed_ply`) has the same suffix and is read too.
 
-The format says nothing of axes or units. Training from photographs leaves what COLMAP found, mostly Y down; what is
+The format states no axes or units. Training from photographs leaves those of COLMAP, mostly Y down; a file that is
 written here is as it is in the engine, Y up, in metres, unless it is asked for otherwise (`splat_files`).
 """
 
@@ -177,7 +177,7 @@ def _text(data: bytes, header: PlyHeader, place: int, name: str) -> NDArray[Any]
 
 
 def _row(element: PlyElement, order: str) -> np.dtype[Any]:
-    """The type of one row; what is named twice is only passed over, by number."""
+    """The type of one row; columns of one name are only skipped, by number."""
     named = _is_named(element)
     columns = enumerate(element.columns)
     return np.dtype([(column.name if named else f"{index}", order + column.kind) for index, column in columns])

@@ -1,7 +1,7 @@
 """`.splat` files, as the first viewers in browsers read them: 32 bytes a Gaussian, no header, no view dependence.
 
 Three float32 of the position, three of the scale (not its logarithm), red, green, blue and opacity as bytes, and
-w x y z of the rotation as bytes, 128 being 0. After antimatter15's viewer. Nothing says axes or units.
+w x y z of the rotation as bytes, 128 being 0. After antimatter15's viewer. Axes and units are not stated.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Mouth cues as Rhubarb Lip Sync writes them: TSV, XML, JSON, and the switch files (DAT) of Moho and OpenToonz.
 
-Cues say which of nine mouth shapes shows from when to when. Three of the files count hundredths of a second; DAT counts
-frames from 1, at 24 a second unless told otherwise, and names the shapes after Preston Blair. A cue file becomes
+Cues give the start and end of each of nine mouth shapes. Three of the files count hundredths of a second; DAT counts
+frames from 1, at 24 a second unless given otherwise, and names the shapes after Preston Blair. A cue file becomes
 `AnimationCurves` with a curve of 0 and 1 for each shape.
 """
 
@@ -74,7 +74,7 @@ def cues_of(sheet: AnimationCurves) -> list[Cue]:
 
 
 def tsv(sheet: AnimationCurves) -> str:
-    """A line a cue, and a last one that says when the last cue ends."""
+    """A line a cue, and a last one with the end of the last cue."""
     cues = cues_of(sheet)
     return "".join(f"{start:.2f}\t{mouth}\n" for start, _, mouth in cues) + f"{cues[-1][1]:.2f}\tX\n"
 
@@ -101,7 +101,7 @@ def as_json(sheet: AnimationCurves) -> str:
 
 
 def dat(sheet: AnimationCurves) -> str:
-    """`MohoSwitch1`, and a line a cue with its frame, counted from 1; the last line says where the last cue ends."""
+    """`MohoSwitch1`, and a line a cue with its frame, counted from 1; the last line is the end of the last cue."""
     lines = [f"{round(start * sheet.rate) + 1} {PRESTON_BLAIR[mouth]}" for start, _, mouth in cues_of(sheet)]
     return "\n".join(["MohoSwitch1", *lines, f"{sheet.frame_count + 1} rest"]) + "\n"
 

@@ -108,7 +108,7 @@ def _starts_binary(path: Path) -> bool:
         with path.open("rb") as handle:
             return handle.read(len(_BINARY)) == _BINARY
     except OSError:
-        return False  # said by what reads the text
+        return False  # reported by the reader of the text
 
 
 def _chosen(tiers: list[Tier], where: str) -> list[tuple[EventKind, list[Interval]]]:
@@ -127,7 +127,7 @@ def _chosen(tiers: list[Tier], where: str) -> list[tuple[EventKind, list[Interva
     if not found and other:
         names = ", ".join(name for name, _ in other)
         raise InputError(
-            f"{where} has no tier of words or phones; its tiers are: {names}; name the one with what is said `words`."
+            f"{where} has no tier of words or phones; its tiers are: {names}; name the one with the text `words`."
         )
     return found
 
@@ -154,7 +154,7 @@ def _tiers(tokens: list[str | float]) -> list[Tier]:
         if kind == "IntervalTier":
             tiers.append((str(name), [(float(start), float(end), _text(label)) for start, end, label in rows]))
     if read_tiers != wanted:
-        raise ValueError("fewer tiers than the file says")
+        raise ValueError("fewer tiers than the file states")
     return tiers
 
 
@@ -165,7 +165,7 @@ def _text(token: str | float) -> str:
 
 
 def _filled(events: list[Event], start: float, end: float) -> list[tuple[float, float, str]]:
-    """Intervals without gaps, as Praat wants them: silence between the events has an empty text."""
+    """Intervals without gaps, as Praat requires: silence between the events has an empty text."""
     parts, last = [], start
     for event in events:
         if event.start > last:

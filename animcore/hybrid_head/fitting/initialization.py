@@ -66,7 +66,7 @@ def initial_gaussians(
     Args:
         head: with the person's vertices and the faces that are drawn.
         posed: the head by moments.
-        pictures: that are learned from.
+        pictures: the training views.
         count: Gaussians; fewer where there is no room for hair.
         mode: `hybrid` or `gaussians`.
         random: of everything that is drawn by chance.
@@ -155,7 +155,7 @@ def colours_at(
     Args:
         points: (N, 3) in the world.
         posed: the head by moments.
-        pictures: those of the first one's moment are looked at.
+        pictures: the training views; those of the first one's moment are used.
         hiding: Gaussians that hide what lies behind them; without, what hides a point is not asked.
     """
     first = pictures[0].moment

@@ -1,4 +1,4 @@
-"""LPIPS: how different two images look to people, by what networks that know photographs see in them.
+"""LPIPS: the perceptual distance of two images, by the features of networks trained on photographs.
 
 Zhang, Isola, Efros, Shechtman and Wang, "The Unreasonable Effectiveness of Deep Features as a Perceptual Metric", CVPR
 2018, version 0.1: five layers of AlexNet or VGG16, each place's features at unit length, squared differences weighted
@@ -27,13 +27,13 @@ from animcore.solvers import checkpoints
 Net = Literal["alex", "vgg"]
 
 FOLDER = "ANIMCORE_LPIPS"  # the variable of the environment that names the folder of the weights
-SMALLEST = 32  # pixels along a side: below it the last layers see nothing
+SMALLEST = 32  # pixels along a side: below it the last layers are empty
 _SHIFT, _SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)  # of images -1..1: ImageNet's mean and spread
 
 
 @dataclass(frozen=True)
 class _LpipsArchitecture:
-    """One network: its convolutions and poolings, what it is called, and where its weights may be."""
+    """One network: its convolutions and poolings, its name, and where its weights may be."""
 
     title: str
     convolutions: tuple[tuple[int, int, int, int], ...]  # channels, kernel, stride, padding
@@ -98,13 +98,13 @@ class Lpips(nn.Module):
         return total
 
     def _shown(self, picture: Tensor) -> Iterator[Tensor]:
-        """What the network sees in a picture: (1, C, h, w) of each layer, of unit length over C."""
+        """The features of an image: (1, C, h, w) of each layer, of unit length over C."""
         values = (picture * 2 - 1 - picture.new_tensor(_SHIFT)) / picture.new_tensor(_SCALE)
         values = values.movedim(-1, 0)[None].to(next(self.parameters()).dtype)
         for place, layer in enumerate(self.features):
             values = layer(values)
             if place in self._seen:
-                # unlike the root of a sum of squares, this norm has a gradient where nothing is seen
+                # unlike the root of a sum of squares, this norm has a gradient where all features are 0
                 yield values / (torch.linalg.vector_norm(values, dim=1, keepdim=True) + 1e-10)
 
 

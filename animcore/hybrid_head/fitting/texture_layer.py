@@ -1,7 +1,7 @@
 """The mesh layer while it is learned: a texture, how it changes with the expression, and where the skin really lies.
 
 What the mesh shows where is found once an image and kept; only while the skin's place is learned the mesh is drawn
-each time, with the gradients of texture and silhouette that `mesh_torch` gives. What is learned of that place is
+each time, with the gradients of texture and silhouette that `mesh_torch` gives. That place is
 smoothed along the mesh and moved by an Adam of one scale for all vertices, so that they move together, and those that
 nothing pulls at not at all (after Nicolet et al., Large Steps in Inverse Rendering of Geometry, SIGGRAPH Asia 2021,
 with some steps of diffusion for their solve); a Laplacian with equal weights keeps the result smooth (Sorkine et al.,
@@ -32,7 +32,7 @@ _RATE_SKIN = 2e-3  # metres a step at most
 _MEMORY = (0.9, 0.99)  # of the skin's steps and of their scale
 _CALM = 2.0  # cost of changes of the texture
 _SMOOTH = 1e3  # cost of skin whose displacement differs from that around it, per square metre
-_SPREAD = 12  # times that what is learned of the skin is mixed with what its neighbours learn
+_SPREAD = 12  # times that the offset of a vertex is averaged with its neighbours'
 _NEAR = 0.02  # of the square: samples of a pixel that lie farther apart are on two sides of a seam
 _MOVING = 0.0003, 0.002  # metres that skin moves by from which its colour may change, and may wholly
 CHANGES_FINENESS = 8  # texels of the texture in one of the changes
@@ -40,7 +40,7 @@ CHANGES_FINENESS = 8  # texels of the texture in one of the changes
 
 @dataclass(frozen=True)
 class PoseTensors:
-    """A moment's pose as tensors; `turns` (V, 3, 3) carry what is added to the skin at rest into the pose."""
+    """A moment's pose as tensors; `turns` (V, 3, 3) carry offsets at rest into the pose."""
 
     posed: PosedHead
     frames: triangle_binding.TriangleFrames
@@ -62,7 +62,7 @@ def pose_tensors(head: HybridHead, moment: HeadState, device: torch.device, turn
     pose = moment.expression, moment.joints, moment.translation
     posed = head.at(*pose)
     turns = None
-    if turning:  # skinning is linear in the vertices at rest: three unit displacements say all
+    if turning:  # skinning is linear in the vertices at rest: three unit displacements determine it
         columns = [replace(head, offset=head.offset + unit).at(*pose).vertices - posed.vertices
                    for unit in np.eye(3, dtype=np.float32)]  # fmt: skip
         turns = torch.as_tensor(np.stack(columns, -1), device=device)
@@ -145,7 +145,7 @@ class TextureLayer:
         return total
 
     def skin(self) -> Tensor:
-        """(V, 3) metres that are added to the person's vertices at rest: what is learned, smoothed along the mesh."""
+        """(V, 3) metres that are added to the person's vertices at rest: the offsets, smoothed along the mesh."""
         assert self._around is not None
         skin = self.values["skin"]
         for _ in range(_SPREAD):
@@ -173,7 +173,7 @@ class TextureLayer:
         skin.grad = None
 
     def settled(self) -> HybridHead:
-        """Put the skin that was learned into the head, forget what was seen where, and return the head."""
+        """Put the trained offsets into the head, drop the cached layers, and return the head."""
         moved = _array(self.skin())
         del self.values["skin"]
         self._around = self._beyond = None
@@ -296,7 +296,7 @@ def create_layer(
 def reach(head: HybridHead, seats: Mapping[int, PoseTensors], size: int) -> Tensor:
     """(size, size) how far the colours of each place of the square may change, 0..1: where the head moves in itself.
 
-    Elsewhere, on neck and shoulders, changes would only learn the pictures' noise.
+    Elsewhere, on neck and shoulders, changes would only fit the images' noise.
     """
     stiff = np.stack([(seat.posed.vertices - seat.posed.shift) @ seat.posed.rotation for seat in seats.values()])
     moved = np.linalg.norm(stiff - stiff.mean(0), axis=2).max(0)[head.model.faces].max(1)
@@ -323,7 +323,7 @@ def _around(faces: NDArray[np.int64], like: Tensor) -> Tensor:
 
 
 def _grid(places: Tensor) -> Tensor:
-    """Places (P, 2) 0..1, the second upwards, as `grid_sample` wants them: (1, 1, P, 2)."""
+    """Places (P, 2) 0..1, the second upwards, as `grid_sample` takes them: (1, 1, P, 2)."""
     return torch.stack((2 * places[:, 0] - 1, 1 - 2 * places[:, 1]), -1)[None, None]
 
 

@@ -54,11 +54,11 @@ class FitSettings:
     Attributes:
         mode: which layers it has.
         gaussians: how many at the end.
-        steps: images that are learned from.
+        steps: iterations, of one training view each.
         texture: texels along a side.
-        changes: how many ways the texture changes with the expression; 0 for none.
-        displacement: whether the place of the skin is learned, from where the capture says it is.
-        lpips: weight of LPIPS beside the other losses, whose weights are then needed (`perceptual`); 0 for none.
+        changes: components by which the texture changes with the expression; 0 for none.
+        displacement: whether the positions of the skin are fitted, from those of the capture.
+        lpips: weight of LPIPS among the losses, whose own weights are then needed (`lpips`); 0 for none.
         seed: of everything that is drawn by chance.
     """
 
@@ -72,7 +72,7 @@ class FitSettings:
     seed: int = 0
 
 
-def unseen(_picture: NDArray[np.uint8]) -> None:
+def unseen(_image: NDArray[np.uint8]) -> None:
     """Look at no image."""
 
 
@@ -83,11 +83,11 @@ class HeadFitter:
     Attributes:
         head: with the model, the person's shape and the texture's layout; its layers are made here.
         moments: by their numbers.
-        pictures: that are learned from.
+        pictures: the training views.
         settings: how.
         folder: of the checkpoint.
         progress: called with the fraction done.
-        show: given a photograph and the head beside it (H, 2 W, 3), now and then.
+        show: given a photograph next to the rendered head (H, 2 W, 3), now and then.
         known: Gaussians in the world of the first moment where hair is known to be, or None.
         device: where it is computed.
     """
@@ -361,7 +361,7 @@ class HeadFitter:
         return True
 
     def _show(self) -> None:
-        """Show a photograph and the head beside it."""
+        """Show a photograph next to the rendered head."""
         picture = self.pictures[0]
         with torch.no_grad():
             colour, alpha, _ = self.drawn(picture)
