@@ -37,7 +37,7 @@ _NEAR_REST = 0.03  # metres: a floor so near to the one at rest is that one
 _FORWARD = 0.04  # metres that a straight leg's knee is taken to be in front
 _SWAY = np.array([0.035, 0.015, 0.03])  # metres that hips may sway over legs that stand still
 _TURN = np.radians(8.0)  # and turn
-_WANDERING = 6.0  # seconds of smoothing: what is slower is wandering about, no sway
+_WANDERING = 6.0  # seconds of smoothing: slower motion is wandering, not sway
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class FootContact:
 
 @dataclass(frozen=True)
 class _FootTarget:
-    """What is asked of one foot: where its ankle should be and how it should be turned, in each frame."""
+    """The targets of one foot: position of its ankle and rotation, in each frame."""
 
     ankle: Array  # (T, 3)
     turn: Array  # (T, 3, 3)
@@ -106,7 +106,7 @@ def lock_feet(pose: Given, translation: Given, rate: float, floor: float | None 
 def lock_block(
     pose: Array, translation: Array, left: list[FootContact | None] | None, following: int, *, rate: float, floor: float
 ) -> tuple[Array, Array, list[FootContact | None]]:
-    """Lock the feet of one block, as `filters.in_blocks` asks; what is left is how each foot stands at a frame."""
+    """Lock the feet of one block, as a step of `filters.in_blocks`; its state is the contact of each foot."""
     if len(pose) < 2:
         return pose, translation, [None, None]
     turned = world_rotations(pose)

@@ -1,6 +1,6 @@
-"""A mesh as a plain image: smooth shading from a few lights, seen from far away, drawn by the mesh rasterizers.
+"""A mesh as a plain image: smooth shading from a few lights, a distant camera, drawn by the mesh rasterizers.
 
-For whoever compares takes without Blender: shapes and motion are seen, beauty is not.
+For comparing takes without Blender: shapes and motion are clear; it is not made for beauty.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Array = NDArray[np.floating[Any]]
 Image = NDArray[np.uint8]
 Light = tuple[tuple[float, float, float], float]  # where it stands, and how bright it is
 
-_FAR = 1000.0  # metres from the mesh to the camera: what is nearer is larger by less than a thousandth
+_FAR = 1000.0  # metres from the mesh to the camera: perspective is below a thousandth
 _GAMMA = 2.2
 
 
@@ -54,7 +54,7 @@ def draw(
         triangles: (F, 3) counter-clockwise from outside.
         colours: (V, 3) linear.
         scale: pixels to the metre.
-        origin: column and row of the pixel in whose middle the point (0, 0, 0) is seen.
+        origin: column and row of the pixel whose middle shows the point (0, 0, 0).
         background: (H, W, 3) linear.
     """
     height, width = background.shape[:2]

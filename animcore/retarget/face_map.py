@@ -74,7 +74,7 @@ class FaceMap(ComparedByValue):
         gram: (K, K) dot products of what channels do.
         mix: (K, S) dot products of what channels and tracks do.
         explained: (S,) 0..1, the share of each track's movement that the rig can make.
-        alike: the track that each channel is most like, with the cosine (-1..1); empty where nobody measured.
+        alike: the track that each channel is most like, with the cosine (-1..1); empty where it was not measured.
     """
 
     profile: str

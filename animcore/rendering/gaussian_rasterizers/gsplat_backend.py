@@ -46,5 +46,5 @@ def render(
 
 
 def _add(shifts: Tensor, slope: Tensor) -> None:
-    """Give the gradient of the centres in the image to the shifts, which gsplat does not know."""
+    """Give the gradient of the centres in the image to the shifts, which gsplat has no argument for."""
     shifts.grad = slope.detach().clone() if shifts.grad is None else shifts.grad + slope.detach()

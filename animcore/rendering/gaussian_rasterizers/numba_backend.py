@@ -37,8 +37,8 @@ class TiledGaussians:
     """The Gaussians of an image put into its tiles.
 
     Attributes:
-        records: (N, 16) float32 of what can be seen; `raster_kernels` names the columns.
-        order: (M,) int32 what can be seen, nearest first.
+        records: (N, 16) float32 of the visible Gaussians; `raster_kernels` names the columns.
+        order: (M,) int32 visible Gaussians, nearest first.
         counts: (tiles,) int64 Gaussians in each tile; tiles stand in columns.
         size: height and width of the image.
     """
@@ -81,7 +81,7 @@ class WorkerThreads:
 
 @contextmanager
 def workers(gaussians: int) -> Iterator[WorkerThreads]:
-    """Threads for one picture: as many as `NUMBA_NUM_THREADS` or the cores at hand."""
+    """Threads for one image: as many as `NUMBA_NUM_THREADS` or the cores at hand."""
     count = int(os.environ.get("NUMBA_NUM_THREADS") or _cores())
     if count == 1 or gaussians < _FEW:
         yield WorkerThreads(None, 1)
@@ -118,7 +118,7 @@ def bin_gaussians(
 
 
 def camera_array(camera: Camera) -> Array:
-    """Return what the loops must know of a camera: (32,) float32."""
+    """Return a camera as the loops read it: (32,) float32."""
     numbers = [*camera.world_to_camera[:3].reshape(-1), *camera.position, *camera.focal, *camera.centre]
     return np.array([*numbers, *margins(camera), camera.width, camera.height], np.float32)
 

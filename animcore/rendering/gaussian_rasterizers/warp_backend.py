@@ -25,11 +25,11 @@ _CROWD = 1 << 27  # pairs of a Gaussian and a tile that are sorted: 2 GB
 
 
 class TiledGaussians(NamedTuple):
-    """The Gaussians of an image put into its tiles; `warp_kernels` says what the columns are.
+    """The Gaussians of an image put into its tiles; `warp_kernels` lists the columns.
 
     Attributes:
         view: the camera.
-        places, forms, looks: (N, 4) of what is seen.
+        places, forms, looks: (N, 4) of the visible Gaussians.
         counts: (N,) int32 tiles that each covers.
         pairs: (P,) int32 Gaussians, tile by tile, nearest first.
         bounds: (tiles, 2) int32 where the list of each tile begins and ends.
@@ -133,7 +133,7 @@ def _laid_out(values: Sequence[Tensor], camera: Camera) -> TiledGaussians:
 
 
 def viewed(camera: Camera) -> Any:
-    """Return what the kernels must know of a camera."""
+    """Return a camera as the kernels read it."""
     view = kernels.GaussianCamera()
     view.turn = wp.mat33(*camera.world_to_camera[:3, :3].ravel().tolist())
     view.shift, view.eye = wp.vec3(*camera.world_to_camera[:3, 3].tolist()), wp.vec3(*camera.position.tolist())

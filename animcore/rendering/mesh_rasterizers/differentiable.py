@@ -1,4 +1,4 @@
-"""What makes a drawn mesh differentiable: attributes, texture and silhouettes, with gradients to all of them.
+"""Differentiable rendering of a mesh: attributes, texture and silhouettes, with gradients to all of them.
 
 Which triangle a pixel sees has no gradient; where on it, does: barycentrics are computed once more from the vertices.
 A silhouette has one because neighbouring pixels are mixed by how far its edge reaches between them (after the
@@ -95,12 +95,12 @@ def antialiased(
     """Mix pixels across silhouettes by where the edge passes between them, which gives vertices a gradient there.
 
     Args:
-        picture: (H, W, C) colours, masks or both.
+        picture: image (H, W, C) of colours, masks or both.
         vertices: (V, 3).
         faces: (F, 3).
         beyond: (F, 3) from `neighbours`.
         fragments: of the mesh.
-        camera: the picture's.
+        camera: of the image.
 
     Returns:
         (H, W, C).
@@ -113,7 +113,7 @@ def antialiased(
     result = flat
     for axis in range(2):
         near, far, reach, away = _crossings(points, edges, axis, (camera.width, camera.height))
-        # the edge is seen where the mesh ends before what lies beyond it
+        # the edge is visible where the mesh ends before the surface beyond it
         kept = seen[near] & (depth[far] > away)
         near, far, reach = near[kept], far[kept], reach[kept]
         over = (reach - 0.5).clamp(min=0)[:, None] * (flat[near] - flat[far])

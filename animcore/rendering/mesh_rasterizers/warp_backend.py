@@ -1,7 +1,7 @@
 """The mesh rasterizer for GPUs, by Warp: a depth buffer of whole numbers, so that threads need not wait.
 
 A pixel's number holds the bits of the depth above the row of the face: the smallest is the nearest, and of equals the
-first, as in the other rasterizers. Their rule is that of `mesh_raster`, in float64 too.
+first, as in the other rasterizers. Their rule is that of `rasterize`, in float64 too.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ def drawn(vertices: Tensor, faces: Tensor, camera: Camera) -> tuple[Tensor, Tens
     Args:
         vertices: (V, 3).
         faces: (F, 3).
-        camera: the picture's.
+        camera: of the image.
 
     Returns:
-        Triangles (H, W) int32, barycentrics (H, W, 3) and depths (H, W) float32; see `mesh_raster.Fragments`.
+        Triangles (H, W) int32, barycentrics (H, W, 3) and depths (H, W) float32; see `rasterize.Fragments`.
     """
     size, device, count = (camera.height, camera.width), vertices.device, len(faces)
     triangle = torch.empty(size, dtype=torch.int32, device=device)
