@@ -256,7 +256,7 @@ class Motion(ComparedByValue):
 
     @property
     def stated_origin(self) -> Origin:
-        """How it was made: what is known, else the sound at least."""
+        """How it was made, as far as known, else the audio at least."""
         if self.origin is not None or not self.audio_sha256:
             return self.origin or Origin()
         return Origin(sources=(Source("audio", self.audio_name or "", self.audio_sha256),))
@@ -377,7 +377,7 @@ class Motion(ComparedByValue):
         """Read a `.npz` written by `save`. Nothing is unpickled; weights are matched by their names.
 
         Raises:
-            InputError: when the file is missing, broken, of another kind or of a version this one does not know.
+            InputError: when the file is missing, broken, of another kind or of a later version.
         """
         path = Path(path)
         with readable(f"{path.name} is not a readable motion file", "make it again"):

@@ -1,4 +1,4 @@
-"""Networks as ONNX files: drawn by PyTorch, with what a user of the file must know as metadata, checked, then kept."""
+"""Networks as ONNX files: traced by PyTorch, with metadata on all that feeds them, checked, then kept."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def write(
         inputs: an example of each, by name.
         outputs: their names.
         path: of the file; its folder is made.
-        metadata: what a user of the file must know, all that feeds the network among it.
+        metadata: of inputs and outputs, all that feeds the network among it.
         check: compares a file with PyTorch, and raises where its answers are others.
         axes: which axes of an input or an output may have any length, by its name.
 

@@ -33,11 +33,11 @@ Batch = dict[str, Tensor]
 
 
 class Stage(nn.Module):
-    """One thing that is learned in its turn: its parameters change; what is frozen hides in lists.
+    """One stage of training: its parameters change; frozen modules are hidden in lists.
 
     Attributes:
         title: in progress and logs.
-        epochs: how often all windows are seen.
+        epochs: passes over all windows.
         rate: learning rate, reached within the first epoch and brought down to 0 by a cosine.
     """
 
@@ -127,7 +127,7 @@ class TrainingRun:
         """Train one stage, from where a checkpoint left it; `before` epochs of others went before."""
         machine = self.machine
         stage, total = self.stages[number], sum(stage.epochs for stage in self.stages)
-        stage.to(machine.device)  # what it measures with, beside the model
+        stage.to(machine.device)  # modules of its losses, which are not the model's
         optimizer: Any = torch.optim.AdamW(stage.parameters(), stage.rate, weight_decay=0.01)
         first = 0
         if saved is not None and saved["stage"] == number:
@@ -217,7 +217,7 @@ class TrainingRun:
 
 @dataclass
 class TrainingDevice:
-    """What it is trained on: a CPU or a GPU, beside those of other processes where several were started.
+    """The device of training: a CPU or a GPU, with those of other processes where several were started.
 
     Attributes:
         device: of this process.
@@ -301,7 +301,7 @@ class LossLog:
 
     @classmethod
     def open(cls, folder: Path) -> LossLog:
-        """Begin to write, and say where."""
+        """Open the log, and print where."""
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError:
@@ -325,6 +325,6 @@ class LossLog:
             csv.writer(handle).writerows([epoch, title, name, f"{value:.6f}"] for name, value in means.items())
 
     def close(self) -> None:
-        """Write what is left."""
+        """Flush and close."""
         if self._writer is not None:
             self._writer.close()

@@ -292,7 +292,7 @@ def test_a_bad_mesh_is_a_clear_sentence(vocaset, tmp_path):
         dataset.load([vocaset], tmp_path / "cache", FaceTarget())
     more = PLY.replace("vertex 4", "vertex 5").replace("3 0 1 2", "9 9 9\n3 0 1 2", 1)
     (vocaset / "templates" / "FLAME_sample.ply").write_text(more)
-    with pytest.raises(InputError, match="The mesh beside the data has 5 vertices, the clips 4"):
+    with pytest.raises(InputError, match="The mesh next to the data has 5 vertices, the clips 4"):
         dataset.load([vocaset], tmp_path / "cache", FaceTarget())
 
 

@@ -1,6 +1,6 @@
-"""How face networks hear: a mel spectrogram, the shipped network's phonemes, or wav2vec 2.0, HuBERT or WavLM.
+"""Audio encoders of face networks: a mel spectrogram, the shipped network's phonemes, or wav2vec 2.0, HuBERT or WavLM.
 
-Each ear turns sound into as many states as are asked for, spread evenly over it. What stays the same whatever is
+Each encodes audio as a given number of states, spread evenly over it. The part that does not depend on what is
 learned (`raw`) is made once a clip. Nothing is ever downloaded: a speech model comes from a folder on the disk as
 `transformers` keeps it, and once it is part of a trained face it is saved with it.
 """
@@ -28,10 +28,10 @@ from animcore.solvers.gesture_networks.audio_features import speech_model
 from animcore.solvers.speech_face import lip_sync
 from animcore.speech import pronunciation
 
-LEVEL = -23.0  # LUFS at which faces hear, in training and afterwards
+LEVEL = -23.0  # LUFS of the input, in training and inference
 PHONEMES = "phonemes"  # where a configuration names a folder: the shipped network's
-VOICE = "voice"  # and these with a mel spectrogram beside them
-SPEECH = ("wav2vec2", "hubert", "wavlm")  # model types of transformers that can be heard with
+VOICE = "voice"  # and these with a mel spectrogram
+SPEECH = ("wav2vec2", "hubert", "wavlm")  # model types of transformers that can encode
 BANDS = 64
 _HOP, _WINDOW = 160, 400  # samples: 100 FPS of 25 ms
 _LOWEST, _HIGHEST = 60.0, 7600.0  # Hz
@@ -60,7 +60,7 @@ class AudioEncoder(nn.Module):
     rate: int = RATE
 
     def raw(self, samples: FloatArray) -> FloatArray:
-        """Return what `forward` hears of a whole clip (N,) at 16 kHz: (N,), or (M, D) rows."""
+        """Return the input of `forward` for a whole clip (N,) at 16 kHz: (N,), or (M, D) rows."""
         return normalize_loudness(samples)
 
     def forward(self, sound: Tensor, count: int) -> Tensor:
@@ -82,7 +82,7 @@ class AudioEncoder(nn.Module):
 
 
 class MelEncoder(AudioEncoder):
-    """Logarithms of mel power, then gated convolutions that hear 0.9 s to each side with one round of dilations."""
+    """Logarithms of mel power, then gated convolutions: 0.9 s to each side for one round of dilations."""
 
     waves: Tensor
     bank: Tensor
@@ -126,7 +126,7 @@ class MelEncoder(AudioEncoder):
 
 
 class PhonemeEncoder(AudioEncoder):
-    """How likely each phoneme is, as the shipped speech network hears it: much is known before anything is learned."""
+    """Probabilities of phonemes by the shipped speech network: a good start for small data."""
 
     rate = _PHONEME_FPS
 
@@ -163,9 +163,9 @@ class PhonemeEncoder(AudioEncoder):
 
 
 class PhonemeVoiceEncoder(AudioEncoder):
-    """Phonemes as in `PhonemeEncoder`, and beside them how the voice sounds, as they are: nothing of it is learned.
+    """Phonemes as in `PhonemeEncoder`, and mel power, as they are: nothing of it is trained.
 
-    A state depends on no other moment than its own, so that what hears with it can be made piece by piece.
+    A state depends on no other moment than its own, so that a face with this encoder can be made piece by piece.
     """
 
     rate = _PHONEME_FPS
@@ -207,7 +207,7 @@ def _stack(hidden: int, layers: int) -> nn.Sequential:
 
 
 class _GatedConvolution(nn.Module):
-    """A gated convolution over time beside the identity."""
+    """A gated convolution over time with a residual connection."""
 
     def __init__(self, hidden: int, dilation: int) -> None:
         super().__init__()
@@ -225,8 +225,8 @@ class _GatedConvolution(nn.Module):
 class SpeechModelEncoder(AudioEncoder):
     """A speech model of `transformers`; its convolutions stay as they are, as in the papers of FaceFormer and others.
 
-    As FaceFormer has it, what the convolutions heard is spread over the states that are wanted before the transformer
-    hears it.
+    As in FaceFormer, the output of the convolutions is resampled to the number of states before the transformer
+    takes it.
     """
 
     def __init__(self, model: Any) -> None:
@@ -245,7 +245,7 @@ class SpeechModelEncoder(AudioEncoder):
         heard = self.model.feature_extractor((sound - middle) / (size + 1e-7))
         heard = functional.interpolate(heard, size=count, mode="linear", align_corners=True)
         states = self.model.feature_projection(heard.transpose(1, 2))
-        if isinstance(states, tuple):  # wav2vec 2.0 and WavLM give what went in beside it
+        if isinstance(states, tuple):  # wav2vec 2.0 and WavLM return their input as well
             states = states[0]
         return cast(Tensor, self.model.encoder(states)[0])
 
@@ -302,7 +302,7 @@ def encoder_config(speech: str, hidden: int, layers: int) -> AudioEncoder:
 
 
 def build(values: Any, where: Path) -> AudioEncoder:
-    """Return the audio encoder that `AudioEncoder.values` told of, with weights of chance.
+    """Return the audio encoder of `AudioEncoder.values`, with random weights.
 
     Args:
         values: the value of `ear` in a model's `config.json`.
@@ -320,7 +320,7 @@ def build(values: Any, where: Path) -> AudioEncoder:
             return _OWN[kind](*sizes)
     if kind == "speech" and isinstance(values.get("config"), Mapping) and values["config"].get("model_type") in SPEECH:
         return SpeechModelEncoder(_empty(dict(values["config"]), where))
-    raise InputError(f"{where} does not state how the model hears; train or download it again.")
+    raise InputError(f"{where} does not describe the model's audio encoder; train or download it again.")
 
 
 def _empty(config: dict[str, Any], where: Path) -> Any:
@@ -329,7 +329,7 @@ def _empty(config: dict[str, Any], where: Path) -> Any:
         import transformers
     except ImportError as error:
         raise InputError(
-            "This model hears with a speech model: pip install '.[train]' in the source folder of Animcore."
+            "This model needs a speech model: pip install '.[train]' in the source folder of Animcore."
         ) from error
     kind = config.pop("model_type")
     try:

@@ -68,7 +68,7 @@ class OutputSpace:
         fits = whole and kind in KINDS and 1 <= fps <= 240 and 0 < width <= _WIDEST and isinstance(basis, str)
         fits = fits and (kind != "arkit" or width == len(ARKIT)) and (kind != "vertices" or width % 3 == 0)
         if not fits or (kind == "flame" and width <= JAW):
-            raise InputError(f"{where} tells of faces that cannot be ({dict(values)}); train or download it again.")
+            raise InputError(f"{where} describes impossible faces ({dict(values)}); train or download it again.")
         return cls(kind, width, fps, basis)
 
 
@@ -85,7 +85,7 @@ class MeshTopology:
     faces: NDArray[np.int64]
 
     def save(self, folder: str | Path) -> None:
-        """Write it beside a model's weights.
+        """Write it next to a model's weights.
 
         Raises:
             InputError: where it cannot be written.

@@ -25,12 +25,12 @@ VOCASET = (
     "FaceTalk_170811_03274_TA", "FaceTalk_170913_03279_TA", "FaceTalk_170904_03276_TA", "FaceTalk_170912_03278_TA",
 )  # fmt: skip
 BIWI = ("F2", "F3", "F4", "M3", "M4", "M5")
-_BUFFERS = ("mean", "spread")  # ours, of which the authors' models know nothing
+_BUFFERS = ("mean", "spread")  # ours, which the authors' models do not have
 
 
 @dataclass(frozen=True)
 class PublishedWeights:
-    """A file of published weights and what its name tells.
+    """A file of published weights and the facts of its name.
 
     Attributes:
         path: of the file.
@@ -38,7 +38,7 @@ class PublishedWeights:
         speakers: the people it was taught, in their order.
         period: frames after which positions repeat.
         per_frame: states of audio to each frame.
-        topology: the mesh, where its file lies beside the weights.
+        topology: the mesh, where its file lies next to the weights.
     """
 
     path: Path
@@ -53,7 +53,7 @@ def find_weights(folder: Path, endings: tuple[str, ...]) -> PublishedWeights:
     """Return the weights of a folder, `vocaset` or `biwi` with one of some endings.
 
     Raises:
-        InputError: where there are none, or the mesh beside them is another one.
+        InputError: where there are none, or the mesh next to them is another one.
     """
     for ending in endings:
         for name, vertices, fps, people in (("vocaset", 5023, 30, VOCASET), ("biwi", 23370, 25, BIWI)):
@@ -77,7 +77,7 @@ def one_of(folder: Path, patterns: tuple[str, ...]) -> Path:
         raise InputError(f"There are no published weights in {folder}.")
     if len(files) > 1:
         names = ", ".join(path.name for path in files)
-        raise InputError(f"{folder} holds {names}; put each into a folder of its own, with its mesh beside it.")
+        raise InputError(f"{folder} holds {names}; put each into a folder of its own, with its mesh next to it.")
     return files[0]
 
 
@@ -86,7 +86,7 @@ def tensors(path: Path, passed: tuple[str, ...] = ()) -> dict[str, Tensor]:
 
     Args:
         path: of the file.
-        passed: packages of which objects may lie beside them; see `checkpoints.pickled`.
+        passed: packages of which objects may be stored with them; see `checkpoints.pickled`.
 
     Raises:
         InputError: where the file is cut off, damaged, would run code, or holds something else.
@@ -100,7 +100,7 @@ def tensors(path: Path, passed: tuple[str, ...] = ()) -> dict[str, Tensor]:
 
 
 def length(weights: Mapping[str, Tensor], name: str, path: Path, axis: int = 0) -> int:
-    """Return a size of a tensor, the first one usually, which tells a size of the network.
+    """Return a size of a tensor, the first one usually, which is a size of the network.
 
     Raises:
         InputError: where it is not there.
@@ -134,7 +134,7 @@ def renamed(
 
 
 def filled(model: Kind, weights: dict[str, Tensor], source: PublishedWeights) -> Kind:
-    """Return the model with these weights, and with the mesh that lay beside them.
+    """Return the model with these weights, and with the mesh next to them.
 
     Raises:
         InputError: where weights are missing, too many, of other shapes, or no numbers.

@@ -1,4 +1,4 @@
-"""What gesture networks hear: a mel spectrogram of the house, or the hidden states of a speech model on the disk."""
+"""Audio features of gesture networks: our own mel spectrogram, or the hidden states of a speech model on the disk."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ BANDS = 40
 _WINDOW = 512  # samples
 _LOWEST, _HIGHEST = 60.0, 7600.0  # Hz
 _LOUD = 95.0  # percentile of a clip's loudness that is taken for 0, whatever the gain of the recording
-_RANGE = 8.0  # natural logarithms of power below that which can still be heard
-_PIECE = 30 * RATE  # samples that a speech model hears at once
+_RANGE = 8.0  # range below that, in natural logarithms of power
+_PIECE = 30 * RATE  # samples that a speech model encodes at once
 _STATES_FPS = 50.0  # of wav2vec 2.0, HuBERT and WavLM
 
 

@@ -154,7 +154,7 @@ def _coder(width: int, sizes: dict[str, int]) -> MotionVqVae:
 
 
 def _coder_sizes(folder: Path, part: str) -> dict[str, int]:
-    """What a part's `config.json` says of its sizes."""
+    """The sizes in a part's `config.json`."""
     values = checkpoints.config(folder)
     names = ("vae_length", "vae_layer", "vae_codebook_size", "vae_test_dim")
     sizes = {name: checkpoints.whole_number(values, name, folder) for name in names}

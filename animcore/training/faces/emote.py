@@ -28,7 +28,7 @@ _NEAR = 0.5  # weight of the distance from the latents of the real face
 
 @dataclass(frozen=True)
 class EmoteConfig(FaceConfig):
-    """Settings of an `emote` configuration, beside those of every face.
+    """Settings of an `emote` configuration, in addition to those of every face.
 
     Attributes:
         latent: numbers of a latent of the prior.

@@ -18,7 +18,7 @@ from animcore.training.trainer import Batch, Stage
 
 @dataclass(frozen=True)
 class FaceFormerConfig(FaceConfig):
-    """Settings of a `faceformer` configuration, beside those of every face.
+    """Settings of a `faceformer` configuration, in addition to those of every face.
 
     Attributes:
         blocks: layers of the decoder.

@@ -1,4 +1,4 @@
-"""FaceFormer as two ONNX graphs, checked against PyTorch: what is fed back cannot be one."""
+"""FaceFormer as two ONNX graphs, checked against PyTorch: autoregression cannot be one."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ def write(model: FaceFormer, folder: Path) -> list[Path]:
     """Write `listen.onnx` and `step.onnx` into a folder, which is made, and return them.
 
     `listen` takes the encoder's input and the speaker, and returns the encoded audio of each frame, and the style;
-    `step` gives one frame more. Whoever runs them tells the style before the first frame, and feeds `next_told` and
+    `step` gives one frame more. The caller gives `step` the style before the first frame, and feeds `next_told` and
     `next_past` back.
 
     Raises:
-        InputError: where it hears with a speech model, the package onnx is missing, or the folder cannot be written.
+        InputError: where its encoder is a speech model, the package onnx is missing, or the folder cannot be written.
     """
     make_folder(folder)
     written = []

@@ -1,4 +1,4 @@
-"""A trained `emote` or `flow` as ONNX: what its audio encoder hears of a voice in, frames of the face out, any length.
+"""A trained `emote` or `flow` as ONNX: the input of its audio encoder in, frames of the face out, any length.
 
 The other faces have no such form: FaceFormer and CodeTalker make frame after frame, FaceDiffuser step after step, and
 each would be a loop around its graph. `face_steps` writes FaceFormer in two graphs; the others stay with PyTorch.
@@ -27,7 +27,7 @@ _SECONDS = (2, 5)  # with which the graph is drawn, and with which it is checked
 
 
 class _ExportedModel(nn.Module):
-    """Ear, network and the way back to the data's own numbers, as one graph."""
+    """Audio encoder, network and the denormalization, as one graph."""
 
     def __init__(self, model: Emote | FlowMatching) -> None:
         super().__init__()
@@ -42,9 +42,9 @@ class _ExportedModel(nn.Module):
 def write(model: FaceModel, path: Path) -> float:
     """Write a face as ONNX; return how far its answers are from PyTorch's, in standard deviations of the data.
 
-    Inputs: `sound` (1, M, D) or (1, N), what the ear's `raw` gives; `speaker` (1,); `emotions` (1, T, 8), whose length
-    says how many frames are wanted, of `emote` a multiple of 8; for `flow` `white` (1, T + 12, W), normal noise.
-    Output: `frames` (1, T, W). What a user of the file must know is in its metadata.
+    Inputs: `sound` (1, M, D) or (1, N), the output of the encoder's `raw`; `speaker` (1,); `emotions` (1, T, 8), whose
+    length is the number of frames, for `emote` a multiple of 8; for `flow` `white` (1, T + 12, W), normal noise.
+    Output: `frames` (1, T, W). Its metadata describe its inputs and outputs.
 
     Raises:
         InputError: where the model has no such form, a package is missing, or the file's answers are others.

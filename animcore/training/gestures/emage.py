@@ -32,7 +32,7 @@ class EmageConfig:
         codes: of each part.
         length: of a code's vector.
         layers: of the autoencoders.
-        window: frames seen at once.
+        window: frames of a training example.
         seed_frames: frames that a window takes over from the one before.
         stride: frames from example to example.
         batch: examples at once.

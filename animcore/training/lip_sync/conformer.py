@@ -1,7 +1,7 @@
-"""A pretrained ear: the phoneme recognizer of the package `hama` (Apache-2.0), rebuilt as a PyTorch module.
+"""A pretrained audio encoder: the phoneme recognizer of the package `hama` (Apache-2.0), rebuilt as a PyTorch module.
 
-hama carries a conformer (Gulati et al., 2020) that writes phonemes from 16 kHz samples. Its hidden states tell what is
-said and little of who says it, which is what a small set of tracked faces cannot teach. Two things are ours: the
+hama carries a conformer (Gulati et al., 2020) that writes phonemes from 16 kHz samples. Its hidden states carry the
+phonemes and little of the speaker, which a small set of tracked faces cannot teach. Two things are ours: the
 attention is banded, so that the receptive field is bounded and long recordings run piece by piece, and the hidden
 states of every layer are returned.
 """

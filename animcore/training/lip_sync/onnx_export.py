@@ -22,7 +22,7 @@ TOLERANCE = 1e-3  # of a weight in 0..1
 
 
 def write(network: LipSyncModel, path: Path) -> None:
-    """Write the network, with what a user of the file must know as metadata, and check it against PyTorch.
+    """Write the network, with metadata on its inputs and outputs, and check it against PyTorch.
 
     Raises:
         ValueError: when the file's answers differ from PyTorch's.

@@ -35,7 +35,7 @@ LOG = logging.getLogger(__name__)
 SENTENCES = 800
 STEPS = 3000
 _FRAMES = 2048  # that a step sees
-_LEVELS = (-30.0, -17.0)  # LUFS it learns to hear
+_LEVELS = (-30.0, -17.0)  # LUFS of training examples
 _SPEEDS = 0.16  # largest change of speed, as a logarithm
 _SAME = {"ax": "ah", "pau": "sil"}  # flite's phones that are called otherwise here
 _SMALL_WORDS = """
@@ -79,7 +79,7 @@ def training_examples(folder: Path) -> Iterator[tuple[NDArray[np.float16], NDArr
 
 
 def train(states: Tensor, labels: Tensor, held_out: int) -> nn.Linear:
-    """Return the layer; the last `held_out` frames do not train, and tell how good it is."""
+    """Return the layer; the last `held_out` frames do not train: they are the validation split."""
     torch.manual_seed(0)
     mean, spread = states.float().mean(0), states.float().std(0) + 1e-3
     layer = nn.Linear(FEATURES, len(PHONEMES))

@@ -1,7 +1,7 @@
-"""Sounds that are no voice, made by rule: while they are heard, the face rests.
+"""Sounds without a voice, made by rule: during them the face rests.
 
 Noise of any colour, breath, wind, music of plucked and held notes, drums, clicks and mains hum. Without them a network
-that has heard nothing but voices takes every sound for one.
+trained on voices alone takes every sound for one.
 """
 
 from __future__ import annotations

@@ -34,9 +34,9 @@ FloatArray = NDArray[np.float32]
 
 SECONDS = 6  # length of a training example
 EXAMPLES = 4  # that a step sees
-# What is heard, at how many speeds (the first is as it is), and every how manieth file.
+# The folders of audio, at how many speeds (the first is as it is), and every how manieth file.
 _FOLDERS = {"lips_train": (3, 1), "speech": (2, 1), "performance": (1, 1), "lips_grid": (1, 3)}
-# Never heard by the audio encoder in training: by these the ways to train it were chosen. (The head hears them.)
+# Validation split of the audio encoder, by which its training was chosen. (The head trains on them.)
 HELD_OUT = frozenset(
     {"edtalk_obama", "vrt_3", "latentsync_demo2_video", "anitalker_english_female", "May_5s"}
     | {"EmoTalk_ted2", "SadTalker_fayu", "hallo_4", "echomimic_v2_news", "LatentSync_demo2_audio"}
@@ -46,7 +46,7 @@ _PIECES, _SOUNDS = 120, 140
 _SPEEDS = 0.16  # largest change of speed, as a logarithm
 _GAIN_ERROR = 3.0  # dB by which a live gain is off: standard deviation
 _UNVOICED = 0.2  # of the examples have no voice
-_OVER = 0.4  # of the voices are heard over music or other sounds,
+_OVER = 0.4  # of the voices are mixed with music or other sounds,
 _BELOW = (0.0, 25.0)  # so many dB below the voice
 _EDGE = 8  # frames around the ends of a recording that do not count
 _PLACES = (1.0, 1.0, 0.3, 0.3)  # how much the frames of a step count
@@ -54,7 +54,7 @@ _PLACES = (1.0, 1.0, 0.3, 0.3)  # how much the frames of a step count
 
 @dataclass(frozen=True)
 class CleanVoice:
-    """A clean recording (N,) at `LEVEL`, and what the teacher's blocks say of it, (T, 576) float16."""
+    """A clean recording (N,) at `LEVEL`, and the outputs of the teacher's blocks, (T, 576) float16."""
 
     samples: FloatArray
     states: Tensor
@@ -69,7 +69,7 @@ class BackgroundSounds:
 
 
 def voices(data: Path, cache: Path) -> list[CleanVoice]:
-    """Let the teacher hear every recording, once; kept in the cache."""
+    """Encode every recording by the teacher, once; cached."""
     encoder = ear.pretrained()
     paths = [
         (path, speeds)
@@ -101,7 +101,7 @@ def _at_speeds(path: Path, speeds: int, encoder: ear.ConformerEncoder, cache: Pa
 
 @lru_cache
 def background_sounds(cache: Path) -> BackgroundSounds:
-    """Make what is heard beside voices; the pieces of music are kept in the cache."""
+    """Make background sounds; the pieces of music are cached."""
     made = [*synthetic_music.pieces(cache / "music", _PIECES), *synthetic_noise.sounds(_SOUNDS)]
     hiss = 1e-4 * np.random.default_rng(1).normal(size=10 * recording.RATE).astype(np.float32)
     states = recordings.encoded(ear.pretrained(), hiss)[200:300, WIDTH:]
