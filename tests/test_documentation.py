@@ -98,6 +98,13 @@ def test_every_snippet_is_python_and_imports_what_there_is(page, code):
                     assert _is_there(name.name), f"{page}: no {name.name}"
 
 
+def test_a_snippet_that_imports_what_is_gone_is_found():
+    assert _is_there("animcore.Motion")
+    assert _is_there("animcore.postprocess.foot_contact")
+    assert not _is_there("animcore.no_such_room")
+    assert not _is_there("animcore.motion.no_such_name")
+
+
 def _is_there(dotted: str) -> bool:
     """Whether a module, or a name at the top of one, is in the sources; nothing is imported."""
     path = ROOT.joinpath(*dotted.split("."))
