@@ -1,8 +1,8 @@
 """Code in the docs: what is marked with `<!-- runs -->` runs.
 
-A page may use names and files that its reader has: `GIVEN` makes them. `tests/test_documentation.py` checks the imports of
-all code, `tests/body_models/test_docs.py` runs docs/research/bodies.md, and `tests/blender/test_doc_code.py` runs or checks
-the pages for Blender.
+A page may use names and files that its reader has: `GIVEN` makes them. `tests/test_documentation.py` checks the
+imports of all code, `tests/body_models/test_docs.py` runs docs/research/bodies.md, and `tests/blender/test_doc_code.py`
+runs or checks the pages for Blender.
 """
 
 from __future__ import annotations
@@ -35,14 +35,8 @@ WITH_CODE = [page for page in PAGES if blocks(page)]
 RUNNING = [page for page in WITH_CODE if any(runs for runs, _ in blocks(page))]
 
 
-ELSEWHERE = {
-    "bodies.md",
-    "scripting.md",
-    "blender.md",
-    "capture.md",
-    "splat_preview.md",
-    "gpu.md",
-}  # see above; gpu: a GPU
+ELSEWHERE = {"bodies.md", "scripting.md", "blender.md", "capture.md", "splat_preview.md"}
+NOWHERE = {"gpu.md"}  # compiles kernels for GPUs, for minutes
 
 
 def body(folder: Path) -> dict[str, Any]:
