@@ -142,15 +142,15 @@ def face_weights(motion: Motion, _setup: FormatOptions) -> AnimationCurves:
     return AnimationCurves(motion.rate, motion.start, curves, motion.events)
 
 
-def face_motion(sheet: AnimationCurves, _setup: FormatOptions) -> Motion:
+def face_motion(animation: AnimationCurves, _setup: FormatOptions) -> Motion:
     """Decode curves that have the engine's own names; weights a little out of 0..1 are clipped."""
-    has_tongue = not {name.lower() for name in TONGUE}.isdisjoint(name.lower() for name in sheet.curves)
+    has_tongue = not {name.lower() for name in TONGUE}.isdisjoint(name.lower() for name in animation.curves)
     return Motion(
-        rate=sheet.rate,
-        start=sheet.start,
-        arkit=np.clip(sheet.matrix(ARKIT), 0.0, 1.0),
-        tongue=np.clip(sheet.matrix(TONGUE), 0.0, 1.0) if has_tongue else None,
-        events=sheet.events,
+        rate=animation.rate,
+        start=animation.start,
+        arkit=np.clip(animation.matrix(ARKIT), 0.0, 1.0),
+        tongue=np.clip(animation.matrix(TONGUE), 0.0, 1.0) if has_tongue else None,
+        events=animation.events,
     )
 
 

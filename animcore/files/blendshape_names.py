@@ -30,34 +30,34 @@ def encode(motion: Motion, setup: FormatOptions) -> AnimationCurves:
     Raises:
         InputError: when the motion has no face weights, or there is no such profile.
     """
-    sheet = face_weights(motion, setup)
+    animation = face_weights(motion, setup)
     if _is_own(setup):
-        return sheet
+        return animation
     face_map = map_of(str(setup.profile))
     names = [channel.targets[0][1] for channel in face_map.channels]
     curves = dict(zip(names, face_map.solve(motion).T, strict=True))
-    return replace(sheet, curves=curves, lacks=face_map.missing)
+    return replace(animation, curves=curves, lacks=face_map.missing)
 
 
-def decode(sheet: AnimationCurves, setup: FormatOptions) -> Motion:
+def decode(animation: AnimationCurves, setup: FormatOptions) -> Motion:
     """Return the motion of weights under the names of any rig: each shape adds its recipe.
 
     Raises:
         InputError: when no name is known.
     """
-    names = tuple(sheet.curves)
+    names = tuple(animation.curves)
     curves: dict[str, Array] = {}
     if known := _own(names):
-        curves = {ours: np.mean([sheet.curves[name] for name in theirs], axis=0) for ours, theirs in known.items()}
-        return face_motion(replace(sheet, curves=curves), setup)
+        curves = {ours: np.mean([animation.curves[name] for name in theirs], axis=0) for ours, theirs in known.items()}
+        return face_motion(replace(animation, curves=curves), setup)
     entries = _read_as(names).entries
     if not entries:
         raise InputError(f"None of the shapes {_listed(names)} has a known name; the names of a profile of rigs/ are.")
     for entry in entries:
-        raised = np.asarray(sheet.curves[entry.channel.targets[0][1]]) - entry.channel.rest
+        raised = np.asarray(animation.curves[entry.channel.targets[0][1]]) - entry.channel.rest
         for ours, amount in entry.recipe.items():
             curves[ours] = curves.get(ours, np.zeros(1)) + raised * amount
-    return face_motion(replace(sheet, curves=curves), setup)
+    return face_motion(replace(animation, curves=curves), setup)
 
 
 def noticed(columns: Mapping[str, Array], name: str) -> tuple[dict[str, Array], tuple[str, ...]]:

@@ -60,17 +60,17 @@ def export(motion: Motion, path: str | Path, form: FileFormat, setup: FormatOpti
     if motion.frame_count == 0:
         raise InputError("This motion has no frames, so there is nothing to write.")
     motion, moved = shifted_to_zero(motion)
-    sheet = form.encode(motion, setup)
+    animation = form.encode(motion, setup)
     with whole_file(path) as temporary:
-        form.write(sheet, temporary, setup)
-        found = form.read(temporary, _with_rate(setup, sheet))
-        errors = largest_errors(sheet, found)
-        _check(sheet, found, errors, form, path)
+        form.write(animation, temporary, setup)
+        found = form.read(temporary, _with_rate(setup, animation))
+        errors = largest_errors(animation, found)
+        _check(animation, found, errors, form, path)
         marked = marks.mark(temporary, motion.stated_origin)
     if marked == marks.NONE:
         marks.mark_beside(path, motion.stated_origin)
     tracks = track_errors(motion, form.decode(found, setup))
-    lacks = (*moved, *_left_out(motion, form), *sheet.lacks)
+    lacks = (*moved, *_left_out(motion, form), *animation.lacks)
     return ExportReport(path, found.frame_count, errors, form.tolerance, tracks, lacks)
 
 
@@ -108,8 +108,8 @@ def loaded(path: str | Path, form: FileFormat, setup: FormatOptions | None = Non
     if form.needs_rate and setup.rate is None:
         raise InputError(f"{path.name} does not state its frame rate; give it (--fps).")
     with readable(f"{path.name} cannot be read as {form.title}", "export it again"):
-        sheet = form.read(path, setup)
-        return form.decode(sheet, setup), sheet.notes
+        animation = form.read(path, setup)
+        return form.decode(animation, setup), animation.notes
 
 
 def compare(
@@ -190,8 +190,8 @@ def _track_error(
     )
 
 
-def _with_rate(setup: FormatOptions, sheet: AnimationCurves) -> FormatOptions:
-    return replace(setup, rate=sheet.rate)
+def _with_rate(setup: FormatOptions, animation: AnimationCurves) -> FormatOptions:
+    return replace(setup, rate=animation.rate)
 
 
 def _check(

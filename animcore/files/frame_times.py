@@ -119,28 +119,28 @@ def check_frame_count(count: int, name: str, keys: int | None = None) -> int:
     return count
 
 
-def resampled(sheet: AnimationCurves, rate: Fraction) -> AnimationCurves:
-    """Return the curves (T,) at every multiple of 1 / rate within the sheet's time, by linear interpolation.
+def resampled(animation: AnimationCurves, rate: Fraction) -> AnimationCurves:
+    """Return the curves (T,) at every multiple of 1 / rate within its time, by linear interpolation.
 
     Frame 0 of files that count frames from 0 is second 0, so a start between two frames moves to the next one.
     """
-    first = max(0, math.ceil(sheet.start * float(rate) - 1e-6))
-    end = sheet.start + sheet.frame_count / float(sheet.rate)
+    first = max(0, math.ceil(animation.start * float(rate) - 1e-6))
+    end = animation.start + animation.frame_count / float(animation.rate)
     count = max(1, math.ceil(end * float(rate) - 1e-6) - first)
-    old = sheet.start + np.arange(sheet.frame_count) / float(sheet.rate)
+    old = animation.start + np.arange(animation.frame_count) / float(animation.rate)
     new = np.arange(first, first + count) / float(rate)
-    if sheet.rate == rate and len(new) == len(old) and np.abs(new - old).max() < 1e-6:
-        return replace(sheet, start=float(first / rate))
-    curves = {name: np.interp(new, old, values) for name, values in sheet.curves.items()}
-    return replace(sheet, rate=rate, start=float(first / rate), curves=curves)
+    if animation.rate == rate and len(new) == len(old) and np.abs(new - old).max() < 1e-6:
+        return replace(animation, start=float(first / rate))
+    curves = {name: np.interp(new, old, values) for name, values in animation.curves.items()}
+    return replace(animation, rate=rate, start=float(first / rate), curves=curves)
 
 
-def from_zero(sheet: AnimationCurves, title: str) -> AnimationCurves:
+def from_zero(animation: AnimationCurves, title: str) -> AnimationCurves:
     """Return the curves with their first frame at 0, with a note where it was elsewhere."""
-    if sheet.start == 0.0:
-        return sheet
-    said = f"{title} has no place for the time of the first frame ({sheet.start:g} s): its frames count from 0."
-    return replace(sheet, start=0.0, lacks=(*sheet.lacks, said))
+    if animation.start == 0.0:
+        return animation
+    said = f"{title} has no place for the time of the first frame ({animation.start:g} s): its frames count from 0."
+    return replace(animation, start=0.0, lacks=(*animation.lacks, said))
 
 
 def keys(values: Array) -> NDArray[np.int64]:

@@ -62,14 +62,14 @@ def encode(motion: Motion, setup: FormatOptions) -> AnimationCurves:
     )
 
 
-def write(sheet: AnimationCurves, path: Path, _setup: FormatOptions) -> None:
+def write(animation: AnimationCurves, path: Path, _setup: FormatOptions) -> None:
     """Write the archive.
 
     Raises:
         InputError: when the file cannot be written.
     """
     still = {"shape": np.zeros(300, np.float32), "static_offset": np.zeros((1, _VERTICES, 3), np.float32)}
-    npz_arrays.save({**sheet.curves, **sheet.facts, **still, "fps": float(sheet.rate)}, path)
+    npz_arrays.save({**animation.curves, **animation.facts, **still, "fps": float(animation.rate)}, path)
 
 
 def read(path: Path, setup: FormatOptions) -> AnimationCurves:
@@ -102,15 +102,15 @@ def read(path: Path, setup: FormatOptions) -> AnimationCurves:
     return AnimationCurves(rate, 0.0, curves, notes=(*notes, *turned, *moved), facts=facts)
 
 
-def decode(sheet: AnimationCurves, _setup: FormatOptions) -> Motion:
+def decode(animation: AnimationCurves, _setup: FormatOptions) -> Motion:
     """Give the tracks back; an expression that is 0 throughout is none."""
-    part = {name: np.asarray(values, np.float32) for name, values in sheet.curves.items()}
+    part = {name: np.asarray(values, np.float32) for name, values in animation.curves.items()}
     has_face = bool(part["expr"].any())
     return Motion(
-        sheet.rate,
-        sheet.start,
+        animation.rate,
+        animation.start,
         expression=part["expr"] if has_face else None,
-        basis=(sheet.facts.get("basis") or MODEL) if has_face else None,
+        basis=(animation.facts.get("basis") or MODEL) if has_face else None,
         jaw_pose=part["jaw_pose"],
         neck_pose=part["rotation"],
         head_pose=part["neck_pose"],

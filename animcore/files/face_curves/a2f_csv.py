@@ -21,21 +21,21 @@ _TIME = "timeCode"
 
 def encode(motion: Motion, setup: FormatOptions) -> AnimationCurves:
     """Take the ARKit and tongue weights; a motion without a tongue gives columns of 0, as the service does."""
-    sheet = face_weights(motion, setup)
+    animation = face_weights(motion, setup)
     names = (*ARKIT, *TONGUE)
-    return AnimationCurves(sheet.rate, sheet.start, dict(zip(names, sheet.matrix(names).T, strict=True)))
+    return AnimationCurves(animation.rate, animation.start, dict(zip(names, animation.matrix(names).T, strict=True)))
 
 
-def write(sheet: AnimationCurves, path: Path, _setup: FormatOptions) -> None:
+def write(animation: AnimationCurves, path: Path, _setup: FormatOptions) -> None:
     """Write the table.
 
     Raises:
         InputError: when the file cannot be written.
     """
-    names = tuple(sheet.curves)
+    names = tuple(animation.curves)
     header = ("", _TIME, *(_PREFIX + name[0].upper() + name[1:] for name in names))
-    firsts = (f"{index},{float(sheet.start + index / sheet.rate)!r}" for index in range(sheet.frame_count))
-    save_table(path, header, firsts, sheet.rows(names))
+    firsts = (f"{index},{float(animation.start + index / animation.rate)!r}" for index in range(animation.frame_count))
+    save_table(path, header, firsts, animation.rows(names))
 
 
 def read(path: Path, setup: FormatOptions) -> AnimationCurves:

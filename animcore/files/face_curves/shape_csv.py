@@ -15,19 +15,19 @@ _TIMES = ("time", "seconds", "t", "timestamp")
 
 def encode(motion: Motion, setup: FormatOptions) -> AnimationCurves:
     """Take the weights under the rig's names."""
-    sheet = blendshape_names.encode(motion, setup)
-    return AnimationCurves(sheet.rate, sheet.start, sheet.curves, lacks=sheet.lacks)
+    animation = blendshape_names.encode(motion, setup)
+    return AnimationCurves(animation.rate, animation.start, animation.curves, lacks=animation.lacks)
 
 
-def write(sheet: AnimationCurves, path: Path, _setup: FormatOptions) -> None:
+def write(animation: AnimationCurves, path: Path, _setup: FormatOptions) -> None:
     """Write the table.
 
     Raises:
         InputError: when the file cannot be written.
     """
-    names = tuple(sheet.curves)
-    times = (repr(float(sheet.start + index / sheet.rate)) for index in range(sheet.frame_count))
-    save_table(path, (_TIMES[0], *names), times, sheet.rows(names))
+    names = tuple(animation.curves)
+    times = (repr(float(animation.start + index / animation.rate)) for index in range(animation.frame_count))
+    save_table(path, (_TIMES[0], *names), times, animation.rows(names))
 
 
 def read(path: Path, setup: FormatOptions) -> AnimationCurves:

@@ -118,7 +118,7 @@ def _turned(wanted: NDArray[np.float32], found: NDArray[np.float32]) -> float:
 
 
 def _columns(curve: Array) -> Array:
-    """(copies, T) a curve of a sheet."""
+    """(copies, T) a curve."""
     return np.atleast_2d(np.asarray(curve, np.float64).T)
 
 

@@ -46,24 +46,24 @@ def encode(motion: Motion, _setup: FormatOptions) -> AnimationCurves:
     return AnimationCurves(motion.rate, motion.start, events=events)
 
 
-def decode(sheet: AnimationCurves, setup: FormatOptions) -> Motion:
+def decode(animation: AnimationCurves, setup: FormatOptions) -> Motion:
     """Give the words and phonemes back."""
-    return Motion(setup.rate or _RATE, events=sheet.events)
+    return Motion(setup.rate or _RATE, events=animation.events)
 
 
-def write(sheet: AnimationCurves, path: Path, _setup: FormatOptions) -> None:
+def write(animation: AnimationCurves, path: Path, _setup: FormatOptions) -> None:
     """Write the long form, with a tier of words and one of phonemes where there are some.
 
     Raises:
         InputError: when the file cannot be written.
     """
-    end = max(event.end for event in sheet.events)
-    start = min(0.0, *(event.start for event in sheet.events))
-    kinds = [kind for kind in _TIERS if any(event.kind == kind for event in sheet.events)]
+    end = max(event.end for event in animation.events)
+    start = min(0.0, *(event.start for event in animation.events))
+    kinds = [kind for kind in _TIERS if any(event.kind == kind for event in animation.events)]
     lines = ['File type = "ooTextFile"', 'Object class = "TextGrid"', "", f"xmin = {start!r}", f"xmax = {end!r}"]
     lines += ["tiers? <exists>", f"size = {len(kinds)}", "item []:"]
     for number, kind in enumerate(kinds, 1):
-        parts = _filled([event for event in sheet.events if event.kind == kind], start, end)
+        parts = _filled([event for event in animation.events if event.kind == kind], start, end)
         lines += [f"    item [{number}]:", '        class = "IntervalTier"', f'        name = "{_TIERS[kind][0]}"']
         lines += [f"        xmin = {start!r}", f"        xmax = {end!r}", f"        intervals: size = {len(parts)}"]
         for index, (begin, stop, label) in enumerate(parts, 1):

@@ -23,8 +23,8 @@ def drawn(corners: Array, boxes: Array, size: tuple[int, int]) -> tuple[Array, A
     def band(first: int, last: int) -> None:
         _band(first, last, corners, boxes, nearest, triangle, weights)
 
-    with workers(len(corners)) as crew:
-        crew.share(band, size[0])
+    with workers(len(corners)) as team:
+        team.share(band, size[0])
     return triangle, weights
 
 
