@@ -211,9 +211,9 @@ def _with_lse(clip: FaceClip, sound: Path, net: syncnet.SyncNet, face: Reference
     for name, verdict in clip.verdicts.items():
         take = clip.takes[name][0]
         own = take.path.suffix.lower() in FILMS
-        pictures = syncnet.face_crops(take.path) if own else _drawn(take, face)
+        images = syncnet.face_crops(take.path) if own else _drawn(take, face)
         samples = recording.load(take.path if own else sound).samples
-        least, confidence = net.score(pictures, samples)
+        least, confidence = net.score(images, samples)
         verdicts[name] = replace(verdict, values={**verdict.values, "lse_d": least, "lse_c": confidence})
     return replace(clip, verdicts=verdicts)
 

@@ -199,15 +199,15 @@ def joined(parts: Sequence[Gaussians]) -> Gaussians:
     return Gaussians(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
-def upsample(picture: NDArray[Any], times: int) -> NDArray[Any]:
+def upsample(image: NDArray[Any], times: int) -> NDArray[Any]:
     """(h, w, C) with `times` as many rows and columns, linear between the middles of the old ones."""
     for axis in (0, 1):
-        size = picture.shape[axis]
+        size = image.shape[axis]
         at = np.clip((np.arange(size * times) + 0.5) / times - 0.5, 0, size - 1)
         low = np.minimum(at.astype(int), size - 2)
-        share = (at - low).astype(picture.dtype).reshape([-1 if one == axis else 1 for one in range(3)])
-        picture = picture.take(low, axis) * (1 - share) + picture.take(low + 1, axis) * share
-    return picture
+        share = (at - low).astype(image.dtype).reshape([-1 if one == axis else 1 for one in range(3)])
+        image = image.take(low, axis) * (1 - share) + image.take(low + 1, axis) * share
+    return image
 
 
 def sample_texture(texture: NDArray[Any], places: NDArray[Any]) -> NDArray[Any]:

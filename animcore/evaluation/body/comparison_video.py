@@ -43,9 +43,9 @@ def write(sides: Sequence[tuple[str, BodyTake]], sound: Path | None, path: Path,
 
     def frames() -> Iterator[Image]:
         people = [figure_renderer.draw(take, times, HEIGHT, WIDTH) for take in takes]
-        for index, pictures in enumerate(zip(*people, strict=True)):
+        for index, images in enumerate(zip(*people, strict=True)):
             progress(index / len(times), path.name)
-            yield _captioned(np.concatenate(pictures, 1), [name for name, _ in sides], times, speeds, index)
+            yield _captioned(np.concatenate(images, 1), [name for name, _ in sides], times, speeds, index)
 
     writer.write(frames(), rate, path, sound)
 
@@ -66,8 +66,8 @@ def _captioned(people: Image, names: Sequence[str], times: Array, speeds: Sequen
         raise InputError(
             "A video of two takes needs Pillow: pip install '.[judge]' in the source folder of Animcore."
         ) from error
-    picture = Picture.fromarray(np.pad(people, ((0, STRIP), (0, 0), (0, 0)), constant_values=24))
-    pen = ImageDraw.Draw(picture)
+    image = Picture.fromarray(np.pad(people, ((0, STRIP), (0, 0), (0, 0)), constant_values=24))
+    pen = ImageDraw.Draw(image)
     begin = times[index] // _PAGE * _PAGE
     shown = (times >= begin) & (times <= begin + _PAGE)
     across = (times[shown] - begin) / _PAGE * people.shape[1]
@@ -80,4 +80,4 @@ def _captioned(people: Image, names: Sequence[str], times: Array, speeds: Sequen
     for side, name in enumerate(names):
         pen.text((side * WIDTH + 10, 8), name, fill=_LINES[side], font_size=18, **written)
     pen.text((8, HEIGHT + 2), "speed of the faster wrist, up to 2 m/s", fill=_INK, font_size=11, **written)
-    return np.asarray(picture)
+    return np.asarray(image)

@@ -36,7 +36,7 @@ class VideoPanel:
     name: str
     take: FaceTake
 
-    def pictures(self, times: Array, face: ReferenceFace) -> Iterator[Image]:
+    def images(self, times: Array, face: ReferenceFace) -> Iterator[Image]:
         """(HEIGHT, WIDTH, 3) sRGB at each time."""
         if self.take.weights is None:
             yield from _filmed(self.take.path, times)
@@ -71,10 +71,10 @@ def write(
     strip = _CurveStrip(times, [side.take.at(times, face)[0] for side in sides], truth)
 
     def frames() -> Iterator[Image]:
-        halves = [side.pictures(times, face) for side in sides]
-        for index, pictures in enumerate(zip(*halves, strict=True)):
+        halves = [side.images(times, face) for side in sides]
+        for index, images in enumerate(zip(*halves, strict=True)):
             progress(index / len(times), path.name)
-            heads = np.concatenate(pictures, axis=1)
+            heads = np.concatenate(images, axis=1)
             yield strip.under(heads, index, [side.name for side in sides])
 
     writer.write(frames(), rate, path, sound)
@@ -96,7 +96,7 @@ class _CurveStrip:
 
     def under(self, heads: Image, index: int, names: Sequence[str]) -> Image:
         """Put the strip at the frame `index` under the heads, and the names on them."""
-        picture, pen = _canvas(heads)
+        canvas, pen = _canvas(heads)
         width, now = heads.shape[1], self.times[index]
         begin = now // _PAGE * _PAGE
         shown = (self.times >= begin) & (self.times <= begin + _PAGE)
@@ -117,7 +117,7 @@ class _CurveStrip:
             stroke_width=2,
             stroke_fill=_DARK,
         )
-        return np.asarray(picture)
+        return np.asarray(canvas)
 
 
 def _canvas(heads: Image) -> tuple[Any, Any]:
@@ -129,8 +129,8 @@ def _canvas(heads: Image) -> tuple[Any, Any]:
         raise InputError(
             "A video of two takes needs Pillow: pip install '.[judge]' in the source folder of Animcore."
         ) from error
-    picture = Picture.fromarray(np.pad(heads, ((0, STRIP), (0, 0), (0, 0)), constant_values=24))
-    return picture, ImageDraw.Draw(picture)
+    canvas = Picture.fromarray(np.pad(heads, ((0, STRIP), (0, 0), (0, 0)), constant_values=24))
+    return canvas, ImageDraw.Draw(canvas)
 
 
 def _full(opening: Array) -> float:

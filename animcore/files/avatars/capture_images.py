@@ -31,7 +31,7 @@ def read(view: CaptureView) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     return np.ascontiguousarray(pixels[..., :3] * mask[..., None]), mask
 
 
-def write(picture: NDArray[np.uint8], path: Path, origin: Origin | None = None) -> None:
+def write(colours: NDArray[np.uint8], path: Path, origin: Origin | None = None) -> None:
     """Write colours (H, W, 3), or grey (H, W, 1), as PNG; it is marked where an origin is given.
 
     Parts of the user's own video and masks have none: they are not generated.
@@ -39,8 +39,8 @@ def write(picture: NDArray[np.uint8], path: Path, origin: Origin | None = None) 
     Raises:
         InputError: where it cannot be written.
     """
-    pixels = np.full((*picture.shape[:2], 4), 255, np.uint8)
-    pixels[..., :3] = picture
+    pixels = np.full((*colours.shape[:2], 4), 255, np.uint8)
+    pixels[..., :3] = colours
     with whole_file(path) as temporary:
         temporary.write_bytes(images.encoded(pixels, "png"))
         if origin is not None:

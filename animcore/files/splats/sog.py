@@ -204,11 +204,11 @@ def _rows(load: Callable[[str], bytes], name: str, count: int) -> NDArray[np.uin
 def _rest(load: Callable[[str], bytes], meta: Mapping[str, Any], labels: NDArray[np.uint8], count: int) -> Array:
     """(N, K - 1, 3) of the harmonics above the constant one."""
     about = meta["shN"]
-    picture = images.decoded(load(about["files"][0]), about["files"][0], _MOST_ROWS * WIDTHS[-1])
-    rest = WIDTHS[int(about["bands"])] - 1 if "bands" in about else picture.shape[1] // _ACROSS
-    if rest + 1 not in WIDTHS[1:] or picture.shape[1] != _ACROSS * rest:
-        raise ValueError(f"a palette {picture.shape[1]} pixels wide")
-    rows = _values(about, picture[..., :3].reshape(-1, rest, 3))
+    image = images.decoded(load(about["files"][0]), about["files"][0], _MOST_ROWS * WIDTHS[-1])
+    rest = WIDTHS[int(about["bands"])] - 1 if "bands" in about else image.shape[1] // _ACROSS
+    if rest + 1 not in WIDTHS[1:] or image.shape[1] != _ACROSS * rest:
+        raise ValueError(f"a palette {image.shape[1]} pixels wide")
+    rows = _values(about, image[..., :3].reshape(-1, rest, 3))
     places = labels[:, 0] + 256 * labels[:, 1].astype(np.int64)
     found: Array = rows[places]
     return found.reshape(count, rest, 3)

@@ -88,7 +88,7 @@ class Lpips(nn.Module):
             InputError: where the images are of two sizes, or smaller than 32 x 32.
         """
         if first.shape != second.shape or first.ndim != 3 or first.shape[2] != 3 or min(first.shape[:2]) < SMALLEST:
-            sizes = " and ".join(" x ".join(map(str, picture.shape)) for picture in (first, second))
+            sizes = " and ".join(" x ".join(map(str, image.shape)) for image in (first, second))
             raise InputError(f"LPIPS compares two images of one size, 32 x 32 x 3 at least; these are {sizes}.")
         self.to(first.device)
         total = first.new_zeros(())
@@ -97,9 +97,9 @@ class Lpips(nn.Module):
             total = total + weighing((one - other) ** 2).mean()
         return total
 
-    def _shown(self, picture: Tensor) -> Iterator[Tensor]:
+    def _shown(self, image: Tensor) -> Iterator[Tensor]:
         """The features of an image: (1, C, h, w) of each layer, of unit length over C."""
-        values = (picture * 2 - 1 - picture.new_tensor(_SHIFT)) / picture.new_tensor(_SCALE)
+        values = (image * 2 - 1 - image.new_tensor(_SHIFT)) / image.new_tensor(_SCALE)
         values = values.movedim(-1, 0)[None].to(next(self.parameters()).dtype)
         for place, layer in enumerate(self.features):
             values = layer(values)

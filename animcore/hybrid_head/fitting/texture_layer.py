@@ -105,24 +105,24 @@ class TextureLayer:
         """Of all tensors."""
         return self.values["texture"].device
 
-    def layer(self, picture: TrainingView, pose: PoseTensors) -> tuple[Tensor, Tensor, Tensor]:
+    def layer(self, view: TrainingView, pose: PoseTensors) -> tuple[Tensor, Tensor, Tensor]:
         """Return colour over black (H, W, 3), alpha (H, W) and depth (H, W) of the mesh in an image."""
-        places, pixel, share, depth = self._found(picture, pose.posed)
+        places, pixel, share, depth = self._found(view, pose.posed)
         colour = self._read(places, pose.detail)
-        total = torch.zeros(picture.camera.height * picture.camera.width, 4, device=self.device)
+        total = torch.zeros(view.camera.height * view.camera.width, 4, device=self.device)
         seen = torch.cat([colour * share[:, None], share[:, None]], 1)
-        total = total.index_add(0, pixel, seen).reshape(picture.camera.height, picture.camera.width, 4)
+        total = total.index_add(0, pixel, seen).reshape(view.camera.height, view.camera.width, 4)
         return total[..., :3], total[..., 3], depth
 
-    def moving_layer(self, picture: TrainingView, pose: PoseTensors) -> tuple[tuple[Tensor, Tensor, Tensor], Tensor]:
+    def moving_layer(self, view: TrainingView, pose: PoseTensors) -> tuple[tuple[Tensor, Tensor, Tensor], Tensor]:
         """Return the same with gradients to the skin, and the vertices (V, 3) where the skin is now."""
         assert pose.turns is not None
         assert self._beyond is not None
         base = torch.as_tensor(pose.posed.vertices, device=self.device)
         vertices = base + (pose.turns @ self.skin()[..., None])[..., 0]
-        fragments = draw_mesh(vertices.detach().cpu().numpy(), self._faces, picture.camera)
+        fragments = draw_mesh(vertices.detach().cpu().numpy(), self._faces, view.camera)
         faces = torch.as_tensor(self._faces, device=self.device)
-        weights, _ = differentiable.barycentrics(vertices, faces, fragments, picture.camera)
+        weights, _ = differentiable.barycentrics(vertices, faces, fragments, view.camera)
         uv = torch.as_tensor(self.head.uv, device=self.device)
         places = differentiable.interpolated(uv, torch.as_tensor(self._corners, device=self.device), fragments, weights)
         hit = torch.as_tensor(fragments.triangle >= 0, device=self.device)
@@ -130,7 +130,7 @@ class TextureLayer:
         shown = torch.zeros(*hit.shape, 4, device=self.device)
         seen = torch.cat([colour, torch.ones_like(colour[:, :1])], 1)
         shown = shown.masked_scatter(hit[..., None].expand_as(shown), seen)
-        shown = differentiable.antialiased(shown, vertices, faces, self._beyond, fragments, picture.camera)
+        shown = differentiable.antialiased(shown, vertices, faces, self._beyond, fragments, view.camera)
         depth = torch.as_tensor(fragments.depth, dtype=torch.float32, device=self.device)
         return (shown[..., :3], shown[..., 3], depth), vertices
 
@@ -212,30 +212,30 @@ class TextureLayer:
         paint._pull = None if pull is None else pull.to(device)
         return paint
 
-    def spread(self, pictures: Sequence[TrainingView], seats: Mapping[int, PoseTensors]) -> None:
+    def spread(self, views: Sequence[TrainingView], seats: Mapping[int, PoseTensors]) -> None:
         """Set the texture to the mean of what the images show on the mesh: a start that is nearly there."""
         with torch.no_grad():
             weight = torch.full_like(self.values["texture"], 0.05)
             total = self.values["texture"] * 0.05
-        found = [self._found(picture, seats[picture.moment].posed) for picture in pictures]
-        for picture, (places, pixel, _share, _depth) in zip(pictures, found, strict=True):
-            mask = picture.mask.reshape(-1)[pixel]
+        found = [self._found(view, seats[view.moment].posed) for view in views]
+        for view, (places, pixel, _share, _depth) in zip(views, found, strict=True):
+            mask = view.mask.reshape(-1)[pixel]
             blank = torch.zeros_like(total, requires_grad=True)
             # the gradient of a look-up is a splat: each pixel's colour goes to the texels that it is read from
             read = functional.grid_sample(blank, places, align_corners=False, padding_mode="border")[0, :, 0].T
-            colour = picture.colour.reshape(-1, 3)[pixel]
+            colour = view.colour.reshape(-1, 3)[pixel]
             total = total + torch.autograd.grad(read, blank, colour, retain_graph=True)[0]
             weight = weight + torch.autograd.grad(read, blank, mask[:, None].expand(-1, 3))[0]
         with torch.no_grad():
             self.values["texture"].copy_(total / weight)
 
-    def _found(self, picture: TrainingView, posed: PosedHead) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def _found(self, view: TrainingView, posed: PosedHead) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Places as a grid (1, 1, P, 2), the pixels (P,), how much of each is mesh (P,), and the depth (H, W)."""
-        if id(picture) not in self._layers:
-            found = visible_texels(self.head, posed, picture.camera)
+        if id(view) not in self._layers:
+            found = visible_texels(self.head, posed, view.camera)
             places, pixel, share, depth = (torch.as_tensor(values, device=self.device) for values in found)
-            self._layers[id(picture)] = _grid(places), pixel, share, depth
-        return self._layers[id(picture)]
+            self._layers[id(view)] = _grid(places), pixel, share, depth
+        return self._layers[id(view)]
 
     def _read(self, places: Tensor, detail: Tensor) -> Tensor:
         """Colours (P, 3) of the texture and its changes at places of a grid."""

@@ -24,8 +24,7 @@ from torch.nn import functional
 from animcore.audio import recording
 from animcore.core.atomic_files import whole_file
 from animcore.speech.pronunciation import PHONEMES, dictionary
-from animcore.training.lip_sync import conformer as ear
-from animcore.training.lip_sync import synthetic_noise, synthetic_speech
+from animcore.training.lip_sync import conformer, synthetic_noise, synthetic_speech
 from animcore.training.lip_sync.augmentation import at_loudness, faster, roughened
 from animcore.training.lip_sync.conformer import FEATURES, FPS
 from animcore.training.lip_sync.recordings import encoded
@@ -57,7 +56,7 @@ def sentences(count: int) -> list[str]:
 
 def training_examples(folder: Path) -> Iterator[tuple[NDArray[np.float16], NDArray[np.int64]]]:
     """Yield hidden states (T, 720) and the index of the phoneme of each frame (T,), of voices and of other sounds."""
-    encoder = ear.pretrained()
+    encoder = conformer.pretrained()
     folder.mkdir(parents=True, exist_ok=True)
     for index, text in enumerate(sentences(SENTENCES)):
         generator = np.random.default_rng([17, index])
@@ -114,7 +113,7 @@ def add(model: onnx.ModelProto, layer: nn.Linear) -> None:
         del getattr(graph, part)[:]
         getattr(graph, part).extend(kept)
     states = next(
-        node.output[0] for node in graph.node if node.op_type == "Concat" and len(node.input) == ear.LAYERS + 1
+        node.output[0] for node in graph.node if node.op_type == "Concat" and len(node.input) == conformer.LAYERS + 1
     )
     graph.initializer.append(numpy_helper.from_array(layer.weight.detach().numpy().T.copy(), "phonemes_weight"))
     graph.initializer.append(numpy_helper.from_array(layer.bias.detach().numpy().copy(), "phonemes_bias"))

@@ -23,8 +23,7 @@ from torch.nn import functional
 from animcore.audio import recording
 from animcore.core import reading
 from animcore.training.cpu_optimizer import OptimizerSettings, minimize
-from animcore.training.lip_sync import conformer as ear
-from animcore.training.lip_sync import recordings, synthetic_music, synthetic_noise, synthetic_speech
+from animcore.training.lip_sync import conformer, recordings, synthetic_music, synthetic_noise, synthetic_speech
 from animcore.training.lip_sync.augmentation import at_loudness, faster, roughened
 from animcore.training.lip_sync.conformer import FPS, HOP, WIDTH
 from animcore.training.lip_sync.recordings import LEVEL
@@ -70,7 +69,7 @@ class BackgroundSounds:
 
 def voices(data: Path, cache: Path) -> list[CleanVoice]:
     """Encode every recording by the teacher, once; cached."""
-    encoder = ear.pretrained()
+    encoder = conformer.pretrained()
     paths = [
         (path, speeds)
         for folder, (speeds, every) in _FOLDERS.items()
@@ -81,7 +80,7 @@ def voices(data: Path, cache: Path) -> list[CleanVoice]:
     return [voice for path, speeds in paths for voice in _at_speeds(path, speeds, encoder, cache)]
 
 
-def _at_speeds(path: Path, speeds: int, encoder: ear.ConformerEncoder, cache: Path) -> Iterator[CleanVoice]:
+def _at_speeds(path: Path, speeds: int, encoder: conformer.ConformerEncoder, cache: Path) -> Iterator[CleanVoice]:
     kept = cache / f"clean-{path.parent.name}-{path.stem}.pt"
 
     def make(place: Path) -> None:
@@ -104,7 +103,7 @@ def background_sounds(cache: Path) -> BackgroundSounds:
     """Make background sounds; the pieces of music are cached."""
     made = [*synthetic_music.pieces(cache / "music", _PIECES), *synthetic_noise.sounds(_SOUNDS)]
     hiss = 1e-4 * np.random.default_rng(1).normal(size=10 * recording.RATE).astype(np.float32)
-    states = recordings.encoded(ear.pretrained(), hiss)[200:300, WIDTH:]
+    states = recordings.encoded(conformer.pretrained(), hiss)[200:300, WIDTH:]
     return BackgroundSounds(
         [one / np.sqrt(np.square(one).mean() + 1e-12) for one in made], torch.from_numpy(states.mean(0))
     )
@@ -227,7 +226,7 @@ def train(
 
 def distill(data: Path, shipped: Path, count: int, cache: Path, threads: int = 1) -> StreamingEncoder:
     """Return the audio encoder after so many steps with all voices of a data folder."""
-    book, student = voices(data, cache), StreamingEncoder(ear.pretrained())
+    book, student = voices(data, cache), StreamingEncoder(conformer.pretrained())
     train(
         student,
         book,
