@@ -401,7 +401,7 @@ class _TrackReader:
         self.level = loudness.integrated_loudness(self.samples, RATE)
 
     def _choose(self, values: FloatArray) -> None:
-        """See which channel is meant, now that it is known which there are."""
+        """Choose the channel, now that the channels are known."""
         self.channels = len(values)
         self.channel_energy = np.zeros(self.channels)
         if self.channel > self.channels:

@@ -59,7 +59,7 @@ class Origin:
         source_type: one of `SOURCE_TYPES`.
         action: of C2PA's vocabulary, without its `c2pa.`: created, edited, dubbed, converted.
         sources: audio and video that it was made from.
-        models: the cards of the models that made it.
+        models: the model cards of the models that made it.
         consent: who is shown and agreed to what (`provenance.consent`); empty where no real person is shown.
     """
 
@@ -86,7 +86,7 @@ class Origin:
         return replace(self.made_from(other.sources), source_type=kind, action="edited", models=models, consent=consent)
 
     def by(self, source_type: str, models: Iterable[Source] | None = None) -> Origin:
-        """Return it with another source type and, where they are given, the cards of the models that made it."""
+        """Return it with another source type and, where they are given, the model cards of the models that made it."""
         return replace(self, source_type=source_type, models=self.models if models is None else tuple(models))
 
     def facts(self) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 Between Motion and a file there are two steps: `encode` chooses and converts what the format can hold (ARKit weights
 into a rig's shapes, axis-angle into Euler angles), `write` puts it down. Reading goes the other way. So a file can be
-compared with what was meant to be in it, curve by curve, in its own terms.
+compared with its intended contents, curve by curve, in its own terms.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ class ExportReport:
     Attributes:
         path: the file.
         frames: how many frames were read back.
-        errors: largest difference of each curve from what was meant, in the file's own units.
+        errors: largest difference of each curve from its intended values, in the file's own units.
         tolerance: what of it is mere rounding.
         tracks: largest difference of each track of the motion from what a reader of the file gets: what the format
             itself costs (a rig with fewer shapes, cues instead of curves, another frame rate).
@@ -115,7 +115,7 @@ def loaded(path: str | Path, form: FileFormat, setup: FormatOptions | None = Non
 def compare(
     motion: Motion, path: Path, form: FileFormat, meant: Path, setup: FormatOptions | None = None
 ) -> ExportReport:
-    """Read a file back that another program wrote of a motion and compare it with what was meant, by its limit.
+    """Read a file back that another program wrote of a motion and compare it with the motion, by its limit.
 
     The report has an error where the file has other frames or is further off than the format allows.
     """
@@ -197,7 +197,7 @@ def _with_rate(setup: FormatOptions, animation: AnimationCurves) -> FormatOption
 def _check(
     wanted: AnimationCurves, found: AnimationCurves, errors: Mapping[str, float], form: FileFormat, path: Path
 ) -> None:
-    """Refuse a file that does not hold what was meant."""
+    """Refuse a file that does not match the motion."""
     if wanted.curves and found.frame_count != wanted.frame_count:
         raise InputError(
             f"{path.name} reads back with {found.frame_count} frames instead of {wanted.frame_count}, so it was "

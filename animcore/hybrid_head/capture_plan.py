@@ -12,7 +12,7 @@ CAMERAS = (
     (115, 8), (-112, 5), (158, 12), (-150, 20), (180, -5),
 )  # fmt: skip
 BEHIND = 100  # degrees from which the face is hidden: such cameras take one moment alone
-NEAREST = 8  # degrees that no other camera comes near to those that are held out
+NEAREST = 8  # degrees that no other camera comes near to those of the validation split
 HELD_OUT_CAMERAS = ((-14, 9), (36, 4), (-62, 6))
 
 

@@ -190,7 +190,7 @@ def generate(
 
 @functools.cache
 def cards(variant: str) -> tuple[origin.Source, ...]:
-    """Return the cards of the shipped models that perform a voice."""
+    """Return the model cards of the shipped models that perform a voice."""
     speech = streaming.MODEL if variant == "live" else lip_sync.MODEL
     return tuple(origin.Source.of(model.with_suffix(".md"), "model card") for model in (speech, head_network.MODEL))
 

@@ -249,7 +249,7 @@ def _matched(
 
 
 def _plain(profile: RigProfile, shapes: tuple[str, ...]) -> Iterator[dict[str, str]]:
-    """The mesh's own names by what may be meant: without the convention's prefixes."""
+    """The mesh's own names without the convention's prefixes."""
     yield {_without(shape, profile.prefixes): shape for shape in reversed(shapes)}
 
 

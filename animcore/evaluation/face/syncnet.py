@@ -108,7 +108,7 @@ def distances(seen: Array, heard: Array) -> tuple[float, float]:
 
 
 def network() -> Any:
-    """Build the published network with weights of chance."""
+    """Build the published network with random weights."""
     nn = _torch().nn
     return nn.ModuleDict(
         {

@@ -1,4 +1,4 @@
-"""A file that another program wrote of a performance, judged against what was meant: frames, shapes, bones, vertices.
+"""A file that another program wrote of a performance, compared with it: frames, shapes, bones, vertices.
 
 Shapes are compared by the names that the character has for them, not by ARKit's: what a rig costs is no fault of the
 file. Every format has its own limit (`FileFormat.limit`).
@@ -28,7 +28,7 @@ _OWN_NAMES = ("arkit", "tongue")  # tracks that a file holds as the character's 
 def measure_errors(
     found: AnimationCurves, meant: Path, motion: Motion, form: FileFormat, setup: FormatOptions
 ) -> dict[str, float]:
-    """Return the largest difference of everything that a file was meant to hold: weights, radians, metres.
+    """Return the largest difference of all intended values of a file: weights, radians, metres.
 
     Args:
         found: the file as its reader has it.

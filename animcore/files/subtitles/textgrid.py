@@ -115,7 +115,7 @@ def _chosen(tiers: list[Tier], where: str) -> list[tuple[EventKind, list[Interva
     """The tiers of words and of phonemes, by their names; a tier with another name is taken where it is the only one.
 
     Raises:
-        InputError: where several tiers may be meant.
+        InputError: where several tiers fit.
     """
     known = [(_kind(name), name, intervals) for name, intervals in tiers]
     found: list[tuple[EventKind, list[Interval]]] = [(kind, intervals) for kind, _, intervals in known if kind]

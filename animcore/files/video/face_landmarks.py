@@ -137,7 +137,7 @@ def frames(path: Path, start: float = 0.0, end: float = np.inf) -> Iterator[tupl
 
 
 def rate_of(path: Path) -> Fraction:
-    """Return the FPS that a video is meant to have: the nominal rate where a phone wrote a variable one.
+    """Return the FPS of a video: the nominal rate where a phone wrote a variable one.
 
     Raises:
         InputError: for a file that is no video, or has no image.

@@ -67,7 +67,7 @@ def initial_gaussians(
         views: the training views.
         count: Gaussians; fewer where there is no room for hair.
         mode: `hybrid` or `gaussians`.
-        random: of everything that is drawn by chance.
+        random: of all random numbers.
         known: where hair is known to be at the first moment; found by the masks where not given.
     """
     first = views[0].moment
@@ -106,7 +106,7 @@ def initial_gaussians(
 
 
 def _some(splats: Gaussians, count: int, random: np.random.Generator) -> Gaussians:
-    """Gaussians by chance; they grow longer in their longest direction, so that fewer cover as much."""
+    """Random Gaussians; they grow longer in their longest direction, so that fewer cover as much."""
     chosen = random.permutation(splats.count)[:count]
     scales = splats.scales[chosen]
     longest = scales == scales.max(1, keepdims=True)

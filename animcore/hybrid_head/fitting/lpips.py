@@ -64,7 +64,7 @@ _PLANS: dict[Net, _LpipsArchitecture] = {
 
 
 class Lpips(nn.Module):
-    """LPIPS with weights of chance; `load` gives it those of files. The names of its weights are the published ones."""
+    """LPIPS with random weights; `load` gives it those of files. The names of its weights are the published ones."""
 
     def __init__(self, net: Net = "alex") -> None:
         super().__init__()

@@ -59,7 +59,7 @@ class FitSettings:
         changes: components by which the texture changes with the expression; 0 for none.
         displacement: whether the positions of the skin are fitted, from those of the capture.
         lpips: weight of LPIPS among the losses, whose own weights are then needed (`lpips`); 0 for none.
-        seed: of everything that is drawn by chance.
+        seed: of all random numbers.
     """
 
     mode: Mode = "hybrid"

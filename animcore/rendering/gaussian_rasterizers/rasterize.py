@@ -152,7 +152,7 @@ def select_backend(backend: str, *, on_cuda: bool = False, hidden: bool = False,
 
     Args:
         backend: its name, or auto.
-        on_cuda: whether the Gaussians are on an NVIDIA card.
+        on_cuda: whether the Gaussians are on an NVIDIA GPU.
         hidden: whether a mesh hides some, which gsplat cannot draw.
         gradients: whether they are asked for.
 

@@ -1,4 +1,4 @@
-"""The kernels of the rasterizer for cards: projection, tiles, blending, and gradients; Warp compiles them anywhere.
+"""The kernels of the rasterizer for GPUs: projection, tiles, blending, and gradients; Warp compiles them anywhere.
 
 A Gaussian is three vectors. Place: centre in pixels, half the width and half the height of what it covers. Form: xx,
 xy, yy of the inverse covariance, opacity. Look: colour, depth. A tile is 16 pixels wide and high; 32 threads, which

@@ -88,7 +88,7 @@ class MelEncoder(AudioEncoder):
     bank: Tensor
 
     def __init__(self, hidden: int = 128, layers: int = 4) -> None:
-        """Build with weights of chance.
+        """Build with random weights.
 
         Args:
             hidden: width of the states.
@@ -131,7 +131,7 @@ class PhonemeEncoder(AudioEncoder):
     rate = _PHONEME_FPS
 
     def __init__(self, hidden: int = 128, layers: int = 4) -> None:
-        """Build with weights of chance; the arguments are those of `MelEncoder`."""
+        """Build with random weights; the arguments are those of `MelEncoder`."""
         super().__init__()
         self.width, self.layers = hidden, layers
         self.into = nn.Conv1d(len(pronunciation.PHONEMES), hidden, 5, padding=2)
@@ -324,7 +324,7 @@ def build(values: Any, where: Path) -> AudioEncoder:
 
 
 def _empty(config: dict[str, Any], where: Path) -> Any:
-    """A speech model with weights of chance."""
+    """A speech model with random weights."""
     try:
         import transformers
     except ImportError as error:
@@ -334,14 +334,14 @@ def _empty(config: dict[str, Any], where: Path) -> Any:
     kind = config.pop("model_type")
     try:
         return transformers.AutoModel.from_config(transformers.AutoConfig.for_model(kind, **config))
-    except Exception as error:  # a configuration of chance breaks anywhere
+    except Exception as error:  # a configuration of unknown origin breaks anywhere
         if checkpoints.memory_ran_out(error):
             raise
         raise InputError(f"{where} describes a speech model that cannot be built ({type(error).__name__}).") from error
 
 
 def base_speech_model(kind: str = "wav2vec2") -> SpeechModelEncoder:
-    """Return an audio encoder of the usual sizes, with weights of chance: official weights fill it.
+    """Return an audio encoder of the usual sizes, with random weights: official weights fill it.
 
     Args:
         kind: `wav2vec2` for `facebook/wav2vec2-base-960h`, `hubert` for `facebook/hubert-base-ls960`.

@@ -161,7 +161,7 @@ def _around(width: int, layout: int) -> nn.Sequential:
 
 
 def _first_position(x: Tensor) -> Tensor:
-    """Add the position of frame 0, as the published networks do everywhere: they count clips where frames are meant."""
+    """Add the position of frame 0, as the published networks do everywhere: they count clips instead of frames."""
     return x + (torch.arange(x.shape[-1], device=x.device) % 2)
 
 

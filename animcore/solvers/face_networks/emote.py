@@ -137,7 +137,7 @@ class Emote(FaceModel):
     sizes: EmoteSizes
 
     def __init__(self, sizes: EmoteSizes, space: OutputSpace, ear: AudioEncoder, speakers: tuple[str, ...]) -> None:
-        """Build with weights of chance.
+        """Build with random weights.
 
         Raises:
             InputError: where the sizes do not fit each other.

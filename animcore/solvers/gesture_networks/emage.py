@@ -36,7 +36,7 @@ class EmageModel(nn.Module):
     """The transformer, the codes of the three parts, and the way on the floor."""
 
     def __init__(self, sizes: EmageSizes, coders: dict[str, dict[str, int]]) -> None:
-        """Build with weights of chance.
+        """Build with random weights.
 
         Args:
             sizes: of the transformer.

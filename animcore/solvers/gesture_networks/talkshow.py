@@ -144,7 +144,7 @@ class TalkShow(nn.Module):
     """The codes of both streams and what predicts them."""
 
     def __init__(self, sizes: TalkShowSizes, speech: str = "") -> None:
-        """Build with weights of chance.
+        """Build with random weights.
 
         Args:
             sizes: of all networks.

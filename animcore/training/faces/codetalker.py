@@ -79,7 +79,7 @@ class CodebookStage(Stage):
 
 
 class CodePredictionStage(Stage):
-    """Learn which codes follow from the audio and the frames before, some of which are its own by chance."""
+    """Learn the codes from the audio and the frames before, some of which are its own at random."""
 
     def __init__(self, model: CodeTalker, talk: SelfTalk, epochs: int, rate: float) -> None:
         super().__init__()

@@ -36,7 +36,7 @@ class AutoregressiveStage(Stage):
     """Learn the next frame from sound and frames before.
 
     The paper feeds every frame back in training too, which takes as many steps as there are frames. Here some of the
-    frames before, by chance, are those that the model itself gives (scheduled sampling in parallel: Mihaylova and
+    frames before, at random, are those that the model itself gives (scheduled sampling in parallel: Mihaylova and
     Martins, ACL 2019), so that it learns to go on from its own errors in a few steps.
     """
 

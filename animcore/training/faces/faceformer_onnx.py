@@ -39,7 +39,7 @@ def write(model: FaceFormer, folder: Path) -> list[Path]:
 
 
 def _check(graph: ExportGraph, path: Path) -> None:
-    """Compare the file with PyTorch on inputs of chance, of the example's length and of another."""
+    """Compare the file with PyTorch on random inputs, of the example's length and of another."""
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     for longer in (1, 2):
         inputs = {name: _like(values, graph.dynamic.get(name, {}), longer) for name, values in graph.inputs.items()}
@@ -53,7 +53,7 @@ def _check(graph: ExportGraph, path: Path) -> None:
 
 
 def _like(values: torch.Tensor, dynamic: dict[int, str], longer: int) -> torch.Tensor:
-    """Numbers of chance in the shape of an example, longer along its dynamic axes; whole numbers stay as they are."""
+    """Random numbers in the shape of an example, longer along its dynamic axes; whole numbers stay as they are."""
     if not values.is_floating_point():
         return values
     shape = [size * longer if axis in dynamic else size for axis, size in enumerate(values.shape)]

@@ -64,7 +64,7 @@ def write(model: FaceModel, path: Path) -> float:
 
 
 def _inputs(model: Emote | FlowMatching, seconds: int) -> dict[str, Tensor]:
-    """Sound of chance, and what else the graph takes."""
+    """Random audio, and the other inputs of the graph."""
     random = np.random.default_rng(seconds)
     frames = seconds * model.space.fps // FOLD * FOLD
     samples = (random.normal(size=frames * 16_000 // model.space.fps) * 0.1).astype(np.float32)

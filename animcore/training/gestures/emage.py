@@ -116,7 +116,7 @@ class MaskedStage(Stage):
         frames = batch["frames"]
         with torch.no_grad():
             codes = {part: coder.indices(frames[..., COLUMNS[part]]) for part, coder in self.frozen[0].items()}
-            # some frames are hidden by chance, more in some examples than in others; in half of them all are
+            # some frames are masked at random, more in some examples than in others; in half of them all are
             share = torch.rand(len(frames), 1, device=frames.device)
             hidden = torch.rand(frames.shape[:2], device=frames.device) < share
             hidden |= torch.rand(len(frames), 1, device=frames.device) < _HIDDEN

@@ -26,7 +26,7 @@ class TrainingJob:
     """A model and its training.
 
     Attributes:
-        model: with weights of chance; it has `save(folder, speakers)`.
+        model: with random weights; it has `save(folder, speakers)`.
         stages: in their order; each changes a part of the model.
         windows: what it learns from.
     """

@@ -26,8 +26,8 @@ from animcore.speech.prosody import FPS, Prosody
 Array = NDArray[np.float64]
 FloatArray = NDArray[np.float32]
 
-# The training speakers. Each is held out in turn, so that no speaker is measured who trained; two whose faces are
-# alike are held out together.
+# The training speakers. Each is the validation split in turn, so that no speaker is measured who trained; two whose
+# faces are alike are left out together.
 FOLDS: tuple[tuple[str, ...], ...] = (
     ("headpose/Obama_clip1", "headpose/Obama_clip2", "headpose/Obama_clip3"),
     ("headpose/andrew_clip_1",),

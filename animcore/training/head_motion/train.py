@@ -37,7 +37,7 @@ from animcore.training.head_motion.dataset import FOLDS, FloatArray, HeadRecordi
 LOG = logging.getLogger(__name__)
 
 WIDTH = 48
-STEPS = 800  # beyond, speakers held out are predicted worse
+STEPS = 800  # beyond, speakers of the validation split are predicted worse
 _BATCH = 256
 _RATE = 3e-3
 _DROPPED = 0.1

@@ -109,7 +109,7 @@ def _clips(
 
 
 def _way(path: Path, encoder: ConformerEncoder, cached: Path, way: int) -> tuple[NDArray[np.float16], float]:
-    """The states of a clip as it is (way 0) or changed, and how much faster it plays; kept in the cache."""
+    """The states of a clip as it is (way 0) or changed, and how much faster it plays; cached."""
 
     def make(place: Path) -> None:
         samples, factor, level = recording.load(path.with_suffix(".flac")).samples, 1.0, LEVEL

@@ -90,7 +90,7 @@ def _note(pitch: float, seconds: float, decay: float, harmonics: int, fall: floa
 
 
 def _drums(generator: np.random.Generator) -> Sound:
-    """Hits of noise or of a falling tone, in time or by chance: drums, steps, keys, clicks."""
+    """Hits of noise or of a falling tone, in time or at random: drums, steps, keys, clicks."""
     result = np.zeros(_COUNT + RATE)
     gap = generator.uniform(0.1, 0.6)
     steady = generator.random() < 0.5

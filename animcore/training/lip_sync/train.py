@@ -26,7 +26,7 @@ from animcore.training.lip_sync.recordings import LipSyncClip
 
 LOG = logging.getLogger(__name__)
 
-HELD_OUT = "1114_2_04"  # the performance that never trains, for the card's lip vertex error
+HELD_OUT = "1114_2_04"  # the performance of the validation split, for the model card's lip vertex error
 SECONDS = 6  # length of a training example
 CHECKPOINT_EVERY = 100  # steps
 
@@ -73,7 +73,7 @@ class Teachers:
 
 
 def load(data: Path, cache: Path) -> Teachers:
-    """Encode (once; kept in the cache) and load all teachers of a data folder."""
+    """Encode (once; cached) and load all teachers of a data folder."""
     encoder = conformer.pretrained()
     LOG.info("encoding; the first time takes some minutes")
     performance = recordings.performed(data / "performance", encoder, cache, 4)
