@@ -1,4 +1,4 @@
-"""Direction: what the user asks of a performance, apart from the voice itself."""
+"""Direction: the settings of a performance (seed, emotions, strengths, style), apart from the voice itself."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class EmotionSpan:
     """An emotion from `start` to `end` (seconds of the sound); onset and offset take the time that they take in people.
 
     Attributes:
-        emotion: of `names.EMOTIONS`; neutral calms the others.
+        emotion: of `vocabulary.EMOTIONS`; neutral calms the others.
         intensity: 0..1.
         start: 0 for a face that is in it before the first word.
         end: None for the rest of the line.
@@ -70,7 +70,7 @@ class EmotionKey:
     """How strong an emotion is at one moment; between two keys of an emotion it goes evenly from one to the other.
 
     Attributes:
-        emotion: of `names.EMOTIONS`.
+        emotion: of `vocabulary.EMOTIONS`.
         intensity: 0..1; the first key of an emotion holds before it, the last one after it.
         time: seconds of the sound.
     """

@@ -93,7 +93,7 @@ class BatchRequest:
             performed; a recording without such a file has no other speaker.
         face: folder of a learned solver of speech, in the place of the shipped one.
         speaker: whose manner it takes, by a name of its training; where empty, by the direction's style.
-        track, channel: of each recording, as `audio.load` takes them.
+        track, channel: of each recording, as `recording.load` takes them.
     """
 
     folder: Path

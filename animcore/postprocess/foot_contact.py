@@ -1,4 +1,4 @@
-"""Feet that stay where they stand, a floor that nothing goes through, legs that stand still: (pose, translation) alike.
+"""Foot contact: no foot slides, nothing goes through the floor, and legs stand still on request.
 
 A foot is planted while it is low and slow. It then is held where it stood on the whole, flat on the floor, and the leg
 follows by two-bone inverse kinematics. What holding asks for grows and fades over a few frames. A foot that slides on
@@ -31,7 +31,7 @@ _PIECE = 4096  # frames whose joints are held at once
 _LEVEL = [0, 2]  # the axes along the floor
 _SLIDE = 0.10  # metres that a foot may slide before it is set anew
 _STEP, _STEP_HEIGHT = 0.36, 0.03  # seconds and metres of such a step
-_STRETCH = 0.996  # of its length that a leg is stretched at most: just inside what `limbs.reach` gives
+_STRETCH = 0.996  # of its length that a leg is stretched at most: just inside what `two_bone_ik.reach` gives
 _SINK = 0.25  # seconds in which the body sinks and rises to what its legs reach
 _NEAR_REST = 0.03  # metres: a floor so near to the one at rest is that one
 _FORWARD = 0.04  # metres that a straight leg's knee is taken to be in front
@@ -166,7 +166,7 @@ def _pieces(count: int) -> Iterator[slice]:
 
 
 def _soles(pose: Given, translation: Given) -> Array:
-    """(T, 2, 4, 3) of `solid.soles`, in pieces that fit into memory."""
+    """(T, 2, 4, 3) of `collision_capsules.soles`, in pieces that fit into memory."""
     found = [np.zeros((0, 2, 4, 3))]
     for piece in _pieces(len(pose)):
         turned = world_rotations(pose[piece])

@@ -1,4 +1,4 @@
-"""Clips as they are learned from, kept on the disk and mapped from there, so that data may be larger than memory."""
+"""A cache of training clips on the disk, memory-mapped, so that data may be larger than memory."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ class TrainingClip:
     Attributes:
         name: of its files.
         speaker: who it is, an index into the speakers of the data.
-        frames: (T, 337) float32 of `gesture_features`, 30 a second.
+        frames: (T, 337) float32 of `motion_features`, 30 a second.
         samples: (N,) float32 at 16 kHz, of the same length in seconds.
         place: beginning of the names of its files in the cache.
     """

@@ -1,4 +1,4 @@
-"""When audio sets in, by librosa: what EMAGE's beat consistency is measured against."""
+"""Onsets of audio, by librosa: EMAGE's beat consistency is measured against them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which files belong together: a truth and an output by name, a folder of truths and folders of outputs by stem."""
+"""Pair outputs with ground truths: files by name, folders by the stems of their files."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """glTF binary: a character with morph targets and skin, and the performance as its first animation.
 
 The character is the default one or the user's own `.glb` (or `.vrm`), into a copy of which the animation goes; nothing
-else of it is changed. A `.blend` or `.fbx` is brought to glTF by Blender first (blender.py).
+else of it is changed. A `.blend` or `.fbx` is brought to glTF by Blender first (`via_blender`).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""FBX and Alembic (and for usd.py, USD), written and read back by Blender in a child process (blender.py).
+"""FBX and Alembic, written and read back by Blender in a child process (`blender_process`).
 
 The character is the default one, or the user's `.blend`, `.fbx` or `.glb`. Compared after reading back are the
 keys of shapes and of the face's bones; for Alembic, which holds vertices alone, where probes of every mesh with shapes

@@ -3,10 +3,10 @@
 A vertex holds x y z, nx ny nz (zeros), f_dc_0..2, f_rest_0..3(K-1)-1 with all of red first, then green, then blue,
 opacity as a logit, scale_0..2 as logarithms, rot_0..3 as w x y z of any length, all float32; after Kerbl et al.'s
 exports. GaussianAvatars adds binding_0, the triangle (a float), and then positions, scales and rotations are in the
-frame of that triangle. What SuperSplat compresses (`packed_ply`) has the same suffix and is read too.
+frame of that triangle. What SuperSplat compresses (`supersplat_ply`) has the same suffix and is read too.
 
 The format states no axes or units. Training from photographs leaves those of COLMAP, mostly Y down; a file that is
-written here is as it is in the engine, Y up, in metres, unless it is asked for otherwise (`splat_files`).
+written here is as it is in the engine, Y up, in metres, unless it is asked for otherwise (`open_any_splats`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The mesh layer while it is learned: a texture, how it changes with the expression, and where the skin really lies.
 
 What the mesh shows where is found once an image and kept; only while the skin's place is learned the mesh is drawn
-each time, with the gradients of texture and silhouette that `mesh_torch` gives. That place is
+each time, with the gradients of texture and silhouette that `differentiable` gives. That place is
 smoothed along the mesh and moved by an Adam of one scale for all vertices, so that they move together, and those that
 nothing pulls at not at all (after Nicolet et al., Large Steps in Inverse Rendering of Geometry, SIGGRAPH Asia 2021,
 with some steps of diffusion for their solve); a Laplacian with equal weights keeps the result smooth (Sorkine et al.,

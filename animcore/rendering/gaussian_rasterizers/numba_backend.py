@@ -37,7 +37,7 @@ class TiledGaussians:
     """The Gaussians of an image put into its tiles.
 
     Attributes:
-        records: (N, 16) float32 of the visible Gaussians; `raster_kernels` names the columns.
+        records: (N, 16) float32 of the visible Gaussians; `numba_kernels` names the columns.
         order: (M,) int32 visible Gaussians, nearest first.
         counts: (tiles,) int64 Gaussians in each tile; tiles stand in columns.
         size: height and width of the image.

@@ -3,7 +3,7 @@
 Its wheel compiles the kernels of `warp_kernels` on the machine. Gaussians are sorted by depth, written down once for
 each tile that they cover, and sorted by tile, which leaves each tile's own nearest first (both sorts are stable); one
 thread draws a pixel. Tensors are used where they lie, on the stream that torch uses. On CPUs it is the slower
-one, `raster_numba` the faster; there it shows that the kernels are right.
+one, `numba_backend` the faster; there it shows that the kernels are right.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def render(
 
 
 def draw(values: Sequence[Tensor], limit: Tensor | None, camera: Camera) -> tuple[Tensor, SavedForBackward]:
-    """Draw and keep what `trace` needs; see `raster_function.RasterizerBackend`."""
+    """Draw and keep what `trace` needs; see `autograd_function.RasterizerBackend`."""
     device = values[0].device
     covered = torch.zeros((0, 0), device=device) if limit is None else limit
     with working(device):

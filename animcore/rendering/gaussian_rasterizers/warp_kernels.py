@@ -293,7 +293,7 @@ def trace(
     pairs: wp.array[wp.int32], bounds: wp.array2d[wp.int32], limit: wp.array2d[wp.float32],
     drawn: wp.array3d[wp.float32], given: wp.array3d[wp.float32], total: wp.array[Sums],
 ) -> None:  # fmt: skip
-    """Add up what the gradients of the image are to the ellipses; see `raster_backward` for the way.
+    """Add up what the gradients of the image are to the ellipses; see `numba_backward` for the way.
 
     The threads of a block take the same way through the list, so that their sums are added before memory sees them.
     """

@@ -303,7 +303,7 @@ def _check(sizes: CodeTalkerSizes) -> None:
 
 
 def load(folder: Path, values: dict[str, Any]) -> CodeTalker:
-    """Return the model of a folder that `animcore train codetalker` left; see `face_model.restored`."""
+    """Return the model of a folder that `animcore train codetalker` left; see `base.restore`."""
     return restore(CodeTalker, folder, values)
 
 

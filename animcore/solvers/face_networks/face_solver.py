@@ -76,7 +76,7 @@ class FaceNetworkSolver:
         return self.model.feels
 
     def solve(self, clip: AudioClip, direction: Direction, progress: Progress = silent) -> Motion:
-        """Return the face of a voice at the model's rate, as `articulation.solve` does; still where all is silent.
+        """Return the face of a voice at the model's rate, as `lip_sync.solve` does; still where all is silent.
 
         The tongue, which none of these models has, is the shipped one's. How far the weights are from what the model
         did, where it is no model of ARKit weights, is written to the log.

@@ -178,12 +178,12 @@ class _DecodeStep(nn.Module):
 
 
 def load(folder: Path, values: dict[str, Any]) -> FaceFormer:
-    """Return the model of a folder that `animcore train faceformer` left; see `face_model.restored`."""
+    """Return the model of a folder that `animcore train faceformer` left; see `base.restore`."""
     return restore(FaceFormer, folder, values)
 
 
 def published(folder: Path) -> FaceFormer:
-    """Return the authors' model of a folder with `vocaset.pth` or `biwi.pth`; see `face_published`."""
+    """Return the authors' model of a folder with `vocaset.pth` or `biwi.pth`; see `published_weights`."""
     found = published_weights.find_weights(folder, (".pth",))
     tensors = published_weights.tensors(found.path)
     hidden = published_weights.length(tensors, "audio_feature_map.bias", found.path)

@@ -1,7 +1,7 @@
 """Body and hands of a speaker: gestures on stressed words, a trunk that follows, weight on the feet.
 
 It needs no captured motion: `planning` decides what is done when, `arm_motion` how arms get
-there, `gesture_trunk` what the rest of the body does; `assets/gestures/lexicon.toml` holds gestures and speakers.
+there, `torso` what the rest of the body does; `assets/gestures/lexicon.toml` holds gestures and speakers.
 """
 
 from __future__ import annotations

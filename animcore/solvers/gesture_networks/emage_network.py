@@ -146,7 +146,7 @@ class EmageTransformer(nn.Module):
         Args:
             samples: (B, N) at 16 kHz, of the same time as the frames.
             speaker: (B,) which speaker.
-            motion: (B, T, 337) frames of `gesture_features`.
+            motion: (B, T, 337) frames of `motion_features`.
             hidden: (B, T) bool, frames that are not known.
         """
         who = self.speaker_embedding_body(speaker)[:, None]

@@ -1,4 +1,4 @@
-"""Voices and the faces that go with them, from any layout of `face_files`, at one frame rate and in one space."""
+"""Audio and faces of a data set, from any layout of `dataset_layouts`, at one frame rate and in one space."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where data sets of talking faces keep their voices and faces, and what stands in the files.
+"""Layouts of data sets of talking faces: their folders of audio and faces, and the files in them.
 
 - VOCASET and BIWI as the published solvers prepare them: `wav/NAME.wav`, `vertices_npy/NAME.npy` (T, 3 V),
   `templates.pkl` with each person's face at rest, and a `.ply` of the mesh there or in `templates`.
@@ -59,7 +59,7 @@ class FaceCurves:
     """What a face does in a clip.
 
     Attributes:
-        kind: `arkit`, `flame` or `vertices`, as in `face_space`.
+        kind: `arkit`, `flame` or `vertices`, as in `output_space`.
         values: (T, W).
         fps: frame rate.
         basis: of the coefficients or the vertices.

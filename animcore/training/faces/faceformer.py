@@ -1,4 +1,4 @@
-"""Training of FaceFormer: frames after frames, among them its own."""
+"""Training of FaceFormer: each frame from the audio and from the frames before it, some of them its own."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """A trained `emote` or `flow` as ONNX: the input of its audio encoder in, frames of the face out, any length.
 
 The other faces have no such form: FaceFormer and CodeTalker make frame after frame, FaceDiffuser step after step, and
-each would be a loop around its graph. `face_steps` writes FaceFormer in two graphs; the others stay with PyTorch.
+each would be a loop around its graph. `faceformer_onnx` writes FaceFormer in two graphs; the others stay with PyTorch.
 """
 
 from __future__ import annotations

@@ -400,7 +400,7 @@ def write(network: StreamingModel, path: Path) -> None:
 
 
 def recognizer(path: Path) -> nn.Linear:
-    """Return the layer that names phonemes, out of the shipped network (`training/phonemes.py` puts it there)."""
+    """Return the layer that names phonemes, out of the shipped network (`lip_sync/phoneme_head.py` puts it there)."""
     parts = {one.name: numpy_helper.to_array(one) for one in onnx.load(str(path)).graph.initializer}
     layer = nn.Linear(FEATURES, len(PHONEMES))
     with torch.no_grad():
