@@ -95,5 +95,5 @@ def render(
         raise InputError("This motion has no frames, so there is nothing to render.")
     moment = motion.sampled([(at - motion.start) * motion.fps], motion.rate, at)
     posed = head.posed(head.prepared(moment), 0)
-    picture = head_model.render(head, posed, camera or portrait(head), mode, background)
-    return np.round(picture.colour * 255).astype(np.uint8)
+    image = head_model.render(head, posed, camera or portrait(head), mode, background)
+    return np.round(image.colour * 255).astype(np.uint8)

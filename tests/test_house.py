@@ -43,7 +43,7 @@ FLOORS: dict[str, list[set[str]]] = {
         {"perform"},
     ],
     "animcore/training": [
-        {"trainer", "clip_cache", "cpu_optimizer"},
+        {"trainer", "clip_cache", "cpu_optimizer", "onnx_files"},
         {"clip_windows", "lip_sync", "head_motion"},
         {"gestures", "streaming"},
         {"faces"},

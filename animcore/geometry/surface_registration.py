@@ -34,7 +34,7 @@ _FAR = 0.12  # sizes of the face that a point may be away from its partner in th
 
 @dataclass(frozen=True)
 class TriangleMesh:
-    """A triangle mesh: `points` (V, 3) and `triangles` (F, 3), seen from outside counter-clockwise."""
+    """A triangle mesh: `points` (V, 3) and `triangles` (F, 3), counter-clockwise from outside."""
 
     points: FloatArray
     triangles: IntArray
@@ -207,7 +207,7 @@ class _SurfaceSamples:
 def _fit(
     ours: TriangleMesh, samples: _SurfaceSamples, size: float, focus: NDArray[np.bool_], start: SimilarityTransform
 ) -> tuple[float, SimilarityTransform]:
-    """The similarity found from a start, with the size of what is left, in sizes of the face."""
+    """The similarity found from a start, with the residual, in sizes of the face."""
     chosen = np.flatnonzero(focus)[:: max(1, int(focus.sum()) // 800)]
     points, directions = ours.points[chosen], ours.normals()[chosen]
     low, high = points.min(0), points.max(0)

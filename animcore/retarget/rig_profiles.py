@@ -31,7 +31,7 @@ class BoneChannel:
         bone: its name.
         kind: `turn` about, or `move` along, an axis of the character; `slide` along an axis of the bone itself.
         axis: 0 the character's left, 1 up, 2 forward; of `slide` the bone's x, y, z.
-        amount: radians, distances between the outer eye corners, or the bone's own units, that do what the recipe says.
+        amount: radians, distances between the outer eye corners, or the bone's own units, that give the recipe.
         recipe: what it then does, in weights of our tracks.
         low: least value, in the same unit.
         high: greatest value.

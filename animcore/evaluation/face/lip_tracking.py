@@ -51,7 +51,7 @@ def track(path: Path) -> tuple[Fraction, Array, Array]:
 
 
 def evenly(times: Array, curve: Array, rate: Fraction) -> Array:
-    """Return a curve (T,) with a value a frame of a rate, from one at the times (T,) of the film's frames."""
+    """Return a curve (T,) with a value a frame of a rate, from one at the times (T,) of the video's frames."""
     frames = times[0] + np.arange(round((times[-1] - times[0]) * rate) + 1) / float(rate)
     return np.asarray(np.interp(frames, times, curve))
 

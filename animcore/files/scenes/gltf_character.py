@@ -171,12 +171,12 @@ def _matrix(node: Mapping[str, Any]) -> FloatArray:
 
 
 def _axes(names: list[str], places: FloatArray) -> FloatArray:
-    """(3, 3) columns left, up, forward: Y is up in glTF, and the two sides of the nodes say which way is left."""
+    """(3, 3) columns left, up, forward: Y is up in glTF, and left follows from the names of the nodes."""
     at = dict(zip(names, places, strict=True))
     left = sum((at[one] - at[other] for one, other in name_normalization.side_pairs(at)), np.zeros(3))
     left[1] = 0.0
     if np.linalg.norm(left) < _NEAR:
-        return np.eye(3)  # along +Z, as glTF wants it
+        return np.eye(3)  # along +Z, as glTF requires
     nearest = int(np.argmax(np.abs(left)))  # a skeleton's own lines lean a little
     left = np.eye(3)[nearest] * np.sign(left[nearest])
     return np.column_stack((left, (0.0, 1.0, 0.0), np.cross(left, (0.0, 1.0, 0.0))))
@@ -206,7 +206,7 @@ def _done_by_shape(
 
 def _moves(gltf: GltfDocument, primitive: Mapping[str, Any], target: int, joint: int) -> bool:
     if "KHR_draco_mesh_compression" in primitive.get("extensions", {}):
-        return False  # nothing can be said of it; a bone that moves too much is seen and can be taken away
+        return False  # unknown; a bone that moves too much is visible and can be removed
     parts, weights = (gltf.accessor(primitive["attributes"][f"{name}_0"]) for name in ("JOINTS", "WEIGHTS"))
     moved = np.abs(gltf.accessor(primitive["targets"][target]["POSITION"])).max(1) > _NEAR
     return bool((moved & (((parts == joint) * weights).sum(1) > _HELD)).any())

@@ -1,4 +1,4 @@
-"""A file that another program wrote of a performance, judged against what was meant: frames, shapes, bones, vertices.
+"""A file that another program wrote of a performance, compared with it: frames, shapes, bones, vertices.
 
 Shapes are compared by the names that the character has for them, not by ARKit's: what a rig costs is no fault of the
 file. Every format has its own limit (`FileFormat.limit`).
@@ -28,7 +28,7 @@ _OWN_NAMES = ("arkit", "tongue")  # tracks that a file holds as the character's 
 def measure_errors(
     found: AnimationCurves, meant: Path, motion: Motion, form: FileFormat, setup: FormatOptions
 ) -> dict[str, float]:
-    """Return the largest difference of everything that a file was meant to hold: weights, radians, metres.
+    """Return the largest difference of all intended values of a file: weights, radians, metres.
 
     Args:
         found: the file as its reader has it.
@@ -54,7 +54,7 @@ def measure_errors(
 
 
 def rejection(errors: Mapping[str, float], form: FileFormat) -> str | None:
-    """Say what of a file is further off than its format may be; None where all is well."""
+    """Describe what of a file is further off than its format may be; None where all is well."""
     wrong = {name: error for name, error in errors.items() if not error <= form.limit}
     if not wrong:
         return None
@@ -88,7 +88,7 @@ def _shape_error(found: AnimationCurves, names: list[str], values: Array) -> flo
 
 
 def _of_name(name: str, by_name: Mapping[str, list[Array]]) -> list[Array]:
-    """The curves of a shape: USD tells the copies on several meshes apart by numbers (`jawOpen2`)."""
+    """The curves of a shape: USD numbers the copies on several meshes (`jawOpen2`)."""
     return [
         rows
         for other, found in by_name.items()
@@ -118,7 +118,7 @@ def _turned(wanted: NDArray[np.float32], found: NDArray[np.float32]) -> float:
 
 
 def _columns(curve: Array) -> Array:
-    """(copies, T) a curve of a sheet."""
+    """(copies, T) a curve."""
     return np.atleast_2d(np.asarray(curve, np.float64).T)
 
 

@@ -70,7 +70,7 @@ def write(
     The world's axes are those of the camera, its origin is where the head is in the middle of the video.
 
     Args:
-        film: that was tracked.
+        film: the video that was tracked.
         folder: of the capture.
         track: what the head did.
         model: the track's model.
@@ -177,7 +177,7 @@ def _shots(
 
 
 def _camera(track: HeadTrack, origin: FloatArray, vertices: Sequence[NDArray[np.float32]], size: int) -> Camera:
-    """The film's camera, cut to what heads with their hair fill, and scaled."""
+    """The video's camera, cropped to the heads with their hair, and scaled."""
     to_world = np.eye(4)
     to_world[:3, 3] = -origin
     width, height = (int(side) for side in track.size)
@@ -204,7 +204,7 @@ def _pictures(
 
 
 def _cut(image: NDArray[Any], camera: Camera, track: HeadTrack) -> NDArray[np.float32]:
-    """What a camera sees of the film's image (H, W) or (H, W, 3), 0..1: means of the pixels, by area."""
+    """The video's image (H, W) or (H, W, 3), 0..1, resampled for a camera: means of the pixels, by area."""
     scale = camera.focal[0] / track.focal, camera.focal[1] / track.focal
     left, top = track.size[0] / 2 - camera.centre[0] / scale[0], track.size[1] / 2 - camera.centre[1] / scale[1]
     picture = image.astype(np.float32) / (255 if image.dtype == np.uint8 else 1)

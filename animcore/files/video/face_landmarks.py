@@ -36,7 +36,7 @@ _LARGEST = 1280  # pixels along the longer side that the tracker is shown
 _THUMB = 24  # pixels along a side of the images in which cuts are looked for
 _CUT = 22.0  # mean difference of two such images, of 255, that only a cut makes
 _JUMP = 0.2  # sizes of the face that it must jump in a cut, or its size change by
-_STRANGERS = 0.05  # share of frames in which a second face may be seen
+_STRANGERS = 0.05  # share of frames in which a second face may be visible
 _LOST = 0.5  # share of frames in which the face may be lost
 _UNEVEN = 0.25  # of a frame's length: what a frame may come early or late at an even rate
 _KEPT = "animcore.film_faces"
@@ -103,7 +103,7 @@ def read(path: Path, start: float = 0.0, end: float = np.inf, progress: Progress
 
 
 def frames(path: Path, start: float = 0.0, end: float = np.inf) -> Iterator[tuple[float, Image, float]]:
-    """Decode a film: seconds, the upright image (H, W, 3), and the share of the video that is done.
+    """Decode a video: seconds, the upright image (H, W, 3), and the share of the video that is done.
 
     Raises:
         InputError: for a file that is no video, has no image, or breaks off.
@@ -137,7 +137,7 @@ def frames(path: Path, start: float = 0.0, end: float = np.inf) -> Iterator[tupl
 
 
 def rate_of(path: Path) -> Fraction:
-    """Return the FPS that a video is meant to have: the nominal rate where a phone wrote a variable one.
+    """Return the FPS of a video: the nominal rate where a phone wrote a variable one.
 
     Raises:
         InputError: for a file that is no video, or has no image.
@@ -154,7 +154,7 @@ def rate_of(path: Path) -> Fraction:
 
 
 def upright(frame: Any) -> Image:
-    """(H, W, 3) sRGB, turned as the video says: phones record on their side."""
+    """(H, W, 3) sRGB, rotated as the video states: phones record on their side."""
     image = frame.to_ndarray(format="rgb24")
     return np.ascontiguousarray(np.rot90(image, round(getattr(frame, "rotation", 0) / 90)))
 
@@ -164,7 +164,7 @@ def tracker(name: str = "a picture", faces: int = 2, still: bool = False) -> Ite
     """MediaPipe's face mesh, for as long as it is needed.
 
     Args:
-        name: of what is tracked, for the sentence where MediaPipe is missing.
+        name: of the input, for the sentence where MediaPipe is missing.
         faces: how many are looked for.
         still: whether images have nothing to do with one another.
 
@@ -205,7 +205,7 @@ def landmarks(mesh: Any, image: Image) -> list[Array]:
 
 
 def save(faces: VideoLandmarks, path: str | Path, source: str) -> None:
-    """Keep what was found; `source` says of what video and which part.
+    """Save the landmarks; `source` names the video and the part of it.
 
     Raises:
         InputError: when it cannot be written.
@@ -281,7 +281,7 @@ def _is_cut(before: tuple[Array, Array], now: tuple[Array, Array]) -> bool:
 
 
 def _rate(path: Path, times: list[float]) -> Fraction:
-    """Frames a second: what the video says where its frames come at that rate, else what lies between most of them."""
+    """Frames a second: as the video states where its frames come at that rate, else from the median interval."""
     if len(times) < 2:
         raise InputError(f"{path.name} is a single image; a video of at least a second is needed.")
     said = rate_of(path)
@@ -292,7 +292,7 @@ def _rate(path: Path, times: list[float]) -> Fraction:
 
 
 def _checked(path: Path, faces: VideoLandmarks) -> Iterator[str]:
-    """Sentences about what is odd, or the error where it is too odd."""
+    """Sentences about irregularities, or the error where they are too large."""
     lost = ~faces.found
     if lost.all():
         raise InputError(f"No face was found in {path.name}; it must show one face from the front.")

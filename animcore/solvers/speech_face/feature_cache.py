@@ -1,7 +1,7 @@
-"""What the speech network heard in recordings, kept in a folder: another take of the same voice need not listen again.
+"""Audio features of recordings, cached in a folder: another take of the same voice need not compute them again.
 
 The folder is the one that the environment names; without it nothing is kept. Files that are broken count as none, and
-the oldest go where there are too many. What is kept is what the network answers, bit by bit: takes stay equal.
+the oldest go where there are too many. The network's output is stored exactly: takes stay equal.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ def folder() -> Path | None:
 
 
 def key(network: str, samples: FloatArray, outputs: Sequence[str]) -> str:
-    """Return what tells a piece of audio, as a network hears it, from all others."""
+    """Return the key of a piece of audio for a network."""
     digest = hashlib.sha256(f"{network} {' '.join(outputs)} {samples.dtype} {samples.shape}".encode())
     digest.update(np.ascontiguousarray(samples).tobytes())
     return digest.hexdigest()
 
 
 def read(name: str) -> list[FloatArray] | None:
-    """Return what is kept under a key; None where nothing is."""
+    """Return the entry of a key; None where there is none."""
     if (place := folder()) is None:
         return None
     path = place / f"{name}{SUFFIX}"
