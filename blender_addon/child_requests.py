@@ -19,6 +19,7 @@ from animcore.core.vocabulary import ARKIT, TONGUE
 from animcore.files.scenes import scene_curves
 from animcore.motion import Motion
 
+from . import object_data
 from .capture import render_job
 from .character import body_bones as bodies
 from .character import face_maps, head_bones, rig_reader, shape_probe
@@ -190,7 +191,7 @@ def _import(path: Path) -> str:
     if path.suffix.lower() not in _IMPORTERS:
         raise AddonError(f"{path.name} is of no kind that Blender can read; give {', '.join(_IMPORTERS)}.")
     operator, options = next(one for one in _IMPORTERS[path.suffix.lower()] if scene_files.operator(one[0]) is not None)
-    work = scene_files.operator(operator)
+    work: Any = scene_files.operator(operator)
     try:
         work(filepath=str(path), **options)
     except Exception as error:  # importers are Python, and break in every way that a broken file can think of
@@ -229,13 +230,14 @@ def _motion(path: Path, rate: Fraction) -> Motion:
     turning = {f"{role}_pose": curves[f"{role}_pose"] for role in ("jaw", "neck", "head") if f"{role}_pose" in curves}
     if any(name.endswith("_eye_pose") for name in curves):
         turning["eye_pose"] = np.stack(eyes, 1)
+    turning |= {name: curves[name] for name in ("body_pose", "translation") if name in curves}
+    tracks: dict[str, Any] = {name: values.astype(np.float32) for name, values in turning.items()}
     return Motion(
         rate,
         start,
         arkit=weights(ARKIT),
         tongue=weights(TONGUE) if any(name in curves for name in TONGUE) else None,
-        **{name: values.astype(np.float32) for name, values in turning.items()},
-        **{name: curves[name].astype(np.float32) for name in ("body_pose", "translation") if name in curves},
+        **tracks,
     )
 
 
@@ -252,6 +254,7 @@ def _curves(who: rig_reader.Character, share: float) -> tuple[int, dict[str, NDA
         who: the character that was imported.
         share: of a frame that the importer took for one.
     """
+    by_owner: dict[bpy.types.ID, list[bpy.types.FCurve]]
     by_owner = {face.key: fcurves.current_curves(face.key) for face in who.faces}
     if who.armature is not None:
         by_owner[who.armature] = fcurves.current_curves(who.armature)
@@ -307,7 +310,7 @@ def _turning(
     axes, keyed = head_bones.character_axes(armature), _by_path(curves)
     found = {}
     for role, name in head_bones.roles(armature)[1].items():
-        bone = armature.pose.bones[name]
+        bone = object_data.pose_bones(armature)[name]
         own = _own_turns(bone, keyed, sampled)
         if own is not None:
             found[f"{role}_pose"] = own @ (np.array(bone.bone.matrix_local.to_3x3()).T @ axes)
@@ -321,7 +324,7 @@ def _body(
     found, keyed = bodies.read(armature), _by_path(curves)
     if found is None:
         return {}
-    turns = {name: _own_turns(armature.pose.bones[name], keyed, sampled) for name in found.bones}
+    turns = {name: _own_turns(object_data.pose_bones(armature)[name], keyed, sampled) for name in found.bones}
     silent = {bone.joint for bone in found.retarget.bones if turns[found.bones[bone.index]] is None}
     joints = [joint for joint in found.retarget.joints if joint not in silent]
     if len(joints) < _FEWEST:

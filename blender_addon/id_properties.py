@@ -6,11 +6,19 @@ import json
 import math
 from collections.abc import Callable
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeVar
 
 import bpy
 
+Group = TypeVar("Group")
+
 _FASTEST = 100_000  # FPS, more than Blender accepts
+
+
+def registered(owner: bpy.types.bpy_struct, name: str, _kind: type[Group]) -> Group:
+    """Return a property that the extension has registered with Blender's own types, as the class that it points to."""
+    found: Group = getattr(owner, name)
+    return found
 
 
 def text(owner: bpy.types.bpy_struct, name: str) -> str:

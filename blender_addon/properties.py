@@ -5,7 +5,7 @@ Blender reads the annotations of these classes as values, so this module does no
 
 import contextlib
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import bpy
 
@@ -14,9 +14,16 @@ from animcore.files import FORMATS
 from animcore.postprocess.region_smoothing import FURTHEST, SMOOTHEST, STRONGEST
 
 from . import callbacks
+from .id_properties import registered
+
+# what the extension adds to Blender's own types
+SETTINGS = "animcore"  # to scenes
+POLISH = "animcore"  # to actions
+TRACKS = "animcore_tracks"  # to the window manager
+TRACK_INDEX = "animcore_track_index"  # to the window manager
 
 
-def _strength(label: str, text: str) -> Any:
+def _strength(label: str, text: str) -> object:
     """A slider 0..2 at 1."""
     return bpy.props.FloatProperty(
         name=label, description=text, default=1.0, min=0.0, max=2.0, subtype="FACTOR", options=set()
@@ -34,8 +41,8 @@ def _is_character(_settings: bpy.types.PropertyGroup, candidate: bpy.types.Objec
 # The module bpy 4.2 crashes when Python ends where a class of properties has a method or a property has a callback:
 # what one does with the settings is therefore functions of this module, and the choice is not narrowed there.
 _MODULE_42 = bpy.app.version < (4, 5, 0) and not bpy.app.binary_path
-_NARROWED = {} if _MODULE_42 else {"poll": _is_character}
-_SPEAKERS = {} if _MODULE_42 else {"poll": _speaks}
+_NARROWED: dict[str, Any] = {} if _MODULE_42 else {"poll": _is_character}
+_SPEAKERS: dict[str, Any] = {} if _MODULE_42 else {"poll": _speaks}
 
 
 class AnimcoreTrack(bpy.types.PropertyGroup):
@@ -56,7 +63,7 @@ def _set_row(settings: bpy.types.PropertyGroup, row: int) -> None:
     callbacks.registered.show_row(settings, row)
 
 
-_TAKE_ROW = {} if _MODULE_42 else {"get": _get_row, "set": _set_row}
+_TAKE_ROW: dict[str, Any] = {} if _MODULE_42 else {"get": _get_row, "set": _set_row}
 
 
 _held = 0  # how many hold the curves while sliders are set
@@ -80,12 +87,12 @@ def _on_curves(polish: bpy.types.PropertyGroup, context: bpy.types.Context) -> N
 
 
 # In the module bpy 4.2 the sliders work through the operators alone.
-_LIVE = {} if _MODULE_42 else {"update": _on_curves}
+_LIVE: dict[str, Any] = {} if _MODULE_42 else {"update": _on_curves}
 
 
-def _touches() -> dict[str, Any]:
+def _touches() -> dict[str, object]:
     """Smoothing, exaggeration and timing of every region."""
-    made = {}
+    made: dict[str, object] = {}
     for region in REGIONS:
         made[f"{region}_smoothing"] = bpy.props.FloatProperty(
             name="Smoothing (ms)", description=f"Smoothing window of the curves of {region} in milliseconds",
@@ -217,34 +224,32 @@ class AnimcorePart(_Spoken, bpy.types.PropertyGroup):
 class AnimcorePolish(bpy.types.PropertyGroup):
     """The polish of a take, stored in its first action. Nothing is animatable: the curves are what is animated."""
 
-    __annotations__ = {
-        "keys_per_second": bpy.props.FloatProperty(
-            name="Keys per Second",
-            description="Average number of keys of each moving curve, with lip closures kept; 0 keys every frame",
-            min=0.0, max=60.0, soft_max=24.0, precision=1, options=set(), **_LIVE,
+    keys_per_second: bpy.props.FloatProperty(
+        name="Keys per Second",
+        description="Average number of keys of each moving curve, with lip closures kept; 0 keys every frame",
+        min=0.0, max=60.0, soft_max=24.0, precision=1, options=set(), **_LIVE,
+    )  # fmt: skip
+    key_kind: bpy.props.EnumProperty(
+        name="Interpolation",
+        description="Interpolation between the keys of a reduced curve",
+        items=(("BEZIER", "Bezier", "Smooth interpolation with handles"), ("LINEAR", "Linear", "Straight lines")),
+        options=set(), **_LIVE,
+    )  # fmt: skip
+    edits: bpy.props.FloatProperty(
+        name="Manual Edits",
+        description="Influence of the manual edits; 0 shows the take as generated",
+        default=1.0, min=0.0, max=1.0, subtype="FACTOR", options=set(), **_LIVE,
+    )  # fmt: skip
+    edits_mode: bpy.props.EnumProperty(
+        name="Edits on New Takes",
+        description="How manual edits are carried over to a new take",
+        items=(
+            ("ADD", "Add", "Keep each edit's offset from the generated curves"),
+            ("REPLACE", "Replace", "Keep each edited curve at its edited values, with blended ends"),
         ),
-        "key_kind": bpy.props.EnumProperty(
-            name="Interpolation",
-            description="Interpolation between the keys of a reduced curve",
-            items=(("BEZIER", "Bezier", "Smooth interpolation with handles"), ("LINEAR", "Linear", "Straight lines")),
-            options=set(), **_LIVE,
-        ),
-        "edits": bpy.props.FloatProperty(
-            name="Manual Edits",
-            description="Influence of the manual edits; 0 shows the take as generated",
-            default=1.0, min=0.0, max=1.0, subtype="FACTOR", options=set(), **_LIVE,
-        ),
-        "edits_mode": bpy.props.EnumProperty(
-            name="Edits on New Takes",
-            description="How manual edits are carried over to a new take",
-            items=(
-                ("ADD", "Add", "Keep each edit's offset from the generated curves"),
-                ("REPLACE", "Replace", "Keep each edited curve at its edited values, with blended ends"),
-            ),
-            options=set(),
-        ),
-        **_touches(),
-    }  # fmt: skip
+        options=set(),
+    )  # fmt: skip
+    __annotations__.update(_touches())
 
 
 class AnimcoreSettings(_Spoken, bpy.types.PropertyGroup):
@@ -421,17 +426,34 @@ class AnimcoreSettings(_Spoken, bpy.types.PropertyGroup):
 
 def of(scene: bpy.types.Scene) -> AnimcoreSettings:
     """Return Animcore's settings of a scene."""
-    return scene.animcore
+    return registered(scene, SETTINGS, AnimcoreSettings)
+
+
+def polish_of(action: bpy.types.Action) -> AnimcorePolish:
+    """Return the polish of an action of a take."""
+    return registered(action, POLISH, AnimcorePolish)
+
+
+def tracks_of(manager: bpy.types.WindowManager) -> "bpy.types.bpy_prop_collection_idprop[AnimcoreTrack]":
+    """Return the list of a character's tracks, as the panel draws it."""
+    found: bpy.types.bpy_prop_collection_idprop[AnimcoreTrack] = getattr(manager, TRACKS)
+    return found
+
+
+def track_index_of(manager: bpy.types.WindowManager) -> int:
+    """Return the selected row of the list of tracks."""
+    return int(getattr(manager, TRACK_INDEX))
 
 
 def set_polish(action: bpy.types.Action, source: bpy.types.Action | None) -> None:
     """Set the sliders of an action's polish as those of another, or back; the curves stay as they are."""
     with held_curves():
-        for name in set(action.animcore.bl_rna.properties.keys()) - {"rna_type", "name"}:
+        polish = polish_of(action)
+        for name in set(polish.bl_rna.properties.keys()) - {"rna_type", "name"}:
             if source is None:
-                action.animcore.property_unset(name)
+                polish.property_unset(name)
             else:
-                setattr(action.animcore, name, getattr(source.animcore, name))
+                setattr(polish, name, getattr(polish_of(source), name))
 
 
 Asker = AnimcoreSettings | AnimcorePart  # settings that hold a character and its speech
@@ -440,6 +462,16 @@ Asker = AnimcoreSettings | AnimcorePart  # settings that hold a character and it
 def root(settings: Asker) -> bpy.types.Object | bpy.types.Collection | None:
     """Return the object or collection that the user chose as the character."""
     return settings.collection if settings.source == "COLLECTION" else settings.character
+
+
+def chosen_root(settings: Asker) -> bpy.types.Object | bpy.types.Collection:
+    """Return what the user chose as the character, where it is known that something is chosen."""
+    return cast("bpy.types.Object | bpy.types.Collection", root(settings))
+
+
+def scene_of(settings: AnimcoreSettings) -> bpy.types.Scene:
+    """Return the scene that settings belong to."""
+    return cast("bpy.types.Scene", settings.id_data)
 
 
 def direction(settings: AnimcoreSettings, part: AnimcorePart | None = None) -> dict[str, Any]:

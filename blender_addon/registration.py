@@ -13,6 +13,13 @@ from .scene import temporary_settings, temporary_values
 from .takes import library
 from .voice import waveform
 
+OWN = (  # what is added to Blender's own types
+    (bpy.types.Scene, properties.SETTINGS, bpy.props.PointerProperty, {"type": properties.AnimcoreSettings}),
+    (bpy.types.Action, properties.POLISH, bpy.props.PointerProperty, {"type": properties.AnimcorePolish}),
+    (bpy.types.WindowManager, properties.TRACKS, bpy.props.CollectionProperty, {"type": properties.AnimcoreTrack}),
+    (bpy.types.WindowManager, properties.TRACK_INDEX, bpy.props.IntProperty, {"name": "Track", "options": set()}),
+)
+
 CLASSES = (
     properties.AnimcoreTrack,
     properties.AnimcorePart,
@@ -28,10 +35,8 @@ def register() -> None:
     """Register classes, the scene's property and the handlers."""
     for cls in CLASSES:
         bpy.utils.register_class(cls)
-    bpy.types.Scene.animcore = bpy.props.PointerProperty(type=properties.AnimcoreSettings)
-    bpy.types.Action.animcore = bpy.props.PointerProperty(type=properties.AnimcorePolish)
-    bpy.types.WindowManager.animcore_tracks = bpy.props.CollectionProperty(type=properties.AnimcoreTrack)
-    bpy.types.WindowManager.animcore_track_index = bpy.props.IntProperty(name="Track", options=set())
+    for owner, name, kind, settings in OWN:
+        setattr(owner, name, kind(**settings))
     callbacks.registered = callbacks.Callbacks(
         library.playing_row, library.show_row, take_actions.follow_polish, lambda: session.session.engine_note
     )
@@ -49,7 +54,7 @@ def register() -> None:
 
 def unregister() -> None:
     """End the engine and remove everything that `register` added; where that is done already, nothing."""
-    if not hasattr(bpy.types.Scene, "animcore"):
+    if not hasattr(bpy.types.Scene, properties.SETTINGS):
         return
     atexit.unregister(unregister)
     translations.unregister()
@@ -61,9 +66,8 @@ def unregister() -> None:
     splats.stop()
     temporary_settings.stop()
     temporary_values.stop()
-    del bpy.types.WindowManager.animcore_track_index, bpy.types.WindowManager.animcore_tracks
-    del bpy.types.Scene.animcore
-    del bpy.types.Action.animcore
+    for owner, name, _, _ in reversed(OWN):
+        delattr(owner, name)
     callbacks.registered = callbacks.Callbacks()
     for cls in reversed(CLASSES):
         bpy.utils.unregister_class(cls)

@@ -49,7 +49,7 @@ FLOORS: dict[str, list[set[str]]] = {
         {"faces"},
     ],
     "blender_addon": [
-        {"errors", "callbacks", "id_properties", "locale", "child"},
+        {"errors", "callbacks", "id_properties", "object_data", "locale", "child"},
         {"properties", "resources", "engine", "scene"},
         {"preferences", "character"},
         {"voice"},

@@ -23,6 +23,7 @@ from animcore.hybrid_head import capture_format
 from animcore.hybrid_head.capture_plan import BEHIND, CaptureExpression
 from animcore.rendering.camera import Camera
 
+from .. import object_data
 from ..errors import AddonError
 
 # Blender's axes (Z up, the face looks along -Y) in the engine's (Y up, the face looks along Z)
@@ -187,7 +188,7 @@ def pull(sitter: Sitter, face: CaptureExpression) -> None:
     if sitter.rig is not None:
         turn = eye_turn(face).to_4x4()
         for name in sitter.eyes:
-            bone = sitter.rig.pose.bones[name]
+            bone = object_data.pose_bones(sitter.rig)[name]
             rest = bone.bone.matrix_local
             place = Matrix.Translation(rest.translation)
             bone.matrix = place @ turn @ place.inverted() @ rest

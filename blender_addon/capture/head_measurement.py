@@ -21,6 +21,7 @@ from animcore.core.vocabulary import ARKIT, ARKIT_INDEX
 from animcore.hybrid_head.capture_plan import CaptureExpression
 from animcore.motion import Motion
 
+from .. import object_data
 from ..character import rig_reader
 from ..errors import AddonError
 from . import camera_rig, render_studio
@@ -108,8 +109,9 @@ def reach(measured: MeasuredHead) -> Floats:
 
 def error(model: ParametricModel, motion: Motion, row: int, seen: Floats) -> float:
     """Millimetres, the largest, between what a model does in a row and what was seen of the character (V, 3)."""
-    expression = blendshape_head.to_expression(motion, model).expression[row : row + 1]
-    posed = model.posed(flame_pose(motion)[row : row + 1], expression)[0][0]
+    expression = blendshape_head.to_expression(motion, model).expression
+    assert expression is not None
+    posed = model.posed(flame_pose(motion)[row : row + 1], expression[row : row + 1])[0][0]
     return float(1000 * np.linalg.norm(posed - seen, axis=1).max())
 
 
@@ -182,7 +184,7 @@ def _is_face(who: rig_reader.Character, thing: bpy.types.Object) -> bool:
 
 def _patch(thing: bpy.types.Object, is_face: bool) -> Patch | None:
     """The triangles of an object, but for those of glassy materials: lashes and the like are no surface."""
-    mesh = thing.evaluated_get(bpy.context.evaluated_depsgraph_get()).data
+    mesh = object_data.mesh(thing.evaluated_get(bpy.context.evaluated_depsgraph_get()))
     mesh.calc_loop_triangles()
     count = len(mesh.loop_triangles)
     corners, loops, slots = np.empty(3 * count, np.int32), np.empty(3 * count, np.int32), np.empty(count, np.int32)
@@ -226,7 +228,7 @@ def _shared(places: NDArray[np.float32], faces: NDArray[np.int64]) -> tuple[NDAr
 
 def _unwrap(thing: bpy.types.Object) -> None:
     """Give a mesh that has none a layout for a texture."""
-    if len(thing.data.uv_layers):
+    if len(object_data.mesh(thing).uv_layers):
         return
     bpy.context.view_layer.objects.active = thing
     for other in bpy.context.selected_objects:

@@ -21,6 +21,7 @@ from ..engine.jobs import Job, State
 from ..errors import AddonError
 from ..performance import session
 from ..scene import file_copies
+from ..splats.properties import capture_of
 
 HEAD = "head"  # the avatar's folder in that of a fit
 FITS = "fit"  # the folder of the fit in that of the capture
@@ -46,7 +47,7 @@ def disabled_fit(scene: bpy.types.Scene) -> str:
 
 def folder_of(scene: bpy.types.Scene) -> Path | None:
     """The folder of the capture, where one is chosen; a relative one has a place only beside a saved file."""
-    path = Path(bpy.path.abspath(scene.animcore_capture.folder))
+    path = Path(bpy.path.abspath(capture_of(scene).folder))
     return path if path.is_absolute() else None
 
 
@@ -62,7 +63,7 @@ def order_capture(scene: bpy.types.Scene) -> Job:
     Raises:
         AddonError: where it cannot be done: what is missing, and what to do.
     """
-    settings, folder = scene.animcore_capture, folder_of(scene)
+    settings, folder = capture_of(scene), folder_of(scene)
     root = properties.root(properties.of(scene))
     who = rig_reader.read_face(root)
     if folder is None:
@@ -96,7 +97,7 @@ def order_fit(scene: bpy.types.Scene) -> Job:
     Raises:
         AddonError: where there is no capture, or the engine cannot be started.
     """
-    folder, settings = captured(scene), scene.animcore_capture
+    folder, settings = captured(scene), capture_of(scene)
     if folder is None:
         raise AddonError("There is no capture in the folder; press Capture Splat Head first.")
     request = {

@@ -23,6 +23,7 @@ from animcore.core.progress import Progress
 from animcore.files.avatars import capture_images
 from animcore.hybrid_head import capture_format as layout
 from animcore.hybrid_head.capture_plan import CAMERAS, FACES, HELD_OUT_CAMERAS, HELD_OUT_FACES
+from animcore.motion import Motion
 
 from ..errors import AddonError
 from . import camera_rig, head_measurement, render_studio
@@ -72,7 +73,7 @@ def run(request: dict[str, Any], told: Progress) -> dict[str, Any]:
         return _capture(scene, root, wish, told)
 
 
-def _capture(scene: bpy.types.Scene, root: bpy.types.ID, wish: Wish, told: Progress) -> dict[str, Any]:
+def _capture(scene: bpy.types.Scene, root: render_studio.Root, wish: Wish, told: Progress) -> dict[str, Any]:
     _claim(wish, root.name)
     who, studio = render_studio.prepared(scene, root)
     render_studio.set_quality(scene, wish.engine, wish.samples)
@@ -150,8 +151,10 @@ def _write_facts(path: Path, facts: dict[str, Any]) -> None:
         temporary.write_text(json.dumps(facts), encoding="utf-8")
 
 
-def _write_poses(model: ParametricModel, motion: Any, wish: Wish) -> None:
+def _write_poses(model: ParametricModel, motion: Motion, wish: Wish) -> None:
+    assert motion.arkit is not None
     expression = blendshape_head.to_expression(motion, model).expression
+    assert expression is not None
     joints, nothing = flame_pose(motion), np.zeros(3, np.float32)
     for moment, row in enumerate(expression):
         pose = layout.HeadPose(row, joints[moment], nothing, np.zeros(0, np.float32), None, model.name)

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import cast
 
 import bpy
 import numpy as np
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from animcore.core.vocabulary import ARKIT, TONGUE
 from animcore.motion import Motion
 
+from .. import object_data
 from ..character import head_bones, rig_reader
 from ..errors import AddonError
 from ..scene import temporary_values
@@ -61,6 +63,9 @@ class Puppet:
         bpy.context.view_layer.update()
 
 
+Root = bpy.types.Object | bpy.types.Collection  # what a character is chosen by
+
+
 @dataclass(frozen=True)
 class Studio:
     """A head that is ready.
@@ -80,7 +85,9 @@ class Studio:
     head_bones: bool
 
 
-def prepared(scene: bpy.types.Scene, root: bpy.types.ID) -> tuple[rig_reader.Character, Studio]:
+def prepared(
+    scene: bpy.types.Scene, root: bpy.types.Object | bpy.types.Collection
+) -> tuple[rig_reader.Character, Studio]:
     """Make a scene the studio of a character.
 
     Raises:
@@ -113,7 +120,7 @@ def prepared(scene: bpy.types.Scene, root: bpy.types.ID) -> tuple[rig_reader.Cha
     _thin(skin)
     sitter, joints = _seated(who, (low, high), turn)
     sitter = framed(sitter, _bounds((*skin, *kept_hair), turn))
-    _light(scene, turn @ Vector((low + high) / 2), height, turn)
+    _light(scene, turn @ _middle(low, high), height, turn)
     return who, Studio(sitter, skin, kept_hair, joints, _has_neck(who))
 
 
@@ -152,9 +159,9 @@ def set_quality(scene: bpy.types.Scene, engine: str, samples: int) -> None:
 def positions(thing: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> Floats:
     """(V, 3) vertices of an object as it is evaluated, in the scene."""
     evaluated = thing.evaluated_get(depsgraph)
-    mesh = evaluated.data
+    mesh = object_data.mesh(evaluated)
     flat = np.empty(len(mesh.vertices) * 3, np.float32)
-    mesh.attributes["position"].data.foreach_get("vector", flat)
+    object_data.vectors(mesh, "position").foreach_get("vector", flat)
     to_world = np.array(evaluated.matrix_world)
     return flat.reshape(-1, 3) @ to_world[:3, :3].T + to_world[:3, 3]
 
@@ -190,7 +197,7 @@ def place_of(who: rig_reader.Character, *roles: str) -> Vector | None:
     name = next((who.bones[role] for role in roles if role in who.bones), None)
     if name is None or who.armature is None:
         return None
-    return who.armature.matrix_world @ who.armature.pose.bones[name].head
+    return who.armature.matrix_world @ object_data.pose_bones(who.armature)[name].head
 
 
 def _own(thing: bpy.types.Object) -> None:
@@ -207,8 +214,8 @@ def _stand_still(who: rig_reader.Character) -> None:
             owner.animation_data.action = None
             owner.animation_data.use_nla = False
     if who.armature is not None:
-        who.armature.data.pose_position = "POSE"
-        for bone in who.armature.pose.bones:
+        object_data.armature(who.armature).pose_position = "POSE"
+        for bone in object_data.pose_bones(who.armature):
             bone.matrix_basis.identity()
 
 
@@ -223,8 +230,8 @@ def _like_the_render(scene: bpy.types.Scene, members: Iterable[bpy.types.Object]
         thing.hide_set(False)
         for modifier in thing.modifiers:
             modifier.show_viewport = modifier.show_render
-            if modifier.type == "SUBSURF":
-                modifier.levels = modifier.render_levels
+        for subdivision in object_data.subdivisions(thing):
+            subdivision.levels = subdivision.render_levels
 
 
 def _rendered(layer: bpy.types.LayerCollection) -> set[bpy.types.Object]:
@@ -265,6 +272,8 @@ def _following(who: rig_reader.Character, things: Sequence[bpy.types.Object], tu
     for one in levels:
         one.show_viewport = False
     motion = still(3)
+    assert motion.neck_pose is not None
+    assert motion.head_pose is not None
     motion.neck_pose[1, 0] = motion.neck_pose[2, 1] = PROBE
     if "neck" not in who.bones:
         motion.head_pose[:] = motion.neck_pose
@@ -298,12 +307,13 @@ def _cut(thing: bpy.types.Object, follows: Floats, least: float) -> bool:
     kept = follows > _FOLLOWS
     if not kept.any() or kept.mean() < least:
         return False
-    if kept.all() or len(kept) != len(thing.data.vertices):  # modifiers that add vertices: all of it or nothing
+    count = len(object_data.mesh(thing).vertices)
+    if kept.all() or len(kept) != count:  # modifiers that add vertices: all of it or nothing
         return bool(kept.mean() > 0.5)
     group = thing.vertex_groups.new(name=_PART)
     for vertex, share in enumerate(_evened(thing, np.clip(follows, 0, 1)).tolist()):
         group.add([vertex], share, "REPLACE")
-    mask = thing.modifiers.new(_PART, "MASK")
+    mask = cast("bpy.types.MaskModifier", thing.modifiers.new(_PART, "MASK"))
     mask.vertex_group, mask.threshold, mask.use_smooth = group.name, _FOLLOWS, True
     thing.modifiers.move(len(thing.modifiers) - 1, 0)
     return True
@@ -311,8 +321,8 @@ def _cut(thing: bpy.types.Object, follows: Floats, least: float) -> bool:
 
 def _evened(thing: bpy.types.Object, values: Floats) -> Floats:
     """Values of vertices (V,) without what goes up and down from one to the next: means of neighbours, repeatedly."""
-    ends = np.empty(2 * len(thing.data.edges), np.int32)
-    thing.data.edges.foreach_get("vertices", ends)
+    ends = np.empty(2 * len(object_data.mesh(thing).edges), np.int32)
+    object_data.mesh(thing).edges.foreach_get("vertices", ends)
     first, second = ends.reshape(-1, 2).T
     count = 1 + np.bincount(ends, minlength=len(values))
     for _ in range(_EVENED):
@@ -358,7 +368,7 @@ def _alone(scene: bpy.types.Scene, shown: Sequence[bpy.types.Object]) -> None:
 
 def _thin(skin: Sequence[bpy.types.Object]) -> None:
     """Lower subdivision, of measure and render alike, until the head has few enough triangles."""
-    levels = [one for thing in skin for one in thing.modifiers if one.type == "SUBSURF" and one.show_render]
+    levels = [one for thing in skin for one in object_data.subdivisions(thing) if one.show_render]
     while _triangles(skin) > _MOST and any(one.levels for one in levels):
         for one in levels:
             one.levels = one.render_levels = max(0, one.levels - 1)
@@ -370,7 +380,7 @@ def _triangles(things: Iterable[bpy.types.Object]) -> int:
     depsgraph = bpy.context.evaluated_depsgraph_get()
     count = 0
     for thing in things:
-        mesh = thing.evaluated_get(depsgraph).data
+        mesh = object_data.mesh(thing.evaluated_get(depsgraph))
         mesh.calc_loop_triangles()
         count += len(mesh.loop_triangles)
     return count
@@ -385,8 +395,13 @@ def _seated(who: rig_reader.Character, head: tuple[Floats, Floats], turn: Matrix
     spots = [neck, place_of(who, "head", "neck") or guess]
     spots += [place_of(who, role) or guess for role in ("jaw", "left_eye", "right_eye")]
     scale = 1.0 if _METRES[0] < height < _METRES[1] else _HEIGHT / height
-    sitter = camera_rig.Sitter((), None, neck, turn @ Vector((low + high) / 2), height, ("", ""), turn, scale)
+    sitter = camera_rig.Sitter((), None, neck, turn @ _middle(low, high), height, ("", ""), turn, scale)  # type: ignore[arg-type]  # a stub's descriptor
     return sitter, np.array([sitter.to_capture @ spot for spot in spots])
+
+
+def _middle(low: Floats, high: Floats) -> Vector:
+    """The middle of a box between two corners (3,)."""
+    return Vector(((low + high) / 2).tolist())
 
 
 def framed(sitter: camera_rig.Sitter, seen: tuple[Floats, Floats]) -> camera_rig.Sitter:
@@ -394,7 +409,7 @@ def framed(sitter: camera_rig.Sitter, seen: tuple[Floats, Floats]) -> camera_rig
     reach = sitter.span * (0.5 + _LONGEST)
     middle = np.array(sitter.turn.transposed() @ sitter.aim)
     within = np.clip(np.stack(seen), middle - reach, middle + reach)
-    aim = sitter.turn @ Vector(within.mean(0))
+    aim = sitter.turn @ Vector(within.mean(0).tolist())
     return replace(sitter, aim=aim, span=float(np.ptp(within, axis=0).max()) * _ROOM)
 
 
@@ -404,13 +419,13 @@ def stretched(sitter: camera_rig.Sitter, points: Floats) -> camera_rig.Sitter:
     there = (points @ back[:3, :3].T + back[:3, 3]) @ np.array(sitter.turn)
     middle, half = np.array(sitter.turn.transposed() @ sitter.aim), sitter.span / 2 / _ROOM
     low, high = np.minimum(there.min(0), middle - half), np.maximum(there.max(0), middle + half)
-    return replace(sitter, aim=sitter.turn @ Vector((low + high) / 2), span=float((high - low).max()) * _ROOM)
+    return replace(sitter, aim=sitter.turn @ _middle(low, high), span=float((high - low).max()) * _ROOM)
 
 
 def _light(scene: bpy.types.Scene, face: Vector, height: float, turn: Matrix) -> None:
     """Even light: a white sky and three soft lamps."""
     for number, (place, width, power) in enumerate(_LIGHTS):
-        data = bpy.data.lights.new(f"Animcore Capture {number}", "AREA")
+        data = cast("bpy.types.AreaLight", bpy.data.lights.new(f"Animcore Capture {number}", "AREA"))
         data.shape, data.size, data.energy = "DISK", width * height, power * (height / 0.24) ** 2
         lamp = bpy.data.objects.new(data.name, data)
         lamp.location = face + turn @ Vector(place) * height
@@ -420,5 +435,5 @@ def _light(scene: bpy.types.Scene, face: Vector, height: float, turn: Matrix) ->
     scene.world = world = bpy.data.worlds.new("Animcore Capture")
     if world.node_tree is None:
         world.use_nodes = True  # Blender 5 has no other worlds
-    sky = next(node for node in world.node_tree.nodes if node.type == "BACKGROUND")
+    sky = next(node for node in object_data.nodes(world).nodes if node.type == "BACKGROUND")
     sky.inputs["Color"].default_value, sky.inputs["Strength"].default_value = (1, 1, 1, 1), _SKY

@@ -9,20 +9,23 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import bpy
 import numpy as np
 from mathutils import Matrix
+from numpy.typing import NDArray
 
 from animcore.body_models.kinematics import INDEX, open_body_joints, place_on_ground, unknown_fingers
 from animcore.motion import Motion
 from animcore.retarget.skeleton_retarget import Skeleton, SkeletonRetargeter
 
-from .. import id_properties
+from .. import id_properties, object_data
 from ..scene import bone_rotations
 from . import head_bones
 
-Sampled = Callable[[bpy.types.PoseBone], np.ndarray]
+Array = NDArray[np.floating[Any]]
+Sampled = Callable[[bpy.types.PoseBone], Array]
 
 _TRIAL = 0.2  # radians that a control is turned by
 _CARRIED = 0.4  # of a turn that has to arrive; some necks follow the chest by half
@@ -57,12 +60,12 @@ class Body:
         """Return the same body without some bones, which other animation moves."""
         return replace(self, left=self.left | frozenset(names))
 
-    def shown(self, motion: Motion) -> tuple[np.ndarray, np.ndarray | None]:
+    def shown(self, motion: Motion) -> tuple[Array, Array | None]:
         """Return what the bones can show of a motion's body: (T, 55, 3) and, where it goes somewhere, (T, 3)."""
         pose, way = self.retarget.from_bones(*self._on_bones(motion))
         return pose, way if self.root is not None and motion.translation is not None else None
 
-    def turns(self, motion: Motion) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    def turns(self, motion: Motion) -> tuple[dict[str, Array], Array]:
         """Return (T, 4) quaternions by bone from its rest, and (T, 3) the root's location, in the bones' own axes.
 
         The motion's own tracks of head and neck stand in the place of the body's. Of a hand whose fingers are at 0 all
@@ -73,7 +76,7 @@ class Body:
         moved = self.moved - self.of(*unknown_fingers(motion.body_pose))
         return {name: quaternions[:, index] for index, name in enumerate(self.bones) if name in moved}, location
 
-    def _on_bones(self, motion: Motion) -> tuple[np.ndarray, np.ndarray]:
+    def _on_bones(self, motion: Motion) -> tuple[Array, Array]:
         """(T, B, 4) quaternions of all bones, and (T, 3) the root's location."""
         poses = np.array(motion.body_pose)
         if motion.head_pose is not None:
@@ -84,9 +87,7 @@ class Body:
         return self.retarget.to_bones(poses, way)
 
 
-def poses(
-    found: Body, armature: bpy.types.Object, turned: Sampled, placed: Sampled
-) -> tuple[np.ndarray, np.ndarray | None]:
+def poses(found: Body, armature: bpy.types.Object, turned: Sampled, placed: Sampled) -> tuple[Array, Array | None]:
     """Undo `Body.turns`: return (T, 55, 3) axis-angle, and (T, 3) the way where there is a root that goes it.
 
     Args:
@@ -95,11 +96,11 @@ def poses(
         turned: gives (T, 3) the axis-angle of a bone in its own axes.
         placed: gives (T, 3) a bone's location.
     """
-    bones = [armature.pose.bones[name] for name in found.bones]
+    bones = [object_data.pose_bones(armature)[name] for name in found.bones]
     turns = np.stack([bone_rotations.quaternions(turned(bone)) for bone in bones], 1)
     location = np.zeros((len(turns), 3))
     if found.root is not None:
-        root = armature.pose.bones[found.root]
+        root = object_data.pose_bones(armature)[found.root]
         location = placed(root)
         if not root.bone.use_local_location:
             location = location @ np.array(root.bone.matrix_local.to_3x3())
@@ -114,7 +115,7 @@ def read(armature: bpy.types.Object) -> Body | None:
     if not found.chains:
         return None
     used = {name for names in (*found.chains.values(), *found.twists.values(), found.spine) for name in names}
-    constrained = any(armature.pose.bones[bone.name].constraints for bone in bones)
+    constrained = any(object_data.pose_bones(armature)[bone.name].constraints for bone in bones)
     parents = _carriers(armature, [bone.name for bone in bones if bone.name in used]) if constrained else {}
     names = [bone.name for bone in bones if not parents or bone.name in used]
     names = _parents_first(names, parents) if parents else names
@@ -122,20 +123,20 @@ def read(armature: bpy.types.Object) -> Body | None:
     place = {name: index for index, name in enumerate(names)}
     to_engine = np.eye(4)
     to_engine[:3, :3] = head_bones.character_axes(armature).T
-    rest = np.stack([to_engine @ np.array(armature.data.bones[name].matrix_local) for name in names])
+    rest = np.stack([to_engine @ np.array(object_data.bones(armature)[name].matrix_local) for name in names])
     target = Skeleton(tuple(names), tuple(place.get(above[name] or "", -1) for name in names), rest)
     retarget = SkeletonRetargeter(target, found, open_body_joints(), _points(armature) @ to_engine[:3, :3].T)
-    root = armature.data.bones[names[retarget.root]] if retarget.root is not None else None
+    root = object_data.bones(armature)[names[retarget.root]] if retarget.root is not None else None
     return Body(tuple(names), retarget, (*found.lacks, *_root_notes(root), *_switch_notes(armature)))
 
 
-def _points(armature: bpy.types.Object) -> np.ndarray:
+def _points(armature: bpy.types.Object) -> Array:
     """(V, 3) the vertices at rest of the meshes that an armature moves, in its own axes."""
     found = [np.zeros((0, 3))]
     for mesh in bpy.context.scene.objects:
-        if mesh.type == "MESH" and any(one.type == "ARMATURE" and one.object == armature for one in mesh.modifiers):
-            own = np.empty(3 * len(mesh.data.vertices), np.float32)
-            mesh.data.vertices.foreach_get("co", own)
+        if mesh.type == "MESH" and any(one.object == armature for one in object_data.armature_modifiers(mesh)):
+            own = np.empty(3 * len(object_data.mesh(mesh).vertices), np.float32)
+            object_data.mesh(mesh).vertices.foreach_get("co", own)
             to_armature = np.array(armature.matrix_world.inverted_safe() @ mesh.matrix_world)
             found.append(own.reshape(-1, 3) @ to_armature[:3, :3].T + to_armature[:3, 3])
     return np.concatenate(found)
@@ -148,7 +149,7 @@ def _turned_by(bone: bpy.types.Bone) -> str | None:
 
 def _in_order(armature: bpy.types.Object) -> list[bpy.types.Bone]:
     """All bones, parents before their children."""
-    found, waiting = [], [bone for bone in armature.data.bones if bone.parent is None]
+    found, waiting = [], [bone for bone in object_data.bones(armature) if bone.parent is None]
     while waiting:
         bone = waiting.pop()
         found.append(bone)
@@ -158,7 +159,7 @@ def _in_order(armature: bpy.types.Object) -> list[bpy.types.Bone]:
 
 def _carriers(armature: bpy.types.Object, names: list[str]) -> dict[str, str | None]:
     """Which bone carries each bone as a parent would: of all that turn it, the one that is itself turned by most."""
-    controls = armature.pose.bones
+    controls = object_data.pose_bones(armature)
     kept = {bone.name: bone.matrix_basis.copy() for bone in controls}
     switches = {bone.name: bone[_SWITCH] for bone in controls if isinstance(bone.get(_SWITCH), (int, float))}
     carried: dict[str, set[str]] = {name: set() for name in names}
@@ -184,17 +185,17 @@ def _carriers(armature: bpy.types.Object, names: list[str]) -> dict[str, str | N
 def _switch(armature: bpy.types.Object, values: dict[str, float]) -> None:
     """Set the switches between IK and FK."""
     for name, value in values.items():
-        armature.pose.bones[name][_SWITCH] = value
+        object_data.pose_bones(armature)[name][_SWITCH] = value
     armature.update_tag()
 
 
-def _orientations(armature: bpy.types.Object, names: list[str]) -> dict[str, np.ndarray]:
+def _orientations(armature: bpy.types.Object, names: list[str]) -> dict[str, Array]:
     bpy.context.view_layer.update()
-    bones = armature.evaluated_get(bpy.context.evaluated_depsgraph_get()).pose.bones
+    bones = object_data.pose_bones(armature.evaluated_get(bpy.context.evaluated_depsgraph_get()))
     return {name: np.array(bones[name].matrix.to_3x3().normalized()) for name in names}
 
 
-def _angle(first: np.ndarray, second: np.ndarray) -> float:
+def _angle(first: Array, second: Array) -> float:
     cosine = (np.trace(first.T @ second) - 1.0) / 2.0
     return math.acos(min(max(cosine, -1.0), 1.0))
 
@@ -205,8 +206,9 @@ def _parents_first(names: list[str], parents: dict[str, str | None]) -> list[str
 
     def put(name: str) -> None:
         if name not in ordered:
-            if parents[name] is not None:
-                put(parents[name])
+            above = parents[name]
+            if above is not None:
+                put(above)
             ordered.append(name)
 
     for name in names:
@@ -226,7 +228,7 @@ def _root_notes(root: bpy.types.Bone | None) -> list[str]:
 
 def _switch_notes(armature: bpy.types.Object) -> list[str]:
     """Limbs that hang on their hands and feet do not show the keys of their joints."""
-    hanging = [bone.name for bone in armature.pose.bones if id_properties.number(bone, _SWITCH, 1.0) < 0.5]
+    hanging = [bone.name for bone in object_data.pose_bones(armature) if id_properties.number(bone, _SWITCH, 1.0) < 0.5]
     if not hanging:
         return []
     return [f"{', '.join(hanging)}: {_SWITCH} is at IK, so that the joints' keys do not show; set it to 1 (FK)."]

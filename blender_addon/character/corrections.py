@@ -86,8 +86,8 @@ def applied(proposal: DetectedRig, known: Corrections, free: Collection[tuple[st
         if targets:
             name = track if track not in names else f"{track} ({shape})"
             entries.append(DetectedChannel(RigChannel(name, "shape", targets), {track: 1.0}, track))
-    own = {} if proposal.profile else {"profile": _OWN, "confidence": 1.0}
-    return replace(proposal, entries=tuple(entries), **own)
+    named = proposal if proposal.profile else replace(proposal, profile=_OWN, confidence=1.0)
+    return replace(named, entries=tuple(entries))
 
 
 def applied_to_map(found: FaceMap, known: Corrections) -> FaceMap:

@@ -17,6 +17,8 @@ from animcore.retarget.face_map import RigChannel
 from animcore.retarget.rig_detection import DetectedChannel
 from animcore.retarget.rig_profiles import profiles
 
+from .. import object_data
+
 _EXTENSION = "vrm_addon_extension"
 _NAMELESS = re.compile(r"target_\d+")  # what glTF's importer calls shapes whose names it does not find
 # Presets of expressions by the names of the profiles VRM 0 and VRM; those of feelings are the animator's.
@@ -46,12 +48,12 @@ def humanoid(armature: bpy.types.Object) -> dict[str, str]:
     extension = _get(armature.data, _EXTENSION)
     if extension is None:
         return {}
-    marks = {bone.name: _get(_get(bone, _EXTENSION), "uuid") for bone in armature.data.bones}
+    marks = {bone.name: _get(_get(bone, _EXTENSION), "uuid") for bone in object_data.bones(armature)}
     by_mark = {mark: name for name, mark in marks.items() if mark}
-    found = {}
+    found: dict[str, str] = {}
     for name, node in (*_bones_of_1(extension), *_bones_of_0(extension)):
         bone = _get(node, "bone_name") or by_mark.get(_get(node, "bone_uuid")) or _get(node, "value")
-        if isinstance(bone, str) and bone in armature.data.bones:
+        if isinstance(bone, str) and bone in object_data.bones(armature):
             found.setdefault(name, bone)
     return found
 
@@ -83,8 +85,8 @@ def entries(armature: bpy.types.Object | None, free: set[tuple[str, str]]) -> tu
             DetectedChannel(RigChannel(one.name, "shape", targets), recipe, direct)
         )
         taken.update(targets)
-    profile = max(found, key=lambda name: len(found[name]), default="")
-    return profile, tuple(found.get(profile, ()))
+    best = max(found, key=lambda name: len(found[name]), default="")
+    return best, tuple(found.get(best, ()))
 
 
 def hint(names: Iterable[str]) -> str:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import bpy
 import numpy as np
 from mathutils import Vector
+from numpy.typing import NDArray
 
 from animcore.direction import NEAREST_TARGET
 from animcore.retarget.reference_head import reference
 
+from .. import object_data
 from ..errors import AddonError
 from . import head_bones, rig_reader
 
@@ -31,16 +33,16 @@ def point_of(character: rig_reader.Character, other: rig_reader.Character) -> li
         AddonError: where one of them has no eyes or head, or the other is not in front of the character.
     """
     armature, middle = _eyes(other)
-    return _seen(character, armature.matrix_world @ Vector(middle), other.name)
+    return _seen(character, armature.matrix_world @ Vector(middle.tolist()), other.name)
 
 
-def _eyes(character: rig_reader.Character) -> tuple[bpy.types.Object, np.ndarray]:
+def _eyes(character: rig_reader.Character) -> tuple[bpy.types.Object, NDArray[np.float64]]:
     """The armature of a character and the middle between its eyes at rest, in the armature's space."""
     armature = character.armature
     roles = [role for role in _BETWEEN if role in character.bones] or ["head"]
     if armature is None or roles[0] not in character.bones:
         raise AddonError(f"{character.name!r} has no eye or head bones for a gaze; assign them under Character.")
-    bones = [armature.data.bones[character.bones[role]] for role in roles]
+    bones = [object_data.bones(armature)[character.bones[role]] for role in roles]
     return armature, np.mean([np.array(bone.head_local) for bone in bones], 0)
 
 

@@ -6,6 +6,7 @@ What the file declares comes first, then the skeleton, then the mesh.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import bpy
 import numpy as np
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from animcore.retarget import bone_names, name_normalization, skeleton_retarget
 from animcore.retarget.reference_head import reference
 
+from .. import object_data
 from . import declared_humanoid
 
 _TALL = 1.6  # metres from the lowest to the highest bone of a grown person
@@ -23,12 +25,12 @@ BLENDER = np.column_stack(((1.0, 0.0, 0.0), (0.0, 0.0, 1.0), (0.0, -1.0, 0.0))) 
 
 def body(armature: bpy.types.Object) -> bone_names.BoneNames:
     """Return which bones of an armature are which joints of a body."""
-    return bone_names.find(armature.data.bones.keys(), declared_humanoid.humanoid(armature))
+    return bone_names.find(object_data.bones(armature).keys(), declared_humanoid.humanoid(armature))
 
 
 def roles(armature: bpy.types.Object) -> tuple[str, dict[str, str]]:
     """Return the convention of an armature's face bones, and the bones of head, neck, jaw and eyes by role."""
-    return bone_names.roles(armature.data.bones.keys(), declared_humanoid.humanoid(armature))
+    return bone_names.roles(object_data.bones(armature).keys(), declared_humanoid.humanoid(armature))
 
 
 def joints(armature: bpy.types.Object) -> set[str]:
@@ -37,10 +39,10 @@ def joints(armature: bpy.types.Object) -> set[str]:
     own = {name for many in (*found.chains.values(), *found.twists.values(), found.spine) for name in many}
     known = roles(armature)[1]
     own |= {known[role] for role in ("head", "neck") if role in known}
-    return own | {above.name for name in own for above in armature.data.bones[name].parent_recursive}
+    return own | {above.name for name in own for above in object_data.bones(armature)[name].parent_recursive}
 
 
-def character_axes(armature: bpy.types.Object) -> np.ndarray:
+def character_axes(armature: bpy.types.Object) -> NDArray[np.float64]:
     """Return (3, 3) columns left, up, forward of the character in armature space, from the skeleton itself.
 
     An imported skeleton may have any axis up and any bone roll; its left and right bones and the way from its lowest
@@ -48,13 +50,13 @@ def character_axes(armature: bpy.types.Object) -> np.ndarray:
     as characters in Blender do, along -Y of the world.
     """
     world = np.array(armature.matrix_world.to_3x3().normalized())
-    heads = {bone.name: np.array(bone.head_local) for bone in armature.data.bones}
+    heads = {bone.name: np.array(bone.head_local) for bone in object_data.bones(armature)}
     pairs = _pairs(armature, heads)
     head = roles(armature)[1].get("head")
     if pairs and head is not None:
         left = sum((heads[a] - heads[b] for a, b in pairs), np.zeros(3))
         centre = (np.mean([heads[a] + heads[b] for a, b in pairs], axis=0)) / 2.0
-        of_head = {bone.name for bone in armature.data.bones[head].children_recursive}
+        of_head = {bone.name for bone in object_data.bones(armature)[head].children_recursive}
         alone = all(side in of_head for pair in pairs for side in pair)
         if (axes := skeleton_retarget.character_axes(left, world[2] if alone else heads[head] - centre)) is not None:
             return axes
@@ -75,7 +77,7 @@ def eye_distance(armature: bpy.types.Object) -> float:
 
     It follows from the eye bones; a rig without them is taken to be as large as a grown person of its height.
     """
-    heads = {bone.name: np.array(bone.head_local) for bone in armature.data.bones}
+    heads = {bone.name: np.array(bone.head_local) for bone in object_data.bones(armature)}
     found = roles(armature)[1]
     face = reference()
     if "left_eye" in found and "right_eye" in found:
@@ -87,7 +89,7 @@ def eye_distance(armature: bpy.types.Object) -> float:
 
 
 def world_axes(
-    armature: bpy.types.Object | None, points: NDArray[np.floating], moved: NDArray[np.floating]
+    armature: bpy.types.Object | None, points: NDArray[np.floating[Any]], moved: NDArray[np.floating[Any]]
 ) -> NDArray[np.float64]:
     """Return (3, 3) columns left, up, forward of a character in the world.
 
@@ -96,13 +98,13 @@ def world_axes(
         points: (V, 3) its vertices in the world.
         moved: (V,) how far its shapes move each vertex; without a skeleton they locate the face.
     """
-    if armature is not None and (_pairs(armature, armature.data.bones.keys()) or not moved.any()):
+    if armature is not None and (_pairs(armature, object_data.bones(armature).keys()) or not moved.any()):
         world: NDArray[np.float64] = np.array(armature.matrix_world.to_3x3().normalized()) @ character_axes(armature)
         return world
     return _by_face(points, moved)
 
 
-def _by_face(points: NDArray[np.floating], moved: NDArray[np.floating]) -> NDArray[np.float64]:
+def _by_face(points: NDArray[np.floating[Any]], moved: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     """A face looks to the side of its head on which shapes move it, along X or Y of the world; else along -Y."""
     if not moved.any():
         return BLENDER

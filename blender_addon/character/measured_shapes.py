@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from animcore.retarget.shape_measurement import ShapeDisplacement, Target, move
 
+from .. import object_data
+
 _PROBES = 12  # points of each shape that are looked at to see whether it is another than it was
 _KEPT = 16  # data-blocks of shapes that are remembered
 
@@ -19,7 +21,7 @@ _seen: dict[int, tuple[Any, dict[str, ShapeDisplacement]]] = {}
 
 def moves(shapes: Iterable[tuple[bpy.types.Object, Iterable[str]]]) -> dict[Target, ShapeDisplacement]:
     """Return what the shapes of meshes do, in metres along the axes of the world, by (mesh, shape)."""
-    found = {}
+    found: dict[Target, ShapeDisplacement] = {}
     for mesh, names in shapes:
         own = _of_mesh(mesh)
         found |= {(mesh.name, name): own[name] for name in names if name in own}
@@ -32,7 +34,7 @@ def forget() -> None:
 
 
 def _of_mesh(mesh: bpy.types.Object) -> Mapping[str, ShapeDisplacement]:
-    key = mesh.data.shape_keys
+    key = object_data.key_of(mesh)
     mark = _mark(mesh, key)
     kept = _seen.get(key.session_uid)
     if kept is None or kept[0] != mark:
@@ -44,13 +46,13 @@ def _of_mesh(mesh: bpy.types.Object) -> Mapping[str, ShapeDisplacement]:
 
 def _mark(mesh: bpy.types.Object, key: bpy.types.Key) -> Any:
     """What is another as soon as a shape was changed: names, size and place, and some points of each shape."""
-    count = len(mesh.data.vertices)
+    count = len(object_data.mesh(mesh).vertices)
     points = sorted({count * step // _PROBES for step in range(_PROBES)})
     return (
         count,
         tuple(tuple(row) for row in mesh.matrix_world),
         tuple(
-            (block.name, *(tuple(block.data[point].co) for point in points if point < count))
+            (block.name, *(tuple(object_data.points(block)[point].co) for point in points if point < count))
             for block in key.key_blocks
         ),
     )
@@ -63,14 +65,14 @@ def _measure(mesh: bpy.types.Object, key: bpy.types.Key) -> dict[str, ShapeDispl
     for block in list(key.key_blocks)[1:]:
         base = block.relative_key
         if base.name not in bases:
-            bases[base.name] = _points(base.data)
+            bases[base.name] = _points(object_data.points(base))
         rest = bases[base.name]
-        delta = (_points(block.data) - rest) @ world[:3, :3].T
+        delta = (_points(object_data.points(block)) - rest) @ world[:3, :3].T
         found[block.name] = move(rest @ world[:3, :3].T + world[:3, 3], delta)
     return found
 
 
-def _points(points: bpy.types.bpy_prop_collection) -> NDArray[np.float32]:
+def _points(points: bpy.types.bpy_prop_collection[bpy.types.ShapeKeyPoint]) -> NDArray[np.float32]:
     """(V, 3) coordinates of a shape's points, in the mesh's own axes."""
     places = np.empty(len(points) * 3, np.float32)
     points.foreach_get("co", places)

@@ -17,6 +17,7 @@ from animcore.retarget.face_map import FaceMap, coverage, empty_map
 from animcore.retarget.rig_detection import DetectedChannel, DetectedRig, from_profile
 from animcore.retarget.source_tracks import SOURCES
 
+from .. import object_data
 from ..errors import AddonError
 from . import corrections, declared_humanoid, face_maps, head_bones, shape_naming
 
@@ -46,7 +47,7 @@ class Face:
     @property
     def key(self) -> bpy.types.Key:
         """The data-block that holds the shapes and their animation."""
-        return self.mesh.data.shape_keys
+        return object_data.key_of(self.mesh)
 
 
 @dataclass(frozen=True)
@@ -277,8 +278,8 @@ def members_of(root: bpy.types.Object | bpy.types.Collection) -> list[bpy.types.
 
 def _armature_of(obj: bpy.types.Object) -> bpy.types.Object | None:
     """The armature that deforms an object, else the one above it."""
-    for modifier in obj.modifiers:
-        if modifier.type == "ARMATURE" and modifier.object is not None:
+    for modifier in object_data.armature_modifiers(obj):
+        if modifier.object is not None:
             return modifier.object
     parent = obj.parent
     while parent is not None and parent.type != "ARMATURE":
@@ -288,10 +289,11 @@ def _armature_of(obj: bpy.types.Object) -> bpy.types.Object | None:
 
 def _one_a_key(meshes: Iterable[bpy.types.Object]) -> list[bpy.types.Object]:
     """Meshes that have shapes, one for each data-block of shapes: linked duplicates share one."""
-    by_key = {}
+    by_key: dict[bpy.types.Key, bpy.types.Object] = {}
     for mesh in meshes:
-        if mesh.data.shape_keys is not None:
-            by_key.setdefault(mesh.data.shape_keys, mesh)
+        key = object_data.shape_keys(mesh)
+        if key is not None:
+            by_key.setdefault(key, mesh)
     return list(by_key.values())
 
 
@@ -302,7 +304,7 @@ def faces_of(meshes: Iterable[bpy.types.Object]) -> tuple[Face, ...]:
 
 def _face(mesh: bpy.types.Object) -> Face | None:
     """The shapes of one mesh, apart those that a driver or a locked channel holds; None where there are none."""
-    key = mesh.data.shape_keys
+    key = object_data.key_of(mesh)
     blocks = list(key.key_blocks)[1:] if key.use_relative else []
     drivers = key.animation_data.drivers if key.animation_data is not None else ()
     driven = {driver.data_path for driver in drivers if not driver.mute}
@@ -318,7 +320,7 @@ def _face(mesh: bpy.types.Object) -> Face | None:
 
 def free_shapes(mesh: bpy.types.Object) -> tuple[str, ...]:
     """Return the shapes of a mesh that can be keyed."""
-    face = _face(mesh) if mesh.data.shape_keys is not None else None
+    face = _face(mesh) if object_data.shape_keys(mesh) is not None else None
     return face.names if face is not None else ()
 
 
@@ -340,7 +342,7 @@ def _why_no_face(
     """One sentence: what the character lacks, and what to do."""
     if not meshes:
         return f"{root.name!r} has no mesh; choose the character's head, its armature or its collection."
-    keys = [mesh.data.shape_keys for mesh in meshes if mesh.data.shape_keys is not None]
+    keys = object_data.keys_of(meshes)
     if keys and not any(key.use_relative for key in keys):
         return f"The shape keys of {root.name!r} are absolute; turn on Relative in its Shape Keys panel."
     if proposal.entries:
@@ -388,7 +390,7 @@ def own_shapes(face: Face) -> bpy.types.Mesh | None:
     Returns:
         The linked mesh that an override of it replaced now, or None where nothing had to be done.
     """
-    linked = face.mesh.data
+    linked = object_data.mesh(face.mesh)
     if linked.is_editable:
         return None
     linked.override_create(remap_local_usages=True)
@@ -426,13 +428,15 @@ def _bones(
     if not armature.is_editable:
         return {}, "", [f"The armature {armature.name!r} is linked without an override; head and eyes stay still."]
     profile, found = head_bones.roles(armature)
-    found = {role: name for role, name in (found | chosen).items() if name in armature.data.bones}
+    found = {role: name for role, name in {**found, **chosen}.items() if name in object_data.bones(armature)}
     notes = []
     bones = {}
     for role, name in found.items():
-        if all(armature.pose.bones[name].lock_rotation):
+        if all(object_data.pose_bones(armature)[name].lock_rotation):
             notes.append(f"The bone {name!r} is locked and is not keyed.")
-        elif role in chosen or (name not in used and not _moved_by_shapes(role, armature.data.bones[name], faces)):
+        elif role in chosen or (
+            name not in used and not _moved_by_shapes(role, object_data.bones(armature)[name], faces)
+        ):
             bones[role] = name
     return bones, profile, notes
 

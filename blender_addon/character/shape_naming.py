@@ -23,10 +23,21 @@ FEWEST = 3  # channels; fewer are not enough for speech
 class Shapes(Protocol):
     """A mesh with the names of its shapes: those that can be keyed, and those that a driver or a lock holds."""
 
-    mesh: bpy.types.Object
-    names: tuple[str, ...]
-    driven: tuple[str, ...]
-    locked: tuple[str, ...]
+    @property
+    def mesh(self) -> bpy.types.Object:
+        """The object."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The shapes that can be keyed."""
+
+    @property
+    def driven(self) -> tuple[str, ...]:
+        """Those that a driver holds."""
+
+    @property
+    def locked(self) -> tuple[str, ...]:
+        """Those that a lock holds."""
 
 
 def proposal_of(faces: Iterable[Shapes], armature: bpy.types.Object | None) -> tuple[DetectedRig, tuple[str, ...]]:

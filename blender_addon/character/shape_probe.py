@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from animcore.retarget.face_map import RigChannel
 from animcore.retarget.geometry_matching import RigGeometry
 
+from .. import object_data
 from ..errors import AddonError
 from ..scene import file_copies
 from . import face_maps, head_bones, rig_reader
@@ -43,7 +44,7 @@ _DEFORMING = {
 Told = Callable[[float], None]
 
 
-def probe(root: bpy.types.ID, told: Told) -> RigGeometry:
+def probe(root: bpy.types.Object | bpy.types.Collection, told: Told) -> RigGeometry:
     """Return what every shape and every bone of a character's face does to its meshes, taken as one.
 
     Args:
@@ -55,7 +56,9 @@ def probe(root: bpy.types.ID, told: Told) -> RigGeometry:
         InputError: where the rig moves vertices to places that are not numbers.
     """
     members = rig_reader.members_of(root)
-    meshes = [one for one in members if one.type == "MESH" and len(one.data.polygons) and one.visible_get()]
+    meshes = [
+        one for one in members if one.type == "MESH" and len(object_data.mesh(one).polygons) and one.visible_get()
+    ]
     if not meshes:
         raise AddonError(f"{root.name!r} has no visible mesh with faces; choose or show the character's head.")
     armature = rig_reader.armature_of(members, meshes)
@@ -71,9 +74,10 @@ def probe(root: bpy.types.ID, told: Told) -> RigGeometry:
         height = float(np.ptp(rest[:, 1]))
         found = list(_shape_fields(meshes, len(rest), axes))
         bones = _candidates(armature) if armature is not None else []
+        scale = (armature.matrix_world.median_scale if armature is not None else 0.0) or 1.0
         for number, bone in enumerate(bones):
             told(number / len(bones))
-            found += _bone_fields(bone, meshes, rest, axes, height, armature.matrix_world.median_scale or 1.0)
+            found += _bone_fields(bone, meshes, rest, axes, height, scale)
     if not found:
         raise AddonError(
             f"No mouth found: neither shapes nor bones of {root.name!r} move its meshes. Pick the whole character; "
@@ -111,8 +115,8 @@ def save(geometry: RigGeometry, path: Path) -> None:
 
 def _of_the_face(meshes: list[bpy.types.Object], armature: bpy.types.Object | None) -> list[bpy.types.Object]:
     """The meshes that can be compared: whose vertices stay when they are evaluated; the ones with shapes or bones."""
-    same = [mesh for mesh in meshes if len(_evaluated(mesh)) == len(mesh.data.vertices)]
-    shaped = [mesh for mesh in same if mesh.data.shape_keys is not None]
+    same = [mesh for mesh in meshes if len(_evaluated(mesh)) == len(object_data.mesh(mesh).vertices)]
+    shaped = [mesh for mesh in same if object_data.shape_keys(mesh) is not None]
     return shaped or same
 
 
@@ -120,10 +124,10 @@ def _axes(meshes: Sequence[bpy.types.Object], armature: bpy.types.Object | None)
     """(3, 3) columns left, up, forward of the character in the world."""
     moved = []
     for mesh in meshes:
-        size = np.zeros(len(mesh.data.vertices), np.float32)
+        size = np.zeros(len(object_data.mesh(mesh).vertices), np.float32)
         for name in rig_reader.free_shapes(mesh):
-            block = mesh.data.shape_keys.key_blocks[name]
-            own = np.linalg.norm(_points(block.data) - _points(block.relative_key.data), axis=1)
+            block = object_data.key_blocks(mesh)[name]
+            own = np.linalg.norm(_moved_by(block), axis=1)
             size += own / max(float(own.max(initial=0.0)), 1e-12)
         moved.append(size)
     places = _all(meshes, np.eye(3, dtype=np.float32))
@@ -136,7 +140,8 @@ def _eyes(armature: bpy.types.Object, axes: FloatArray) -> NDArray[np.float64] |
     if not {"left_eye", "right_eye"} <= found.keys():
         return None
     places = [
-        armature.matrix_world @ armature.data.bones[found[f"{side}_eye"]].head_local for side in ("left", "right")
+        armature.matrix_world @ object_data.bones(armature)[found[f"{side}_eye"]].head_local
+        for side in ("left", "right")
     ]
     return (np.array(places, np.float32) @ axes).astype(np.float64)
 
@@ -148,7 +153,7 @@ def _bare(meshes: Sequence[bpy.types.Object], undo: ExitStack) -> None:
             if modifier.show_viewport and modifier.type not in _DEFORMING:
                 undo.callback(setattr, modifier, "show_viewport", True)
                 modifier.show_viewport = False
-        key = mesh.data.shape_keys
+        key = object_data.shape_keys(mesh)
         for block in list(key.key_blocks)[1:] if key is not None else ():
             if block.value:
                 undo.callback(setattr, block, "value", block.value)
@@ -157,10 +162,10 @@ def _bare(meshes: Sequence[bpy.types.Object], undo: ExitStack) -> None:
 
 def _at_rest(armature: bpy.types.Object, undo: ExitStack) -> None:
     """Clear the pose of a rig."""
-    if armature.data.pose_position == "REST":
+    if object_data.armature(armature).pose_position == "REST":
         undo.callback(setattr, armature.data, "pose_position", "REST")
-        armature.data.pose_position = "POSE"
-    for bone in armature.pose.bones:
+        object_data.armature(armature).pose_position = "POSE"
+    for bone in object_data.pose_bones(armature):
         undo.callback(setattr, bone, "matrix_basis", bone.matrix_basis.copy())
         bone.matrix_basis = Matrix()
 
@@ -171,11 +176,13 @@ def _candidates(armature: bpy.types.Object) -> list[bpy.types.PoseBone]:
     A body's own bones are none of them: a leg that moves is no mouth that opens.
     """
     head, body = head_bones.roles(armature)[1].get("head"), head_bones.joints(armature)
-    bones = list(armature.pose.bones[head].children_recursive) if head is not None else []
+    bones = list(object_data.pose_bones(armature)[head].children_recursive) if head is not None else []
     if not bones:
         up = head_bones.character_axes(armature)[:, 1]
-        least = float(np.array(armature.data.bones[head].head_local) @ up) if head is not None else -np.inf
-        bones = [bone for bone in armature.pose.bones if float(np.array(bone.bone.head_local) @ up) >= least]
+        least = float(np.array(object_data.bones(armature)[head].head_local) @ up) if head is not None else -np.inf
+        bones = [
+            bone for bone in object_data.pose_bones(armature) if float(np.array(bone.bone.head_local) @ up) >= least
+        ]
     bones = [bone for bone in bones if bone.name not in body]
     bones = [bone for bone in bones if not (all(bone.lock_rotation) and all(bone.lock_location))]
     shown = [bone for bone in bones if not bone.bone.hide]
@@ -232,18 +239,23 @@ def _shape_fields(
     """What each relative shape does, from its data; those that are driven or locked are another's business."""
     first = 0
     for mesh in meshes:
-        size = len(mesh.data.vertices)
+        size = len(object_data.mesh(mesh).vertices)
         for name in rig_reader.free_shapes(mesh):
-            block = mesh.data.shape_keys.key_blocks[name]
+            block = object_data.key_blocks(mesh)[name]
             delta = np.zeros((count, 3), np.float32)
-            delta[first : first + size] = _turned(mesh, _points(block.data) - _points(block.relative_key.data)) @ axes
+            delta[first : first + size] = _turned(mesh, _moved_by(block)) @ axes
             channel = RigChannel(f"{mesh.name}|{name}", "shape", ((mesh.name, name),), -1, max(block.slider_min, -1.0),
                               min(block.slider_max, 2.0))  # fmt: skip
             yield channel, delta
         first += size
 
 
-def _points(points: bpy.types.bpy_prop_collection) -> FloatArray:
+def _moved_by(block: bpy.types.ShapeKey) -> FloatArray:
+    """(V, 3) what a shape does to each point, in the mesh's own axes."""
+    return _points(object_data.points(block)) - _points(object_data.points(block.relative_key))
+
+
+def _points(points: bpy.types.bpy_prop_collection[bpy.types.ShapeKeyPoint]) -> FloatArray:
     """(V, 3) coordinates of a shape's points, in the mesh's own axes."""
     places = np.empty(len(points) * 3, np.float32)
     points.foreach_get("co", places)
@@ -274,13 +286,13 @@ def _evaluated(mesh: bpy.types.Object) -> FloatArray:
     return moved
 
 
-def _triangles(meshes: Sequence[bpy.types.Object]) -> NDArray[np.int32]:
+def _triangles(meshes: Sequence[bpy.types.Object]) -> NDArray[np.int64]:
     """(F, 3) corners of the triangles of all meshes."""
     parts, first = [], 0
     for mesh in meshes:
-        mesh.data.calc_loop_triangles()
-        corners = np.empty(len(mesh.data.loop_triangles) * 3, np.int32)
-        mesh.data.loop_triangles.foreach_get("vertices", corners)
-        parts.append(corners.reshape(-1, 3) + first)
-        first += len(mesh.data.vertices)
+        object_data.mesh(mesh).calc_loop_triangles()
+        corners = np.empty(len(object_data.mesh(mesh).loop_triangles) * 3, np.int32)
+        object_data.mesh(mesh).loop_triangles.foreach_get("vertices", corners)
+        parts.append(corners.reshape(-1, 3).astype(np.int64) + first)
+        first += len(object_data.mesh(mesh).vertices)
     return np.concatenate(parts)

@@ -13,11 +13,15 @@ from animcore.retarget.face_map import SEEN
 from animcore.retarget.rig_profiles import ROLES
 from animcore.retarget.source_tracks import INDEX
 
+from .. import object_data, properties
 from ..errors import AddonError
 from ..scene import temporary_values
 from . import corrections, rig_reader
 
 SOLVED, NONE = "solved", "none"  # targets of a track without a shape of its own
+
+
+Root = bpy.types.Object | bpy.types.Collection  # what a character is chosen by
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,7 @@ class Row:
     corrected: bool = False
 
 
-def rows(root: bpy.types.ID) -> list[Row]:
+def rows(root: Root) -> list[Row]:
     """Return the list of a character: every track of the face and every role of a bone."""
     known = corrections.of(root)
     try:
@@ -47,11 +51,12 @@ def rows(root: bpy.types.ID) -> list[Row]:
     return face + [Row(role, bones.get(role, NONE), True, role in known.bones) for role in ROLES]
 
 
-def fill(window: bpy.types.WindowManager, root: bpy.types.ID | None) -> None:
+def fill(window: bpy.types.WindowManager, root: Root | None) -> None:
     """Put the list where the panel draws it from; without a character it is empty."""
-    window.animcore_tracks.clear()
+    tracks = properties.tracks_of(window)
+    tracks.clear()
     for row in rows(root) if root is not None else ():
-        item = window.animcore_tracks.add()
+        item = tracks.add()
         item.name, item.target = row.track, row.target
         item.is_bone, item.corrected = row.is_bone, row.corrected
 
@@ -70,25 +75,25 @@ def _targets(character: rig_reader.Character, track: str) -> Iterator[tuple[str,
             yield from channel.targets
 
 
-def shape_names(root: bpy.types.Object | bpy.types.Collection) -> list[str]:
+def shape_names(root: Root) -> list[str]:
     """Return the names of all shapes of a character, each once."""
     faces = rig_reader.faces_of(one for one in rig_reader.members_of(root) if one.type == "MESH")
     return list(dict.fromkeys(name for face in faces for name in face.names))
 
 
-def richest_key(root: bpy.types.Object | bpy.types.Collection) -> bpy.types.Key | None:
+def richest_key(root: Root) -> bpy.types.Key | None:
     """Return the shapes of the mesh that has most of them, to pick one from; costs nothing."""
-    keys = [one.data.shape_keys for one in rig_reader.members_of(root) if one.type == "MESH" and one.data.shape_keys]
+    keys = object_data.keys_of(one for one in rig_reader.members_of(root) if one.type == "MESH")
     return max(keys, key=lambda key: len(key.key_blocks), default=None)
 
 
-def armature(root: bpy.types.Object | bpy.types.Collection) -> bpy.types.Object | None:
+def armature(root: Root) -> bpy.types.Object | None:
     """Return the armature of a character."""
     members = rig_reader.members_of(root)
     return rig_reader.armature_of(members, [one for one in members if one.type == "MESH"])
 
 
-def assign(root: bpy.types.Object | bpy.types.Collection, track: str, target: str) -> None:
+def assign(root: Root, track: str, target: str) -> None:
     """Assign the shape of a track, or the bone of a role; an empty target restores the detected one.
 
     Raises:
@@ -99,7 +104,7 @@ def assign(root: bpy.types.Object | bpy.types.Collection, track: str, target: st
     if not is_bone and track not in corrections.TRACKS:
         raise AddonError(f"There is no track {track!r}; pick one of the list of tracks.")
     rig = armature(root)
-    present = (rig.data.bones.keys() if rig is not None else []) if is_bone else shape_names(root)
+    present = (object_data.bones(rig).keys() if rig is not None else []) if is_bone else shape_names(root)
     if target not in ("", corrections.NOTHING) and target not in present:
         kind = "bone" if is_bone else "shape that can be keyed"
         raise AddonError(f"{root.name!r} has no {kind} named {target!r}; pick one of its own.")
@@ -118,7 +123,7 @@ def previewed() -> bool:
     return bool(_shown.places)
 
 
-def preview(root: bpy.types.Object | bpy.types.Collection, track: str, weight: float) -> None:
+def preview(root: Root, track: str, weight: float) -> None:
     """Show what a track does; `end_preview` puts every shape back.
 
     Raises:
@@ -129,7 +134,7 @@ def preview(root: bpy.types.Object | bpy.types.Collection, track: str, weight: f
     targets = set(_targets(character, track)) if track in INDEX else set()
     if not targets:
         raise AddonError(f"{track} is made by several shapes together and has no preview; pick another track.")
-    keys = {mesh: bpy.data.objects[mesh].data.shape_keys for mesh, _ in targets}
+    keys = {mesh: object_data.key_of(bpy.data.objects[mesh]) for mesh, _ in targets}
     _shown.show(
         {("shape_keys", keys[mesh].session_uid, rig_reader.shape_path(name), 0): weight for mesh, name in targets}
     )

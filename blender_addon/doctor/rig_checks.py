@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import cast
 
 import bpy
 
+from .. import object_data
 from ..character import head_bones, rig_reader, shape_naming
 from ..scene import fcurves
 from .checks import Check, Patient, Values
@@ -21,7 +23,7 @@ def _names(found: list[str]) -> Values | None:
 
 def _speakable(mesh: bpy.types.Object) -> list[bpy.types.ShapeKey]:
     """The shapes of a mesh without its basis."""
-    return list(mesh.data.shape_keys.key_blocks)[1:]
+    return list(object_data.key_blocks(mesh))[1:]
 
 
 # errors of rig detection, links without an override
@@ -65,7 +67,7 @@ def _override(who: Patient) -> None:
         settings.character = own[0] if own else settings.character
         settings.collection = made
     else:
-        settings.source, settings.character = "OBJECT", made
+        settings.source, settings.character = "OBJECT", cast("bpy.types.Object", made)
     if shown is not None:
         bpy.data.objects.remove(shown)  # as Blender's own Make Override does: its objects stand there now
 
@@ -75,8 +77,7 @@ def _override(who: Patient) -> None:
 
 def _keys_of(who: Patient) -> list[bpy.types.Key]:
     """Every data-block of shapes, also those that have no weights."""
-    meshes = (one for one in who.members if one.type == "MESH")
-    return list(dict.fromkeys(mesh.data.shape_keys for mesh in meshes if mesh.data.shape_keys is not None))
+    return list(dict.fromkeys(object_data.keys_of(one for one in who.members if one.type == "MESH")))
 
 
 def _absolute(who: Patient) -> Values | None:
@@ -109,7 +110,7 @@ def _driven(who: Patient) -> Values | None:
 def _mute_drivers(who: Patient) -> None:
     for face in who.faces:
         paths = {rig_reader.shape_path(name) for name in shape_naming.of_speech(face.driven)}
-        for driver in face.key.animation_data.drivers if paths else ():
+        for driver in object_data.animation(face.key).drivers if paths else ():
             driver.mute = driver.mute or driver.data_path in paths
 
 
@@ -165,12 +166,12 @@ def _unpin(who: Patient) -> None:
 
 def _resting(who: Patient) -> Values | None:
     rig = who.armature
-    return {"name": rig.name} if rig is not None and rig.data.pose_position == "REST" else None
+    return {"name": rig.name} if rig is not None and object_data.armature(rig).pose_position == "REST" else None
 
 
 def _pose(who: Patient) -> None:
     if who.armature is not None:
-        who.armature.data.pose_position = "POSE"
+        object_data.armature(who.armature).pose_position = "POSE"
 
 
 def _face_bones(who: Patient) -> list[bpy.types.PoseBone]:
@@ -251,7 +252,7 @@ def _unmute_tracks(who: Patient) -> None:
 
 def _blended(who: Patient) -> Values | None:
     owners = [one for one in who.owners if one.animation_data and one.animation_data.action]
-    return _names([one.name for one in owners if one.animation_data.action_influence < 1.0])
+    return _names([one.name for one in owners if object_data.animation(one).action_influence < 1.0])
 
 
 def _full_influence(who: Patient) -> None:

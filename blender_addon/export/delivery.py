@@ -20,7 +20,7 @@ from animcore.errors import AnimcoreError
 from animcore.files import FORMATS
 from animcore.retarget.rig_profiles import driving, profiles
 
-from .. import preferences, properties
+from .. import object_data, preferences, properties
 from ..character import rig_reader
 from ..engine.jobs import Job, State
 from ..errors import AddonError
@@ -122,7 +122,7 @@ def _meshes(character: rig_reader.Character, objects: Iterable[bpy.types.Object]
     A vertex cache holds the first.
     """
     faces = sorted(character.faces, key=lambda face: -len(face.names))
-    bare = sorted((one for one in objects if one.type == "MESH"), key=lambda one: -len(one.data.vertices))
+    bare = sorted((one for one in objects if one.type == "MESH"), key=lambda one: -len(object_data.mesh(one).vertices))
     bound = [one for one in bare if any(part.type == "ARMATURE" for part in one.modifiers)]
     return [face.mesh for face in faces] or bound or bare
 
@@ -179,7 +179,7 @@ def _is_bound(character: rig_reader.Character, objects: Iterable[bpy.types.Objec
     """Whether bones move a mesh by its weights; else FBX does not say how they rest, and USD has none of them."""
     if character.armature is None:
         return False
-    bones = character.armature.data.bones.keys()
+    bones = object_data.bones(character.armature).keys()
     moved = (one for one in objects if any(part.type == "ARMATURE" for part in one.modifiers))
     return any(not set(one.vertex_groups.keys()).isdisjoint(bones) for one in moved)
 

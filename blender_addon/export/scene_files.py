@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from animcore.core.atomic_files import whole_file
 from animcore.core.progress import Progress
 
+from .. import object_data
 from ..errors import AddonError
 from ..scene.frame_rates import exact_rate
 
@@ -130,7 +131,7 @@ def write_pc2(
     """
     count = frames[1] - frames[0] + 1
     with whole_file(path) as temporary, temporary.open("wb") as handle:
-        handle.write(_PC2.pack(b"POINTCACHE2\0", 1, len(mesh.data.vertices), float(frames[0]), 1.0, count))
+        handle.write(_PC2.pack(b"POINTCACHE2\0", 1, len(object_data.mesh(mesh).vertices), float(frames[0]), 1.0, count))
         for done, places in enumerate(vertices(scene, [mesh], range(frames[0], frames[1] + 1))):
             handle.write(places[0].astype("<f4").tobytes())
             if told is not None:
@@ -151,7 +152,7 @@ def vertices(
             graph = bpy.context.evaluated_depsgraph_get()
             found = []
             for mesh in meshes:
-                data = mesh.evaluated_get(graph).data
+                data = object_data.mesh(mesh.evaluated_get(graph))
                 places = np.empty(3 * len(data.vertices), np.float32)
                 data.vertices.foreach_get("co", places)
                 found.append(places.reshape(-1, 3))
@@ -248,7 +249,7 @@ def _prepared(
 
 
 def _shaped(objects: Iterable[bpy.types.Object]) -> list[bpy.types.Object]:
-    return [one for one in objects if one.type == "MESH" and one.data.shape_keys is not None]
+    return [one for one in objects if one.type == "MESH" and object_data.shape_keys(one) is not None]
 
 
 @contextmanager

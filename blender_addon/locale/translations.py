@@ -383,7 +383,7 @@ def register() -> None:
         locale: {(context, row[0]): row[number] for row in TABLE for context in _CONTEXTS}
         for number, locale in enumerate(LOCALES, 1)
     }
-    bpy.app.translations.register(__package__, tables)
+    bpy.app.translations.register(__package__, tables)  # type: ignore[arg-type]  # its stub has words as keys, without context
 
 
 def unregister() -> None:

@@ -36,7 +36,8 @@ def make(request: dict[str, Any], told: Progress) -> dict[str, Any]:
     """
     told(0.0, "Opening a copy of the file")
     scene, root = file_copies.opened(request)
-    character, pictures = rig_reader.read(root), []
+    character = rig_reader.read(root)
+    pictures: list[NDArray[np.float32]] = []
     for emotion, path in request["motions"].items():
         motion = Motion.load(Path(path))
         first = request["start_frame"] + round(motion.start * motion.rate)

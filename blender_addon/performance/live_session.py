@@ -21,7 +21,7 @@ from .. import preferences, properties, resources
 from ..character import rig_reader, track_list
 from ..engine.jobs import Job, State
 from ..errors import AddonError
-from ..scene import temporary_values, windows
+from ..scene import handlers, temporary_values, windows
 from ..takes import keying
 from . import requests, session
 
@@ -36,7 +36,7 @@ class Stage:
 
     def __init__(self, scene: bpy.types.Scene) -> None:
         self.scene = scene.session_uid
-        self.root = properties.root(properties.of(scene)).session_uid
+        self.root = properties.chosen_root(properties.of(scene)).session_uid
         self.character: rig_reader.Character | None = None  # as last read; None where it has to be read again
         self.level = 0.0
         self.looks = 0
@@ -49,7 +49,7 @@ class Stage:
             return  # it was deleted during the recording, which goes on
         if self.character is None:
             self.character = rig_reader.read(root)
-        values = {}
+        values: dict[temporary_values.Place, float] = {}
         for owner, channels in keying.channels_of(self.character, _motion(frame), None):
             values |= {temporary_values.of(owner, channel): float(channel.values[0]) for channel in channels}
         self._shown.show(values)
@@ -147,39 +147,32 @@ def end() -> None:
         bpy.app.timers.unregister(tick)
 
 
-@bpy.app.handlers.persistent
+@handlers.persistent
 def _forget(*_args: Any) -> None:
     """Another file is opened: there is nothing to put back."""
     global _stage
     _stage = None
 
 
-@bpy.app.handlers.persistent
+@handlers.persistent
 def _look_again(*_args: Any) -> None:
     """After undo and redo nothing that was read of the character is valid."""
     if _stage is not None:
         _stage.character = None
 
 
-_HANDLERS = (
-    (bpy.app.handlers.load_pre, _forget),
-    (bpy.app.handlers.undo_post, _look_again),
-    (bpy.app.handlers.redo_post, _look_again),
-)
+_HANDLERS = (("load_pre", _forget), ("undo_post", _look_again), ("redo_post", _look_again))
 
 
 def start() -> None:
     """Hook into Blender."""
-    for handlers, handler in _HANDLERS:
-        handlers.append(handler)
+    handlers.add(_HANDLERS)
 
 
 def stop() -> None:
     """Unhook, and put the character back."""
     end()
-    for handlers, handler in _HANDLERS:
-        if handler in handlers:
-            handlers.remove(handler)
+    handlers.remove(_HANDLERS)
 
 
 def _finish(job: Job) -> None:
@@ -197,5 +190,5 @@ def _finish(job: Job) -> None:
 
 
 def _motion(frame: Mapping[str, Any]) -> Motion:
-    tracks = {name: np.array([frame[name]], np.float32) for name in ("arkit", "tongue", "jaw_pose")}
-    return Motion(rate=Fraction(_FPS), **tracks)
+    arkit, tongue, jaw = (np.array([frame[name]], np.float32) for name in ("arkit", "tongue", "jaw_pose"))
+    return Motion(rate=Fraction(_FPS), arkit=arkit, tongue=tongue, jaw_pose=jaw)

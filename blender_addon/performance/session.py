@@ -25,7 +25,7 @@ from ..character import gaze_target, measured_shapes, rig_reader, track_list
 from ..doctor import checks, examination
 from ..engine.jobs import Job, Jobs, State
 from ..errors import AddonError
-from ..scene import windows
+from ..scene import handlers, windows
 from ..scene.frame_rates import exact_rate
 from ..scene.stepwise import Steps
 from ..takes import keying
@@ -241,7 +241,7 @@ def drop(order: requests.Order | None) -> None:
         order.drop()
 
 
-def order_inspection(scene: bpy.types.Scene, then: Callable[[], None] | None = None) -> Job:
+def order_inspection(scene: bpy.types.Scene, then: Callable[[], object] | None = None) -> Job:
     """Request an analysis of the audio from the engine.
 
     Args:
@@ -291,7 +291,7 @@ def follow() -> None:
 def heed_escape() -> None:
     """Let the Esc key cancel the current job, where there is a window."""
     if not bpy.app.background and bpy.context.window is not None:
-        bpy.ops.animcore.heed_escape("INVOKE_DEFAULT")
+        bpy.ops.animcore.heed_escape("INVOKE_DEFAULT")  # type: ignore[attr-defined]  # registered at run time
 
 
 def wait(progress: Progress | None = None) -> None:
@@ -443,7 +443,7 @@ def _finish_inspection(job: Job, what: tuple[str, ...], envelope: Path) -> None:
         analysis.keep(what, job.answer, envelope)
 
 
-@bpy.app.handlers.persistent
+@handlers.persistent
 def forget_order(*_args: Any) -> None:
     """Another file is opened: what was asked for the old one is cancelled."""
     unwatch()
@@ -451,36 +451,28 @@ def forget_order(*_args: Any) -> None:
     track_list.forget_preview()
 
 
-@bpy.app.handlers.persistent
+@handlers.persistent
 def forget_outcome(*_args: Any) -> None:
     """After undo or redo the last message may no longer be true."""
     if session.outcome is not None and not session.outcome.failed:
         session.outcome = None
     session.findings = session.character = None
     window = bpy.context.window_manager
-    if len(window.animcore_tracks):
+    if len(properties.tracks_of(window)):
         track_list.fill(window, properties.root(properties.of(bpy.context.scene)))
 
 
-HANDLERS = (
-    (bpy.app.handlers.load_pre, forget_order),
-    (bpy.app.handlers.undo_post, forget_outcome),
-    (bpy.app.handlers.redo_post, forget_outcome),
-)
+HANDLERS = (("load_pre", forget_order), ("undo_post", forget_outcome), ("redo_post", forget_outcome))
 
 
 def start() -> None:
     """Hook into Blender."""
-    for handlers, handler in HANDLERS:
-        if handler not in handlers:
-            handlers.append(handler)
+    handlers.add(HANDLERS)
 
 
 def stop() -> None:
     """Unhook, end the engine, and put back what was tried out."""
     unwatch()
     track_list.end_preview()
-    for handlers, handler in HANDLERS:
-        if handler in handlers:
-            handlers.remove(handler)
+    handlers.remove(HANDLERS)
     session.reset()

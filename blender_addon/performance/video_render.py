@@ -37,10 +37,10 @@ class Shooting:
         """The file that is written until the video is complete."""
         return _part(self.path)
 
-    def render(self, *how: str) -> None:
+    def render(self, how: str = "EXEC_DEFAULT") -> None:
         """Render the copy; `how` is the execution context."""
         scene = requests.by_uid(bpy.data.scenes, self.scene)
-        temporary_settings.render(scene, *how, animation=True)
+        temporary_settings.render(scene, how, animation=True)
 
     def end(self, *, whole: bool) -> None:
         """Remove the copy of the scene, and move the video to its path where it is complete.

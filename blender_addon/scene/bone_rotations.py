@@ -7,18 +7,21 @@ reach the bone's own axes than its rest matrix. Quaternions are in Blender's ord
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from animcore.geometry import rotations
 
 Array = NDArray[np.float64]
+Numbers = NDArray[np.floating[Any]]
 
 _STILL = 1e-9  # radians below which a rotation has no axis
 _NECK_SHARE = 0.4  # of a head rotation that comes without its own neck track
 
 
-def local_rotations(poses: NDArray, rest: Array, character_axes: Array) -> Array:
+def local_rotations(poses: Numbers, rest: Array, character_axes: Array) -> Array:
     """Return (T, 3) axis-angle in the bone's local axes.
 
     Args:
@@ -29,12 +32,12 @@ def local_rotations(poses: NDArray, rest: Array, character_axes: Array) -> Array
     return np.asarray(poses, np.float64) @ (np.asarray(rest).T @ np.asarray(character_axes)).T
 
 
-def character_rotations(local: NDArray, rest: Array, character_axes: Array) -> Array:
+def character_rotations(local: Numbers, rest: Array, character_axes: Array) -> Array:
     """Undo `local_rotations`: (T, 3) axis-angle in a bone's own axes -> in the character's."""
     return np.asarray(local, np.float64) @ (np.asarray(rest).T @ np.asarray(character_axes))
 
 
-def split(head: NDArray, neck: NDArray | None, has_head: bool, has_neck: bool) -> tuple[NDArray | None, NDArray | None]:
+def split(head: Numbers, neck: Numbers | None, has_head: bool, has_neck: bool) -> tuple[Numbers | None, Numbers | None]:
     """Share the rotation of head and neck (T, 3) among the bones that there are; returns (head, neck).
 
     A neck track means that the head's is relative to the neck. Without one, the head's is relative to the chest, and
@@ -50,12 +53,12 @@ def split(head: NDArray, neck: NDArray | None, has_head: bool, has_neck: bool) -
     return (whole, None) if has_head else (None, whole)
 
 
-def quaternions(vectors: NDArray) -> Array:
+def quaternions(vectors: Numbers) -> Array:
     """Turn axis-angle (T, 3) into unit quaternions (T, 4), continuous in sign over time."""
     return rotations.continuous(rotations.to_quaternion(vectors))
 
 
-def eulers(vectors: NDArray, order: str) -> Array:
+def eulers(vectors: Numbers, order: str) -> Array:
     """Turn axis-angle (T, 3) into Blender's Euler angles (T, 3) for an order such as ``"XYZ"``, without jumps.
 
     Blender turns about the first axis first: the product of matrices has the letters the other way round.
@@ -66,13 +69,13 @@ def eulers(vectors: NDArray, order: str) -> Array:
     return np.unwrap(found, axis=0)
 
 
-def from_eulers(angles: NDArray, order: str) -> Array:
+def from_eulers(angles: Numbers, order: str) -> Array:
     """Undo `eulers`: Blender's Euler angles (T, 3) for an order such as ``"XYZ"`` -> axis-angle (T, 3)."""
     inner = [*map("XYZ".index, order[::-1])]
     return rotations.from_matrix(rotations.from_euler(np.asarray(angles, np.float64)[:, inner], order[::-1]))
 
 
-def angles_and_axes(vectors: NDArray) -> Array:
+def angles_and_axes(vectors: Numbers) -> Array:
     """Turn axis-angle vectors (T, 3) into Blender's (T, 4) angle, x, y, z with an axis that never flips."""
     vectors = np.asarray(vectors, np.float64)
     angle = np.linalg.norm(vectors, axis=1)

@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, cast
 
 import bpy
 import numpy as np
@@ -85,10 +85,15 @@ def short_name(name: str) -> str:
 
 def assign(owner: bpy.types.ID, action: bpy.types.Action | None, slot: Any = None) -> None:
     """Make an action the one that plays on a data-block; without a slot its first one of this kind."""
-    data = owner.animation_data or owner.animation_data_create()
+    data = _animation(owner)
     data.action = action
     if action is not None and hasattr(data, "action_slot"):
         data.action_slot = slot or next((one for one in action.slots if one.target_id_type == owner.id_type), None)
+
+
+def _animation(owner: bpy.types.ID) -> bpy.types.AnimData:
+    """The animation data of a data-block, made where there is none."""
+    return owner.animation_data or owner.animation_data_create()
 
 
 def new_take_id() -> str:
@@ -156,7 +161,7 @@ def curves_of(action: bpy.types.Action, slot: Any = None) -> list[bpy.types.FCur
     if not hasattr(action, "layers"):
         return list(action.fcurves)
     slots = action.slots if slot is None else [slot]
-    strips = [strip for layer in action.layers for strip in layer.strips]
+    strips = [cast("bpy.types.ActionKeyframeStrip", strip) for layer in action.layers for strip in layer.strips]
     bags = (strip.channelbag(one) for strip in strips for one in slots)
     return [curve for bag in bags if bag is not None for curve in bag.fcurves]
 
@@ -204,7 +209,7 @@ def make_room(owner: bpy.types.ID, frames: tuple[int, int]) -> str | None:
     Returns:
         The name of the user's action that went to the NLA, or None.
     """
-    data = owner.animation_data or owner.animation_data_create()
+    data = _animation(owner)
     for track in data.nla_tracks:
         track.is_solo = False  # a solo track hides the action that plays
         track.mute = track.mute or not data.use_nla  # what was turned off as a whole stays off
@@ -240,7 +245,7 @@ class Snapshot:
         if self._bare:
             self._owner.animation_data_clear()
             return
-        data = self._owner.animation_data
+        data = _animation(self._owner)
         for track in [track for track in data.nla_tracks if track.as_pointer() not in self._tracks]:
             data.nla_tracks.remove(track)
         assign(self._owner, self._action, self._slot)
@@ -261,7 +266,9 @@ def strips_of(owner: bpy.types.ID) -> list[bpy.types.NlaStrip]:
 def remove_strips(owner: bpy.types.ID, actions: Sequence[bpy.types.Action]) -> None:
     """Take actions off the NLA of a data-block, with the tracks that are empty then."""
     data = owner.animation_data
-    for track in list(data.nla_tracks) if data is not None else ():
+    if data is None:
+        return
+    for track in list(data.nla_tracks):
         own = [strip for strip in track.strips if strip.action in actions]
         for strip in own:
             track.strips.remove(strip)
@@ -299,12 +306,15 @@ def _make_writable(action: bpy.types.Action, owner: bpy.types.ID) -> None:
     """Make the collections that new F-curves and their groups of this data-block go into."""
     if hasattr(action, "layers"):
         slot = action.slots.new(id_type=owner.id_type, name=owner.name)
-        action.layers.new("Layer").strips.new(type="KEYFRAME").channelbag(slot, ensure=True)
+        strip = action.layers.new("Layer").strips.new(type="KEYFRAME")
+        cast("bpy.types.ActionKeyframeStrip", strip).channelbag(slot, ensure=True)
 
 
 def _bag(action: bpy.types.Action) -> Any:
     """What holds the F-curves and groups of an action that `make_action` made."""
-    return action.layers[0].strips[0].channelbags[0] if hasattr(action, "layers") else action
+    if not hasattr(action, "layers"):
+        return action
+    return cast("bpy.types.ActionKeyframeStrip", action.layers[0].strips[0]).channelbags[0]
 
 
 def _write(curves: Any, groups: Any, first_frame: int, channel: Channel) -> None:
@@ -424,7 +434,7 @@ def move_points(curve: bpy.types.FCurve, origin: float, to: float, factor: float
 def own_splats() -> str | None:
     """Return the kind of point cloud that Blender itself shows as splats; None before Blender 5.3."""
     kind = bpy.types.PointCloud.bl_rna.properties.get("type")
-    kinds = kind.enum_items.keys() if kind is not None else ()
+    kinds = cast("bpy.types.EnumProperty", kind).enum_items.keys() if kind is not None else ()
     return next((one for one in kinds if "SPLAT" in one), None)
 
 
@@ -454,7 +464,7 @@ def make_splats(
         ("position", "FLOAT_VECTOR", means), ("rotation", "QUATERNION", rotations), ("scale", "FLOAT_VECTOR", scales),
         ("radiance:base", "FLOAT4", base), *rest,
     ]  # fmt: skip
-    cloud = bpy.data.pointclouds.new(short_name(name))
+    cloud: Any = bpy.data.pointclouds.new(short_name(name))  # with what came after Blender 4.5
     cloud.resize(len(means))
     for attribute, kind, _ in values:  # all of them before the first is written: a new one may move the others
         if attribute not in cloud.attributes:
@@ -465,7 +475,8 @@ def make_splats(
     if own_splats() is not None:
         cloud.type = own_splats()
     cloud.update_tag()
-    return cloud
+    made: bpy.types.PointCloud = cloud
+    return made
 
 
 def copy_curve(curve: bpy.types.FCurve, action: bpy.types.Action) -> None:

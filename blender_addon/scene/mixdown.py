@@ -23,7 +23,6 @@ Name = tuple[str, str]  # `strips` or `sounds`, and the name of one of them
 
 _USUAL_RATE = 48_000
 _PLAIN = (".wav", ".wave", ".flac", ".aif", ".aiff")  # files that Blender plays as the engine reads them
-_MIXES = ("MONO", "STEREO", "SURROUND4", "SURROUND51", "SURROUND71")  # channels that Blender mixes to
 
 made: dict[Name, Path] = {}  # what another Blender has mixed for what is asked now
 
@@ -58,7 +57,7 @@ def of_strip(scene: bpy.types.Scene, strip: Any) -> Path:
         for other in sequencer.strips_of(copy):
             other.mute = other.name != strip.name
         mine = sequencer.strips_of(copy)[strip.name]
-        copy.sequence_editor.channels[mine.channel].mute = False
+        sequencer.editor_of(copy).channels[mine.channel].mute = False
         early = max(0, -begin)  # a scene cannot start before frame 0
         if early:
             sequencer.move(mine, round(sequencer.content_start(mine)) + early)
@@ -120,12 +119,12 @@ def _mixed(scene: bpy.types.Scene, data: bpy.types.Sound | None) -> Path:
     os.close(handle)
     path = Path(name)
     rate = int(data.samplerate) if data is not None else 0
-    channels = data.channels if data is not None and data.channels in _MIXES else "STEREO"
+    is_mono = data is not None and data.channels == "MONO"
     try:
         with bpy.context.temp_override(scene=scene, view_layer=scene.view_layers[0]):
             bpy.ops.sound.mixdown(
                 filepath=str(path), check_existing=False, container="WAV", codec="PCM", format="F32",
-                channels=channels, mixrate=rate if 8000 <= rate <= 192_000 else _USUAL_RATE,
+                channels="MONO" if is_mono else "STEREO", mixrate=rate if 8000 <= rate <= 192_000 else _USUAL_RATE,
             )  # fmt: skip
     except RuntimeError as error:
         raise AddonError(f"Blender cannot mix the sound of a strip ({str(error).strip()}).") from error

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import cast
 
 import bpy
 from mathutils import Vector
@@ -86,8 +87,8 @@ def _bounds(objects: list[bpy.types.Object]) -> tuple[Vector, Vector]:
 def _face(objects: list[bpy.types.Object], low: Vector, high: Vector) -> tuple[Vector, float]:
     """Return the middle of the face and the height of the head."""
     for thing in objects:
-        if thing.type == "ARMATURE" and "head" in thing.pose.bones:
-            bone = thing.pose.bones["head"]
+        if thing.type == "ARMATURE" and "head" in (bones := cast("bpy.types.Pose", thing.pose).bones):
+            bone = bones["head"]
             base, top = thing.matrix_world @ bone.head, thing.matrix_world @ bone.tail
             size = (top - base).length * 1.6
             return base + (top - base) * 0.22 + Vector((0, -0.3 * size, 0)), size
@@ -113,7 +114,7 @@ def _add_light(
     colour: tuple[float, float, float],
 ) -> None:  # fmt: skip
     """Add one soft light; its power grows with the square of the head's size, so that the exposure stays."""
-    data = bpy.data.lights.new(f"Animcore {name}", "AREA")
+    data = cast("bpy.types.AreaLight", bpy.data.lights.new(f"Animcore {name}", "AREA"))
     data.shape, data.size, data.color = "DISK", width * size, colour
     data.energy = power * (size / 0.24) ** 2
     light = bpy.data.objects.new(f"Animcore {name}", data)
@@ -137,7 +138,7 @@ def _add_backdrop(stage: bpy.types.Collection, face: Vector, floor: float, size:
     mesh.polygons.foreach_set("use_smooth", [True] * len(faces))
     material = bpy.data.materials.get("Animcore Backdrop") or bpy.data.materials.new("Animcore Backdrop")
     material.use_nodes = True
-    surface = material.node_tree.nodes.get("Principled BSDF")
+    surface = cast("bpy.types.ShaderNodeTree", material.node_tree).nodes.get("Principled BSDF")
     if surface is not None:
         surface.inputs["Base Color"].default_value = (*BACKDROP_COLOUR, 1.0)
         surface.inputs["Roughness"].default_value = 0.95
@@ -149,7 +150,7 @@ def _set_world(scene: bpy.types.Scene) -> None:
     """Give the scene a dim, even sky."""
     world = bpy.data.worlds.get("Animcore Studio") or bpy.data.worlds.new("Animcore Studio")
     world.use_nodes = True
-    sky = world.node_tree.nodes.get("Background")
+    sky = cast("bpy.types.ShaderNodeTree", world.node_tree).nodes.get("Background")
     if sky is not None:
         sky.inputs["Color"].default_value = (0.72, 0.80, 0.90, 1.0)
         sky.inputs["Strength"].default_value = 0.28

@@ -19,8 +19,13 @@ _CHANNELS = range(1, 128)
 
 def strips_of(scene: bpy.types.Scene) -> Any:
     """Return the top-level strips of a scene's sequencer, which is made where there is none."""
-    editor = scene.sequence_editor or scene.sequence_editor_create()
+    editor: Any = editor_of(scene)  # Blender 4.2 has another name for its strips
     return editor.strips if hasattr(editor, "strips") else editor.sequences
+
+
+def editor_of(scene: bpy.types.Scene) -> bpy.types.SequenceEditor:
+    """Return the sequencer of a scene, which is made where there is none."""
+    return scene.sequence_editor or scene.sequence_editor_create()
 
 
 def place(
@@ -141,7 +146,7 @@ def _free(scene: bpy.types.Scene, frame: int, length: int) -> int:
     """The lowest channel with nothing in it from `frame` on for `length` frames, which is not locked."""
     extents = [(strip.channel, *span(strip)) for strip in strips_of(scene)]
     taken = {channel for channel, first, end in extents if first < frame + length and end > frame}
-    channels = scene.sequence_editor.channels
+    channels = editor_of(scene).channels
     locked = {index for index in _CHANNELS if index < len(channels) and (channels[index].lock or channels[index].mute)}
     return next((index for index in _CHANNELS if index not in taken | locked), _CHANNELS[-1])
 
@@ -155,10 +160,10 @@ def is_animated(scene: bpy.types.Scene) -> bool:
 def is_muted(scene: bpy.types.Scene, strip: Any) -> bool:
     """Whether a strip is silent: it or its channel is muted, or its volume is 0 throughout."""
     is_off = getattr(strip, "volume", 1.0) == 0.0 and not is_animated(scene)
-    return bool(strip.mute or scene.sequence_editor.channels[strip.channel].mute or is_off)
+    return bool(strip.mute or editor_of(scene).channels[strip.channel].mute or is_off)
 
 
 def unmute(scene: bpy.types.Scene, strip: Any) -> None:
     """Unmute a strip."""
-    strip.mute = scene.sequence_editor.channels[strip.channel].mute = False
+    strip.mute = editor_of(scene).channels[strip.channel].mute = False
     strip.volume = strip.volume or 1.0

@@ -11,9 +11,12 @@ from typing import Any
 
 import bpy
 
+from . import handlers
+
 Setting = tuple[Any, str, Any]  # whose, which, and what
 
 _MARK = "animcore_renders"
+_COMPOSITOR = "compositing_node_group"  # of a scene since Blender 5.0
 
 _rendering: set[int] = set()  # session numbers of the copies that are needed
 
@@ -34,16 +37,19 @@ def remove(uid: int) -> None:
         _remove(scene)
 
 
-def render(scene: bpy.types.Scene, *how: str, **what: bool) -> None:
+def render(
+    scene: bpy.types.Scene, how: str = "EXEC_DEFAULT", *, animation: bool = False, write_still: bool = False
+) -> None:
     """Render a copy, at its own frame: by `scene=` Blender would take that of the scene that the user sees.
 
     Args:
         scene: the copy.
         how: the execution context, as of any operator.
-        what: `animation` or `write_still`.
+        animation: all frames of the copy's range.
+        write_still: one image, to the copy's output path.
     """
     with bpy.context.temp_override(scene=scene, view_layer=scene.view_layers[0]):
-        bpy.ops.render.render(*how, **what)
+        bpy.ops.render.render(how, animation=animation, write_still=write_still)
 
 
 def set_all(wanted: Iterable[Setting]) -> None:
@@ -54,29 +60,31 @@ def set_all(wanted: Iterable[Setting]) -> None:
 
 def _own_compositor(made: bpy.types.Scene, scene: bpy.types.Scene) -> None:
     """Have the compositor take the copy's layers: since Blender 5.0 scenes share its nodes, which name the scene."""
-    if getattr(made, "compositing_node_group", None) is not None:
-        made.compositing_node_group = made.compositing_node_group.copy()
-        made.compositing_node_group.is_runtime_data = True
-        for node in made.compositing_node_group.nodes:
+    shared: Any = getattr(made, _COMPOSITOR, None)
+    if shared is not None:
+        group = shared.copy()
+        setattr(made, _COMPOSITOR, group)
+        group.is_runtime_data = True
+        for node in group.nodes:
             if node.type == "R_LAYERS" and node.scene == scene:
                 node.scene = made
 
 
 def _remove(scene: bpy.types.Scene) -> None:
-    group = getattr(scene, "compositing_node_group", None)
+    group = getattr(scene, _COMPOSITOR, None)
     bpy.data.scenes.remove(scene)
     if group is not None and group.is_runtime_data:
         bpy.data.node_groups.remove(group)
 
 
-@bpy.app.handlers.persistent
+@handlers.persistent
 def remove_left(*_args: Any) -> None:
     """Remove copies that a file or a step of undo brings back."""
     for scene in [one for one in bpy.data.scenes if _MARK in one and one.session_uid not in _rendering]:
         _remove(scene)
 
 
-@bpy.app.handlers.persistent
+@handlers.persistent
 def forget(*_args: Any) -> None:
     """Another file is opened: the copies are gone."""
     _rendering.clear()
@@ -87,13 +95,9 @@ _HANDLERS = (("load_pre", forget), ("load_post", remove_left), ("undo_post", rem
 
 def start() -> None:
     """Hook into Blender."""
-    for name, handler in _HANDLERS:
-        getattr(bpy.app.handlers, name).append(handler)
+    handlers.add(_HANDLERS)
 
 
 def stop() -> None:
     """Unhook."""
-    for name, handler in _HANDLERS:
-        handlers = getattr(bpy.app.handlers, name)
-        if handler in handlers:
-            handlers.remove(handler)
+    handlers.remove(_HANDLERS)

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 import bpy
 
+from . import handlers
 from .fcurves import Channel
 
 Place = tuple[str, int, str, int]  # collection and session number of the data-block, path, index
@@ -156,27 +157,27 @@ def _forget_note(before: dict[Place, float]) -> None:
                 del owner[NOTE]
 
 
-@bpy.app.handlers.persistent
+@handlers.persistent
 def take_off(*_args: Any) -> None:
     """Blender is about to save."""
     for one in _standing[::-1]:
         one.off()
 
 
-@bpy.app.handlers.persistent
+@handlers.persistent
 def put_on(*_args: Any) -> None:
     """Blender has saved, or could not."""
     for one in _standing[:]:
         one.on()
 
 
-@bpy.app.handlers.persistent
+@handlers.persistent
 def forget(*_args: Any) -> None:
     """Another file is opened: what stood in the old one is gone with it."""
     _standing.clear()
 
 
-@bpy.app.handlers.persistent
+@handlers.persistent
 def heal(*_args: Any) -> None:
     """Put back what a file or a step of undo has of values that stood there for a while."""
     owned = {place[:2] for one in _standing if isinstance(one, Shown) for place in one.places}
@@ -197,14 +198,10 @@ _HANDLERS = (
 
 def start() -> None:
     """Hook into Blender."""
-    for name, handler in _HANDLERS:
-        getattr(bpy.app.handlers, name).append(handler)
+    handlers.add(_HANDLERS)
 
 
 def stop() -> None:
     """Unhook; who has something standing takes it off."""
-    for name, handler in _HANDLERS:
-        handlers = getattr(bpy.app.handlers, name)
-        if handler in handlers:
-            handlers.remove(handler)
+    handlers.remove(_HANDLERS)
     _standing.clear()

@@ -1,6 +1,14 @@
 """Properties of Gaussians in a .blend. Blender reads annotations here: they are not postponed."""
 
+from typing import Any
+
 import bpy
+
+from ..id_properties import registered
+
+# what the extension adds to Blender's own types
+SPLATS = "animcore_splats"  # to objects and scenes
+CAPTURE = "animcore_capture"  # to scenes
 
 
 def _is_mesh(_settings: bpy.types.PropertyGroup, candidate: bpy.types.Object) -> bool:
@@ -9,8 +17,8 @@ def _is_mesh(_settings: bpy.types.PropertyGroup, candidate: bpy.types.Object) ->
 
 # The module bpy 4.2 crashes when Python ends where a property has a callback
 _MODULE_42 = bpy.app.version < (4, 5, 0) and not bpy.app.binary_path
-_BESIDE = {"PATH_SUPPORTS_BLEND_RELATIVE"} if bpy.app.version >= (4, 5, 0) else set()  # 4.2 takes // anywhere
-_NARROWED = {} if _MODULE_42 else {"poll": _is_mesh}
+_BESIDE: set[Any] = {"PATH_SUPPORTS_BLEND_RELATIVE"} if bpy.app.version >= (4, 5, 0) else set()  # 4.2 takes // anywhere
+_NARROWED: dict[str, Any] = {} if _MODULE_42 else {"poll": _is_mesh}
 
 
 class AnimcoreSplats(bpy.types.PropertyGroup):
@@ -85,3 +93,18 @@ class AnimcoreCapture(bpy.types.PropertyGroup):
         name="Iterations", description="Iterations of the fit; each uses one training view", default=3000, min=1,
         max=1_000_000, options=set(),
     )  # fmt: skip
+
+
+def splats_of(thing: bpy.types.Object) -> AnimcoreSplats:
+    """Return what an object stands for: its splats, or none where it has no path."""
+    return registered(thing, SPLATS, AnimcoreSplats)
+
+
+def view_of(scene: bpy.types.Scene) -> AnimcoreSplatsView:
+    """Return how Gaussians show in a scene."""
+    return registered(scene, SPLATS, AnimcoreSplatsView)
+
+
+def capture_of(scene: bpy.types.Scene) -> AnimcoreCapture:
+    """Return the settings of a capture in a scene."""
+    return registered(scene, CAPTURE, AnimcoreCapture)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from typing import cast
 
 import bpy
 import numpy as np
@@ -16,6 +17,7 @@ from animcore.retarget.reference_head import reference
 from animcore.retarget.rig_profiles import driving
 from animcore.retarget.source_tracks import SOURCES
 
+from .. import object_data
 from ..character import face_maps, head_bones, rig_reader
 from ..scene.fcurves import Channel
 from .record import Curve
@@ -52,7 +54,7 @@ def curves(
     face = next((one for one in character.faces if one.key == owner), None)
     if face is not None:
         return tuple(_shape(character, face, does, channels))
-    return tuple(_bones(character, owner, does, channels, motion))
+    return tuple(_bones(character, cast("bpy.types.Object", owner), does, channels, motion))
 
 
 def by_name(path: str, index: int) -> Curve:
@@ -128,7 +130,7 @@ def _bones(
     for channel in channels:
         name, what = bone_of(channel.path)
         own = [index for index, one in enumerate(character.map.channels) if ("", name) in one.targets]
-        turned = np.array(owner.pose.bones[name].bone.matrix_local.to_3x3()).T @ axes
+        turned = np.array(object_data.pose_bones(owner)[name].bone.matrix_local.to_3x3()).T @ axes
         part, scale = _part(what, channel.index)
         tracks: dict[str, float] = {}
         for index in own if part >= 0 else ():

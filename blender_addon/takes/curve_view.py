@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import cast
 
 import bpy
 
@@ -40,16 +41,17 @@ def show(context: bpy.types.Context, take: Listed, regions: Collection[str]) -> 
         AddonError: where the take has none there.
     """
     choose(context.scene, take, regions)
-    if context.window is None or bpy.app.background:
+    window = context.window
+    if window is None or bpy.app.background:
         return
-    area = _graph_editor(context)
+    area = _graph_editor(context, window)
     if area is None:
         return
-    space = area.spaces.active
+    space = cast("bpy.types.SpaceGraphEditor", area.spaces.active)
     space.mode = "FCURVES"
-    space.dopesheet.show_only_selected = False
+    cast("bpy.types.DopeSheet", space.dopesheet).show_only_selected = False
     region = next(one for one in area.regions if one.type == "WINDOW")
-    with context.temp_override(window=context.window, area=area, region=region):
+    with context.temp_override(window=window, area=area, region=region):
         bpy.ops.graph.view_all()
 
 
@@ -58,17 +60,17 @@ def _is_still(curve: bpy.types.FCurve) -> bool:
     return not len(values) or float(values.max() - values.min()) < 1e-4
 
 
-def _graph_editor(context: bpy.types.Context) -> bpy.types.Area | None:
+def _graph_editor(context: bpy.types.Context, window: bpy.types.Window) -> bpy.types.Area | None:
     """The graph editor of the window; where there is none, one below its largest 3D view."""
-    areas = list(context.window.screen.areas)
+    areas = list(window.screen.areas)
     found = next((area for area in areas if area.type == "GRAPH_EDITOR"), None)
     views = [area for area in areas if area.type == "VIEW_3D"]
     if found is not None or not views:
         return found
     view = max(views, key=lambda area: area.width * area.height)
-    with context.temp_override(window=context.window, area=view):
+    with context.temp_override(window=window, area=view):
         bpy.ops.screen.area_split(direction="HORIZONTAL", factor=_SHARE)
-    new = [area for area in context.window.screen.areas if area not in areas]
+    new = [area for area in window.screen.areas if area not in areas]
     if new:
         lower = min((view, *new), key=lambda area: area.y)
         lower.type = "GRAPH_EDITOR"

@@ -16,6 +16,7 @@ from typing import Any
 
 import bpy
 import numpy as np
+from numpy.typing import NDArray
 
 from animcore.body_models.kinematics import FINGERS
 from animcore.errors import AnimcoreError
@@ -24,7 +25,7 @@ from animcore.motion import Motion
 from animcore.retarget.face_map import FaceMap
 from animcore.retarget.rig_profiles import driving
 
-from .. import id_properties, properties
+from .. import id_properties, object_data, properties
 from ..character import body_bones as bodies
 from ..character import face_maps, head_bones, rig_reader
 from ..errors import AddonError
@@ -37,7 +38,8 @@ from . import curve_roles, polish, range_merge, scene_changes
 from .record import Record
 
 Work = list[tuple[bpy.types.ID, list[Channel]]]  # each data-block with its channels
-Turned = tuple[dict[str, np.ndarray], np.ndarray]  # what `Body.turns` gives
+Array = NDArray[np.floating[Any]]
+Turned = tuple[dict[str, Array], Array]  # what `Body.turns` gives
 
 _AT_ONCE = 16  # curves that are written in one step: a tenth of a second for half an hour
 _EYES = ("left_eye", "right_eye")
@@ -106,7 +108,7 @@ class Performance:
     character: rig_reader.Character
     motion: Motion
     placement: Placement
-    values: np.ndarray | None = None
+    values: Array | None = None
 
 
 def apply(
@@ -114,7 +116,7 @@ def apply(
     character: rig_reader.Character,
     motion: Motion,
     placement: Placement,
-    values: np.ndarray | None = None,
+    values: Array | None = None,
 ) -> Take:
     """Write a performance onto a character as a take of its own that plays at once; see `apply_all`."""
     return stepwise.run(apply_all(scene, [Performance(character, motion, placement, values)]))[0]
@@ -281,7 +283,7 @@ def _keyed_bones(character: rig_reader.Character, work: list[tuple[bpy.types.ID,
 def channels_of(
     character: rig_reader.Character,
     motion: Motion,
-    values: np.ndarray | None,
+    values: Array | None,
     body: bodies.Body | None = None,
     turned: Turned | None = None,
 ) -> Iterator[tuple[bpy.types.ID, list[Channel]]]:
@@ -295,7 +297,7 @@ def channels_of(
         yield character.armature, channels
 
 
-def _shape_channels(face: rig_reader.Face, found: FaceMap, values: np.ndarray) -> list[Channel]:
+def _shape_channels(face: rig_reader.Face, found: FaceMap, values: Array) -> list[Channel]:
     """One channel a shape; where several of the map's are one shape's, the one that raises it most."""
     made: dict[str, Channel] = {}
     for index, name in face_maps.shapes_of(found, face.mesh.name):
@@ -309,7 +311,7 @@ def _shape_channels(face: rig_reader.Face, found: FaceMap, values: np.ndarray) -
 def _bone_channels(
     character: rig_reader.Character,
     motion: Motion,
-    values: np.ndarray,
+    values: Array,
     body: bodies.Body | None,
     turned: Turned | None,
 ) -> list[Channel]:
@@ -325,11 +327,11 @@ def _bone_channels(
         poses = {role: turns for role, turns in poses.items() if character.bones[role] not in body.moved}
         channels += _body_channels(armature, body, motion, turned)
     for role, turns in poses.items():
-        bone = armature.pose.bones[character.bones[role]]
+        bone = object_data.pose_bones(armature)[character.bones[role]]
         channels += rotation(bone, bone_rotations.local_rotations(turns, _rest(bone), axes))
     unit = head_bones.eye_distance(armature) if character.solved else 1.0
     for name, moved in face_maps.bone_motions(character.map, values).items():
-        bone = armature.pose.bones[name]
+        bone = object_data.pose_bones(armature)[name]
         turn = bone_rotations.local_rotations(moved.turn, _rest(bone), axes) + moved.own_turn
         move = bone_rotations.local_rotations(moved.move * unit, _rest(bone), axes) + moved.own_move
         channels += rotation(bone, turn) if turn.any() else []
@@ -345,29 +347,29 @@ def _body_channels(armature: bpy.types.Object, body: bodies.Body, motion: Motion
     turns, location = turned
     channels = []
     for name, quaternions in turns.items():
-        bone = armature.pose.bones[name]
+        bone = object_data.pose_bones(armature)[name]
         if not all(bone.lock_rotation):
             channels += rotation(bone, rotations.from_quaternion(quaternions))
     if body.root is not None and motion.translation is not None:
-        root = armature.pose.bones[body.root]
+        root = object_data.pose_bones(armature)[body.root]
         channels += _location(root, location if root.bone.use_local_location else location @ _rest(root).T)
     return channels
 
 
-def _rest(bone: bpy.types.PoseBone) -> np.ndarray:
+def _rest(bone: bpy.types.PoseBone) -> Array:
     """(3, 3) the rest orientation of a bone in the armature's axes."""
     return np.array(bone.bone.matrix_local.to_3x3())
 
 
-def _location(bone: bpy.types.PoseBone, local: np.ndarray) -> list[Channel]:
+def _location(bone: bpy.types.PoseBone, local: Array) -> list[Channel]:
     """Channels of a bone's location (T, 3) along its own axes."""
     path = f'pose.bones["{bpy.utils.escape_identifier(bone.name)}"].location'
     return [Channel(path, axis, bone.name, column) for axis, column in enumerate(local.astype(np.float32).T)]
 
 
-def _poses(bones: Mapping[str, str], motion: Motion) -> dict[str, np.ndarray]:
+def _poses(bones: Mapping[str, str], motion: Motion) -> dict[str, Array]:
     """The rotation (T, 3) of each bone role in the character's axes."""
-    found: dict[str, np.ndarray | None] = {"jaw": motion.jaw_pose}
+    found: dict[str, Array | None] = {"jaw": motion.jaw_pose}
     if motion.head_pose is not None and ("head" in bones or "neck" in bones):
         whole = (motion.head_pose, motion.neck_pose, "head" in bones, "neck" in bones)
         found["head"], found["neck"] = bone_rotations.split(*whole)
@@ -381,7 +383,7 @@ def rotation_size(bone: bpy.types.PoseBone) -> int:
     return 4 if bone.rotation_mode in ("QUATERNION", "AXIS_ANGLE") else 3
 
 
-def rotation(bone: bpy.types.PoseBone, local: np.ndarray) -> list[Channel]:
+def rotation(bone: bpy.types.PoseBone, local: Array) -> list[Channel]:
     """Return channels of a bone's rotation (T, 3 axis-angle in its own axes), in the mode that the rig uses."""
     values, what = {
         "QUATERNION": (bone_rotations.quaternions, "rotation_quaternion"),

@@ -12,7 +12,7 @@ from typing import Any
 
 import bpy
 
-from .. import id_properties, properties
+from .. import id_properties, object_data, properties
 from ..character import rig_reader
 from ..errors import AddonError
 from ..scene import fcurves, sequencer
@@ -41,14 +41,14 @@ class Listed:
     on_nla: bool
 
 
-def owners_of(root: bpy.types.ID) -> list[bpy.types.ID]:
+def owners_of(root: bpy.types.Object | bpy.types.Collection) -> list[bpy.types.ID]:
     """Return the data-blocks of a character that a take can play on: the shapes of its meshes, and its armature.
 
     Raises:
         AddonError: where it is an instance of a linked collection.
     """
     members = rig_reader.members_of(root)
-    shapes = [one.data.shape_keys for one in members if one.type == "MESH" and one.data.shape_keys is not None]
+    shapes = object_data.keys_of(one for one in members if one.type == "MESH")
     return [*dict.fromkeys(shapes), *(one for one in members if one.type == "ARMATURE")]
 
 
@@ -162,8 +162,8 @@ def to_nla(scene: bpy.types.Scene, take: Listed) -> None:
         data = owner.animation_data
         if data is not None and data.action in take.actions:
             action, slot = data.action, getattr(data, "action_slot", None)
-            frames = tuple(round(frame) for frame in action.frame_range)
-            fcurves.push_down(data, action, slot, frames, take.name)
+            first, last = (round(frame) for frame in action.frame_range)
+            fcurves.push_down(data, action, slot, (first, last), take.name)
     _look(scene)
 
 
@@ -219,13 +219,13 @@ def glance(scene: bpy.types.Scene) -> list[Listed]:
 
 def playing_row(settings: properties.AnimcoreSettings) -> int:
     """Return the place in `bpy.data.actions` of the first action of the take that plays; -1 for none."""
-    take = next((one for one in glance(settings.id_data) if one.playing), None)
+    take = next((one for one in glance(properties.scene_of(settings)) if one.playing), None)
     return bpy.data.actions.find(take.actions[0].name) if take is not None else -1
 
 
 def show_row(settings: properties.AnimcoreSettings, row: int) -> None:
     """Show the take whose first action stands at that place."""
-    scene = settings.id_data
+    scene = properties.scene_of(settings)
     if 0 <= row < len(bpy.data.actions):
         action = bpy.data.actions[row]
         take = next((one for one in glance(scene) if action in one.actions), None)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from animcore.retarget import name_normalization
 
-from .. import properties
+from .. import object_data, properties
 from ..character import head_bones, rig_reader
 from ..scene import bone_rotations
 from ..scene.fcurves import Channel
@@ -67,18 +67,18 @@ def _swapped_bones(values: Array, kept: Record, armature: bpy.types.Object | Non
     result, axes, other = values.copy(), head_bones.character_axes(armature), _other_side(bone for bone, _ in found)
     for (name, what), own in found.items():
         source = found.get((other.get(name, name), what), own)
-        bone, twin = (armature.pose.bones[one] for one in (name, other.get(name, name)))
+        posed, twin = (object_data.pose_bones(armature)[one] for one in (name, other.get(name, name)))
         if what == "location":
             if len(own) == len(source) == 3:
                 result[:, own] = bone_rotations.local_rotations(
                     _SHIFTED * bone_rotations.character_rotations(values[:, source], _rest(twin), axes),
-                    _rest(bone),
+                    _rest(posed),
                     axes,
                 )
-        elif len(own) == len(source) == keying.rotation_size(bone):
+        elif len(own) == len(source) == keying.rotation_size(posed):
             local = readback.axis_angles(values[:, source], twin.rotation_mode)
             turned = _TURNED * bone_rotations.character_rotations(local, _rest(twin), axes)
-            channels = keying.rotation(bone, bone_rotations.local_rotations(turned, _rest(bone), axes))
+            channels = keying.rotation(posed, bone_rotations.local_rotations(turned, _rest(posed), axes))
             result[:, own] = _near(np.stack([channel.values for channel in channels], 1), values[:, own], channels)
     return result
 

@@ -38,7 +38,7 @@ class Polished:
 
 def settings_of(action: bpy.types.Action) -> Settings:
     """Return the polish that the sliders of an action ask for."""
-    asked = action.animcore
+    asked = properties.polish_of(action)
     touches = {}
     for region in REGIONS:
         touch = RegionAdjustment(
@@ -46,7 +46,8 @@ def settings_of(action: bpy.types.Action) -> Settings:
         )
         if touch != NOTHING:
             touches[region] = touch
-    return Settings(touches, asked.keys_per_second, asked.key_kind.lower(), asked.edits)
+    kind: key_reduction.Kind = "linear" if asked.key_kind == "LINEAR" else "bezier"
+    return Settings(touches, asked.keys_per_second, kind, asked.edits)
 
 
 def record_of(action: bpy.types.Action, scene: bpy.types.Scene) -> Record:
@@ -170,7 +171,7 @@ def carry(earlier: bpy.types.Action, action: bpy.types.Action, made: Record, sce
     place = {(curve.path, curve.index): index for index, curve in enumerate(before.curves)}
     own = [place.get((curve.path, curve.index), -1) for curve in made.curves]
     layer, base = (np.where(np.array(own) >= 0, values[:, own], 0.0) for values in (layer, base))
-    mode = earlier.animcore.edits_mode.lower()
+    mode: edit_layers.Mode = "replace" if properties.polish_of(earlier).edits_mode == "REPLACE" else "add"
     made = replace(
         made, layer=edit_layers.apply_layer(made.base(settings), layer, base, float(made.rate), mode).astype(np.float32)
     )

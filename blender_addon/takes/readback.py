@@ -7,6 +7,7 @@ what is exported is the take.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any, cast
 
 import bpy
 import numpy as np
@@ -19,6 +20,7 @@ from animcore.errors import InputError
 from animcore.geometry import rotations
 from animcore.motion import Motion
 
+from .. import object_data
 from ..character import body_bones as bodies
 from ..character import face_maps, head_bones, rig_reader
 from ..errors import AddonError
@@ -65,7 +67,7 @@ def performance(scene: bpy.types.Scene, character: rig_reader.Character, span: S
             rate=rate,
             arkit=tracks[:, : len(ARKIT)],
             tongue=tracks[:, tongue] if tracks[:, tongue].any() else None,
-            **_poses(character, frames),
+            **cast(dict[str, Any], _poses(character, frames)),  # tracks alone, by their names
             origin=Origin(TRAINED, "edited"),  # a take is performed, and then the animator's
         )
     except InputError as error:
@@ -74,7 +76,8 @@ def performance(scene: bpy.types.Scene, character: rig_reader.Character, span: S
 
 def shape_curves(character: rig_reader.Character, span: Span) -> dict[str, FloatArray]:
     """Return (copies, T) the values of the keys of each shape that they move, by its name; a copy for each mesh."""
-    frames, found = _frames(span), {}
+    frames = _frames(span)
+    found: dict[str, list[NDArray[np.float64]]] = {}
     for face in character.faces:
         curves = _by_path(face.key)
         for name in face.names:
@@ -95,7 +98,7 @@ def _frames(span: Span) -> NDArray[np.int64]:
 
 def playing(character: rig_reader.Character) -> list[bpy.types.Action]:
     """Return the actions of a take that play on the character."""
-    owners = [face.key for face in character.faces]
+    owners: list[bpy.types.ID] = [face.key for face in character.faces]
     if character.armature is not None:
         owners.append(character.armature)
     active = (owner.animation_data.action for owner in owners if owner.animation_data is not None)
@@ -121,7 +124,7 @@ def _poses(character: rig_reader.Character, frames: NDArray[np.int64]) -> dict[s
     curves, axes = _by_path(armature), head_bones.character_axes(armature)
     found = {}
     for role, name in character.bones.items():
-        bone = armature.pose.bones[name]
+        bone = object_data.pose_bones(armature)[name]
         local = _turns(bone, curves, frames)
         found[role] = bone_rotations.character_rotations(local, np.array(bone.bone.matrix_local.to_3x3()), axes)
     tracks = {f"{role}_pose": found[role] for role in ("jaw", "neck", "head") if role in found}

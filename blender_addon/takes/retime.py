@@ -8,7 +8,7 @@ from fractions import Fraction
 
 import bpy
 
-from .. import properties
+from .. import object_data, properties
 from ..errors import AddonError
 from ..scene import fcurves, sequencer
 from ..scene.frame_rates import exact_rate
@@ -78,8 +78,8 @@ def retime(scene: bpy.types.Scene) -> str:
     for strip in sequencer.own_strips(scene):
         frame = sequencer.content_start(strip)
         within = (move for move, span in spans.items() if span[0] <= frame <= span[1])  # a later voice of a dialogue
-        if (move := starts.get(round(frame), next(within, None))) is not None:
-            sequencer.move(strip, round(move(frame)))
+        if (found := starts.get(round(frame), next(within, None))) is not None:
+            sequencer.move(strip, round(found(frame)))
     if settings.start_frame in starts:
         settings.start_frame = starts[settings.start_frame].to
     _move_markers(scene, spans)
@@ -98,8 +98,8 @@ def _rate(scene: bpy.types.Scene) -> Fraction:
 
 def _animated(thing: bpy.types.Object) -> list[bpy.types.ID]:
     """The data-blocks of an object that a take can play on."""
-    if thing.type == "MESH" and thing.data.shape_keys is not None:
-        return [thing.data.shape_keys]
+    if thing.type == "MESH":
+        return [*object_data.keys_of([thing])]
     return [thing] if thing.type == "ARMATURE" else []
 
 

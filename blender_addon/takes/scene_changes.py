@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from typing import cast
 
 import bpy
 
+from .. import object_data
 from ..character import face_maps, rig_reader
 from ..scene import fcurves, sequencer
 from ..scene.fcurves import Channel
@@ -16,7 +18,7 @@ def own_shapes(character: rig_reader.Character, undo: ExitStack) -> list[str]:
     names = []
     for face in character.faces:
         if (linked := rig_reader.own_shapes(face)) is not None:
-            undo.callback(_relink, face.mesh.data, linked)
+            undo.callback(_relink, object_data.mesh(face.mesh), linked)
             names.append(face.mesh.name)
     return [f"The mesh data of {', '.join(names)} got a library override, to key its shapes."] if names else []
 
@@ -71,7 +73,7 @@ def _ends_early(scene: bpy.types.Scene, last: int) -> bool:
     ends = [sequencer.span(strip)[1] - 1 for strip in strips]
     ends += [marker.frame for marker in scene.timeline_markers]
     ends += [int(action.frame_range[1]) for action in bpy.data.actions if action.users]
-    new = scene.bl_rna.properties["frame_end"].default
+    new = cast("bpy.types.IntProperty", scene.bl_rna.properties["frame_end"]).default
     return bool(scene.frame_start <= last < scene.frame_end == new and max(ends, default=last) <= last)
 
 
@@ -83,7 +85,7 @@ def show(character: rig_reader.Character) -> list[str]:
     names = ", ".join(repr(mesh.name) for mesh in pinned)
     notes = [f"A solo shape key on {names} hid the others; its solo is off now."] if pinned else []
     armature = character.armature
-    if armature is not None and character.bones and armature.data.pose_position == "REST":
-        armature.data.pose_position = "POSE"
+    if armature is not None and character.bones and object_data.armature(armature).pose_position == "REST":
+        object_data.armature(armature).pose_position = "POSE"
         notes.append(f"The armature {armature.name!r} was in rest position; it is in pose position now.")
     return notes

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import bpy
 import numpy as np
+from numpy.typing import NDArray
 
 from animcore.errors import AnimcoreError
 
@@ -99,14 +100,14 @@ def _animated() -> Iterator[bpy.types.AnimData]:
         yield from (one.animation_data for one in blocks if one.animation_data is not None)
 
 
-def _places(curve: bpy.types.FCurve) -> list[np.ndarray]:
+def _places(curve: bpy.types.FCurve) -> list[NDArray[np.float32]]:
     parts = [np.empty(2 * len(curve.keyframe_points), np.float32) for _ in _PARTS]
     for name, places in zip(_PARTS, parts, strict=True):
         curve.keyframe_points.foreach_get(name, places)
     return parts
 
 
-def _place(curve: bpy.types.FCurve, parts: Sequence[np.ndarray]) -> None:
+def _place(curve: bpy.types.FCurve, parts: Sequence[NDArray[np.float32]]) -> None:
     for name, places in zip(_PARTS, parts, strict=True):
         curve.keyframe_points.foreach_set(name, places)
     curve.update()

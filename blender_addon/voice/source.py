@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import bpy
 
@@ -238,9 +238,10 @@ def _of_strips(scene: bpy.types.Scene, settings: properties.Asker) -> Voice:
 
 
 def _of_channel(scene: bpy.types.Scene, settings: properties.Asker) -> Voice:
-    found = [strip for strip in _sounds(scene) if strip.channel == settings.channel]
+    channel = cast(properties.AnimcorePart, settings).channel  # parts of a dialogue alone speak from a channel
+    found = [strip for strip in _sounds(scene) if strip.channel == channel]
     if not found:
-        raise AddonError(f"There is no sound strip on channel {settings.channel} of the sequencer; choose another.")
+        raise AddonError(f"There is no sound strip on channel {channel} of the sequencer; choose another.")
     return _joined(scene, found)
 
 
@@ -283,9 +284,9 @@ def _of_speaker(scene: bpy.types.Scene, settings: properties.Asker) -> Voice:
     speaker = settings.speaker
     if speaker is None:
         raise AddonError("No speaker is chosen; choose one under Speech.")
-    if speaker.type != "SPEAKER" or speaker.data.sound is None:
+    data = cast("bpy.types.Speaker", speaker.data).sound if speaker.type == "SPEAKER" else None
+    if data is None:
         raise AddonError(f"{speaker.name!r} is not a speaker with a sound; load one in its Object Data properties.")
-    data = speaker.data.sound
     part = Part("", sound=data.name) if mixdown.must_be_written(data) else Part(str(_existing(data.filepath)))
     return Voice((part,), _speaks_at(speaker, scene), speaker.name)
 

@@ -10,7 +10,7 @@ import functools
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import bpy
 import numpy as np
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from animcore.motion import Event
 
-from .. import properties
+from .. import object_data, properties
 from ..character import rig_reader
 from ..errors import AddonError
 from ..scene import fcurves, frame_rates
@@ -123,17 +123,18 @@ def _draw() -> None:
         return
     heard = analysis.of(settings)
     peaks = heard.peaks if heard is not None else None
-    scale, width = context.preferences.system.ui_scale, context.region.width
+    region = cast("bpy.types.Region", context.region)  # Blender draws in one
+    scale, width = context.preferences.system.ui_scale, region.width
     if peaks is not None:
-        _draw_sound(width, peaks, _pixel(context, source.start_frame(context.scene)), scale)
+        _draw_sound(width, peaks, _pixel(context, region, source.start_frame(context.scene)), scale)
     if (take := _spoken_take(settings)) is not None:
-        _draw_words(labels(read(str(take[EVENTS])), _pixel(context, sound_frame(take)), width), scale)
+        _draw_words(labels(read(str(take[EVENTS])), _pixel(context, region, sound_frame(take)), width), scale)
 
 
-def _pixel(context: bpy.types.Context, first: int) -> Callable[[float], float]:
+def _pixel(context: bpy.types.Context, region: bpy.types.Region, first: int) -> Callable[[float], float]:
     """The place of a second of the voice in the region that is drawn."""
     rate = float(frame_rates.exact_rate(context.scene.render.fps, context.scene.render.fps_base))
-    view = context.region.view2d
+    view = region.view2d
     zero, thousand = (view.view_to_region(frame, 0.0, clip=False)[0] for frame in (first, first + 1000))
     return lambda seconds: zero + (thousand - zero) / 1000 * seconds * rate
 
@@ -146,7 +147,7 @@ def _spoken_take(settings: properties.AnimcoreSettings) -> bpy.types.Action | No
     except AddonError:
         return None
     for one in members:
-        key = one.data.shape_keys if one.type == "MESH" else None
+        key = object_data.shape_keys(one) if one.type == "MESH" else None
         data = key.animation_data if key is not None else None
         if data is not None and data.action is not None and EVENTS in data.action:
             return data.action
@@ -166,7 +167,7 @@ def _draw_sound(width: int, peaks: NDArray[np.float32], pixel: Callable[[float],
     shader = gpu.shader.from_builtin("UNIFORM_COLOR")
     if _drawn.peaks is not peaks:
         _drawn.peaks = peaks
-        _drawn.batch = batch_for_shader(shader, "TRI_STRIP", {"pos": shape(peaks)})
+        _drawn.batch = batch_for_shader(shader, "TRI_STRIP", {"pos": shape(peaks)})  # type: ignore[dict-item]  # its stub has no arrays
     left, right, half = pixel(0.0), pixel(len(peaks) / PEAK_RATE), _HEIGHT * scale / 2
     bottom = _BOTTOM * scale
     ground = [(max(left, 0), bottom), (min(right, width), bottom)]

@@ -71,8 +71,8 @@ class Drawer:
     def _follow(self, placed: Sequence[Placed], view: View) -> Stock:
         """Upload what has changed to the GPU."""
         held = stock(tuple(one.cloud for one in placed))
-        same = held is self._stock and self._seen is not None and _same(self._seen[0], placed)
-        if same and view.same_as(self._seen[1]):
+        seen = self._seen if held is self._stock else None
+        if seen is not None and _same(seen[0], placed) and view.same_as(seen[1]):
             return held
         frames = held.gathered.frames(placed, view)
         self._frames = texture(held.gathered.frame_texels(frames, placed, view), "RGBA32F")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import traceback
 from collections.abc import Sequence
+from typing import Any, cast
 
 import bpy
 import numpy as np
@@ -46,13 +47,20 @@ class AnimcoreGaussianPreview(bpy.types.RenderEngine):
     bl_use_eevee_viewport = True
     bl_use_shading_nodes_custom = False
 
-    def update_render_passes(self, scene: bpy.types.Scene, renderlayer: bpy.types.ViewLayer) -> None:
+    # Blender makes an engine without its __init__: these are there from the first redraw on
+    _stage: gpu_frame.Stage | None
+    _patterns: dict[tuple[int, ...], scene_meshes.Pattern]
+    _painter: gpu_frame.Painter | None
+
+    def update_render_passes(  # type: ignore[override]  # Blender gives both
+        self, scene: bpy.types.Scene, renderlayer: bpy.types.ViewLayer
+    ) -> None:
         """Register the passes with the compositor."""
         self.register_pass(scene, renderlayer, "Combined", 4, "RGBA", "COLOR")
         if renderlayer.use_pass_z:
             self.register_pass(scene, renderlayer, "Depth", 1, "Z", "VALUE")
 
-    def render(self, depsgraph: bpy.types.Depsgraph) -> None:
+    def render(self, depsgraph: bpy.types.Depsgraph) -> None:  # type: ignore[override]  # a stub has settings of that name
         """Render a frame of a view layer."""
         try:
             shot, size = _shot(depsgraph)
@@ -80,30 +88,40 @@ class AnimcoreGaussianPreview(bpy.types.RenderEngine):
         self.report({"ERROR"}, sentence)
         self.error_set(sentence)
 
-    def view_update(self, context: bpy.types.Context, depsgraph: bpy.types.Depsgraph) -> None:
+    def view_update(  # type: ignore[override]  # Blender gives both
+        self, context: bpy.types.Context, depsgraph: bpy.types.Depsgraph
+    ) -> None:
         """Something of the scene has changed: its meshes are read again before they are drawn."""
         self._stage = None
-        if not context.screen.is_animation_playing:  # meshes may be others, and not only elsewhere
+        if not cast(
+            "bpy.types.Screen", context.screen
+        ).is_animation_playing:  # meshes may be others, and not only elsewhere
             self._patterns = {}
 
-    def view_draw(self, context: bpy.types.Context, depsgraph: bpy.types.Depsgraph) -> None:
+    def view_draw(  # type: ignore[override]  # Blender gives both
+        self, context: bpy.types.Context, depsgraph: bpy.types.Depsgraph
+    ) -> None:
         """Draw a viewport in Rendered mode."""
-        space = context.space_data
-        if getattr(self, "_stage", None) is None:
-            self._stage = gpu_frame.Stage(scene_meshes.of_scene(depsgraph, space, getattr(self, "_patterns", None)))
-        if getattr(self, "_painter", None) is None:
-            self._painter = gpu_frame.Painter()
+        space = cast("bpy.types.SpaceView3D", context.space_data)
+        stage, painter = getattr(self, "_stage", None), getattr(self, "_painter", None)
+        if stage is None:
+            stage = gpu_frame.Stage(scene_meshes.of_scene(depsgraph, space, getattr(self, "_patterns", None)))
+            self._stage = stage
+        if painter is None:
+            painter = self._painter = gpu_frame.Painter()
         placed = splat_objects.all_placed(depsgraph, space)
         wrong = splat_objects.problems(depsgraph, space)
         self.update_stats("", wrong[0] if wrong else left_out(depsgraph.scene))
-        looked = camera_view.of_region(context.region, context.region_data)
-        self._painter.show(placed, self._stage, looked, scene_meshes.backdrop(depsgraph.scene))
+        looked = camera_view.of_context(context)
+        painter.show(placed, stage, looked, scene_meshes.backdrop(depsgraph.scene))
 
 
 def left_out(scene: bpy.types.Scene) -> str:
     """Return the scene settings that this engine does not support, in one sentence; empty where there are none."""
-    lens = scene.camera.data if scene.camera is not None and scene.camera.type == "CAMERA" else None
-    return _LEFT_OUT[scene.render.use_motion_blur, lens is not None and lens.dof.use_dof]
+    camera = scene.camera
+    lens = cast("bpy.types.Camera", camera.data) if camera is not None and camera.type == "CAMERA" else None
+    focus = lens.dof if lens is not None else None
+    return _LEFT_OUT[scene.render.use_motion_blur, focus is not None and focus.use_dof]
 
 
 def shot(placed: Sequence[Placed], found: Sequence[Surface], looked: View) -> Shot:
@@ -147,6 +165,6 @@ def stop() -> None:
         panel.COMPAT_ENGINES.discard(NAME)
 
 
-def _panels() -> list[type]:
+def _panels() -> list[Any]:
     found = (getattr(bpy.types, name, None) for name in _PANELS)
     return [panel for panel in found if panel is not None and hasattr(panel, "COMPAT_ENGINES")]

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import bpy
 import numpy as np
 from numpy.typing import NDArray
 
+from ... import object_data
 from ..scene import camera_view, texture_drivers
 
 Floats = NDArray[np.float32]
@@ -93,7 +94,7 @@ def of_scene(
             continue
         if space is not None and not one.is_instance and not thing.original.visible_in_viewport_get(space):
             continue
-        mesh = thing.data if thing.type == "MESH" else thing.to_mesh()
+        mesh = object_data.mesh(thing) if thing.type == "MESH" else thing.to_mesh()
         if mesh is not None and len(mesh.polygons):
             key = (thing.original.session_uid, len(mesh.vertices), len(mesh.loops), len(mesh.polygons))
             if key not in patterns:
@@ -130,7 +131,7 @@ def _surfaces(
     looks: list[Look],
     to_world: NDArray[np.float64],
 ) -> Iterator[Surface]:
-    places = _read(mesh.attributes["position"].data, "vector", len(mesh.vertices) * 3, np.float32).reshape(-1, 3)
+    places = _read(object_data.vectors(mesh, "position"), "vector", len(mesh.vertices) * 3, np.float32).reshape(-1, 3)
     normals = _read(mesh.corner_normals, "vector", len(mesh.loops) * 3, np.float32).reshape(-1, 3)
     axes, shift = to_world[:3, :3].astype(np.float32), to_world[:3, 3].astype(np.float32)
     upright = np.linalg.pinv(to_world[:3, :3]).astype(np.float32)
@@ -183,8 +184,9 @@ def _image_before(socket: bpy.types.NodeSocket) -> bpy.types.Image | None:
             node = link.from_node
             if texture_drivers.is_change(node):
                 continue
-            if node.type == "TEX_IMAGE" and node.image is not None and node.image.size[0]:
-                return node.image
+            image = cast("bpy.types.ShaderNodeTexImage", node).image if node.type == "TEX_IMAGE" else None
+            if image is not None and image.size[0]:
+                return image
             if node.name not in seen:
                 seen.add(node.name)
                 waiting.extend(one for one in node.inputs if one.is_linked)
@@ -205,6 +207,11 @@ def backdrop(scene: bpy.types.Scene) -> tuple[float, float, float]:
     tree = world.node_tree if world.use_nodes else None
     node = next((one for one in tree.nodes if one.type == "BACKGROUND"), None) if tree is not None else None
     if node is None or node.inputs["Color"].is_linked:
-        return tuple(world.color)
+        return _rgb(world.color)
     strength = node.inputs["Strength"].default_value
-    return tuple(strength * part for part in node.inputs["Color"].default_value[:3])
+    return _rgb(strength * part for part in node.inputs["Color"].default_value[:3])
+
+
+def _rgb(parts: Iterable[float]) -> tuple[float, float, float]:
+    red, green, blue = parts
+    return red, green, blue

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import bpy
 import numpy as np
@@ -55,13 +55,13 @@ class Pair:
         """Whether there is another half to render."""
         return self.whole and len(self.done) < len(self.engines)
 
-    def render_next(self, *how: str) -> None:
+    def render_next(self, how: str = "EXEC_DEFAULT") -> None:
         """Render with the next engine; `how` is the execution context."""
         scene = requests.by_uid(bpy.data.scenes, self.scene)
         part = self.folder / f"{len(self.done)}{SUFFIX}"
         scene.render.engine, scene.render.filepath = self.engines[len(self.done)], str(part)
         self.done.append(part)
-        temporary_settings.render(scene, *how, write_still=True)
+        temporary_settings.render(scene, how, write_still=True)
 
     def end(self) -> bpy.types.Image | None:
         """Remove the copy of the scene, and put the two renders side by side where both are there.
@@ -226,7 +226,7 @@ def _show(image: bpy.types.Image) -> None:
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
             if area.type == "IMAGE_EDITOR":
-                area.spaces.active.image = image
+                cast("bpy.types.SpaceImageEditor", area.spaces.active).image = image
                 return
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 import traceback
-from typing import Any
+from typing import Any, cast
 
 import bpy
 
+from ..properties import view_of
 from ..scene import camera_view, splat_objects
 from .gpu_drawing import Drawer
 
@@ -33,21 +34,21 @@ def stop() -> None:
 
 def _draw() -> None:
     context = bpy.context
-    space = context.space_data
-    shown = context.scene.animcore_splats.overlay and space.overlay.show_overlays and space.shading.type != "RENDERED"
+    space = cast("bpy.types.SpaceView3D", context.space_data)
+    shown = view_of(context.scene).overlay and space.overlay.show_overlays and space.shading.type != "RENDERED"
     if not shown:
         return
     try:
         draw(context)
     except Exception:  # Blender would call this again with every redraw, and stop at none of them
         sys.stderr.write(traceback.format_exc())
-        context.scene.animcore_splats.overlay = False
+        view_of(context.scene).overlay = False
 
 
 def draw(context: bpy.types.Context) -> None:
     """Draw the Gaussians of a scene into its viewport."""
-    placed = splat_objects.all_placed(context.evaluated_depsgraph_get(), context.space_data)
+    space = cast("bpy.types.SpaceView3D", context.space_data)
+    placed = splat_objects.all_placed(context.evaluated_depsgraph_get(), space)
     if placed:
-        region = context.region
-        drawer = _drawers.setdefault(region.as_pointer(), Drawer())
-        drawer.draw(placed, camera_view.of_region(region, context.region_data), "OVERLAY")
+        drawer = _drawers.setdefault(cast("bpy.types.Region", context.region).as_pointer(), Drawer())
+        drawer.draw(placed, camera_view.of_context(context), "OVERLAY")

@@ -5,7 +5,7 @@ The bones stand upright, so that their own axes are the engine's: left, up, forw
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import bmesh
 import bpy
@@ -14,6 +14,8 @@ from mathutils import Vector
 from numpy.typing import NDArray
 
 from animcore.body_models.pose_tracks import FLAME_JOINTS
+
+from ... import object_data
 
 _LENGTH = 0.04  # metres of a bone
 _LIGHTEST = 1e-3  # a vertex that follows a joint less does not follow it
@@ -43,7 +45,7 @@ def add(
     rig.show_in_front = True
     _weigh(mesh, weights)
     mesh.parent = rig
-    modifier = mesh.modifiers.new("Joints", "ARMATURE")
+    modifier = cast("bpy.types.ArmatureModifier", mesh.modifiers.new("Joints", "ARMATURE"))
     modifier.object = rig
     return rig
 
@@ -55,7 +57,7 @@ def _add_bones(rig: bpy.types.Object, joints: NDArray[Any], parents: tuple[int, 
     bpy.ops.object.mode_set(mode="EDIT")
     made: list[bpy.types.EditBone] = []
     for name, place, parent in zip(FLAME_JOINTS, joints, parents, strict=True):
-        bone = rig.data.edit_bones.new(name)
+        bone = object_data.armature(rig).edit_bones.new(name)
         bone.head = Vector(place)
         bone.tail = bone.head + Vector((0, 0, _LENGTH))
         bone.parent = made[parent] if parent >= 0 else None
@@ -68,12 +70,12 @@ def _weigh(mesh: bpy.types.Object, weights: NDArray[Any]) -> None:
     for name in FLAME_JOINTS:
         mesh.vertex_groups.new(name=name)
     whole = bmesh.new()
-    whole.from_mesh(mesh.data)
+    whole.from_mesh(object_data.mesh(mesh))
     layer = whole.verts.layers.deform.verify()
     kept = weights > _LIGHTEST
     for vertex, row, used in zip(whole.verts, weights.tolist(), kept, strict=True):
-        own = vertex[layer]
+        own: Any = vertex[layer]  # a mapping from groups to weights, which its stub is not
         for joint in np.flatnonzero(used).tolist():
             own[joint] = row[joint]
-    whole.to_mesh(mesh.data)
+    whole.to_mesh(object_data.mesh(mesh))
     whole.free()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import bpy
 import numpy as np
@@ -73,13 +74,18 @@ def of_region(region: bpy.types.Region, data: bpy.types.RegionView3D) -> View:
     return View(matrix(data.view_matrix), matrix(data.window_matrix), region.width, region.height)
 
 
+def of_context(context: bpy.types.Context) -> View:
+    """Return the view of the viewport that is drawn."""
+    return of_region(cast("bpy.types.Region", context.region), cast("bpy.types.RegionView3D", context.region_data))
+
+
 def of_camera(camera: bpy.types.Object, depsgraph: bpy.types.Depsgraph, size: tuple[int, int]) -> View:
     """Return the view of a camera in pixels of a size.
 
     Raises:
         AddonError: where it is a panorama.
     """
-    if camera.type == "CAMERA" and camera.data.type not in {"PERSP", "ORTHO"}:
+    if camera.type == "CAMERA" and cast("bpy.types.Camera", camera.data).type not in {"PERSP", "ORTHO"}:
         raise AddonError(
             f"{camera.name!r} is panoramic, which Gaussian Preview cannot render; make it perspective or orthographic."
         )

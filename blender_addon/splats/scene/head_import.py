@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import bpy
 
@@ -21,6 +21,7 @@ from ...engine.jobs import Job, State
 from ...errors import AddonError
 from ...performance import requests, session
 from ...scene import windows
+from ..properties import splats_of
 from . import file_cache, hybrid_heads, splat_objects
 
 _FILE = "head.blend"
@@ -58,17 +59,17 @@ def make(request: dict[str, Any], told: Progress) -> dict[str, Any]:
     told(0.4, "Making its shapes")
     mesh = hybrid_heads.add_mesh(head, folder, bpy.context.scene.collection)
     told(0.9, "Making its shapes")
-    bpy.data.libraries.write(request["out"], {mesh, mesh.parent}, path_remap="ABSOLUTE")
+    bpy.data.libraries.write(request["out"], {mesh, cast("bpy.types.Object", mesh.parent)}, path_remap="ABSOLUTE")
     return {}
 
 
-def read(path: Path, then: Callable[[], None]) -> None:
+def read(path: Path, then: Callable[[], object]) -> None:
     """Read a file of Gaussians beside the window, and go on when it is there."""
     session.session.outcome = session.Outcome(False, f"Reading {path.name} ...")
     file_cache.reading(path, lambda: _then(then))
 
 
-def _then(work: Callable[[], None]) -> None:
+def _then(work: Callable[[], object]) -> None:
     """Do what was waiting for a file; with a word in the panel where it cannot be done."""
     session.session.outcome = None
     try:
@@ -103,7 +104,7 @@ def _finish(job: Job, work: Path, folder: Path, scene_uid: int) -> None:
 
 def choose(scene: bpy.types.Scene, holder: bpy.types.Object) -> None:
     """Choose the head that was just added as the character, where none is: it is there to speak."""
-    carrier, chosen = holder.animcore_splats.carrier, properties.of(scene)
+    carrier, chosen = splats_of(holder).carrier, properties.of(scene)
     if properties.root(chosen) is None and carrier is not None and chosen.source == "OBJECT":
         chosen.character = carrier.parent or carrier
 
@@ -116,7 +117,7 @@ def _append(scene: bpy.types.Scene, path: Path, folder: Path) -> bpy.types.Objec
     for one in target.objects:
         collection.objects.link(one)
     holder = splat_objects.standing_for(folder, collection)
-    holder.animcore_splats.carrier = next(one for one in target.objects if one.type == "MESH")
+    splats_of(holder).carrier = next(one for one in target.objects if one.type == "MESH")
     if bpy.context.scene == scene:
         splat_objects.select(bpy.context, holder)
     return holder

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from weakref import WeakValueDictionary
 
 import bpy
@@ -21,6 +21,7 @@ from animcore.gaussians.transforms import concatenated
 from animcore.hybrid_head.head_model import HybridHead
 from animcore.motion import Motion
 
+from ... import object_data
 from . import armature, texture_drivers
 
 _SHAPES = ARKIT + TONGUE
@@ -118,7 +119,7 @@ def _add_shapes(made: bpy.types.Object, head: HybridHead) -> texture_drivers.Det
     if np.abs(bend).max() > _BENT:
         key = _add_key(made, _ARC, still + bend)
         where = f'key_blocks["{_SHAPES[_JAW]}"].value'
-        texture_drivers.drive(key.driver_add("value").driver, "j*(1-j)", {"j": (made.data.shape_keys, where)})
+        texture_drivers.drive(texture_drivers.added(key, "value"), "j*(1-j)", {"j": (object_data.key_of(made), where)})
     return texture_drivers.Details(
         rest, details[:count] - rest, 4 * (details[count] - (rest + details[_JAW]) / 2), _JAW
     )
@@ -147,10 +148,12 @@ def _material(folder: Path) -> bpy.types.Material:
     made = bpy.data.materials.new(folder.name)
     if made.node_tree is None:
         made.use_nodes = True  # Blender 5 has no other materials
-    tree = made.node_tree
+    tree = object_data.nodes(made)
     tree.nodes.clear()
     out, glow, image = (tree.nodes.new(f"ShaderNode{kind}") for kind in ("OutputMaterial", "Emission", "TexImage"))
-    image.image = bpy.data.images.load(str(folder / f"{hybrid_head.TEXTURE}.png"))  # a fit may have rewritten it
+    cast("bpy.types.ShaderNodeTexImage", image).image = bpy.data.images.load(
+        str(folder / f"{hybrid_head.TEXTURE}.png")
+    )  # a fit may have rewritten it
     tree.links.new(image.outputs["Color"], glow.inputs["Color"])
     tree.links.new(glow.outputs["Emission"], out.inputs["Surface"])
     return made

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from animcore.gaussians import triangle_binding
 
+from ... import object_data
 from ...errors import AddonError
 from . import camera_view
 from .file_cache import Cloud
@@ -67,7 +68,7 @@ def carried(cloud: Cloud, carrier: bpy.types.Object, depsgraph: bpy.types.Depsgr
         AddonError: where the mesh cannot carry it.
     """
     evaluated = carrier.evaluated_get(depsgraph)
-    faces = cloud.faces if cloud.faces is not None else triangles(carrier.data)
+    faces = cloud.faces if cloud.faces is not None else triangles(object_data.mesh(carrier))
     most = int(cloud.frames_used[-1])
     if most >= len(faces):
         raise AddonError(
@@ -104,17 +105,17 @@ def forget() -> None:
 
 def _vertices(evaluated: bpy.types.Object, carrier: bpy.types.Object, last: int) -> NDArray[np.float32]:
     """(V, 3) of the mesh as it is evaluated, in its own space, in the order in which it was modelled."""
-    mesh = evaluated.data
-    count, modelled = len(mesh.vertices), len(carrier.data.vertices)
+    mesh = object_data.mesh(evaluated)
+    count, modelled = len(mesh.vertices), len(object_data.mesh(carrier).vertices)
     if count != modelled and not _keeps_vertices(carrier, count, modelled):
         raise AddonError(
             f"The modifiers of {carrier.name!r} make {count} vertices of its {modelled}, so its splats cannot "
             "follow; disable those that add or remove vertices (subdivision may stay)."
         )
-    if last >= modelled or "position" not in mesh.attributes or len(mesh.attributes["position"].data) != count:
+    if last >= modelled or "position" not in mesh.attributes or len(object_data.vectors(mesh, "position")) != count:
         raise AddonError(f"{carrier.name!r} cannot be read now; leave Edit Mode, or choose another mesh.")
     flat = np.empty(count * 3, np.float32)
-    mesh.attributes["position"].data.foreach_get("vector", flat)
+    object_data.vectors(mesh, "position").foreach_get("vector", flat)
     return flat.reshape(-1, 3)
 
 

@@ -11,6 +11,8 @@ from typing import Any
 
 import bpy
 
+from ...scene import handlers
+from ..properties import capture_of, splats_of
 from . import splat_objects
 
 Kept = tuple[Any, str, str]  # whose, which, and what it was
@@ -18,7 +20,7 @@ Kept = tuple[Any, str, str]  # whose, which, and what it was
 _before: list[Kept] = []  # while the first save is under way
 
 
-@bpy.app.handlers.persistent
+@handlers.persistent
 def make_relative(target: str, *_args: Any) -> None:
     """Blender is about to save into a file."""
     _before.clear()
@@ -28,7 +30,7 @@ def make_relative(target: str, *_args: Any) -> None:
             setattr(owner, name, splat_objects.relative(path, str(Path(target).parent)))
 
 
-@bpy.app.handlers.persistent
+@handlers.persistent
 def keep_open(target: str, *_args: Any) -> None:
     """Blender has saved: where that was a copy, what is open keeps its paths."""
     if target != bpy.data.filepath:
@@ -42,11 +44,11 @@ def _paths() -> Iterator[tuple[Any, str, str, Path]]:
     for holder in bpy.data.objects:
         own = holder.library is None and holder.override_library is None
         if own and splat_objects.is_holder(holder):
-            yield holder.animcore_splats, "filepath", holder.animcore_splats.filepath, splat_objects.path_of(holder)
+            yield splats_of(holder), "filepath", splats_of(holder).filepath, splat_objects.path_of(holder)
     for scene in bpy.data.scenes:
-        kept = scene.animcore_capture.folder
+        kept = capture_of(scene).folder
         if kept and scene.library is None:
-            yield scene.animcore_capture, "folder", kept, Path(bpy.path.abspath(kept))
+            yield capture_of(scene), "folder", kept, Path(bpy.path.abspath(kept))
 
 
 _HANDLERS = (("save_pre", make_relative), ("save_post", keep_open), ("save_post_fail", keep_open))
@@ -54,13 +56,9 @@ _HANDLERS = (("save_pre", make_relative), ("save_post", keep_open), ("save_post_
 
 def start() -> None:
     """Hook into Blender."""
-    for name, handler in _HANDLERS:
-        getattr(bpy.app.handlers, name).append(handler)
+    handlers.add(_HANDLERS)
 
 
 def stop() -> None:
     """Unhook."""
-    for name, handler in _HANDLERS:
-        handlers = getattr(bpy.app.handlers, name)
-        if handler in handlers:
-            handlers.remove(handler)
+    handlers.remove(_HANDLERS)

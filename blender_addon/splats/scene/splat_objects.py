@@ -7,13 +7,14 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard, cast
 
 import bpy
 
 from animcore.errors import AnimcoreError
 
 from ...errors import AddonError
+from ..properties import splats_of
 from . import file_cache, hybrid_heads, placement
 from .placement import Placed
 
@@ -36,9 +37,9 @@ def told(holder: bpy.types.Object) -> Told | None:
     return _told.get(holder.session_uid)
 
 
-def is_holder(thing: bpy.types.Object | None) -> bool:
+def is_holder(thing: bpy.types.Object | None) -> TypeGuard[bpy.types.Object]:
     """Whether an object stands for a file of Gaussians."""
-    return thing is not None and bool(thing.animcore_splats.filepath)
+    return thing is not None and bool(splats_of(thing).filepath)
 
 
 def path_of(holder: bpy.types.Object) -> Path:
@@ -49,7 +50,7 @@ def path_of(holder: bpy.types.Object) -> Path:
     library = holder.library
     if holder.override_library is not None and holder.override_library.reference is not None:
         library = holder.override_library.reference.library
-    found, added = bpy.path.abspath(holder.animcore_splats.filepath, library=library), holder.animcore_splats.added
+    found, added = bpy.path.abspath(splats_of(holder).filepath, library=library), splats_of(holder).added
     kept = Path(os.path.normpath(found))
     return Path(added) if not kept.exists() and Path(added).name == kept.name and Path(added).exists() else kept
 
@@ -70,7 +71,7 @@ def add(context: bpy.types.Context, path: Path, carrier: bpy.types.Object | None
     holder = standing_for(path, context.collection)
     if head is not None:
         carrier = hybrid_heads.add_mesh(head, path, context.collection)
-        carrier.parent.parent = holder  # mesh and splats go where the empty goes
+        cast("bpy.types.Object", carrier.parent).parent = holder  # mesh and splats go where the empty goes
     if cloud.is_bound and carrier is not None:
         attach(holder, carrier)
     select(context, holder)
@@ -82,7 +83,7 @@ def standing_for(path: Path, collection: bpy.types.Collection) -> bpy.types.Obje
     """Add the object that stands for a file of Gaussians, or for an avatar's folder."""
     holder = bpy.data.objects.new(path.stem, None)
     holder.empty_display_type, holder.empty_display_size = "SPHERE", 0.05
-    holder.animcore_splats.filepath, holder.animcore_splats.added = kept_path(path), str(path)
+    splats_of(holder).filepath, splats_of(holder).added = kept_path(path), str(path)
     collection.objects.link(holder)
     return holder
 
@@ -107,7 +108,7 @@ def attach(holder: bpy.types.Object, carrier: bpy.types.Object) -> None:
         raise AddonError(
             f"The splats of {holder.name!r} are bound to no triangles; to move them with an object, parent them to it."
         )
-    holder.animcore_splats.carrier = carrier
+    splats_of(holder).carrier = carrier
 
 
 def kept_path(path: Path) -> str:
@@ -198,7 +199,7 @@ def _placed(holder: bpy.types.Object, depsgraph: bpy.types.Depsgraph, to_world: 
     cloud = file_cache.of_file(path_of(holder))
     if not cloud.is_bound:
         return placement.standing(cloud, holder.matrix_world if to_world is None else to_world)
-    carrier = holder.animcore_splats.carrier
+    carrier = splats_of(holder).carrier
     if carrier is None:
         raise AddonError(f"The splats of {holder.name!r} are bound to a mesh; choose it under Bound Mesh.")
     if depsgraph.scene.objects.get(carrier.name) is not carrier:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, cast
 
 import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-from ... import id_properties
+from ... import id_properties, object_data
 from ...errors import AddonError
 
 Floats = NDArray[np.float32]
@@ -62,7 +62,7 @@ def add(thing: bpy.types.Object, names: Sequence[str], details: Details, changes
     thing[_PARTS] = [0.0] * max(1, sum(map(len, sums)))
     place = 0
     for number, pieces in enumerate(sums):
-        parts = {}
+        parts: dict[str, tuple[bpy.types.ID, str]] = {}
         for piece in pieces:
             variables = {name: _shape(thing, names[shape]) for name, shape, _ in piece}
             _drive(thing, f'["{_PARTS}"]', place, _sum(piece), variables)
@@ -71,7 +71,7 @@ def add(thing: bpy.types.Object, names: Sequence[str], details: Details, changes
         parts["j"] = _shape(thing, names[details.bending])
         whole = "+".join([f"{details.still[number]:.6g}", *(name for name in parts if name != "j")])
         _drive(thing, f'["{DETAIL.format(number)}"]', -1, f"{whole}+{details.bends[number]:.6g}*j*(1-j)", parts)
-    _add_nodes(thing.material_slots[0].material.node_tree, changes)
+    _add_nodes(object_data.nodes(cast("bpy.types.Material", thing.material_slots[0].material)), changes)
 
 
 def of(thing: bpy.types.Object, material: bpy.types.Material | None) -> Floats | None:
@@ -80,16 +80,20 @@ def of(thing: bpy.types.Object, material: bpy.types.Material | None) -> Floats |
     if tree is None or DETAIL.format(0) not in thing:
         return None
     total, number = None, 0
-    while (node := tree.nodes.get(_IMAGE.format(number))) is not None and node.image is not None:
-        width, height = node.image.size
+    while (image := _image(tree.nodes.get(_IMAGE.format(number)))) is not None:
+        width, height = image.size
         values = np.empty(width * height * 4, np.float32)
-        node.image.pixels.foreach_get(values)
+        image.pixels.foreach_get(values)
         part = values.reshape(height, width, 4)[..., :3] * np.float32(
             id_properties.number(thing, DETAIL.format(number), 0.0)
         )
         total = part if total is None else total + part
         number += 1
     return total
+
+
+def _image(node: bpy.types.Node | None) -> bpy.types.Image | None:
+    return cast("bpy.types.ShaderNodeTexImage", node).image if node is not None else None
 
 
 def is_change(node: bpy.types.Node) -> bool:
@@ -113,14 +117,19 @@ def _sum(piece: Sequence[tuple[str, int, float]]) -> str:
 
 
 def _shape(thing: bpy.types.Object, name: str) -> tuple[bpy.types.ID, str]:
-    return thing.data.shape_keys, f'key_blocks["{bpy.utils.escape_identifier(name)}"].value'
+    return object_data.key_of(thing), f'key_blocks["{bpy.utils.escape_identifier(name)}"].value'
 
 
 def _drive(
     thing: bpy.types.Object, path: str, index: int, expression: str, variables: dict[str, tuple[bpy.types.ID, str]]
 ) -> None:
-    curve = thing.driver_add(path, index) if index >= 0 else thing.driver_add(path)
-    drive(curve.driver, expression, variables)
+    drive(added(thing, path, index), expression, variables)
+
+
+def added(owner: bpy.types.bpy_struct, path: str, index: int = -1) -> bpy.types.Driver:
+    """Add a driver to a property that is one number, or to one number of an array."""
+    curve = owner.driver_add(path, index) if index >= 0 else owner.driver_add(path)
+    return cast("bpy.types.Driver", cast("bpy.types.FCurve", curve).driver)
 
 
 def drive(driver: bpy.types.Driver, expression: str, variables: dict[str, tuple[bpy.types.ID, str]]) -> None:
@@ -144,7 +153,7 @@ def _add_nodes(tree: bpy.types.NodeTree, changes: Floats) -> None:
     encoded = _node(tree, "Gamma", (-900, 0))
     encoded.inputs["Gamma"].default_value = 1 / _POWER
     tree.links.new(texture.outputs["Color"], encoded.inputs["Color"])
-    total = encoded.outputs["Color"]
+    total: Any = encoded.outputs["Color"]
     for number, change in enumerate(changes):
         total = _add_change(tree, total, number, change)
     bounded = _vector(tree, "MAXIMUM", (-500, 0))
@@ -166,9 +175,11 @@ def _add_change(tree: bpy.types.NodeTree, total: Any, number: int, change: Float
     image.pack()
     down = -300 - 250 * number
     shown = _node(tree, "TexImage", (-1300, down))
-    shown.name, shown.image, shown.extension = name, image, "EXTEND"
+    texture = cast("bpy.types.ShaderNodeTexImage", shown)
+    texture.name, texture.image, texture.extension = name, image, "EXTEND"
     detail = _node(tree, "Attribute", (-1300, down - 130))
-    detail.attribute_type, detail.attribute_name = "OBJECT", DETAIL.format(number)
+    attribute = cast("bpy.types.ShaderNodeAttribute", detail)
+    attribute.attribute_type, attribute.attribute_name = "OBJECT", DETAIL.format(number)
     smaller = _vector(tree, "SCALE", (-1000, down))
     tree.links.new(shown.outputs["Color"], smaller.inputs[0])
     tree.links.new(detail.outputs["Fac"], smaller.inputs["Scale"])
@@ -181,8 +192,10 @@ def _add_change(tree: bpy.types.NodeTree, total: Any, number: int, change: Float
     return more.outputs[0]
 
 
-def _vector(tree: bpy.types.NodeTree, operation: str, place: tuple[int, int]) -> bpy.types.Node:
-    made = _node(tree, "VectorMath", place)
+def _vector(
+    tree: bpy.types.NodeTree, operation: Literal["ADD", "MAXIMUM", "SCALE"], place: tuple[int, int]
+) -> bpy.types.Node:
+    made = cast("bpy.types.ShaderNodeVectorMath", _node(tree, "VectorMath", place))
     made.operation = operation
     return made
 

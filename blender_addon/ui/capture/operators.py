@@ -4,7 +4,8 @@ import bpy
 
 from ...capture import order
 from ...performance import session
-from ..shared.operator_base import AnimcoreOperator
+from ...splats.properties import capture_of
+from ..shared.operator_base import AnimcoreOperator, Result
 
 
 class ANIMCORE_OT_capture_head(AnimcoreOperator):  # noqa: N801 (Blender's own naming)
@@ -26,7 +27,7 @@ class ANIMCORE_OT_capture_head(AnimcoreOperator):  # noqa: N801 (Blender's own n
             cls.poll_message_set(reason)
         return not reason
 
-    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> Result:
         """Ask for the folder where none is chosen."""
         if order.folder_of(context.scene) is not None:
             return self.execute(context)
@@ -36,7 +37,7 @@ class ANIMCORE_OT_capture_head(AnimcoreOperator):  # noqa: N801 (Blender's own n
     def work(self, context: bpy.types.Context) -> None:
         """Start the work; without a window, also wait for its end."""
         if self.directory:
-            context.scene.animcore_capture.folder = self.directory
+            capture_of(context.scene).folder = self.directory
         order.order_capture(context.scene)
         session.follow()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bpy
 
 from ...locale.translations import spoken
+from ...splats.properties import capture_of
 from ..shared.widgets import Sidebar
 
 
@@ -17,7 +18,7 @@ class ANIMCORE_PT_capture(Sidebar, bpy.types.Panel):  # noqa: N801 (Blender's ow
 
     def draw(self, context: bpy.types.Context) -> None:
         """Draw settings and buttons."""
-        settings = context.scene.animcore_capture
+        settings = capture_of(context.scene)
         column = self.layout.column()
         column.prop(settings, "folder", text="", placeholder=spoken("Capture Folder"))
         grid = column.grid_flow(row_major=True, columns=2, even_columns=True, align=True)

@@ -8,7 +8,7 @@ from ... import properties
 from ...character import corrections, rig_reader, shape_naming, track_list
 from ...errors import AddonError
 from ...performance import session
-from ..shared.operator_base import OnCharacter
+from ..shared.operator_base import OnCharacter, Result
 
 
 def _root(context: bpy.types.Context) -> bpy.types.Object | bpy.types.Collection:
@@ -116,7 +116,7 @@ class ANIMCORE_OT_save_profile(OnCharacter):  # noqa: N801 (Blender's own naming
 
     name: bpy.props.StringProperty(name="Name", description="Name of the rig profile")
 
-    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> Result:
         """Ask for the name."""
         self.name = self.name or _root(context).name
         return set(context.window_manager.invoke_props_dialog(self))

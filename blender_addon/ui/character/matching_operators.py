@@ -48,4 +48,4 @@ class ANIMCORE_OT_forget_match(AnimcoreOperator):  # noqa: N801 (Blender's own n
 
     def work(self, context: bpy.types.Context) -> None:
         """Drop the map."""
-        shape_matching.forget(properties.root(properties.of(context.scene)))
+        shape_matching.forget(properties.chosen_root(properties.of(context.scene)))

@@ -13,7 +13,16 @@ from ..shared.widgets import Sidebar
 class ANIMCORE_UL_tracks(bpy.types.UIList):  # noqa: N801 (Blender's own naming)
     """One line a track; the search below the list finds it by its name."""
 
-    def draw_item(self, _context, layout, _data, item, _icon, _active, _property) -> None:
+    def draw_item(  # type: ignore[override]  # Blender counts the arguments: it has two more for those that take them
+        self,
+        _context: bpy.types.Context,
+        layout: bpy.types.UILayout,
+        _data: object,
+        item: properties.AnimcoreTrack,
+        _icon: int | None,
+        _active: object,
+        _property: str | None,
+    ) -> None:
         """Draw a track and its target."""
         row = layout.split(factor=0.5)
         row.label(text=item.name, icon="BONE_DATA" if item.is_bone else "NONE", translate=False)
@@ -43,14 +52,15 @@ class ANIMCORE_PT_character(Sidebar, bpy.types.Panel):  # noqa: N801 (Blender's 
         row.operator("animcore.list_tracks", icon="FILE_REFRESH")
         row.operator("animcore.save_profile", text="", icon="FILE_TICK")
         row.operator("animcore.forget_corrections", text="", icon="LOOP_BACK")
-        items = window.animcore_tracks
+        items = properties.tracks_of(window)
         if not len(items):
             return
         self.layout.template_list(
-            "ANIMCORE_UL_tracks", "", window, "animcore_tracks", window, "animcore_track_index", rows=8
+            "ANIMCORE_UL_tracks", "", window, properties.TRACKS, window, properties.TRACK_INDEX, rows=8
         )
-        if 0 <= window.animcore_track_index < len(items):
-            _draw_line(self.layout.column(), settings, items[window.animcore_track_index])
+        index = properties.track_index_of(window)
+        if 0 <= index < len(items):
+            _draw_line(self.layout.column(), settings, items[index])
 
 
 def _draw_line(
@@ -78,7 +88,7 @@ def _draw_line(
 
 def _pick(row: bpy.types.UILayout, settings: properties.AnimcoreSettings, is_bone: bool) -> str | None:
     """Draw the field to pick a shape or a bone with; returns what is in it, None where there is nothing to pick."""
-    root = properties.root(settings)
+    root = properties.chosen_root(settings)
     try:
         rig, key = (track_list.armature(root), None) if is_bone else (None, track_list.richest_key(root))
     except AddonError:

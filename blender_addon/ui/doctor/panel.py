@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import bpy
 
 from ...doctor import checks
 from ...performance import session
 from ..shared.widgets import Sidebar, characters, text
 
-_ICONS = {"stop": "CANCEL", "warning": "ERROR", "note": "INFO"}
+if TYPE_CHECKING:
+    from bpy.stub_internal.rna_enums import IconItems
+
+_ICONS: dict[str, IconItems] = {"stop": "CANCEL", "warning": "ERROR", "note": "INFO"}
 
 
 class ANIMCORE_PT_doctor(Sidebar, bpy.types.Panel):  # noqa: N801 (Blender's own naming)

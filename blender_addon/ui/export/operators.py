@@ -5,7 +5,7 @@ import bpy
 from ... import properties
 from ...export import delivery
 from ...performance import session
-from ..shared.operator_base import AnimcoreOperator
+from ..shared.operator_base import AnimcoreOperator, Result
 
 
 class ANIMCORE_OT_deliver(AnimcoreOperator):  # noqa: N801 (Blender's own naming)
@@ -42,7 +42,7 @@ class ANIMCORE_OT_pick_folder(AnimcoreOperator):  # noqa: N801 (Blender's own na
     directory: bpy.props.StringProperty(subtype="DIR_PATH", options={"SKIP_SAVE"})
     filter_folder: bpy.props.BoolProperty(default=True, options={"HIDDEN"})
 
-    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> Result:
         """Open the file browser."""
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import bpy
 
 from ... import properties
@@ -23,5 +25,6 @@ class ANIMCORE_PT_deliver(Sidebar, bpy.types.Panel):  # noqa: N801 (Blender's ow
         row.operator("animcore.pick_folder", text="", icon="FILE_FOLDER")
         self.layout.operator("animcore.deliver", icon="EXPORT")
         grid = self.layout.grid_flow(row_major=True, columns=2, even_columns=True, align=True)
-        for item in settings.bl_rna.properties["deliver_formats"].enum_items_static:
+        formats = cast("bpy.types.EnumProperty", settings.bl_rna.properties["deliver_formats"])
+        for item in formats.enum_items_static:
             grid.prop_enum(settings, "deliver_formats", item.identifier)

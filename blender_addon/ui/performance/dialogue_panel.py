@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import bpy
 
 from animcore.core.vocabulary import EMOTIONS
@@ -16,11 +18,20 @@ _ROWS, _MOST_ROWS = 2, 6
 class ANIMCORE_UL_cast(bpy.types.UIList):  # noqa: N801 (Blender's own naming)
     """One row per part: the character and its speech."""
 
-    def draw_item(self, _context, layout, _data, item, _icon, _active, _property) -> None:
+    def draw_item(  # type: ignore[override]  # Blender counts the arguments: it has two more for those that take them
+        self,
+        _context: bpy.types.Context,
+        layout: bpy.types.UILayout,
+        _data: object,
+        item: properties.AnimcorePart,
+        _icon: int | None,
+        _active: object,
+        _property: str | None,
+    ) -> None:
         """Draw the character and its speech."""
         root, row = properties.root(item), layout.split(factor=0.5)
         row.label(text=root.name if root is not None else "?", icon="ARMATURE_DATA", translate=False)
-        kinds = item.bl_rna.properties["voice_from"].enum_items
+        kinds = cast("bpy.types.EnumProperty", item.bl_rna.properties["voice_from"]).enum_items
         row.label(text=_voice(item), icon=kinds[item.voice_from].icon, translate=item.voice_from == "NONE")
 
 

@@ -51,7 +51,7 @@ def _draw_character(column: bpy.types.UILayout, settings: properties.AnimcoreSet
         column.operator("animcore.add_character", icon="ADD")
         return
     text(column, seen.found, width, "CHECKMARK")
-    measured = face_maps.PROPERTY in properties.root(settings)
+    measured = face_maps.PROPERTY in properties.chosen_root(settings)
     if measured or not seen.certain:
         row = column.row(align=True)
         row.operator("animcore.match", icon="SHAPEKEY_DATA")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import bpy
 
 from ...performance import emotion_sheet, mixing, session
-from ..shared.operator_base import AnimcoreOperator
+from ..shared.operator_base import AnimcoreOperator, Result
 
 
 class ANIMCORE_OT_generate(AnimcoreOperator):  # noqa: N801 (Blender's own naming)
@@ -61,14 +63,15 @@ class ANIMCORE_OT_heed_escape(bpy.types.Operator):  # noqa: N801
         """Whether something runs, and there are keys."""
         return _busy() and not bpy.app.background
 
-    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> Result:
         """Run as a modal operator that passes all other events through, once per window."""
-        if any(one.bl_idname == "ANIMCORE_OT_heed_escape" for one in context.window.modal_operators):
+        window = cast("bpy.types.Window", context.window)  # events come from one
+        if any(one.bl_idname == "ANIMCORE_OT_heed_escape" for one in window.modal_operators):
             return {"CANCELLED"}
         context.window_manager.modal_handler_add(self)
         return {"RUNNING_MODAL"}
 
-    def modal(self, _context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+    def modal(self, _context: bpy.types.Context, event: bpy.types.Event) -> Result:
         """Cancel where Esc is pressed; end where nothing is made any more."""
         if not _busy():
             return {"FINISHED", "PASS_THROUGH"}

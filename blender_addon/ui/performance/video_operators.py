@@ -7,6 +7,7 @@ import bpy
 from ... import resources
 from ...performance import video_render
 from ...takes import library
+from ..shared.operator_base import Result
 from ..takes.operators import OfTake
 
 
@@ -22,7 +23,7 @@ class ANIMCORE_OT_film_take(OfTake):  # noqa: N801 (Blender's own naming)
     filter_glob: bpy.props.StringProperty(default="*" + video_render.SUFFIX, options={"HIDDEN"})
     check_existing: bpy.props.BoolProperty(default=True, options={"HIDDEN"})
 
-    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> Result:
         """Open the file browser."""
         self.filepath = str(
             resources.beside_file() / f"{bpy.path.clean_name(library.find(context.scene).name)}{video_render.SUFFIX}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import traceback
+from typing import TYPE_CHECKING
 
 import bpy
 
@@ -11,6 +12,13 @@ from animcore.errors import AnimcoreError
 
 from ... import properties
 from ...performance.session import Outcome, session
+
+if TYPE_CHECKING:
+    from bpy.stub_internal.rna_enums import OperatorReturnItems
+
+    Result = set[OperatorReturnItems]
+else:
+    Result = set[str]  # modules with properties do not postpone their annotations, and Blender has no such name
 
 
 class AnimcoreOperator(bpy.types.Operator):
@@ -26,7 +34,7 @@ class AnimcoreOperator(bpy.types.Operator):
         """
         raise NotImplementedError
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> Result:
         """Run, and report an error in one sentence."""
         try:
             self.work(context)
@@ -40,7 +48,7 @@ class AnimcoreOperator(bpy.types.Operator):
             )
         return {"FINISHED"}
 
-    def _fail(self, message: str, report: str) -> set[str]:
+    def _fail(self, message: str, report: str) -> Result:
         already_told = session.outcome is not None and session.outcome.message == message
         if not session.jobs.busy and not already_told:
             session.outcome = Outcome(True, message, report=report)

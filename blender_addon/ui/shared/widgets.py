@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 import textwrap
 import unicodedata
+from typing import TYPE_CHECKING, cast
 
 import bpy
 
 from ...engine.jobs import Job
 from ...locale.translations import spoken
 from ...performance import session
+
+if TYPE_CHECKING:
+    from bpy.stub_internal.rna_enums import IconItems, RegionTypeItems, SpaceTypeItems
 
 _TOKENS = re.compile(r"[\x21-\x7e]+|\s+|.")  # what stays on one line: a word, or a single wide letter
 _NEVER_FIRST = "。，、；：）」！？"  # what no line begins with
@@ -21,18 +25,19 @@ _MARGIN = 84  # pixels around the text: tabs, the borders of panel and box, the 
 class Sidebar:
     """The location of every panel: the sidebar of the 3D view."""
 
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
+    bl_space_type: SpaceTypeItems = "VIEW_3D"
+    bl_region_type: RegionTypeItems = "UI"
     bl_category = "Animcore"
 
 
 def characters(context: bpy.types.Context) -> int:
     """Return how many characters a line of the panel holds."""
     scale = context.preferences.system.ui_scale
-    return max(16, int((context.region.width / scale - _MARGIN) / _LETTER))
+    region = cast("bpy.types.Region", context.region)  # a panel is drawn in one
+    return max(16, int((region.width / scale - _MARGIN) / _LETTER))
 
 
-def text(column: bpy.types.UILayout, sentence: str, width: int, icon: str, *, alert: bool = False) -> None:
+def text(column: bpy.types.UILayout, sentence: str, width: int, icon: IconItems, *, alert: bool = False) -> None:
     """Draw a sentence over as many lines as it needs; only the first has the icon."""
     lines = column.column(align=True)
     lines.alert = alert

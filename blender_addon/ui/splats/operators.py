@@ -1,6 +1,7 @@
 """Gaussians in the scene. Blender reads annotations here: they are not postponed."""
 
 from pathlib import Path
+from typing import cast
 
 import bpy
 
@@ -8,9 +9,10 @@ from ... import properties, resources
 from ...errors import AddonError
 from ...performance import session
 from ...scene import fcurves
+from ...splats.properties import splats_of
 from ...splats.render import native_points, side_by_side
 from ...splats.scene import head_import, hybrid_heads, splat_objects
-from ..shared.operator_base import AnimcoreOperator
+from ..shared.operator_base import AnimcoreOperator, Result
 
 
 class ANIMCORE_OT_add_splats(AnimcoreOperator):  # noqa: N801 (Blender's own naming)
@@ -26,7 +28,7 @@ class ANIMCORE_OT_add_splats(AnimcoreOperator):  # noqa: N801 (Blender's own nam
     filepath: bpy.props.StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
     filter_glob: bpy.props.StringProperty(default=splat_objects.GLOB, options={"HIDDEN"})
 
-    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> Result:
         """Open the file browser."""
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
@@ -87,8 +89,9 @@ class ANIMCORE_OT_attach_splats(AnimcoreOperator):  # noqa: N801
 
     def work(self, context: bpy.types.Context) -> None:
         """Attach them."""
+        carrier = cast("bpy.types.Object", _carrier(context))
         for holder in filter(splat_objects.is_holder, context.selected_objects):
-            splat_objects.attach(holder, _carrier(context))
+            splat_objects.attach(holder, carrier)
             splat_objects.place(holder, context.evaluated_depsgraph_get())
 
 
@@ -104,11 +107,11 @@ class ANIMCORE_OT_toggle_carrier(AnimcoreOperator):  # noqa: N801
     def poll(cls, context: bpy.types.Context) -> bool:
         """Whether the active object is splats that are bound to a mesh."""
         active = context.object
-        return splat_objects.is_holder(active) and active.animcore_splats.carrier is not None
+        return splat_objects.is_holder(active) and splats_of(active).carrier is not None
 
     def work(self, context: bpy.types.Context) -> None:
         """Change how it is displayed."""
-        carrier = context.object.animcore_splats.carrier
+        carrier = cast("bpy.types.Object", splats_of(cast("bpy.types.Object", context.object)).carrier)
         carrier.display_type = "TEXTURED" if carrier.display_type == "WIRE" else "WIRE"
 
 
@@ -130,7 +133,7 @@ class ANIMCORE_OT_own_splats(AnimcoreOperator):  # noqa: N801
 
     def work(self, context: bpy.types.Context) -> None:
         """Write them."""
-        native_points.make(context, context.object)
+        native_points.make(context, cast("bpy.types.Object", context.object))
 
 
 class ANIMCORE_OT_render_side_by_side(AnimcoreOperator):  # noqa: N801
@@ -145,7 +148,7 @@ class ANIMCORE_OT_render_side_by_side(AnimcoreOperator):  # noqa: N801
     filter_glob: bpy.props.StringProperty(default="*" + side_by_side.SUFFIX, options={"HIDDEN"})
     check_existing: bpy.props.BoolProperty(default=True, options={"HIDDEN"})
 
-    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> Result:
         """Open the file browser."""
         self.filepath = str(resources.beside_file() / f"side_by_side{side_by_side.SUFFIX}")
         context.window_manager.fileselect_add(self)

@@ -5,7 +5,7 @@ import bpy
 from ...performance import session, take_actions
 from ...takes import library, retime
 from ...takes.library import Listed
-from ..shared.operator_base import AnimcoreOperator
+from ..shared.operator_base import AnimcoreOperator, Result
 
 
 class OfTake(AnimcoreOperator):
@@ -83,7 +83,7 @@ class ANIMCORE_OT_rename_take(OfTake):  # noqa: N801
 
     name: bpy.props.StringProperty(name="Name", description="New name of the take")
 
-    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> Result:
         """Ask for the name."""
         if not self.properties.is_property_set("name"):
             self.name = library.find(context.scene, self.take).name

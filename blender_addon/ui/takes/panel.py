@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import bpy
 
 from ... import properties
@@ -9,17 +11,23 @@ from ...scene import fcurves
 from ...takes import library, retime
 from ..shared.widgets import Sidebar, characters, text
 
+if TYPE_CHECKING:
+    from bpy.stub_internal.rna_enums import IconItems
+
 _ROWS, _MOST_ROWS = 2, 6
+_BUTTONS: tuple[tuple[str, IconItems], ...] = (
+    ("animcore.rename_take", "GREASEPENCIL"), ("animcore.delete_take", "TRASH"),
+)  # fmt: skip
 
 
 class ANIMCORE_UL_takes(bpy.types.UIList):  # noqa: N801 (Blender's own naming)
     """The takes among all actions of the file: one row for the first action of each, the latest on top."""
 
-    def filter_items(
-        self, context: bpy.types.Context, data: bpy.types.BlendData, propname: str
+    def filter_items(  # type: ignore[override]  # lists are as good as the arrays of its stub
+        self, context: bpy.types.Context, data: object, property: str
     ) -> tuple[list[int], list[int]]:
         """Show the first action of each take, in the order in which they were made."""
-        actions = getattr(data, propname)
+        actions = getattr(data, property)
         found = library.glance(context.scene)
         wanted = {take.actions[0].name: len(found) - place for place, take in enumerate(found)}
         shown = self.bitflag_filter_item
@@ -39,25 +47,25 @@ class ANIMCORE_UL_takes(bpy.types.UIList):  # noqa: N801 (Blender's own naming)
             places[index] = rank
         return flags, places
 
-    def draw_item(  # Blender counts the arguments
+    def draw_item(  # type: ignore[override]  # Blender counts the arguments: it has two more for those that take them
         self,
         context: bpy.types.Context,
         layout: bpy.types.UILayout,
-        _data: bpy.types.BlendData,
+        _data: object,
         action: bpy.types.Action,
-        _icon: int,
-        _active: bpy.types.PropertyGroup,
-        _active_name: str,
+        _icon: int | None,
+        _active: object,
+        _property: str | None,
     ) -> None:
         """Draw name, state and buttons of a take."""
         ident = fcurves.take_id(action)
         take = next((one for one in library.glance(context.scene) if one.ident == ident), None)
         row = layout.row(align=True)
-        icon = "RADIOBUT_ON" if take is not None and take.playing else "RADIOBUT_OFF"
-        row.label(
-            text=fcurves.take_name(action), icon="NLA" if take is not None and take.on_nla else icon, translate=False
-        )
-        for operator, symbol in (("animcore.rename_take", "GREASEPENCIL"), ("animcore.delete_take", "TRASH")):
+        icon: IconItems = "RADIOBUT_ON" if take is not None and take.playing else "RADIOBUT_OFF"
+        if take is not None and take.on_nla:
+            icon = "NLA"
+        row.label(text=fcurves.take_name(action), icon=icon, translate=False)
+        for operator, symbol in _BUTTONS:
             row.operator(operator, text="", icon=symbol, emboss=False).take = ident
 
 

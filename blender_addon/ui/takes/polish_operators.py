@@ -50,10 +50,10 @@ class ANIMCORE_OT_polish(_OfPlaying):  # noqa: N801 (Blender's own naming)
         given = {name for name in self.properties.keys() if self.properties.is_property_set(name)}  # noqa: SIM118
         with properties.held_curves():
             for name in given & {"keys_per_second", "key_kind", "edits"}:
-                setattr(action.animcore, name, getattr(self, name))
+                setattr(properties.polish_of(action), name, getattr(self, name))
             for name in given & {"smoothing", "exaggeration", "offset"}:
                 for region in self.regions:
-                    setattr(action.animcore, f"{region}_{name}", getattr(self, name))
+                    setattr(properties.polish_of(action), f"{region}_{name}", getattr(self, name))
         take_actions.follow_polish(context.scene, action)
 
 

@@ -7,6 +7,7 @@ import bpy
 from ... import properties
 from ...performance import take_actions
 from ...takes import library
+from ...takes.polish import Polished
 from ..shared.widgets import Sidebar, characters, text
 
 
@@ -30,7 +31,7 @@ class ANIMCORE_PT_polish(Sidebar, bpy.types.Panel):  # noqa: N801 (Blender's own
             )
             _draw_visemes(layout, settings)
             return
-        polish = take.actions[0].animcore
+        polish = properties.polish_of(take.actions[0])
         told = take_actions.told(take.ident)
         _draw_region(layout, settings, polish)
         _draw_keys(layout, polish, told, characters(context))
@@ -51,7 +52,9 @@ def _draw_region(
         column.prop(polish, f"{settings.polish_region}_{what}")
 
 
-def _draw_keys(layout: bpy.types.UILayout, polish: properties.AnimcorePolish, told: object, width: int) -> None:
+def _draw_keys(
+    layout: bpy.types.UILayout, polish: properties.AnimcorePolish, told: Polished | None, width: int
+) -> None:
     column = layout.column(align=True)
     column.prop(polish, "keys_per_second")
     column.row(align=True).prop(polish, "key_kind", expand=True)
@@ -60,7 +63,9 @@ def _draw_keys(layout: bpy.types.UILayout, polish: properties.AnimcorePolish, to
         text(layout.column(), sentence, width, "INFO")
 
 
-def _draw_edits(layout: bpy.types.UILayout, polish: properties.AnimcorePolish, told: object, width: int) -> None:
+def _draw_edits(
+    layout: bpy.types.UILayout, polish: properties.AnimcorePolish, told: Polished | None, width: int
+) -> None:
     row = layout.row(align=True)
     row.prop(polish, "edits")
     row.operator("animcore.drop_edits", text="", icon="LOOP_BACK")

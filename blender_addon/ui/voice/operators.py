@@ -7,7 +7,7 @@ from ...errors import AddonError
 from ...performance import mixing, session
 from ...scene import sequencer
 from ...voice import source
-from ..shared.operator_base import AnimcoreOperator
+from ..shared.operator_base import AnimcoreOperator, Result
 
 
 class ANIMCORE_OT_pick_audio(AnimcoreOperator):  # noqa: N801 (Blender's own naming)
@@ -23,7 +23,7 @@ class ANIMCORE_OT_pick_audio(AnimcoreOperator):  # noqa: N801 (Blender's own nam
     filter_sound: bpy.props.BoolProperty(default=True, options={"HIDDEN"})
     filter_movie: bpy.props.BoolProperty(default=True, options={"HIDDEN"})
 
-    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> Result:
         """Open the file browser."""
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
