@@ -124,7 +124,7 @@ def read(request: Request, told: Progress) -> dict[str, Any]:
         else exact_rate(scene.render.fps / scene.render.fps_base)
     )
     if path.suffix == ".abc":
-        meshes = [one for one in scene.objects if one.type == "MESH" and len(one.modifiers)]
+        meshes = [one for one in scene.objects if one.type == "MESH"]  # those that never move have no cache
         first = scene.frame_start
         _save_probes(Path(request["out"]), scene, meshes, (first, scene.frame_end), told)
     else:
