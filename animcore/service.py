@@ -272,7 +272,10 @@ def _fit(request: dict[str, Any], progress: Callable[[float, str], None]) -> dic
     from animcore.retarget.rig_detection import propose
 
     if "scene" in request:
-        request |= blender_process.call_blender("measure_rig", part(progress, 0.0, 0.7), **request["scene"])
+        measured = blender_process.call_blender("measure_rig", part(progress, 0.0, 0.7), **request["scene"])
+        if measured.get("still"):  # no face: nothing to compare, and no fault either
+            return {"map": "", "channels": 0, "alike": 0, "coverage": 0.0, "missing": [], "still": measured["still"]}
+        request |= {"rig": measured["rig"]}
     progress(0.7, "Comparing the rig with the reference head")
     geometry = load(Path(_wanted(request, "rig")))
     meshes: dict[str, list[str]] = {}

@@ -35,6 +35,7 @@ class FormatOptions:
         mesh: name, or path in the scene, of the mesh that carries the shapes (Unity, Godot).
         model: name (`open-head`) or file of the FLAME or SMPL-X model that coefficients belong to.
         character: `.blend` or `.glb` of the character that goes into the file; None for the default one.
+        bones: whether a scene is also read bone by bone, as `facts["bones"]` (scenes/bone_motion.py).
     """
 
     rate: Fraction | None = None
@@ -42,6 +43,7 @@ class FormatOptions:
     mesh: str = "Head"
     model: str = "open-head"
     character: Path | None = None
+    bones: bool = False
 
 
 @dataclass(frozen=True)

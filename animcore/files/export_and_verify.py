@@ -119,11 +119,11 @@ def compare(
 
     The report has an error where the file has other frames or is further off than the format allows.
     """
-    setup = replace(setup or FormatOptions(), rate=motion.rate)
+    setup = replace(setup or FormatOptions(), rate=motion.rate, bones=True)
     try:
         with readable(f"{path.name} cannot be read as {form.title}", "write it again"):
             found = form.read(path, setup)
-            errors = verification.measure_errors(found, meant, motion, form, setup)
+            errors = verification.measure_errors(found, meant, motion, form)
     except InputError as error:
         return ExportReport(path, 0, error=str(error))
     lacks = tuple(_left_out(motion, form))

@@ -44,6 +44,10 @@ _DEFORMING = {
 Told = Callable[[float], None]
 
 
+class NothingMoves(AddonError):
+    """Neither shapes nor bones move the meshes of a character: it has no face to measure."""
+
+
 def probe(root: bpy.types.Object | bpy.types.Collection, told: Told) -> RigGeometry:
     """Return what every shape and every bone of a character's face does to its meshes, taken as one.
 
@@ -52,6 +56,7 @@ def probe(root: bpy.types.Object | bpy.types.Collection, told: Told) -> RigGeome
         told: called with the fraction done, 0..1.
 
     Raises:
+        NothingMoves: where nothing moves its meshes.
         AddonError: where there is nothing to look at.
         InputError: where the rig moves vertices to places that are not numbers.
     """
@@ -79,9 +84,8 @@ def probe(root: bpy.types.Object | bpy.types.Collection, told: Told) -> RigGeome
             told(number / len(bones))
             found += _bone_fields(bone, meshes, rest, axes, height, scale)
     if not found:
-        raise AddonError(
-            f"No mouth found: neither shapes nor bones of {root.name!r} move its meshes. Pick the whole character; "
-            "where it has no face, Generate moves head and body."
+        raise NothingMoves(
+            f"Neither shapes nor bones of {root.name!r} move a face; choose the whole character where it has one."
         )
     channels, fields = zip(*found, strict=True)
     eyes = _eyes(armature, axes) if armature is not None else None
@@ -89,10 +93,17 @@ def probe(root: bpy.types.Object | bpy.types.Collection, told: Told) -> RigGeome
 
 
 def measure(request: dict[str, Any], told: Callable[[float, str], None]) -> dict[str, Any]:
-    """Write what the character of a copied file does into `out`; runs in the other Blender."""
+    """Write what the character of a copied file does into `out`; runs in the other Blender.
+
+    Answers with `rig`, the file; without one, and with the reason as `still`, where nothing moves a face.
+    """
     told(0.0, "Opening a copy of the file")
     _, root = file_copies.opened(request)
-    save(probe(root, lambda share: told(share, "Measuring the character")), Path(request["out"]))
+    try:
+        found = probe(root, lambda share: told(share, "Measuring the character"))
+    except NothingMoves as nothing:
+        return {"rig": "", "still": str(nothing)}
+    save(found, Path(request["out"]))
     return {"rig": request["out"]}
 
 

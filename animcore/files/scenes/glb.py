@@ -17,7 +17,15 @@ from animcore.body_models.kinematics import place_on_ground
 from animcore.core.shipped import shipped
 from animcore.errors import InputError
 from animcore.files.animation_curves import AnimationCurves, Array, FileFormat, FormatOptions
-from animcore.files.scenes import blender_process, gltf, gltf_animation, gltf_body, gltf_character, scene_curves
+from animcore.files.scenes import (
+    blender_process,
+    bone_motion,
+    gltf,
+    gltf_animation,
+    gltf_body,
+    gltf_character,
+    scene_curves,
+)
 from animcore.files.scenes.gltf_animation import GltfAnimation, Target
 from animcore.files.scenes.gltf_character import GltfCharacter
 from animcore.motion import Motion
@@ -133,7 +141,10 @@ def read(path: Path, setup: FormatOptions) -> AnimationCurves:
         curves |= scene_curves.joint_curves(pose, way, moved)
     if not curves:
         raise InputError(f"{path.name} has an animation, but none of shapes or of the bones of a face.")
-    return AnimationCurves(clip.rate, clip.start, curves, facts={"audio_name": clip.extras.get("audio")})
+    facts: dict[str, Any] = {"audio_name": clip.extras.get("audio")}
+    if setup.bones:
+        facts["bones"] = bone_motion.of_gltf(document, who, clip, _count(clip))
+    return AnimationCurves(clip.rate, clip.start, curves, facts=facts)
 
 
 def decode(animation: AnimationCurves, _setup: FormatOptions) -> Motion:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -107,15 +107,32 @@ def _read(gltf: GltfDocument) -> GltfCharacter:
 
 
 def by_name(gltf: GltfDocument) -> dict[str, int]:
-    """Return the node of each name; of several with one name (a mesh `head` on a bone `head`) the joint of a skin."""
+    """Return the node of each name; of several with one name (a mesh `head` on a bone `head`) the joint of a skin.
+
+    Carriers stand before what they carry, whatever the order in the file: exporters write the last bone of a spine or a
+    finger first, and rows of bones are read from their roots outwards.
+    """
     nodes = gltf.part("nodes")
     joints = {node for skin in gltf.part("skins") for node in skin.get("joints", ())}
     found: dict[str, int] = {}
-    for index, node in enumerate(nodes):
-        name = str(node.get("name", f"node {index}"))
+    for index in _carriers_first(nodes):
+        name = str(nodes[index].get("name", f"node {index}"))
         if name not in found or (index in joints and found[name] not in joints):
             found[name] = index
     return found
+
+
+def _carriers_first(nodes: Sequence[Mapping[str, Any]]) -> list[int]:
+    """All nodes, each after the one that it hangs on; those under nobody, and in circles, in the order of the file."""
+    children = {child for node in nodes for child in node.get("children", ())}
+    waiting = [index for index in range(len(nodes)) if index not in children][::-1]
+    order: dict[int, None] = {}
+    while waiting:
+        index = waiting.pop()
+        if index not in order:
+            order[index] = None
+            waiting += [child for child in nodes[index].get("children", ()) if 0 <= child < len(nodes)][::-1]
+    return [*order, *(index for index in range(len(nodes)) if index not in order)]
 
 
 def _targets(gltf: GltfDocument, node: Mapping[str, Any]) -> tuple[str, ...]:

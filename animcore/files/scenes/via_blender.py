@@ -23,6 +23,7 @@ from animcore.core.shipped import shipped
 from animcore.errors import InputError, readable
 from animcore.files.animation_curves import AnimationCurves, Array, FileFormat, FormatOptions
 from animcore.files.scenes import blender_process, scene_curves
+from animcore.files.scenes.bone_motion import BoneMotion
 from animcore.motion import Motion
 
 DEFAULT = shipped("assets/character/character.blend")
@@ -86,12 +87,14 @@ def read(path: Path, setup: FormatOptions) -> AnimationCurves:
         InputError: when it cannot, or nothing moves.
     """
     with _folder() as folder:
-        out = folder / "curves.npz"
+        out, bones = folder / "curves.npz", folder / "bones.npz"
         asked = [setup.rate.numerator, setup.rate.denominator] if setup.rate is not None else None
-        answer = blender_process.call_blender("read", path=str(path.resolve()), out=str(out), rate=asked)
+        also = {"bones": str(bones)} if setup.bones else {}
+        answer = blender_process.call_blender("read", path=str(path.resolve()), out=str(out), rate=asked, **also)
         curves = _arrays(out)
+        facts = {"bones": BoneMotion.of_arrays(_arrays(bones))} if bones.exists() else {}
     rate = Fraction(*answer["rate"])
-    return AnimationCurves(rate, float(answer["first"] / rate), curves)
+    return AnimationCurves(rate, float(answer["first"] / rate), curves, facts=facts)
 
 
 def encode_vertices(kind: str, motion: Motion, setup: FormatOptions) -> AnimationCurves:
