@@ -34,6 +34,7 @@ class LineRecord:
         scores: name -> value, as the scorer gave them.
         findings: what the scorer found: objects of JSON, as it gave them.
         warnings: sentences on the recording and its transcript.
+        lacks: sentences on what the formats could not take.
         carried: columns of the table that are not known, by their header.
         has_edits: whether edits from Blender (`.edits.npz`) were laid over the result.
         attempts: how often it was tried since it last succeeded.
@@ -61,6 +62,7 @@ class LineRecord:
     scores: Mapping[str, float] = field(default_factory=dict)
     findings: Sequence[Mapping[str, Any]] = ()
     warnings: Sequence[str] = ()
+    lacks: Sequence[str] = ()
     carried: Mapping[str, str] = field(default_factory=dict)
     has_edits: bool = False
     attempts: int = 0
