@@ -12,8 +12,8 @@ from animcore.cli.batch import plan as plan_command
 from animcore.cli.batch import scores, words
 from animcore.cli.batch.progress import Progress
 from animcore.errors import InputError
+from animcore.pipelines.batch import localisation, selection
 from animcore.pipelines.batch import run as running
-from animcore.pipelines.batch import selection
 from animcore.pipelines.batch.ledger import Ledger
 from animcore.pipelines.batch.plan import Plan, Planned
 from animcore.pipelines.batch.run import Summary
@@ -111,6 +111,9 @@ def _report(summary: Summary, elapsed: float, options: argparse.Namespace) -> No
         )
     for sentence, count in sorted(summary.lacks.items(), key=lambda item: -item[1]):
         print(f"  {words.lines(count)}: {sentence}")
+    if summary.too_long:
+        table = options.out / localisation.TABLE
+        print(f"  {words.lines(summary.too_long)} of {summary.compared:,} no longer fit; {table} has their lengths.")
     if summary.failed:
         print(f"{words.lines(summary.failed)} failed: animcore batch report {options.out} lists them.", file=sys.stderr)
     if summary.stopped:

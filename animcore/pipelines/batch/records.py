@@ -40,6 +40,7 @@ class LineRecord:
         attempts: how often it was tried since it last succeeded.
         finished: when it was done, ISO 8601 in UTC; empty where it is not.
         shared: output name of the line whose head, eyes, body and emotion it has (localisation); None for its own.
+        max_seconds: that the line may last, as in the table; None where nothing limits it.
     """
 
     name: str
@@ -68,3 +69,4 @@ class LineRecord:
     attempts: int = 0
     finished: str = ""
     shared: str | None = None
+    max_seconds: float | None = None

@@ -16,11 +16,11 @@ from typing import Protocol
 import animcore
 from animcore.core.atomic_files import make_folder, remove_orphans
 from animcore.errors import AnimcoreError, InputError
-from animcore.pipelines.batch import keys, ledger
+from animcore.pipelines.batch import keys, ledger, localisation
 from animcore.pipelines.batch import plan as planning
 from animcore.pipelines.batch.folder_lock import locked
 from animcore.pipelines.batch.ledger import Entry, Ledger
-from animcore.pipelines.batch.line import Line
+from animcore.pipelines.batch.line import Line, language_tag
 from animcore.pipelines.batch.plan import Plan, Planned
 from animcore.pipelines.batch.records import LineRecord
 from animcore.pipelines.batch.settings import BatchSettings
@@ -57,6 +57,8 @@ class Summary:
         seconds_audio: of the lines that are done.
         seconds_cpu: processor time of all lines.
         lacks: sentence on what a format could not take -> how many lines.
+        compared: lines that have a source line in another language and were compared with it.
+        too_long: of these, those that no longer fit.
         stopped: why the run ended before its end, or None.
     """
 
@@ -67,6 +69,8 @@ class Summary:
     seconds_audio: float = 0.0
     seconds_cpu: float = 0.0
     lacks: dict[str, int] = field(default_factory=dict)
+    compared: int = 0
+    too_long: int = 0
     stopped: str | None = None
 
 
@@ -233,7 +237,19 @@ def run(
         if part is None and summary.stopped is None:
             book.compact()
         unchanged = sum(one.status == "done" for one in plan.lines) - sum(one.status == "done" for one in chosen)
-        return replace(summary, unchanged=unchanged, failed=summary.failed)
+        return _compared(replace(summary, unchanged=unchanged), settings, book)
+
+
+def _compared(summary: Summary, settings: BatchSettings, book: Ledger) -> Summary:
+    """Write the table of languages, where there are several."""
+    records = [entry.record for entry in book.entries.values() if not entry.is_removed]
+    source = settings.source_language
+    found = localisation.compare(
+        sorted(records, key=lambda one: one.row), language_tag(source) if source is not None else None
+    )
+    if found and (summary.done or not (settings.folder / localisation.TABLE).exists()):
+        localisation.write_table(found, settings.folder)
+    return replace(summary, compared=len(found), too_long=sum(not one.fits for one in found))
 
 
 def _part_name(index: int, count: int) -> str:
@@ -311,6 +327,7 @@ def _cells(line: Line) -> dict[str, object]:
         "style": line.direction.style,
         "emotion": line.emotion,
         "carried": dict(line.carried),
+        "max_seconds": line.max_seconds,
     }
 
 

@@ -17,14 +17,16 @@ from animcore.audio import recording
 from animcore.audio.recording import AudioClip
 from animcore.core.atomic_files import make_folder
 from animcore.core.progress import silent
+from animcore.direction import Direction
 from animcore.errors import AnimcoreError, InputError, reason
 from animcore.files.export_and_verify import export
 from animcore.files.hand_edits import HandEdits
 from animcore.motion import Motion
 from animcore.pipelines import generate_files
-from animcore.pipelines.batch import keys, ledger
+from animcore.pipelines.batch import keys, ledger, localisation
 from animcore.pipelines.batch.line import Line
 from animcore.pipelines.batch.settings import MOTION
+from animcore.postprocess import shared_performance
 from animcore.solvers.face_networks import face_solver
 from animcore.solvers.gesture_networks import gesture_solver
 from animcore.solvers.speech_face import lip_sync
@@ -130,8 +132,8 @@ def solve(task: Task, scorer: Scorer | None = None) -> Outcome:
 def _solved(task: Task, scorer: Scorer | None) -> Outcome:
     line = task.line
     _check_folder(task)
-    clip = recording.load(line.audio, silent, has_voice=voice_detection.has_voice)
-    motion, facts = _performed(line, clip)
+    clip = _clip(line.audio)
+    motion, warnings, is_shared = _performed(task, clip)
     motion = generate_files.apply_finishes(motion, line.postprocess)
     edits, has_edits = line.edits(task.folder), False
     if edits.is_file():
@@ -145,19 +147,48 @@ def _solved(task: Task, scorer: Scorer | None) -> Outcome:
         parts=parts,
         files=written,
         seconds_audio=clip.duration,
-        warnings=facts.warnings,
+        warnings=warnings,
         lacks=tuple(lacks),
         scores=dict(scores),
         findings=tuple(findings),
         has_edits=has_edits,
+        shared=is_shared,
     )
 
 
-def _performed(line: Line, clip: AudioClip) -> tuple[Motion, recording.AudioFacts]:
+def _performed(task: Task, clip: AudioClip) -> tuple[Motion, tuple[str, ...], bool]:
+    """The motion of a line, what is to be known of it, and whether it has the performance of its source."""
+    line = task.line
+    if task.source is None or task.source_audio is None:
+        motion, facts = _generated(line, clip, line.direction)
+        return motion, facts.warnings, False
+    source = localisation.load_source(task.source)
+    theirs = localisation.phrases(_clip(task.source_audio), source)
+    times = localisation.time_map(localisation.phrases(clip), theirs)
+    direction = line.direction
+    if times is not None and not _has_emotions(line):
+        direction = localisation.with_emotions(direction, source, times)
+    motion, facts = _generated(line, clip, direction)
+    times = localisation.time_map(localisation.phrases(clip, motion), theirs)
+    if times is None:
+        return motion, (*facts.warnings, localisation.too_far(line.name, line.source or "")), False
+    return shared_performance.share(motion, source, times), facts.warnings, True
+
+
+def _has_emotions(line: Line) -> bool:
+    """Whether a row says itself what is felt: in its cell, or by tags in its text."""
+    return bool(line.direction.emotions) or bool(line.text and transcript.parse(line.text).cues)
+
+
+def _clip(path: Path) -> AudioClip:
+    return recording.load(path, silent, has_voice=voice_detection.has_voice)
+
+
+def _generated(line: Line, clip: AudioClip, direction: Direction) -> tuple[Motion, recording.AudioFacts]:
     return generate_files.generate(
         clip,
         line.rate,
-        line.direction,
+        direction,
         transcript=transcript.parse(line.text) if line.text else None,
         place=line.place,
         gestures=_learned(gesture_solver.load, line.gestures),
