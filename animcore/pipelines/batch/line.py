@@ -117,7 +117,6 @@ class RowReader:
         values = given | {key: cell for key, cell in cells.items() if cell}
         text, notes = spoken_text.cleaned(cells.get("text", ""))
         setup = _setup(values, self._settings)
-        direction = _in_column("direction", lambda: _direction(values))
         return Line(
             name=name,
             id=cells["id"],
@@ -129,7 +128,7 @@ class RowReader:
             character=cells.get("character", ""),
             emotion=str(values.get("emotion", "")),
             note=cells.get("note", ""),
-            direction=direction,
+            direction=_direction(values),
             place=_place(values),
             rate=_in_column("fps", lambda: exact_rate(str(values.get("fps") or self._settings.fps))),
             formats=_in_column("formats", lambda: _formats(values.get("formats"), self._settings)),
@@ -182,7 +181,7 @@ def _direction(values: Mapping[str, Any]) -> Direction:
         seed=int(_number("seed", values.get("seed", 0))),
         intensity=_number("intensity", values.get("intensity", 1.0)),
         strengths=dict(values.get("strengths", {})),
-        emotions=_emotions(values.get("emotion", "")),
+        emotions=_in_column("emotion", lambda: _emotions(values.get("emotion", ""))),
         style=style,
         variant=str(values.get("variant", "full")),
         target=None if not numbers else tuple(numbers),
