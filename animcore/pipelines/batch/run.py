@@ -224,7 +224,7 @@ def run(
         stack.callback(book.close)
         plan = planning.make(settings, book, rehash=rehash, cost=False)
         chosen = choose(plan, book)
-        batch = _write_header(settings)
+        batch = write_header(settings)
         if part is None:
             _note_table(plan, book)
         running = Run(plan, chosen, book, batch, listener)
@@ -256,15 +256,19 @@ def _part_name(index: int, count: int) -> str:
     return f"part-{index}-of-{count}-{uuid.uuid4().hex[:8]}.jsonl"
 
 
-def _write_header(settings: BatchSettings) -> str:
-    """Write `batch.json`; returns the id of the batch."""
+def write_header(settings: BatchSettings) -> str:
+    """Write `batch.json`; returns the id of the batch: that of its table's name, so that all parts of a job agree.
+
+    Raises:
+        InputError: where it cannot be written, or is of a later version.
+    """
     try:
         before = ledger.header(settings.folder)
     except InputError:
         if (settings.folder / ledger.HEADER).exists():
             raise
         before = {}
-    batch = str(before.get("id") or uuid.uuid4().hex)
+    batch = str(before.get("id") or uuid.uuid5(uuid.NAMESPACE_URL, settings.table.name).hex)
     table = Path(os.path.relpath(settings.table, settings.folder)).as_posix() if _is_near(settings) else settings.table
     ledger.write_header(
         settings.folder,
