@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -33,7 +34,7 @@ FloatArray = NDArray[np.float32]
 MODEL = shipped("assets/solvers/articulation.onnx")
 PIECE = 60  # seconds of result at a time
 MARGIN = 6  # seconds heard on each side of a piece: more than a frame depends on
-THREADS = 2
+THREADS = int(os.environ.get("ANIMCORE_THREADS", "2"))  # 1 in each worker of a batch
 _OUTPUTS = ["arkit", "places", "phonemes"]
 JAW_ANGLE = 0.41  # radians at jawOpen = 1: the rotation of the default character's lower teeth
 
