@@ -29,7 +29,7 @@ from animcore.pipelines.batch.settings import MOTION
 from animcore.postprocess import shared_performance
 from animcore.solvers.face_networks import face_solver
 from animcore.solvers.gesture_networks import gesture_solver
-from animcore.solvers.speech_face import lip_sync
+from animcore.solvers.speech_face import feature_cache, lip_sync
 from animcore.speech import transcript, voice_detection
 
 _log = logging.getLogger(__name__)
@@ -39,8 +39,8 @@ _STORAGE = (
 )  # fmt: skip
 _KEPT_SOLVERS = 2  # learned solvers that a worker holds
 
-# What judges a line: (motion, clip, line) -> scores by name, and findings as objects of JSON.
-Scorer = Callable[[Motion, AudioClip, Line], tuple[Mapping[str, float], Sequence[Mapping[str, Any]]]]
+# What judges a line: (motion, clip, line, what formats could not take) -> scores by name, findings as objects of JSON.
+Scorer = Callable[[Motion, AudioClip, Line, Sequence[str]], tuple[Mapping[str, float], Sequence[Mapping[str, Any]]]]
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,8 @@ def solve(task: Task, scorer: Scorer | None = None) -> Outcome:
     """Perform a line and write its files; never raises for a line."""
     begin = time.process_time()
     try:
-        outcome = _solved(task, scorer)
+        with feature_cache.in_memory():  # alignment, solver and score ask the network for the same
+            outcome = _solved(task, scorer)
     except AnimcoreError as error:
         outcome = Outcome(task.line.name, str(error), _kind(error), task.parts)
     except OSError as error:
@@ -139,7 +140,7 @@ def _solved(task: Task, scorer: Scorer | None) -> Outcome:
     if edits.is_file():
         motion, has_edits = HandEdits.load(edits).lay_over(motion), True
     written, lacks = _write(motion, task)
-    scores, findings = scorer(motion, clip, line) if scorer is not None else ({}, ())
+    scores, findings = scorer(motion, clip, line, lacks) if scorer is not None else ({}, ())
     parts = {**task.parts, "audio": clip.sha256, "other": _other(task)}
     return Outcome(
         line.name,
