@@ -45,7 +45,7 @@ def test_a_plan_says_what_is_wrong_what_is_to_do_and_writes_nothing(project, cap
         "lines.csv: 3 lines",
         "id = 'Line ID', audio = 'Audio File', text = 'Dialogue', language = 'Locale'",
         "carried through: Scene",
-        "1 line share head, eyes, gestures and emotion of en",
+        "1 line shares head, eyes, gestures and emotion of en",
         "2 new",
         "1 line cannot be performed:\n  row 4 (gate_02): There is no file",
         "To do: 2 lines, 2.3 s of audio. About",

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from animcore.core.atomic_files import make_folder, whole_file
+from animcore.pipelines.batch import keys
 from animcore.pipelines.batch import solve as solving
 from animcore.pipelines.batch.solve import Outcome, Scorer, Task
 
@@ -36,7 +37,7 @@ def solve(task: Task, _scorer: Scorer | None = None) -> Outcome:
     for path in targets.values():
         with whole_file(path) as temporary:
             temporary.write_bytes(f"{line.name} {line.text} {task.source}".encode() * 1000)
-    parts = {**task.parts, "audio": str(line.audio.stat().st_size), "other": ""}
+    parts = {**task.parts, "audio": keys.of_file(line.audio), "other": ""}
     return Outcome(line.name, None, "", parts, targets, 1.0, 0.0, memory=solving.memory())
 
 

@@ -67,7 +67,8 @@ def _groups(plan: Plan) -> Iterator[str]:
     if shared_lines:
         first = next(one.line for one in plan.lines if one.line.source is not None)
         source = next(one.line.language for one in plan.lines if one.line.name == first.source) or "none"
-        yield f"  {words.lines(shared_lines)} share head, eyes, gestures and emotion of {source}"
+        verb = "shares" if shared_lines == 1 else "share"
+        yield f"  {words.lines(shared_lines)} {verb} head, eyes, gestures and emotion of {source}"
     speakers = {one.line.speaker for one in plan.lines if one.line.speaker}
     if speakers:
         yield f"  speakers: {len(speakers)}"

@@ -32,7 +32,8 @@ class Progress:
         self._total = self._left = sum(self._sizes.values())
         self._count = len(lines)
         known = f"; {done:,} are done already" if done else ""
-        print(f"{words.lines(len(lines))} to perform{known}." if lines else f"Nothing to do: {words.lines(done)} done.")
+        said = f"{words.lines(len(lines))} to perform{known}." if lines else f"Nothing to do: {words.lines(done)} done."
+        print(said, flush=True)
         if lines and sys.stderr.isatty():
             from tqdm import tqdm
 

@@ -116,7 +116,8 @@ def _report(summary: Summary, elapsed: float, options: argparse.Namespace) -> No
         print(f"  {words.lines(count)}: {sentence}")
     if summary.too_long:
         table = options.out / localisation.TABLE
-        print(f"  {words.lines(summary.too_long)} of {summary.compared:,} no longer fit; {table} has their lengths.")
+        verb = "fits" if summary.too_long == 1 else "fit"
+        print(f"  {summary.too_long:,} of {words.lines(summary.compared)} no longer {verb}; {table} has their lengths.")
     if summary.failed:
         print(f"{words.lines(summary.failed)} failed: animcore batch report {options.out} lists them.", file=sys.stderr)
     if summary.stopped:
