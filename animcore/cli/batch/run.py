@@ -63,7 +63,8 @@ def command(options: argparse.Namespace) -> int:
         return 130
     progress.close()
     _report(summary, progress.elapsed, options)
-    return int(bool(summary.stopped or (summary.failed and not options.lines_may_fail)))
+    failed = summary.failed + (summary.rejected if options.only is None else 0)
+    return int(bool(summary.stopped or (failed and not options.lines_may_fail)))
 
 
 def _choose(options: argparse.Namespace, part: tuple[int, int] | None, plan: Plan, book: Ledger) -> list[Planned]:

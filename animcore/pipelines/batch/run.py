@@ -52,6 +52,7 @@ class Summary:
 
     Attributes:
         done, failed: lines of this run.
+        rejected: rows that cannot be performed.
         unchanged: lines that were done before and are.
         left: lines that were not begun.
         seconds_audio: of the lines that are done.
@@ -64,6 +65,7 @@ class Summary:
 
     done: int = 0
     failed: int = 0
+    rejected: int = 0
     unchanged: int = 0
     left: int = 0
     seconds_audio: float = 0.0
@@ -237,7 +239,7 @@ def run(
         if part is None and summary.stopped is None:
             book.compact()
         unchanged = sum(one.status == "done" for one in plan.lines) - sum(one.status == "done" for one in chosen)
-        return _compared(replace(summary, unchanged=unchanged), settings, book)
+        return _compared(replace(summary, unchanged=unchanged, rejected=len(plan.rejected)), settings, book)
 
 
 def _compared(summary: Summary, settings: BatchSettings, book: Ledger) -> Summary:
