@@ -37,7 +37,7 @@ def register(commands: Any) -> None:
 def command(options: argparse.Namespace) -> int:
     """Write the job; return 1 where lines cannot be performed."""
     settings = shared.settings(options)
-    plan = planning.make(settings, cost=False)
+    plan = planning.make(settings, full=False)
     for sentence in plan_command.problems(plan.errors):
         print(sentence)
     make_folder(settings.folder)

@@ -14,7 +14,9 @@ from typing import Any
 import animcore
 from animcore.core.reading import check_file
 from animcore.errors import readable
+from animcore.files.animation_curves import FormatOptions
 from animcore.pipelines.batch.line import Line
+from animcore.postprocess.retiming import Retiming
 from animcore.solvers.nonverbal import head_network
 from animcore.solvers.speech_face import lip_sync, streaming
 from animcore.speech import pronunciation
@@ -57,10 +59,10 @@ def parts(line: Line) -> dict[str, str]:
     settings = {
         "layout": LAYOUT,
         "direction": line.direction.to_dict(),
-        "place": asdict(line.place),
+        "place": _facts(line.place),
         "rate": line.rate,
         "formats": sorted(line.formats),
-        "setup": asdict(line.setup) | {"character": ""},
+        "setup": _facts(line.setup) | {"character": ""},
         "postprocess": sorted(line.postprocess),
         "face_speaker": line.face_speaker,
     }
@@ -97,6 +99,12 @@ def _models(variant: str, gestures: Path | None, face: Path | None) -> str:
     speech = streaming.MODEL if variant == "live" else lip_sync.MODEL
     used = [shipped[path.name] for path in (speech, head_network.MODEL, pronunciation.DICTIONARY)]
     return _digest([*used, *("" if path is None else _of_folder(path) for path in (gestures, face))])
+
+
+@functools.lru_cache
+def _facts(settings: Retiming | FormatOptions) -> dict[str, Any]:
+    """The fields of settings, which are the same for nearly all lines."""
+    return asdict(settings)
 
 
 @functools.cache

@@ -6,7 +6,7 @@ import os
 import shutil
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from animcore.errors import InputError
@@ -124,14 +124,15 @@ class _Read:
         self.rejected[row] = (name, id_, sentence)
 
 
-def make(settings: BatchSettings, ledger: Ledger | None = None, *, rehash: bool = False, cost: bool = True) -> Plan:
+def make(settings: BatchSettings, ledger: Ledger | None = None, *, rehash: bool = False, full: bool = True) -> Plan:
     """Check a table and compare it with what was done; changes nothing.
 
     Args:
         settings: of the batch.
         ledger: of its folder, where it is open already.
         rehash: read every recording to see whether it changed, rather than trust its size and time.
-        cost: whether to estimate how long it takes, for which headers of recordings are read.
+        full: whether to look at what is no error too (texts in another language) and to estimate the time that it
+            takes, for which headers of recordings are read.
 
     Raises:
         InputError: where the table cannot be read, or a template or the folder cannot be used.
@@ -145,9 +146,10 @@ def make(settings: BatchSettings, ledger: Ledger | None = None, *, rehash: bool 
     read = _Read()
     stamps = _read_rows(rows, reader, settings, table.columns.place, read)
     _share_performances(read.lines, settings)
-    _compare_languages(read)
+    if full:
+        _compare_languages(read)
     planned = _with_status(read, ledger, stamps, rehash)
-    lengths = _lengths(planned, read) if cost else recordings.AudioLength(0.0, 0, {})
+    lengths = _lengths(planned, read) if full else recordings.AudioLength(0.0, 0, {})
     share, size, measured = _experience(ledger)
     kept = {one.line.name for one in planned} | {name for name, *_ in read.rejected.values()}
     gone = [name for name, entry in ledger.entries.items() if name not in kept and not entry.is_removed]
@@ -311,8 +313,7 @@ def _status(
         reasons.append("source line")
     lost = [path.name for path in one.targets(ledger.folder).values() if str(path) not in there]
     reasons += [f"{lost[0]} is gone"] if lost else []
-    status = "stale" if reasons else "failed" if entry.record.status == "failed" else "done"
-    return Planned(one, status, tuple(reasons), parts, stamp)
+    return Planned(one, "stale" if reasons else "done", tuple(reasons), parts, stamp)
 
 
 def _recordings_parts(one: Line, entry: Entry, stamp: tuple[int, int] | None, rehash: bool) -> dict[str, str]:
@@ -374,8 +375,3 @@ def _experience(ledger: Ledger) -> tuple[float, float, bool]:
 def counts(plan: Plan) -> Counter[str]:
     """Return how many lines stand where, by status."""
     return Counter(one.status for one in plan.lines)
-
-
-def with_line(planned: Planned, **changes: object) -> Planned:
-    """Return a planned line with something about it changed."""
-    return replace(planned, **changes)  # type: ignore[arg-type]

@@ -8,14 +8,14 @@ import itertools
 import os
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
 import animcore
 from animcore.core.atomic_files import make_folder, remove_orphans
-from animcore.errors import AnimcoreError, InputError
+from animcore.errors import InputError
 from animcore.pipelines.batch import keys, ledger, localisation
 from animcore.pipelines.batch import plan as planning
 from animcore.pipelines.batch.folder_lock import locked
@@ -224,7 +224,7 @@ def run(
             stack.enter_context(locked(settings.folder))
         book = Ledger(settings.folder, ledger.MAIN if part is None else _part_name(*part))
         stack.callback(book.close)
-        plan = planning.make(settings, book, rehash=rehash, cost=False)
+        plan = planning.make(settings, book, rehash=rehash, full=False)
         chosen = choose(plan, book)
         batch = write_header(settings)
         if part is None:
@@ -302,9 +302,11 @@ def _note_table(plan: Plan, book: Ledger) -> None:
             book.append(replace(kept, record=record, is_removed=False), flush=False)
     for row, (name, id_, sentence) in plan.rejected.items():
         audio = plan.settings.table.parent
-        record = LineRecord(name=name, id=id_, row=row, audio=audio, status="failed", error=sentence)
-        if name not in book.entries or book.entries[name].record != record:
-            book.append(Entry(record), flush=False)
+        known = book.entries.get(name, Entry(LineRecord(name=name, id=id_, row=row, audio=audio)))
+        # what was done is still known: a drive with recordings may be away for an hour
+        record = replace(known.record, row=row, status="failed", error=sentence)
+        if name not in book.entries or known.record != record or known.is_removed:
+            book.append(replace(known, record=record, is_removed=False), flush=False)
     for name in plan.gone:
         book.append(replace(book.entries[name], is_removed=True), flush=False)
     book.flush()
@@ -372,13 +374,3 @@ def _clean(folder: Path, plan: Plan) -> None:
 
 def _now() -> str:
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-
-
-def failed_lines(plan: Plan) -> Iterator[Planned]:
-    """Give the lines that failed before."""
-    return (one for one in plan.lines if one.status == "failed")
-
-
-def error_of(error: BaseException) -> str:
-    """Return the sentence of an error."""
-    return str(error) if isinstance(error, AnimcoreError) else repr(error)
