@@ -152,6 +152,10 @@ class Direction:
         object.__setattr__(self, "strengths", MappingProxyType({k: float(v) for k, v in self.strengths.items()}))
         object.__setattr__(self, "emotions", tuple(self.emotions))
 
+    def __reduce__(self) -> tuple[Any, ...]:  # views of mappings cannot be pickled; workers get copies
+        given = (getattr(self, part.name) for part in fields(self))
+        return type(self), tuple(dict(value) if isinstance(value, Mapping) else value for value in given)
+
     def strength(self, region: str) -> float:
         """Return the factor of a region of `REGIONS`, 0..2, without the intensity of the whole face."""
         return self.strengths.get(region, 1.0)

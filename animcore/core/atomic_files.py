@@ -155,8 +155,14 @@ def _flush_folder(folder: Path) -> None:
             os.close(handle)
 
 
+def remove_orphans(folder: Path) -> None:
+    """Remove the temporary files of processes of this computer that are no more, now."""
+    _next_look.pop(folder, None)
+    _remove_orphans(folder)
+
+
 def _remove_orphans(folder: Path) -> None:
-    """Remove the temporary files of processes that are no more."""
+    """Remove the temporary files of processes that are no more, unless that was done a moment ago."""
     begin = time.monotonic()
     if begin < _next_look.get(folder, 0.0):
         return

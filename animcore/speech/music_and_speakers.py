@@ -76,9 +76,14 @@ def _held(clip: AudioClip) -> NDArray[np.bool_]:
     """(N,) whether several partials are in the middle of holding their frequency."""
     frequency = np.fft.rfftfreq(_WINDOW, 1 / clip.rate)
     inside = (frequency >= _BAND[0]) & (frequency <= _BAND[1])
-    loud = np.concatenate([level[:, inside].max(1) for level in _levels(clip.samples)])
+    first, last = np.flatnonzero(inside)[[0, -1]]
+    near = slice(max(0, int(first) - _AROUND - 2), int(last) + _AROUND + 3)  # what a bin of the band is compared with
+    own = slice(int(first) - near.start, int(last) + 1 - near.start)
+    is_short = len(clip.samples) <= _AT_ONCE * _HOP
+    levels = list(_levels(clip.samples, near)) if is_short else None  # of hours they would take half a gigabyte
+    loud = np.concatenate([level[:, own].max(1) for level in levels or _levels(clip.samples, near)])
     floor = float(np.percentile(loud, 95)) + _SOFT
-    peaks = np.concatenate([_partials(level, floor)[:, inside] for level in _levels(clip.samples)])
+    peaks = np.concatenate([_partials(level, floor)[:, own] for level in levels or _levels(clip.samples, near)])
     edges = np.diff(np.pad(peaks.astype(np.int8), ((1, 1), (0, 0))), axis=0).T
     count = np.zeros(len(peaks) + 1, np.int64)
     begins, ends = np.argwhere(edges == 1)[:, 1], np.argwhere(edges == -1)[:, 1]
@@ -89,13 +94,13 @@ def _held(clip: AudioClip) -> NDArray[np.bool_]:
     return found
 
 
-def _levels(samples: FloatArray) -> Iterator[FloatArray]:
-    """Level in dB of the bins (n, 1025) of some frames after the other; a pure tone of full scale has about 0."""
+def _levels(samples: FloatArray, wanted: slice) -> Iterator[FloatArray]:
+    """Level in dB of some of the 1025 bins (n, B), frames after frames; a pure tone of full scale has about 0."""
     padded = np.pad(samples, (0, max(0, _WINDOW - len(samples))))
     views = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[::_HOP]
     window = np.hanning(_WINDOW).astype(np.float32)
     for first in range(0, len(views), _AT_ONCE):
-        size = np.abs(np.fft.rfft(views[first : first + _AT_ONCE] * window, axis=1)) / (_WINDOW / 4)
+        size = np.abs(np.fft.rfft(views[first : first + _AT_ONCE] * window, axis=1)[:, wanted]) / (_WINDOW / 4)
         yield (20 * np.log10(size + 1e-9)).astype(np.float32)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -32,7 +33,7 @@ FloatArray = NDArray[np.float32]
 MODEL = shipped("assets/solvers/articulation.onnx")
 PIECE = 60  # seconds of result at a time
 MARGIN = 6  # seconds of context on each side of a piece: more than a frame depends on
-THREADS = 2
+THREADS = int(os.environ.get("ANIMCORE_THREADS", "2"))  # 1 in each worker of a batch
 _OUTPUTS = ["arkit", "places", "phonemes"]
 JAW_ANGLE = 0.41  # radians at jawOpen = 1: the rotation of the default character's lower teeth
 
@@ -72,6 +73,21 @@ class PhonemeProbabilities:
     fps: int
 
 
+@dataclass(frozen=True)
+class Answers:
+    """All that the network answers to a recording, T frames; frame i is at i / fps seconds.
+
+    Attributes:
+        weights: (T, 52) ARKit weights, before direction and closures.
+        phonemes: (T, 40) probabilities of `pronunciation.PHONEMES`.
+        fps: frame rate.
+    """
+
+    weights: FloatArray
+    phonemes: FloatArray
+    fps: int
+
+
 def detect_phonemes(clip: AudioClip, progress: Progress = silent) -> PhonemeProbabilities:
     """Return the phonemes of a voice, for the alignment of a transcript.
 
@@ -84,6 +100,22 @@ def detect_phonemes(clip: AudioClip, progress: Progress = silent) -> PhonemeProb
         for first, (*_, piece) in _pieces(clip, network, progress):
             probabilities[first : first + len(piece)] = piece
     return PhonemeProbabilities(probabilities, network.fps)
+
+
+def answers(clip: AudioClip, progress: Progress = silent) -> Answers:
+    """Return what the network answers to a voice; all silence, and a still face, for a silent one.
+
+    Raises:
+        AnimcoreError: when the network's file is missing or broken.
+    """
+    network = load(MODEL)
+    count = len(clip.samples) // network.hop + 1
+    weights, phonemes = np.zeros((count, len(ARKIT)), np.float32), _silence(count)
+    if not clip.facts.silent:
+        for first, (own, _, heard) in _pieces(clip, network, progress):
+            weights[first : first + len(own)] = own[:, network.columns]
+            phonemes[first : first + len(heard)] = heard
+    return Answers(weights, phonemes, network.fps)
 
 
 def solve(clip: AudioClip, direction: Direction, progress: Progress = silent, spoken: Sequence[Event] = ()) -> Motion:
