@@ -109,7 +109,17 @@ def spoken(program: str, voice: str, text: str, speed: float) -> np.ndarray:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "line.wav"
         if program == "flite":
-            command = ["flite", "-voice", voice, "--setf", f"duration_stretch={1 / speed:.2f}", "-t", text, "-o", str(path)]
+            command = [
+                "flite",
+                "-voice",
+                voice,
+                "--setf",
+                f"duration_stretch={1 / speed:.2f}",
+                "-t",
+                text,
+                "-o",
+                str(path),
+            ]
         else:
             command = ["espeak-ng", "-v", voice, "-s", str(round(165 * speed)), "-w", str(path), text]
         subprocess.run(command, check=True, capture_output=True)
@@ -180,7 +190,18 @@ def replace_track(motion: Motion, arkit: np.ndarray) -> Motion:
     return replace(motion, arkit=arkit.astype(np.float32))
 
 
-AUDIO = ("wrong file", "cut line", "extra take", "clipping", "noise", "music", "second voice", "hum", "level", "silence")
+AUDIO = (
+    "wrong file",
+    "cut line",
+    "extra take",
+    "clipping",
+    "noise",
+    "music",
+    "second voice",
+    "hum",
+    "level",
+    "silence",
+)
 CURVES = ("open lips", "other curves", "late", "shaking", "at limit")
 USUAL = ("wrong file", "cut line", "extra take", "clipping", "noise", "music", "second voice", "open lips")
 
@@ -231,7 +252,9 @@ def written(count: int, faults: int, kinds: tuple[str, ...], rng: np.random.Gene
     for place, at in enumerate(chosen.tolist()):
         kind, line = kinds[place % len(kinds)], lines[at]
         # another file is one of the same voice; a second voice is another's
-        others = [one for one in lines if (one.voice == line.voice) != (kind == "second voice") and one.text != line.text]
+        others = [
+            one for one in lines if (one.voice == line.voice) != (kind == "second voice") and one.text != line.text
+        ]
         if kind in AUDIO:
             other = others[int(rng.integers(len(others)))]
             line = replace(line, samples=in_audio(kind, line, other, rng))

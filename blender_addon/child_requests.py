@@ -133,7 +133,8 @@ def read(request: Request, told: Progress) -> dict[str, Any]:
         first, curves = _curves(who, share)
         np.savez(request["out"], **curves)
         if "bones" in request and who.armature is not None:
-            frames = (first + np.arange(len(next(iter(curves.values()))))) / share if curves else ()
+            count = len(next(iter(curves.values()))) if curves else 0
+            frames = ((first + np.arange(count)) / share).tolist()
             np.savez(request["bones"], **bone_motion.sampled(scene, who.armature, frames))
     return {"first": first, "rate": [rate.numerator, rate.denominator]}
 

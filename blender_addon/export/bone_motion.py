@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 from animcore.geometry import rotations
 
+from .. import object_data
+
 FloatArray = NDArray[np.float64]
 
 
@@ -32,14 +34,14 @@ def sampled(scene: bpy.types.Scene, armature: bpy.types.Object, frames: Sequence
         `bones` (B,) names; `turns` (T, B, 4) unit quaternions w, x, y, z and `shifts` (T, B, 3) metres, both from rest
         against the bone above, in the axes of the world (Z up).
     """
-    bones = list(armature.data.bones)
+    bones = list(object_data.bones(armature))
     posed = np.empty((len(frames), len(bones), 4, 4), np.float32)
     current = scene.frame_current, scene.frame_subframe
     with _without_meshes(scene.objects):
         for row, frame in zip(posed, frames, strict=True):
             whole = math.floor(frame)
             scene.frame_set(whole, subframe=frame - whole)
-            evaluated = armature.evaluated_get(bpy.context.evaluated_depsgraph_get()).pose.bones
+            evaluated = object_data.pose_bones(armature.evaluated_get(bpy.context.evaluated_depsgraph_get()))
             row[:] = [evaluated[bone.name].matrix for bone in bones]
     scene.frame_set(current[0], subframe=current[1])
     rest = np.array([bone.matrix_local for bone in bones], np.float64).reshape(-1, 4, 4)
@@ -51,12 +53,14 @@ def sampled(scene: bpy.types.Scene, armature: bpy.types.Object, frames: Sequence
 
 def deforming(armature: bpy.types.Object, objects: Iterable[bpy.types.Object]) -> set[str]:
     """Return the bones that move a mesh by its weights or carry one, and all above them."""
-    own = armature.data.bones
+    own = object_data.bones(armature)
     moved = {one.parent_bone for one in objects if one.parent == armature and one.parent_type == "BONE"}
     for one in objects:
-        if any(part.type == "ARMATURE" and part.object == armature for part in one.modifiers):
-            moved |= {name for name in one.vertex_groups.keys() if name in own and own[name].use_deform}
-    return moved & set(own.keys()) | {above.name for name in moved if name in own for above in own[name].parent_recursive}
+        if any(isinstance(part, bpy.types.ArmatureModifier) and part.object == armature for part in one.modifiers):
+            moved |= {name for name in list(one.vertex_groups.keys()) if name in own and own[name].use_deform}
+    return moved & set(own.keys()) | {
+        above.name for name in moved if name in own for above in own[name].parent_recursive
+    }
 
 
 def _from_rest(

@@ -94,7 +94,9 @@ def _synchrony(mouth: Mouth, heard: Heard) -> tuple[Values, list[Finding]]:
         return {}, []
     moves = np.arange(-round(_REACH * heard.fps * _STEPS), round(_REACH * heard.fps * _STEPS) + 1)
     moves = moves[::_STEPS] / (heard.fps * _STEPS)
-    alike = np.array([metrics.correlation(np.interp(times + move, mouth.times, mouth.opening), wanted) for move in moves])
+    alike = np.array(
+        [metrics.correlation(np.interp(times + move, mouth.times, mouth.opening), wanted) for move in moves]
+    )
     place = int(np.argmax(alike))
     values = {"agreement": float(alike[place])}
     worst = float(times[int(np.argmax(np.abs(np.interp(times, mouth.times, mouth.opening) - wanted)))])

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from animcore.evaluation.lines import limits
 from animcore.evaluation.lines.findings import Finding, found
 from animcore.evaluation.lines.listening import Heard
-from animcore.speech.music_and_speakers import detect_speakers
 from animcore.speech.pitch import HIGHEST, LOWEST
 
 Array = NDArray[np.floating[Any]]
