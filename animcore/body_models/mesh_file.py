@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +35,7 @@ def read_mesh(path: Path) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         ) from error
     with readable(f"{path.name} is not a readable mesh", "export it again"):
         # without processing: merged or sorted vertices would no longer be those of the data
-        found = trimesh.load(str(path), force="mesh", process=False, maintain_order=True)
+        found: Any = trimesh.load(str(path), force="mesh", process=False, maintain_order=True)
         vertices, triangles = np.array(found.vertices, np.float32), np.array(found.faces, np.int64)
     if not len(triangles):
         raise InputError(f"{path.name} holds no triangles; export the mesh with its faces.")
