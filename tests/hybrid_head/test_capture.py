@@ -97,9 +97,9 @@ def edited(path, change):
         (lambda path: edited(path, lambda table: table["frames"][0].update(transform_matrix=np.zeros((4, 4)).tolist())),
          "not a rotation"),
         (lambda path: edited(path, lambda table: table["frames"][0].update(fl_x=0)), "impossible intrinsics"),
-        (lambda path: edited(path, lambda table: table["frames"][1].update(fl_y=float("nan"))), "a lens"),
-        (lambda path: edited(path, lambda table: table["frames"][0].update(w=-4)), "a lens"),
-        (lambda path: edited(path, lambda table: table["frames"][0].update(cx=float("inf"))), "a lens"),
+        (lambda path: edited(path, lambda table: table["frames"][1].update(fl_y=float("nan"))), "impossible intrinsics"),
+        (lambda path: edited(path, lambda table: table["frames"][0].update(w=-4)), "impossible intrinsics"),
+        (lambda path: edited(path, lambda table: table["frames"][0].update(cx=float("inf"))), "impossible intrinsics"),
         (lambda path: edited(path, lambda table: table["frames"][0].update(w=float("inf"))), "broken"),
     ],
 )  # fmt: skip
