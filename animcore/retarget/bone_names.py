@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import functools
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from animcore.core.vocabulary import SMPLX_JOINTS
 from animcore.retarget import affixes, bone_words, name_normalization
-from animcore.retarget.rig_profiles import RIGS, ROLES, find_bones
+from animcore.retarget.rig_profiles import RIGS, ROLES, find_bones, parsed
 
 _SPINE = "spine"
 _TWIST = "_twist"
@@ -64,8 +63,9 @@ def _tables() -> tuple[tuple[str, Mapping[str, tuple[str, ...]]], ...]:
     """(profile, joint -> names) of every convention that has a skeleton, its sides spelled out."""
     found = []
     for path in sorted(RIGS.glob("*.toml")):
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-        for table in data.get("skeleton", []):
+        data = parsed(path, path.stat().st_mtime_ns)
+        for one in data.get("skeleton", []):
+            table = dict(one)
             found.append((" ".join(filter(None, (data["name"], table.pop("kind", "")))), _spelled(table)))
     return tuple(found)
 
@@ -173,10 +173,11 @@ def _words_of(names: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
 def _matched(profile: str, table: Mapping[str, tuple[str, ...]], names: Sequence[str]) -> BoneNames:
     """What a convention explains; each bone stands for one joint alone."""
     exact = {_bare(name): name for name in reversed(names)}
+    plain = tuple(name for name in names if not _NUMBERED.search(name))
     present: dict[str, tuple[str, ...]] = {}
     taken: set[str] = set()
     for joint, wanted in table.items():
-        bones = [bone for one in wanted if (bone := _found(one, exact, names)) is not None and bone not in taken]
+        bones = [bone for one in wanted if (bone := _found(one, exact, plain)) is not None and bone not in taken]
         if bones:
             present[joint] = tuple(dict.fromkeys(bones))
             taken.update(bones)
@@ -188,14 +189,13 @@ def _matched(profile: str, table: Mapping[str, tuple[str, ...]], names: Sequence
     return BoneNames(profile, chains, spine, twists, _lacks(chains, spine))
 
 
-def _found(wanted: str, exact: Mapping[str, str], names: Sequence[str]) -> str | None:
+def _found(wanted: str, exact: Mapping[str, str], plain: Sequence[str]) -> str | None:
     """A bone by its name, else by another way of writing it; numbers at the end distinguish bones of a row."""
     bone = exact.get(_bare(wanted))
-    if bone is None and not _NUMBERED.search(wanted):
-        bone = name_normalization.first([wanted], [name for name in names if not _NUMBERED.search(name)])
-    return bone
+    return bone if bone is not None or _NUMBERED.search(wanted) else name_normalization.first([wanted], plain)
 
 
+@functools.lru_cache(maxsize=4096)
 def _bare(name: str) -> str:
     """A name without its namespace (`mixamorig9:`), its character's prefix (`Bip001 `) and case."""
     return _PREFIX.sub("", name_normalization.one_width(name.rpartition(":")[2]).lower()).replace(" ", "_")

@@ -24,6 +24,7 @@ from animcore.retarget.geometry_matching import RigGeometry
 from .. import object_data
 from ..errors import AddonError
 from ..scene import file_copies
+from ..scene.shape_points import coordinates
 from . import face_maps, head_bones, rig_reader
 
 FloatArray = NDArray[np.float32]
@@ -138,7 +139,7 @@ def _axes(meshes: Sequence[bpy.types.Object], armature: bpy.types.Object | None)
         size = np.zeros(len(object_data.mesh(mesh).vertices), np.float32)
         for name in rig_reader.free_shapes(mesh):
             block = object_data.key_blocks(mesh)[name]
-            own = np.linalg.norm(_moved_by(block), axis=1)
+            own = np.linalg.norm(coordinates(block) - coordinates(block.relative_key), axis=1)
             size += own / max(float(own.max(initial=0.0)), 1e-12)
         moved.append(size)
     places = _all(meshes, np.eye(3, dtype=np.float32))
@@ -254,23 +255,11 @@ def _shape_fields(
         for name in rig_reader.free_shapes(mesh):
             block = object_data.key_blocks(mesh)[name]
             delta = np.zeros((count, 3), np.float32)
-            delta[first : first + size] = _turned(mesh, _moved_by(block)) @ axes
+            delta[first : first + size] = _turned(mesh, coordinates(block) - coordinates(block.relative_key)) @ axes
             channel = RigChannel(f"{mesh.name}|{name}", "shape", ((mesh.name, name),), -1, max(block.slider_min, -1.0),
                               min(block.slider_max, 2.0))  # fmt: skip
             yield channel, delta
         first += size
-
-
-def _moved_by(block: bpy.types.ShapeKey) -> FloatArray:
-    """(V, 3) what a shape does to each point, in the mesh's own axes."""
-    return _points(object_data.points(block)) - _points(object_data.points(block.relative_key))
-
-
-def _points(points: bpy.types.bpy_prop_collection[bpy.types.ShapeKeyPoint]) -> FloatArray:
-    """(V, 3) coordinates of a shape's points, in the mesh's own axes."""
-    places = np.empty(len(points) * 3, np.float32)
-    points.foreach_get("co", places)
-    return places.reshape(-1, 3)
 
 
 def _turned(mesh: bpy.types.Object, offsets: FloatArray) -> FloatArray:
