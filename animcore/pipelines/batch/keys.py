@@ -53,6 +53,8 @@ def stamp(path: Path) -> tuple[int, int] | None:
 def parts(line: Line) -> dict[str, str]:
     """Return the digests of what a line's result depends on, without those of recordings, edits and source.
 
+    Formats are no part of it: a line that was written in more of them than are asked for now is as good as it was.
+
     Raises:
         InputError: where a model or a character cannot be read.
     """
@@ -61,7 +63,6 @@ def parts(line: Line) -> dict[str, str]:
         "direction": line.direction.to_dict(),
         "place": _facts(line.place),
         "rate": line.rate,
-        "formats": sorted(line.formats),
         "setup": _facts(line.setup) | {"character": ""},
         "postprocess": sorted(line.postprocess),
         "face_speaker": line.face_speaker,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -11,7 +12,7 @@ from typing import Any
 
 from animcore import files
 from animcore.core.frame_rates import exact_rate
-from animcore.core.vocabulary import STYLES
+from animcore.core.vocabulary import EMOTIONS, STYLES
 from animcore.direction import Direction, EmotionSpan
 from animcore.errors import InputError
 from animcore.files.animation_curves import FormatOptions
@@ -200,6 +201,12 @@ def _emotions(given: object) -> list[EmotionSpan]:
         if word is not None and word[1] in ADJECTIVES:
             name, usual = ADJECTIVES[word[1]]
             found.append(EmotionSpan(name, float(word[2] or usual)))
+        elif word is not None:
+            near = difflib.get_close_matches(word[1], ADJECTIVES, 1)
+            hint = (
+                f"did you mean {near[0]!r}?" if near else f"there are {', '.join(EMOTIONS)}, and words such as angry."
+            )
+            raise InputError(f"There is no emotion {word[1]!r}; {hint}")
         else:
             found.append(EmotionSpan.from_text(text))
     return found

@@ -57,8 +57,9 @@ def test_each_row_that_cannot_be_performed_is_told_with_its_reason(voices, table
     assert list(found) == list(range(3, 15))
     for row, words in {
         3: "There is no file", 4: "there is Loud.wav" if os.name == "posix" else "", 5: "is empty", 6: "Wwise packs",
-        7: "has no id", 8: "emotion: There is no emotion 'joyous'", 9: "fps: 'fast'", 10: "seed must be a number",
-        11: "formats: There is no format 'gif'", 12: "audio is empty", 13: "which Windows does not allow",
+        7: "has no id", 8: "emotion: There is no emotion 'joyous'; did you mean 'joyful'?", 9: "fps: 'fast'",
+        10: "seed must be a number", 11: "formats: There is no format 'gif'", 12: "audio is empty",
+        13: "id is a formula (=cmd|x), which Excel would run",
         14: "no audio that can be read",
     }.items():  # fmt: skip
         assert words in found[row], found[row]

@@ -63,7 +63,7 @@ def recognize(header: Sequence[str], sample: Sequence[Mapping[str, str]] = ()) -
         sample: the first rows: a column named `file` holds audio where its cells end as audio files do, and in tables
             of Yarn the name of a script.
     """
-    plain = {}
+    plain: dict[str, str] = {}
     for name in header:
         plain.setdefault(_plain(name), name)
     tool = _tool(plain)
