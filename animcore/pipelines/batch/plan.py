@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from animcore.errors import InputError
-from animcore.pipelines.batch import keys, languages, line, names, recordings
+from animcore.pipelines.batch import keys, line, names, other_work, recordings
 from animcore.pipelines.batch.ledger import Entry, Ledger
 from animcore.pipelines.batch.line import Line, RowReader
 from animcore.pipelines.batch.settings import BatchSettings
 from animcore.pipelines.batch.tables import opening
 from animcore.pipelines.batch.tables.rows import Row
+from animcore.pipelines.batch.texts import languages
 
 _CPU_SHARE = 0.25  # processor seconds a second of audio where no line was done yet (docs/benchmarks)
 _BYTES = 60_000  # of the files of a second, where no line was done yet
@@ -269,9 +270,9 @@ def _share_performances(lines: list[Line], settings: BatchSettings) -> None:
         there = ", ".join(filter(None, order)) or "none"
         raise InputError(f"--source-language {wanted}: the table has no line in it; it has {there}.")
     first = line.language_tag(wanted) if wanted is not None else order[0] if order else ""
-    sources = {one.id: one.name for one in lines if one.language == first}
+    sources = {one.id: one.name for one in lines if one.language == first and one.work is None}
     for index, one in enumerate(lines):
-        if one.language != first and one.id in sources:
+        if one.language != first and one.id in sources and one.work is None:
             lines[index] = line.with_source(one, sources[one.id])
 
 
@@ -323,13 +324,14 @@ def _lost(one: Line, entry: Entry, folder: Path, there: set[str]) -> list[str]:
     targets = one.targets(folder)
     if new := [name for name in targets if name not in entry.record.files]:
         return [f"format {new[0]}"]
-    return ["lost files"] if any(str(path) not in there for path in targets.values()) else []
+    is_there = one.work is not None and one.targets(folder)[other_work.FOLDER].is_dir()
+    return [] if is_there or all(str(path) in there for path in targets.values()) else ["lost files"]
 
 
 def _recordings_parts(one: Line, entry: Entry, stamp: tuple[int, int] | None, rehash: bool) -> dict[str, str]:
     """Digests of the recordings of a line that was done, read again only where size or time changed."""
     is_known = entry.stamp is not None and stamp == entry.stamp and not rehash
-    audio = entry.parts.get("audio", "") if is_known else keys.of_file(one.audio)
+    audio = entry.parts.get("audio", "") if is_known else keys.of_source(one.audio)
     return {"audio": audio} | other_part(one)
 
 
@@ -359,7 +361,8 @@ def _files_in(folder: Path) -> set[str]:
 
 def _lengths(planned: Sequence[Planned], read: _Read) -> recordings.AudioLength:
     """How long the recordings to do last; those whose header is broken are rejected."""
-    sizes = {one.line.audio: one.stamp[0] for one in planned if one.status != "done" and one.stamp is not None}
+    spoken = (one for one in planned if one.status != "done" and one.line.work is None)
+    sizes = {one.line.audio: one.stamp[0] for one in spoken if one.stamp is not None}
     found = recordings.length(sizes)
     for one in planned:
         if one.line.audio in found.unreadable:

@@ -29,6 +29,7 @@ from animcore.pipelines.batch.tables import opening
 from animcore.pipelines.batch.workers.interface import Done, Workers
 
 _ATTEMPTS = 2  # that a line has in a run where its worker dies or the disk fails under it
+_MOVES = 10  # times that a line goes to another computer because its own left, before that counts as a failure
 _STORAGE_FAILS = 5  # in a row, after which the disk is full or gone for all
 _WAIT = 0.5  # seconds
 
@@ -83,6 +84,7 @@ class _State:
     waiting: deque[Planned]
     held: dict[str, list[Planned]] = field(default_factory=dict)  # by the source line that they wait for
     attempts: dict[str, int] = field(default_factory=dict)
+    moves: dict[str, int] = field(default_factory=dict)  # attempts that count, and those that do not
     running: dict[str, Planned] = field(default_factory=dict)
     storage_fails: int = 0
     summary: Summary = field(default_factory=Summary)
@@ -152,7 +154,9 @@ class Run:
         one = state.running.pop(name)
         outcome = done.outcome
         if outcome is None or outcome.kind == "storage":
-            attempts = state.attempts[name] = state.attempts.get(name, 0) + (not done.again)
+            state.moves[name] = state.moves.get(name, 0) + 1
+            has_failed = not done.again or state.moves[name] > _MOVES
+            attempts = state.attempts[name] = state.attempts.get(name, 0) + has_failed
             self._count_storage(outcome)
             if attempts < _ATTEMPTS:
                 state.waiting.append(one)

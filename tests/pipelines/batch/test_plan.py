@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from animcore.errors import InputError
-from animcore.pipelines.batch import names, plan, spoken_text
+from animcore.pipelines.batch import names, plan
 from animcore.pipelines.batch.settings import BatchSettings, load_defaults
+from animcore.pipelines.batch.texts import spoken
 
 
 def planned(path: Path, **options) -> plan.Plan:
@@ -139,7 +140,7 @@ def test_texts_in_another_language_than_their_row_says(voices, table):
 
 
 def test_what_is_not_spoken_is_left_out_of_the_text():
-    text, notes = spoken_text.cleaned("<i>Hey</i> {player}, [sighs] [angry 0.4] go!")
+    text, notes = spoken.cleaned("<i>Hey</i> {player}, [sighs] [angry 0.4] go!")
     assert text == "Hey , [angry 0.4] go!"
     assert len(notes) == 2
 

@@ -32,6 +32,9 @@ NAMES: dict[str, tuple[str, ...]] = {
     "formats": ("formats", "format"),
     "fps": ("fps", "framerate"),
     "note": ("note", "notes", "comment", "comments", "voiceactordirection", "direction", "context"),
+    "do": ("do", "task", "work"),
+    "arguments": ("arguments", "args"),
+    "gpus": ("gpus", "gpu"),
     "max_seconds": ("maxseconds", "maxduration", "maxlength", "timelimit", "maxtime"),
 }  # fmt: skip
 _AUDIO_ENDINGS = (
