@@ -81,6 +81,22 @@ def settings(options: argparse.Namespace) -> BatchSettings:
     )
 
 
+def arguments(options: argparse.Namespace) -> list[str]:
+    """Return the options as a command line has them, without the table and the folder, paths made absolute."""
+    found: list[str] = []
+    for name in ("format", "fps", "path", "audio", "source_language", "profile", "mesh", "model", "postprocess"):
+        value = getattr(options, name)
+        if value:
+            found += [f"--{name.replace('_', '-')}", str(value)]
+    for name in ("speakers", "character"):
+        value = getattr(options, name)
+        if value is not None:
+            found += [f"--{name}", str(value.absolute())]
+    for name in ("own_performance", "rehash"):
+        found += [f"--{name.replace('_', '-')}"] if getattr(options, name) else []
+    return found
+
+
 def _listed(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
 

@@ -67,7 +67,8 @@ def _groups(plan: Plan) -> Iterator[str]:
     if shared_lines:
         first = next(one.line for one in plan.lines if one.line.source is not None)
         source = next(one.line.language for one in plan.lines if one.line.name == first.source) or "none"
-        yield f"  {words.lines(shared_lines)} share head, eyes, gestures and emotion of {source}"
+        verb = "shares" if shared_lines == 1 else "share"
+        yield f"  {words.lines(shared_lines)} {verb} head, eyes, gestures and emotion of {source}"
     speakers = {one.line.speaker for one in plan.lines if one.line.speaker}
     if speakers:
         yield f"  speakers: {len(speakers)}"
@@ -82,9 +83,7 @@ def _state(plan: Plan) -> Iterator[str]:
     parts += [f"{len(plan.gone):,} no longer in the table"] if plan.gone else []
     yield f"  {', '.join(parts) or 'nothing to do'}"
     reasons = Counter(reason for one in plan.lines if one.status == "stale" for reason in one.reasons)
-    lost = sum(count for reason, count in reasons.items() if reason.endswith(" is gone"))
-    named = [f"{reason} of {count:,}" for reason, count in reasons.most_common() if not reason.endswith(" is gone")]
-    named += [f"files of {lost:,} are gone"] if lost else []
+    named = [f"{reason} of {count:,}" for reason, count in reasons.most_common()]
     if named:
         yield f"  changed: {', '.join(named)}"
 

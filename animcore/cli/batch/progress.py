@@ -32,7 +32,8 @@ class Progress:
         self._total = self._left = sum(self._sizes.values())
         self._count = len(lines)
         known = f"; {done:,} are done already" if done else ""
-        print(f"{words.lines(len(lines))} to perform{known}." if lines else f"Nothing to do: {words.lines(done)} done.")
+        said = f"{words.lines(len(lines))} to perform{known}." if lines else f"Nothing to do: {words.lines(done)} done."
+        print(said, flush=True)
         if lines and sys.stderr.isatty():
             from tqdm import tqdm
 
@@ -67,6 +68,11 @@ class Progress:
         """Take the bar away."""
         if self._bar is not None:
             self._bar.close()
+
+    @property
+    def done(self) -> str:
+        """Lines that are done, of those to perform, in words."""
+        return f"{self._done:,} of {words.lines(self._count)}"
 
     @property
     def elapsed(self) -> float:

@@ -41,6 +41,9 @@ def register(commands: Any) -> None:
     parser.add_argument(
         "--timeout", type=float, default=1800.0, metavar="S", help="seconds that a line may take (default: 1800)"
     )
+    parser.add_argument(
+        "--lines-may-fail", action="store_true", help="exit with 0 where lines failed; the report lists them"
+    )
     parser.add_argument("--no-scores", action="store_true", help="leave the scores out, which saves time")
     parser.set_defaults(command=command)
 
@@ -56,11 +59,12 @@ def command(options: argparse.Namespace) -> int:
         )
     except KeyboardInterrupt:
         progress.close()
-        print("animcore: stopped. What is done is kept; run it again to go on.", file=sys.stderr)
+        print(f"animcore: stopped with {progress.done} done; run it again to go on.", file=sys.stderr)
         return 130
     progress.close()
     _report(summary, progress.elapsed, options)
-    return int(bool(summary.failed or summary.stopped))
+    failed = summary.failed + (summary.rejected if options.only is None else 0)
+    return int(bool(summary.stopped or (failed and not options.lines_may_fail)))
 
 
 def _choose(options: argparse.Namespace, part: tuple[int, int] | None, plan: Plan, book: Ledger) -> list[Planned]:
@@ -113,7 +117,8 @@ def _report(summary: Summary, elapsed: float, options: argparse.Namespace) -> No
         print(f"  {words.lines(count)}: {sentence}")
     if summary.too_long:
         table = options.out / localisation.TABLE
-        print(f"  {words.lines(summary.too_long)} of {summary.compared:,} no longer fit; {table} has their lengths.")
+        verb = "fits" if summary.too_long == 1 else "fit"
+        print(f"  {summary.too_long:,} of {words.lines(summary.compared)} no longer {verb}; {table} has their lengths.")
     if summary.failed:
         print(f"{words.lines(summary.failed)} failed: animcore batch report {options.out} lists them.", file=sys.stderr)
     if summary.stopped:

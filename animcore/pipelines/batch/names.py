@@ -15,6 +15,7 @@ PLAIN, BY_LANGUAGE = "{id}", "{language}/{id}"
 _FIELDS = ("id", "language", "speaker", "character", "emotion", "style", "row")
 _FORBIDDEN = re.compile(r'[<>:"|?*\x00-\x1f]')
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # of Windows, in any folder
+_ABSOLUTE = re.compile(r"[/\\]|[A-Za-z]:[/\\]")
 _LONGEST = 120  # bytes of a name: suffixes and temporary names come to it
 _OURS = ("ledger", "job", "report", "batch.json")  # in the folder of the batch
 
@@ -31,6 +32,8 @@ def check_template(template: str, what: str = "--path") -> None:
         raise InputError(f"{what} {template!r} has a brace without its other one; write it such as {PLAIN}.") from error
     if unknown := [name for name in used if name not in _FIELDS]:
         raise InputError(f"{what} has a field {{{unknown[0]}}}; there are {', '.join(f'{{{f}}}' for f in _FIELDS)}.")
+    if _ABSOLUTE.match(template) and what == "--path":
+        raise InputError(f"--path {template!r} starts outside the folder; start it with a name.")
     if not {"id", "row"} & set(used):
         raise InputError(f"{what} {template!r} gives all lines one name; put {{id}} into it.")
 
@@ -47,7 +50,7 @@ def output_name(template: str, cells: Mapping[str, str], row: int) -> str:
     filled = unicodedata.normalize("NFC", template.format(**values).replace("\\", "/"))
     if not cells.get("id"):
         raise InputError("It has no id.")
-    if filled.startswith("/") or re.match(r"[A-Za-z]:", filled):
+    if any(_ABSOLUTE.match(value) for value in values.values()):
         raise InputError(f"Its files would go to {filled!r}, outside the folder; take the path out of its id.")
     parts = [part for part in filled.split("/") if part]
     for part in parts:

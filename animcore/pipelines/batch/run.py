@@ -8,14 +8,14 @@ import itertools
 import os
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
 import animcore
 from animcore.core.atomic_files import make_folder, remove_orphans
-from animcore.errors import AnimcoreError, InputError
+from animcore.errors import InputError
 from animcore.pipelines.batch import keys, ledger, localisation
 from animcore.pipelines.batch import plan as planning
 from animcore.pipelines.batch.folder_lock import locked
@@ -29,6 +29,7 @@ from animcore.pipelines.batch.tables import opening
 from animcore.pipelines.batch.workers.interface import Done, Workers
 
 _ATTEMPTS = 2  # that a line has in a run where its worker dies or the disk fails under it
+_MOVES = 10  # times that a line goes to another computer because its own left, before that counts as a failure
 _STORAGE_FAILS = 5  # in a row, after which the disk is full or gone for all
 _WAIT = 0.5  # seconds
 
@@ -52,6 +53,7 @@ class Summary:
 
     Attributes:
         done, failed: lines of this run.
+        rejected: rows that cannot be performed.
         unchanged: lines that were done before and are.
         left: lines that were not begun.
         seconds_audio: of the lines that are done.
@@ -64,6 +66,7 @@ class Summary:
 
     done: int = 0
     failed: int = 0
+    rejected: int = 0
     unchanged: int = 0
     left: int = 0
     seconds_audio: float = 0.0
@@ -81,6 +84,7 @@ class _State:
     waiting: deque[Planned]
     held: dict[str, list[Planned]] = field(default_factory=dict)  # by the source line that they wait for
     attempts: dict[str, int] = field(default_factory=dict)
+    moves: dict[str, int] = field(default_factory=dict)  # attempts that count, and those that do not
     running: dict[str, Planned] = field(default_factory=dict)
     storage_fails: int = 0
     summary: Summary = field(default_factory=Summary)
@@ -150,7 +154,9 @@ class Run:
         one = state.running.pop(name)
         outcome = done.outcome
         if outcome is None or outcome.kind == "storage":
-            attempts = state.attempts[name] = state.attempts.get(name, 0) + (not done.again)
+            state.moves[name] = state.moves.get(name, 0) + 1
+            has_failed = not done.again or state.moves[name] > _MOVES
+            attempts = state.attempts[name] = state.attempts.get(name, 0) + has_failed
             self._count_storage(outcome)
             if attempts < _ATTEMPTS:
                 state.waiting.append(one)
@@ -222,22 +228,38 @@ def run(
             stack.enter_context(locked(settings.folder))
         book = Ledger(settings.folder, ledger.MAIN if part is None else _part_name(*part))
         stack.callback(book.close)
-        plan = planning.make(settings, book, rehash=rehash, cost=False)
+        workers = None
+        if _has_work(settings, book):  # they start while the table is read
+            workers = start_workers()
+            stack.callback(workers.close)
+        plan = planning.make(settings, book, rehash=rehash, full=False)
         chosen = choose(plan, book)
-        batch = _write_header(settings)
+        batch = write_header(settings)
         if part is None:
             _note_table(plan, book)
         running = Run(plan, chosen, book, batch, listener)
         listener.begin(chosen, sum(one.status == "done" for one in plan.lines))
+        summary = Summary()
         if chosen:
-            workers = start_workers()
             stack.callback(_clean, settings.folder, plan)
-            stack.callback(workers.close)
-        summary = running.work(workers) if chosen else Summary()
+            if workers is None:
+                workers = start_workers()
+            stack.callback(workers.close)  # before the folders are cleaned
+            summary = running.work(workers)
         if part is None and summary.stopped is None:
             book.compact()
         unchanged = sum(one.status == "done" for one in plan.lines) - sum(one.status == "done" for one in chosen)
-        return _compared(replace(summary, unchanged=unchanged), settings, book)
+        return _compared(replace(summary, unchanged=unchanged, rejected=len(plan.rejected)), settings, book)
+
+
+def _has_work(settings: BatchSettings, book: Ledger) -> bool:
+    """Whether there is surely something to do: the table is another one, or not all of its lines are done."""
+    entries = [entry for entry in book.entries.values() if not entry.is_removed]
+    if not entries or any(entry.record.status in ("missing", "stale") for entry in entries):
+        return True
+    with contextlib.suppress(InputError):
+        return bool(ledger.header(settings.folder).get("table_sha256") != opening.digest(settings.table))
+    return False  # what is wrong with the table is told when it is read
 
 
 def _compared(summary: Summary, settings: BatchSettings, book: Ledger) -> Summary:
@@ -256,15 +278,19 @@ def _part_name(index: int, count: int) -> str:
     return f"part-{index}-of-{count}-{uuid.uuid4().hex[:8]}.jsonl"
 
 
-def _write_header(settings: BatchSettings) -> str:
-    """Write `batch.json`; returns the id of the batch."""
+def write_header(settings: BatchSettings) -> str:
+    """Write `batch.json`; returns the id of the batch: that of its table's name, so that all parts of a job agree.
+
+    Raises:
+        InputError: where it cannot be written, or is of a later version.
+    """
     try:
         before = ledger.header(settings.folder)
     except InputError:
         if (settings.folder / ledger.HEADER).exists():
             raise
         before = {}
-    batch = str(before.get("id") or uuid.uuid4().hex)
+    batch = str(before.get("id") or uuid.uuid5(uuid.NAMESPACE_URL, settings.table.name).hex)
     table = Path(os.path.relpath(settings.table, settings.folder)).as_posix() if _is_near(settings) else settings.table
     ledger.write_header(
         settings.folder,
@@ -296,9 +322,11 @@ def _note_table(plan: Plan, book: Ledger) -> None:
             book.append(replace(kept, record=record, is_removed=False), flush=False)
     for row, (name, id_, sentence) in plan.rejected.items():
         audio = plan.settings.table.parent
-        record = LineRecord(name=name, id=id_, row=row, audio=audio, status="failed", error=sentence)
-        if name not in book.entries or book.entries[name].record != record:
-            book.append(Entry(record), flush=False)
+        known = book.entries.get(name, Entry(LineRecord(name=name, id=id_, row=row, audio=audio)))
+        # what was done is still known: a drive with recordings may be away for an hour
+        record = replace(known.record, row=row, status="failed", error=sentence)
+        if name not in book.entries or known.record != record or known.is_removed:
+            book.append(replace(known, record=record, is_removed=False), flush=False)
     for name in plan.gone:
         book.append(replace(book.entries[name], is_removed=True), flush=False)
     book.flush()
@@ -366,13 +394,3 @@ def _clean(folder: Path, plan: Plan) -> None:
 
 def _now() -> str:
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-
-
-def failed_lines(plan: Plan) -> Iterator[Planned]:
-    """Give the lines that failed before."""
-    return (one for one in plan.lines if one.status == "failed")
-
-
-def error_of(error: BaseException) -> str:
-    """Return the sentence of an error."""
-    return str(error) if isinstance(error, AnimcoreError) else repr(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
 
@@ -70,9 +71,10 @@ def _matching(plan: Plan, kind: str, patterns: Sequence[str]) -> list[Planned]:
 def part(lines: Sequence[Planned], index: int, count: int) -> list[Planned]:
     """Return one of `count` parts of a table, 1 to `count`; lines of one id stay together.
 
-    Which line is in which part depends on the table alone, and not on what is done.
+    Which part a line is in depends on its id alone, so that parts agree on computers that see the table a moment apart.
     """
-    order = list(dict.fromkeys(one.line.id for one in lines))
-    first, last = (round(len(order) * edge / count) for edge in (index - 1, index))
-    chosen = set(order[first:last])
-    return [one for one in lines if one.line.id in chosen]
+    return [one for one in lines if _number(one.line.id) % count == index - 1]
+
+
+def _number(id_: str) -> int:
+    return int.from_bytes(hashlib.sha256(id_.encode()).digest()[:8], "big")

@@ -23,13 +23,14 @@ from animcore.files.export_and_verify import export
 from animcore.files.hand_edits import HandEdits
 from animcore.motion import Motion
 from animcore.pipelines import generate_files
-from animcore.pipelines.batch import keys, ledger, localisation
+from animcore.pipelines.batch import keys, ledger, localisation, other_work
 from animcore.pipelines.batch.line import Line
+from animcore.pipelines.batch.other_work import Work
 from animcore.pipelines.batch.settings import MOTION
 from animcore.postprocess import shared_performance
 from animcore.solvers.face_networks import face_solver
 from animcore.solvers.gesture_networks import gesture_solver
-from animcore.solvers.speech_face import lip_sync
+from animcore.solvers.speech_face import feature_cache, lip_sync
 from animcore.speech import transcript, voice_detection
 
 _log = logging.getLogger(__name__)
@@ -39,8 +40,8 @@ _STORAGE = (
 )  # fmt: skip
 _KEPT_SOLVERS = 2  # learned solvers that a worker holds
 
-# What judges a line: (motion, clip, line) -> scores by name, and findings as objects of JSON.
-Scorer = Callable[[Motion, AudioClip, Line], tuple[Mapping[str, float], Sequence[Mapping[str, Any]]]]
+# What judges a line: (motion, clip, line, what formats could not take) -> scores by name, findings as objects of JSON.
+Scorer = Callable[[Motion, AudioClip, Line, Sequence[str]], tuple[Mapping[str, float], Sequence[Mapping[str, Any]]]]
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,8 @@ def solve(task: Task, scorer: Scorer | None = None) -> Outcome:
     """Perform a line and write its files; never raises for a line."""
     begin = time.process_time()
     try:
-        outcome = _solved(task, scorer)
+        with feature_cache.in_memory():  # alignment, solver and score ask the network for the same
+            outcome = _solved(task, scorer)
     except AnimcoreError as error:
         outcome = Outcome(task.line.name, str(error), _kind(error), task.parts)
     except OSError as error:
@@ -132,6 +134,8 @@ def solve(task: Task, scorer: Scorer | None = None) -> Outcome:
 def _solved(task: Task, scorer: Scorer | None) -> Outcome:
     line = task.line
     _check_folder(task)
+    if line.work is not None:
+        return _worked(task, line.work)
     clip = _clip(line.audio)
     motion, warnings, is_shared = _performed(task, clip)
     motion = generate_files.apply_finishes(motion, line.postprocess)
@@ -139,7 +143,7 @@ def _solved(task: Task, scorer: Scorer | None) -> Outcome:
     if edits.is_file():
         motion, has_edits = HandEdits.load(edits).lay_over(motion), True
     written, lacks = _write(motion, task)
-    scores, findings = scorer(motion, clip, line) if scorer is not None else ({}, ())
+    scores, findings = scorer(motion, clip, line, lacks) if scorer is not None else ({}, ())
     parts = {**task.parts, "audio": clip.sha256, "other": _other(task)}
     return Outcome(
         line.name,
@@ -154,6 +158,14 @@ def _solved(task: Task, scorer: Scorer | None) -> Outcome:
         has_edits=has_edits,
         shared=is_shared,
     )
+
+
+def _worked(task: Task, work: Work) -> Outcome:
+    """Other work than a performance: a program of its own, whose result is a folder."""
+    targets = task.line.targets(task.folder)
+    parts = {**task.parts, "audio": keys.of_source(task.line.audio), "other": ""}
+    other_work.perform(work, task.line.audio, targets[other_work.FOLDER])
+    return Outcome(task.line.name, None, "", parts, targets)
 
 
 def _performed(task: Task, clip: AudioClip) -> tuple[Motion, tuple[str, ...], bool]:

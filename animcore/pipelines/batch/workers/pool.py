@@ -193,7 +193,8 @@ def _work(pipe: Connection, options: WorkerOptions) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     solve = options.solve or solving.solve
     try:
-        solving.prepare()
+        if options.solve is None:
+            solving.prepare()
         pipe.send(None)
         while True:
             pipe.send(solve(pipe.recv(), options.scorer))
