@@ -111,13 +111,14 @@ class Used:
     """Wall and processor seconds of commands, and the memory of what they start."""
 
     def __init__(self) -> None:
-        self.wall = self.cpu = self.first = 0.0
+        self.wall = self.cpu = self.first = self.began = 0.0
         self.memory: list[tuple[float, int]] = []  # seconds, bytes of the largest process
 
 
 def run(arguments: list[str], watch: Callable[[subprocess.Popen[str]], None] | None = None) -> Used:
     """Run a command of Animcore and measure it."""
     used, before, begin = Used(), _children(), time.perf_counter()
+    used.began = time.time()
     process = subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     sampler = threading.Thread(target=_sample, args=(process, used, begin), daemon=True)
     sampler.start()
@@ -183,7 +184,10 @@ def start_and_speed(table: Path, folder: Path, lines: int) -> Iterator[str]:
     shutil.rmtree(folder / "generated", ignore_errors=True)
     plain = run(["generate", *files, "--out", str(folder / "generated"), "--format", "livelink,npz"])
     yield f"{lines} lines, {audio:.0f} s of audio, as Live Link Face CSV and motion"
-    yield f"start: {used['2'].first:.2f} s from the command to the first line that a worker gets"
+    entries = ledger.Ledger(folder / "speed 2").entries.values()
+    first = min((entry for entry in entries if entry.record.status == "done"), key=lambda entry: entry.at)
+    yield (f"start: {used['2'].first:.2f} s from the command to the first line that is given to a worker, "
+           f"{first.at - used['2'].began:.2f} s to the first that is done")  # fmt: skip
     for name, one in used.items():
         yield (f"batch, processes {name}: {one.wall:.1f} s, {audio / one.wall:.1f}x real time, "
                f"{one.cpu / audio:.3f} s of CPU a second of audio")  # fmt: skip

@@ -225,7 +225,7 @@ def main() -> None:
     """Plant, solve, score and count."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--lines", type=int, default=200)
-    parser.add_argument("--faults", type=int, default=0, help="4 %% of the lines where not given")
+    parser.add_argument("--faults", type=int, default=0, help="4 %% of the lines where not given; more need more room")
     parser.add_argument("--kinds", choices=("usual", "all"), default="usual")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--csv", type=Path)

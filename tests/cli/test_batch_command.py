@@ -87,8 +87,8 @@ def test_a_run_goes_on_over_bad_lines_and_the_next_one_does_what_is_left(project
     assert "Nothing to do: 2 lines done." in capsys.readouterr().out
     batch(project, "plan")
     assert "2 done" in capsys.readouterr().out
-    batch(project, "plan", "--format", "unity")
-    assert "changed: settings of 2" in capsys.readouterr().out
+    batch(project, "plan", "--format", "unity", "--fps", "24")
+    assert "changed: settings of 2, format unity of 2" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

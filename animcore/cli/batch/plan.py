@@ -83,9 +83,7 @@ def _state(plan: Plan) -> Iterator[str]:
     parts += [f"{len(plan.gone):,} no longer in the table"] if plan.gone else []
     yield f"  {', '.join(parts) or 'nothing to do'}"
     reasons = Counter(reason for one in plan.lines if one.status == "stale" for reason in one.reasons)
-    lost = sum(count for reason, count in reasons.items() if reason.endswith(" is gone"))
-    named = [f"{reason} of {count:,}" for reason, count in reasons.most_common() if not reason.endswith(" is gone")]
-    named += [f"files of {lost:,} are gone"] if lost else []
+    named = [f"{reason} of {count:,}" for reason, count in reasons.most_common()]
     if named:
         yield f"  changed: {', '.join(named)}"
 

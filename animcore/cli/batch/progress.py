@@ -70,6 +70,11 @@ class Progress:
             self._bar.close()
 
     @property
+    def done(self) -> str:
+        """Lines that are done, of those to perform, in words."""
+        return f"{self._done:,} of {words.lines(self._count)}"
+
+    @property
     def elapsed(self) -> float:
         """Seconds since the first line."""
         return time.monotonic() - self._began

@@ -59,7 +59,7 @@ def command(options: argparse.Namespace) -> int:
         )
     except KeyboardInterrupt:
         progress.close()
-        print("animcore: stopped. What is done is kept; run it again to go on.", file=sys.stderr)
+        print(f"animcore: stopped with {progress.done} done; run it again to go on.", file=sys.stderr)
         return 130
     progress.close()
     _report(summary, progress.elapsed, options)

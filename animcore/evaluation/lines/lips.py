@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -135,7 +135,8 @@ def _made(
     count = f"{len(missed)} of {len(sounds)} {rule.told} {'is' if len(missed) == 1 else 'are'} not made"
     sentence = f"{count}; at {second:.2f} s {where} {rule.missed.format(far)}."
     span = (missed[0][2].start, missed[-1][2].end)
-    return share, [found(rule.kind, sentence, share, rule.limit, rule.bad, span, second)]
+    fault = found(rule.kind, sentence, share, rule.limit, rule.bad, span, second)
+    return share, [replace(fault, severity=fault.severity * len(missed) / (len(missed) + 1))]  # one alone may be chance
 
 
 def _open_in_silence(mouth: Mouth, heard: Heard) -> tuple[float, list[Finding]]:

@@ -57,6 +57,20 @@ def command() -> list[str]:
     return _started_by(program)
 
 
+def program() -> str:
+    """Return the Blender that renders: that of the environment variable where it is no Python, or the one on the path.
+
+    Raises:
+        InputError: where no Blender is to be found.
+    """
+    chosen = os.environ.get(VARIABLE, "")
+    named = chosen if chosen and not Path(chosen).name.lower().startswith("python") else "blender"
+    found = shutil.which(named)
+    if found is None:
+        raise InputError(f"There is no program {named}; install Blender, or let {VARIABLE} point to it.")
+    return found
+
+
 def script() -> Path:
     """Return the program that Blender runs: of the extension that started this engine, in the package, or next to it.
 

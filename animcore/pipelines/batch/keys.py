@@ -6,6 +6,7 @@ import functools
 import hashlib
 import json
 import os
+import stat
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -41,17 +42,34 @@ def of_file(path: Path) -> str:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
+def of_source(path: Path) -> str:
+    """Return the digest of a recording, or of all files of a folder that a head is fitted to.
+
+    Raises:
+        InputError: where it cannot be read.
+    """
+    if not path.is_dir():
+        return of_file(path)
+    files = sorted(one for one in path.rglob("*") if one.is_file())
+    return _digest([[one.relative_to(path).as_posix(), of_file(one)] for one in files])
+
+
 def stamp(path: Path) -> tuple[int, int] | None:
-    """Return size and time of change (ns) of a file; None where there is none."""
+    """Return size and time of change (ns) of a file, of a folder of all in it; None where there is none."""
     try:
         found = os.stat(path)
+        if not stat.S_ISDIR(found.st_mode):
+            return found.st_size, found.st_mtime_ns
+        inner = [os.stat(one) for one in path.rglob("*")]
     except (OSError, ValueError):
         return None
-    return found.st_size, found.st_mtime_ns
+    return sum(one.st_size for one in inner), max(one.st_mtime_ns for one in (found, *inner))
 
 
 def parts(line: Line) -> dict[str, str]:
     """Return the digests of what a line's result depends on, without those of recordings, edits and source.
+
+    Formats are no part of it: a line that was written in more of them than are asked for now is as good as it was.
 
     Raises:
         InputError: where a model or a character cannot be read.
@@ -61,10 +79,10 @@ def parts(line: Line) -> dict[str, str]:
         "direction": line.direction.to_dict(),
         "place": _facts(line.place),
         "rate": line.rate,
-        "formats": sorted(line.formats),
         "setup": _facts(line.setup) | {"character": ""},
         "postprocess": sorted(line.postprocess),
         "face_speaker": line.face_speaker,
+        "work": None if line.work is None else [line.work.kind, line.work.arguments],
     }
     scene = line.setup.character
     return {
@@ -109,11 +127,8 @@ def _facts(settings: Retiming | FormatOptions) -> dict[str, Any]:
 
 @functools.cache
 def _of_folder(path: Path) -> str:
-    """The digest of a file, or of all files of a folder."""
-    if not path.is_dir():
-        return of_file(path)
-    files = sorted(one for one in path.rglob("*") if one.is_file())
-    return _digest([[one.relative_to(path).as_posix(), of_file(one)] for one in files])
+    """The same, read once a process."""
+    return of_source(path)
 
 
 def _digest(value: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -11,15 +12,17 @@ from typing import Any
 
 from animcore import files
 from animcore.core.frame_rates import exact_rate
-from animcore.core.vocabulary import STYLES
+from animcore.core.vocabulary import EMOTIONS, STYLES
 from animcore.direction import Direction, EmotionSpan
 from animcore.errors import InputError
 from animcore.files.animation_curves import FormatOptions
 from animcore.pipelines import generate_files
-from animcore.pipelines.batch import spoken_text
+from animcore.pipelines.batch import other_work
+from animcore.pipelines.batch.other_work import Work
 from animcore.pipelines.batch.settings import MOTION, BatchSettings
 from animcore.pipelines.batch.tables.columns import line_id
 from animcore.pipelines.batch.tables.rows import Row
+from animcore.pipelines.batch.texts import spoken
 from animcore.postprocess.retiming import WHOLE, Retiming
 from animcore.speech.transcript import ADJECTIVES
 
@@ -49,6 +52,7 @@ class Line:
         max_seconds: that the line may last; None where nothing limits it.
         carried: columns that are not known here.
         source: name of the line of the same id whose head, eyes, body and emotion it shares; None for its own.
+        work: what is done in the place of a performance; None for a voice line.
         notes: sentences on the row that are no errors.
     """
 
@@ -75,11 +79,14 @@ class Line:
     max_seconds: float | None = None
     carried: Mapping[str, str] = field(default_factory=dict)
     source: str | None = None
+    work: Work | None = None
     notes: tuple[str, ...] = ()
 
     def targets(self, folder: Path) -> dict[str, Path]:
-        """Return the file of each format, the motion's first."""
+        """Return the file of each format, the motion's first; of other work its folder."""
         base = folder / self.name
+        if self.work is not None:
+            return {other_work.FOLDER: base}
         found = {MOTION: base.with_name(f"{base.name}.motion.npz")}
         return found | {
             name: base.with_name(base.name + files.FORMATS[name].suffix) for name in self.formats if name != MOTION
@@ -115,7 +122,7 @@ class RowReader:
         cells = self.cells(row)
         given = self._settings.defaults.of(cells["language"], cells.get("character", ""), cells.get("speaker", ""))
         values = given | {key: cell for key, cell in cells.items() if cell}
-        text, notes = spoken_text.cleaned(cells.get("text", ""))
+        text, notes = spoken.cleaned(cells.get("text", ""))
         setup = _setup(values, self._settings)
         return Line(
             name=name,
@@ -140,6 +147,7 @@ class RowReader:
             face_speaker=str(values.get("face_speaker", "")),
             max_seconds=_seconds("max_seconds", cells.get("max_seconds", "")),
             carried={name: row.cells[name] for name in self._carried if row.cells.get(name)},
+            work=other_work.of_cells(cells),
             notes=notes,
         )
 
@@ -200,6 +208,12 @@ def _emotions(given: object) -> list[EmotionSpan]:
         if word is not None and word[1] in ADJECTIVES:
             name, usual = ADJECTIVES[word[1]]
             found.append(EmotionSpan(name, float(word[2] or usual)))
+        elif word is not None:
+            near = difflib.get_close_matches(word[1], ADJECTIVES, 1)
+            hint = (
+                f"did you mean {near[0]!r}?" if near else f"there are {', '.join(EMOTIONS)}, and words such as angry."
+            )
+            raise InputError(f"There is no emotion {word[1]!r}; {hint}")
         else:
             found.append(EmotionSpan.from_text(text))
     return found

@@ -21,13 +21,20 @@ from animcore.speech import prosody
 TABLE = "localisation.csv"
 TOLERANCE = 1.2  # times as long as the source line that a line may be where the table gives no limit
 _HEADER = ("id", "language", "source_language", "seconds", "source_seconds", "ratio", "max_seconds", "fits", "note")
+_FOUND = 0.7  # of the time that is spoken, which words must cover to be trusted
 _SHORTEST = 0.02  # seconds of an emotion
 
 
 def phrases(clip: AudioClip, motion: Motion | None = None) -> list[Span]:
-    """Return the phrases of a recording: by its words, where they are known, else by its pauses."""
+    """Return the phrases of a recording: by its words, where they cover most of what is spoken, else by its pauses."""
+    heard = list(prosody.analyse(clip, int(clip.duration * prosody.FPS) + 1).phrases)
     known = shared_performance.phrases_of(motion.events) if motion is not None else []
-    return known or list(prosody.analyse(clip, int(clip.duration * prosody.FPS) + 1).phrases)
+    is_whole = _seconds(known) > _FOUND * _seconds(heard)
+    return known if known and is_whole else heard
+
+
+def _seconds(spans: Sequence[Span]) -> float:
+    return sum(end - start for start, end in spans)
 
 
 def time_map(own: Sequence[Span], source: Sequence[Span]) -> TimeMap | None:

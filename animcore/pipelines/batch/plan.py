@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from animcore.errors import InputError
-from animcore.pipelines.batch import keys, languages, line, names, recordings
+from animcore.pipelines.batch import keys, line, names, other_work, recordings
 from animcore.pipelines.batch.ledger import Entry, Ledger
 from animcore.pipelines.batch.line import Line, RowReader
 from animcore.pipelines.batch.settings import BatchSettings
 from animcore.pipelines.batch.tables import opening
 from animcore.pipelines.batch.tables.rows import Row
+from animcore.pipelines.batch.texts import languages
 
 _CPU_SHARE = 0.25  # processor seconds a second of audio where no line was done yet (docs/benchmarks)
 _BYTES = 60_000  # of the files of a second, where no line was done yet
@@ -150,6 +151,7 @@ def make(settings: BatchSettings, ledger: Ledger | None = None, *, rehash: bool 
         _compare_languages(read)
     planned = _with_status(read, ledger, stamps, rehash)
     lengths = _lengths(planned, read) if full else recordings.AudioLength(0.0, 0, {})
+    planned = [one for one in planned if one.line.audio not in lengths.unreadable]
     share, size, measured = _experience(ledger)
     kept = {one.line.name for one in planned} | {name for name, *_ in read.rejected.values()}
     gone = [name for name, entry in ledger.entries.items() if name not in kept and not entry.is_removed]
@@ -170,14 +172,13 @@ def _read_rows(
     if settings.audio is not None:
         recordings.check_template(settings.audio)
     folders = recordings.Folders()
-    named = _names(rows, cells, template, read)
+    named = _names(rows, cells, template, place, read)
     stamps: dict[str, tuple[int, int] | None] = {}
     for row, own in zip(rows, cells, strict=True):
         name = named.get(row.number)
         if name is None:
             continue
         try:
-            _check_formulas(row, place)
             audio = _audio(row, own, reader, settings, folders)
             made = reader.line(row, name, audio)
             line.check_postprocess(made)
@@ -205,12 +206,15 @@ def _usual_template(cells: Sequence[Mapping[str, str]]) -> str:
     return names.PLAIN
 
 
-def _names(rows: Sequence[Row], cells: Sequence[Mapping[str, str]], template: str, read: _Read) -> dict[int, str]:
+def _names(
+    rows: Sequence[Row], cells: Sequence[Mapping[str, str]], template: str, place: Mapping[str, str], read: _Read
+) -> dict[int, str]:
     """Row -> output name, without rows whose name is wrong or that of another row."""
     found: dict[int, str] = {}
     taken: defaultdict[str, list[int]] = defaultdict(list)
     for row, own in zip(rows, cells, strict=True):
         try:
+            _check_formulas(row, place)
             name = names.output_name(template, own, row.number)
         except InputError as error:
             read.reject(row.number, f"row {row.number}", own["id"], str(error), "name")
@@ -266,9 +270,9 @@ def _share_performances(lines: list[Line], settings: BatchSettings) -> None:
         there = ", ".join(filter(None, order)) or "none"
         raise InputError(f"--source-language {wanted}: the table has no line in it; it has {there}.")
     first = line.language_tag(wanted) if wanted is not None else order[0] if order else ""
-    sources = {one.id: one.name for one in lines if one.language == first}
+    sources = {one.id: one.name for one in lines if one.language == first and one.work is None}
     for index, one in enumerate(lines):
-        if one.language != first and one.id in sources:
+        if one.language != first and one.id in sources and one.work is None:
             lines[index] = line.with_source(one, sources[one.id])
 
 
@@ -311,15 +315,23 @@ def _status(
     reasons = keys.changed(parts, entry.parts)
     if one.source is not None and found[one.source].status != "done" and "source line" not in reasons:
         reasons.append("source line")
-    lost = [path.name for path in one.targets(ledger.folder).values() if str(path) not in there]
-    reasons += [f"{lost[0]} is gone"] if lost else []
+    reasons += _lost(one, entry, ledger.folder, there)
     return Planned(one, "stale" if reasons else "done", tuple(reasons), parts, stamp)
+
+
+def _lost(one: Line, entry: Entry, folder: Path, there: set[str]) -> list[str]:
+    """What was never written of a line, or is there no more."""
+    targets = one.targets(folder)
+    if new := [name for name in targets if name not in entry.record.files]:
+        return [f"format {new[0]}"]
+    is_there = one.work is not None and one.targets(folder)[other_work.FOLDER].is_dir()
+    return [] if is_there or all(str(path) in there for path in targets.values()) else ["lost files"]
 
 
 def _recordings_parts(one: Line, entry: Entry, stamp: tuple[int, int] | None, rehash: bool) -> dict[str, str]:
     """Digests of the recordings of a line that was done, read again only where size or time changed."""
     is_known = entry.stamp is not None and stamp == entry.stamp and not rehash
-    audio = entry.parts.get("audio", "") if is_known else keys.of_file(one.audio)
+    audio = entry.parts.get("audio", "") if is_known else keys.of_source(one.audio)
     return {"audio": audio} | other_part(one)
 
 
@@ -348,13 +360,13 @@ def _files_in(folder: Path) -> set[str]:
 
 
 def _lengths(planned: Sequence[Planned], read: _Read) -> recordings.AudioLength:
-    """How long the recordings to do last; those whose header is broken become notes."""
-    sizes = {one.line.audio: one.stamp[0] for one in planned if one.status != "done" and one.stamp is not None}
+    """How long the recordings to do last; those whose header is broken are rejected."""
+    spoken = (one for one in planned if one.status != "done" and one.line.work is None)
+    sizes = {one.line.audio: one.stamp[0] for one in spoken if one.stamp is not None}
     found = recordings.length(sizes)
     for one in planned:
         if one.line.audio in found.unreadable:
-            sentence = found.unreadable[one.line.audio]
-            read.problems.append(Problem(one.line.row, one.line.id, sentence, True, "audio"))
+            read.reject(one.line.row, one.line.name, one.line.id, found.unreadable[one.line.audio], "audio")
     return found
 
 

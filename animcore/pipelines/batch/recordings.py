@@ -68,7 +68,7 @@ def problem(path: Path, size: int | None, folders: Folders) -> str | None:
         other = folders.other_case(path)
         hint = f"; there is {other}" if other is not None and other != path.name else ""
         return f"There is no file {path}{hint}."
-    return f"{path} is empty; copy it again." if size == 0 else None
+    return f"{path} is empty; copy it again." if size == 0 and not path.is_dir() else None
 
 
 @dataclass(frozen=True)

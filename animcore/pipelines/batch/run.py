@@ -29,6 +29,7 @@ from animcore.pipelines.batch.tables import opening
 from animcore.pipelines.batch.workers.interface import Done, Workers
 
 _ATTEMPTS = 2  # that a line has in a run where its worker dies or the disk fails under it
+_MOVES = 10  # times that a line goes to another computer because its own left, before that counts as a failure
 _STORAGE_FAILS = 5  # in a row, after which the disk is full or gone for all
 _WAIT = 0.5  # seconds
 
@@ -83,6 +84,7 @@ class _State:
     waiting: deque[Planned]
     held: dict[str, list[Planned]] = field(default_factory=dict)  # by the source line that they wait for
     attempts: dict[str, int] = field(default_factory=dict)
+    moves: dict[str, int] = field(default_factory=dict)  # attempts that count, and those that do not
     running: dict[str, Planned] = field(default_factory=dict)
     storage_fails: int = 0
     summary: Summary = field(default_factory=Summary)
@@ -152,7 +154,9 @@ class Run:
         one = state.running.pop(name)
         outcome = done.outcome
         if outcome is None or outcome.kind == "storage":
-            attempts = state.attempts[name] = state.attempts.get(name, 0) + (not done.again)
+            state.moves[name] = state.moves.get(name, 0) + 1
+            has_failed = not done.again or state.moves[name] > _MOVES
+            attempts = state.attempts[name] = state.attempts.get(name, 0) + has_failed
             self._count_storage(outcome)
             if attempts < _ATTEMPTS:
                 state.waiting.append(one)
@@ -224,6 +228,10 @@ def run(
             stack.enter_context(locked(settings.folder))
         book = Ledger(settings.folder, ledger.MAIN if part is None else _part_name(*part))
         stack.callback(book.close)
+        workers = None
+        if _has_work(settings, book):  # they start while the table is read
+            workers = start_workers()
+            stack.callback(workers.close)
         plan = planning.make(settings, book, rehash=rehash, full=False)
         chosen = choose(plan, book)
         batch = write_header(settings)
@@ -231,15 +239,27 @@ def run(
             _note_table(plan, book)
         running = Run(plan, chosen, book, batch, listener)
         listener.begin(chosen, sum(one.status == "done" for one in plan.lines))
+        summary = Summary()
         if chosen:
-            workers = start_workers()
             stack.callback(_clean, settings.folder, plan)
-            stack.callback(workers.close)
-        summary = running.work(workers) if chosen else Summary()
+            if workers is None:
+                workers = start_workers()
+            stack.callback(workers.close)  # before the folders are cleaned
+            summary = running.work(workers)
         if part is None and summary.stopped is None:
             book.compact()
         unchanged = sum(one.status == "done" for one in plan.lines) - sum(one.status == "done" for one in chosen)
         return _compared(replace(summary, unchanged=unchanged, rejected=len(plan.rejected)), settings, book)
+
+
+def _has_work(settings: BatchSettings, book: Ledger) -> bool:
+    """Whether there is surely something to do: the table is another one, or not all of its lines are done."""
+    entries = [entry for entry in book.entries.values() if not entry.is_removed]
+    if not entries or any(entry.record.status in ("missing", "stale") for entry in entries):
+        return True
+    with contextlib.suppress(InputError):
+        return bool(ledger.header(settings.folder).get("table_sha256") != opening.digest(settings.table))
+    return False  # what is wrong with the table is told when it is read
 
 
 def _compared(summary: Summary, settings: BatchSettings, book: Ledger) -> Summary:

@@ -23,8 +23,9 @@ from animcore.files.export_and_verify import export
 from animcore.files.hand_edits import HandEdits
 from animcore.motion import Motion
 from animcore.pipelines import generate_files
-from animcore.pipelines.batch import keys, ledger, localisation
+from animcore.pipelines.batch import keys, ledger, localisation, other_work
 from animcore.pipelines.batch.line import Line
+from animcore.pipelines.batch.other_work import Work
 from animcore.pipelines.batch.settings import MOTION
 from animcore.postprocess import shared_performance
 from animcore.solvers.face_networks import face_solver
@@ -133,6 +134,8 @@ def solve(task: Task, scorer: Scorer | None = None) -> Outcome:
 def _solved(task: Task, scorer: Scorer | None) -> Outcome:
     line = task.line
     _check_folder(task)
+    if line.work is not None:
+        return _worked(task, line.work)
     clip = _clip(line.audio)
     motion, warnings, is_shared = _performed(task, clip)
     motion = generate_files.apply_finishes(motion, line.postprocess)
@@ -155,6 +158,14 @@ def _solved(task: Task, scorer: Scorer | None) -> Outcome:
         has_edits=has_edits,
         shared=is_shared,
     )
+
+
+def _worked(task: Task, work: Work) -> Outcome:
+    """Other work than a performance: a program of its own, whose result is a folder."""
+    targets = task.line.targets(task.folder)
+    parts = {**task.parts, "audio": keys.of_source(task.line.audio), "other": ""}
+    other_work.perform(work, task.line.audio, targets[other_work.FOLDER])
+    return Outcome(task.line.name, None, "", parts, targets)
 
 
 def _performed(task: Task, clip: AudioClip) -> tuple[Motion, tuple[str, ...], bool]:

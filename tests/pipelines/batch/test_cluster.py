@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import batch_workers
 import pytest
 
@@ -37,8 +39,9 @@ def test_without_ray_the_extra_is_named(monkeypatch):
 
 
 @pytest.mark.long
-def test_a_node_that_is_killed_loses_no_line(voices, table):
+def test_a_node_that_is_killed_loses_no_line(voices, table, monkeypatch):
     pytest.importorskip("ray")
+    monkeypatch.setenv("PYTHONPATH", str(Path(batch_workers.__file__).parent))  # for the processes of the nodes
     from ray.cluster_utils import Cluster
 
     voices("a")

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from animcore.errors import InputError
-from animcore.pipelines.batch import names, plan, spoken_text
+from animcore.pipelines.batch import names, plan
 from animcore.pipelines.batch.settings import BatchSettings, load_defaults
+from animcore.pipelines.batch.texts import spoken
 
 
 def planned(path: Path, **options) -> plan.Plan:
@@ -57,8 +58,9 @@ def test_each_row_that_cannot_be_performed_is_told_with_its_reason(voices, table
     assert list(found) == list(range(3, 15))
     for row, words in {
         3: "There is no file", 4: "there is Loud.wav" if os.name == "posix" else "", 5: "is empty", 6: "Wwise packs",
-        7: "has no id", 8: "emotion: There is no emotion 'joyous'", 9: "fps: 'fast'", 10: "seed must be a number",
-        11: "formats: There is no format 'gif'", 12: "audio is empty", 13: "which Windows does not allow",
+        7: "has no id", 8: "emotion: There is no emotion 'joyous'; did you mean 'joyful'?", 9: "fps: 'fast'",
+        10: "seed must be a number", 11: "formats: There is no format 'gif'", 12: "audio is empty",
+        13: "id is a formula (=cmd|x), which Excel would run",
         14: "no audio that can be read",
     }.items():  # fmt: skip
         assert words in found[row], found[row]
@@ -138,7 +140,7 @@ def test_texts_in_another_language_than_their_row_says(voices, table):
 
 
 def test_what_is_not_spoken_is_left_out_of_the_text():
-    text, notes = spoken_text.cleaned("<i>Hey</i> {player}, [sighs] [angry 0.4] go!")
+    text, notes = spoken.cleaned("<i>Hey</i> {player}, [sighs] [angry 0.4] go!")
     assert text == "Hey , [angry 0.4] go!"
     assert len(notes) == 2
 

@@ -38,9 +38,9 @@ class Told:
         self.notes.append(sentence)
 
 
-def performed(table: Path, told: Told | None = None, jobs: int = 2, **limits) -> run.Summary:
-    options = WorkerOptions(jobs=jobs, solve=batch_workers.solve, **limits)
-    settings = BatchSettings(table, table.parent / "takes")
+def performed(table: Path, told: Told | None = None, formats: tuple[str, ...] = (), **limits) -> run.Summary:
+    options = WorkerOptions(jobs=2, solve=batch_workers.solve, **limits)
+    settings = BatchSettings(table, table.parent / "takes", formats=formats)
     return run.run(settings, lambda: Pool(options), lambda plan, _: plan.to_do, told or Told())
 
 
@@ -119,6 +119,32 @@ def test_a_changed_recording_and_a_lost_file_are_noticed(lines, voices):
     (path.parent / "voices" / "a.wav").write_bytes(b"x" * 5000)
     performed(path, told)
     assert told.chosen == ["line_0", "line_1"]
+
+
+def test_another_format_performs_lines_again_and_one_less_does_not(lines):
+    path = lines("a", "b")
+    performed(path)
+    told = Told()
+    performed(path, told, ("srt",))
+    assert told.chosen == ["line_0", "line_1"]
+    written = (path.parent / "takes" / "ledger" / "lines.jsonl").read_bytes()
+    performed(path, told)
+    assert told.chosen == []
+    assert (path.parent / "takes" / "ledger" / "lines.jsonl").read_bytes() == written
+
+
+def test_recordings_that_are_away_for_an_hour_cost_nothing(lines):
+    path = lines("a", "b")
+    performed(path)
+    voices = path.parent / "voices"
+    voices.rename(path.parent / "away")
+    assert performed(path).rejected == 2
+    assert statuses(path) == ["failed", "failed"]
+    (path.parent / "away").rename(voices)
+    told = Told()
+    performed(path, told)
+    assert told.chosen == []
+    assert statuses(path) == ["done", "done"]
 
 
 def test_other_languages_wait_for_their_source_line(voices, table):

@@ -32,6 +32,9 @@ NAMES: dict[str, tuple[str, ...]] = {
     "formats": ("formats", "format"),
     "fps": ("fps", "framerate"),
     "note": ("note", "notes", "comment", "comments", "voiceactordirection", "direction", "context"),
+    "do": ("do", "task", "work"),
+    "arguments": ("arguments", "args"),
+    "gpus": ("gpus", "gpu"),
     "max_seconds": ("maxseconds", "maxduration", "maxlength", "timelimit", "maxtime"),
 }  # fmt: skip
 _AUDIO_ENDINGS = (
@@ -63,7 +66,7 @@ def recognize(header: Sequence[str], sample: Sequence[Mapping[str, str]] = ()) -
         sample: the first rows: a column named `file` holds audio where its cells end as audio files do, and in tables
             of Yarn the name of a script.
     """
-    plain = {}
+    plain: dict[str, str] = {}
     for name in header:
         plain.setdefault(_plain(name), name)
     tool = _tool(plain)

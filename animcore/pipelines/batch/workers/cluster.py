@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,8 @@ from animcore.pipelines.batch.workers.interface import Done, WorkerOptions
 
 _LOOK = 5.0  # seconds between two looks at how many computers there are
 _PATIENCE = 120.0  # seconds without any computer after which a run gives up
+_NEVER_BEGAN = "error raised in its creation task"
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _ENVIRONMENT = {"ANIMCORE_THREADS": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
@@ -44,9 +47,10 @@ class _Solver:
 
 @dataclass
 class _Actor:
-    """An actor, and what it works on."""
+    """An actor and what it works on; a guest works in its place where a line needs GPUs."""
 
     handle: Any
+    guest: Any = None
     task: Task | None = None
     result: Any = None
     since: float = field(default_factory=time.monotonic)
@@ -90,7 +94,10 @@ class Cluster:
         """Begin a task on an actor that has none."""
         actor = next(one for one in self._actors if one.task is None)
         actor.task, actor.since = task, time.monotonic()
-        actor.result = actor.handle.solve.remote(task)
+        work = task.line.work
+        if work is not None and work.gpus:  # an actor of its own, on a computer that has them
+            actor.guest = self._class.options(num_gpus=work.gpus).remote(self._options)
+        actor.result = (actor.guest or actor.handle).solve.remote(task)
 
     def wait(self, seconds: float) -> Sequence[Done]:
         """Return what came back; waits for the first one, and no longer than some seconds."""
@@ -116,17 +123,31 @@ class Cluster:
         task, actor.task = actor.task, None
         assert task is not None
         try:
-            return Done(task, self._ray.get(actor.result))
+            found = Done(task, self._ray.get(actor.result))
+            self._dismiss(actor)
+            return found
         except self._ray.exceptions.RayActorError as error:
+            if _NEVER_BEGAN in str(error):
+                raise AnimcoreError(
+                    f"The workers of the cluster cannot begin ({_cause(error)}); install the same Animcore on all its "
+                    "computers."
+                ) from error
             return Done(task, None, _end(error), again=_is_computer_gone(error))
         except self._ray.exceptions.RayError as error:
             return Done(task, None, f"the cluster could not run it ({reason(error)})")
+
+    def _dismiss(self, actor: _Actor) -> None:
+        """End the actor that a line with GPUs had."""
+        if actor.guest is not None:
+            self._ray.kill(actor.guest)
+            actor.guest = None
 
     def _overdue(self) -> list[Done]:
         """Lines that take too long: their actors are ended, and others take their places."""
         found = []
         for actor in [one for one in self._actors if one.task is not None]:
             if time.monotonic() - actor.since > self._options.timeout and actor.task is not None:
+                self._dismiss(actor)
                 self._ray.kill(actor.handle)
                 self._actors.remove(actor)
                 why = f"it took longer than {self._options.timeout:g} s (--timeout)"
@@ -162,5 +183,11 @@ def _end(error: Exception) -> str:
 
 
 def _is_computer_gone(error: Exception) -> bool:
-    said = str(error).lower()
-    return "node" in said and any(word in said for word in ("died", "dead", "unreachable", "terminated", "lost"))
+    """Whether a computer of the cluster went, and not a process on it; Ray tells in words alone."""
+    return "its node has died" in str(error) or "node was terminated" in str(error)
+
+
+def _cause(error: Exception) -> str:
+    """The last line of what a process said that ended before it began, without the colours of a terminal."""
+    lines = [line.strip() for line in _COLOUR.sub("", str(error)).splitlines() if ": " in line and "_id=" not in line]
+    return lines[-1] if lines else reason(error)
