@@ -25,7 +25,7 @@ FLOORS: dict[str, list[set[str]]] = {
         {"errors"},
         {"core", "geometry", "request_check"},
         {"audio", "motion", "direction", "gaussians"},
-        {"body_models", "speech", "rendering"},
+        {"body_models", "speech", "rendering", "trackers"},
         {"solvers", "postprocess", "retarget"},
         {"hybrid_head"},
         {"provenance"},

@@ -1,13 +1,8 @@
-"""Faces in videos: MediaPipe's landmarks of every frame (an extra), whatever way up the video was taken.
-
-MediaPipe Face Mesh with the iris (Kartynnik et al. 2019; Grishchenko et al. 2020): 468 points of the face and 10 of the
-irises. Its weights come with the package.
-"""
+"""Faces in videos: the landmarks of every frame (`trackers.face`), whatever way up the video was taken."""
 
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -26,12 +21,13 @@ from animcore.core import reading
 from animcore.core.atomic_files import whole_file
 from animcore.core.frame_rates import exact_rate
 from animcore.core.progress import Progress, silent
-from animcore.errors import BROKEN_FILE, InputError
+from animcore.errors import BROKEN_FILE, AnimcoreError, InputError
+from animcore.trackers.face import POINTS, FaceTracker
 
 Array = NDArray[np.floating[Any]]
 Image = NDArray[np.uint8]
 
-MARKS = 478
+MARKS = POINTS
 _LARGEST = 1280  # pixels along the longer side that the tracker is shown
 _THUMB = 24  # pixels along a side of the images in which cuts are looked for
 _CUT = 22.0  # mean difference of two such images, of 255, that only a cut makes
@@ -70,7 +66,7 @@ def read(path: Path, start: float = 0.0, end: float = np.inf, progress: Progress
     """Track the one face of a video, or of a part of it in seconds.
 
     Raises:
-        InputError: without MediaPipe; for a file that is no video or breaks off; for no face, two faces, a cut.
+        InputError: for a file that is no video or breaks off; for no face, two faces, a cut.
     """
     times: list[float] = []
     points: list[Array] = []
@@ -160,48 +156,31 @@ def upright(frame: Any) -> Image:
 
 
 @contextmanager
-def tracker(name: str = "a picture", faces: int = 2, still: bool = False) -> Iterator[Any]:
-    """MediaPipe's face mesh, for as long as it is needed.
+def tracker(name: str = "a picture", faces: int = 2, still: bool = False) -> Iterator[FaceTracker]:
+    """A tracker of faces, for as long as it is needed.
 
     Args:
-        name: of the input, for the sentence where MediaPipe is missing.
+        name: of the input, for the sentence where a network is missing.
         faces: how many are looked for.
         still: whether images have nothing to do with one another.
 
     Raises:
-        InputError: without MediaPipe.
+        AnimcoreError: where a network is missing or broken.
     """
-    meshes = solutions(name).face_mesh
-    with meshes.FaceMesh(static_image_mode=still, max_num_faces=faces, refine_landmarks=True) as mesh:
-        yield mesh
+    try:
+        mesh = FaceTracker(faces, still)
+    except AnimcoreError as error:
+        raise AnimcoreError(f"The face of {name} cannot be tracked. {error}") from error
+    yield mesh
 
 
-def solutions(name: str) -> Any:
-    """MediaPipe's own models.
-
-    Raises:
-        InputError: without MediaPipe, or with one that has lost them.
-    """
-    if importlib.util.find_spec("mediapipe") is None:
-        raise InputError(
-            f"{name} is a video, and tracking its face needs MediaPipe: pip install '.[judge]' in the source folder of "
-            "Animcore."
-        )
-    import mediapipe
-
-    if not hasattr(mediapipe, "solutions"):
-        raise InputError("This MediaPipe has no Face Mesh any more; pip install 'mediapipe<0.10.22'.")
-    return mediapipe.solutions
-
-
-def landmarks(mesh: Any, image: Image) -> list[Array]:
+def landmarks(mesh: FaceTracker, image: Image) -> list[Array]:
     """(478, 3) in pixels of each face of an image (H, W, 3); the depth has the scale of the width."""
     height, width = image.shape[:2]
     step = -(-max(height, width) // _LARGEST)
     shown = np.ascontiguousarray(image[::step, ::step]) if step > 1 else image
-    found = mesh.process(shown).multi_face_landmarks or []
-    scale = np.array([width, height, width], float)
-    return [np.array([(point.x, point.y, point.z) for point in face.landmark]) * scale for face in found]
+    scale = np.array([width / shown.shape[1], height / shown.shape[0], width / shown.shape[1]])
+    return [face * scale for face in mesh(shown)]
 
 
 def save(faces: VideoLandmarks, path: str | Path, source: str) -> None:
