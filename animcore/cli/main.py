@@ -1,4 +1,4 @@
-"""The commands: `animcore generate`, `export`, `formats`, `judge`, `train`, `avatar`, `provenance` and `inspect`."""
+"""The commands: `animcore generate`, `export`, `formats`, `judge`, `train`, `avatar`, `dub`, `provenance` and `inspect`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import animcore
 from animcore import files
 from animcore.audio import recording
 from animcore.cli.avatar import register as register_avatar
+from animcore.cli.dub import register as register_dub
 from animcore.cli.judge import register as register_judge
 from animcore.cli.judge_body import register as register_judge_body
 from animcore.cli.provenance import register as register_provenance
@@ -162,6 +163,7 @@ def _parser() -> argparse.ArgumentParser:
     register_judge_body(commands)
     register_train(commands)
     register_avatar(commands)
+    register_dub(commands)
     register_export_face(commands)
     register_provenance(commands)
 
