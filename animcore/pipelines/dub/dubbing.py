@@ -21,7 +21,7 @@ from animcore.motion import Motion
 from animcore.pipelines import generate_files
 from animcore.pipelines.dub import output, performing, persons, references, soundtrack
 from animcore.pipelines.dub.bank import Bank
-from animcore.pipelines.dub.face_points import opening, width
+from animcore.pipelines.dub.face_points import FacePoints, opening, width
 from animcore.pipelines.dub.footage import Footage, look_through, picture_of, pictures
 from animcore.pipelines.dub.performing import Mouth, Spoken
 from animcore.pipelines.dub.persons import ShotFace
@@ -35,16 +35,35 @@ FloatArray = NDArray[np.float64]
 _LEAST = 1e-3  # share of a new mouth from which a frame is rendered
 
 
+@dataclass(frozen=True)
+class Take:
+    """One person in F frames of the result that show one shot.
+
+    Attributes:
+        frames: (F,) numbers of the result's frames.
+        points: (F) of the face as it is.
+        mouth: (F) what it is to do.
+        path: (F,) nearest references of the bank.
+        rows, weights: (F, K) references that lend the detail.
+    """
+
+    frames: NDArray[np.int64]
+    points: FacePoints
+    mouth: Mouth
+    path: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    weights: FloatArray
+
+
 @dataclass
 class Cast:
-    """One person who is dubbed, with a mouth for each shot."""
+    """One person who is dubbed."""
 
     number: int
     shots: list[ShotFace]
     spoken: list[Spoken]
     bank: Bank
-    mouths: list[Mouth] = field(default_factory=list)
-    paths: list[Array] = field(default_factory=list)
+    takes: list[Take] = field(default_factory=list)
     agreement: float = float("nan")
 
 
@@ -97,11 +116,10 @@ def run(order: DubRequest, progress: Progress = silent) -> DubResult:
         own = performing.own_voice(order.video, footage.rate, part(progress, 0.3, 0.35))
     cast = _cast(order, footage, source, spoken, part(progress, 0.35, 0.55))
     _gather(order.video, cast, part(progress, 0.55, 0.6))
-    sources = _first_of(frames)
     for person in cast:
-        _directed(person, order, footage, own, times, sources)
+        _directed(person, order, footage, own, times, frames)
     origin = _origin(order)
-    _write_motion(order, footage, cast, frames, times, spoken, origin)
+    _write_motion(order, footage, cast, len(frames), spoken, origin)
     return _write(order, footage, cast, frames, times, origin, (*footage.notes, *notes), part(progress, 0.6, 1.0))
 
 
@@ -114,7 +132,9 @@ def _check(order: DubRequest) -> None:
     if not order.lines:
         raise InputError("There is nothing to say; give an audio file, or a table of lines (--lines).")
     if order.out.suffix.lower() not in output.SUFFIXES:
-        raise InputError(f"{order.out.name} is no video file; give --out a name that ends in {', '.join(output.SUFFIXES)}.")
+        raise InputError(
+            f"{order.out.name} is no video file; give --out a name that ends in {', '.join(output.SUFFIXES)}."
+        )
     if order.out.absolute() == order.video.absolute():
         raise InputError(f"{order.video.name} would be written over itself; choose another --out.")
     if not 0 <= order.start < order.end:
@@ -137,7 +157,9 @@ def _schedule(order: DubRequest, footage: Footage) -> NDArray[np.int64]:
     """(F,) which frame of the video each frame of the result shows."""
     part_of = np.flatnonzero((footage.times >= order.start - 1e-6) & (footage.times < order.end))
     if len(part_of) < 2:
-        raise InputError(f"{order.video.name} has no frames from {order.start:g} s to {order.end:g} s; choose another part.")
+        raise InputError(
+            f"{order.video.name} has no frames from {order.start:g} s to {order.end:g} s; choose another part."
+        )
     if not order.whole:
         return part_of
     rate = float(footage.rate)
@@ -159,17 +181,7 @@ def _times(footage: Footage, frames: NDArray[np.int64]) -> FloatArray:
     return np.concatenate([[0.0], np.cumsum(steps)])
 
 
-def _first_of(frames: NDArray[np.int64]) -> dict[int, list[int]]:
-    """Which frames of the result show each frame of the video."""
-    found: dict[int, list[int]] = {}
-    for index, frame in enumerate(frames):
-        found.setdefault(int(frame), []).append(index)
-    return found
-
-
-def _cast(
-    order: DubRequest, footage: Footage, source: str, spoken: list[Spoken], progress: Progress
-) -> list[Cast]:
+def _cast(order: DubRequest, footage: Footage, source: str, spoken: list[Spoken], progress: Progress) -> list[Cast]:
     """The persons who speak, each with a bank that is still empty."""
     usual = persons.who_speaks(footage) + 1
     said: dict[int, list[Spoken]] = {}
@@ -203,20 +215,21 @@ def _gather(video: Path, cast: list[Cast], progress: Progress) -> None:
 
 
 def _directed(
-    person: Cast, order: DubRequest, footage: Footage, own: Motion | None, times: FloatArray,
-    shown: dict[int, list[int]],
-) -> None:  # fmt: skip
-    """Find what a person's mouth does in each shot, and from which references."""
+    person: Cast, order: DubRequest, footage: Footage, own: Motion | None, times: FloatArray, frames: Array
+) -> None:
+    """Find what a person's mouth does in each frame of the result, and from which references."""
     how = None
     if order.mouth == "solver":
         how = performing.manner_of(person.shots, footage.times, own, person.spoken)
         person.agreement = how.agreement
     for shot in person.shots:
-        # a frame that is shown several times (hold, loop) takes its mouth of each time from a shot of its own
-        seconds = np.array([times[shown[int(f)][0]] if int(f) in shown else -1e3 for f in shot.frames])
-        mouth = performing.mouth_of(shot, seconds, person.spoken, how, person.bank)
-        person.mouths.append(mouth)
-        person.paths.append(references.choose(mouth.features, person.bank.features, person.bank.order, 1, None)[:, 0])
+        inside = np.flatnonzero((frames >= shot.frames[0]) & (frames <= shot.frames[-1]))
+        if not len(inside):
+            continue
+        points = shot.points.part(frames[inside] - shot.frames[0])
+        mouth = performing.mouth_of(points, times[inside], person.spoken, how, person.bank)
+        path = references.choose(mouth.features, person.bank.features, person.bank.order)
+        person.takes.append(Take(inside, points, mouth, path, *references.weigh(path)))
 
 
 def _origin(order: DubRequest) -> Origin:
@@ -229,20 +242,17 @@ def _origin(order: DubRequest) -> Origin:
 
 
 def _write_motion(
-    order: DubRequest, footage: Footage, cast: list[Cast], frames: Array, times: FloatArray, spoken: list[Spoken],
-    origin: Origin,
-) -> None:  # fmt: skip
+    order: DubRequest, footage: Footage, cast: list[Cast], count: int, spoken: list[Spoken], origin: Origin
+) -> None:
     """Write the keys of each person: the whole tracked face with the new mouth."""
     for person in cast:
-        arkit = np.zeros((len(footage.times), 52), np.float32)
-        turns = np.zeros((len(footage.times), 3), np.float32)
-        for shot, mouth in zip(person.shots, person.mouths, strict=True):
-            arkit[shot.frames] = mouth.arkit
-            turns[shot.frames] = from_matrix(shot.points.turns)
+        arkit, turns = np.zeros((count, 52), np.float32), np.zeros((count, 3), np.float32)
+        for take in person.takes:
+            arkit[take.frames] = np.clip(take.mouth.arkit, 0, 1)
+            turns[take.frames] = from_matrix(take.points.turns)
         motion = Motion(
-            footage.rate, arkit=np.clip(arkit[frames], 0, 1), head_pose=turns[frames],
-            events=performing.events_of(spoken), origin=origin.by(TRAINED),
-        )  # fmt: skip
+            footage.rate, arkit=arkit, head_pose=turns, events=performing.events_of(spoken), origin=origin.by(TRAINED)
+        )
         name = ".motion.npz" if len(cast) == 1 else f".motion.{person.number}.npz"
         motion.save(order.beside(name))
 
@@ -253,7 +263,7 @@ def _write(
 ) -> DubResult:  # fmt: skip
     """Render and encode frame by frame."""
     form = output.Format.of(order.video, footage.rate)
-    stage = _Stage(order, footage, cast)
+    stage = _Stage(order, cast, len(frames))
     seconds = float(times[-1] + 1 / footage.rate)
     voices = [soundtrack.Voice(line.audio, line.start) for line in order.lines]
     samples = soundtrack.mixed(order.video, voices, seconds, order.whole, order.duck)
@@ -264,9 +274,7 @@ def _write(
         layer: Any = None
         for index, (picture, found) in enumerate(stage.frames(frames)):
             if film is None:
-                film = stack.enter_context(
-                    output.written(order.out, form, picture.size, picture.form, samples, origin)
-                )
+                film = stack.enter_context(output.written(order.out, form, picture.size, picture.form, samples, origin))
                 if layers:
                     layer = stack.enter_context(
                         output.layer_written(order.beside(ending), footage.rate, picture.size, origin)
@@ -277,68 +285,60 @@ def _write(
             progress(index / len(frames), f"Dubbing: {index} of {len(frames)} frames")
     agreement = cast[0].agreement
     return DubResult(
-        len(frames), stage.dubbed, notes, times, stage.asked[frames], stage.away[frames], footage.size, agreement,
+        len(frames), stage.dubbed, notes, times, stage.asked, stage.away, footage.size, agreement,
         frames, _face_width(cast[0]),
     )  # fmt: skip
 
 
 class _Stage:
-    """Renders the frames of a video in order, for all persons."""
+    """Renders the frames of the result in order, for all persons."""
 
-    def __init__(self, order: DubRequest, footage: Footage, cast: list[Cast]) -> None:
+    def __init__(self, order: DubRequest, cast: list[Cast], count: int) -> None:
         self.order = order
         self.cast = cast
         self.renderers = [Renderer(person.bank, _face_width(person)) for person in cast]
-        self.asked = np.full((len(footage.times), 2), np.nan)
-        self.away = np.full(len(footage.times), np.nan)
+        self.asked, self.away = np.full((count, 2), np.nan), np.full(count, np.nan)
         self.where = [
-            {int(f): (s, k) for s, shot in enumerate(person.shots) for k, f in enumerate(shot.frames)}
-            for person in cast
+            {int(index): (take, k) for take in person.takes for k, index in enumerate(take.frames)} for person in cast
         ]
-        self.mixes = [[references.weigh(path) for path in person.paths] for person in cast]
         self.dubbed = 0
 
-    def frames(self, wanted: Array) -> Iterator[tuple[Picture, list[Rendered]]]:
-        """The frames of the result: their samples, and what was changed."""
+    def frames(self, shows: Array) -> Iterator[tuple[Picture, list[Rendered]]]:
+        """The frames of the result (F,), each showing a frame of the video: their samples, and what was changed."""
         done = 0
-        while done < len(wanted):
-            ends = np.flatnonzero(np.diff(wanted[done:]) < 0)
-            last = done + int(ends[0]) + 1 if len(ends) else len(wanted)
-            yield from self._pass(wanted[done:last])
+        while done < len(shows):
+            ends = np.flatnonzero(np.diff(shows[done:]) < 0)
+            last = done + int(ends[0]) + 1 if len(ends) else len(shows)
+            yield from self._pass(shows, done, last)
             done = last
 
-    def _pass(self, wanted: Array) -> Iterator[tuple[Picture, list[Rendered]]]:
-        """Frames in the order of the video, each as often as it stands there."""
-        often = dict(zip(*(one.tolist() for one in np.unique(wanted, return_counts=True)), strict=True))
-        last = int(wanted[-1])
+    def _pass(self, shows: Array, done: int, last: int) -> Iterator[tuple[Picture, list[Rendered]]]:
+        """Frames done .. last - 1 of the result, which go through the video once."""
+        index = done
         for number, (_, frame) in enumerate(pictures(self.order.video)):
-            if number in often:
+            while index < last and shows[index] == number:
                 picture = picture_of(frame)
-                found = self._rendered(picture, number)
+                found = self._rendered(picture, index)
                 for one in found:
                     picture.add(one.box, one.change)
-                for _ in range(often[number]):
-                    yield picture, found
-            if number >= last:
+                yield picture, found
+                index += 1
+            if index >= last:
                 return
 
-    def _rendered(self, picture: Picture, number: int) -> list[Rendered]:
+    def _rendered(self, picture: Picture, index: int) -> list[Rendered]:
         found = []
-        for index, person in enumerate(self.cast):
-            if number not in self.where[index]:
+        for person, renderer, where in zip(self.cast, self.renderers, self.where, strict=True):
+            take, k = where.get(index, (None, 0))
+            if take is None or take.mouth.share[k] < _LEAST:
                 continue
-            shot, k = self.where[index][number]
-            mouth, points = person.mouths[shot], person.shots[shot].points
-            if mouth.share[k] < _LEAST:
-                continue
-            rows, weights = self.mixes[index][shot]
-            one = self.renderers[index].render(
-                picture, points.pixels[k], mouth.points[k], mouth.features[k], rows[k], weights[k]
+            mouth = take.mouth
+            one = renderer.render(
+                picture, take.points.pixels[k], mouth.points[k], mouth.features[k], take.rows[k], take.weights[k]
             )
             found.append(one.faded(min(1.0, 3 * mouth.share[k])))
-            self.asked[number] = opening(mouth.points[k : k + 1])[0], width(mouth.points[k : k + 1])[0]
-            nearest = person.bank.features[rows[k, 0]]
-            self.away[number] = np.linalg.norm(mouth.features[k] - nearest)
+            self.asked[index] = opening(mouth.points[k : k + 1])[0], width(mouth.points[k : k + 1])[0]
+            self.away[index] = np.linalg.norm(mouth.features[k] - person.bank.features[take.path[k]])
         self.dubbed += bool(found)
         return found
 

@@ -37,6 +37,8 @@ CHIN = 152
 
 MOUTH = tuple(name for name in ARKIT if name.startswith(("jaw", "mouth")) or name == "cheekPuff")
 MOUTH_COLUMNS = [ARKIT.index(name) for name in MOUTH]
+_GAPS = ((13, 14), (82, 87), (312, 317))  # of the inner rims of the lips, above each other
+_GAP_SHARE = 0.6  # how much they count: an open mouth must not shine through closed lips
 _STEADY = 0.03  # seconds over which what lies beyond the model is smoothed
 _REACH = 0.012  # metres around the lips over which a residual belongs to the mouth
 
@@ -86,6 +88,13 @@ class FacePoints:
         return cls(*(getattr(points, name) for name in list(cls.__dataclass_fields__)[:-1]),
                    _steady(np.where(track.found[:, None, None], beyond, np.nan), _STEADY * rate))  # fmt: skip
 
+    def part(self, rows: Array) -> FacePoints:
+        """Return the face in some of the frames, in any order."""
+        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        for name in ("times", "found", "arkit", "turns", "places", "residual"):
+            values[name] = values[name][rows]
+        return FacePoints(**values)
+
     @cached_property
     def pixels(self) -> FloatArray:
         """(T, 468, 2) columns and rows of the points as they are; the left upper corner of the image is 0."""
@@ -122,7 +131,11 @@ class FacePoints:
             shape = shape + np.einsum("tyx,tly->tlx", self.turns, flat)
         chin = np.tensordot(arkit, self.shapes[:, [CHIN]], 1)
         mouth = shape.reshape(len(shape), -1) / np.sqrt(len(lips)) * 1000
-        return np.concatenate([mouth, 0.5 * chin.reshape(len(chin), -1) * 1000, from_matrix(self.turns) * 15.0], 1)
+        upper, lower = ([lips.index(pair[side]) for pair in _GAPS] for side in (0, 1))
+        gaps = (shape[:, upper, 1] - shape[:, lower, 1]) * 1000
+        return np.concatenate(
+            [mouth, _GAP_SHARE * gaps, 0.5 * chin.reshape(len(chin), -1) * 1000, from_matrix(self.turns) * 15.0], 1
+        )
 
     def _placed(self, points: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Pixels (T, 468, 2) and depths (T, 468) of points (T, 468, 3) in the axes of the head."""

@@ -189,7 +189,9 @@ class _Finder:
             else:
                 people.append([track])
         if not people:
-            raise InputError(f"No face was found in {name}; it must show a face from the front, 60 pixels wide or more.")
+            raise InputError(
+                f"No face was found in {name}; it must show a face from the front, 60 pixels wide or more."
+            )
         people.sort(key=lambda one: -sum(len(track.numbers) for track in one))
         faces = np.full((len(people), count, face_landmarks.MARKS, 3), np.nan, np.float32)
         for row, tracks in zip(faces, people, strict=True):

@@ -59,9 +59,7 @@ class Manner:
         if self.matrix is not None:
             made = np.concatenate([np.ones((len(own), 1)), own], 1) @ self.matrix
         else:
-            made = np.stack(
-                [_mapped(own[:, k], self.solver[:, k], self.tracked[:, k]) for k in range(own.shape[1])], 1
-            )
+            made = np.stack([_mapped(own[:, k], self.solver[:, k], self.tracked[:, k]) for k in range(own.shape[1])], 1)
         span = self.tracked[-1] - self.tracked[0]
         made = np.clip(made, self.tracked[0] - 0.15 * span, self.tracked[-1] + 0.25 * span)
         seal = np.clip((_SEALED[1] - solver_opening) / (_SEALED[1] - _SEALED[0]), 0, 1)[:, None]

@@ -30,6 +30,7 @@ from animcore.pipelines.dub.face_points import (
 )
 from animcore.pipelines.dub.manner import Manner
 from animcore.pipelines.dub.persons import ShotFace
+from animcore.pipelines.dub.references import squares
 from animcore.pipelines.dub.request import Line
 from animcore.speech import voice_detection
 
@@ -112,9 +113,7 @@ def perform(
     return spoken, notes
 
 
-def manner_of(
-    shots: Sequence[ShotFace], times: FloatArray, own: Motion | None, spoken: Sequence[Spoken]
-) -> Manner:
+def manner_of(shots: Sequence[ShotFace], times: FloatArray, own: Motion | None, spoken: Sequence[Spoken]) -> Manner:
     """Fit a person's manner from all shots.
 
     Args:
@@ -141,19 +140,16 @@ def own_voice(video: Any, rate: Fraction, progress: Progress = silent) -> Motion
         return None
 
 
-def mouth_of(
-    shot: ShotFace, times: FloatArray, spoken: Sequence[Spoken], how: Manner | None, bank: Bank
-) -> Mouth:
+def mouth_of(points: FacePoints, times: FloatArray, spoken: Sequence[Spoken], how: Manner | None, bank: Bank) -> Mouth:
     """What a mouth does in a shot.
 
     Args:
-        shot: the person in it.
-        times: (T,) seconds of the shot's frames in the result.
+        points: of the person in T frames.
+        times: (T,) seconds of the frames in the result.
         spoken: lines of this person.
         how: the person's manner; None for the video's own mouth.
         bank: the references.
     """
-    points = shot.points
     if how is None:
         features = points.mouth_features(points.arkit, points.residual)
         return Mouth(points.arkit, np.ones(len(times)), points.pixels, features)
@@ -178,8 +174,8 @@ def solver_opening(points: FacePoints, weights: FloatArray) -> FloatArray:
 def _residual(points: FacePoints, arkit: FloatArray, share: FloatArray, bank: Bank) -> FloatArray:
     """Residuals (T, 468, 2): the frame's own away from the mouth, that of references with such a mouth near it."""
     wanted = points.mouth_features(arkit, None)
-    squares = (wanted**2).sum(1)[:, None] + (bank.model_features**2).sum(1)[None] - 2 * wanted @ bank.model_features.T
-    weights = np.exp(-(squares - squares.min(1, keepdims=True)) / (2 * _NEAR**2))
+    apart = squares(wanted, bank.model_features)
+    weights = np.exp(-(apart - apart.min(1, keepdims=True)) / (2 * _NEAR**2))
     weights /= weights.sum(1, keepdims=True)
     expected = np.tensordot(weights, bank.residual, 1)
     near = share[:, None, None] * points.near_lips[None, :, None]

@@ -41,9 +41,7 @@ class ShotFace:
     points: FacePoints
 
 
-def faces_of(
-    footage: Footage, person: int, work: Path, source: str, progress: Progress = silent
-) -> list[ShotFace]:
+def faces_of(footage: Footage, person: int, work: Path, source: str, progress: Progress = silent) -> list[ShotFace]:
     """Track a person in every shot; what an earlier run kept of the same video is taken up.
 
     Raises:
@@ -65,7 +63,9 @@ def faces_of(
             kept.with_suffix(".txt").write_text(f"{_STAMP} {source}", encoding="utf-8")
         shots.append(ShotFace(frames, FacePoints.of(head, landmarks.astype(np.float64), model)))
     if not shots:
-        raise InputError(f"Person {person + 1} is seen in too few frames in a row to be dubbed; at least {_FEWEST} are needed.")
+        raise InputError(
+            f"Person {person + 1} is seen in too few frames in a row to be dubbed; at least {_FEWEST} are needed."
+        )
     return shots
 
 

@@ -1,8 +1,6 @@
-"""Which frames lend their appearance: chosen by dynamic programming over the video, and weighted by what they show.
+"""Which frames lend their detail: the shortest path (Viterbi, 1967) through the frames that may lend.
 
-Each of K passes is a shortest path (Viterbi, 1967) through the frames that may lend: a frame costs by how much its
-mouth and pose differ from what is asked, a step by how much the appearance would jump. Frames of earlier passes are
-dear to later ones, so the passes give different frames.
+A frame costs by how much its mouth and pose differ from what is asked, a step by how much the appearance would jump.
 """
 
 from __future__ import annotations
@@ -18,32 +16,20 @@ IntArray = NDArray[np.int64]
 
 _JUMP = 0.35  # of the difference of two frames: what a step between them costs
 _STEP = 0.3  # mm squared that any step costs that is not to the next frame
-_TAKEN = 1e3  # what a frame costs that another pass has taken
 
 
-def choose(wanted: FloatArray, offered: FloatArray, order: IntArray, count: int, allowed: Array | None) -> IntArray:
-    """Return rows (T, K) of the offered frames, the best pass first.
+def choose(wanted: FloatArray, offered: FloatArray, order: IntArray) -> IntArray:
+    """Return rows (T,) of the offered frames.
 
     Args:
         wanted: (T, F) features of what is asked, millimetres.
         offered: (N, F) features of what there is.
         order: (N,) the frames' numbers in the video; neighbours follow without a jump.
-        count: K.
-        allowed: (T, N) False where a frame may not lend; None where all may.
     """
-    costs = _squares(wanted, offered)
-    if allowed is not None:
-        costs = np.where(allowed, costs, costs + _TAKEN**2)
-    steps = _JUMP * np.sqrt(_squares(offered, offered)) + _STEP
-    follows = order[None] - order[:, None] == 1
-    steps[follows] = 0.0
+    steps = _JUMP * np.sqrt(squares(offered, offered)) + _STEP
+    steps[order[None] - order[:, None] == 1] = 0.0
     np.fill_diagonal(steps, 0.0)
-    chosen = []
-    for _ in range(min(count, len(offered))):
-        path = _shortest(costs, steps)
-        chosen.append(path)
-        costs[np.arange(len(path)), path] += _TAKEN
-    return np.stack(chosen, 1)
+    return _shortest(squares(wanted, offered), steps)
 
 
 def weigh(path: IntArray) -> tuple[IntArray, FloatArray]:
@@ -62,10 +48,10 @@ def diverse(features: FloatArray, most: int) -> IntArray:
     """Return rows of at most so many frames that differ most from one another (farthest points: Gonzalez, 1985)."""
     if len(features) <= most:
         return np.arange(len(features))
-    chosen = [int(_squares(features, features.mean(0)[None])[:, 0].argmin())]
+    chosen = [int(squares(features, features.mean(0)[None])[:, 0].argmin())]
     away = np.full(len(features), np.inf)
     while len(chosen) < most:
-        away = np.minimum(away, _squares(features, features[chosen[-1:]])[:, 0])
+        away = np.minimum(away, squares(features, features[chosen[-1:]])[:, 0])
         chosen.append(int(away.argmax()))
     return np.sort(np.array(chosen))
 
@@ -85,7 +71,7 @@ def _shortest(costs: FloatArray, steps: FloatArray) -> IntArray:
     return path
 
 
-def _squares(one: FloatArray, other: FloatArray) -> FloatArray:
-    """(A, B) squared distances."""
+def squares(one: FloatArray, other: FloatArray) -> FloatArray:
+    """(A, B) squared distances of rows (A, F) and (B, F)."""
     found = (one**2).sum(1)[:, None] + (other**2).sum(1)[None] - 2 * one @ other.T
     return np.maximum(found, 0.0)

@@ -149,9 +149,7 @@ class Renderer:
         found = sampled(crop, local, flow.step, regions.wanted) / np.float32(np.iinfo(crop.dtype).max)
         return _recoloured(found, base, regions.ring, regions.wanted)
 
-    def composed(
-        self, frame: FloatImage, base: FloatImage, found: FloatImage, regions: Regions, box: Box
-    ) -> Rendered:
+    def composed(self, frame: FloatImage, base: FloatImage, found: FloatImage, regions: Regions, box: Box) -> Rendered:
         """Put the references over the warped frame, without a step at the rim."""
         near = regions.ring & warp.grown(regions.mask, _BOUNDARY * self.face_width)
         difference = np.where(near[..., None], base - found, 0)
@@ -168,9 +166,7 @@ def smoothed_known(values: FloatImage, known: NDArray[np.bool_], reach: float) -
     return smoothed(values * known[..., None], reach) / np.maximum(weight, 1e-4)[..., None]
 
 
-def _recoloured(
-    found: FloatImage, base: FloatImage, ring: NDArray[np.bool_], wanted: NDArray[np.bool_]
-) -> FloatImage:
+def _recoloured(found: FloatImage, base: FloatImage, ring: NDArray[np.bool_], wanted: NDArray[np.bool_]) -> FloatImage:
     """Add to a reference a plane of colour for which it meets the frame in the ring of shared skin."""
     rows, columns = np.nonzero(ring)
     if len(rows) < 20:

@@ -59,7 +59,8 @@ def write(order: DubRequest, made: DubResult, progress: Progress = silent) -> st
         temporary.write_text(page, encoding="utf-8")
     if check is None:
         return f"report in {order.beside('.html').name}"
-    return f"opening asked and shown: r = {agreement(made.asked[:, 0], check.shown[:, 0]):.2f}; look at {order.beside('.html')}"
+    found = agreement(made.asked[:, 0], check.shown[:, 0])
+    return f"opening asked and shown: r = {found:.2f}; look at {order.beside('.html')}"
 
 
 def shown_again(order: DubRequest, made: DubResult, progress: Progress = silent) -> Check:
@@ -90,7 +91,8 @@ def _facts(order: DubRequest, made: DubResult, check: Check | None) -> str:
         rows.append(("old voice and tracked jaw", f"r = {made.agreement:.2f}"))
     if check is not None:
         for column, name in enumerate(("opening", "width")):
-            rows.append((f"{name} asked and shown", f"r = {agreement(made.asked[:, column], check.shown[:, column]):.2f}"))
+            found = agreement(made.asked[:, column], check.shown[:, column])
+            rows.append((f"{name} asked and shown", f"r = {found:.2f}"))
     rows += [("note", note) for note in made.notes]
     cells = "".join(f"<tr><th>{html.escape(a)}</th><td>{html.escape(b)}</td></tr>" for a, b in rows)
     return f"<table>{cells}</table>"
@@ -109,7 +111,8 @@ def _chart(made: DubResult, check: Check) -> str:
             x, y = index / max(len(values) - 1, 1) * wide, high - 10 - value / top * (high - 20)
             path.append(f"{pen}{x:.1f} {y:.1f}")
             pen = "L"
-        lines.append(f'<path d="{" ".join(path)}" fill="none" stroke="{colour}" stroke-width="1.5"><title>{name}</title></path>')
+        shape = f'<path d="{" ".join(path)}" fill="none" stroke="{colour}" stroke-width="1.5">'
+        lines.append(f"{shape}<title>{name}</title></path>")
     return (
         f'<figure><svg viewBox="0 0 {wide} {high}">{"".join(lines)}</svg><figcaption>Opening of the lips over the '
         "distance of the eyes: asked (orange) and shown (blue), over the video.</figcaption></figure>"
