@@ -1,4 +1,4 @@
-"""The commands: `animcore generate`, `batch`, `export`, `judge`, `train`, `avatar`, `provenance`, `inspect` ..."""
+"""The commands: `animcore generate`, `batch`, `dub`, `export`, `judge`, `train`, `avatar`, `provenance`, `inspect` ..."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from animcore import files
 from animcore.audio import recording
 from animcore.cli.avatar import register as register_avatar
 from animcore.cli.batch.commands import register as register_batch
+from animcore.cli.dub import register as register_dub
 from animcore.cli.judge import register as register_judge
 from animcore.cli.judge_body import register as register_judge_body
 from animcore.cli.provenance import register as register_provenance
@@ -164,6 +165,7 @@ def _parser() -> argparse.ArgumentParser:
     register_judge_body(commands)
     register_train(commands)
     register_avatar(commands)
+    register_dub(commands)
     register_export_face(commands)
     register_provenance(commands)
 

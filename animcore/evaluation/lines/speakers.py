@@ -124,9 +124,7 @@ def _voice(lines: Sequence[Values]) -> list[Finding | None]:
         if not abs(apart) > limit:
             return None
         way = "higher" if apart > 0 else "lower"
-        sentence = (
-            f"The voice is {abs(apart):.0f} semitones {way} than in this speaker's other lines: does somebody else speak?"
-        )
+        sentence = f"The voice is {abs(apart):.0f} semitones {way} than in this speaker's other lines: does somebody else speak?"
         return found("voice", sentence, abs(apart), limit, bad, *_whole(values))
 
     return [told(values) for values in lines]
