@@ -1,6 +1,6 @@
 # make demo       a voice line in, a talking character out, in out/        (AUDIO=path for your own recording)
 # make test       the whole test suite; what needs a GPU, a window or a microphone is skipped by name
-# make test-all   the long fits, the extension in four Blenders and two sessions in Blender's window as well
+# make test-all   the long fits, parity with smplx, the extension in four Blenders and two sessions in Blender's window as well
 # make docs       the documentation site, in out/site, every warning an error
 # Each sets up all it needs, in .venv and .venvs, and then does its one job.
 
@@ -25,7 +25,7 @@ test: lint
 	$(BIN)/python -m pytest $(IN_PARALLEL) --ignore tests/blender
 	$(BIN)/python tools/test_blender.py 4.5 5.0 --pytest='$(IN_PARALLEL)'
 
-test-all: lint docs
+test-all: .venv/.test-all lint docs
 	$(BIN)/python -m pytest $(IN_PARALLEL) --ignore tests/blender -m 'long or not long'
 	$(BIN)/python tools/test_blender.py 4.2 4.5 5.0 5.2 --pytest='$(IN_PARALLEL)'
 	$(BIN)/python tools/window_session.py
@@ -63,6 +63,11 @@ docs: .venv/.docs
 	@echo "Installing what the tests need, PyTorch, Warp, MediaPipe and Blender 4.5 among it (about 2 GB, once) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
 	@touch $@ .venv/.demo .venv/.docs
+
+.venv/.test-all: .venv/.test
+	@echo "Installing the models that ours are compared with (1 MB, once) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test-all]'
+	@touch $@
 
 clean:
 	rm -rf .venv .venvs .cache out dist build

@@ -32,7 +32,7 @@ DIST = ROOT / "dist"
 _DATE = (2026, 1, 1, 0, 0, 0)  # of every file in a zip: the same sources give the same bytes
 _STORED = {".whl", ".blend", ".onnx", ".png", ".jpg", ".flac"}  # already compressed, or not worth it
 # folders that the engine itself needs
-_ENGINE_DATA = ("assets/bodies", "assets/gestures", "assets/retarget", "assets/solvers", "rigs")
+_ENGINE_DATA = ("assets/bodies", "assets/gestures", "assets/retarget", "assets/solvers", "assets/trackers", "rigs")
 _EXTENSION_DATA = (("character", "*.blend"), ("avatar/curls", "*"))  # folders of assets/ that the extension reads
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __version__ = "0.2.0"
 
 # PyTorch's threads, when they wait for work, keep their cores busy: between the loops of the rasterizer, which have
-# threads of their own, gradients cost two to three times the processor. Told so before PyTorch is loaded, they sleep.
+# threads of their own, gradients cost two to three times the processor. Set before PyTorch is loaded, they sleep.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 __all__ = [
@@ -76,7 +76,7 @@ _PACKAGES = ("avatar", "retarget")  # modules themselves; the second is called a
 
 
 def __getattr__(name: str) -> object:
-    """Import what is asked for the first time."""
+    """Import a name when it is first used."""
     if name in _PACKAGES:
         return importlib.import_module(f"animcore.{name}")
     if name not in _MODULES:

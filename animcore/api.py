@@ -44,14 +44,14 @@ def generate(
 ) -> Motion:
     """Perform recorded speech: face, tongue, head, eyes, hands and body.
 
-    What the user should know of the recording (clipped, music in it ...) comes as Python warnings.
+    Notes on the recording (clipped, music in it ...) come as Python warnings.
 
     Args:
         audio: path of an audio or video file, an `AudioClip`, or samples: (N,) or (N, 2), full scale at 1.
         fps: frames a second of the motion: 24, 29.97, "24000/1001" ...
         direction: seed, intensity, emotions, style; the usual ones where not given.
-        transcript: what is said, or the name of a `.txt`, `.srt`, `.vtt` or `.TextGrid` that holds it.
-        listening_to: the voice of somebody who is talked with, on the same clock, as `audio`.
+        transcript: the text, or the name of a `.txt`, `.srt`, `.vtt` or `.TextGrid` that holds it.
+        listening_to: the voice of the other speaker, on the same clock, as `audio`.
         sample_rate: of samples, in Hz.
         face: a trained solver of speech in the place of the shipped one, or its folder.
         gestures: likewise one of the body.
@@ -84,10 +84,10 @@ def generate(
 def load(
     path: str | Path, fps: FrameRate | None = None, *, profile: str | None = None, model: str | Path = "open-head"
 ) -> Motion:
-    """Read a motion from a file of any format that Animcore knows (docs/formats).
+    """Read a motion from a file of any format of Animcore's (docs/formats).
 
     Args:
-        path: the file; its suffix and its content tell the format.
+        path: the file; its suffix and its content determine the format.
         fps: frames a second of the motion; those of the file where not given. Some files do not state theirs.
         profile: of rigs/, for files whose shapes have the names of another convention.
         model: the FLAME or SMPL-X model that coefficients in the file belong to.
@@ -120,9 +120,9 @@ def save(
     """Write a motion; the file is read back and compared before it takes its place.
 
     Args:
-        motion: what is written.
+        motion: to write.
         path: the file.
-        format: a name of `animcore formats`, such as `livelink`; where not given, the suffix of the path tells it.
+        format: a name of `animcore formats`, such as `livelink`; where not given, by the suffix of the path.
         profile: of rigs/, for the names of the shapes.
         mesh: that carries the shapes, for Unity and Godot.
         model: the FLAME or SMPL-X model that coefficients are for.
@@ -187,7 +187,7 @@ def judge(take: str | Path | Motion, truth: str | Path | Motion) -> dict[str, fl
     """Measure the face of a take against a truth; every figure by its name (docs/research/measures.md).
 
     Args:
-        take: what is judged, a motion or a file of any format.
+        take: to evaluate, a motion or a file of any format.
         truth: tracked or animated curves of the same audio, or the video of a speaker.
 
     Raises:
@@ -225,6 +225,6 @@ def _samples(given: ArrayLike) -> NDArray[np.float32]:
 
 
 def _warn(notes: Any) -> None:
-    """Give notes as Python warnings, at the line of whoever called the public function."""
+    """Give notes as Python warnings, at the line that called the public function."""
     for note in notes:
         warnings.warn(note, stacklevel=3)

@@ -95,6 +95,6 @@ def render(
         raise InputError("This motion has no frames, so there is nothing to render.")
     moment = motion.sampled([(at - motion.start) * motion.fps], motion.rate, at)
     posed = head.posed(head.prepared(moment), 0)
-    picture = head_model.render(head, posed, camera or portrait(head), mode, background)
-    result: NDArray[np.uint8] = np.round(picture.colour * 255).astype(np.uint8)
+    image = head_model.render(head, posed, camera or portrait(head), mode, background)
+    result: NDArray[np.uint8] = np.round(image.colour * 255).astype(np.uint8)
     return result

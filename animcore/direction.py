@@ -1,4 +1,4 @@
-"""Direction: what the user asks of a performance, apart from the voice itself."""
+"""Direction: the settings of a performance (seed, emotions, strengths, style), apart from the voice itself."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from animcore.core.vocabulary import EMOTIONS, REGIONS, STYLES, TRANSITIONS, VAR
 from animcore.errors import InputError, readable
 
 STRENGTH_MAX = 2.0
-NEAREST_TARGET = 0.1  # metres in front of the eyes, which would cross for what is nearer
+NEAREST_TARGET = 0.1  # metres in front of the eyes, which would cross for nearer targets
 _EMOTION_TEXT = re.compile(r"(?:(?P<start>[\d.]+)-(?P<end>[\d.]*):)?(?P<emotion>[a-z]+)=(?P<intensity>[\d.]+)")
 
 
@@ -23,7 +23,7 @@ class EmotionSpan:
     """An emotion from `start` to `end` (seconds of the sound); onset and offset take the time that they take in people.
 
     Attributes:
-        emotion: of `names.EMOTIONS`; neutral calms the others.
+        emotion: of `vocabulary.EMOTIONS`; neutral calms the others.
         intensity: 0..1.
         start: 0 for a face that is in it before the first word.
         end: None for the rest of the line.
@@ -70,7 +70,7 @@ class EmotionKey:
     """How strong an emotion is at one moment; between two keys of an emotion it goes evenly from one to the other.
 
     Attributes:
-        emotion: of `names.EMOTIONS`.
+        emotion: of `vocabulary.EMOTIONS`.
         intensity: 0..1; the first key of an emotion holds before it, the last one after it.
         time: seconds of the sound.
     """
@@ -98,11 +98,11 @@ class Direction:
         intensity: scales the whole face, 0..2; 1 is as performed.
         strengths: factor per region of `REGIONS`, 0 (off) .. 2; a region that is not named stands at 1.
         emotions: spans and keys of emotions, in any order; those that meet in time blend.
-        style: the kind of speaker that the body is, of `names.STYLES`.
-        variant: how the speech solver hears, of `names.VARIANTS`: all of the recording, or as a live listener does.
+        style: gesture style, of `vocabulary.STYLES`.
+        variant: of the speech solver, of `vocabulary.VARIANTS`: with all of the recording, or as live.
         target: what the eyes are on, metres in the axes of a motion (X to the character's left, Y up, Z forward) from
             the middle between the eyes of the head at rest; None is a viewer far ahead.
-        transition: what an emotion of a tag in the transcript does until the next tag, of `names.TRANSITIONS`.
+        transition: what an emotion of a tag in the transcript does until the next tag, of `vocabulary.TRANSITIONS`.
 
     Examples:
         >>> happy = ac.Direction(seed=3, emotions=[ac.EmotionSpan("joy", 0.7)], strengths={"brows": 1.5})
@@ -152,6 +152,10 @@ class Direction:
         object.__setattr__(self, "strengths", MappingProxyType({k: float(v) for k, v in self.strengths.items()}))
         object.__setattr__(self, "emotions", tuple(self.emotions))
 
+    def __reduce__(self) -> tuple[Any, ...]:  # views of mappings cannot be pickled; workers get copies
+        given = (getattr(self, part.name) for part in fields(self))
+        return type(self), tuple(dict(value) if isinstance(value, Mapping) else value for value in given)
+
     def strength(self, region: str) -> float:
         """Return the factor of a region of `REGIONS`, 0..2, without the intensity of the whole face."""
         return self.strengths.get(region, 1.0)
@@ -188,12 +192,12 @@ class Direction:
 def directed(
     base: Sequence[EmotionSpan], cues: Mapping[float, Mapping[str, float]], transition: str
 ) -> list[EmotionSpan | EmotionKey]:
-    """Return the emotions of a line whose feeling changes at some moments.
+    """Return the emotions of a line that changes its emotion at some times.
 
     Args:
-        base: what is felt over the whole line, until the first of those moments.
-        cues: seconds -> all that is felt there, emotion -> intensity; what is not named is felt no more.
-        transition: `hold`: what is felt at a moment holds until the next one, which then comes as it comes in people;
+        base: emotions of the whole line, until the first of those times.
+        cues: seconds -> all emotions there, emotion -> intensity; one that is not named ends.
+        transition: `hold`: an emotion holds until the next one, which then sets in as in people;
             `blend`: it goes evenly over into that of the next one. Before the first moment it is as at the first one,
             or goes over from the base, where there is one.
     """

@@ -1,4 +1,4 @@
-"""What can go wrong, in words a user can act on: one sentence that says what is wrong, where, and what to do."""
+"""Errors in words a user can act on: one sentence with what is wrong, where, and what to do."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 # What broken bytes make of ordinary code: look-ups, arithmetic and numpy's, and the errors of libraries' own. All
 # others that files raise are of these: JSON, TOML, Unicode and InputError are ValueErrors, XML and numpy's headers
-# SyntaxErrors, recursion and what is not implemented RuntimeErrors. `struct.error`, `zlib.error` and the like are
+# SyntaxErrors, recursion and NotImplementedError RuntimeErrors. `struct.error`, `zlib.error` and the like are
 # plain Exceptions.
 BROKEN_FILE = (
     ArithmeticError, AssertionError, AttributeError, BufferError, EOFError, LookupError, MemoryError, NameError,
@@ -56,7 +56,7 @@ def readable(what: str, advice: str) -> Iterator[None]:
 
 
 def reason(error: BaseException) -> str:
-    """Return the first line of what an error says, cut to a part of a sentence; its kind where it says nothing."""
+    """Return the first line of an error's text, cut to a part of a sentence; its kind where it has none."""
     said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     line = next((line.strip() for line in said.splitlines() if line.strip()), type(error).__name__)
     return line if len(line) <= _LONGEST_REASON else f"{line[:_LONGEST_REASON]}..."

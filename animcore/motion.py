@@ -72,13 +72,13 @@ class Motion(ComparedByValue):
     Attributes:
         rate: frames a second, exact (24000/1001 stays so); `fps` is the same as a float.
         start: time of the first frame in seconds; 0 is the start of the sound.
-        arkit: (T, 52) float32 in 0..1, ARKit blendshape weights in the order of `names.ARKIT`.
-        tongue: (T, 16) float32 in 0..1, in the order of `names.TONGUE`.
+        arkit: (T, 52) float32 in 0..1, ARKit blendshape weights in the order of `vocabulary.ARKIT`.
+        tongue: (T, 16) float32 in 0..1, in the order of `vocabulary.TONGUE`.
         expression: (T, E) float32, coefficients of the expression basis of a FLAME model.
         basis: the name of that model (`open-head`, `flame2020` ...): coefficients of two bases never mix.
         jaw_pose, neck_pose, head_pose: (T, 3) float32, axis-angle in radians.
         eye_pose: (T, 2, 3) float32, axis-angle of the left and the right eye in radians.
-        body_pose: (T, 55, 3) float32, axis-angle of the joints of `names.SMPLX_JOINTS` relative to their parents.
+        body_pose: (T, 55, 3) float32, axis-angle of the joints of `vocabulary.SMPLX_JOINTS` relative to their parents.
         translation: (T, 3) float32, metres.
         audio_name, audio_sha256: the sound this was made from, or None.
         events: what happens when, in seconds.
@@ -256,7 +256,7 @@ class Motion(ComparedByValue):
 
     @property
     def stated_origin(self) -> Origin:
-        """How it was made: what is known, else the sound at least."""
+        """How it was made, as far as known, else the audio at least."""
         if self.origin is not None or not self.audio_sha256:
             return self.origin or Origin()
         return Origin(sources=(Source("audio", self.audio_name or "", self.audio_sha256),))
@@ -377,7 +377,7 @@ class Motion(ComparedByValue):
         """Read a `.npz` written by `save`. Nothing is unpickled; weights are matched by their names.
 
         Raises:
-            InputError: when the file is missing, broken, of another kind or of a version this one does not know.
+            InputError: when the file is missing, broken, of another kind or of a later version.
         """
         path = Path(path)
         with readable(f"{path.name} is not a readable motion file", "make it again"):

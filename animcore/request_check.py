@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from animcore.errors import InputError
 
+LOG = logging.getLogger(__name__)
+
+# Fields under their former names: read for one version, with a note in the log.
+RENAMED = {"finish": "postprocess", "steps": "iterations"}
 LONGEST = 1 << 26  # bytes of a line: arrays travel as files
 _Check = Callable[[Any], bool]
 
@@ -50,9 +55,9 @@ _FIELDS: dict[str, tuple[_Check, str]] = {
     ),
     "fps": (_rate, "two whole numbers"),
     **dict.fromkeys(("gain", "start"), (_number, "a number")),
-    **dict.fromkeys(("gaussians", "steps"), (_whole, "a whole number")),
+    **dict.fromkeys(("gaussians", "iterations"), (_whole, "a whole number")),
     "span": (_or_none(lambda value: _list_of(_or_none(_number))(value) and len(value) in (0, 2)), "two times"),
-    **dict.fromkeys(("finish", "formats"), (_list_of(_text), "a list of texts")),
+    **dict.fromkeys(("postprocess", "formats"), (_list_of(_text), "a list of texts")),
     **dict.fromkeys(("cast", "parts", "listening_to"), (_list_of(_object), "a list of objects")),
     **dict.fromkeys(("direction", "setup"), (_object, "an object")),
     "check": (lambda value: _object(value) and all(map(_object, value.values())), "an object of objects"),
@@ -75,6 +80,25 @@ def parsed(line: str) -> dict[str, Any]:
         raise InputError("The engine got a message that it cannot read (its id is neither a text nor a number).")
     if not isinstance(request["do"], str):
         raise InputError(f"The engine has no request {request['do']!r:.60}; `do` is the name of what it is to do.")
+    return with_new_names(request)
+
+
+def with_new_names(request: dict[str, Any]) -> dict[str, Any]:
+    """Return a request whose fields, and those of the requests of its `cast`, have their present names.
+
+    A note goes to the log for each former one.
+    """
+    found = _renamed(request)
+    if isinstance(cast := found.get("cast"), list):
+        found["cast"] = [_renamed(one) if isinstance(one, dict) else one for one in cast]
+    return found
+
+
+def _renamed(request: dict[str, Any]) -> dict[str, Any]:
+    for former in RENAMED.keys() & request.keys():
+        name = RENAMED[former]
+        LOG.warning("The field %s of a request is now %s; the next version drops %s.", former, name, former)
+        request = {name: request[former], **{other: value for other, value in request.items() if other != former}}
     return request
 
 

@@ -28,7 +28,7 @@ _LAST_WORDS = 3.0  # seconds a cancelled job is given to leave no half-written f
 
 
 class Service:
-    """Answers requests; one job runs at a time, in a thread, so that a cancel is heard while it runs."""
+    """Answers requests; one job runs at a time, in a thread, so that a cancel is read while it runs."""
 
     def __init__(self, output: TextIO) -> None:
         self._output = output
@@ -54,7 +54,7 @@ class Service:
                 self._output.write(json.dumps(message) + "\n")
                 self._output.flush()
             except (BrokenPipeError, OSError):
-                self._cancel.set()  # nobody listens any more; the end of the input follows
+                self._cancel.set()  # the parent is gone; the end of the input follows
 
     def _answer(self, line: str) -> None:
         number = ""
@@ -98,13 +98,13 @@ class Service:
             ending = {"id": number, "event": "cancelled"}
         except BaseException as error:  # a native library's own, too: a thread that dies would leave the engine busy
             ending = _failure(number, error)
-        self._job_id = ""  # before the parent hears of the end and asks for more
+        self._job_id = ""  # before the parent reads of the end and sends more
         self._say(ending)
 
 
 @dataclass(frozen=True)
 class JobConnection:
-    """What a job under way says to the parent and hears from it; called, it tells of progress."""
+    """The messages of a running job to its parent and back; called, it reports progress."""
 
     number: str
     say: Callable[[dict[str, Any]], None]
@@ -112,23 +112,23 @@ class JobConnection:
     stop: threading.Event
 
     def __call__(self, fraction: float, stage: str) -> None:
-        """Tell how far the work is (0..1) and what is being done.
+        """Report the fraction done (0..1) and the stage.
 
         Raises:
-            Cancelled: where the parent wants no answer any more.
+            Cancelled: where the parent cancelled.
         """
         self.stopped()
         self.send(event="progress", fraction=round(fraction, 4), stage=stage)
 
     def send(self, **event: Any) -> None:
-        """Say something of the job."""
+        """Send an event of the job."""
         self.say({"id": self.number, **event})
 
     def stopped(self) -> bool:
-        """Return whether the parent has heard enough and waits for the answer.
+        """Return whether the parent asked to stop and waits for the answer.
 
         Raises:
-            Cancelled: where it wants none.
+            Cancelled: where it cancelled.
         """
         if self.cancel.is_set():
             raise Cancelled
@@ -163,13 +163,13 @@ def _generate(request: dict[str, Any], progress: Callable[[float, str], None]) -
     out = Path(_wanted(request, "out"))
     direction = Direction.from_dict(request.get("direction", {}))
     said = transcripts.from_request(request["transcript"]) if request.get("transcript", "").strip() else None
-    finishes = request.get("finish", [])
-    generate_files.check_finishes(finishes)
+    postprocess = request.get("postprocess", [])
+    generate_files.check_finishes(postprocess)
     voice, other = _voice(request), _parts(request, "listening_to")
     motion, facts = generate_files.generate(
         voice, rate, direction, progress, said, _place(request), listening_to=other, **_learned(request)
     )
-    motion = generate_files.apply_finishes(motion, finishes)
+    motion = generate_files.apply_finishes(motion, postprocess)
     motion.save(out)
     answer = {"motion": str(out), "frames": motion.frame_count, **_facts(facts)}
     if voice and "sound" in request and not facts.plays_alike:
@@ -180,7 +180,7 @@ def _generate(request: dict[str, Any], progress: Callable[[float, str], None]) -
 
 
 def _write_sound(voice: Any, track: int, out: Path) -> str:
-    """Write the audio that was heard, for programs that would play its file at another time."""
+    """Write the decoded audio, for programs that would play its file at another time."""
     from animcore.audio import recording
 
     recording.copy_audio(voice[0].path, track, out)
@@ -272,7 +272,10 @@ def _fit(request: dict[str, Any], progress: Callable[[float, str], None]) -> dic
     from animcore.retarget.rig_detection import propose
 
     if "scene" in request:
-        request |= blender_process.call_blender("measure_rig", part(progress, 0.0, 0.7), **request["scene"])
+        measured = blender_process.call_blender("measure_rig", part(progress, 0.0, 0.7), **request["scene"])
+        if measured.get("still"):  # no face: nothing to compare, and no fault either
+            return {"map": "", "channels": 0, "alike": 0, "coverage": 0.0, "missing": [], "still": measured["still"]}
+        request |= {"rig": measured["rig"]}
     progress(0.7, "Comparing the rig with the reference head")
     geometry = load(Path(_wanted(request, "rig")))
     meshes: dict[str, list[str]] = {}
@@ -298,7 +301,7 @@ def _fit_head(request: dict[str, Any], progress: Callable[[float, str], None]) -
 
     progress(0.0, "Reading the capture")
     out = Path(_wanted(request, "out"))
-    gaussians, steps = (int(_wanted(request, name)) for name in ("gaussians", "steps"))
+    gaussians, steps = (int(_wanted(request, name)) for name in ("gaussians", "iterations"))
     fitted = fit(Path(_wanted(request, "capture")), out, progress, gaussians=gaussians, steps=steps)
     return {"head": str(out / HEAD), "gaussians": fitted.count}
 
@@ -351,7 +354,7 @@ def _export(request: dict[str, Any], progress: Callable[[float, str], None]) -> 
 
 
 def _checked(motion: Any, made: dict[str, dict[str, str]], folder: Path, progress: Progress) -> list[tuple[str, Any]]:
-    """Read back what Blender wrote of a motion; what is as it was meant goes into the folder.
+    """Read back what Blender wrote of a motion; files that match go into the folder.
 
     Args:
         motion: what the files were made of.
@@ -385,7 +388,7 @@ def _report(title: str, report: Any) -> dict[str, Any]:
 
 
 def _inspect(request: dict[str, Any], progress: Callable[[float, str], None]) -> dict[str, Any]:
-    """Say what is to be known of a voice; where `envelope` names a file, how loud it is is written there."""
+    """Report the facts of a voice; where `envelope` names a file, its envelope is written there."""
     from animcore.audio import recording
     from animcore.speech import voice_detection
 
@@ -398,7 +401,7 @@ def _inspect(request: dict[str, Any], progress: Callable[[float, str], None]) ->
 
 
 def _company(clip: Any) -> dict[str, Any]:
-    """What is heard beside one voice: spans of `music`, and the turns of two `speakers` with the number of each."""
+    """Other audio than one voice: spans of `music`, and the turns of two `speakers` with the number of each."""
     from animcore.speech import music_and_speakers, prosody
 
     if clip.facts.silent:
@@ -427,7 +430,7 @@ def _facts(facts: Any) -> dict[str, Any]:
 
 
 def _listen(request: dict[str, Any], wire: JobConnection) -> dict[str, Any]:
-    """Show the face of a voice from the microphone until the parent says stop, and write what was heard."""
+    """Animate a face from the microphone until the parent sends stop, and write the audio."""
     from animcore.direction import Direction
     from animcore.pipelines import live_session
     from animcore.solvers.speech_face.lip_sync import jaw_pose
@@ -446,7 +449,7 @@ def _listen(request: dict[str, Any], wire: JobConnection) -> dict[str, Any]:
 
 
 def _about(_request: dict[str, Any], progress: Callable[[float, str], None]) -> dict[str, Any]:
-    """Say what this Python has: versions, PyTorch and a graphics card where there are any, the models."""
+    """Report what this Python has: versions, PyTorch and a GPU where there are any, the models."""
     from animcore.solvers.speech_face import lip_sync
 
     progress(0.1, "Checking this Python")

@@ -1,6 +1,6 @@
 """How often music and a second speaker are told: `python benchmarks/company.py ../shared`.
 
-Music: made by rule (training/nonspeech.py: plucked and held notes), alone and under real voices; against real voices
+Music: made by rule (`synthetic_noise`: plucked and held notes), alone and under real voices; against real voices
 alone, noise, drums and breath. Speakers: pairs of clips of speech/, cut into stretches and laid in turns of two or
 three, against the same clips alone. The two voices of a pair come from different recordings, which makes it easier.
 """

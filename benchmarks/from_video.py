@@ -2,8 +2,7 @@
 
     python benchmarks/from_video.py [FILM TRUTH]
 
-FILM and TRUTH are what `tools/film_head.py` makes; without them, those of the tests. Needs MediaPipe
-(`pip install ".[judge]"`).
+FILM and TRUTH are what `tools/film_head.py` makes; without them, those of the tests.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ from .capture import render_job
 from .character import body_bones as bodies
 from .character import face_maps, head_bones, rig_reader, shape_probe
 from .errors import AddonError
-from .export import delivery, scene_files
+from .export import bone_motion, delivery, scene_files
 from .performance import emotion_render
 from .scene import fcurves, mixdown
 from .splats.scene import head_import
@@ -106,7 +106,10 @@ def still(request: Request, _told: Progress) -> dict[str, Any]:
 
 
 def read(request: Request, told: Progress) -> dict[str, Any]:
-    """Import a file into an empty scene and write what moves there as `.npz`: shapes and turning bones by name."""
+    """Import a file into an empty scene and write what moves there as `.npz`: shapes and turning bones by name.
+
+    Where it is wanted, `bones` gets what every bone does.
+    """
     path = Path(request["path"])
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     scene = bpy.context.scene
@@ -122,12 +125,17 @@ def read(request: Request, told: Progress) -> dict[str, Any]:
         else exact_rate(scene.render.fps / scene.render.fps_base)
     )
     if path.suffix == ".abc":
-        meshes = [one for one in scene.objects if one.type == "MESH" and len(one.modifiers)]
+        meshes = [one for one in scene.objects if one.type == "MESH"]  # those that never move have no cache
         first = scene.frame_start
         _save_probes(Path(request["out"]), scene, meshes, (first, scene.frame_end), told)
     else:
-        first, curves = _curves(_read_best(path), float(rate) / counted)
+        who, share = _read_best(path), float(rate) / counted
+        first, curves = _curves(who, share)
         np.savez(request["out"], **curves)
+        if "bones" in request and who.armature is not None:
+            count = len(next(iter(curves.values()))) if curves else 0
+            frames = ((first + np.arange(count)) / share).tolist()
+            np.savez(request["bones"], **bone_motion.sampled(scene, who.armature, frames))
     return {"first": first, "rate": [rate.numerator, rate.denominator]}
 
 

@@ -98,6 +98,13 @@ def test_every_snippet_is_python_and_imports_what_there_is(page, code):
                     assert _is_there(name.name), f"{page}: no {name.name}"
 
 
+def test_a_snippet_that_imports_what_is_gone_is_found():
+    assert _is_there("animcore.Motion")
+    assert _is_there("animcore.postprocess.foot_contact")
+    assert not _is_there("animcore.no_such_room")
+    assert not _is_there("animcore.motion.no_such_name")
+
+
 def _is_there(dotted: str) -> bool:
     """Whether a module, or a name at the top of one, is in the sources; nothing is imported."""
     path = ROOT.joinpath(*dotted.split("."))
@@ -105,6 +112,50 @@ def _is_there(dotted: str) -> bool:
         return True
     module = path.parent / "__init__.py" if path.parent.is_dir() else path.parent.with_suffix(".py")
     return bool(re.search(rf"\b{path.name}\b", module.read_text(encoding="utf-8"))) if module.is_file() else False
+
+
+MODULE = re.compile(r"`((?:\w+/)*(\w+)\.py)`|`([a-z_]+)\.([A-Za-z_]+)(?:\(|`)")
+SOURCES = [path for room in ("animcore", "blender_addon", "tools", "benchmarks", "examples", "assets", "tests")
+           for path in (ROOT / room).rglob("*.py")]  # fmt: skip
+
+
+def gone(text: str) -> list[str]:
+    """Files `room/name.py` that a page names and that do not exist, and names `module.name` that a module lacks."""
+    names: dict[str, list[Path]] = {}
+    for path in SOURCES:
+        names.setdefault(path.stem, []).append(path)
+    found = []
+    for file, _, module, name in MODULE.findall(text):
+        if file and not any(path.as_posix().endswith("/" + file) for path in SOURCES):
+            found.append(file)
+        elif module in names and module not in VARIABLES and name not in ENDINGS:
+            codes = [path.read_text(encoding="utf-8") for path in names[module]]
+            found += [] if any(re.search(rf"\b{name}\b", code) for code in codes) else [f"{module}.{name}"]
+    return found
+
+
+VARIABLES = {"head", "hair", "model", "line", "take"}  # objects in examples, arrays in files
+ENDINGS = {
+    "json",
+    "safetensors",
+    "npz",
+    "toml",
+    "blend",
+    "html",
+    "csv",
+    "onnx",
+    "ply",
+}  # of files with a name of a module
+
+
+@pytest.mark.parametrize("page", [*PAGES, *OTHERS], ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_modules_that_a_page_names_exist(page):
+    assert gone(page.read_text(encoding="utf-8")) == []
+
+
+def test_a_module_that_is_gone_is_found():
+    text = "`solvers/gesture_plan.py`, `solvers/gesture/planning.py`, `lip_sync.no_such(x)` and `lip_sync.solve`"
+    assert gone(text) == ["solvers/gesture_plan.py", "lip_sync.no_such"]
 
 
 def commands() -> list[tuple[str, str]]:

@@ -25,7 +25,7 @@ FLOORS: dict[str, list[set[str]]] = {
         {"errors"},
         {"core", "geometry", "request_check"},
         {"audio", "motion", "direction", "gaussians"},
-        {"body_models", "speech", "rendering"},
+        {"body_models", "speech", "rendering", "trackers"},
         {"solvers", "postprocess", "retarget"},
         {"hybrid_head"},
         {"provenance"},
@@ -43,7 +43,7 @@ FLOORS: dict[str, list[set[str]]] = {
         {"perform"},
     ],
     "animcore/training": [
-        {"trainer", "clip_cache", "cpu_optimizer"},
+        {"trainer", "clip_cache", "cpu_optimizer", "onnx_files"},
         {"clip_windows", "lip_sync", "head_motion"},
         {"gestures", "streaming"},
         {"faces"},

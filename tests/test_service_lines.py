@@ -17,8 +17,8 @@ ODD: tuple[Any, ...] = (
     [{}], {"x": []}, "9" * 5000, float("nan"), float("inf"), ["arkit"], "/", ".",
 )  # fmt: skip
 FIELDS = (
-    "audio", "parts", "listening_to", "fps", "out", "direction", "transcript", "finish", "map", "values", "face",
-    "gestures", "offset", "span", "cast", "envelope", "rig", "folder", "formats", "motion", "setup", "check",
+    "audio", "parts", "listening_to", "fps", "out", "direction", "transcript", "finish", "postprocess", "map", "values",
+    "face", "gestures", "offset", "span", "cast", "envelope", "rig", "folder", "formats", "motion", "setup", "check",
 )  # fmt: skip
 INNER = ("seed", "intensity", "strengths", "emotions", "style", "target", "variant", "profile", "mesh", "model",
          "character", "audio", "at", "skip", "length", "gain", "npz", "path", "start", "emotion", "time")  # fmt: skip
@@ -54,6 +54,15 @@ def test_a_line_that_is_no_request_is_one_sentence(line):
     (answer,) = answers([line])
     assert (answer["event"], answer["report"]) == ("error", "")
     assert len(answer["message"]) < 300
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_former_names_of_fields_are_read_with_a_note(inside, caplog):
+    one = {"finish": ["twirl"], "audio": "no.wav", "fps": [30, 1], "out": "x.npz"}
+    request = {"do": "dialogue", "cast": [one]} if inside else {"do": "generate", **one}
+    (answer,) = (one for one in answers([json.dumps({"id": "1", **request})]) if one["event"] == "error")
+    assert "twirl" in answer["message"]
+    assert "The field finish of a request is now postprocess" in caplog.text
 
 
 def test_fields_of_all_kinds_of_values_are_sentences(monkeypatch, tmp_path):

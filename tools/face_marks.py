@@ -3,7 +3,7 @@
     PYTHONPATH=. python tools/face_marks.py CAPTURE
 
 CAPTURE is what `tools/capture_head.py` renders: the default character with exact cameras and parameters. Each picture
-is given to MediaPipe Face Mesh; a landmark's ray meets the posed mesh in a triangle, which is looked up at rest. What
+is given to the face tracker; a landmark's ray meets the posed mesh in a triangle, which is looked up at rest. What
 pictures from about the front agree on is kept, with how far they are apart.
 """
 

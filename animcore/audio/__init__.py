@@ -1,1 +1,1 @@
-"""Recordings: decoded, resampled, measured, and heard live from a microphone."""
+"""Recordings: decoded, resampled, measured, and captured live from a microphone."""

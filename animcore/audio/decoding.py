@@ -32,7 +32,7 @@ _TAGS = (b"ID3", b"TAG", b"APE", b"LYR")  # what stands where one MP3 file was j
 _JITTER = Fraction(1, 50)  # seconds that time stamps may be off by without meaning it
 _BACK = 1  # seconds; a clock that goes back further was set anew
 _LONGEST = 2 * 3600  # seconds of silence that are believed, all together
-_FEWEST_BYTES = 250  # a second: whoever claims to last longer is not believed
+_FEWEST_BYTES = 250  # a second: a file that claims to last longer is not believed
 _PIECE = 1 << 16  # samples of silence handed on at a time
 
 
@@ -129,7 +129,7 @@ class TrackDecoder:
         self.plain = self.plain and self.damaged_at is None
 
     def _see(self, container: Any, stream: Any) -> None:
-        """Learn what the headers tell."""
+        """Read the headers."""
         context = stream.codec_context
         self.codec = str(context.name)
         self.bit_rate = int(context.bit_rate or 0) if context.codec.lossy else 0

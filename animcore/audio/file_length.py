@@ -27,7 +27,7 @@ def claimed_duration(path: Path, container: Any, stream: Any) -> float | None:
 
 
 def cut_off(path: Path, claim: float | None, found: float) -> str:
-    """Return how much is there of what is claimed, in words; empty where nothing is missing.
+    """Return how much of the claimed length is there, in words; empty where nothing is missing.
 
     Args:
         path: the file.
@@ -50,7 +50,7 @@ def _matroska_seconds(stream: Any) -> float | None:
 
 
 def _counts_frames(path: Path) -> bool:
-    """Whether the first frame of an MP3 file says how many follow."""
+    """Whether the first frame of an MP3 file states how many follow."""
     with path.open("rb") as handle:
         head = handle.read(10)
         tag = head[:3] == b"ID3" and len(head) == 10

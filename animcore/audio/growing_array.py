@@ -16,7 +16,7 @@ class GrowingArray:
         self.count = 0
 
     def reserve(self, expected: int) -> None:
-        """Make room at once for what is expected; nothing was written yet."""
+        """Allocate the expected size at once; nothing was written yet."""
         self.values.resize(max(expected, len(self.values)), refcheck=False)
 
     def extend(self, more: FloatArray) -> None:

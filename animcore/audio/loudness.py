@@ -1,4 +1,4 @@
-"""How loud a recording is, and where nothing is heard."""
+"""Loudness of a recording, and its silences."""
 
 from __future__ import annotations
 

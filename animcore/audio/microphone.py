@@ -32,7 +32,7 @@ class _CaptureBackend:
 
 _SYSTEMS = {"win32": _CaptureBackend("dshow", "audio=", ""), "darwin": _CaptureBackend("avfoundation", ":")}
 _LINUX = _CaptureBackend("alsa")
-_NO_MICROPHONES = ("null",)  # ALSA's device that hears nothing
+_NO_MICROPHONES = ("null",)  # ALSA's device without input
 # PyAV carries a libasound of its own, which looks for its files where it was built.
 _ALSA_FILES = {
     "ALSA_CONFIG_PATH": ("/usr/share/alsa/alsa.conf",),
@@ -42,7 +42,7 @@ _ALSA_FILES = {
 
 
 def device_names() -> list[str]:
-    """Return the names of the microphones of this computer, its own choice first; empty where it tells of none."""
+    """Return the names of the microphones of this computer, its default first; empty where it lists none."""
     system = _system()
     try:
         found = av.device.enumerate_input_devices(system.format)
@@ -54,7 +54,7 @@ def device_names() -> list[str]:
 
 
 def record_blocks(name: str, stopped: Callable[[], bool]) -> Iterator[NDArray[np.float32]]:
-    """Yield the audio of a microphone in blocks (320,) in -1..1 at 16 kHz until `stopped` says so.
+    """Yield the audio of a microphone in blocks (320,) in -1..1 at 16 kHz until `stopped` returns true.
 
     Args:
         name: one of `names`; empty for the computer's own choice.
@@ -89,7 +89,7 @@ def _open(name: str) -> Any:
     except (av.FFmpegError, OSError, ValueError) as error:
         known = device_names()
         which = f"The microphone {wanted!r}" if wanted else "No microphone"
-        told = f"known here: {', '.join(known)}" if known else "this computer tells of none: plug one in"
+        told = f"known here: {', '.join(known)}" if known else "this computer lists none: plug one in"
         raise InputError(
             f"{which} cannot be opened ({error}); allow Blender to use it in the system's settings, or name another "
             f"one in the preferences ({told})."

@@ -1,4 +1,4 @@
-"""The frame rate that a video was meant to have: phones write one now faster, now slower."""
+"""The nominal frame rate of a video: phones write a variable one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sound files of any kind -> AudioClip: mono float32 at 16 kHz, and what is to be known about the recording."""
+"""Sound files of any kind -> AudioClip: mono float32 at 16 kHz, and the facts of the recording."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from animcore.errors import InputError
 
 RATE = 16_000
 CLIPPED_LEVEL = 0.9995
-CLIPPED_WORTH_SAYING = 1e-3  # share of clipped samples above which distortion is heard
+CLIPPED_WORTH_SAYING = 1e-3  # share of clipped samples above which distortion is audible
 OUT_OF_PHASE = 0.05  # energy of the mono mix over that of the loudest channel below which channels cancel each other
 _AUTOMATIC, _MIX = 0, -1  # in the place of a channel's number
 _CENTRE = "FC"  # FFmpeg's name of the channel that dialogue is in
@@ -37,7 +37,7 @@ HasVoice = Callable[["AudioClip"], bool]
 
 @dataclass(frozen=True)
 class AudioFacts:
-    """What is to be known about a recording before it is trusted.
+    """Facts of a recording, and warnings about it.
 
     Attributes:
         duration: seconds.
@@ -46,7 +46,7 @@ class AudioFacts:
         loudness: integrated loudness of the mono mix in LUFS (ITU-R BS.1770-4), or None where all of it is silent.
         clipped_fraction: share of the samples that stand at full scale.
         silences: spans without sound, (start, end) in seconds.
-        warnings: what the user should know, one sentence each.
+        warnings: for the user, one sentence each.
         codec: how the audio is packed, as ffmpeg names it.
         bit_rate: bits a second of a packing that loses something; 0 where nothing is lost, or where it is not known.
         film_rate: FPS of the images that the audio belongs to, as numerator and denominator, or None.
@@ -54,7 +54,7 @@ class AudioFacts:
         tracks: how many audio tracks the file has.
         track: which one this is, from 1 on.
         channel: which channel this is, from 1 on; 0 for all of them mixed.
-        plays_alike: whether every player plays the file as it was heard: its only track from its first sample on.
+        plays_alike: whether every player plays the file as it was decoded: its only track from its first sample on.
     """
 
     duration: float
@@ -76,7 +76,7 @@ class AudioFacts:
 
     @property
     def silent(self) -> bool:
-        """True where there is nothing to hear."""
+        """True where there is no sound."""
         return self.loudness is None
 
     def to_dict(self) -> dict[str, Any]:
@@ -86,7 +86,7 @@ class AudioFacts:
 
 @dataclass(frozen=True, repr=False, eq=False)
 class AudioClip(ComparedByValue):
-    """A recording as solvers hear it.
+    """A recording as solvers take it.
 
     Attributes:
         samples: (N,) float32, mono at `rate`, finite; second t of the file is sample ``t * rate``.
@@ -119,7 +119,7 @@ class AudioSegment:
         path: the file.
         at: seconds from the start of the voice, exact; 0 or more.
         skip: seconds of the file that are left out at its start.
-        length: seconds that are heard; None for all of it.
+        length: duration in seconds; None for all of it.
         gain: factor of its loudness, 0 or more.
         track, channel: of the file, as `load` takes them.
     """
@@ -156,7 +156,7 @@ def join_segments(
 
     Args:
         parts: the recordings.
-        progress: told the fraction done.
+        progress: called with the fraction done.
         has_voice: as `load` takes it.
 
     Raises:
@@ -196,7 +196,7 @@ def pad_to(clip: AudioClip, count: int) -> AudioClip:
 
 
 def silence(count: int) -> AudioClip:
-    """Return a clip of `count` samples of silence: the voice of somebody who only listens."""
+    """Return a clip of `count` samples of silence: the audio of a listener."""
     seconds = count / RATE
     facts = AudioFacts(seconds, RATE, 1, 0.0, None, 0.0, ((0.0, seconds),), ())
     return AudioClip(np.zeros(count, np.float32), "", hashlib.sha256(b"%d" % count).hexdigest(), facts)
@@ -242,7 +242,7 @@ def load(
             that has; where none has, and the default one is silent, the loudest.
         channel: which channel of it, from 1 on; 0 for the centre of surround sound that has something there, else
             for all of them mixed.
-        has_voice: tells whether somebody speaks on a track; without it every one that sounds counts as a voice.
+        has_voice: detects speech on a track; without it every track that is not silent counts as a voice.
 
     Raises:
         InputError: no such file, empty, not decodable, no audio, no such track or channel, or nothing but broken
@@ -321,7 +321,7 @@ def list_tracks(path: Path) -> tuple[int, int]:
 
 
 def _heard(path: Path, track: int, channel: int, progress: Progress) -> _TrackReader:
-    """Hear a channel, or the centre, or the mix; where channels cancel each other in it, the loudest."""
+    """Take a channel, or the centre, or the mix; where channels cancel each other in it, the loudest."""
     first = _TrackReader(path, track, channel)
     first.run(progress)
     if channel:
@@ -401,7 +401,7 @@ class _TrackReader:
         self.level = loudness.integrated_loudness(self.samples, RATE)
 
     def _choose(self, values: FloatArray) -> None:
-        """See which channel is meant, now that it is known which there are."""
+        """Choose the channel, now that the channels are known."""
         self.channels = len(values)
         self.channel_energy = np.zeros(self.channels)
         if self.channel > self.channels:
@@ -434,7 +434,7 @@ class _TrackReader:
         return loudest + 1 if cancels else None
 
     def clip(self) -> AudioClip:
-        """What was heard, for one who only listens to it."""
+        """The decoded audio, for playback."""
         return AudioClip(self.samples, self.path.name, "", self.facts([], 1))
 
     def facts(self, notes: list[str], tracks: int) -> AudioFacts:
@@ -462,7 +462,7 @@ class _TrackReader:
         )
 
     def _said(self, clipped: float) -> Iterator[str]:
-        """What is to be known of the file, one sentence each."""
+        """Warnings about the file, one sentence each."""
         reader, name = self.reader, self.path.name
         if self.is_centre:
             yield f"The centre channel ({self.channel} of {self.channels}) is used (--channel)."

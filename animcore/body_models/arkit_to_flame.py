@@ -34,7 +34,7 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 RIDGE = 1e-4  # of a column's own size
-_UNSEEN = 0.02  # millimetres (root mean square) that a shape must move the points for it to be told from them
+_UNSEEN = 0.02  # millimetres (root mean square) that a shape must move the points to be estimated from them
 _JAW = 2  # the joint of the jaw in every FLAME model: neck, head, jaw, left eye, right eye
 _FACE_WIDTH = 0.089  # metres between the outer eye corners of the open head
 _FRAMES = 100  # at a time
@@ -169,7 +169,7 @@ class ArkitFlameBridge:
 def solve_weights(
     shapes: FloatArray, weight: FloatArray, millimetres: float, moved: Callable[[slice], FloatArray], count: int
 ) -> tuple[FloatArray, FloatArray, NDArray[np.bool_]]:
-    """Return the weights (T, 68) in 0..1 that come nearest to how points move, the residual (T,), and what can be seen.
+    """Return the weights (T, 68) in 0..1 that come nearest to the motion of points, the residual (T,), and their mask.
 
     mouthClose never exceeds jawOpen: the pair is solved for as an open mouth and a jaw that is open behind closed
     lips, which is what the two mean together.
@@ -193,7 +193,7 @@ def solve_weights(
     paired[_CLOSE] += paired[_OPEN]
     columns = rows(paired)
     gram = columns @ columns.T
-    seen = millimetres * np.sqrt(np.diag(gram)) > _UNSEEN  # a face without a tongue tells nothing of it
+    seen = millimetres * np.sqrt(np.diag(gram)) > _UNSEEN  # a face without a tongue has no data on it
     ridge = np.diag(RIDGE * np.diag(gram) + np.where(seen, 0.0, 1.0))
     right = np.zeros((count, len(columns)))
     for part in _pieces(count):

@@ -1,8 +1,8 @@
 """A character's own head as a parametric model: its mesh, what each ARKit shape does to it, and five joints.
 
 Its expression coefficients are the weights of the 52 ARKit and 16 tongue shapes themselves, so that a performance needs
-no conversion and loses nothing. The file has the layout of FLAME (`model_file`); what it says of its ARKit shapes
-tells it from a FLAME file, whose coefficients mean nothing by themselves.
+no conversion and loses nothing. The file has the layout of FLAME (`model_file`); the arrays of its ARKit shapes
+distinguish it from a FLAME file, whose coefficients mean nothing by themselves.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ def to_expression(motion: Motion, model: ParametricModel) -> Motion:
 
 
 def to_arrays(model: ParametricModel) -> dict[str, NDArray[Any]]:
-    """The arrays that an avatar keeps of a character's own head, so that its folder needs nothing beside it."""
+    """The arrays that an avatar keeps of a character's own head, so that its folder is complete."""
     moved = np.flatnonzero((np.asarray(model.directions) != 0).any((0, 1)))
     return {
         f"{_GROUP}vertices": np.asarray(model.template, np.float32),

@@ -22,7 +22,7 @@ FloatArray = NDArray[np.float64]
 FACE = 468  # landmarks of the skin; those of the irises follow
 IRISES = (473, 468)  # the middle of the left and of the right eye's
 _EYES = (3, 4)  # FLAME's joints of the left and the right eye
-_PEOPLE = 60  # coefficients of the person that points of a face can tell, at most
+_PEOPLE = 60  # coefficients of the person that points of a face determine, at most
 
 
 MIDDLE = np.array([0.0, 0.12, 0.1])  # metres: about the middle of the open head's face
@@ -31,8 +31,8 @@ MIDDLE = np.array([0.0, 0.12, 0.1])  # metres: about the middle of the open head
 def views_of(ways: NDArray[np.floating[Any]]) -> FloatArray:
     """(N, 5) what landmarks wander with, of ways (N, 3) from a head to the camera in the head's axes.
 
-    A tracker does not see quite the same point of the skin from everywhere: the first is always 1, for what lies beside
-    the skin; then how far the view is to the side and from above, and their squares.
+    A tracker does not find quite the same point of the skin from everywhere: the first is always 1, for what lies next
+    to the skin; then how far the view is to the side and from above, and their squares.
     """
     x, y, _ = np.moveaxis(ways / np.linalg.norm(ways, axis=-1, keepdims=True), -1, 0)
     return np.asarray(np.stack([np.ones_like(x), x, y, x * x, y * y], -1), np.float64)
@@ -47,7 +47,7 @@ class ModelLandmarks:
         points: (L, 3) at rest.
         normals: (L, 3) the way the skin looks there.
         drift: (5, L, 3) how far the tracker's idea of the place goes with `views_of`.
-        spread: (L,) how far it strays beside that.
+        spread: (L,) how far it strays otherwise.
         shapes: (52, L, 3) what the ARKit shapes at 1 move.
         people: (S, L, 3) what the model's coefficients of the person move.
         eyes: (2, 3) the middle of the left and the right eyeball.

@@ -64,7 +64,7 @@ def joint_positions(turned: Array, translation: NDArray[np.floating[Any]] | None
 
 
 def unknown_fingers(body_pose: NDArray[np.floating[Any]]) -> frozenset[str]:
-    """Return the fingers of hands that (T, 55, 3) poses say nothing of: 0 all the time, as in files without hands."""
+    """Return the fingers that (T, 55, 3) poses do not animate: 0 all the time, as in files without hands."""
     hands = [joints for joints in FINGERS.values() if not body_pose[:, [INDEX[joint] for joint in joints]].any()]
     return frozenset(joint for joints in hands for joint in joints)
 

@@ -2,7 +2,7 @@
 
 `.npz` and `.pkl` are read without running anything in them. The layout is the same for all: `v_template` (V, 3),
 `shapedirs` (V, 3, K), `posedirs` (V, 3, 9 (J - 1)), `J_regressor` (J, V), `weights` (V, J), `kintree_table` (2, J) and
-`f` (F, 3), in metres; the number of joints tells which model it is.
+`f` (F, 3), in metres; the number of joints identifies the model.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from animcore.core import reading
 from animcore.errors import InputError, readable
 
 REQUIRED = ("v_template", "shapedirs", "posedirs", "J_regressor", "weights", "kintree_table", "f")
-# What a file may hold beside: hands and landmarks as published, the rest in our open models.
+# Optional arrays: hands and landmarks as published, the rest in our open models.
 OPTIONAL = (
     *("hands_meanl", "hands_meanr", "hands_componentsl", "hands_componentsr"),
     *("lmk_faces_idx", "lmk_bary_coords", "vt", "ft"),
@@ -44,9 +44,9 @@ class ModelFile:
 
     Attributes:
         kind: `flame`, `smpl`, `smplh` or `smplx`.
-        name: which model its coefficients belong to, such as `flame2023`, or the kind alone where nothing tells.
-        named_by: who says so: `caller`, `file`, `file name`, `folder name` or `nothing`. The editions of FLAME share
-            vertices, joints and the number of components, so that their arrays do not tell them apart.
+        name: which model its coefficients belong to, such as `flame2023`, or the kind alone where it is not stated.
+        named_by: the source of the name: `caller`, `file`, `file name`, `folder name` or `nothing`. The editions of
+            FLAME share vertices, joints and the number of components, so that their arrays do not distinguish them.
         arrays: those of `REQUIRED`, and those of `OPTIONAL` that are there.
         shape_count, expression_count: columns of `shapedirs` in use.
     """
@@ -69,7 +69,7 @@ def read(path: Path, name: str | None = None) -> ModelFile:
 
     Args:
         path: a `.npz` or a `.pkl`.
-        name: which model it is (`flame2020`, `flame2023` ...), where the caller knows.
+        name: which model it is (`flame2020`, `flame2023` ...), where it is known.
 
     Raises:
         InputError: where the file is missing, cut off, would run code, is another kind of file, lacks an array, or
@@ -178,7 +178,7 @@ _RULES: dict[Callable[[dict[str, NDArray[Any]]], bool], str] = {
 
 
 def _name(arrays: dict[str, NDArray[Any]], kind: str, path: Path, given: str | None) -> tuple[str, str]:
-    """Which model a file is, and who says so."""
+    """Which model a file is, and the source of that."""
     if given:
         return given, "caller"
     if "model" in arrays:
@@ -197,7 +197,7 @@ def _first_expression(kind: str, columns: int) -> int:
 
 
 def _counts(arrays: dict[str, NDArray[Any]], kind: str) -> tuple[int, int]:
-    """How many components of shape and of expression are in use: what the file says, else all there are."""
+    """How many components of shape and of expression are in use: as the file states, else all there are."""
     columns = arrays["shapedirs"].shape[2]
     first = _first_expression(kind, columns)
     most = {"num_shape": first, "num_expression": columns - first}

@@ -30,7 +30,7 @@ class ParametricModel(ComparedByValue):
 
     Attributes:
         name: which model its coefficients belong to: the `basis` of a motion.
-        named_by: who says so (`model_file.ModelFile`).
+        named_by: the source of that (`model_file.ModelFile`).
         kind: `flame`, `smpl`, `smplh` or `smplx`.
         template: (V, 3).
         directions: (S + P + E, 3, V) offsets at coefficient 1: of S shapes, P = 9 (J - 1) or 0 pose correctives and
@@ -41,7 +41,7 @@ class ParametricModel(ComparedByValue):
         rest_joints: (J, 3) the joints of the template.
         joint_shape, joint_expression: (S, J, 3) and (E, J, 3): how far a coefficient of 1 carries the joints.
         mean_pose: (J, 3) axis-angle: the relaxed hands of a published file. `posed` does not add it; the smplx package
-            does, unless it is told `flat_hand_mean=True`.
+            does, unless it is given `flat_hand_mean=True`.
         faces: (F, 3) triangles.
         extras: what else the file holds, by the names of `model_file.OPTIONAL`; always numpy arrays.
     """
@@ -185,10 +185,10 @@ def load_model(name: str | Path, basis: str | None = None) -> ParametricModel:
 
     Args:
         name: one of the two, or the path of a FLAME, SMPL, SMPL-H or SMPL-X file, `.npz` or `.pkl`.
-        basis: which model the file is (`flame2020`, `flame2023` ...), where its name does not tell.
+        basis: which model the file is (`flame2020`, `flame2023` ...), where its name does not state it.
 
     Raises:
-        InputError: where the file is missing, broken or something else, as `model_file.read` says.
+        InputError: where the file is missing, broken or something else, as for `model_file.read`.
 
     Examples:
         >>> head = ac.load_model("open-head")

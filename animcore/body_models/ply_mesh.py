@@ -6,37 +6,19 @@ or a face has is passed over.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from animcore.core import ply_header
+from animcore.core.ply_header import PlyElement
 from animcore.core.reading import content
-from animcore.errors import BROKEN_FILE, InputError
+from animcore.errors import InputError, readable
 
-_TYPES = {
-    **dict.fromkeys(("char", "int8"), "i1"),
-    **dict.fromkeys(("uchar", "uint8"), "u1"),
-    **dict.fromkeys(("short", "int16"), "i2"),
-    **dict.fromkeys(("ushort", "uint16"), "u2"),
-    **dict.fromkeys(("int", "int32"), "i4"),
-    **dict.fromkeys(("uint", "uint32"), "u4"),
-    **dict.fromkeys(("float", "float32"), "f4"),
-    **dict.fromkeys(("double", "float64"), "f8"),
-}
-_ORDERS = {"binary_little_endian": "<", "binary_big_endian": ">", "ascii": ""}
 _LARGEST = 300_000_000  # bytes
-
-
-@dataclass
-class _PlyElement:
-    """One table of the file: how many rows, and the columns (name, type, type of the count of a list or none)."""
-
-    name: str
-    count: int
-    columns: list[tuple[str, str, str | None]] = field(default_factory=list)
 
 
 def read_ply(path: Path) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
@@ -45,12 +27,9 @@ def read_ply(path: Path) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     Raises:
         InputError: where the file is missing, cut off, no .ply, or holds no triangles.
     """
-    try:
-        vertices, triangles = _parsed(content(path, _LARGEST))
-    except BROKEN_FILE as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path.name} is not a readable .ply mesh ({error}); export it again.") from error
+    data = content(path, _LARGEST)
+    with readable(f"{path.name} is not a readable .ply mesh", "export it again"):
+        vertices, triangles = _parsed(data, path.name)
     if not len(triangles) or triangles.min() < 0 or triangles.max() >= len(vertices):
         raise InputError(f"{path.name} holds no triangles of its vertices; export the mesh with its faces.")
     if not np.isfinite(vertices).all():
@@ -58,82 +37,65 @@ def read_ply(path: Path) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     return vertices, triangles
 
 
-def _parsed(data: bytes) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    end = data.index(b"end_header")
-    body = data[data.index(b"\n", end) + 1 :]
-    lines = [line.split() for line in data[:end].decode("ascii").splitlines()]
-    if not lines or lines[0] != ["ply"]:
-        raise ValueError("it does not begin as one")
-    order, elements = "", []
-    for line in lines[1:]:
-        if line[:1] == ["format"]:
-            order = _ORDERS[line[1]]
-        elif line[:1] == ["element"]:
-            elements.append(_PlyElement(line[1], int(line[2])))
-        elif line[:1] == ["property"]:
-            is_list = line[1] == "list"
-            elements[-1].columns.append((line[-1], _TYPES[line[-2]], _TYPES[line[2]] if is_list else None))
-    reader = _BinaryRows(body, order) if order else _AsciiRows(body)
+def _parsed(data: bytes, name: str) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    header = ply_header.parse(data, name)
+    body = data[header.start :]
+    reader = _BinaryRows(body, header.order) if header.order else _AsciiRows(body)
     vertices, triangles = np.zeros((0, 3), np.float32), np.zeros((0, 3), np.int64)
-    for element in elements:
-        rows = reader.rows(element)
+    for element in header.elements:
+        if element.count > len(body):
+            raise ValueError("it is cut off")
+        rows = [reader.row(element) for _ in range(element.count)]
         if element.name == "vertex":
             vertices = np.array([[row[axis] for axis in "xyz"] for row in rows], np.float32).reshape(-1, 3)
         elif element.name == "face":
-            name = next(name for name, _, counted in element.columns if counted)
-            fans = ((row[name][0], b, c) for row in rows for b, c in zip(row[name][1:-1], row[name][2:], strict=True))
+            corners = next(column.name for column in element.columns if column.counted)
+            rings = [row[corners] for row in rows]
+            fans = ((ring[0], b, c) for ring in rings for b, c in pairwise(ring[1:]))
             triangles = np.array(list(fans), np.int64).reshape(-1, 3)
     return vertices, triangles
 
 
-class _AsciiRows:
-    """Rows of an ASCII file."""
+class _Rows:
+    """The rows of a file, one after the other: the columns of each by name."""
+
+    def row(self, element: PlyElement) -> dict[str, Any]:
+        """Return the next row of an element; a list's values are a list."""
+        found: dict[str, Any] = {}
+        for column in element.columns:
+            count = int(self.values(column.counted, 1)[0]) if column.counted else 1
+            values = self.values(column.kind, count)
+            found[column.name] = values if column.counted else values[0]
+        return found
+
+    def values(self, kind: str, count: int) -> list[Any]:
+        """Return the next values of a type."""
+        raise NotImplementedError
+
+
+class _AsciiRows(_Rows):
+    """Rows of text."""
 
     def __init__(self, body: bytes) -> None:
-        self.words = body.split()
-        self.place = 0
+        self.words = iter(body.split())
 
-    def rows(self, element: _PlyElement) -> list[dict[str, Any]]:
-        """Return the next rows, columns by name."""
-        return [
-            {name: self._value(kind, counted) for name, kind, counted in element.columns} for _ in self._count(element)
-        ]
-
-    def _count(self, element: _PlyElement) -> range:
-        if element.count > len(self.words):
-            raise ValueError("it is cut off")
-        return range(element.count)
-
-    def _value(self, kind: str, counted: str | None) -> Any:
-        count = int(self._next()) if counted else 1
-        values = [float(self._next()) if kind.startswith("f") else int(self._next()) for _ in range(count)]
-        return values if counted else values[0]
-
-    def _next(self) -> bytes:
-        self.place += 1
-        return self.words[self.place - 1]
+    def values(self, kind: str, count: int) -> list[Any]:
+        """See `_Rows`."""
+        try:
+            return [float(next(self.words)) if kind.startswith("f") else int(next(self.words)) for _ in range(count)]
+        except StopIteration as error:
+            raise ValueError("it is cut off") from error
 
 
-class _BinaryRows:
-    """Rows of a binary file."""
+class _BinaryRows(_Rows):
+    """Rows of bytes."""
 
     def __init__(self, body: bytes, order: str) -> None:
         self.body, self.order, self.place = body, order, 0
 
-    def rows(self, element: _PlyElement) -> list[dict[str, Any]]:
-        """Return the next rows, columns by name."""
-        if element.count > len(self.body):
-            raise ValueError("it is cut off")
-        return [
-            {name: self._value(kind, counted) for name, kind, counted in element.columns} for _ in range(element.count)
-        ]
-
-    def _value(self, kind: str, counted: str | None) -> Any:
-        count = int(self._take(counted, 1)[0]) if counted else 1
-        values = self._take(kind, count).tolist()
-        return values if counted else values[0]
-
-    def _take(self, kind: str, count: int) -> NDArray[np.generic]:
+    def values(self, kind: str, count: int) -> list[Any]:
+        """See `_Rows`."""
         values = np.frombuffer(self.body, self.order + kind, count, self.place)
         self.place += values.nbytes
-        return values
+        found: list[Any] = values.tolist()
+        return found

@@ -87,7 +87,7 @@ def point_bone(turn: Array, bone: Array, way: Array) -> Array:
 
 
 def frame(first: Array, second: Array) -> Array:
-    """Return (..., 3, 3) orthonormal columns: along `first`, along what `second` has beside it, and their cross."""
+    """Return (..., 3, 3) orthonormal columns: along `first`, along `second` without that part, their cross product."""
     one = rotations.normalized(first)
     two = rotations.normalized(second - one * np.sum(second * one, -1, keepdims=True))
     return np.stack([one, two, np.cross(one, two)], -1)

@@ -1,4 +1,4 @@
-"""`animcore avatar`: files of Gaussians and avatars, one format into another, and what is in them."""
+"""`animcore avatar`: files of Gaussians and avatars, convert between formats, and list contents."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from animcore.body_models.parametric_model import load_model
 from animcore.cli import avatar_edit, avatar_fit, avatar_from_video
+from animcore.cli.arguments import add_command
 from animcore.core.origin import from_text
 from animcore.errors import InputError
 from animcore.files.avatars import avatar_folder, gaussian_avatars, hybrid_head, open_any_splats
@@ -34,12 +35,12 @@ A folder is an avatar of Animcore; see docs/vfx/splats.md."""
 
 def register(commands: Any) -> None:
     """Add the command to the others."""
-    parser = commands.add_parser(
+    parser = add_command(
+        commands,
         "avatar",
-        help="open, convert and edit heads of Gaussians",
-        description="Read, write and edit Gaussians in all common formats, and avatars of mesh and Gaussians.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        "open, convert and edit heads of Gaussians",
+        _EXAMPLES,
+        "Read, write and edit Gaussians in all common formats, and avatars of mesh and Gaussians.",
     )
     actions = parser.add_subparsers(title="actions", required=True, metavar="ACTION")
     for add in (_add_convert, _add_info, avatar_edit.register, avatar_fit.register, avatar_from_video.register):
@@ -53,7 +54,7 @@ def say(notes: Iterable[str]) -> None:
 
 
 def add_y_down(parser: argparse.ArgumentParser) -> None:
-    """Add the option for files that do not say their axes."""
+    """Add the option for files that do not state their axes."""
     parser.add_argument(
         "--y-down",
         action="store_true",

@@ -59,7 +59,7 @@ def register(actions: Any) -> None:
 
 
 def _told_of_memory(command: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
-    """Have a command say in a sentence that memory is short, wherever it becomes so."""
+    """Report in a sentence that memory ran out, wherever it does."""
 
     def run(options: argparse.Namespace) -> int:
         with open_any_splats.enough_memory(options.source):
@@ -128,7 +128,7 @@ def region(
         mask: an image over the texture coordinates of the avatar's mesh.
 
     Raises:
-        InputError: where a place is asked for and there is no mesh that would say it, or the image is broken.
+        InputError: where a part of the face is selected and there is no mesh to find it, or the image is broken.
     """
     splats = avatar_folder.at_rest(avatar, group)
     chosen = np.ones(splats.count, bool)
@@ -189,7 +189,7 @@ def _paint(options: argparse.Namespace) -> int:
     pixels = images.decoded(content(options.picture), options.picture.name)
     if pixels.shape[0] * old.shape[1] != pixels.shape[1] * old.shape[0]:
         raise InputError(
-            f"{options.picture.name} is {pixels.shape[1]} x {pixels.shape[0]}, which is not of the shape of the "
+            f"{options.picture.name} is {pixels.shape[1]} x {pixels.shape[0]}, which is not of the size of the "
             f"texture ({old.shape[1]} x {old.shape[0]}); paint over {TEXTURE}.png."
         )
     _save(replace(avatar, textures=avatar.textures | {TEXTURE: pixels}), options.target)

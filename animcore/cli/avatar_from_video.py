@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from animcore.cli import avatar_fit
+from animcore.cli.arguments import add_command
 from animcore.core.atomic_files import make_folder
 from animcore.core.progress import progress_bar
 from animcore.errors import InputError
@@ -30,11 +31,8 @@ Stop it with Ctrl-C; the same command goes on where it was. docs/vfx/from_video.
 
 def register(actions: Any) -> None:
     """Add the action to the others."""
-    parser = actions.add_parser(
-        "from-video",
-        help="track a video of a talking head, and fit a head of mesh and Gaussians to it",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = add_command(
+        actions, "from-video", "track a video of a talking head, and fit a head of mesh and Gaussians to it", _EXAMPLES
     )
     parser.add_argument("video", type=Path, metavar="VIDEO", help="one person who talks, in one shot")
     parser.add_argument("out", type=Path, metavar="OUT", help="output folder")
@@ -98,14 +96,14 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _receipt(options: argparse.Namespace) -> consent.Receipt:
-    """The receipt that was given, or the one of an earlier run, or what is answered on the terminal."""
+    """The receipt that was given, or the one of an earlier run, or the answer on the terminal."""
     if options.consent is not None:
         return consent.given(options.consent)
     if (earlier := consent.of_folder(options.out)) is not None:
         return earlier
     if not sys.stdin.isatty():
         raise InputError(
-            f"{options.video.name} shows a real person, and nobody can be asked here: give --consent FILE (a receipt), "
+            f"{options.video.name} shows a real person, and there is no terminal: give --consent FILE (a receipt), "
             "--consent own (your own face) or --consent none (not stated)."
         )
     return consent.asked(input, print)

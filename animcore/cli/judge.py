@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animcore.audio import recording
+from animcore.cli.arguments import add_command, add_evaluation
 from animcore.core.atomic_files import make_folder, whole_file
 from animcore.core.frame_rates import exact_rate
 from animcore.core.progress import Progress, progress_bar
@@ -34,7 +35,7 @@ _EXAMPLES = """examples:
 
 @dataclass(frozen=True)
 class EvaluationResult:
-    """Everything there is to say about some outputs.
+    """The evaluation of some outputs.
 
     Attributes:
         clips: those that all outputs have, each with its verdicts.
@@ -49,12 +50,12 @@ class EvaluationResult:
 
 def register(commands: Any) -> None:
     """Add the command to the others."""
-    parser = commands.add_parser(
+    parser = add_command(
+        commands,
         "judge",
-        help="evaluate takes against a tracked face, an animator's curves or another take",
-        description="Evaluate any number of outputs against one ground truth; see docs/research/measures.md.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        "evaluate takes against a tracked face, an animator's curves or another take",
+        _EXAMPLES,
+        "Evaluate any number of outputs against one ground truth; see docs/research/measures.md.",
     )
     parser.add_argument(
         "output", nargs="+", type=Path, help="motion file of any readable format, video, or a folder of them"
@@ -62,22 +63,10 @@ def register(commands: Any) -> None:
     parser.add_argument(
         "--truth", type=Path, required=True, help="ground truth: likewise, or curves or tracked lips in an .npz"
     )
-    parser.add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help="folder of the report; created if missing"
-    )
-    parser.add_argument(
-        "--name", action="append", default=[], help="name of an output in the tables; once for each, in their order"
-    )
+    add_evaluation(parser, "truth")
     parser.add_argument("--clip", action="append", default=[], help="evaluate only this clip, may be repeated")
     parser.add_argument(
-        "--audio", type=Path, dest="sound", help="audio file, or folder of them (default: next to the truth)"
-    )
-    parser.add_argument("--source-fps", help="FPS of files that do not state it")
-    parser.add_argument(
         "--from-zero", action="store_true", help="let every file start with the audio, whatever start it states"
-    )
-    parser.add_argument(
-        "--video", action="store_true", dest="film", help="also render a video of the first two takes of each clip"
     )
     parser.add_argument("--syncnet", type=Path, metavar="WEIGHTS", help="syncnet_v2.model, for LSE-D and LSE-C")
     parser.set_defaults(command=run)
@@ -93,7 +82,7 @@ def run(options: argparse.Namespace) -> int:
     setup = FormatOptions(exact_rate(options.source_fps) if options.source_fps else None)
     with progress_bar() as progress:
         clips, notes = collect(options, face, setup, progress)
-        sounds = _sounds(options.sound, clips, needed=options.film or options.syncnet is not None)
+        sounds = _sounds(options.audio, clips, needed=options.video or options.syncnet is not None)
         clips = [score_clip(clip, face) for clip in clips]
         if options.syncnet is not None:
             net = syncnet.SyncNet(options.syncnet)
@@ -109,7 +98,7 @@ def run(options: argparse.Namespace) -> int:
         html_report.write(result.clips, result.means, sounds, notes, options.out / "judge.html")
     except InputError as error:
         print(f"note: there is no judge.html: {error}")
-    if options.film:  # last: they take minutes, and the figures do not wait for them
+    if options.video:  # last: they take minutes, and the figures do not wait for them
         with progress_bar() as progress:
             _films(result.clips, sounds, options.out, face, progress)
     print(f"written: {', '.join(sorted(str(path) for path in options.out.glob('*') if path.is_file()))}")
@@ -119,7 +108,7 @@ def run(options: argparse.Namespace) -> int:
 def collect(
     options: argparse.Namespace, face: ReferenceFace, setup: FormatOptions, progress: Progress
 ) -> tuple[list[FaceClip], tuple[str, ...]]:
-    """Read the truths and what the outputs made of them; the sentences say which clips were left out, and why.
+    """Read the truths and what the outputs made of them; the sentences give the clips that were left out, and why.
 
     Raises:
         InputError: where a file cannot be used, or there is no clip that all outputs have.
@@ -201,7 +190,7 @@ def _sounds(given: Path | None, clips: Sequence[FaceClip], needed: bool) -> dict
                 recording.load(sound)  # a broken one is better known before a video is drawn
         elif needed or given is not None:
             raise InputError(
-                f"There is no audio for {clip.name}; put it beside the truth under its name, or --audio FILE."
+                f"There is no audio for {clip.name}; put it next to the truth under its name, or --audio FILE."
             )
     return found
 
@@ -217,14 +206,14 @@ def _sound(given: Path | None, clip: FaceClip) -> Path | None:
 
 
 def _with_lse(clip: FaceClip, sound: Path, net: syncnet.SyncNet, face: ReferenceFace) -> FaceClip:
-    """Add LSE-D and LSE-C: of a film's own images, or of the default head drawn from its weights."""
+    """Add LSE-D and LSE-C: of a video's own images, or of the default head drawn from its weights."""
     verdicts = {}
     for name, verdict in clip.verdicts.items():
         take = clip.takes[name][0]
         own = take.path.suffix.lower() in FILMS
-        pictures = syncnet.face_crops(take.path) if own else _drawn(take, face)
+        images = syncnet.face_crops(take.path) if own else _drawn(take, face)
         samples = recording.load(take.path if own else sound).samples
-        least, confidence = net.score(pictures, samples)
+        least, confidence = net.score(images, samples)
         verdicts[name] = replace(verdict, values={**verdict.values, "lse_d": least, "lse_c": confidence})
     return replace(clip, verdicts=verdicts)
 
@@ -240,7 +229,7 @@ def _drawn(take: FaceTake, face: ReferenceFace) -> NDArray[np.uint8]:
 def _films(
     clips: Sequence[FaceClip], sounds: Mapping[str, Path], out: Path, face: ReferenceFace, progress: Progress
 ) -> None:
-    """Two takes beside each other for each clip: the first two outputs, or the truth and the one output."""
+    """Two takes side by side for each clip: the first two outputs, or the truth and the one output."""
     for clip in clips:
         shown = [comparison_video.VideoPanel(name, found[0]) for name, found in clip.takes.items()]
         if len(shown) == 1:

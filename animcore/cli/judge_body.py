@@ -11,6 +11,7 @@ from typing import Any
 
 from animcore.audio import recording
 from animcore.cli import judge
+from animcore.cli.arguments import add_command, add_evaluation
 from animcore.core.atomic_files import make_folder, whole_file
 from animcore.core.frame_rates import exact_rate
 from animcore.core.progress import Progress, progress_bar
@@ -31,31 +32,19 @@ _EXAMPLES = """examples:
 
 def register(commands: Any) -> None:
     """Add the command to the others."""
-    parser = commands.add_parser(
+    parser = add_command(
+        commands,
         "judge-body",
-        help="evaluate body motion: beats, diversity, jerk, foot sliding, self-collision",
-        description="Evaluate body motions with or without a captured one; see docs/research/measures.md.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        "evaluate body motion: beats, diversity, jerk, foot sliding, self-collision",
+        _EXAMPLES,
+        "Evaluate body motions with or without a captured one; see docs/research/measures.md.",
     )
     parser.add_argument("output", nargs="+", type=Path, help="motion file of any readable format, or a folder of them")
-    parser.add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help="folder of the report; created if missing"
-    )
-    parser.add_argument(
-        "--audio", type=Path, dest="sound", help="audio file, or folder of them (default: next to the outputs)"
-    )
+    add_evaluation(parser, "outputs")
     parser.add_argument(
         "--truth",
         type=Path,
         help="captured body motion under the same names: a row of its own, and the reference of FGD",
-    )
-    parser.add_argument(
-        "--name", action="append", default=[], help="name of an output in the tables; once for each, in their order"
-    )
-    parser.add_argument("--source-fps", help="FPS of files that do not state it")
-    parser.add_argument(
-        "--video", action="store_true", dest="film", help="also render a video of the first two takes of each clip"
     )
     parser.add_argument(
         "--encoder", type=Path, metavar="DIR", help="encoder of `animcore train fgd`, for FGD; needs --truth"
@@ -88,7 +77,7 @@ def run(options: argparse.Namespace) -> int:
         html_report.write(clips, means, notes, options.out / "judge.html")
     except InputError as error:
         print(f"note: there is no judge.html: {error}")
-    if options.film:
+    if options.video:
         with progress_bar() as progress:
             _films(clips, options.out, progress)
     print(f"written: {', '.join(sorted(str(path) for path in options.out.glob('*') if path.is_file()))}")
@@ -96,7 +85,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def collect(options: argparse.Namespace, setup: FormatOptions, progress: Progress) -> tuple[list[BodyClip], list[str]]:
-    """Read what is to be judged; the sentences say what was left out or noticed.
+    """Read the motions to evaluate; the sentences give what was left out or noticed.
 
     Raises:
         InputError: where a file cannot be used, or there is no clip that all outputs have.
@@ -113,7 +102,7 @@ def collect(options: argparse.Namespace, setup: FormatOptions, progress: Progres
             continue
         read = {output: [scoring.load(path, setup) for path in found] for output, found in paths.items()}
         truth = None if options.truth is None else _truth(options.truth, name, single, setup)
-        sound = _sound(options.sound, name, next(iter(paths.values()))[0])
+        sound = _sound(options.audio, name, next(iter(paths.values()))[0])
         clips.append(BodyClip(name, read, sound, truth))
     if not clips:
         raise InputError("No clip is in every output; outputs are found by the file names in the first one.")
@@ -194,7 +183,7 @@ def _encoder(folder: Path) -> scoring.Encoder:
 
 
 def _films(clips: Sequence[BodyClip], out: Path, progress: Progress) -> None:
-    """Two takes beside each other for each clip: the first two outputs, or the truth and the one output."""
+    """Two takes side by side for each clip: the first two outputs, or the truth and the one output."""
     for clip in clips:
         shown = [(name, found[0]) for name, found in clip.takes.items()]
         if len(shown) == 1 and clip.truth is not None:

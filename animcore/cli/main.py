@@ -1,4 +1,4 @@
-"""The commands: `animcore generate`, `export`, `formats`, `judge`, `train`, `avatar`, `provenance` and `inspect`."""
+"""The commands: `animcore generate`, `batch`, `dub`, `export`, `judge`, `train`, `avatar`, `provenance`, `inspect` ..."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ import animcore
 from animcore import files
 from animcore.audio import recording
 from animcore.cli.avatar import register as register_avatar
+from animcore.cli.batch.commands import register as register_batch
+from animcore.cli.dub import register as register_dub
 from animcore.cli.judge import register as register_judge
 from animcore.cli.judge_body import register as register_judge_body
 from animcore.cli.provenance import register as register_provenance
@@ -158,10 +160,12 @@ def _parser() -> argparse.ArgumentParser:
     formats = commands.add_parser("formats", help="list the file formats and the tracks that each can hold")
     formats.set_defaults(command=_formats)
 
+    register_batch(commands)
     register_judge(commands)
     register_judge_body(commands)
     register_train(commands)
     register_avatar(commands)
+    register_dub(commands)
     register_export_face(commands)
     register_provenance(commands)
 

@@ -1,4 +1,4 @@
-"""`animcore provenance`: what files say of themselves and whether it holds, and what this computer signs with."""
+"""`animcore provenance`: the marks of files, whether they hold, and what this computer signs with."""
 
 from __future__ import annotations
 
@@ -8,33 +8,34 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from animcore.cli.arguments import add_command
 from animcore.core.atomic_files import whole_file
 from animcore.errors import AnimcoreError
 from animcore.files.avatars import avatar_folder
 from animcore.provenance import consent, keys, verification
 
 _EXAMPLES = """examples:
-  animcore provenance show line.mp4                     what the file says of itself
+  animcore provenance show line.mp4                     what the file states of itself
   animcore provenance verify out/*.mp4 --json           0 where all are signed and unchanged, else 1
   animcore provenance use studio.pem studio_key.pem     sign with your own certificate
   animcore provenance use studio.pem --command "openssl dgst -sha256 -sign token.pem" --algorithm es256
   animcore provenance use --own | --off                 the key of this computer again; sign no more
   animcore provenance template consent.toml             a receipt of consent to fill in
 
-Nothing is sent anywhere, unless you name a time server. docs/provenance.md tells what marks do not protect from."""
+Nothing is sent anywhere, unless you name a time server. docs/provenance.md lists what marks do not protect from."""
 
 
 def register(commands: Any) -> None:
     """Add the command to the others."""
-    parser = commands.add_parser(
+    parser = add_command(
+        commands,
         "provenance",
-        help="show and verify what files say of how they were made",
-        description="Read the marks of files (C2PA manifests, statements of Animcore), and choose who signs.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        "show and verify what files state of how they were made",
+        _EXAMPLES,
+        "Read the marks of files (C2PA manifests, statements of Animcore), and choose who signs.",
     )
     actions = parser.add_subparsers(title="actions", required=True, metavar="ACTION")
-    for name, words in (("show", "say what files carry"), ("verify", "fail where one is not signed and unchanged")):
+    for name, words in (("show", "show the marks of files"), ("verify", "fail where one is not signed and unchanged")):
         one = actions.add_parser(name, help=words)
         one.add_argument("file", nargs="+", type=Path, metavar="FILE", help="files, or folders of avatars")
         one.add_argument("--json", action="store_true", help="print JSON instead of words")
@@ -50,7 +51,7 @@ def register(commands: Any) -> None:
 
 
 def _add_use(actions: Any) -> None:
-    use = actions.add_parser("use", help="choose the certificate that what is written is signed with")
+    use = actions.add_parser("use", help="choose the certificate that files are signed with")
     use.add_argument("certificate", nargs="?", type=Path, metavar="CERT", help="chain as PEM, the signer's first")
     use.add_argument("key", nargs="?", type=Path, metavar="KEY", help="private key as PEM; it stays where it is")
     use.add_argument("--command", dest="signer", default="", help="signs its input, such as a PKCS#11 tool, for KEY")
@@ -85,14 +86,12 @@ def _look(options: argparse.Namespace) -> int:
 def _use(options: argparse.Namespace) -> int:
     if options.own or options.off:
         keys.switch(on=options.own)
-        print(
-            "What is written is signed with this computer's key." if options.own else "What is written is not signed."
-        )
+        print("Files are signed with this computer's key." if options.own else "Files are not signed.")
         return 0
     if options.certificate is None:
         raise AnimcoreError("Give a certificate and its key, or --own or --off; see `animcore provenance --help`.")
     keys.use(options.certificate, options.key, options.signer, options.algorithm, options.time_server)
-    print(f"What is written is signed with {options.certificate}.")
+    print(f"Files are signed with {options.certificate}.")
     return 0
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import importlib
 import logging
+import sys
 import tomllib
 from collections.abc import Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
+from animcore.cli.arguments import add_command
 from animcore.core.atomic_files import make_folder
 from animcore.core.progress import Progress, progress_bar
 from animcore.core.reading import content
@@ -37,8 +39,10 @@ SOLVERS: dict[str, tuple[str, str]] = {
     ),
 }
 MODEL = "model"  # folder of the trained network in that of the run
-_NOTES = 10  # sentences on data that are told
-_MAY_BE_0 = ("seed", "selftalk", "feelings")
+_NOTES = 10  # sentences on data that are printed
+_MAY_BE_0 = ("seed", "selftalk", "emotion_weight")
+# Settings under their former names: read for one version, with a note.
+_RENAMED = {"feelings": "emotion_weight"}
 
 _EXAMPLES = """examples:
   animcore train talkshow --data BEAT2/beat_english_v2.0.0 --out runs/talkshow
@@ -50,13 +54,8 @@ The same command resumes a run that was stopped. See docs/research/training.md."
 
 def register(commands: Any) -> None:
     """Add the command to the others."""
-    parser = commands.add_parser(
-        "train",
-        help="train a solver on your own data",
-        description="Train a solver: " + "; ".join(f"{name} ({what})" for name, (_, what) in SOLVERS.items()) + ".",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    solvers = "; ".join(f"{name} ({what})" for name, (_, what) in SOLVERS.items())
+    parser = add_command(commands, "train", "train a solver on your own data", _EXAMPLES, f"Train a solver: {solvers}.")
     parser.add_argument("solver", choices=SOLVERS)
     parser.add_argument(
         "--data",
@@ -88,7 +87,7 @@ def register_export(commands: Any) -> None:
 
 
 def export(options: argparse.Namespace) -> int:
-    """Write a trained face as ONNX, and say how far the file is from PyTorch.
+    """Write a trained face as ONNX, and print how far the file is from PyTorch.
 
     Raises:
         InputError: without PyTorch or onnx, where the folder holds no face, or one that has no such form.
@@ -136,15 +135,31 @@ def run(options: argparse.Namespace) -> int:
             print(f"{len(data.clips)} clip(s), {data.seconds / 60:.1f} minutes, speakers: {', '.join(data.speakers)}")
         torch.manual_seed(config.seed)
         job = module.job(config, data)
-        facts = {"solver": options.solver, **asdict(config), "speakers": list(data.speakers)}
-        del facts["batch"]  # a run that ran out of memory goes on with a smaller one
+
+        def keep() -> None:
+            job.model.save(options.out / MODEL, list(data.speakers))
+
         trainer.TrainingRun(
-            job.model, job.stages, job.windows, options.out, facts, config.seed, progress, machine
+            job.model,
+            job.stages,
+            job.windows,
+            options.out,
+            run_facts(options.solver, config, data.speakers),
+            config.seed,
+            progress,
+            machine,
+            keep,
         ).train()
     if machine.first:
-        job.model.save(options.out / MODEL, list(data.speakers))
+        keep()
         print(f"written: {options.out / MODEL}")
     return 0
+
+
+def run_facts(solver: str, config: Any, speakers: Sequence[str]) -> dict[str, Any]:
+    """What a run must share with its checkpoint to go on: all settings but its length and the examples at once."""
+    kept = {name: value for name, value in asdict(config).items() if name != "batch" and not name.startswith("epochs")}
+    return {"solver": solver, **kept, "speakers": list(speakers)}
 
 
 def _data(config: Any, folders: Sequence[Path], cache: Path, progress: Progress) -> Any:
@@ -178,6 +193,10 @@ def settings(path: Path | None, kind: type[Any]) -> Any:
         raise InputError(f"{path} is not a readable TOML file ({error}).") from error
     usual = kind()
     known = {part.name: getattr(usual, part.name) for part in fields(kind)}
+    for former in _RENAMED.keys() & values.keys():
+        name = _RENAMED[former]
+        print(f"animcore: {path.name}: {former} is now {name}; the next version drops {former}.", file=sys.stderr)
+        values[name] = values.pop(former)
     for name, value in values.items():
         if name not in known:
             raise InputError(f"{path.name} has no use for {name!r}; the settings are {', '.join(known)}.")

@@ -1,4 +1,4 @@
-"""Whole files or none: written beside their place, flushed to the disk, and renamed into it."""
+"""Whole files or none: written next to their target, flushed to the disk, and renamed onto it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _NO_ROOM = re.compile(r"no space left|disk quota|os error 28\b|code: 28\b", re.IGNORECASE)
 _LITTLE = 1 << 20  # bytes free below which a writer that failed without a reason met the end of the disk
 _LONGEST_SUFFIX, _LONGEST_STEM = 32, 100  # bytes of them that a temporary name keeps, of the 255 that a disk takes
-_OLD = 24 * 3600.0  # seconds after which a temporary file is nobody's, whichever computer of a shared folder made it
+_OLD = 24 * 3600.0  # seconds after which a temporary file is an orphan, whichever computer of a shared folder made it
 _EFFORT = 100  # a folder is looked through for orphans again when this many times the time of the last look has passed
 
 _HOST = hashlib.sha256(platform.node().encode()).hexdigest()[:8]
@@ -34,7 +34,7 @@ _next_look: dict[Path, float] = {}
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside `path`: it takes the place of `path` when the block ends well, else it goes.
+    """Give a temporary path next to `path`: it replaces `path` when the block ends well, else it is removed.
 
     The temporary name keeps the suffix, for writers that choose a format by it. A symbolic link stays one, and what it
     points to is replaced; an existing file keeps its mode. What processes left that were killed here is removed.
@@ -64,7 +64,7 @@ def whole_file(path: Path) -> Iterator[Path]:
         raise InputError(write_failure(path, cause)) from error
     finally:
         if temporary is not None:
-            with contextlib.suppress(OSError):  # what went wrong before is what the user is told
+            with contextlib.suppress(OSError):  # the user is told of the first error
                 temporary.unlink()
 
 
@@ -130,7 +130,7 @@ def _target(path: Path) -> tuple[Path, int | None]:
 
 
 def _beside(target: Path) -> Path:
-    """A name in the same folder that nobody else uses and that is short enough for every disk."""
+    """A name in the same folder that no other process uses and that is short enough for every disk."""
     suffix = target.suffix if len(os.fsencode(target.suffix)) <= _LONGEST_SUFFIX else ""
     stem = os.fsencode(target.stem)[:_LONGEST_STEM].decode(errors="ignore")
     return target.with_name(f".{stem}.animcore-{_HOST}-{os.getpid()}-{next(_number)}.part{suffix}")
@@ -155,8 +155,14 @@ def _flush_folder(folder: Path) -> None:
             os.close(handle)
 
 
+def remove_orphans(folder: Path) -> None:
+    """Remove the temporary files of processes of this computer that are no more, now."""
+    _next_look.pop(folder, None)
+    _remove_orphans(folder)
+
+
 def _remove_orphans(folder: Path) -> None:
-    """Remove the temporary files of processes that are no more."""
+    """Remove the temporary files of processes that are no more, unless that was done a moment ago."""
     begin = time.monotonic()
     if begin < _next_look.get(folder, 0.0):
         return
@@ -177,7 +183,7 @@ def _is_orphan(entry: os.DirEntry[str], host: str, process: int) -> bool:
 
 
 def _is_alive(process: int) -> bool:
-    """Whether a process of this computer runs; where that cannot be asked without harm, it is said to."""
+    """Whether a process of this computer runs; where that cannot be asked without harm, yes."""
     if sys.platform == "win32":  # there, signal 0 ends a process
         return True
     try:

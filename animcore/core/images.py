@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from animcore.errors import BROKEN_FILE, InputError
 
-MOST_PIXELS = 16384 * 16384  # of one picture: more is hostile, or no texture that a GPU takes
+MOST_PIXELS = 16384 * 16384  # of one image: more is hostile, or no texture that a GPU takes
 _KINDS = {"png": ("image2pipe", "png", "rgba"), "webp": ("webp", "libwebp", "bgra")}
 
 

@@ -1,4 +1,4 @@
-"""What a file says about how it was made: the plain statement that motions, avatars and signed manifests carry."""
+"""How a file was made: the plain statement that motions, avatars and signed manifests carry."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Source:
 
     @classmethod
     def of(cls, path: Path, role: str) -> Source:
-        """Return a file as a source; an absolute path is nobody's business, so only its name is kept.
+        """Return a file as a source; of a path only the name is kept, for privacy.
 
         Raises:
             InputError: where it cannot be read.
@@ -59,7 +59,7 @@ class Origin:
         source_type: one of `SOURCE_TYPES`.
         action: of C2PA's vocabulary, without its `c2pa.`: created, edited, dubbed, converted.
         sources: audio and video that it was made from.
-        models: the cards of the models that made it.
+        models: the model cards of the models that made it.
         consent: who is shown and agreed to what (`provenance.consent`); empty where no real person is shown.
     """
 
@@ -75,7 +75,7 @@ class Origin:
         return replace(self, sources=self.sources + tuple(one for one in sources if one.sha256 not in known))
 
     def with_other(self, other: Origin) -> Origin:
-        """Return that of what is put together of two: all sources and models; a second person's consent is "2nd"."""
+        """Return the origin of a composition of two: all sources and models; a second person's consent is "2nd"."""
         models = self.models + tuple(one for one in other.models if one not in self.models)
         consent = dict(self.consent or other.consent)
         if self.consent and other.consent and self.consent != other.consent:
@@ -86,7 +86,7 @@ class Origin:
         return replace(self.made_from(other.sources), source_type=kind, action="edited", models=models, consent=consent)
 
     def by(self, source_type: str, models: Iterable[Source] | None = None) -> Origin:
-        """Return it with another source type and, where they are given, the cards of the models that made it."""
+        """Return it with another source type and, where they are given, the model cards of the models that made it."""
         return replace(self, source_type=source_type, models=self.models if models is None else tuple(models))
 
     def facts(self) -> dict[str, Any]:

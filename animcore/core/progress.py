@@ -1,4 +1,4 @@
-"""How long work tells where it stands, and how it is stopped: a callback that may raise `Cancelled`."""
+"""Progress of long work, and its cancellation: a callback that may raise `Cancelled`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Progress = Callable[[float, str], None]
 
 
 def silent(fraction: float, stage: str) -> None:
-    """Report to nobody."""
+    """Report nothing."""
 
 
 def part(progress: Progress, start: float, end: float) -> Progress:
@@ -21,7 +21,7 @@ def part(progress: Progress, start: float, end: float) -> Progress:
 
 @contextmanager
 def progress_bar(shown: bool = True) -> Iterator[Progress]:
-    """Show a command's user, unless `shown` is not, what is being done, how much of it is, and what is left."""
+    """Show the stage, the fraction done and the time left on a terminal, unless `shown` is false."""
     from tqdm import tqdm  # not needed in Blender, which imports this module too
 
     form = "{desc}{percentage:3.0f}% |{bar}| {elapsed}<{remaining}"

@@ -21,7 +21,7 @@ from animcore.errors import BROKEN_FILE, InputError, reason
 Arrays = dict[str, NDArray[Any]]
 T = TypeVar("T")
 
-LARGEST = 1 << 30  # bytes unpacked: the longest take there is has a third of it, and what is stored larger is no bomb
+LARGEST = 1 << 30  # bytes unpacked: the longest take there is has a third of it, and a larger file is no bomb
 _DIRECTORY = 1 << 22  # bytes of the list of parts, some 60,000 parts
 _END, _END_64, _LOCATOR_64 = b"PK\5\6", b"PK\6\6", b"PK\6\7"
 _COMMENT = 1 << 16  # bytes that may follow the end of an archive
@@ -194,7 +194,7 @@ def _array(handle: IO[bytes], name: str) -> NDArray[Any]:
 
 
 def _directory_size(handle: IO[bytes]) -> int:
-    """Bytes that the list of parts of a zip takes, as its end says; 0 where there is none."""
+    """Bytes that the list of parts of a zip takes, as its end states; 0 where there is none."""
     length = handle.seek(0, os.SEEK_END)
     handle.seek(max(0, length - _COMMENT - 22))
     tail = handle.read()

@@ -51,7 +51,7 @@ SMPLX_JOINTS: tuple[str, ...] = (
     "right_thumb1", "right_thumb2", "right_thumb3",
 )  # fmt: skip
 
-# What a face can be asked to feel: the six basic emotions of Ekman and Friesen (1978), contempt (Ekman and Friesen,
+# The emotions of a face: the six basic emotions of Ekman and Friesen (1978), contempt (Ekman and Friesen,
 # 1986), and neutral, which calms the others.
 EMOTIONS: tuple[str, ...] = ("neutral", "joy", "sadness", "anger", "disgust", "fear", "surprise", "contempt")
 
@@ -60,16 +60,16 @@ REGIONS: tuple[str, ...] = (
     "lips", "jaw", "tongue", "brows", "cheeks", "blinks", "gaze", "head", "body", "hands",
 )  # fmt: skip
 
-# Ways to hear a recording: all of it at once, or as it comes in, with 80 ms of what follows at most.
+# Ways to process a recording: all of it at once, or as it comes in, with 80 ms of what follows at most.
 VARIANTS: tuple[str, ...] = ("full", "live")
 
-# Kinds of speakers, told apart by how much, how wide and how often they gesture.
+# Gesture styles, which differ in how much, how wide and how often they gesture.
 STYLES: tuple[str, ...] = ("calm", "lively", "shy", "presenter")
 
 # What an emotion does until the next one: it holds and gives way to it, or goes evenly over into it.
 TRANSITIONS: tuple[str, ...] = ("hold", "blend")
 
-# The variable of the environment that names the folder in which the engine keeps what it heard in recordings.
+# The variable of the environment that names the folder in which the engine caches audio features.
 CACHE_FOLDER = "ANIMCORE_CACHE"
 
 # The variables that name the Blender which writes and reads files for the engine, and the program that it runs there.
@@ -78,5 +78,5 @@ BLENDER_SCRIPT = "ANIMCORE_BLENDER_SCRIPT"
 
 
 def casefolded(name: str) -> str:
-    """Return what is equal for names of files that some disk takes for one: in other case, or é as one sign or two."""
+    """Return the same text for file names that some disk takes for one: in other case, or é as one sign or two."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())

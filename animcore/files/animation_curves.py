@@ -2,7 +2,7 @@
 
 Between Motion and a file there are two steps: `encode` chooses and converts what the format can hold (ARKit weights
 into a rig's shapes, axis-angle into Euler angles), `write` puts it down. Reading goes the other way. So a file can be
-compared with what was meant to be in it, curve by curve, in its own terms.
+compared with its intended contents, curve by curve, in its own terms.
 """
 
 from __future__ import annotations
@@ -27,14 +27,15 @@ _BLOCK = 4096  # frames
 
 @dataclass(frozen=True)
 class FormatOptions:
-    """What a file needs beside the motion; every format takes what it wants of it.
+    """Settings of a file; every format uses its own.
 
     Attributes:
-        rate: frame rate, for reading files that do not say theirs.
+        rate: frame rate, for reading files that do not state theirs.
         profile: name of the rig profile (rigs/*.toml) whose shapes the curves are for; None for ARKit's own names.
         mesh: name, or path in the scene, of the mesh that carries the shapes (Unity, Godot).
         model: name (`open-head`) or file of the FLAME or SMPL-X model that coefficients belong to.
         character: `.blend` or `.glb` of the character that goes into the file; None for the default one.
+        bones: whether a scene is also read bone by bone, as `facts["bones"]` (scenes/bone_motion.py).
     """
 
     rate: Fraction | None = None
@@ -42,6 +43,7 @@ class FormatOptions:
     mesh: str = "Head"
     model: str = "open-head"
     character: Path | None = None
+    bones: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class AnimationCurves:
         events: what happens when, in seconds.
         lacks: a sentence for each thing of the motion that the file or the rig cannot hold.
         notes: a sentence for each thing that was noticed and mended on reading (degrees taken for radians ...).
-        facts: what a file says beside its curves (gender, betas, name of the audio), by name.
+        facts: other contents of a file (gender, betas, name of the audio), by name.
     """
 
     rate: Fraction
@@ -111,8 +113,8 @@ class FileFormat:
         write: writes AnimationCurves into a file.
         read: gets it back.
         decode: AnimationCurves -> Motion.
-        tolerance: the largest difference between what was meant and what is read back that is mere rounding.
-        needs_rate: whether its files do not say their frame rate.
+        tolerance: the largest difference between intended and read values that is mere rounding.
+        needs_rate: whether its files do not state their frame rate.
         limit: the largest difference of a weight, of radians or of metres in a file that another program wrote.
     """
 
@@ -142,15 +144,15 @@ def face_weights(motion: Motion, _setup: FormatOptions) -> AnimationCurves:
     return AnimationCurves(motion.rate, motion.start, curves, motion.events)
 
 
-def face_motion(sheet: AnimationCurves, _setup: FormatOptions) -> Motion:
+def face_motion(animation: AnimationCurves, _setup: FormatOptions) -> Motion:
     """Decode curves that have the engine's own names; weights a little out of 0..1 are clipped."""
-    has_tongue = not {name.lower() for name in TONGUE}.isdisjoint(name.lower() for name in sheet.curves)
+    has_tongue = not {name.lower() for name in TONGUE}.isdisjoint(name.lower() for name in animation.curves)
     return Motion(
-        rate=sheet.rate,
-        start=sheet.start,
-        arkit=np.clip(sheet.matrix(ARKIT), 0.0, 1.0),
-        tongue=np.clip(sheet.matrix(TONGUE), 0.0, 1.0) if has_tongue else None,
-        events=sheet.events,
+        rate=animation.rate,
+        start=animation.start,
+        arkit=np.clip(animation.matrix(ARKIT), 0.0, 1.0),
+        tongue=np.clip(animation.matrix(TONGUE), 0.0, 1.0) if has_tongue else None,
+        events=animation.events,
     )
 
 

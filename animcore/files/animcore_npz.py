@@ -15,14 +15,14 @@ def encode(motion: Motion, _setup: FormatOptions) -> AnimationCurves:
     return AnimationCurves(motion.rate, motion.start, motion.tracks(), motion.events, facts=facts)
 
 
-def decode(sheet: AnimationCurves, _setup: FormatOptions) -> Motion:
+def decode(animation: AnimationCurves, _setup: FormatOptions) -> Motion:
     """Take every track as it is."""
-    return Motion(sheet.rate, sheet.start, **sheet.curves, **sheet.facts, events=sheet.events)  # type: ignore[arg-type]
+    return Motion(animation.rate, animation.start, **animation.curves, **animation.facts, events=animation.events)  # type: ignore[arg-type]
 
 
-def write(sheet: AnimationCurves, path: Path, setup: FormatOptions) -> None:
+def write(animation: AnimationCurves, path: Path, setup: FormatOptions) -> None:
     """Write the motion file."""
-    decode(sheet, setup).save(path)
+    decode(animation, setup).save(path)
 
 
 def read(path: Path, setup: FormatOptions) -> AnimationCurves:

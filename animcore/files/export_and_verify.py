@@ -26,7 +26,7 @@ class ExportReport:
     Attributes:
         path: the file.
         frames: how many frames were read back.
-        errors: largest difference of each curve from what was meant, in the file's own units.
+        errors: largest difference of each curve from its intended values, in the file's own units.
         tolerance: what of it is mere rounding.
         tracks: largest difference of each track of the motion from what a reader of the file gets: what the format
             itself costs (a rig with fewer shapes, cues instead of curves, another frame rate).
@@ -60,22 +60,22 @@ def export(motion: Motion, path: str | Path, form: FileFormat, setup: FormatOpti
     if motion.frame_count == 0:
         raise InputError("This motion has no frames, so there is nothing to write.")
     motion, moved = shifted_to_zero(motion)
-    sheet = form.encode(motion, setup)
+    animation = form.encode(motion, setup)
     with whole_file(path) as temporary:
-        form.write(sheet, temporary, setup)
-        found = form.read(temporary, _with_rate(setup, sheet))
-        errors = largest_errors(sheet, found)
-        _check(sheet, found, errors, form, path)
+        form.write(animation, temporary, setup)
+        found = form.read(temporary, _with_rate(setup, animation))
+        errors = largest_errors(animation, found)
+        _check(animation, found, errors, form, path)
         marked = marks.mark(temporary, motion.stated_origin)
     if marked == marks.NONE:
         marks.mark_beside(path, motion.stated_origin)
     tracks = track_errors(motion, form.decode(found, setup))
-    lacks = (*moved, *_left_out(motion, form), *sheet.lacks)
+    lacks = (*moved, *_left_out(motion, form), *animation.lacks)
     return ExportReport(path, found.frame_count, errors, form.tolerance, tracks, lacks)
 
 
 def shifted_to_zero(motion: Motion) -> tuple[Motion, tuple[str, ...]]:
-    """Return a motion that begins before 0 s moved so that it begins there, and a sentence that says so.
+    """Return a motion that begins before 0 s moved so that it begins there, and a sentence on that.
 
     Few formats have a place for frames before 0 s; what one file of a delivery does, all of them do.
     """
@@ -108,22 +108,22 @@ def loaded(path: str | Path, form: FileFormat, setup: FormatOptions | None = Non
     if form.needs_rate and setup.rate is None:
         raise InputError(f"{path.name} does not state its frame rate; give it (--fps).")
     with readable(f"{path.name} cannot be read as {form.title}", "export it again"):
-        sheet = form.read(path, setup)
-        return form.decode(sheet, setup), sheet.notes
+        animation = form.read(path, setup)
+        return form.decode(animation, setup), animation.notes
 
 
 def compare(
     motion: Motion, path: Path, form: FileFormat, meant: Path, setup: FormatOptions | None = None
 ) -> ExportReport:
-    """Read a file back that another program wrote of a motion and compare it with what was meant, by its limit.
+    """Read a file back that another program wrote of a motion and compare it with the motion, by its limit.
 
     The report has an error where the file has other frames or is further off than the format allows.
     """
-    setup = replace(setup or FormatOptions(), rate=motion.rate)
+    setup = replace(setup or FormatOptions(), rate=motion.rate, bones=True)
     try:
         with readable(f"{path.name} cannot be read as {form.title}", "write it again"):
             found = form.read(path, setup)
-            errors = verification.measure_errors(found, meant, motion, form, setup)
+            errors = verification.measure_errors(found, meant, motion, form)
     except InputError as error:
         return ExportReport(path, 0, error=str(error))
     lacks = tuple(_left_out(motion, form))
@@ -137,14 +137,14 @@ def accept_if_equal(
 ) -> ExportReport:
     """Read a file back that another program wrote of a motion; only then it goes into its folder.
 
-    What lies beside it there, such as its textures, goes with it.
+    Files next to it, such as its textures, go with it.
 
     Args:
         motion: what the file was made of.
         made: the file, in a folder of its own.
         folder: where it belongs.
         form: its format.
-        meant: what is meant to be in it (`checking`).
+        meant: its intended contents (`checking`).
         setup: what its reader needs.
     """
     report = replace(compare(motion, made, form, meant, setup), path=folder / made.name)
@@ -190,14 +190,14 @@ def _track_error(
     )
 
 
-def _with_rate(setup: FormatOptions, sheet: AnimationCurves) -> FormatOptions:
-    return replace(setup, rate=sheet.rate)
+def _with_rate(setup: FormatOptions, animation: AnimationCurves) -> FormatOptions:
+    return replace(setup, rate=animation.rate)
 
 
 def _check(
     wanted: AnimationCurves, found: AnimationCurves, errors: Mapping[str, float], form: FileFormat, path: Path
 ) -> None:
-    """Refuse a file that does not hold what was meant."""
+    """Refuse a file that does not match the motion."""
     if wanted.curves and found.frame_count != wanted.frame_count:
         raise InputError(
             f"{path.name} reads back with {found.frame_count} frames instead of {wanted.frame_count}, so it was "

@@ -36,7 +36,7 @@ def with_expression(motion: Motion, setup: FormatOptions) -> tuple[Motion, tuple
 
 
 def expression(motion: Motion, usual: tuple[str, ...]) -> tuple[Array, str, tuple[str, ...]]:
-    """Return (T, 100) coefficients, the name of the model they belong to, and a sentence for what is amiss.
+    """Return (T, 100) coefficients, the name of the model they belong to, and a sentence for each problem.
 
     Coefficients are taken as they are, with the name of their own model: two bases never mix.
 

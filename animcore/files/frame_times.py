@@ -1,6 +1,6 @@
 """Times in files, and the even frames of AnimationCurves: what rate a file has, and curves on another grid.
 
-Files say when a frame is in seconds (rounded to milliseconds by some), in timecodes, or not at all. What they mean is
+Files give the time of a frame in seconds (rounded to milliseconds by some), in timecodes, or not at all. It is
 nearly always one of the usual rates, so the one is taken whose frames lie nearest to all the times: over ten minutes
 24 and 24000/1001 differ by 14 frames.
 """
@@ -27,7 +27,7 @@ _USUAL = tuple(Fraction(rate) for rate in (30, 60, 24, 25, 50, 48, 120, 15, 12, 
 _NTSC = tuple(Fraction(base * 1000, 1001) for base in (24, 30, 60, 48, 120))
 _ASSUMED = Fraction(30)  # of one frame alone, which has no rate
 _ROUNDING = 0.1  # of a frame: times written in milliseconds at 60 FPS are off by 0.06
-_EQUALLY_NEAR = 3.0  # rates whose frames lie so many times as far off as the nearest are told apart by custom
+_EQUALLY_NEAR = 3.0  # of rates whose frames lie so many times as far off as the nearest, the usual one is taken
 
 
 def to_even_frames(
@@ -70,7 +70,7 @@ def to_even_frames(
 def fill_gaps(
     times: Times, names: Sequence[str], values: NDArray[Any], name: str
 ) -> tuple[dict[str, Array], tuple[str, ...]]:
-    """Return (T, K) values column by column, with what is NaN interpolated in time, and a sentence where some was.
+    """Return (T, K) values column by column, with NaN interpolated in time, and a sentence where some was.
 
     A column without any value is 0.
     """
@@ -86,7 +86,7 @@ def fill_gaps(
 
 
 def estimate_rate(times: Times) -> tuple[Fraction, str]:
-    """Return the frame rate that times (T,) in seconds mean, and a sentence that says how it was found."""
+    """Return the frame rate of times (T,) in seconds, and a sentence on how it was found."""
     if len(times) < 2:
         return _ASSUMED, f"One frame alone has no frame rate; {_ASSUMED} is assumed."
     since = times - times[0]
@@ -119,28 +119,28 @@ def check_frame_count(count: int, name: str, keys: int | None = None) -> int:
     return count
 
 
-def resampled(sheet: AnimationCurves, rate: Fraction) -> AnimationCurves:
-    """Return the curves (T,) at every multiple of 1 / rate within the sheet's time, by linear interpolation.
+def resampled(animation: AnimationCurves, rate: Fraction) -> AnimationCurves:
+    """Return the curves (T,) at every multiple of 1 / rate within its time, by linear interpolation.
 
     Frame 0 of files that count frames from 0 is second 0, so a start between two frames moves to the next one.
     """
-    first = max(0, math.ceil(sheet.start * float(rate) - 1e-6))
-    end = sheet.start + sheet.frame_count / float(sheet.rate)
+    first = max(0, math.ceil(animation.start * float(rate) - 1e-6))
+    end = animation.start + animation.frame_count / float(animation.rate)
     count = max(1, math.ceil(end * float(rate) - 1e-6) - first)
-    old = sheet.start + np.arange(sheet.frame_count) / float(sheet.rate)
+    old = animation.start + np.arange(animation.frame_count) / float(animation.rate)
     new = np.arange(first, first + count) / float(rate)
-    if sheet.rate == rate and len(new) == len(old) and np.abs(new - old).max() < 1e-6:
-        return replace(sheet, start=float(first / rate))
-    curves = {name: np.interp(new, old, values) for name, values in sheet.curves.items()}
-    return replace(sheet, rate=rate, start=float(first / rate), curves=curves)
+    if animation.rate == rate and len(new) == len(old) and np.abs(new - old).max() < 1e-6:
+        return replace(animation, start=float(first / rate))
+    curves = {name: np.interp(new, old, values) for name, values in animation.curves.items()}
+    return replace(animation, rate=rate, start=float(first / rate), curves=curves)
 
 
-def from_zero(sheet: AnimationCurves, title: str) -> AnimationCurves:
-    """Return the sheet with its first frame at 0, and say so where it was elsewhere."""
-    if sheet.start == 0.0:
-        return sheet
-    said = f"{title} has no place for the time of the first frame ({sheet.start:g} s): its frames count from 0."
-    return replace(sheet, start=0.0, lacks=(*sheet.lacks, said))
+def from_zero(animation: AnimationCurves, title: str) -> AnimationCurves:
+    """Return the curves with their first frame at 0, with a note where it was elsewhere."""
+    if animation.start == 0.0:
+        return animation
+    said = f"{title} has no place for the time of the first frame ({animation.start:g} s): its frames count from 0."
+    return replace(animation, start=0.0, lacks=(*animation.lacks, said))
 
 
 def keys(values: Array) -> NDArray[np.int64]:

@@ -1,4 +1,4 @@
-"""NumPy archives (`.npz`) of unknown hands: read without unpickling anything, and the units of what is in them."""
+"""NumPy archives (`.npz`) of unknown origin: read without unpickling anything, and the units of their arrays."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Contents = dict[str, NDArray[Any]]
 
 RATE_NAMES = ("mocap_frame_rate", "mocap_framerate", "fps", "frame_rate")
 _TURN = 2 * np.pi * 1.02  # no axis-angle is longer than a whole turn, so more is degrees
-_FAR = 20.0  # metres from the origin on the median frame: nobody walks so far, so these are centimetres
+_FAR = 20.0  # metres from the origin on the median frame: further away the unit is centimetres
 
 
 def contents_of(path: Path, wanted: tuple[str, ...]) -> tuple[Contents, tuple[str, ...]]:

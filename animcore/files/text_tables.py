@@ -1,4 +1,4 @@
-"""Text files of unknown hands: their encoding, and tables of numbers in them."""
+"""Text files of unknown origin: their encoding, and tables of numbers in them."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ class TextTable:
 
 
 def _block(cells: list[list[str]], kind: type[np.floating[Any]]) -> NDArray[Any]:
-    """Numbers of texts; what is written as NaN comes out infinite, to be told from what is empty."""
+    """Numbers of texts; NaN in the text becomes infinite, so that it differs from an empty cell."""
     try:
         values = np.array([[float(cell) for cell in row] for row in cells], kind)
         values[np.isnan(values)] = np.inf

@@ -20,7 +20,7 @@ Mask = NDArray[np.bool_]
 
 _LUMINANCE = (0.2126, 0.7152, 0.0722)  # of red, green, blue (ITU-R BT.709)
 _BLOCK = 1 << 23  # distances at once
-_FEWEST = 12  # vertices that tell how a scalp lies
+_FEWEST = 12  # vertices that determine the pose of a scalp
 _REACH = 0.02  # metres: hair nearer to the skin than this grows there
 
 
@@ -65,7 +65,7 @@ def texture_coordinates(
     first, second = (way * along).sum(1), (way * across).sum(1)
     area = np.maximum(products[0] * products[2] - products[1] ** 2, 1e-30)
     shares = np.stack([products[2] * first - products[1] * second, products[0] * second - products[1] * first]) / area
-    shares = np.maximum(shares, 0)  # of what stands beside its triangle the nearest place on it
+    shares = np.maximum(shares, 0)  # of a point outside its triangle the nearest place on it
     shares /= np.maximum(shares.sum(0), 1)
     corners = np.asarray(uv, np.float64)[uv_faces[triangles]]
     weights = np.stack([1 - shares.sum(0), *shares], 1)
@@ -77,7 +77,7 @@ def under_mask(places: Array, mask: Array) -> Mask:
 
     Args:
         places: (N, 2) in the texture, 0..1, the second upwards.
-        mask: (H, W) first row on top; painted is what is at least half of its greatest value.
+        mask: (H, W) first row on top; painted where it is at least half of its greatest value.
     """
     height, width = mask.shape
     x = np.clip((places[:, 0] * width).astype(int), 0, width - 1)
@@ -116,7 +116,7 @@ def scalp(hair: Gaussians, vertices: Array) -> NDArray[np.int64]:
     """Return the vertices (V, 3) of a head that its hair grows on: the nearest ones of hair that is near the skin.
 
     Raises:
-        InputError: where there are too few to tell how it lies.
+        InputError: where there are too few to determine it.
     """
     points = np.asarray(hair.means, np.float32)
     nearest = _nearest(points, np.asarray(vertices, np.float32))

@@ -54,7 +54,7 @@ def rotated(harmonics: NDArray[Any], rotation: NDArray[Any]) -> NDArray[np.float
         rotation: (3, 3).
     """
     result = np.array(harmonics, np.float32)
-    before = values(_directions() @ np.asarray(rotation, np.float64), 3)  # what is now seen there was seen here
+    before = values(_directions() @ np.asarray(rotation, np.float64), 3)  # now seen there, once seen here
     after = values(_directions(), 3)
     for start, end in _BANDS:
         if end <= result.shape[1]:

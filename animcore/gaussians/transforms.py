@@ -24,12 +24,12 @@ HALF_TURN = SimilarityTransform(
 
 
 def transformed(splats: Gaussians, way: SimilarityTransform) -> Gaussians:
-    """Return Gaussians of the world after a similarity; what is seen of them turns with them.
+    """Return Gaussians of the world after a similarity; their view-dependent colours turn with them.
 
     The similarity may mirror too: an ellipsoid is the same through its centre, so the mirror is a turn for it.
 
     Raises:
-        InputError: where they are bound to triangles, whose frames know nothing of the world.
+        InputError: where they are bound to triangles, which have frames of their own.
     """
     if splats.binding is not None:
         raise InputError("Gaussians that are bound to a mesh are moved by moving the mesh.")
@@ -48,7 +48,7 @@ def transformed(splats: Gaussians, way: SimilarityTransform) -> Gaussians:
 def centred(positions: NDArray[Any]) -> tuple[NDArray[np.float32], Origin]:
     """Return (N, 3) positions in metres as float32, and the origin that was taken off them: (0, 0, 0) for most.
 
-    Clouds in the coordinates of the earth lie so far away that float32 would put what is centimetres apart into one
+    Geographic coordinates are so large that float32 would merge points that are centimetres apart into one
     place. They are moved to the whole metre that is nearest to their middle.
     """
     if not np.abs(positions).max(initial=0.0) >= _FAR:

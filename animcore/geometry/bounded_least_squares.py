@@ -1,4 +1,4 @@
-"""Bounded least squares for many frames at once: the weights within their ranges that come nearest to what is wanted.
+"""Bounded least squares for many frames at once: the weights within their ranges that come nearest to the target.
 
 Every frame has the same unknowns and the same quadratic part, so one solver serves them all together. It exchanges
 variables between "free" and "at a bound" in blocks until every sign is right, which is exact to rounding and takes a
@@ -144,7 +144,7 @@ def _descend(gram: FloatArray, right: FloatArray, low: FloatArray, high: FloatAr
 def _on_face(
     gram: FloatArray, right: FloatArray, low: FloatArray, high: FloatArray, states: NDArray[np.int8]
 ) -> FloatArray:
-    """(T, K) the best values where each variable is held at a bound or left free, as its state says."""
+    """(T, K) the best values where each variable is held at a bound or left free, by its state."""
     kinds, place = np.unique(states, axis=0, return_inverse=True)
     inverses = _inverses(gram, kinds == 0)
     values = np.where(states < 0, low, np.where(states > 0, high, 0.0))

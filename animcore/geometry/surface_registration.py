@@ -34,7 +34,7 @@ _FAR = 0.12  # sizes of the face that a point may be away from its partner in th
 
 @dataclass(frozen=True)
 class TriangleMesh:
-    """A triangle mesh: `points` (V, 3) and `triangles` (F, 3), seen from outside counter-clockwise."""
+    """A triangle mesh: `points` (V, 3) and `triangles` (F, 3), counter-clockwise from outside."""
 
     points: FloatArray
     triangles: IntArray
@@ -207,7 +207,7 @@ class _SurfaceSamples:
 def _fit(
     ours: TriangleMesh, samples: _SurfaceSamples, size: float, focus: NDArray[np.bool_], start: SimilarityTransform
 ) -> tuple[float, SimilarityTransform]:
-    """The similarity found from a start, with the size of what is left, in sizes of the face."""
+    """The similarity found from a start, with the residual, in sizes of the face."""
     chosen = np.flatnonzero(focus)[:: max(1, int(focus.sum()) // 800)]
     points, directions = ours.points[chosen], ours.normals()[chosen]
     low, high = points.min(0), points.max(0)
@@ -273,16 +273,22 @@ def _bend(ours: TriangleMesh, near: _SurfaceSamples, size: float) -> FloatArray:
 
 def _laplacian(edges: IntArray, count: int) -> Callable[[FloatArray], FloatArray]:
     """The graph's Laplacian as a function of (V, 3), over the six edges that a vertex has as a rule."""
-    a, b = edges.T
+    ends = np.concatenate([edges, edges[:, ::-1]])
+    ends = ends[np.argsort(ends[:, 0], kind="stable")]
+    degree = np.bincount(ends[:, 0], minlength=count)
+    most = int(degree.max(initial=0))
+    # a row for the first neighbours of all points, one for the second ...: three times as fast as sums by index;
+    # a point with fewer neighbours than the most is its own
+    neighbours = np.tile(np.arange(count), (most, 1))
+    first = np.concatenate([[0], np.cumsum(degree)[:-1]])
+    neighbours[np.arange(len(ends)) - first[ends[:, 0]], ends[:, 0]] = ends[:, 1]
     scale = 1.0 / 6.0
 
     def apply(values: FloatArray) -> FloatArray:
-        step = (values[a] - values[b]) * scale
-        total = np.empty_like(values)
-        for axis in range(3):
-            total[:, axis] = np.bincount(a, step[:, axis], minlength=count)
-            total[:, axis] -= np.bincount(b, step[:, axis], minlength=count)
-        return total
+        total = most * values
+        for row in neighbours:
+            total -= values.take(row, axis=0)
+        return scale * total
 
     return apply
 

@@ -1,4 +1,4 @@
-"""Pictures of a head from cameras that are known, with what the face did: the layout of VHAP and GaussianAvatars.
+"""Images of a head from calibrated cameras, with the pose of the face: the layout of VHAP and GaussianAvatars.
 
     transforms_train.json  what a head is fitted from
     transforms_val.json    the same moments from other cameras
@@ -48,7 +48,7 @@ class HeadPose:
         translation: (3,).
         shape: (S,) of the person.
         offset: (V, 3) of the person's vertices from the model's, or None.
-        basis: the model's name, where the file says so.
+        basis: the model's name, where the file states it.
     """
 
     expression: FloatArray
@@ -61,7 +61,7 @@ class HeadPose:
 
 @dataclass(frozen=True)
 class CaptureView:
-    """One picture: from where, of which moment, and the files that hold it."""
+    """One view: its camera, its moment, and the files that hold it."""
 
     camera: Camera
     camera_index: int
@@ -132,7 +132,7 @@ def write_pose(pose: HeadPose, path: Path, arkit: FloatArray | None = None) -> N
     Args:
         pose: what the head did.
         path: of the file.
-        arkit: (52,) weights that the pose was made from, kept beside it.
+        arkit: (52,) weights that the pose was made from, stored with it.
 
     Raises:
         InputError: when it cannot be written.
@@ -176,7 +176,7 @@ def read_pose(path: Path) -> HeadPose:
 
 
 def _lens(camera: Camera) -> dict[str, float]:
-    """The lens of a camera, as NeRF's and VHAP's files say it."""
+    """The intrinsics of a camera, as NeRF's and VHAP's files store them."""
     return {
         "w": camera.width, "h": camera.height, "fl_x": camera.focal[0], "fl_y": camera.focal[1],
         "cx": camera.centre[0], "cy": camera.centre[1],
@@ -211,7 +211,7 @@ def _view(folder: Path, table: dict[str, Any], frame: dict[str, Any], opencv: bo
     centre = float(lens.get("cx", size[0] / 2)), float(lens.get("cy", size[1] / 2))
     if min(size) < 1 or not all(0 < value < math.inf for value in focal) or not all(map(math.isfinite, centre)):
         raise InputError(
-            f"The camera of {frame['file_path']} has a lens that there cannot be ({size[0]} x {size[1]} pixels, focal "
+            f"The camera of {frame['file_path']} has impossible intrinsics ({size[0]} x {size[1]} pixels, focal "
             f"lengths {focal[0]:g} and {focal[1]:g}); export it again."
         )
     matrix = np.array(frame["transform_matrix"], float)

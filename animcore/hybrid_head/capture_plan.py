@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-# degrees around the head towards its left, and up; metres away come from the picture's size
+# degrees around the head towards its left, and up; the distance in metres follows from the image's size
 CAMERAS = (
     (0, 4), (-24, -8), (24, 16), (-48, 14), (50, -6), (-75, 0), (78, 10), (8, -22), (-12, 30),
     (115, 8), (-112, 5), (158, 12), (-150, 20), (180, -5),
 )  # fmt: skip
-BEHIND = 100  # degrees from which the face is not seen: such cameras take one moment alone
-NEAREST = 8  # degrees that no other camera comes near to those that are held out
+BEHIND = 100  # degrees from which the face is hidden: such cameras take one moment alone
+NEAREST = 8  # degrees that no other camera comes near to those of the validation split
 HELD_OUT_CAMERAS = ((-14, 9), (36, 4), (-62, 6))
 
 
@@ -31,7 +31,7 @@ def apart(first: tuple[float, float], second: tuple[float, float]) -> float:
     )))  # fmt: skip
 
 
-# hair that is stiff does not know what the face does: one face from many places teaches it
+# stiff hair does not depend on the expression: one expression from many cameras is enough
 HAIR_CAMERAS = tuple(
     camera
     for camera in (*spread(48, 0, 220, -20, 36), *spread(12, 180, 140, -10, 40))

@@ -1,4 +1,4 @@
-"""The hybrid head: a textured mesh for what is stable, Gaussians for hair and for what a mesh cannot hold.
+"""The hybrid head: a textured mesh for the stable parts, Gaussians for hair and for all that a mesh cannot hold.
 
 After MeGA (Wang et al., CVPR 2025): the face is a mesh that FLAME's parameters drive, with displacement and a texture
 that changes with the expression; hair is Gaussians that go with the skull as a stiff whole; the two are blended pixel
@@ -65,7 +65,7 @@ class HybridHead(ComparedByValue):
         uv: (U, 2) places in the texture, 0..1, the second upwards.
         uv_faces: (F, 3) of them for the model's faces.
         texture: (H, W, 3) colours 0..1 as they are shown, first row on top; None where the mesh is not drawn.
-        changes: (K, h, w, 3) what is added to the texture (spread over the same square) at detail 1.
+        changes: (K, h, w, 3) added to the texture (spread over the same square) at detail 1.
         mix: (E + 15 + 1, K) detail of the expression's E coefficients, the joints' 15 angles, and 1.
         riding: Gaussians bound to triangles of the model, or None.
         hair: Gaussians that stand around the skull at rest and go with it, or None.
@@ -199,15 +199,15 @@ def joined(parts: Sequence[Gaussians]) -> Gaussians:
     return Gaussians(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
-def upsample(picture: NDArray[Any], times: int) -> NDArray[Any]:
+def upsample(image: NDArray[Any], times: int) -> NDArray[Any]:
     """(h, w, C) with `times` as many rows and columns, linear between the middles of the old ones."""
     for axis in (0, 1):
-        size = picture.shape[axis]
+        size = image.shape[axis]
         at = np.clip((np.arange(size * times) + 0.5) / times - 0.5, 0, size - 1)
         low = np.minimum(at.astype(int), size - 2)
-        share = (at - low).astype(picture.dtype).reshape([-1 if one == axis else 1 for one in range(3)])
-        picture = picture.take(low, axis) * (1 - share) + picture.take(low + 1, axis) * share
-    return picture
+        share = (at - low).astype(image.dtype).reshape([-1 if one == axis else 1 for one in range(3)])
+        image = image.take(low, axis) * (1 - share) + image.take(low + 1, axis) * share
+    return image
 
 
 def sample_texture(texture: NDArray[Any], places: NDArray[Any]) -> NDArray[Any]:
@@ -235,7 +235,7 @@ def render(
     """Draw a head.
 
     Args:
-        head: what is drawn.
+        head: to render.
         posed: the head's answer to a motion.
         camera: from where.
         mode: `mesh` or `gaussians` alone, or `hybrid`: Gaussians before the mesh cover it, those behind it are hidden.
@@ -258,7 +258,7 @@ def render(
 
 
 def composite_over_mesh(before: RenderedImage, free: RenderedImage, mesh: RenderedImage) -> RenderedImage:
-    """Lay Gaussians over a mesh; what lies behind it is seen beside its edges, in pixels that it covers in part.
+    """Composite Gaussians over a mesh; pixels that it covers in part show what lies behind it too.
 
     Args:
         before: the Gaussians with the mesh for a limit, over black.

@@ -1,6 +1,6 @@
 """The texture layout of a head's mesh: one square for skin, eyes, teeth and tongue, whatever the model leaves out.
 
-What hangs together in the model's own layout stays as it is, and is put beside the rest so that a square metre of the
+An island of the model's own layout stays as it is, and is packed with the others so that a square metre of the
 head gets about the same share of the square everywhere. Parts that have no layout are unrolled around the axis that
 runs upward through their middle.
 """

@@ -41,18 +41,18 @@ def fit(
     from animcore.hybrid_head import capture_format
     from animcore.hybrid_head.fitting.trainer import HeadFitter
 
-    pictures, moments = capture_dataset.read(data, capture_format.TRAIN)
+    views, moments = capture_dataset.read(data, capture_format.TRAIN)
     head, known = capture_dataset.person(data, model), capture_dataset.start(data)
-    capture_dataset.check(data, head, pictures, moments)
+    capture_dataset.check(data, head, views, moments)
 
     receipt = consent.of_folder(data)
     origin = Origin(TRAINED, consent=receipt.reference() if receipt is not None else {})
 
-    def show(picture: NDArray[np.uint8]) -> None:
-        capture_images.write(picture, out / PICTURE, origin)
+    def show(image: NDArray[np.uint8]) -> None:
+        capture_images.write(image, out / PICTURE, origin)
 
-    fitted = HeadFitter(head, moments, pictures, settings, out, progress, show, known, where).run()
-    facts = {"pictures": len(pictures), "steps": settings.steps, avatar_folder.ORIGIN: origin.facts()}
+    fitted = HeadFitter(head, moments, views, settings, out, progress, show, known, where).run()
+    facts = {"pictures": len(views), "steps": settings.steps, avatar_folder.ORIGIN: origin.facts()}
     hybrid_head.save(fitted, out / HEAD, facts)
     if receipt is not None:
         receipt.save(out / HEAD)

@@ -44,7 +44,7 @@ _FOLLOWING = 0.35  # share of the rest that finding a transcript in it takes
 
 
 def _on_body(work: Callable[..., tuple[Any, Any]]) -> Callable[[Motion], Motion]:
-    """What is done to the body of a motion; one without a body stays as it is."""
+    """A step of postprocessing on the body of a motion; one without a body stays as it is."""
 
     def done(motion: Motion) -> Motion:
         if motion.body_pose is None or not motion.frame_count:
@@ -78,22 +78,22 @@ class BatchResult:
 
 @dataclass(frozen=True)
 class BatchRequest:
-    """What is asked of every recording of a batch.
+    """The request for every recording of a batch.
 
     Attributes:
         folder: where the files go; it is made where it is missing.
         formats: names of `files.FORMATS`.
         rate: frame rate of the files; None for 30, or for that of the source where it is a motion already.
         direction: how it is performed.
-        setup: what the formats need to know of the character.
-        transcript: what is said: a file for one recording, or a folder of files named as the recordings.
+        setup: the formats' settings of the character.
+        transcript: the text: a file for one recording, or a folder of files named as the recordings.
         finish: names of `FINISHES` that are done to each motion, in their order.
         gestures: folder of a learned solver of the body, in the place of the shipped one.
         listening_to: who is talked with: a recording for one, or a folder of recordings named as those that are
-            performed; one that has no such name listens to nobody.
+            performed; a recording without such a file has no other speaker.
         face: folder of a learned solver of speech, in the place of the shipped one.
-        speaker: in whose manner that one speaks, by a name that it knows; where empty, as the direction's style says.
-        track, channel: of each recording, as `audio.load` takes them.
+        speaker: whose manner it takes, by a name of its training; where empty, by the direction's style.
+        track, channel: of each recording, as `recording.load` takes them.
     """
 
     folder: Path
@@ -157,15 +157,15 @@ def generate(
     """Perform a voice at a frame rate; the facts hold what the user should be warned of.
 
     Args:
-        source: a recording, or several that are put together; none for somebody who only listens.
+        source: a recording, or several that are put together; none for a listener.
         rate: frame rate of the result.
         direction: how it is performed.
         progress: called with the fraction done.
-        transcript: what is said, where it is known: it makes the lips surer, its words travel with the motion, and its
+        transcript: the text, where it is known: it makes the lips surer, its words travel with the motion, and its
             tags join the emotions of the direction.
         place: how much later than the audio the face is, and which part of the performance is wanted.
         gestures: a learned solver of the body, in the place of the shipped one.
-        listening_to: the voice of somebody who is talked with, on the same clock: while it speaks, this face listens.
+        listening_to: the voice of the other speaker, on the same clock: while it speaks, this face listens.
             The motion lasts as long as the longer of the two.
         face: a learned solver of speech, in the place of the shipped one.
 
@@ -190,7 +190,7 @@ def generate(
 
 @functools.cache
 def cards(variant: str) -> tuple[origin.Source, ...]:
-    """Return the cards of the shipped models that perform a voice."""
+    """Return the model cards of the shipped models that perform a voice."""
     speech = streaming.MODEL if variant == "live" else lip_sync.MODEL
     return tuple(origin.Source.of(model.with_suffix(".md"), "model card") for model in (speech, head_network.MODEL))
 
@@ -291,7 +291,7 @@ def _transcript(source: Path, given: Path | None) -> Transcript | None:
 
 
 def _other(source: Path, given: Path | None) -> Source:
-    """The voice that one recording listens to, out of the file or the folder that was given; () for none."""
+    """The other speaker of one recording, out of the file or the folder that was given; () for none."""
     if given is None or not given.is_dir():
         return given or ()
     name = casefolded(files.stem(source))

@@ -31,20 +31,20 @@ _LIDS = [ARKIT_INDEX["eyeBlinkLeft"], ARKIT_INDEX["eyeBlinkRight"]]
 
 
 def run(name: str, out: Path, direction: Direction, show: Show, stopped: Callable[[], bool]) -> float:
-    """Show the face of what is spoken until `stopped` says so, and write what was heard.
+    """Animate a face from the microphone until `stopped` returns true, and write the audio.
 
     Args:
         name: of the microphone; empty for the computer's own choice.
-        out: WAV file, 16 kHz mono, written when all was heard.
+        out: WAV file, 16 kHz mono, written at the end.
         direction: intensity, strengths and seed.
         show: is given the newest frame, about 25 times a second.
         stopped: is asked 50 times a second; what it raises leaves nothing behind.
 
     Returns:
-        How many seconds were heard.
+        The duration in seconds.
 
     Raises:
-        InputError: where the microphone cannot be heard.
+        InputError: where the microphone cannot be opened.
         AnimcoreError: where the live network is missing.
     """
     listener, lids = streaming.StreamingSolver(direction), _BlinkTimer(direction)
@@ -69,7 +69,7 @@ def run(name: str, out: Path, direction: Direction, show: Show, stopped: Callabl
 
 
 class _BlinkTimer:
-    """Blinks now and then, so that nobody is stared at."""
+    """Blinks now and then, so that the gaze does not stare."""
 
     def __init__(self, direction: Direction) -> None:
         self._generator = np.random.default_rng(direction.seed)

@@ -38,7 +38,7 @@ class TrackedVideo:
 
     Attributes:
         video: which, and what part of it.
-        source: what tells it apart from another file or part.
+        source: identifies the file and the part of it.
         model: the head that was laid over it.
         lens: the focal length that was given, for 36 mm film; None where it was estimated.
         track: where the head was and what it did.
@@ -65,11 +65,11 @@ def run(
 
     Args:
         video: one person who talks, in one shot.
-        out: folder of what is made.
+        out: folder of the results.
         model: a FLAME file, or None for the open head.
         lens: focal length in mm for 36 mm film, or None to estimate it.
         progress: called with the fraction done.
-        consent: of the person, which goes into what is written (`provenance.consent.Receipt.reference`).
+        consent: of the person, which goes into the files (`provenance.consent.Receipt.reference`).
 
     Raises:
         InputError: where the video cannot be tracked; see `face_landmarks.read` and `face_tracker.track`.

@@ -1,1 +1,1 @@
-"""Motion -> Motion: what is done to a performance after it was made."""
+"""Motion -> Motion: postprocessing of a performance."""

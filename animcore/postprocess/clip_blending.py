@@ -1,6 +1,6 @@
 """Clips that go over into each other without a seam, begin and end in given poses, or go round and round.
 
-Nothing is cross-faded, so that no hand goes through the middle of two gestures: what is missing at a seam in place and
+Nothing is cross-faded, so that no hand goes through the middle of two gestures: the gap at a seam in position and
 in speed is added to the clip after it and dies away within a moment (inertialization: Bollo, "Inertialization:
 high-performance animation transitions in Gears of War", GDC 2018), along a curve of fifth degree.
 """

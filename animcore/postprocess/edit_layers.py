@@ -1,6 +1,6 @@
 """Hand edits as a layer on top of what was generated, so that a new solve keeps them.
 
-Nobody has to work in a layer: an animator changes the keys that are seen. What was written is known, so what differs
+No one has to work in a layer: an animator edits the visible keys. The generated keys are stored, so the difference
 from it is the edit: per channel, on the frames on which it differs. On new curves the layer is either added, or stands
 in their place with soft ends.
 """
@@ -84,7 +84,7 @@ def apply_layer(
 
 
 def presence(layer: Floats, rate: float) -> Array:
-    """Return (T, C) how much of each frame is the animator's: 1 in the spans of a layer, easing to 0 beside them."""
+    """Return (T, C) how much of each frame is the animator's: 1 in the spans of a layer, easing to 0 around them."""
     weight = np.zeros(layer.shape)
     frames = np.arange(len(layer))
     for span in spans(layer, rate):

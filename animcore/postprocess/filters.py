@@ -13,7 +13,7 @@ from animcore.geometry import rotations
 Array = NDArray[np.float64]
 Given = NDArray[np.floating[Any]]
 # Pose (T, 55, 3), translation (T, 3), what the block before leaves behind, and the frame at which the next one begins
-# -> pose, translation, and what is left to the next.
+# -> pose, translation, and the state for the next block.
 Step = Callable[[Array, Array, Any, int], tuple[Array, Array, Any]]
 
 _BLOCK, _MARGIN, _SEAM = 120.0, 8.0, 1.0  # seconds worked on at once, looked at around them, and mixed at a seam
@@ -54,7 +54,7 @@ def in_blocks(
     A block sees some seconds more on either side than are kept of it; where two meet, one goes over into the other.
 
     Args:
-        step: what is done to a block.
+        step: processes a block.
         pose: (T, 55, 3) axis-angle.
         translation: (T, 3).
         rate: frame rate.

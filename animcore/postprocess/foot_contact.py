@@ -1,4 +1,4 @@
-"""Feet that stay where they stand, a floor that nothing goes through, legs that stand still: (pose, translation) alike.
+"""Foot contact: no foot slides, nothing goes through the floor, and legs stand still on request.
 
 A foot is planted while it is low and slow. It then is held where it stood on the whole, flat on the floor, and the leg
 follows by two-bone inverse kinematics. What holding asks for grows and fades over a few frames. A foot that slides on
@@ -31,13 +31,13 @@ _PIECE = 4096  # frames whose joints are held at once
 _LEVEL = [0, 2]  # the axes along the floor
 _SLIDE = 0.10  # metres that a foot may slide before it is set anew
 _STEP, _STEP_HEIGHT = 0.36, 0.03  # seconds and metres of such a step
-_STRETCH = 0.996  # of its length that a leg is stretched at most: just inside what `limbs.reach` gives
+_STRETCH = 0.996  # of its length that a leg is stretched at most: just inside what `two_bone_ik.reach` gives
 _SINK = 0.25  # seconds in which the body sinks and rises to what its legs reach
 _NEAR_REST = 0.03  # metres: a floor so near to the one at rest is that one
 _FORWARD = 0.04  # metres that a straight leg's knee is taken to be in front
 _SWAY = np.array([0.035, 0.015, 0.03])  # metres that hips may sway over legs that stand still
 _TURN = np.radians(8.0)  # and turn
-_WANDERING = 6.0  # seconds of smoothing: what is slower is wandering about, no sway
+_WANDERING = 6.0  # seconds of smoothing: slower motion is wandering, not sway
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class FootContact:
 
 @dataclass(frozen=True)
 class _FootTarget:
-    """What is asked of one foot: where its ankle should be and how it should be turned, in each frame."""
+    """The targets of one foot: position of its ankle and rotation, in each frame."""
 
     ankle: Array  # (T, 3)
     turn: Array  # (T, 3, 3)
@@ -106,7 +106,7 @@ def lock_feet(pose: Given, translation: Given, rate: float, floor: float | None 
 def lock_block(
     pose: Array, translation: Array, left: list[FootContact | None] | None, following: int, *, rate: float, floor: float
 ) -> tuple[Array, Array, list[FootContact | None]]:
-    """Lock the feet of one block, as `filters.in_blocks` asks; what is left is how each foot stands at a frame."""
+    """Lock the feet of one block, as a step of `filters.in_blocks`; its state is the contact of each foot."""
     if len(pose) < 2:
         return pose, translation, [None, None]
     turned = world_rotations(pose)
@@ -166,7 +166,7 @@ def _pieces(count: int) -> Iterator[slice]:
 
 
 def _soles(pose: Given, translation: Given) -> Array:
-    """(T, 2, 4, 3) of `solid.soles`, in pieces that fit into memory."""
+    """(T, 2, 4, 3) of `collision_capsules.soles`, in pieces that fit into memory."""
     found = [np.zeros((0, 2, 4, 3))]
     for piece in _pieces(len(pose)):
         turned = world_rotations(pose[piece])

@@ -16,14 +16,15 @@ from animcore.postprocess.filters import Given, envelope, in_blocks, smoothed
 Array = NDArray[np.float64]
 
 # The mean over elite players of the fastest turn of a shoulder in a tennis serve (Reid, Elliott and Alderson, "Shoulder
-# joint kinetics of the elite wheelchair tennis serve", Br J Sports Med 2007, table 2): nobody talks with faster joints.
+# joint kinetics of the elite wheelchair tennis serve", Br J Sports Med 2007, table 2): joints are slower when people
+# talk.
 FASTEST = 10.8  # radians a second
 # What a minimum-jerk stroke (Flash and Hogan 1985) of that peak speed and of a quarter of a second needs: its peak
 # acceleration is 5.77 / 1.875 times its peak speed over its duration.
 HARDEST = 5.77 / 1.875 * FASTEST / 0.25  # radians a second squared
 
 # Hz, of which half the power passes: a hand trembles with a peak between 6 and 12 Hz (Lakie et al., J Physiol 2015),
-# and what is meant is slower.
+# and intended motion is slower.
 _MEANT = 5.0
 _HALF = 0.1325  # standard deviation of a Gaussian in seconds times the frequency that it halves the power of
 _ROUNDS = 14  # of smoothing where a joint is too fast, each wider than the one before
@@ -45,7 +46,7 @@ _THUMB = (60.0, 70.0, 90.0)  # degrees of each joint of the thumb, whichever way
 def smooth_hands(pose: Given, rate: float) -> Given:
     """Return the pose (T, 55, 3) with trunk, arms and fingers free of tremor, and no joint faster than people's.
 
-    A filter without delay that passes what is slower than 5 Hz, so that strokes keep their size and their time. Then,
+    A zero-phase low-pass at 5 Hz, so that strokes keep their size and their time. Then,
     where a joint still is faster than `FASTEST` or speeds up harder than `HARDEST`, it is smoothed further there alone.
     Head and legs stay as they are.
     """

@@ -1,4 +1,4 @@
-"""What curves do to the lips of the reference head, in millimetres, and where the lips are sealed."""
+"""The gap between the lips of the reference head, in millimetres, and seals of the lips."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ _REACH = 3.0  # widths of the bell that count on each side
 
 @dataclass(frozen=True)
 class RegionAdjustment:
-    """What is done to the curves of one region.
+    """The smoothing of the curves of one region.
 
     Attributes:
         smoothing: milliseconds, 0..500: half the width at half height of the bell that the curves are averaged under.
@@ -57,7 +57,7 @@ def adjust_region(values: Floats, rest: Floats, rate: float, touch: RegionAdjust
         values: (T, C).
         rest: (C,) the value of each curve at rest; NaN for a curve that must not be exaggerated (an axis).
         rate: frame rate.
-        touch: what is done.
+        touch: the settings.
     """
     result = np.array(values, np.float64)
     if touch.offset:

@@ -1,1 +1,1 @@
-"""Marks, consent and verification: what Animcore writes says what it is. Nothing here reaches the network unasked."""
+"""Marks, consent and verification: every file states how it was made. Nothing here reaches the network unasked."""

@@ -28,14 +28,14 @@ person = "Anna Berg"
 agreed_by = "Anna Berg"
 uses = "talking-head videos of the museum's audio guide"
 until = "2027-12-31"      # leave it out where there is no end
-# A recording in which the person says so; only its hash goes on. Relative to this file.
+# A recording of the person's consent; only its hash is stored. Relative to this file.
 # statement = "anna_agrees.wav"
 """
 
 
 @dataclass(frozen=True)
 class Receipt:
-    """What is known of the consent.
+    """The fields of the consent.
 
     Attributes:
         facts: of `person`, `agreed_by`, `uses`, `until`, `statement_sha256`, those that are known; or `status` alone.
@@ -107,7 +107,7 @@ def asked(ask: Callable[[str], str], say: Callable[[str], None]) -> Receipt:
 
     Args:
         ask: shows a question and returns the answer.
-        say: shows a sentence.
+        say: prints a sentence.
 
     Raises:
         InputError: where an answer cannot be used.
@@ -123,7 +123,7 @@ def asked(ask: Callable[[str], str], say: Callable[[str], None]) -> Receipt:
 
 
 def check(origin: Origin, today: datetime.date | None = None) -> None:
-    """Check that what is written needs no consent that has ended.
+    """Check that a file needs no consent that has ended.
 
     Raises:
         InputError: where it does.

@@ -26,7 +26,7 @@ from animcore.errors import BROKEN_FILE
 
 MEMBER = "provenance"  # the array of an `.npz`
 EXTRA = "provenance"  # under `asset.extras` of a glTF
-SIDECAR = ".provenance"  # beside a file that has no place for a statement
+SIDECAR = ".provenance"  # next to a file that has no place for a statement
 _PNG, _JPEG_XMP = b"\x89PNG\r\n\x1a\n", b"http://ns.adobe.com/xap/1.0/\0"
 _VIDEO_XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 _FOUND = re.compile(rb"<animcore:Origin>(.*?)</animcore:Origin>", re.DOTALL)
@@ -127,7 +127,7 @@ def _wav(path: Path, origin: Origin) -> bool:
 
 
 def _npz(path: Path, origin: Origin) -> bool:
-    """One more array, of text; a file that has the array already says more than its writer's caller knows."""
+    """One more array, of text; a file that has the array already keeps its own."""
     stored = io.BytesIO()
     np.save(stored, np.array(origin.text()), allow_pickle=False)
     with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:

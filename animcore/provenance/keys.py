@@ -44,7 +44,7 @@ class Identity:
     time_server: str = ""
 
     def __repr__(self) -> str:
-        """Say who signs, and never the key: logs hold this."""
+        """Name the signer, and never the key: logs hold this."""
         return f"Identity({self.algorithm}, {'command' if self.command else 'key'})"
 
     def signed_by_command(self) -> Callable[[bytes], bytes]:
@@ -88,7 +88,7 @@ def identity() -> Identity | None:
 
 
 def use(certificate: Path, key: Path | None, command: str = "", algorithm: str = "", time_server: str = "") -> None:
-    """Sign with somebody's own certificate from now on; the key stays where it is, and only its path is noted.
+    """Sign with the user's own certificate from now on; the key stays where it is, and only its path is noted.
 
     Args:
         certificate: chain as PEM, the signer's first.
@@ -151,7 +151,7 @@ def _toml(value: str | bool) -> str:
 
 
 def _private(path: Path, data: bytes) -> None:
-    """Write what nobody else may read: it is so from the first byte on."""
+    """Write a file that only this user may read, from the first byte on."""
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(handle, "wb") as file:
         file.write(data)
@@ -209,7 +209,7 @@ def _make() -> None:
 
 
 def _certificate(name: str, key: Any, issuer: Any, *, is_root: bool) -> Any:
-    """A certificate as C2PA wants it; it names nobody."""
+    """A certificate as C2PA requires; it names no person."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes
     from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID

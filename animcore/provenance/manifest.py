@@ -82,7 +82,7 @@ def definition(origin: Origin, title: str) -> dict[str, Any]:
 
 
 def read(path: Path) -> Mapping[str, Any] | None:
-    """Return what the manifests of a file say and whether they hold, as the library has it; None without any.
+    """Return the manifests of a file and whether they hold, as the library reports them; None without any.
 
     Raises:
         InputError: without the library, or where the manifest is broken.

@@ -36,7 +36,7 @@ def mark(path: Path, origin: Origin) -> str:
 
 
 def mark_beside(path: Path, origin: Origin) -> None:
-    """Write the statement, with the hash of the file, into a small file beside one that has no place for it.
+    """Write the statement, with the hash of the file, into a small file next to one that has no place for it.
 
     Raises:
         InputError: where it cannot be written.
@@ -48,7 +48,7 @@ def mark_beside(path: Path, origin: Origin) -> None:
 
 def _signed(path: Path, origin: Origin) -> bool:
     if manifest.library() is None:
-        _say('What is written is marked, but not signed: pip install ".[provenance]" signs it.')
+        _say('Files are marked, but not signed: pip install ".[provenance]" signs them.')
         return False
     try:
         who = keys.identity()
@@ -56,7 +56,7 @@ def _signed(path: Path, origin: Origin) -> bool:
             return False
         manifest.sign(path, origin, stem(path) + path.suffix, who)
     except AnimcoreError as error:
-        _say(f"What is written is marked, but not signed: {error}")
+        _say(f"Files are marked, but not signed: {error}")
         return False
     return True
 

@@ -1,4 +1,4 @@
-"""What a file says of itself and whether that holds, in words: ours and those of other tools."""
+"""The statements of a file and whether they hold, in words: ours and those of other tools."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from animcore.provenance import consent, embedding, manifest
 # What can be found, in words. Only the first two mean that nothing was changed since it was signed.
 STATES = {
     "trusted": "signed with this computer's own key, and unchanged since",
-    "intact": "unchanged since it was signed, but by a key that this computer does not know: it does not say by whom",
+    "intact": "unchanged since it was signed, but by a key that is unknown on this computer: the signer is not stated",
     "changed": "CHANGED after it was signed or marked",
     "expired": "signed with a certificate that has ended, or that was not valid when it signed",
     "broken": "carries a manifest that cannot be read or does not hold",
@@ -35,7 +35,7 @@ class Verdict:
     Attributes:
         path: of the file.
         state: one of `STATES`.
-        origin: how it was made, as far as it says so.
+        origin: how it was made, as far as it is stated.
         tool: that wrote it, in its own words.
         signer: the name in the certificate, which anybody can choose where the state is not "trusted".
         reasons: codes of C2PA for what does not hold.
@@ -76,7 +76,7 @@ class Verdict:
 
 
 def verify(path: Path, today: datetime.date | None = None) -> Verdict:
-    """Find out what a file, or the folder of an avatar, says of itself and whether it holds.
+    """Read the statements of a file, or of the folder of an avatar, and check whether they hold.
 
     Raises:
         InputError: where there is no such file, or the library that reads manifests is not installed.
@@ -135,7 +135,7 @@ def _of_others(active: Mapping[str, Any], said: Mapping[str, Any]) -> Origin:
 
 
 def _is_another(path: Path, plain: str) -> bool:
-    """Whether a statement that lies beside a file has the hash of another one."""
+    """Whether a statement next to a file has the hash of another one."""
     wanted = _stated(plain).get("sha256")
     return wanted is not None and wanted != Source.of(path, "").sha256
 

@@ -14,14 +14,14 @@ from animcore.rendering.camera import Camera
 
 Array = Any  # a numpy array or a torch tensor
 
-NEAR = 0.01  # metres before the camera; what is nearer is not drawn
+NEAR = 0.01  # metres before the camera; nearer ones are not drawn
 BLUR = 0.3  # square pixels added to each ellipse: a Gaussian is never thinner than a pixel
 FAINTEST = 1 / 255  # what covers less of a pixel is not drawn there
 DENSEST = 0.99  # what one Gaussian covers of a pixel at most
 DONE = 1e-4  # where less of the light passes, nothing further is drawn
-MARGIN = 0.3  # of half the picture: farther outside, the slope of the projection is that of the margin
+MARGIN = 0.3  # of half the image: farther outside, the slope of the projection is that of the margin
 _AT_A_TIME = 1 << 18  # Gaussians projected together: millions of them need no more memory than this many
-EYES_APART = 1e-12  # square metres; a Gaussian at the very camera is seen from no direction
+EYES_APART = 1e-12  # square metres; a Gaussian at the very camera has no view direction
 
 # Real spherical harmonics as 3DGS has them: signs and order belong to the file formats
 SH_1 = 0.4886025119029199
@@ -33,7 +33,7 @@ SH_3 = (
 
 
 class ProjectedGaussians(NamedTuple):
-    """The M Gaussians that can be seen, nearest first, as ellipses in the image.
+    """The M visible Gaussians, nearest first, as ellipses in the image.
 
     Attributes:
         centres: (M, 2) pixels from the left upper corner.
@@ -91,7 +91,7 @@ def rotation_matrices(rotations: Array) -> Array:
 
 
 def shade(colours: Array, means: Array, camera: Camera) -> Array:
-    """Return what is seen of colours (N, 3), or of spherical harmonics (N, K, 3), from the camera: (N, 3) from 0 on."""
+    """Return colours (N, 3), or spherical harmonics (N, K, 3) evaluated for the camera, as (N, 3) from 0 on."""
     xp = namespace(means)
     if len(colours.shape) == 2:
         return colours
@@ -117,7 +117,7 @@ def project(
         scales: (N, 3).
         opacities: (N,).
         colours: (N, 3), or spherical harmonics (N, K, 3).
-        camera: the picture's.
+        camera: of the image.
         shifts: (N, 2) pixels by which the centres are moved in the image; none where not given.
     """
     xp = namespace(means)
@@ -137,7 +137,7 @@ def _projected(
     means: Array, rotations: Array, scales: Array, opacities: Array, colours: Array, camera: Camera,
     shifts: Array | None,
 ) -> ProjectedGaussians:  # fmt: skip
-    """The Gaussians that can be seen, in the order of the cloud."""
+    """The visible Gaussians, in the order of the cloud."""
     xp = namespace(means)
     pose = alike(camera.world_to_camera, means)
     points = means @ pose[:3, :3].T + pose[:3, 3]

@@ -1,4 +1,4 @@
-"""Prefixes and suffixes that many names of a rig share: found by counting, for no list knows every exporter's."""
+"""Prefixes and suffixes that many names of a rig share: found by counting, for no list has those of every exporter."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def prefixes(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def stripped(names: Iterable[str]) -> dict[str, str]:
-    """Return what is left of each name without the ending and the beginning that most of the names share.
+    """Return each name without the prefix and the suffix that most of the names share.
 
     A side is never taken for such an ending: `arm.L_Armature` gives `arm.L`.
     """

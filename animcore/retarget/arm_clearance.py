@@ -1,4 +1,4 @@
-"""Hanging arms beside hips that are wider than those a motion was made for: how far they have to spread.
+"""Hanging arms next to hips that are wider than those a motion was made for: how far they have to spread.
 
 The hips of a character stand out under its shoulders by so and so much; where that is more than on the SMPL-X body, its
 hands would be as much nearer to its thighs, or in them. The arms are turned outward by the angle that brings them back,
@@ -20,16 +20,16 @@ from animcore.geometry import rotations
 
 Array = NDArray[np.float64]
 
-HALF_WIDTH = 0.182  # metres: of the open body beside its thighs, where its hands hang (vertices of open_body.npz)
+HALF_WIDTH = 0.182  # metres: of the open body next to its thighs, where its hands hang (vertices of open_body.npz)
 _BAND = (0.10, -0.5)  # of a thigh's length above and below the hip joints: where hands hang
-_FEWEST = 12  # vertices that say how wide a body is
+_FEWEST = 12  # vertices that determine the width of a body
 _SMALLEST, _LARGEST = 0.01, 0.35  # radians; stouter bodies would look like scarecrows
 _DOWN, _UP = 0.05, 0.35  # metres of SMPL-X's wrist over its pelvis: spread fully, and not at all
 _ARM = ("shoulder", "elbow", "wrist")
 
 
 def half_width(points: NDArray[np.floating[Any]], joints: Mapping[str, Array]) -> float | None:
-    """Return how far a body stands out beside its thighs, metres, or None where too little of it is there.
+    """Return how far a body extends next to its thighs, metres, or None where too little of it is there.
 
     Args:
         points: (V, 3) vertices of the character in its rest pose, in the engine's axes.

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import functools
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from animcore.core.vocabulary import SMPLX_JOINTS
 from animcore.retarget import affixes, bone_words, name_normalization
-from animcore.retarget.rig_profiles import RIGS, ROLES, find_bones
+from animcore.retarget.rig_profiles import RIGS, ROLES, find_bones, parsed
 
 _SPINE = "spine"
 _TWIST = "_twist"
@@ -27,7 +26,7 @@ _THUMBS = {
     for old, new in (("Proximal", "Metacarpal"), ("Intermediate", "Proximal"))
 }
 _DECLARED_ROLES = {"head": "head", "neck": "neck", "jaw": "jaw", "left_eye": "leftEye", "right_eye": "rightEye"}
-# Joints whose absence is told, in words of the body.
+# Joints whose absence is reported, in words of the body.
 _PARTS: dict[str, tuple[str, ...]] = {
     "hips": ("pelvis",),
     "arms": tuple(f"{side}_{joint}" for side in _SIDES for joint in ("shoulder", "elbow", "wrist")),
@@ -48,7 +47,7 @@ class BoneNames:
         profile: the convention, or empty where the skeleton follows none.
         chains: joint -> its bones, from the joint outwards; most joints have one.
         spine: the bones between the hips and the chest, from below; SMPL-X has three joints there.
-        twists: joint -> bones beside it that take a part of its limb's roll.
+        twists: joint -> twist bones that take a part of its limb's roll.
         lacks: a sentence for the parts of a body that have no bones.
     """
 
@@ -64,8 +63,9 @@ def _tables() -> tuple[tuple[str, Mapping[str, tuple[str, ...]]], ...]:
     """(profile, joint -> names) of every convention that has a skeleton, its sides spelled out."""
     found = []
     for path in sorted(RIGS.glob("*.toml")):
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-        for table in data.get("skeleton", []):
+        data = parsed(path, path.stat().st_mtime_ns)
+        for one in data.get("skeleton", []):
+            table = dict(one)
             found.append((" ".join(filter(None, (data["name"], table.pop("kind", "")))), _spelled(table)))
     return tuple(found)
 
@@ -89,7 +89,7 @@ def find(names: Sequence[str], declared: Mapping[str, str] | None = None) -> Bon
 
     Args:
         names: the bones.
-        declared: what the file itself says: the bones by their names in VRM's humanoid (`leftUpperArm`).
+        declared: by the file itself: the bones by their names in VRM's humanoid (`leftUpperArm`).
     """
     return _find(tuple(names), tuple((declared or {}).items()))
 
@@ -108,7 +108,7 @@ def _find(names: tuple[str, ...], declared: tuple[tuple[str, str], ...]) -> Bone
 def roles(names: Sequence[str], declared: Mapping[str, str] | None = None) -> tuple[str, dict[str, str]]:
     """Return the convention of the bones of head, neck, jaw and eyes, and these bones by role.
 
-    They are known by what the file declares, else by their own names or what the rest of the skeleton says of them.
+    They are found by the file's declaration, else by their own names or by the rest of the skeleton.
     """
     profile, found = _roles(tuple(names), tuple((declared or {}).items()))
     return profile, dict(found)
@@ -132,7 +132,7 @@ def _size(found: BoneNames) -> int:
 
 
 def _plain(names: Sequence[str]) -> BoneNames:
-    """What the conventions say; the earliest of those that say as much."""
+    """The bones of the convention that finds most; the earliest of equal ones."""
     return max((_matched(profile, table, names) for profile, table in _tables()), key=_size)
 
 
@@ -143,7 +143,7 @@ def _stripped(names: Sequence[str]) -> BoneNames:
 
 
 def _found_declared(declared: Mapping[str, str]) -> BoneNames:
-    """What the humanoid of a file says, its thumbs in either version's names."""
+    """The bones of a file's humanoid, its thumbs in either version's names."""
     own = {_THUMBS.get(name, name): bone for name, bone in declared.items()}
     old = any("ThumbIntermediate" in name for name in declared)
     own = own if old else dict(declared)
@@ -173,10 +173,11 @@ def _words_of(names: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
 def _matched(profile: str, table: Mapping[str, tuple[str, ...]], names: Sequence[str]) -> BoneNames:
     """What a convention explains; each bone stands for one joint alone."""
     exact = {_bare(name): name for name in reversed(names)}
+    plain = tuple(name for name in names if not _NUMBERED.search(name))
     present: dict[str, tuple[str, ...]] = {}
     taken: set[str] = set()
     for joint, wanted in table.items():
-        bones = [bone for one in wanted if (bone := _found(one, exact, names)) is not None and bone not in taken]
+        bones = [bone for one in wanted if (bone := _found(one, exact, plain)) is not None and bone not in taken]
         if bones:
             present[joint] = tuple(dict.fromkeys(bones))
             taken.update(bones)
@@ -188,14 +189,13 @@ def _matched(profile: str, table: Mapping[str, tuple[str, ...]], names: Sequence
     return BoneNames(profile, chains, spine, twists, _lacks(chains, spine))
 
 
-def _found(wanted: str, exact: Mapping[str, str], names: Sequence[str]) -> str | None:
-    """A bone by its name, else by another way of writing it; numbers at the end tell bones of a row apart."""
+def _found(wanted: str, exact: Mapping[str, str], plain: Sequence[str]) -> str | None:
+    """A bone by its name, else by another way of writing it; numbers at the end distinguish bones of a row."""
     bone = exact.get(_bare(wanted))
-    if bone is None and not _NUMBERED.search(wanted):
-        bone = name_normalization.first([wanted], [name for name in names if not _NUMBERED.search(name)])
-    return bone
+    return bone if bone is not None or _NUMBERED.search(wanted) else name_normalization.first([wanted], plain)
 
 
+@functools.lru_cache(maxsize=4096)
 def _bare(name: str) -> str:
     """A name without its namespace (`mixamorig9:`), its character's prefix (`Bip001 `) and case."""
     return _PREFIX.sub("", name_normalization.one_width(name.rpartition(":")[2]).lower()).replace(" ", "_")

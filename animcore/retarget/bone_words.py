@@ -1,7 +1,8 @@
 """Reads a skeleton by the words of its bones' names, for rigs of no known convention.
 
 `L_armUpper0001_bind_JNT` is an upper arm of the left, `pelvis_Armature` a pelvis: numbers and the words that most bones
-share say nothing. Only names that consist of such words alone count, so that `HairBall_L` or `thighTwist_l` is nothing.
+share carry no meaning. Only names that consist of such words alone count, so that `HairBall_L` or `thighTwist_l` is
+nothing.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Sequence
 from animcore.retarget import affixes, name_normalization
 
 _SIDES = {"l": "left", "left": "left", "lft": "left", "r": "right", "right": "right", "rgt": "right", "rt": "right"}
-_COMMON = 0.6  # share of the bones that a word must be in to say nothing
+_COMMON = 0.6  # share of the bones with a word from which it carries no meaning
 _NOTHING = {
     "bind", "jnt", "joint", "bone", "def", "b", "j", "bn", "sk", "skin", "armature", "c", "m", "mid", "center",
     "centre", "rig", "deform", "org", "base", "main",
@@ -69,7 +70,7 @@ def find(names: Sequence[str]) -> dict[str, tuple[str, ...]]:
 
 
 def _words(names: Sequence[str]) -> dict[str, list[str]]:
-    """The words of each name that say something."""
+    """The words of each name that carry meaning."""
     bare = affixes.stripped(names)
     split = {name: [word for word in name_normalization.words(bare[name]) if not word.isdigit()] for name in names}
     counted = Counter(word for words in split.values() for word in set(words))

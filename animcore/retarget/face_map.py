@@ -70,11 +70,11 @@ class FaceMap(ComparedByValue):
     Attributes:
         profile: the convention, or what it was made from.
         channels: K.
-        direct: (K, S) tracks of `sources.SOURCES` that channels take as they are; a row of zeros is solved for.
+        direct: (K, S) tracks of `source_tracks.SOURCES` that channels take as they are; a row of zeros is solved for.
         gram: (K, K) dot products of what channels do.
         mix: (K, S) dot products of what channels and tracks do.
         explained: (S,) 0..1, the share of each track's movement that the rig can make.
-        alike: the track that each channel is most like, with the cosine (-1..1); empty where nobody measured.
+        alike: the track that each channel is most like, with the cosine (-1..1); empty where it was not measured.
     """
 
     profile: str

@@ -32,7 +32,7 @@ FloatArray = NDArray[np.float64]
 
 ALIKE = 0.72  # cosine from which a channel is taken for the shape that it is most like
 _FACE = 0.2  # of what a channel does that a face can do; with less it has nothing to do with one
-_NAMED = 0.3  # cosine from which a channel may be the track that its name says
+_NAMED = 0.3  # cosine from which a channel may be the track of its name
 _STRENGTH = (0.35, 2.8)  # how much weaker or stronger than the shape such a channel may be
 
 
@@ -44,7 +44,7 @@ class RigGeometry:
 
     Attributes:
         rest: (V, 3) vertices at rest.
-        triangles: (F, 3), seen from outside counter-clockwise.
+        triangles: (F, 3), counter-clockwise from outside.
         channels: K, with their ranges and values at rest.
         fields: (K, V, 3) what one unit of each channel moves: the displacement of a finite step divided by the step.
         eyes: (2, 3) centres of the left and the right eye, where they are known; they make the comparison surer.
@@ -92,7 +92,7 @@ def load(path: str | Path) -> RigGeometry:
 def from_geometry(geometry: RigGeometry) -> FaceMap:
     """Return the map that makes the user's mesh do what the reference mesh does.
 
-    `alike` of the map says for each channel which ARKit shape it is most like.
+    `alike` of the map has the most similar ARKit shape of each channel.
 
     Raises:
         InputError: where nothing of the mesh moves, or it cannot be compared.
@@ -104,7 +104,7 @@ def from_names_and_geometry(proposal: DetectedRig, geometry: RigGeometry) -> Fac
     """Return the map that takes names where they are sure, and measures everything else.
 
     Args:
-        proposal: what the names say; its channels and those of the geometry are matched by mesh and shape.
+        proposal: found by names; its channels and those of the geometry are matched by mesh and shape.
         geometry: what the channels do.
 
     Raises:
@@ -164,7 +164,7 @@ def _like_a_face(rows: FloatArray, head: ReferenceHead) -> FloatArray:
 
 
 def _as_named(cosine: FloatArray, track: str) -> bool:
-    """Whether a channel does not contradict its name; of tracks that the skin does not show nothing can be said."""
+    """Whether a channel does not contradict its name; tracks that do not move the skin cannot be checked."""
     return track not in ARKIT or track == "tongueOut" or bool(cosine[ARKIT.index(track)] > _NAMED)
 
 

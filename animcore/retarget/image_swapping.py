@@ -30,7 +30,7 @@ def choose(gram: FloatArray, mix: FloatArray, face: FloatArray, fps: float, pric
         price: of a change, as `CHANGE`.
     """
     own = np.diag(gram)
-    # the squared distance of a frame to each image, less what is the same for all of them
+    # the squared distance of a frame to each image, less the part that is equal for all
     cost = own - 2 * face[:, _MOUTH] @ mix[:, _MOUTH].T
     apart = own[:, None] + own - 2 * gram
     change = price * fps * float(apart.max(initial=0.0))

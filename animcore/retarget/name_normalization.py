@@ -57,9 +57,7 @@ def match(wanted: Sequence[str], present: Sequence[str]) -> dict[str, tuple[str,
     The spelling nearest to the wanted one wins where several stand for it. A name without a side
     (``browInnerUp``) is also found as its two halves (``browInnerUp_L``, ``browInnerUp_R``).
     """
-    forms: dict[str, list[str]] = {}
-    for name in present:
-        forms.setdefault(canonical(name), []).append(name)
+    forms = _forms(tuple(present))
     found: dict[str, tuple[str, ...]] = {}
     taken = {canonical(name) for name in wanted}
     for name in wanted:
@@ -74,13 +72,20 @@ def match(wanted: Sequence[str], present: Sequence[str]) -> dict[str, tuple[str,
 
 def first(candidates: Iterable[str], present: Sequence[str]) -> str | None:
     """Return the first of `candidates` that is among `present` (by its form), spelled as it is there."""
-    forms: dict[str, list[str]] = {}
-    for name in present:
-        forms.setdefault(canonical(name), []).append(name)
+    forms = _forms(tuple(present))
     for candidate in candidates:
         if canonical(candidate) in forms:
             return _nearest(candidate, forms[canonical(candidate)])
     return None
+
+
+@functools.lru_cache(maxsize=256)
+def _forms(names: tuple[str, ...]) -> dict[str, list[str]]:
+    """Names by their form; the reader of a rig asks for the same ones again and again."""
+    forms: dict[str, list[str]] = {}
+    for name in names:
+        forms.setdefault(canonical(name), []).append(name)
+    return forms
 
 
 def side_pairs(names: Iterable[str]) -> list[tuple[str, str]]:

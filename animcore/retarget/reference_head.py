@@ -46,7 +46,7 @@ class ReferenceHead:
     eye_distance: float
 
     def rows(self, fields: NDArray[np.floating[Any]]) -> FloatArray:
-        """(K, N) displacement fields (K, V, 3) as rows whose dot products say how alike two of them are.
+        """(K, N) displacement fields (K, V, 3) as rows whose dot products measure similarity.
 
         A row holds the displacement of every vertex, times the root of its importance, and the opening of the lips.
         """

@@ -20,7 +20,7 @@ FloatArray = NDArray[np.float64]
 Spellings = Callable[[RigProfile, tuple[str, ...]], Iterator[dict[str, str]]]
 
 FEWEST = 3  # shapes or bones of a convention that make it one
-_WORTH = 0.02  # share of a performance that another convention must add to be used beside the first
+_WORTH = 0.02  # share of a performance that a second convention must add to be used as well
 _GUESSED = 0.6  # what a convention counts whose names stand behind a beginning of the rig's own
 _OWN = frozenset((*ARKIT, *TONGUE))
 _LONELY = 0.35  # confidence, at most, of a convention that only single letters speak for
@@ -41,15 +41,15 @@ class DetectedChannel:
 
 @dataclass(frozen=True)
 class DetectedRig:
-    """What the names of a rig say.
+    """A rig as found by its names.
 
     Attributes:
-        profile: the convention, several joined by " + "; empty where names say nothing.
+        profile: the convention, several joined by " + "; empty where no name is known.
         confidence: 0..1, how much of the convention is there.
         entries: the channels that were understood.
         unknown: names of shapes that nothing is known of.
         missing: sentences about tracks that the rig has nothing for.
-        note: what else to know of the convention.
+        note: on the convention.
     """
 
     profile: str
@@ -66,9 +66,9 @@ class DetectedRig:
 
 
 def propose(meshes: Mapping[str, Sequence[str]], bones: Sequence[str] = ()) -> DetectedRig:
-    """Say which convention a rig follows, by names alone.
+    """Return the convention that a rig follows, by names alone.
 
-    The convention that can make most of a spoken performance is taken, and another one beside it where that adds to
+    The convention that can make most of a spoken performance is taken, and another one with it where that adds to
     it: visemes for the mouth and ARKit shapes for brows and lids, say.
 
     Args:
@@ -79,7 +79,7 @@ def propose(meshes: Mapping[str, Sequence[str]], bones: Sequence[str] = ()) -> D
 
 
 def propose_images(names: Sequence[str]) -> DetectedRig:
-    """Say which mouth each image of a 2D character shows; names may be those of files (`mouth_A.png`)."""
+    """Return which mouth each image of a 2D character shows; names may be those of files (`mouth_A.png`)."""
     stems = {name.rpartition("/")[2].rpartition("\\")[2].partition(".")[0] or name: name for name in names}
     found = _proposed({"": tuple(stems)}, (), images=True)
     entries = tuple(
@@ -95,7 +95,7 @@ def from_profile(proposal: DetectedRig) -> FaceMap:
     """Return the map that a proposal's recipes give.
 
     Raises:
-        InputError: where the names said nothing.
+        InputError: where no name is known.
     """
     if not proposal.entries:
         raise InputError(
@@ -197,7 +197,7 @@ def _confidence(profile: RigProfile, entries: Sequence[DetectedChannel]) -> floa
 
 
 def _recipes(profile: RigProfile) -> Mapping[str, Mapping[str, float]]:
-    """What each shape of a convention does; a track of our own under its own name does what it says."""
+    """The recipe of each shape of a convention; a track of our own under its own name stands for itself."""
     own = {name: {name: 1.0} for name in profile.shapes if name in _OWN}
     return own | dict(profile.recipes)
 
@@ -249,7 +249,7 @@ def _matched(
 
 
 def _plain(profile: RigProfile, shapes: tuple[str, ...]) -> Iterator[dict[str, str]]:
-    """The mesh's own names by what may be meant: without the convention's prefixes."""
+    """The mesh's own names without the convention's prefixes."""
     yield {_without(shape, profile.prefixes): shape for shape in reversed(shapes)}
 
 

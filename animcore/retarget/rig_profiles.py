@@ -31,7 +31,7 @@ class BoneChannel:
         bone: its name.
         kind: `turn` about, or `move` along, an axis of the character; `slide` along an axis of the bone itself.
         axis: 0 the character's left, 1 up, 2 forward; of `slide` the bone's x, y, z.
-        amount: radians, distances between the outer eye corners, or the bone's own units, that do what the recipe says.
+        amount: radians, distances between the outer eye corners, or the bone's own units, that give the recipe.
         recipe: what it then does, in weights of our tracks.
         low: least value, in the same unit.
         high: greatest value.
@@ -126,8 +126,14 @@ def _read_users(path: Path) -> RigProfile | None:
         return None
 
 
+@functools.lru_cache(maxsize=128)
+def parsed(path: Path, _changed: int) -> dict[str, Any]:
+    """Return what a profile holds, parsed once for faces and skeletons; it is read again where it has changed."""
+    return tomllib.loads(path.read_text(encoding="utf-8"))
+
+
 def _read(path: Path) -> RigProfile:
-    data = tomllib.loads(path.read_text(encoding="utf-8"))
+    data = parsed(path, path.stat().st_mtime_ns)
     shapes = data.get("shapes", {})
     direct = data.get("direct", {})
     shared = Counter(direct.values())  # halves and quarters of a track do their part of it

@@ -1,8 +1,8 @@
 """What shapes do, measured: dead ones, sides that are swapped, shapes that are weak or go the wrong way.
 
-A name says what its maker meant; the mesh says what happens. A shape that does nothing is left out, so that others can
-do its work; a pair whose sides are swapped changes its tracks; a shape at half its strength is keyed twice as strong,
-one that goes the wrong way with its sign turned.
+A name shows what its maker intended; the mesh shows what it does. A shape that does nothing is left out, so that others
+can do its work; a pair whose sides are swapped changes its tracks; a shape at half its strength is keyed twice as
+strong, one that goes the wrong way with its sign turned.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _NOISE = 1e-5  # of what its strongest shape moves: left over from an exporter's
 _POINTS = 3  # vertices that a shape has to move before its place and direction count
 _APART = 0.3  # of the usual distance between a pair's sides from which they lie on two sides
 _AGAINST = -0.6  # cosine between the ways of a shape and of the reference's from which it goes the wrong way
-_DECIDED = 0.75  # how much of the reference shape goes one way, 0..1, before a wrong way can be told
+_DECIDED = 0.75  # how much of the reference shape goes one way, 0..1, from which a wrong direction is certain
 _WEAK = 0.67  # of the strength of its twin, or of what the other shapes lead to expect, from which a shape is weak
 _STRONGEST = 3.0  # times that a weak shape is keyed stronger
 _ALIKE = 0.35  # spread of the strengths of a character's shapes (of their logarithms) that still is one measure
@@ -64,7 +64,7 @@ def move(rest: NDArray[np.floating[Any]], delta: NDArray[np.floating[Any]]) -> S
 
 
 def dead(moves: Mapping[Target, ShapeDisplacement]) -> set[Target]:
-    """Return the shapes that do nothing; none where all do nothing, for then nothing can be said."""
+    """Return the shapes that do nothing; none where all do nothing, which means that they were not measured."""
     sizes = np.array([one.most for one in moves.values()])
     real = sizes[sizes > _NOISE * sizes.max(initial=0.0)]
     if not len(real) or real.max() <= 0.0:
@@ -79,10 +79,10 @@ def corrected(
     """Return the channels as their shapes really move, and sentences about what was done.
 
     Args:
-        entries: as the names say; only those that are tracks of ours are compared.
+        entries: by names; only those that are tracks of ours are compared.
         moves: what each shape does, in world axes.
         axes: (3, 3) columns left, up, forward of the character in the world.
-        sure: whether a skeleton says which side is left; without one most of the shapes do.
+        sure: whether a skeleton determines which side is left; without one most of the shapes do.
     """
     seen = {one.direct: one for one in entries if one.direct in ARKIT and _of(one, moves).count >= _POINTS}
     found = {track: _of(one, moves) for track, one in seen.items()}
@@ -134,7 +134,7 @@ def _sided(found: Mapping[str, ShapeDisplacement], axes: FloatArray) -> FloatArr
 
 
 def _swapped(found: Mapping[str, ShapeDisplacement], axes: FloatArray) -> dict[str, str]:
-    """Tracks whose shape does what the other side's says, with that one: their places lie on the wrong sides."""
+    """Tracks whose shape moves the other side, with that one: their names are swapped."""
     pairs = _pairs(found)
     apart = np.array([(found[left].centre - found[right].centre) @ axes[:, 0] for left, right in pairs])
     usual = float(np.median(np.abs(apart))) if len(apart) else 0.0

@@ -32,7 +32,7 @@ _FINGERS = ("index", "middle", "pinky", "ring", "thumb")
 _NEXT = {"collar": "shoulder", "shoulder": "elbow", "elbow": "wrist", "hip": "knee", "knee": "ankle"} | {
     f"{finger}{part}": f"{finger}{part + 1}" for finger in _FINGERS for part in (1, 2)
 }
-# What is brought into the T-pose first and carries the bone along: a bent elbow opens like an elbow.
+# Joints that are brought into the T-pose first and carry the bone along: a bent elbow opens like an elbow.
 _BEFORE = {"shoulder": "collar", "elbow": "shoulder", "knee": "hip"}
 _COLLAR_SHARE = 0.25  # of the way an arm is lifted into the T-pose, at most, that its collar bone is
 _SNAP = np.cos(np.radians(25.0))  # how near to a straight axis one of a skeleton must be to be taken as that axis
@@ -91,7 +91,7 @@ class SkeletonRetargeter:
     Attributes:
         bones: the bones that take part.
         root: index of the bone that carries the translation, or None.
-        joints: the joints that its bones tell of; a spine of any number of bones tells of three.
+        joints: the joints that its bones cover; a spine of any number of bones covers three.
         scale: lengths of this skeleton over those of the SMPL-X body, by their legs.
         spread: radians that hanging arms are turned outward by, for hips that are wider than SMPL-X's.
         lacks: a sentence for what the skeleton has no bones for.
@@ -110,7 +110,7 @@ class SkeletonRetargeter:
             target: the skeleton.
             found: which of its bones are which joints.
             source_joints: (55, 3) joints of the SMPL-X body in its T-pose, metres.
-            points: (V, 3) vertices of the character in its rest pose, metres; they tell how wide its hips are.
+            points: (V, 3) vertices of the character in its rest pose, metres; they determine the width of its hips.
         """
         self._target = target
         self._source = np.asarray(source_joints, np.float64)
@@ -293,7 +293,7 @@ class SkeletonRetargeter:
     def _collar_share(self, side: str, angle: float) -> float:
         """How much of its way (radians) a collar bone goes.
 
-        Skeletons put its joint in different places, so that its direction says little. It rises where the arm does.
+        Skeletons put its joint in different places, so that its direction is unreliable. It rises with the arm.
         """
         joints = [f"{side}_shoulder", f"{side}_elbow"]
         if joints[1] not in self._chains:
@@ -332,7 +332,7 @@ class SkeletonRetargeter:
 
 
 def character_axes(left: Array, up: Array) -> Array | None:
-    """Build (3, 3) columns left, up, forward from rough directions (3,), or None where they say nothing.
+    """Build (3, 3) columns left, up, forward from rough directions (3,), or None where they are degenerate.
 
     A skeleton's own line from hips to head leans a little; axes that are nearly straight are taken as straight.
     """
@@ -347,7 +347,7 @@ def character_axes(left: Array, up: Array) -> Array | None:
 
 
 def axes_of(places: Mapping[str, Array]) -> Array | None:
-    """(3, 3) columns left, up, forward of a figure by the places (3,) of its joints; None where they do not say."""
+    """(3, 3) columns left, up, forward of a figure by the places (3,) of its joints; None where they are degenerate."""
     pairs = [(f"left_{joint}", f"right_{joint}") for joint in ("hip", "shoulder")]
     pairs = [pair for pair in pairs if set(pair) <= places.keys()]
     if not pairs or not {"left_hip", "right_hip", "head"} <= places.keys():

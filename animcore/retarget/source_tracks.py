@@ -1,4 +1,4 @@
-"""What a performance has to say to a face: every track that a rig can be driven by, as one row of numbers a frame."""
+"""The inputs of a rig's face: every track that a rig can be driven by, as one row of numbers a frame."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SOURCES: tuple[str, ...] = (*ARKIT, *TONGUE, *HEAD)
 INDEX: dict[str, int] = {name: index for index, name in enumerate(SOURCES)}
 
 # How names begin, by what people call the part of the face, and how much of a spoken performance each part is. Jaw and
-# lips are most of it, what is not there of the others is missed but does not silence the character.
+# lips count most; other missing tracks are a loss, but the character still speaks.
 REGIONS: dict[str, tuple[str, float]] = {
     "jaw": ("jaw", 0.25),
     "lip": ("mouth", 0.40),

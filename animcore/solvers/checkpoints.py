@@ -21,11 +21,11 @@ from animcore.errors import BROKEN_FILE, InputError
 
 CONFIG = "config.json"
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
-_NAMED = 3  # names told of in a sentence
+_NAMED = 3  # names listed in a sentence
 
 
 def config(folder: Path) -> dict[str, Any]:
-    """Return what the folder's `config.json` says.
+    """Return the contents of the folder's `config.json`.
 
     Raises:
         InputError: where it is missing or no JSON object.
@@ -87,7 +87,7 @@ def _safetensors(path: Path) -> dict[str, Tensor]:
 
 
 class _IgnoredObject:
-    """Stands in a file for an object that nobody needs, a setting or a path: it takes whatever it is given."""
+    """Replaces an object of a file that is not needed, a setting or a path: it takes any arguments."""
 
     def __init__(self, *_arguments: Any) -> None:
         """Keep nothing."""
@@ -101,7 +101,7 @@ def pickled(path: Path, passed: tuple[str, ...] = (), advice: str = "download it
 
     Args:
         path: of the file.
-        passed: packages of which objects may lie beside the weights: an empty object of ours takes their place.
+        passed: packages of which objects may be stored with the weights: an empty object of ours replaces them.
         advice: what to do with a damaged file.
 
     Raises:
@@ -127,7 +127,7 @@ def fill(network: nn.Module, folder: Path, unused: tuple[str, ...] = ()) -> None
     """Put the folder's weights into a network.
 
     Args:
-        network: built as the folder's configuration says.
+        network: built by the folder's configuration.
         folder: with the weights.
         unused: beginnings of names that may be there although the network has no use for them.
 
@@ -145,7 +145,7 @@ def load_tensors(network: nn.Module, found: Mapping[str, Any], where: str, said:
         network: built as they ask for.
         found: tensors by name.
         where: the file or folder that they are from.
-        said: what the network was built by.
+        said: the source of the network's sizes.
 
     Raises:
         InputError: where weights are missing, too many, of other shapes, or no numbers.
@@ -201,7 +201,7 @@ def library() -> Any:
 
 
 def memory_ran_out(error: BaseException) -> bool:
-    """Whether an error of PyTorch or Python says that there is no more memory."""
+    """Whether an error of PyTorch or Python means that memory ran out."""
     words = ("out of memory", "can't allocate memory", "not enough memory")
     return isinstance(error, MemoryError) or any(said in str(error) for said in words)
 

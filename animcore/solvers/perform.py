@@ -40,16 +40,16 @@ def perform(
 ) -> Motion:
     """Return the performance of a voice at 50 FPS; equal clips and directions give equal motions.
 
-    A silent clip gives a face that breathes and blinks, and listens where there is another voice.
+    A silent clip gives a face that breathes and blinks, and listens where there is another speaker.
 
     Args:
         clip: the voice.
         direction: seed, intensity and strengths by region.
         progress: called with the fraction done; whatever it raises ends the work.
         spoken: words and phonemes with their times, where a transcript is known; they travel with the motion.
-        gestures: a learned solver that moves the body in the place of the shipped one.
-        other: the voice of somebody who is talked with, on the same clock: while it speaks, this face listens.
-        learned_face: a learned solver that speaks in the place of the shipped one; it knows no transcript.
+        gestures: a learned solver of the body instead of the shipped one.
+        other: the voice of the other speaker, on the same clock: while it speaks, this face listens.
+        learned_face: a learned solver of the face instead of the shipped one; it takes no transcript.
 
     Raises:
         AnimcoreError: when a solver's file is missing or broken.
@@ -59,15 +59,15 @@ def perform(
 
 @dataclass(frozen=True)
 class SpeechAnalysis:
-    """What is known of a voice once it was heard, so that its samples, most of what a long one takes, can go.
+    """The analysis of a voice, after which its samples, most of the memory of a long one, can be freed.
 
     Attributes:
         speech: the face that speaks, at 50 FPS; `act` changes it in place.
         prosody: of the voice.
         spoken: words and phonemes with their times, where they are known.
-        other: prosody of somebody who is talked with.
-        gestures: a learned solver of the body, with the clip that it hears itself; None for the shipped one.
-        feels: whether the face that speaks has its emotions itself.
+        other: prosody of the other speaker.
+        gestures: a learned solver of the body, with the clip that it takes itself; None for the shipped one.
+        feels: whether the speaking face has its emotions already.
     """
 
     speech: Motion
@@ -87,7 +87,7 @@ def analyze(
     other: AudioClip | None = None,
     learned_face: FaceNetworkSolver | None = None,
 ) -> SpeechAnalysis:
-    """Listen to a voice: the first part of `perform`, with its arguments.
+    """Analyse a voice: the first part of `perform`, with its arguments.
 
     Raises:
         AnimcoreError: when a solver's file is missing or broken.
@@ -96,7 +96,7 @@ def analyze(
     if speech.rate != Fraction(prosody.FPS):
         speech = speech.resampled(Fraction(prosody.FPS))
     progress(_ARTICULATION, "Generating head, eyes and body")
-    # how far the mouth is open tells speech from music and noise, whatever the strengths asked for
+    # the opening of the mouth separates speech from music and noise, whatever the strengths
     return SpeechAnalysis(
         speech,
         prosody.analyse(clip, speech.frame_count, _mouth(clip, direction, speech), spoken),
@@ -108,7 +108,7 @@ def analyze(
 
 
 def animate(found: SpeechAnalysis, direction: Direction, progress: Progress = silent) -> Motion:
-    """Return what head, eyes and body do to a voice that was heard: the second part of `perform`."""
+    """Return head, eyes and body for an analysed voice: the second part of `perform`."""
     speech, heard, spoken = found.speech, found.prosody, found.spoken
     mood = emotion.emotion_curves(heard, direction)
     movement = head_motion.solve(heard, direction, mood)
@@ -122,7 +122,7 @@ def animate(found: SpeechAnalysis, direction: Direction, progress: Progress = si
         attention = listener.solve(heard, found.other, direction)
         movement = movement.nodding(listener.head_rotations(attention, direction))
     eyes = gaze.solve(heard, movement.total, direction, mood, attention)
-    face = speech.arkit  # nobody else holds it: changed in place, since long talks are large
+    face = speech.arkit  # no other reference is held: changed in place, since long takes are large
     assert face is not None
     face[:, _EYES] = 0.0
     np.maximum(face, eyes.weights, out=face)
@@ -157,7 +157,7 @@ def _speech(
     spoken: Sequence[Event],
     learned_face: FaceNetworkSolver | None,
 ) -> Motion:
-    """The face that speaks, by the solver or the variant that was asked for; only the full one knows a transcript."""
+    """The speaking face, by the given solver or variant; only the full one takes a transcript."""
     if learned_face is not None:
         return learned_face.solve(clip, direction, progress)
     if direction.variant == "live":

@@ -1,1 +1,1 @@
-"""What is said and how, from sound alone."""
+"""Words, prosody and speakers, from audio alone."""

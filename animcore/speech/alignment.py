@@ -1,4 +1,4 @@
-"""Forced alignment: when each word and phoneme of a transcript is said, from the phoneme probabilities of the frames.
+"""Forced alignment: the times of each word and phoneme of a transcript, from the phoneme probabilities of the frames.
 
 The best path (Viterbi, 1967) goes through the phonemes of the words in order, each for a frame at least. Between two
 words it may rest in silence or in sounds that are no word of the transcript, and it may leap over words that are not
@@ -25,7 +25,7 @@ _FLOOR = 2e-3  # the least probability that is believed
 _SILENCE = -2.0  # log of what silence costs a frame: the network takes faint ends of words for it
 _OTHER = -5.0  # log of what sound that is no word costs a frame, over the likeliest phoneme
 _PAUSE = -1.0  # log of what a pause between words costs
-_LEAP = -3.5  # log of what each phoneme of a word that is not heard costs
+_LEAP = -3.5  # log cost of each phoneme of a word that is skipped
 _DOUBT = -3.5  # mean fit below which a word is not believed to be there,
 _SHORT = 3  # if it has more phonemes than this
 _EARLY = 0.7  # seconds by which captions may come late or go early
@@ -38,10 +38,10 @@ _GAP = _CLASSES + len(SYLLABLE)
 
 @dataclass(frozen=True)
 class Alignment:
-    """When a transcript is said.
+    """The times of a transcript.
 
     Attributes:
-        words: for each word of the transcript its Event of kind `word`, None where it is not heard.
+        words: for each word of the transcript its Event of kind `word`, None where it was not found.
         phonemes: Events of kind `phoneme`, named as in `pronunciation.PHONEMES`, in order.
     """
 
@@ -83,7 +83,7 @@ def align(transcript: Transcript, probabilities: FloatArray, fps: float) -> Alig
     """Find the words and phonemes of a transcript in a recording.
 
     Args:
-        transcript: what is said; words with exact times keep them.
+        transcript: the text; words with exact times keep them.
         probabilities: (T, 40) of the phonemes of `pronunciation.PHONEMES`, frame i at i / fps seconds.
         fps: frame rate.
     """
@@ -110,7 +110,7 @@ def align(transcript: Transcript, probabilities: FloatArray, fps: float) -> Alig
 
 
 def _heard(chain: _StateGraph, path: IntArray, scores: FloatArray, count: int) -> NDArray[np.bool_]:
-    """(count,) whether each word fits where it lies; a long one that does not was put there for want of a place."""
+    """(count,) whether each word fits where it lies; a long one that does not fit was skipped."""
     spoken = chain.way[path] >= 0
     fit = scores[np.arange(len(path)), chain.kind[path]]
     frames = np.bincount(chain.word[path][spoken], minlength=count)
@@ -214,7 +214,7 @@ def _step(
     choice = gone.argmax(1)
     number = np.arange(len(leaves))
     reached, source = gone[number, choice], leaves[number, choice]
-    # a boundary is also reached over words that are not heard, from any boundary before it
+    # a boundary is also reached by skipping words, from any boundary before it
     leap = chain.leap[boundaries] - chain.leap[boundaries.start]
     level = reached - leap
     highest = np.maximum.accumulate(level)

@@ -1,12 +1,12 @@
-"""What is heard beside one voice: music, and a second speaker. numpy alone.
+"""Detection of music, and of a second speaker. numpy alone.
 
-Music is told by partials that stay where they are: tones of instruments hold a frequency, harmonics of a voice do not
-for long (as in the continuous frequency activation of Seyerlehner, Pohle, Schedl and Widmer, DAFx 2007). Mains hum and
-beeps are told as music too; drums alone and most singing are not.
+Music is detected by partials that stay where they are: tones of instruments hold a frequency, harmonics of a voice do
+not for long (as in the continuous frequency activation of Seyerlehner, Pohle, Schedl and Widmer, DAFx 2007). Mains hum
+and beeps count as music too; drums alone and most singing are not.
 
-Speakers who take turns are told apart by the colour and the height of their voices: stretches of speech fall into two
+Speakers who take turns are separated by the colour and the height of their voices: stretches of speech fall into two
 groups that explain much of what differs between them, and that alternate less often than chance. Two who speak at the
-same time are not told. `benchmarks/company.py` has the rates of error.
+same time are not separated. `benchmarks/company.py` has the rates of error.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _WINDOW, _HOP = 2048, 512  # samples: bins of 8 Hz every 32 ms
 _BAND = (300.0, 4000.0)  # Hz; below, harmonics of a voice move less than a bin
 _AROUND = 8  # bins to each side that a partial must stand out of
 _STANDS_OUT = 6.0  # dB above them
-_SOFT = -40.0  # dB below the loud frames from which a partial is heard
+_SOFT = -40.0  # dB below the loud frames from which a partial counts
 _HELD = 10  # frames (0.32 s) that a partial must hold its bin
 _PARTIALS = 2  # that must be held at once
 _SECOND = 80  # frames (2.6 s) of a block
@@ -37,7 +37,7 @@ _AT_ONCE = 1500  # frames worked on at a time
 
 _STRETCH = 1.5  # seconds of speech in which one speaker is looked for, about
 _VOICED = 25  # frames with a pitch that a stretch must have
-_FEWEST = 6  # stretches, below which nothing is said of a second speaker
+_FEWEST = 6  # stretches, below which no second speaker is reported
 _EXPLAINS = 0.45  # share of the differences between stretches that two groups must explain
 _STARTS = 32  # of the search for the groups
 _ROUNDS = 20
@@ -57,7 +57,7 @@ class SpeakerTurn:
 
 
 def detect_music(clip: AudioClip) -> tuple[Span, ...]:
-    """Return spans in seconds in which music, or another steady tone, is heard."""
+    """Return spans in seconds with music, or another steady tone."""
     held = _held(clip)
     spans: list[Span] = []
     step = _HOP / clip.rate
@@ -76,9 +76,14 @@ def _held(clip: AudioClip) -> NDArray[np.bool_]:
     """(N,) whether several partials are in the middle of holding their frequency."""
     frequency = np.fft.rfftfreq(_WINDOW, 1 / clip.rate)
     inside = (frequency >= _BAND[0]) & (frequency <= _BAND[1])
-    loud = np.concatenate([level[:, inside].max(1) for level in _levels(clip.samples)])
+    first, last = np.flatnonzero(inside)[[0, -1]]
+    near = slice(max(0, int(first) - _AROUND - 2), int(last) + _AROUND + 3)  # what a bin of the band is compared with
+    own = slice(int(first) - near.start, int(last) + 1 - near.start)
+    is_short = len(clip.samples) <= _AT_ONCE * _HOP
+    levels = list(_levels(clip.samples, near)) if is_short else None  # of hours they would take half a gigabyte
+    loud = np.concatenate([level[:, own].max(1) for level in levels or _levels(clip.samples, near)])
     floor = float(np.percentile(loud, 95)) + _SOFT
-    peaks = np.concatenate([_partials(level, floor)[:, inside] for level in _levels(clip.samples)])
+    peaks = np.concatenate([_partials(level, floor)[:, own] for level in levels or _levels(clip.samples, near)])
     edges = np.diff(np.pad(peaks.astype(np.int8), ((1, 1), (0, 0))), axis=0).T
     count = np.zeros(len(peaks) + 1, np.int64)
     begins, ends = np.argwhere(edges == 1)[:, 1], np.argwhere(edges == -1)[:, 1]
@@ -89,18 +94,18 @@ def _held(clip: AudioClip) -> NDArray[np.bool_]:
     return found
 
 
-def _levels(samples: FloatArray) -> Iterator[FloatArray]:
-    """Level in dB of the bins (n, 1025) of some frames after the other; a pure tone of full scale has about 0."""
+def _levels(samples: FloatArray, wanted: slice) -> Iterator[FloatArray]:
+    """Level in dB of some of the 1025 bins (n, B), frames after frames; a pure tone of full scale has about 0."""
     padded = np.pad(samples, (0, max(0, _WINDOW - len(samples))))
     views = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[::_HOP]
     window = np.hanning(_WINDOW).astype(np.float32)
     for first in range(0, len(views), _AT_ONCE):
-        size = np.abs(np.fft.rfft(views[first : first + _AT_ONCE] * window, axis=1)) / (_WINDOW / 4)
+        size = np.abs(np.fft.rfft(views[first : first + _AT_ONCE] * window, axis=1)[:, wanted]) / (_WINDOW / 4)
         yield (20 * np.log10(size + 1e-9)).astype(np.float32)
 
 
 def _partials(level: FloatArray, floor: float) -> NDArray[np.bool_]:
-    """(n, bins) which bins are peaks that stand out of what is around them and above a level."""
+    """(n, bins) which bins are peaks above their surroundings and above a level."""
     peaks = np.zeros(level.shape, bool)
     peaks[:, 1:-1] = (level[:, 1:-1] >= level[:, :-2]) & (level[:, 1:-1] > level[:, 2:])
     padded = np.pad(level.astype(np.float64), ((0, 0), (_AROUND + 1, _AROUND)), mode="edge").cumsum(1)
@@ -111,7 +116,7 @@ def _partials(level: FloatArray, floor: float) -> NDArray[np.bool_]:
 
 
 def detect_speakers(clip: AudioClip, prosody: Prosody) -> tuple[SpeakerTurn, ...]:
-    """Return who speaks when, where two speakers take turns; nothing where one speaks, or where it cannot be told.
+    """Return who speaks when, where two speakers take turns; nothing where one speaks, or where it is uncertain.
 
     Args:
         clip: the recording.

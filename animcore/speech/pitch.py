@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float32]
 
-LOWEST, HIGHEST = 65.0, 600.0  # Hz: a deep man, and a child or somebody who shouts
+LOWEST, HIGHEST = 65.0, 600.0  # Hz: a deep man, and a child or a shouting adult
 
 _PERIODS = 3  # of the lowest voice that a window holds
 _BATCH = 1024  # frames
-_CANDIDATES = 4  # a frame, beside unvoiced
+_CANDIDATES = 4  # a frame, and unvoiced
 
-_SILENCE = 0.03  # of the loudest frame's peak, below which nobody speaks
+_SILENCE = 0.03  # of the loudest frame's peak, below which there is no speech
 _VOICED = 0.45  # periodicity below which audio of full loudness is unvoiced
 _OCTAVE = 0.01  # for each octave that a candidate lies below the highest voice: of equals the higher one is right
 _JUMP = 0.35  # for each octave between neighbouring frames, at a step of 0.01 s

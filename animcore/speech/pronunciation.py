@@ -1,7 +1,7 @@
 """How words are spoken: the CMU Pronouncing Dictionary for English, rules by letters for all that it lacks.
 
 The dictionary (assets/solvers/pronunciations.txt.gz) is that of Carnegie Mellon University under its BSD licence,
-without stress marks. What it does not know, other languages among it, is read letter by letter as most European
+without stress marks. A word that is not in it, other languages among them, is read letter by letter as most European
 languages would: good enough to find where a word is, not to speak it.
 """
 
@@ -23,17 +23,17 @@ PHONEMES: tuple[str, ...] = (
     "y", "z", "zh",
 )  # fmt: skip
 VOWELS: frozenset[str] = frozenset(PHONEMES[1:16])
-SYLLABLE = ("consonant", "vowel")  # what is known of a sign that stands for a syllable: a wildcard each
+SYLLABLE = ("consonant", "vowel")  # a wildcard for each sign that stands for a syllable
 
 DICTIONARY = shipped("assets/solvers/pronunciations.txt.gz")
-_VARIANTS = 3  # ways to say a word that are tried
+_VARIANTS = 3  # pronunciations of a word that are tried
 _DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 _TEENS = (
     "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()  # noqa: SIM905
 )
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()  # noqa: SIM905
 
-# Letters to phonemes, the longest first; what is not here is silent.
+# Letters to phonemes, the longest first; all others are silent.
 _LETTERS: dict[str, str] = {
     "tsch": "ch", "sch": "sh", "tch": "ch", "igh": "ay", "tion": "sh ah n", "eau": "ow", "ough": "ow",
     "ch": "ch", "sh": "sh", "zh": "zh", "th": "th", "ph": "f", "ng": "ng", "ck": "k", "qu": "k w", "wh": "w",
@@ -58,7 +58,7 @@ _APART = "|"  # between signs that are read one by one
 
 @cache
 def dictionary() -> dict[str, tuple[str, ...]]:
-    """Return word -> ways to say it, each phonemes with blanks between them; read once (0.2 s)."""
+    """Return word -> pronunciations, each phonemes with blanks between them; read once (0.2 s)."""
     ways: dict[str, tuple[str, ...]] = {}
     for line in reading.unpacked(reading.content(DICTIONARY), DICTIONARY.name).decode("ascii").splitlines():
         word, _, spoken = line.partition(" ")
@@ -67,7 +67,7 @@ def dictionary() -> dict[str, tuple[str, ...]]:
 
 
 def pronunciations(word: str) -> tuple[tuple[str, ...], ...]:
-    """Return up to three ways to say a word, as names of `PHONEMES` or of `SYLLABLE`; none where it has no sound."""
+    """Return up to three pronunciations of a word, as names of `PHONEMES` or of `SYLLABLE`; none for a mute word."""
     plain = word.lower().replace("’", "'").strip("'\"“”„«».,;:!?…()[]-–—")
     found = _known(plain)
     if found:
@@ -78,7 +78,7 @@ def pronunciations(word: str) -> tuple[tuple[str, ...], ...]:
 
 
 def _known(word: str) -> tuple[tuple[str, ...], ...]:
-    """The dictionary's ways to say a word, or its singular's or its owner's with what follows."""
+    """The dictionary's pronunciations of a word, or of its singular or its owner with the ending."""
     listed = dictionary().get(word)
     if listed is None and word.endswith("'s"):
         listed = tuple(f"{way} z" for way in dictionary().get(word[:-2], ()))
@@ -125,7 +125,7 @@ def _latin(sign: str) -> str:
 def _read(word: str) -> list[str]:
     letters = _NOT_LETTERS.sub("", word).replace("'", "")
     if len(letters) > 3 and letters.endswith("e") and letters[-2] not in "aeiou":
-        letters = letters[:-1]  # silent in English and French, hardly heard elsewhere
+        letters = letters[:-1]  # silent in English and French, hardly audible elsewhere
     names: list[str] = []
     place = 0
     while place < len(letters):

@@ -20,8 +20,8 @@ _WINDOW = 640  # samples: 40 ms hold two periods of a deep voice
 _BAND = (200.0, 3800.0)  # Hz: where vowels carry their loudness; hiss and rumble lie outside
 _BATCH = 2048  # frames
 
-_FLOOR = -62.0  # dB full scale, below which nobody speaks
-_BELOW_LOUD = -28.0  # dB below the clip's loud frames, below which nobody speaks
+_FLOOR = -62.0  # dB full scale, below which there is no speech
+_BELOW_LOUD = -28.0  # dB below the clip's loud frames, below which there is no speech
 _PAUSE = 0.2  # seconds; shorter gaps belong to the phrase (the closure of a stop lasts up to 0.15 s)
 _SHORTEST_PHRASE = 0.12  # seconds; a click is no phrase
 
@@ -56,7 +56,7 @@ class PhraseEnd:
 
     Attributes:
         time: seconds.
-        kind: where the pitch goes: falling (it is said), rising (it is asked, or goes on) or level.
+        kind: contour of the pitch: falling (a statement), rising (a question, or it continues) or level.
         movement: semitones of the last 0.14 s of voice above those before it.
         pause: seconds until the next phrase, or the end of the audio.
     """
@@ -76,7 +76,7 @@ class Prosody:
         speaking: (T,) float32, 1 within phrases and 0 outside.
         phrases: start and end of each phrase in seconds.
         accents: time in seconds and strength (0..1) of each stressed syllable: louder, higher, or both.
-        pitch: (T,) float32, Hz; 0 where nobody speaks or the audio is unvoiced.
+        pitch: (T,) float32, Hz; 0 where there is no speech or the audio is unvoiced.
         ends: how each phrase ends.
         syllables: seconds of the loudest moment of each syllable.
         sentence_ends: seconds; of the words that end a sentence where they are known, else of the phrases that fall or
@@ -104,12 +104,12 @@ class Prosody:
 
     @property
     def syllable_rate(self) -> float:
-        """Syllables a second of speech, pauses left out; 0 where nobody speaks."""
+        """Syllables a second of speech, pauses left out; 0 where there is no speech."""
         seconds = float(self.speaking.sum()) / FPS
         return len(self.syllables) / seconds if seconds else 0.0
 
     def turns(self, pause: float) -> list[tuple[float, float]]:
-        """Return start and end in seconds of what is said in one go: phrases with shorter pauses between them."""
+        """Return start and end in seconds of utterances: phrases with shorter pauses between them."""
         found: list[tuple[float, float]] = []
         for start, end in self.phrases:
             if found and start - found[-1][1] < pause:
@@ -120,14 +120,14 @@ class Prosody:
 
 
 def analyse(clip: AudioClip, count: int, mouth: FloatArray | None = None, spoken: Sequence[Event] = ()) -> Prosody:
-    """Listen to a clip.
+    """Analyse a clip.
 
     Args:
         clip: the recording.
         count: frames wanted (T).
-        mouth: (T,) how far the mouth is open, 0..1; where it stays shut for long, what is heard is no speech of this
+        mouth: (T,) how far the mouth is open, 0..1; where it stays shut for long, the audio is no speech of this
             face (music, noise) and makes no phrase.
-        spoken: words with their times and punctuation, where a transcript is known; they tell where sentences end.
+        spoken: words with their times and punctuation, where a transcript is known; they mark the ends of sentences.
     """
     level = np.concatenate([np.zeros(0, np.float32), *_levels(clip.samples, clip.rate, count)])
     spans = [] if clip.facts.silent or not count else _phrases(level, mouth)
@@ -177,7 +177,7 @@ def _levels(samples: FloatArray, rate: int, count: int) -> Iterator[FloatArray]:
 
 
 def _phrases(level: FloatArray, mouth: FloatArray | None) -> list[tuple[int, int]]:
-    """Spans of frames (first, one past the last) in which somebody speaks."""
+    """Spans of frames (first, one past the last) with speech."""
     heard = level > max(_FLOOR, float(np.percentile(level, 95)) + _BELOW_LOUD)
     if mouth is not None:
         heard &= smooth(mouth, 0.15) > 0.02
@@ -231,7 +231,7 @@ def _higher(pitch: FloatArray) -> FloatArray:
 
 
 def _surroundings(values: FloatArray) -> FloatArray:
-    """(T,) what is usual around each frame of a phrase; at its ends as if it went on like that."""
+    """(T,) the mean around each frame of a phrase; its ends are extended."""
     reach = round(3 * _SURROUNDINGS * FPS)
     return smooth(np.pad(values, reach, mode="symmetric"), _SURROUNDINGS)[reach:-reach]
 
@@ -274,7 +274,7 @@ def _ends(level: FloatArray, pitch: FloatArray, spans: list[tuple[int, int]]) ->
 
 
 def _last_movement(pitch: FloatArray) -> float:
-    """Semitones of the last voice of a phrase above that before it; 0 where there is too little to tell."""
+    """Semitones of the last voice of a phrase above that before it; 0 where there is too little of it."""
     semitones = _semitones(pitch)
     known = np.flatnonzero(~np.isnan(semitones))
     if not len(known):

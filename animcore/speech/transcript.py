@@ -1,4 +1,4 @@
-"""What is said in a recording, and how it is felt: words in order, some with times, and tags such as `[joy 0.7]`.
+"""The text of a recording, and its emotions: words in order, some with times, and tags such as `[joy 0.7]`.
 
 A tag stands before the words that it is about and holds until the next tag or the end of its segment: a line of plain
 text, or a caption. `files/transcripts.py` reads the files.
@@ -35,7 +35,7 @@ ADJECTIVES: dict[str, tuple[str, float]] = {name: (name, 0.7) for name in EMOTIO
     "calm": ("neutral", 0.7), "serious": ("neutral", 0.7), "relaxed": ("neutral", 0.5),
 }  # fmt: skip
 
-_LONGEST = 200  # signs of a word; what is longer is none, and to spell it would take minutes
+_LONGEST = 200  # signs of a word; a longer one is none, and to spell it would take minutes
 _PART = re.compile(r"\[([^\[\]]*)\]|([^\s\[]+)")
 _TAG = re.compile(r"\s*([^\W\d]+)\s*(?:[ =:]\s*(\d*\.?\d+)\s*)?")
 _SIGN = re.compile(r"[㐀-鿿][^\w㐀-鿿]*|[^㐀-鿿]+")  # Chinese stands without blanks: a sign is a word
@@ -47,7 +47,7 @@ class Word:
 
     Attributes:
         label: as it is written, with its punctuation.
-        start, end: seconds between which it is said, None where nobody knows.
+        start, end: seconds between which it is spoken, None where unknown.
         exact: whether it fills that time, rather than lying somewhere within.
     """
 
@@ -75,7 +75,7 @@ class EmotionCue:
 
 @dataclass(frozen=True)
 class Transcript:
-    """Words in the order in which they are said, the emotions they call for, and phonemes where they are known."""
+    """Words in their order, the emotions of tags, and phonemes where they are known."""
 
     words: tuple[Word, ...]
     cues: tuple[EmotionCue, ...] = ()
@@ -92,7 +92,7 @@ def parse(text: str) -> Transcript:
 
 
 def from_segments(segments: Iterable[tuple[str, float | None, float | None]]) -> Transcript:
-    """Read segments of text with the seconds between which they are said, such as captions.
+    """Read segments of text with the seconds between which they are spoken, such as captions.
 
     Raises:
         InputError: for a tag that names no emotion, or where there are no words.
@@ -113,7 +113,7 @@ def from_segments(segments: Iterable[tuple[str, float | None, float | None]]) ->
             begun = (*_feeling(tag), len(words))
         cues += _closed(begun, len(words))
     if not words:
-        raise InputError("The transcript has no words; write what is said.")
+        raise InputError("The transcript has no words; write the text of the audio.")
     return Transcript(tuple(words), tuple(cues))
 
 
@@ -141,7 +141,7 @@ def emotions(transcript: Transcript, spoken: Sequence[Event | None]) -> tuple[Em
 
     Args:
         transcript: of W words.
-        spoken: where each of the W words is, None where it is not heard.
+        spoken: where each of the W words is, None where it was not found.
     """
     spans = []
     for cue in transcript.cues:

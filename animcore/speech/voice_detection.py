@@ -1,4 +1,4 @@
-"""Whether there is a voice on an audio track: pitch that moves, where no music is heard. numpy alone.
+"""Whether there is a voice on an audio track: pitch that moves, outside music. numpy alone.
 
 A voice that has music under it all the time counts as music. Of 58 real recordings of one voice the share of speech
 with a pitch was 0.32 at the least (0.42 for all but one), of hum, noise, breath and music by rule 0.17 at the most, of
@@ -33,12 +33,12 @@ def voiced_share(clip: AudioClip) -> float:
 
 
 def has_voice(clip: AudioClip) -> bool:
-    """Return whether somebody speaks in a recording."""
+    """Return whether there is speech in a recording."""
     return voiced_share(clip) >= _VOICED
 
 
 def _loudest(clip: AudioClip) -> AudioClip:
-    """The loudest parts of a recording, in their order: a film of hours is judged as fast as one of a minute."""
+    """The loudest parts of a recording, in their order: a video of hours takes no longer than one of a minute."""
     size = _PIECE * clip.rate
     count = len(clip.samples) // size
     if count <= _PIECES:

@@ -1,4 +1,4 @@
-"""Clips as they are learned from, kept on the disk and mapped from there, so that data may be larger than memory."""
+"""A cache of training clips on the disk, memory-mapped, so that data may be larger than memory."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SHARE = 0.5  # of the longer one that both must last: with less they do not bel
 
 
 def cached(place: Path, read: Callable[[], tuple[dict[str, FloatArray], str]]) -> tuple[dict[str, FloatArray], str]:
-    """Return the arrays of a clip, mapped from the disk, and the note on it; what is not there is read and written.
+    """Return the arrays of a clip, mapped from the disk, and the note on it; a missing one is read and written.
 
     Args:
         place: beginning of the names of its files.
@@ -66,7 +66,7 @@ def together(frames: int, fps: float, motion: str, sound: Path | AudioClip) -> t
         frames: of the motion.
         fps: frame rate.
         motion: its name, for sentences.
-        sound: the file, or what was heard already.
+        sound: the file, or decoded audio.
 
     Raises:
         InputError: where the audio cannot be read, or lasts less than half as long, or more than twice.
@@ -83,6 +83,6 @@ def together(frames: int, fps: float, motion: str, sound: Path | AudioClip) -> t
 
 
 def sound_of(motion: Path) -> Path | None:
-    """Return the audio of a motion's name beside it, None where there is none."""
+    """Return the audio of a motion's name next to it, None where there is none."""
     beside_it = (motion.with_suffix(suffix) for suffix in SOUNDS)
     return next((sound for sound in beside_it if sound.is_file()), None)

@@ -29,7 +29,7 @@ class TrainingClip:
     Attributes:
         name: of its files.
         speaker: who it is, an index into the speakers of the data.
-        frames: (T, 337) float32 of `gesture_features`, 30 a second.
+        frames: (T, 337) float32 of `motion_features`, 30 a second.
         samples: (N,) float32 at 16 kHz, of the same length in seconds.
         place: beginning of the names of its files in the cache.
     """
@@ -72,7 +72,7 @@ class ClipWindows:
         length: frames of a window.
         stride: frames from one window to the next; each epoch begins elsewhere within it.
         batch: windows in a batch.
-        hear: frames of audio (2 T, D) of a clip where the solver hears such, else None.
+        hear: frames of audio (2 T, D) of a clip where the solver takes such, else None.
         seed: of the order.
     """
 
@@ -84,7 +84,7 @@ class ClipWindows:
     seed: int = 0
 
     def starts(self, epoch: int, stage: int) -> list[tuple[int, int]]:
-        """Return clip and first frame of every window of an epoch, in the order in which they are seen."""
+        """Return clip and first frame of every window of an epoch, in the order of training."""
         generator = np.random.default_rng([self.seed, stage, epoch])
         result = []
         for index, clip in enumerate(self.data.clips):
@@ -96,7 +96,7 @@ class ClipWindows:
     def batches(self, epoch: int, stage: int, part: int = 0, parts: int = 1) -> Iterator[Batch]:
         """Yield the batches of an epoch: every `parts`-th window from `part` on, equally many for every part.
 
-        A batch holds `frames` (B, T, 337), `samples` (B, T / 30 * 16000), `speaker` (B,) and, where the solver hears
+        A batch holds `frames` (B, T, 337), `samples` (B, T / 30 * 16000), `speaker` (B,) and, where the solver takes
         frames of audio, `heard` (B, 2 T, D).
         """
         own = self._own(epoch, stage, part, parts)

@@ -52,6 +52,9 @@ def minimize(
 ) -> None:
     """Train what of a module requires gradients; a killed run goes on from the checkpoint.
 
+    A run of another number of steps goes on from it too: lengthened, the learning rate takes up the longer course;
+    shortened, it ends where the checkpoint is.
+
     Args:
         module: in place; ends with the running mean of its weights.
         course: how.
@@ -67,9 +70,10 @@ def minimize(
     kept: dict[str, Any] = {"module": module, "average": average, "optimizer": optimizer, "schedule": schedule}
     first = 0
     if (saved := _saved(checkpoint)) is not None:
-        for name, one in kept.items():
-            one.load_state_dict(saved[name])
+        for name in ("module", "average", "optimizer"):
+            kept[name].load_state_dict(saved[name])
         first = saved["step"]
+        schedule.last_epoch = min(first, course.steps)  # the rest of it follows from the number of steps
 
     def learned(place: tuple[int, int]) -> tuple[float, Sequence[Tensor]]:
         loss = loss_of(*place)

@@ -1,6 +1,7 @@
 """The one loop that trains every solver: stages of epochs, a checkpoint after each, a log, all GPUs there are.
 
-A killed run goes on from the checkpoint of its last whole epoch, with optimizer and random numbers as they were.
+A killed run goes on from the checkpoint of its last whole epoch, with optimizer and random numbers as they were. More
+or fewer epochs than it began with lengthen or shorten it.
 """
 
 from __future__ import annotations
@@ -32,11 +33,11 @@ Batch = dict[str, Tensor]
 
 
 class Stage(nn.Module):
-    """One thing that is learned in its turn: its parameters change; what is frozen hides in lists.
+    """One stage of training: its parameters change; frozen modules are hidden in lists.
 
     Attributes:
         title: in progress and logs.
-        epochs: how often all windows are seen.
+        epochs: passes over all windows.
         rate: learning rate, reached within the first epoch and brought down to 0 by a cosine.
     """
 
@@ -73,10 +74,11 @@ class TrainingRun:
         stages: in their order; each holds parts of the model.
         source: of batches.
         folder: of checkpoint and log.
-        facts: what must be equal for a run to go on: solver, configuration, speakers.
+        facts: what must be equal for a run to go on: solver, sizes, speakers; not how many epochs.
         seed: of the weights and of dropout.
         progress: called with the fraction done; whatever it raises ends the run, the last whole epoch is kept.
         machine: what it is trained on.
+        keep: called after each whole epoch of the last stage, when the model can be used.
     """
 
     model: nn.Module
@@ -87,6 +89,7 @@ class TrainingRun:
     seed: int = 0
     progress: Progress = silent
     machine: TrainingDevice = field(default_factory=lambda: TrainingDevice.found())
+    keep: Callable[[], None] = lambda: None
     history: list[dict[str, float]] = field(default_factory=list)
 
     def train(self) -> None:
@@ -124,7 +127,7 @@ class TrainingRun:
         """Train one stage, from where a checkpoint left it; `before` epochs of others went before."""
         machine = self.machine
         stage, total = self.stages[number], sum(stage.epochs for stage in self.stages)
-        stage.to(machine.device)  # what it measures with, beside the model
+        stage.to(machine.device)  # modules of its losses, which are not the model's
         optimizer: Any = torch.optim.AdamW(stage.parameters(), stage.rate, weight_decay=0.01)
         first = 0
         if saved is not None and saved["stage"] == number:
@@ -143,6 +146,8 @@ class TrainingRun:
             if log is not None:
                 log.write(stage.title, before + epoch + 1, means)
                 self._save(number, epoch + 1, optimizer)
+                if number == len(self.stages) - 1:
+                    self.keep()
 
     def _epoch(
         self, number: int, epoch: int, ready: Any, optimizer: Any, told: Callable[[float], None]
@@ -192,7 +197,7 @@ class TrainingRun:
         if not path.exists():
             return None
         saved = checkpoints.pickled(path, advice="delete it, and the run begins anew")
-        if saved.get("facts") != dict(self.facts):
+        if any(saved["facts"].get(name) != value for name, value in self.facts.items()):
             raise InputError(
                 f"{self.folder} holds a run with another solver, configuration or speakers; choose another --out, or "
                 f"delete {path}."
@@ -212,7 +217,7 @@ class TrainingRun:
 
 @dataclass
 class TrainingDevice:
-    """What it is trained on: a CPU or a GPU, beside those of other processes where several were started.
+    """The device of training: a CPU or a GPU, with those of other processes where several were started.
 
     Attributes:
         device: of this process.
@@ -296,7 +301,7 @@ class LossLog:
 
     @classmethod
     def open(cls, folder: Path) -> LossLog:
-        """Begin to write, and say where."""
+        """Open the log, and print where."""
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError:
@@ -320,6 +325,6 @@ class LossLog:
             csv.writer(handle).writerows([epoch, title, name, f"{value:.6f}"] for name, value in means.items())
 
     def close(self) -> None:
-        """Write what is left."""
+        """Flush and close."""
         if self._writer is not None:
             self._writer.close()

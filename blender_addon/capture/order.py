@@ -105,7 +105,7 @@ def order_fit(scene: bpy.types.Scene) -> Job:
         "capture": str(folder),
         "out": str(folder / FITS),
         "gaussians": settings.gaussians,
-        "steps": settings.steps,
+        "iterations": settings.steps,
     }
     job = session.session.jobs.begin(preferences.launch(), request)
     session.session.outcome = None

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from animcore.retarget.shape_measurement import ShapeDisplacement, Target, move
 
 from .. import object_data
+from ..scene.shape_points import coordinates
 
 _PROBES = 12  # points of each shape that are looked at to see whether it is another than it was
 _KEPT = 16  # data-blocks of shapes that are remembered
@@ -65,15 +66,8 @@ def _measure(mesh: bpy.types.Object, key: bpy.types.Key) -> dict[str, ShapeDispl
     for block in list(key.key_blocks)[1:]:
         base = block.relative_key
         if base.name not in bases:
-            bases[base.name] = _points(object_data.points(base))
+            bases[base.name] = coordinates(base)
         rest = bases[base.name]
-        delta = (_points(object_data.points(block)) - rest) @ world[:3, :3].T
+        delta = (coordinates(block) - rest) @ world[:3, :3].T
         found[block.name] = move(rest @ world[:3, :3].T + world[:3, 3], delta)
     return found
-
-
-def _points(points: bpy.types.bpy_prop_collection[bpy.types.ShapeKeyPoint]) -> NDArray[np.float32]:
-    """(V, 3) coordinates of a shape's points, in the mesh's own axes."""
-    places = np.empty(len(points) * 3, np.float32)
-    points.foreach_get("co", places)
-    return places.reshape(-1, 3)

@@ -108,8 +108,13 @@ class Character:
         """The parts that a take of a character without a face moves."""
         if "jaw" in self.bones:
             return "The jaw bone opens the mouth; no other part of the face was detected."
+        return f"No mouth found: {self.moved_without_face} only."
+
+    @property
+    def moved_without_face(self) -> str:
+        """The parts that Generate moves beside a face."""
         whole = self.armature is not None and head_bones.body(self.armature).chains
-        return f"No mouth found: {'head and body' if whole else 'the head'} only."
+        return "head and body" if whole else "the head"
 
 
 def read(root: bpy.types.Object | bpy.types.Collection | None) -> Character:

@@ -24,6 +24,7 @@ from animcore.retarget.geometry_matching import RigGeometry
 from .. import object_data
 from ..errors import AddonError
 from ..scene import file_copies
+from ..scene.shape_points import coordinates
 from . import face_maps, head_bones, rig_reader
 
 FloatArray = NDArray[np.float32]
@@ -44,6 +45,10 @@ _DEFORMING = {
 Told = Callable[[float], None]
 
 
+class NothingMoves(AddonError):
+    """Neither shapes nor bones move the meshes of a character: it has no face to measure."""
+
+
 def probe(root: bpy.types.Object | bpy.types.Collection, told: Told) -> RigGeometry:
     """Return what every shape and every bone of a character's face does to its meshes, taken as one.
 
@@ -52,6 +57,7 @@ def probe(root: bpy.types.Object | bpy.types.Collection, told: Told) -> RigGeome
         told: called with the fraction done, 0..1.
 
     Raises:
+        NothingMoves: where nothing moves its meshes.
         AddonError: where there is nothing to look at.
         InputError: where the rig moves vertices to places that are not numbers.
     """
@@ -79,9 +85,8 @@ def probe(root: bpy.types.Object | bpy.types.Collection, told: Told) -> RigGeome
             told(number / len(bones))
             found += _bone_fields(bone, meshes, rest, axes, height, scale)
     if not found:
-        raise AddonError(
-            f"No mouth found: neither shapes nor bones of {root.name!r} move its meshes. Pick the whole character; "
-            "where it has no face, Generate moves head and body."
+        raise NothingMoves(
+            f"Neither shapes nor bones of {root.name!r} move a face; choose the whole character where it has one."
         )
     channels, fields = zip(*found, strict=True)
     eyes = _eyes(armature, axes) if armature is not None else None
@@ -89,10 +94,17 @@ def probe(root: bpy.types.Object | bpy.types.Collection, told: Told) -> RigGeome
 
 
 def measure(request: dict[str, Any], told: Callable[[float, str], None]) -> dict[str, Any]:
-    """Write what the character of a copied file does into `out`; runs in the other Blender."""
+    """Write what the character of a copied file does into `out`; runs in the other Blender.
+
+    Answers with `rig`, the file; without one, and with the reason as `still`, where nothing moves a face.
+    """
     told(0.0, "Opening a copy of the file")
     _, root = file_copies.opened(request)
-    save(probe(root, lambda share: told(share, "Measuring the character")), Path(request["out"]))
+    try:
+        found = probe(root, lambda share: told(share, "Measuring the character"))
+    except NothingMoves as nothing:
+        return {"rig": "", "still": str(nothing)}
+    save(found, Path(request["out"]))
     return {"rig": request["out"]}
 
 
@@ -127,7 +139,7 @@ def _axes(meshes: Sequence[bpy.types.Object], armature: bpy.types.Object | None)
         size = np.zeros(len(object_data.mesh(mesh).vertices), np.float32)
         for name in rig_reader.free_shapes(mesh):
             block = object_data.key_blocks(mesh)[name]
-            own = np.linalg.norm(_moved_by(block), axis=1)
+            own = np.linalg.norm(coordinates(block) - coordinates(block.relative_key), axis=1)
             size += own / max(float(own.max(initial=0.0)), 1e-12)
         moved.append(size)
     places = _all(meshes, np.eye(3, dtype=np.float32))
@@ -243,23 +255,11 @@ def _shape_fields(
         for name in rig_reader.free_shapes(mesh):
             block = object_data.key_blocks(mesh)[name]
             delta = np.zeros((count, 3), np.float32)
-            delta[first : first + size] = _turned(mesh, _moved_by(block)) @ axes
+            delta[first : first + size] = _turned(mesh, coordinates(block) - coordinates(block.relative_key)) @ axes
             channel = RigChannel(f"{mesh.name}|{name}", "shape", ((mesh.name, name),), -1, max(block.slider_min, -1.0),
                               min(block.slider_max, 2.0))  # fmt: skip
             yield channel, delta
         first += size
-
-
-def _moved_by(block: bpy.types.ShapeKey) -> FloatArray:
-    """(V, 3) what a shape does to each point, in the mesh's own axes."""
-    return _points(object_data.points(block)) - _points(object_data.points(block.relative_key))
-
-
-def _points(points: bpy.types.bpy_prop_collection[bpy.types.ShapeKeyPoint]) -> FloatArray:
-    """(V, 3) coordinates of a shape's points, in the mesh's own axes."""
-    places = np.empty(len(points) * 3, np.float32)
-    points.foreach_get("co", places)
-    return places.reshape(-1, 3)
 
 
 def _turned(mesh: bpy.types.Object, offsets: FloatArray) -> FloatArray:

@@ -28,7 +28,7 @@ from ..performance import session
 from ..scene import file_copies
 from ..takes import readback, time_origin
 from ..takes.time_origin import Span
-from . import expected_values, scene_files
+from . import bone_motion, expected_values, scene_files
 
 # What Blender writes itself, of the character in the scene as it is: format -> kind of `export`.
 _CACHE = "pc2"
@@ -154,8 +154,10 @@ def _in_blender(
     made: dict[str, dict[str, str]] = {}
     notes, shapes, meshes = [span.sentence], folder / "shapes.npz", _meshes(character, objects)
     folder.mkdir()
-    expected_values.save_shapes(shapes, readback.shape_curves(character, span), bound=_is_bound(character, objects))
+    keyed = readback.shape_curves(character, span)
     with time_origin.at_zero(scene, span.first):
+        told(0.15, "Evaluating the bones")
+        expected_values.save_keyed(shapes, keyed, _bones(scene, character, objects, range(span.count)))
         for number, name in enumerate(wanted):
             path = target.parent / name / (target.name + FORMATS[name].suffix)  # each may bring textures along
             told(0.2 + 0.8 * number / len(wanted), f"Writing {path.name}")
@@ -175,13 +177,21 @@ def _in_blender(
     return made, notes
 
 
-def _is_bound(character: rig_reader.Character, objects: Iterable[bpy.types.Object]) -> bool:
-    """Whether bones move a mesh by its weights; else FBX does not say how they rest, and USD has none of them."""
+def _bones(
+    scene: bpy.types.Scene,
+    character: rig_reader.Character,
+    objects: Sequence[bpy.types.Object],
+    frames: Sequence[int],
+) -> dict[str, Any] | None:
+    """What the bones do that move a mesh; None without any: then FBX does not say how they rest, and USD has none."""
     if character.armature is None:
-        return False
-    bones = object_data.bones(character.armature).keys()
-    moved = (one for one in objects if any(part.type == "ARMATURE" for part in one.modifiers))
-    return any(not set(one.vertex_groups.keys()).isdisjoint(bones) for one in moved)
+        return None
+    wanted = bone_motion.deforming(character.armature, objects)
+    if not wanted:
+        return None
+    found = bone_motion.sampled(scene, character.armature, frames)
+    keep = [index for index, name in enumerate(found["bones"]) if str(name) in wanted]
+    return {"bones": found["bones"][keep], "turns": found["turns"][:, keep], "shifts": found["shifts"][:, keep]}
 
 
 def _finish(job: Job, work: Path) -> None:

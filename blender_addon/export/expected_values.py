@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import bpy
 import numpy as np
@@ -15,11 +16,11 @@ _FRAMES = 12  # on which vertices are compared: to move the character costs more
 _PROBES = 128  # vertices of a mesh; files/pc2.py takes the same ones
 
 
-def save_shapes(path: Path, curves: Mapping[str, NDArray[np.float32]], *, bound: bool) -> None:
-    """Write the weights of shapes, by name (copies, T), and whether a mesh is bound to the character's bones."""
+def save_keyed(path: Path, curves: Mapping[str, NDArray[np.float32]], bones: Mapping[str, NDArray[Any]] | None) -> None:
+    """Write the weights of shapes, by name (copies, T), and what the bones do that meshes are bound to."""
     names = [name for name, copies in curves.items() for _ in copies]
     values = np.concatenate(list(curves.values())) if curves else np.zeros((0, 0), np.float32)
-    np.savez(path, names=np.array(names, str), values=values, bound=bound)
+    np.savez(path, names=np.array(names, str), values=values, **bones or {})
 
 
 def save_vertices(

@@ -15,7 +15,7 @@ from animcore.errors import AnimcoreError
 from animcore.retarget.face_map import FaceMap
 
 from .. import preferences, properties
-from ..character import face_maps
+from ..character import face_maps, rig_reader
 from ..engine.jobs import Job, State
 from ..errors import AddonError
 from ..scene import file_copies, windows
@@ -68,10 +68,15 @@ def _finish(job: Job, folder: Path, uid: int, name: str) -> None:
         root = requests.root_by_uid(uid)
         if root is None:
             raise AddonError(f"The character {name!r} is no longer in this file; nothing was stored.")
-        found = FaceMap.load(Path(job.answer["map"]))
         session.session.character = None  # the result that the panel shows is outdated
+        if job.answer.get("still"):
+            session.session.outcome = _without_mouth(root, job.answer["still"])
+            return
+        found = FaceMap.load(Path(job.answer["map"]))
         if not found.opens_mouth:
-            session.session.outcome = session.Outcome(False, _no_mouth(root), found.missing)
+            session.session.outcome = _without_mouth(
+                root, f"Nothing that moves {root.name!r} opens a mouth; no match was stored."
+            )
             return
         face_maps.store(root, found.only(found.moving))
         windows.push_undo("Animcore: Match by Shape")
@@ -84,12 +89,21 @@ def _finish(job: Job, folder: Path, uid: int, name: str) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _no_mouth(root: requests.Root) -> str:
-    """The note for a rig where nothing that was measured opens the mouth."""
-    return (
-        f"No mouth found: nothing that moves {root.name!r} opens one, so nothing was stored. Generate moves the "
-        "parts with known names and bones: at least head and body."
+def _without_mouth(root: requests.Root, why: str) -> session.Outcome:
+    """The result for a rig where nothing that was measured opens a mouth: Generate moves the rest, where there is any.
+
+    That a figure has no face is no fault of anybody's.
+    """
+    try:
+        character = rig_reader.read(root)
+    except AnimcoreError as error:
+        return session.Outcome(True, why, (str(error),))
+    rest = (
+        f"{character.moved_without_face} and the shapes with known names"
+        if character.faces
+        else character.moved_without_face
     )
+    return session.Outcome(False, f"No mouth found. Press Generate: it moves {rest}.", (why,))
 
 
 def forget(root: bpy.types.ID) -> None:

@@ -119,7 +119,7 @@ def asked(scene: bpy.types.Scene, said: Voice, part: properties.AnimcorePart | N
     if words := transcript(part or settings):
         wish["transcript"] = words
     if settings.still_legs:
-        wish["finish"] = ["still"]
+        wish["postprocess"] = ["still"]
     for name, folder in (("face", settings.face_model), ("gestures", settings.gesture_model)):
         if folder:
             wish[name] = bpy.path.abspath(folder)

@@ -265,7 +265,7 @@ class InWindow:
         """Whether something is under way."""
         modules = [import_module(f"{PACKAGE}.{name}") for name in _UNDER_WAY]
         session, filming, pair = modules
-        reading = import_module(f"{PACKAGE}.splats.scene.file_cache")._threads
+        reading = import_module(f"{PACKAGE}.splats.scene.file_cache")._readings
         return bool(session.session.jobs.busy or session.session.finish or filming._running or pair._running or reading)
 
     def _outcome(self) -> dict[str, Any]:

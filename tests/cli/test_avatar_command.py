@@ -227,7 +227,7 @@ def test_a_texture_that_was_painted_by_hand_is_taken(work, capsys):
     assert np.array_equal(avatar_folder.with_textures(work / "mine").textures["texture"], painted), "or in place"
     (work / "q.png").write_bytes(images.encoded(painted[:, :16], "png"))
     assert run("edit", "paint", "mine", "q.png", "new") == 1
-    assert "not of the shape of the texture" in capsys.readouterr().err
+    assert "not of the size of the texture" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 
@@ -58,16 +56,15 @@ def faces() -> face_landmarks.VideoLandmarks:
 
 @pytest.fixture
 def looked(monkeypatch):
-    """How often a film was looked through; without MediaPipe, everything is the person."""
+    """How often a film was looked through, without the networks: everything is the person."""
     times = []
 
     def read(*_arguments, **_options):
         times.append(1)
         return faces()
 
-    @contextmanager
-    def everywhere(_name):
-        yield lambda image: np.ones(image.shape[:2], np.float32)
+    def everywhere():
+        return lambda image: np.ones(image.shape[:2], np.float32)
 
     monkeypatch.setattr(face_landmarks, "read", read)
     monkeypatch.setattr(capture_from_video, "_segmenter", everywhere)
@@ -226,7 +223,6 @@ def test_what_cannot_be_done_is_said(looked, tmp_path, monkeypatch, capsys, argu
     assert words in capsys.readouterr().err
 
 
-@pytest.mark.skipif(importlib.util.find_spec("mediapipe") is None, reason="needs MediaPipe")
 def test_a_rendered_film_is_tracked(tmp_path):
     assert from_video(FILM, tmp_path / "me", "--track-only") == 0
     track, known = HeadTrack.load(tmp_path / "me" / "track.npz"), truth()

@@ -11,7 +11,6 @@ from animcore.audio import recording
 from animcore.body_models.kinematics import INDEX
 from animcore.evaluation.body import metrics as measures
 from animcore.evaluation.body.audio_onsets import onsets
-from animcore.evaluation.face.reference_face import ASSETS
 
 RATE = 30.0
 
@@ -64,13 +63,6 @@ def test_beat_consistency_is_what_emage_prints():
         near = [min((abs(onset - beat) for beat in beats), default=np.inf) for onset in heard]
         scores.append(np.mean([np.exp(-(distance**2) / (2 * 0.3**2)) for distance in near]))
     assert measures.beat_consistency(measures.joint_beats(places, RATE), heard) == pytest.approx(np.mean(scores))
-
-
-def test_onsets_are_those_of_librosa():
-    librosa = pytest.importorskip("librosa")
-    clip = recording.load(ASSETS / "voices" / "line.flac")
-    wanted = librosa.onset.onset_detect(y=clip.samples.astype(np.float32), sr=clip.rate, hop_length=512, units="time")
-    assert np.allclose(onsets(clip), wanted)
 
 
 def test_onsets_of_clicks_and_of_silence():

@@ -16,6 +16,7 @@ from animcore.files import FORMATS, format_named
 from animcore.files.animation_curves import AnimationCurves, largest_errors
 from animcore.files.export_and_verify import accept_if_equal, compare, export, load
 from animcore.files.face_curves import livelink
+from animcore.files.scenes import glb, gltf, gltf_character
 from animcore.motion import Event, Motion
 
 
@@ -83,7 +84,7 @@ def test_no_two_formats_write_the_same_file():
 
 def meant(folder, motion, **changes) -> Path:
     """What the extension notes of the shapes of a motion."""
-    values = {"names": np.array(ARKIT), "values": motion.arkit.T, "bound": False, **changes}
+    values = {"names": np.array(ARKIT), "values": motion.arkit.T, **changes}
     np.savez(folder / "meant.npz", **values)
     return folder / "meant.npz"
 
@@ -107,15 +108,51 @@ def test_what_another_program_wrote_must_be_what_was_meant(tmp_path, motion, cha
 
 
 def test_what_another_program_wrote_must_have_all_frames_bones_and_begin_at_its_second(tmp_path, motion):
-    path, noted = tmp_path / "a.csv", meant(tmp_path, motion, bound=True)
+    path, noted = tmp_path / "a.csv", meant(tmp_path, motion)
     export(motion, path, livelink.FORMAT)
     assert compare(motion, path, livelink.FORMAT, noted).error is None
     longer = Motion(motion.rate, arkit=np.concatenate([motion.arkit, motion.arkit[:3]]))
     assert "50 frames are in it where the take has 53" in compare(longer, path, livelink.FORMAT, noted).error
     later = replace(motion, start=4.2)
     assert "it begins at 0.000 s where 4.200 s is meant" in compare(later, path, livelink.FORMAT, noted).error
-    turned = replace(motion, head_pose=np.linspace(0, 0.5, 150, dtype=np.float32).reshape(50, 3))
-    assert "head pose up to" in compare(turned, path, livelink.FORMAT, noted).error
+    bones = {"bones": np.array(["head"]), "turns": turned(np.zeros(50)), "shifts": np.zeros((50, 1, 3))}
+    assert "bones of the character are not in it" in compare(
+        motion, path, livelink.FORMAT, meant(tmp_path, motion, **bones)
+    ).error  # fmt: skip
+
+
+def turned(angles) -> np.ndarray:
+    """Quaternions (T, 1, 4) of one bone that nods, in Blender's axes."""
+    return np.stack([np.cos(angles / 2), np.sin(angles / 2), 0 * angles, 0 * angles], 1)[:, None]
+
+
+def test_bones_are_compared_by_name_apart_from_every_retargeting(tmp_path, motion):
+    angles = np.linspace(0, 0.5, 50)
+    nod = replace(motion, head_pose=np.stack([angles, 0 * angles, 0 * angles], 1).astype(np.float32), neck_pose=None)
+    export(nod, path := tmp_path / "a.glb", glb.FORMAT)
+    names, shifts = np.array(["head", "neck"]), np.zeros((50, 2, 3))
+    right = {"bones": names, "turns": np.concatenate([turned(0.6 * angles), turned(0.4 * angles)], 1), "shifts": shifts}
+
+    def error(**changes) -> str | None:
+        return compare(nod, path, glb.FORMAT, meant(tmp_path, nod, **right | changes)).error
+
+    assert error() is None
+    assert "turns up to 0.4" in error(turns=np.concatenate([turned(-0.3 * angles), turned(0.4 * angles)], 1))
+    assert "shifts up to 0.02 off" in error(shifts=shifts + 0.02 * np.eye(3)[0])
+    assert "the bone tail is not in it" in error(bones=np.array(["head", "tail"]))
+
+
+def test_bones_of_a_file_are_read_from_their_roots_outwards(tmp_path):
+    """Exporters write the last bone of a row first; a bone and a mesh may have one name."""
+    nodes = [
+        {"name": "finger.2"},
+        {"name": "finger.1", "children": [0]},
+        {"name": "hand", "children": [1, 3]},
+        {"name": "finger.1"},
+        {"name": "round", "children": [4]},
+    ]
+    document = gltf.GltfDocument("a.glb", {"asset": {"version": "2.0"}, "nodes": nodes, "skins": [{"joints": [1]}]})
+    assert list(gltf_character.by_name(document).items())[:3] == [("hand", 2), ("finger.1", 1), ("finger.2", 0)]
 
 
 def test_what_another_program_wrote_comes_into_its_folder_once_it_was_read_back(tmp_path, motion):

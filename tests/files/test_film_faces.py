@@ -1,8 +1,7 @@
-"""Faces in films: what MediaPipe finds, and a sentence for every film that cannot be tracked."""
+"""Faces in films: what the tracker finds, and a sentence for every film that cannot be tracked."""
 
 from __future__ import annotations
 
-import importlib.util
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
@@ -11,9 +10,10 @@ import av
 import numpy as np
 import pytest
 
-from animcore.errors import InputError
+from animcore.errors import AnimcoreError, InputError
 from animcore.evaluation.face import lip_tracking
 from animcore.files.video import face_landmarks, writer
+from animcore.trackers import networks
 
 FILM = Path(__file__).resolve().parents[1] / "golden" / "films" / "talking_head.mp4"
 RATE = Fraction(25)
@@ -173,9 +173,10 @@ def test_no_film(tmp_path):
             list(face_landmarks.frames(tmp_path / name))
 
 
-def test_without_mediapipe(monkeypatch):
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(InputError, match=r"talking_head.mp4 is a video.*pip install '\.\[judge\]'"):
+def test_without_the_networks(monkeypatch, tmp_path):
+    monkeypatch.setattr(networks, "FOLDER", tmp_path)
+    networks.network.cache_clear()
+    with pytest.raises(AnimcoreError, match=r"talking_head.mp4 cannot be tracked.*face_detector.onnx cannot be loaded"):
         face_landmarks.read(FILM)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from splat_clouds import cloud, covariances, far
 
+from animcore.core import ply_header
 from animcore.errors import InputError
 from animcore.files.avatars import open_any_splats
 from animcore.files.scenes import gltf
@@ -25,7 +26,7 @@ SPZ_COSTS = {"means": 8e-6, "shapes": 0.07, "opacities": 0.5 / 254, "colours": 0
 
 def rewritten(path: Path, *, without: tuple[str, ...] = (), comment: str = "", **columns: np.ndarray) -> Path:
     """A PLY with other columns, written without our writer: some left out, some added or replaced."""
-    header = ply._header(path.read_bytes(), path.name)
+    header = ply_header.parse(path.read_bytes(), path.name)
     table = ply._table(path.read_bytes(), header, "vertex", path.name)
     data = {name: table[name] for name in table.dtype.names if name not in without} | columns
     lines = ["ply", "format binary_little_endian 1.0", *([f"comment {comment}"] if comment else [])]

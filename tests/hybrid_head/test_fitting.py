@@ -135,10 +135,21 @@ def test_a_run_that_was_stopped_ends_where_one_in_one_go_does(person, sitting, t
     np.testing.assert_allclose(again.hair.means, whole.hair.means, atol=1e-5)
 
 
+def test_a_run_is_lengthened_and_shortened(person, sitting, tmp_path):
+    first = fit(person, sitting, tmp_path, mode="mesh", steps=6)
+    first.run()
+    longer = fit(person, sitting, tmp_path, mode="mesh", steps=10)
+    head = longer.run()
+    assert (first.step, longer.step) == (6, 10)
+    shorter = fit(person, sitting, tmp_path, mode="mesh", steps=4)
+    assert np.array_equal(shorter.run().texture, head.texture)  # it has more steps already: used as it is
+    assert shorter.step == 10
+
+
 def test_the_checkpoint_of_another_fit_is_not_taken(person, sitting, tmp_path):
     fit(person, sitting, tmp_path, mode="mesh", steps=2).run()
     with pytest.raises(InputError, match="another fit"):
-        fit(person, sitting, tmp_path, mode="mesh", steps=3).run()
+        fit(person, sitting, tmp_path, mode="mesh", steps=2, seed=1).run()
     moments, pictures = sitting
     darker = [replace(picture, colour=0.8 * picture.colour) for picture in pictures]
     with pytest.raises(InputError, match="another fit"):

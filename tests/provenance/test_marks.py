@@ -188,7 +188,7 @@ def test_an_unknown_signer_is_told_from_ones_own(copied, tmp_path, monkeypatch):
     monkeypatch.setenv(keys.FOLDER, str(tmp_path / "elsewhere"))
     verdict = verification.verify(path)
     assert (verdict.state, verdict.is_good) == ("intact", True)
-    assert "does not say by whom" in verdict.lines()[0]
+    assert "the signer is not stated" in verdict.lines()[0]
 
 
 def test_thousands_of_sources_are_listed_up_to_a_limit(copied):

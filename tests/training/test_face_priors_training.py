@@ -178,7 +178,7 @@ def test_settings_that_make_no_sense_are_told(folder, tmp_path, kind, text, word
 
 def test_nothing_need_be_said_nor_felt(folder, tmp_path):
     path = tmp_path / "config.toml"
-    path.write_text(as_toml("emote", selftalk=0, feelings=0))
+    path.write_text(as_toml("emote", selftalk=0, emotion_weight=0))
     config = train.settings(path, emote.EmoteConfig)
     job = emote.job(config, prepared(folder, config))
     batch = next(job.windows.batches(0, 1))

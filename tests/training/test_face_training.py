@@ -23,6 +23,7 @@ from animcore.errors import Cancelled, InputError  # noqa: E402
 from animcore.files import npz_arrays  # noqa: E402
 from animcore.motion import Event, Motion  # noqa: E402
 from animcore.solvers.face_networks import audio_encoders, face_solver  # noqa: E402
+from animcore.solvers.face_networks.output_space import MeshTopology  # noqa: E402
 from animcore.training import trainer  # noqa: E402
 from animcore.training.faces import codetalker, dataset, faceformer, stages  # noqa: E402
 from animcore.training.faces.dataset import FaceTarget  # noqa: E402
@@ -291,7 +292,7 @@ def test_a_bad_mesh_is_a_clear_sentence(vocaset, tmp_path):
         dataset.load([vocaset], tmp_path / "cache", FaceTarget())
     more = PLY.replace("vertex 4", "vertex 5").replace("3 0 1 2", "9 9 9\n3 0 1 2", 1)
     (vocaset / "templates" / "FLAME_sample.ply").write_text(more)
-    with pytest.raises(InputError, match="The mesh beside the data has 5 vertices, the clips 4"):
+    with pytest.raises(InputError, match="The mesh next to the data has 5 vertices, the clips 4"):
         dataset.load([vocaset], tmp_path / "cache", FaceTarget())
 
 
@@ -314,6 +315,21 @@ def test_binary_meshes_are_read_as_trimesh_reads_them(tmp_path, order):
     os.truncate(path, 400)
     with pytest.raises(InputError, match=r"is not a readable \.ply mesh"):
         read_ply(path)
+
+
+@pytest.mark.parametrize("suffix", [".obj", ".off", ".glb"])
+def test_other_meshes_are_read_by_trimesh(tmp_path, suffix):
+    trimesh = pytest.importorskip("trimesh")
+    box = trimesh.creation.icosphere(subdivisions=1)
+    box.export(tmp_path / f"ball{suffix}")
+    found = MeshTopology.beside(tmp_path, len(box.vertices))
+    assert found.template == pytest.approx(box.vertices, abs=1e-6)
+    assert np.array_equal(found.faces, box.faces)
+    with pytest.raises(InputError, match=f"ball{suffix} has 42 vertices, the model 43"):
+        MeshTopology.beside(tmp_path, 43)
+    (tmp_path / f"ball{suffix}").write_bytes(b"none")
+    with pytest.raises(InputError, match=f"ball{suffix} (is not a readable mesh|holds no triangles)"):
+        MeshTopology.beside(tmp_path)
 
 
 def test_no_faces_are_a_clear_sentence(tmp_path):
@@ -451,7 +467,9 @@ def test_an_exported_faceformer_speaks_without_pytorch(speech, tmp_path, noise):
             parameter.add_(torch.randn_like(parameter) * 0.1)
         model.mean.fill_(0.2)
     listen, step = (onnxruntime.InferenceSession(str(path)) for path in faceformer_onnx.write(model, tmp_path))
-    assert listen.get_modelmeta().custom_metadata_map["speakers"] == "calm,lively"
+    facts = listen.get_modelmeta().custom_metadata_map
+    assert facts["speakers"] == "calm,lively"
+    assert ("mel_window" in facts, "of phonemes, 50 rows" in facts["input"]) == (not speech, bool(speech))
     samples = noise[:RATE]
     sound = model.ear.raw(samples)[: model.ear.rate]
     heard, style = listen.run(None, {"sound": sound[None], "speaker": np.array([1])})

@@ -21,6 +21,7 @@ torch = pytest.importorskip("torch", reason="training needs the extra train")
 
 from animcore.audio import recording  # noqa: E402 (torch first)
 from animcore.cli import main  # noqa: E402 (torch first)
+from animcore.cli.train import run_facts  # noqa: E402
 from animcore.direction import Direction  # noqa: E402
 from animcore.errors import Cancelled, InputError  # noqa: E402
 from animcore.evaluation.body import frechet_distance  # noqa: E402
@@ -201,7 +202,7 @@ def prepared(
     made = job(config, data)
     (tmp_path / out).mkdir(exist_ok=True)
     return trainer.TrainingRun(
-        made.model, made.stages, made.windows, tmp_path / out, {"config": str(config)}, 0, progress
+        made.model, made.stages, made.windows, tmp_path / out, run_facts("fgd", config, data.speakers), 0, progress
     )
 
 
@@ -249,7 +250,7 @@ def test_a_killed_run_loses_at_most_one_epoch(folder, tmp_path):
 def test_a_run_of_other_settings_is_not_gone_on_with(folder, tmp_path):
     prepared(folder, tmp_path, "run").train()
     with pytest.raises(InputError, match=r"another solver, configuration or speakers; choose another --out"):
-        prepared(folder, tmp_path, "run", batch=3).train()
+        prepared(folder, tmp_path, "run", hidden=16).train()
 
 
 def test_a_bad_checkpoint_of_a_run_is_a_clear_sentence(folder, tmp_path):
@@ -276,6 +277,38 @@ def test_a_run_goes_on_with_a_smaller_batch_but_with_no_other_change(folder, tmp
     assert train("fgd", tmp_path, folder, config=TINY["fgd"] + "batch = 2\n") == 0
     assert train("fgd", tmp_path, folder, config=TINY["fgd"].replace("hidden = 8", "hidden = 16")) == 1
     assert "choose another --out" in capsys.readouterr().err
+
+
+def test_a_run_is_lengthened_and_shortened(folder, tmp_path):
+    def epochs() -> int:
+        return torch.load(tmp_path / "run" / trainer.CHECKPOINT, weights_only=True)["epoch"]
+
+    for count, done in ((2, 2), (5, 5), (3, 5)):
+        assert train("fgd", tmp_path, folder, config=TINY["fgd"].replace("epochs = 4", f"epochs = {count}")) == 0
+        assert epochs() == done
+
+
+def test_a_lengthened_run_learns_on(folder, tmp_path):
+    prepared(folder, tmp_path, "run", epochs=2).train()
+    longer = prepared(folder, tmp_path, "run", epochs=6)
+    longer.train()
+    assert [epoch["epoch"] for epoch in longer.history] == [3, 4, 5, 6]
+
+
+def test_a_stopped_run_can_be_used(folder, tmp_path, monkeypatch):
+    """Ctrl-C in the third epoch leaves the network of the second in OUT/model."""
+    seen = []
+
+    def interrupted(_log, _title, epoch, _means):
+        seen.append(epoch)
+        if epoch == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(trainer.LossLog, "write", interrupted)
+    assert train("fgd", tmp_path, folder) == 130
+    encoder = frechet_distance.MotionFeatureEncoder(tmp_path / "run" / "model")
+    pose, _ = waving(4.0, 50, 0)
+    assert np.isfinite(encoder.features(pose, 50)).all()
 
 
 def test_a_loss_that_explodes_is_a_clear_sentence(folder, tmp_path):

@@ -102,7 +102,7 @@ BAD_CLIPS = {
     "nobody's voice": (change("voices", WHO), "raw_audio_fixed.pkl has no voice of FaceTalk_1_TA_sentence01"),
     "broken voice": (change("voices", WHO, SENTENCE, "audio", to=np.full(99, np.nan)), "holds no audio for"),
     "another length": (change("voices", WHO, SENTENCE, "audio", to=np.ones(9 * RATE)), "not of the same clip"),
-    "no face at rest": (change("templates", WHO), "is of nobody whose face at rest is in templates.pkl"),
+    "no face at rest": (change("templates", WHO), "is of a person whose face at rest is not in templates.pkl"),
     "another mesh": (change("templates", WHO, to=np.zeros((4, 3))), "face at rest of FaceTalk_1_TA_sentence01 has 4"),
     "no such row": (change("rows", WHO, SENTENCE, 3, to=10**6), "names rows for FaceTalk_1_TA_sentence01 that"),
     "no rows": (change("rows", WHO, SENTENCE, to={}), "names rows for FaceTalk_1_TA_sentence01 that"),

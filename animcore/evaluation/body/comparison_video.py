@@ -1,4 +1,4 @@
-"""Two bodies beside each other with their audio, and the speed of their wrists below."""
+"""Two bodies side by side with their audio, and the speed of their wrists below."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ Image = NDArray[np.uint8]
 
 HEIGHT, WIDTH, STRIP = 480, 340, 80  # pixels of a person, and of the curves under both
 FASTEST = 25.0  # FPS that are drawn at most
-_PAGE = 6.0  # seconds of curves seen at once
+_PAGE = 6.0  # seconds of curves shown at once
 _FULL = 2.0  # metres a second at the top of the strip
 _INK, _DARK = (235, 235, 235), (24, 24, 24)
 _LINES = ((120, 200, 255), (255, 170, 90))
 
 
 def write(sides: Sequence[tuple[str, BodyTake]], sound: Path | None, path: Path, progress: Progress = silent) -> None:
-    """Render one or two takes beside each other, each with its name.
+    """Render one or two takes side by side, each with its name.
 
     Raises:
         InputError: without Pillow, or where the audio cannot be decoded.
@@ -43,9 +43,9 @@ def write(sides: Sequence[tuple[str, BodyTake]], sound: Path | None, path: Path,
 
     def frames() -> Iterator[Image]:
         people = [figure_renderer.draw(take, times, HEIGHT, WIDTH) for take in takes]
-        for index, pictures in enumerate(zip(*people, strict=True)):
+        for index, images in enumerate(zip(*people, strict=True)):
             progress(index / len(times), path.name)
-            yield _captioned(np.concatenate(pictures, 1), [name for name, _ in sides], times, speeds, index)
+            yield _captioned(np.concatenate(images, 1), [name for name, _ in sides], times, speeds, index)
 
     writer.write(frames(), rate, path, sound)
 
@@ -66,8 +66,8 @@ def _captioned(people: Image, names: Sequence[str], times: Array, speeds: Sequen
         raise InputError(
             "A video of two takes needs Pillow: pip install '.[judge]' in the source folder of Animcore."
         ) from error
-    picture = Picture.fromarray(np.pad(people, ((0, STRIP), (0, 0), (0, 0)), constant_values=24))
-    pen = ImageDraw.Draw(picture)
+    image = Picture.fromarray(np.pad(people, ((0, STRIP), (0, 0), (0, 0)), constant_values=24))
+    pen = ImageDraw.Draw(image)
     begin = times[index] // _PAGE * _PAGE
     shown = (times >= begin) & (times <= begin + _PAGE)
     across = (times[shown] - begin) / _PAGE * people.shape[1]
@@ -80,4 +80,4 @@ def _captioned(people: Image, names: Sequence[str], times: Array, speeds: Sequen
     for side, name in enumerate(names):
         pen.text((side * WIDTH + 10, 8), name, fill=_LINES[side], font_size=18, **written)
     pen.text((8, HEIGHT + 2), "speed of the faster wrist, up to 2 m/s", fill=_INK, font_size=11, **written)
-    return np.asarray(picture)
+    return np.asarray(image)

@@ -1,6 +1,6 @@
-"""A whole person drawn without Blender: the open body in plain clothes on a floor, by `drawing`'s rasteriser.
+"""A whole person as an image, without Blender: the open body in plain clothes on a floor.
 
-Made for judging two takes beside each other: how hands, trunk and feet move is seen, beauty is not.
+Made for comparing two takes: hands, trunk and feet are clear; it is not made for beauty.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from animcore.body_models.collision_capsules import floor_at_rest
 from animcore.body_models.kinematics import INDEX
 from animcore.body_models.parametric_model import ParametricModel, load_model
 from animcore.evaluation.body.scoring import BodyTake
-from animcore.evaluation.face import software_renderer
 from animcore.postprocess import foot_contact
+from animcore.rendering import mesh_shading
+from animcore.rendering.mesh_shading import Image, linear
 
 Array = NDArray[np.floating[Any]]
-Image = NDArray[np.uint8]
 
 _SKIN, _HAIR, _EYE, _LIP = (0.86, 0.66, 0.56), (0.20, 0.13, 0.09), (0.93, 0.93, 0.92), (0.74, 0.42, 0.39)
 _SHIRT, _TROUSERS, _SHOES = (0.30, 0.44, 0.56), (0.21, 0.22, 0.27), (0.10, 0.09, 0.09)
 _WALL, _FLOOR, _SHADOW = (0.33, 0.35, 0.38), (0.42, 0.42, 0.42), 0.45
 _LIGHTS = (((-0.5, 0.7, 0.8), 0.72), ((0.8, 0.2, 0.5), 0.22))
 _AMBIENT = 0.24
-_TURN, _PITCH = np.radians(24), np.radians(9)  # how far round the person, and from how far above, it is seen
-_TALL, _UNDER = 1.98, 0.12  # metres of the picture's height, and of those under the feet
+_TURN, _PITCH = np.radians(24), np.radians(9)  # rotation of the view about the person, and from above
+_TALL, _UNDER = 1.98, 0.12  # metres along the image's height, and of those under the feet
 _FINER = 2  # times as many pixels are drawn each way, then averaged
 _BLOCK = 32  # frames that are posed at once
 _SHOE = 0.11  # metres from the floor
@@ -70,30 +70,20 @@ def draw(take: BodyTake, times: Array, height: int, width: int) -> Iterator[Imag
         moved = (take.translation[chosen] - middle).astype(np.float32)
         people, _ = dressed.model.posed(take.pose[chosen].astype(np.float32), translation=moved)
         for points in people:
-            yield _picture(dressed, points, height, width)
+            yield _image(dressed, points, height, width)
 
 
-def _picture(dressed: BodyMesh, points: Array, height: int, width: int) -> Image:
+def _image(dressed: BodyMesh, points: Array, height: int, width: int) -> Image:
     """One frame of points (V, 3), the floor at height 0."""
     tall, wide = height * _FINER, width * _FINER
-    scale = tall / _TALL
-    view = _view()
-
-    def flat(places: Array) -> Array:
-        seen = places @ view.T
-        return np.stack([wide / 2 + scale * seen[:, 0], tall - scale * (_UNDER + seen[:, 1])], 1)
-
-    normals = software_renderer.normals_of(points, dressed.triangles) @ view.T
-    light = np.full(len(points), _AMBIENT, np.float32)
-    for place, strength in _LIGHTS:
-        light += strength * np.maximum(normals @ (np.array(place) / np.linalg.norm(place)), 0)
-    depth = points @ view[2]
-    behind = _ground(flat(points * (1, 0, 1)), tall, wide, tall - scale * _UNDER)
-    canvas = software_renderer.rasterize(
-        flat(points), depth, dressed.triangles, dressed.colours * light[:, None], tall, wide, behind
-    )
-    linear = sum(canvas[row::_FINER, column::_FINER] for row in range(_FINER) for column in range(_FINER)) / _FINER**2
-    return np.asarray((np.clip(linear, 0, 1) ** (1 / 2.2) * 255).round(), np.uint8)
+    scale, view = tall / _TALL, _view()
+    origin = wide / 2, tall - scale * _UNDER
+    shadow = np.array(origin) + scale * ((points * (1, 0, 1)) @ view.T)[:, :2] * (1, -1)
+    seen = points @ view.T
+    colours = mesh_shading.shade(seen, dressed.triangles, dressed.colours, _LIGHTS, _AMBIENT)
+    background = _ground(shadow, tall, wide, origin[1])
+    image = mesh_shading.draw(seen, dressed.triangles, colours, scale, origin, background)
+    return mesh_shading.to_srgb(image, _FINER)
 
 
 def _ground(shadow: Array, tall: int, wide: int, feet_at: float) -> Array:
@@ -114,7 +104,7 @@ def _ground(shadow: Array, tall: int, wide: int, feet_at: float) -> Array:
 @functools.cache
 def _empty(tall: int, wide: int, feet_at: float) -> Array:
     share = np.clip((np.arange(tall)[:, None, None] - (feet_at - 0.14 * tall)) / (0.08 * tall), 0, 1)
-    ground = np.array(_WALL) ** 2.2 * (1 - share) + np.array(_FLOOR) ** 2.2 * share
+    ground = linear(_WALL) * (1 - share) + linear(_FLOOR) * share
     return np.broadcast_to(ground, (tall, wide, 3)).astype(np.float32)
 
 
@@ -157,10 +147,10 @@ def _colours(model: ParametricModel, skin: NDArray[np.bool_]) -> Array:
     hair = head & ((places[:, 1] > eye[1] + 0.055) | ((places[:, 2] < eye[2] - 0.085) & (places[:, 1] > eye[1] - 0.08)))
     mouth = head & (np.abs(places[:, 1] - eye[1] + 0.066) < 0.009) & (np.abs(places[:, 0]) < 0.024)
     mouth &= places[:, 2] > eye[2] - 0.02
-    colours = np.tile(np.array(_SKIN) ** 2.2, (len(places), 1))
+    colours = np.tile(linear(_SKIN), (len(places), 1))
     layers = ((trousers, _TROUSERS), (shirt, _SHIRT), (hair, _HAIR), (mouth, _LIP), (~skin, _EYE))
     for where, colour in (*layers, (skin & (places[:, 1] < _SHOE), _SHOES)):
-        colours[where] = np.array(colour) ** 2.2
+        colours[where] = linear(colour)
     pupil = ~skin & (np.linalg.norm(np.abs(places[:, :2]) - eye[:2], axis=1) < 0.005) & (places[:, 2] > eye[2])
-    colours[pupil] = np.array(_HAIR) ** 2.2
+    colours[pupil] = linear(_HAIR)
     return np.asarray(colours, np.float32)

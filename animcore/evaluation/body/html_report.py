@@ -39,7 +39,7 @@ def write(
         parts += [
             f"<h2>{html.escape(clip.name)}</h2>",
             html_report.table(clip.values, shown, "output"),
-            html_report.picture(_curves(clip, figure_of)),
+            html_report.image_tag(_curves(clip, figure_of)),
         ]
     parts += ["<h2>What the figures mean</h2><ul>", *map(html_report.legend, shown), "</ul>"]
     with whole_file(path) as temporary:

@@ -1,6 +1,6 @@
 """The measures of bodies that talk, each a function of arrays: beats, diversity, jerk, feet, hands in the body.
 
-Places are metres. Where a measure has published code, that code is followed, and what differs is said.
+Places are metres. Where a measure has published code, that code is followed, and differences are noted.
 """
 
 from __future__ import annotations

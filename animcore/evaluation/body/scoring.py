@@ -190,7 +190,7 @@ def from_motion(motion: Motion, path: Path, notes: tuple[str, ...] = ()) -> Body
 
 
 def score(takes: Sequence[BodyTake], sound: AudioClip | None = None) -> dict[str, float]:
-    """Return the figures of the takes that one output made of a clip; several are averaged, and their diversity told.
+    """Return the figures of the takes that one output made of a clip; several are averaged, with their diversity.
 
     Args:
         takes: of one recording.

@@ -1,4 +1,4 @@
-"""Two takes beside each other with their sound: the default head, or a film's own images, and the lips' curves."""
+"""Two takes side by side with their audio: the default head, or a video's own images, and the curves of the lips."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Image = NDArray[np.uint8]
 
 HEIGHT, WIDTH, STRIP = 400, 360, 100  # pixels of a head, and of the curves under both
 FASTEST = Fraction(30)  # FPS that are drawn at most
-_PAGE = 6.0  # seconds of curves seen at once
+_PAGE = 6.0  # seconds of curves shown at once
 _INK, _GREY, _DARK = (235, 235, 235), (120, 125, 132), (24, 24, 24)
 _LINES = ((120, 200, 255), (255, 170, 90))
 
@@ -36,7 +36,7 @@ class VideoPanel:
     name: str
     take: FaceTake
 
-    def pictures(self, times: Array, face: ReferenceFace) -> Iterator[Image]:
+    def images(self, times: Array, face: ReferenceFace) -> Iterator[Image]:
         """(HEIGHT, WIDTH, 3) sRGB at each time."""
         if self.take.weights is None:
             yield from _filmed(self.take.path, times)
@@ -60,7 +60,7 @@ def write(
     path: Path,
     progress: Progress = silent,
 ) -> None:
-    """Render one or two takes beside each other, with the opening of their lips and the truth's (grey) below.
+    """Render one or two takes side by side, with the opening of their lips and the truth's (grey) below.
 
     Raises:
         InputError: without Pillow, or where the audio or a video cannot be decoded.
@@ -71,10 +71,10 @@ def write(
     strip = _CurveStrip(times, [side.take.at(times, face)[0] for side in sides], truth)
 
     def frames() -> Iterator[Image]:
-        halves = [side.pictures(times, face) for side in sides]
-        for index, pictures in enumerate(zip(*halves, strict=True)):
+        halves = [side.images(times, face) for side in sides]
+        for index, images in enumerate(zip(*halves, strict=True)):
             progress(index / len(times), path.name)
-            heads = np.concatenate(pictures, axis=1)
+            heads = np.concatenate(images, axis=1)
             yield strip.under(heads, index, [side.name for side in sides])
 
     writer.write(frames(), rate, path, sound)
@@ -96,7 +96,7 @@ class _CurveStrip:
 
     def under(self, heads: Image, index: int, names: Sequence[str]) -> Image:
         """Put the strip at the frame `index` under the heads, and the names on them."""
-        picture, pen = _canvas(heads)
+        canvas, pen = _canvas(heads)
         width, now = heads.shape[1], self.times[index]
         begin = now // _PAGE * _PAGE
         shown = (self.times >= begin) & (self.times <= begin + _PAGE)
@@ -117,7 +117,7 @@ class _CurveStrip:
             stroke_width=2,
             stroke_fill=_DARK,
         )
-        return np.asarray(picture)
+        return np.asarray(canvas)
 
 
 def _canvas(heads: Image) -> tuple[Any, Any]:
@@ -129,8 +129,8 @@ def _canvas(heads: Image) -> tuple[Any, Any]:
         raise InputError(
             "A video of two takes needs Pillow: pip install '.[judge]' in the source folder of Animcore."
         ) from error
-    picture = Picture.fromarray(np.pad(heads, ((0, STRIP), (0, 0), (0, 0)), constant_values=24))
-    return picture, ImageDraw.Draw(picture)
+    canvas = Picture.fromarray(np.pad(heads, ((0, STRIP), (0, 0), (0, 0)), constant_values=24))
+    return canvas, ImageDraw.Draw(canvas)
 
 
 def _full(opening: Array) -> float:
@@ -139,7 +139,7 @@ def _full(opening: Array) -> float:
 
 
 def _filmed(path: Path, times: Array) -> Iterator[Image]:
-    """The frame of a video that is seen at each time, scaled to a half's height and cut to its width."""
+    """The frame of a video at each time, scaled to a half's height and cut to its width."""
     with av.open(str(path), metadata_errors="replace") as container:
         rate = float(container.streams.video[0].average_rate or 25)
         decoded = ((frame.time if frame.time is not None else index / rate, frame)

@@ -1,4 +1,4 @@
-"""Which files belong together: a truth and an output by name, a folder of truths and folders of outputs by stem."""
+"""Pair outputs with ground truths: files by name, folders by the stems of their files."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def takes_of(output: Path, clip: str, single: bool) -> list[Path]:
 
 
 def output_names(outputs: Sequence[Path], given: Sequence[str]) -> list[str]:
-    """Return what the outputs are called: as given, else the shortest way that tells them apart.
+    """Return the names of the outputs: as given, else the shortest that differ.
 
     Raises:
         InputError: where the number of names is another than that of outputs, or two are equal.
@@ -62,7 +62,7 @@ def output_names(outputs: Sequence[Path], given: Sequence[str]) -> list[str]:
     for way in ways:
         if len(set(way)) == len(way):
             return way
-    raise InputError("Two outputs have the same name; tell them apart with --name, once for each.")
+    raise InputError("Two outputs have the same name; give each its own with --name, once for each.")
 
 
 def _by_stem(folder: Path) -> dict[str, Path]:

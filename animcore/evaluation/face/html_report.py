@@ -54,7 +54,7 @@ def write(
         f"<h1>{len(clips)} clip(s), {len(clips[0].verdicts)} output(s)</h1>",
         *(f"<p class=note>{html.escape(note)}</p>" for note in notes),
         table(means, shown, "mean over clips"),
-        picture(_overview(clips, list(clips[0].verdicts), figure_of)) if len(clips) > 1 else "",
+        image_tag(_overview(clips, list(clips[0].verdicts), figure_of)) if len(clips) > 1 else "",
     ]
     for clip in clips:
         clip_sound = recording.load(sounds[clip.name]) if clip.name in sounds else None
@@ -63,7 +63,7 @@ def write(
             f"{clip.truth.duration:.1f} s, {float(clip.truth.rate):g} frames per second</small>",
             *(f"<p class=note>{html.escape(note)}</p>" for note in _notes(clip)),
             table(clip.rows, shown, "output"),
-            picture(_curves(clip, clip_sound, figure_of)),
+            image_tag(_curves(clip, clip_sound, figure_of)),
         ]
     parts += ["<h2>What the figures mean</h2><ul>", *map(legend, shown), "</ul>"]
     with whole_file(path) as temporary:
@@ -180,7 +180,7 @@ def envelope(axes: Any, sound: recording.AudioClip | None) -> None:
     axes.patch.set_visible(False)
 
 
-def picture(figure: Any) -> str:
+def image_tag(figure: Any) -> str:
     """Return a figure as an image inside the page."""
     store = io.BytesIO()
     figure.savefig(store, format="png")

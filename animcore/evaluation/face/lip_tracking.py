@@ -1,4 +1,4 @@
-"""Lips of a recorded face, tracked by MediaPipe Face Mesh (an extra): opening and width over the outer eye corners."""
+"""Lips of a recorded face (`trackers.face`): opening and width over the outer eye corners."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def track(path: Path) -> tuple[Fraction, Array, Array]:
     """Return frame rate, (T,) opening and (T,) width of the one face of a video; NaN where no face was found.
 
     Raises:
-        InputError: without MediaPipe, for a file that is no video, or a video without a face.
+        InputError: for a file that is no video, or a video without a face.
     """
     found, times = [], []
     with face_landmarks.tracker(path.name, faces=1) as mesh:
@@ -51,7 +51,7 @@ def track(path: Path) -> tuple[Fraction, Array, Array]:
 
 
 def evenly(times: Array, curve: Array, rate: Fraction) -> Array:
-    """Return a curve (T,) with a value a frame of a rate, from one at the times (T,) of the film's frames."""
+    """Return a curve (T,) with a value a frame of a rate, from one at the times (T,) of the video's frames."""
     frames = times[0] + np.arange(round((times[-1] - times[0]) * rate) + 1) / float(rate)
     return np.asarray(np.interp(frames, times, curve))
 

@@ -1,4 +1,4 @@
-"""What is judged and what it is judged by: a take of any kind becomes lips over time, and weights where it has them."""
+"""Takes and ground truths of any kind, as lips over time, and weights where there are any."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class FaceTake:
     def at(self, times: Array, face: ReferenceFace) -> tuple[Array, Array, Array | None]:
         """Opening, width and weights at other times, between frames by linear interpolation; the ends are held.
 
-        Weights are what is interpolated where there are any, as an animation system does.
+        Weights are interpolated where there are any, as an animation system does.
         """
         if self.weights is None:
             return np.interp(times, self.times, self.opening), np.interp(times, self.times, self.width), None
@@ -141,14 +141,14 @@ def _rate(path: Path, arrays: Mapping[str, NDArray[Any]]) -> Fraction:
 
 
 def _start(path: Path, arrays: Mapping[str, NDArray[Any]]) -> float:
-    start = float(arrays["start"]) if "start" in arrays else 0.0  # what is no number is reported by by `_read`
+    start = float(arrays["start"]) if "start" in arrays else 0.0  # NaN is reported by `_read`
     if not np.isfinite(start):
         raise InputError(f"{path.name}: {start} is not a time to start at.")
     return start
 
 
 def from_zero(take: FaceTake) -> FaceTake:
-    """Return the same take beginning with the audio, whatever time its file says."""
+    """Return the same take beginning with the audio, whatever start its file states."""
     return replace(take, start=0.0)
 
 

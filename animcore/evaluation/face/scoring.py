@@ -32,7 +32,7 @@ class Metric:
         best: the value that a perfect take has, "high" or "low" where there is none, `TRUTH` where the truth's own
             is best, or empty where no value is.
         digits: behind the point, in tables.
-        meaning: what the table, the page and docs/research/measures.md say of it.
+        meaning: its description in the table, the report and docs/research/measures.md.
     """
 
     name: str
@@ -54,7 +54,7 @@ class Metric:
         return "the truth's" if self.best == TRUTH else self.best
 
     def distance(self, value: float, truth: float) -> float:
-        """How far a figure is from the best; NaN where nobody knows what is best."""
+        """Distance of a figure from the best; NaN where there is no best."""
         if isinstance(self.best, float):
             return abs(value - self.best)
         return {"low": value, "high": -value, TRUTH: abs(value - truth)}.get(self.best, float("nan"))
@@ -262,7 +262,7 @@ def _coverage(truth: FaceTake, take: FaceTake) -> tuple[str, ...]:
             "Is it another clip, or do its times not begin with the audio (then --from-zero)?"
         )
     if shared < truth.duration - WORTH_SAYING:
-        return (f"{spans}, the truth to {end:.2f} s; what is missing is judged as its last pose held.",)
+        return (f"{spans}, the truth to {end:.2f} s; the rest is evaluated with its last pose held.",)
     return ()
 
 

@@ -1,4 +1,4 @@
-"""LSE-D and LSE-C: how well SyncNet, a network that has seen people talk, finds sound and image to agree.
+"""LSE-D and LSE-C: how well audio and images agree for SyncNet, a network trained on people who talk.
 
 Chung and Zisserman, "Out of time: automated lip sync in the wild", 2016; as figures: Prajwal et al., "A lip sync expert
 is all you need" (Wav2Lip), 2020. The weights are a user's own download (`syncnet_v2.model`). The images
@@ -24,7 +24,7 @@ Array = NDArray[np.floating[Any]]
 Image = NDArray[np.uint8]
 
 FPS, SIDE = 25, 224  # what SyncNet was trained on: FPS, pixels
-_WINDOW, _STEPS = 5, 4  # frames seen at once; steps of audio to a frame
+_WINDOW, _STEPS = 5, 4  # frames of a window; steps of audio to a frame
 _REACH = 15  # frames that the audio is moved by, either way (Wav2Lip's evaluation)
 _BATCH = 16
 
@@ -69,7 +69,7 @@ class SyncNet:
             raise InputError(f"{path.name} does not hold the weights of syncnet_v2 ({why[:120]}).") from error
         self._network.eval()
 
-    def score(self, pictures: Image, sound: Array) -> tuple[float, float]:
+    def score(self, images: Image, sound: Array) -> tuple[float, float]:
         """Return LSE-D and LSE-C of images (T, 224, 224, 3) BGR 0..255 at 25 a second, and sound at 16 kHz, -1..1.
 
         Raises:
@@ -77,13 +77,13 @@ class SyncNet:
         """
         torch = _torch()
         features = mfcc(sound)
-        count = min(len(pictures), len(sound) // (recording.RATE // FPS)) - _WINDOW
+        count = min(len(images), len(sound) // (recording.RATE // FPS)) - _WINDOW
         if count < 1:
             raise InputError("LSE needs at least six video frames with audio.")
         seen, heard = [], []
         with torch.inference_mode():
             for piece in (range(first, min(first + _BATCH, count)) for first in range(0, count, _BATCH)):
-                frames = np.stack([pictures[i : i + _WINDOW].transpose(3, 0, 1, 2) for i in piece])
+                frames = np.stack([images[i : i + _WINDOW].transpose(3, 0, 1, 2) for i in piece])
                 steps = np.stack([features[i * _STEPS : (i + _WINDOW) * _STEPS].T[None] for i in piece])
                 seen.append(self._run("lip", frames))
                 heard.append(self._run("aud", steps))
@@ -108,7 +108,7 @@ def distances(seen: Array, heard: Array) -> tuple[float, float]:
 
 
 def network() -> Any:
-    """Build the published network with weights of chance."""
+    """Build the published network with random weights."""
     nn = _torch().nn
     return nn.ModuleDict(
         {
@@ -137,7 +137,7 @@ def _head(nn: Any) -> Any:
 def mfcc(sound: Array) -> Array:
     """(T, 13) mel-frequency cepstra of (N,) sound at 16 kHz, -1..1: 25 ms windows, 100 a second.
 
-    As the package python_speech_features makes them by its defaults, which SyncNet heard: 16-bit samples,
+    As the package python_speech_features makes them by its defaults, which SyncNet was trained on: 16-bit samples,
     pre-emphasis 0.97, 512-point spectra, 26 mel triangles, orthonormal DCT-II, a sine lifter of 22, and the log energy
     in the place of the first.
     """
@@ -181,7 +181,7 @@ def face_crops(path: Path) -> Image:
     Raises:
         InputError: when it is no video that can be decoded.
     """
-    pictures: list[Image] = []
+    images: list[Image] = []
     try:
         with av.open(str(path), metadata_errors="replace") as container:
             for index, frame in enumerate(container.decode(video=0)):
@@ -190,13 +190,13 @@ def face_crops(path: Path) -> Image:
                     frame.reformat(width=SIDE, height=SIDE, format="bgr24").to_ndarray().astype(np.uint8, copy=False)
                 )
                 # a frame stays until the next one comes; of two that fall on one place the first stays
-                while len(pictures) < round(time * FPS) + 1:
-                    pictures.append(scaled if len(pictures) >= round(time * FPS) or not pictures else pictures[-1])
+                while len(images) < round(time * FPS) + 1:
+                    images.append(scaled if len(images) >= round(time * FPS) or not images else images[-1])
     except (av.error.FFmpegError, OSError, IndexError) as error:
         raise InputError(f"{path.name} is not a video that can be decoded; export it again as MP4.") from error
-    if not pictures:
+    if not images:
         raise InputError(f"{path.name} has no video track.")
-    return np.stack(pictures)
+    return np.stack(images)
 
 
 def _torch() -> Any:

@@ -1,6 +1,6 @@
 """Our own avatars: a folder with `avatar.json`, `avatar.safetensors` and the textures as PNG that anyone can paint.
 
-The JSON says what the avatar is: its kind, the version of this layout, the basis of the head model whose expressions
+The JSON describes the avatar: its kind, the version of this layout, the basis of the head model whose expressions
 drive it, units and axes, which arrays there are, and whatever the maker adds. The arrays are numbers alone, so a
 folder from anywhere can be opened: nothing in it is run. Gaussians are groups of arrays with a dot in their names:
 `hair.means`, `hair.rotations`, `hair.scales`, `hair.opacities`, `hair.harmonics` and, where they are bound to a mesh,
@@ -120,7 +120,7 @@ def save(avatar: Avatar, folder: str | Path) -> None:
 
 
 def origin_of(avatar: Avatar) -> Origin:
-    """Return how an avatar was made, as far as it says so."""
+    """Return how an avatar was made, as far as it is stated."""
     return from_text(json.dumps(avatar.facts.get(ORIGIN)))
 
 
@@ -143,7 +143,7 @@ def load(folder: str | Path) -> Avatar:
 
 
 def facts_of(folder: Path) -> dict[str, Any]:
-    """Return what `avatar.json` says.
+    """Return the contents of `avatar.json`.
 
     Raises:
         InputError: where there is none, or it is of another kind or a later version.

@@ -19,7 +19,7 @@ from animcore.hybrid_head.head_model import HybridHead
 START = "start.ply"  # Gaussians where hair is known to be; ours: captures of real people have none
 _LOOKED_AT = 12  # images of a capture
 _LEAST = 0.75  # of a head within the masks: 0.99 in a good capture, 0.7 or less with other axes
-_SMALLEST = 8  # pixels across, of a head that is seen
+_SMALLEST = 8  # pixels across, of a visible head
 
 
 def read(folder: Path, split: str) -> tuple[list[TrainingView], dict[int, HeadState]]:
@@ -29,19 +29,19 @@ def read(folder: Path, split: str) -> tuple[list[TrainingView], dict[int, HeadSt
         InputError: where something is missing or broken.
     """
     views = capture_format.read_views(folder, split)
-    pictures = []
+    training = []
     for view in views:
         colour, mask = capture_images.read(view)
-        pictures.append(TrainingView(view.camera, view.moment, torch.as_tensor(colour), torch.as_tensor(mask)))
+        training.append(TrainingView(view.camera, view.moment, torch.as_tensor(colour), torch.as_tensor(mask)))
     paths = {view.moment: view.pose for view in views}
     poses = {number: capture_format.read_pose(path) for number, path in paths.items()}
-    return pictures, {
+    return training, {
         number: HeadState(pose.expression, pose.joints, pose.translation) for number, pose in poses.items()
     }
 
 
 def start(folder: Path) -> Gaussians | None:
-    """Return the Gaussians that the capture knows hair by, in its axes, or None where there are none.
+    """Return the Gaussians of hair in the capture, in its axes, or None where there are none.
 
     Raises:
         InputError: where the file is broken, or its Gaussians ride on triangles.
@@ -55,13 +55,13 @@ def start(folder: Path) -> Gaussians | None:
     return splats
 
 
-def check(folder: Path, head: HybridHead, pictures: list[TrainingView], moments: dict[int, HeadState]) -> None:
+def check(folder: Path, head: HybridHead, training: list[TrainingView], moments: dict[int, HeadState]) -> None:
     """Check that cameras, moments and head belong together, which a fit would not notice.
 
     Args:
         folder: of the capture, for sentences.
         head: that `person` gives.
-        pictures: that `read` gives.
+        training: that `read` gives.
         moments: likewise.
 
     Raises:
@@ -73,8 +73,8 @@ def check(folder: Path, head: HybridHead, pictures: list[TrainingView], moments:
             f"The moments in {folder} have {most} coefficients of the expression, {head.model.name} has "
             f"{head.model.expression_count}; give the model that the capture was tracked with."
         )
-    looked = pictures[:: math.ceil(len(pictures) / _LOOKED_AT)]
-    shares = [_share(picture, head, moments[picture.moment]) for picture in looked]
+    looked = training[:: math.ceil(len(training) / _LOOKED_AT)]
+    shares = [_share(one, head, moments[one.moment]) for one in looked]
     share = float(np.median(shares))
     if share < _LEAST:
         raise InputError(
@@ -83,9 +83,9 @@ def check(folder: Path, head: HybridHead, pictures: list[TrainingView], moments:
         )
 
 
-def _share(picture: TrainingView, head: HybridHead, moment: HeadState) -> float:
-    """How much of the head's vertices lies within the mask of an image; 0 where it is seen as a point."""
-    camera, mask = picture.camera, picture.mask.cpu().numpy()
+def _share(one: TrainingView, head: HybridHead, moment: HeadState) -> float:
+    """The share of the head's vertices within the mask of an image; 0 where they project to a point."""
+    camera, mask = one.camera, one.mask.cpu().numpy()
     vertices = head.at(moment.expression, moment.joints, moment.translation).vertices
     flat, depth = camera.projected(vertices)
     pixels = np.floor(flat[depth > 0])
@@ -96,11 +96,11 @@ def _share(picture: TrainingView, head: HybridHead, moment: HeadState) -> float:
 
 
 def person(folder: Path, model: str | Path | None = None) -> HybridHead:
-    """Return the head without layers: the person's shape and vertices, as the first moment of the fit says.
+    """Return the head without layers: the person's shape and vertices, as of the first moment of the fit.
 
     Args:
         folder: of the capture.
-        model: the FLAME file that it was tracked with; the capture's own, or the open head, where it says so.
+        model: the FLAME file that it was tracked with; the capture's own, or the open head, where it is stated.
 
     Raises:
         InputError: where the model is not the capture's.

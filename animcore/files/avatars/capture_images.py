@@ -19,10 +19,10 @@ from animcore.provenance import marks
 def read(view: CaptureView) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return colours (H, W, 3) times the mask, and the mask (H, W), 0..1.
 
-    The mask is the picture's own alpha or, where that is 1 everywhere, the file of the mask.
+    The mask is the image's own alpha or, where that is 1 everywhere, the file of the mask.
 
     Raises:
-        InputError: where an image is broken, or not as large as its camera says.
+        InputError: where an image is broken, or of another size than its camera.
     """
     pixels = _pixels(view.image, view)
     mask = pixels[..., 3]
@@ -31,16 +31,16 @@ def read(view: CaptureView) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     return np.ascontiguousarray(pixels[..., :3] * mask[..., None]), mask
 
 
-def write(picture: NDArray[np.uint8], path: Path, origin: Origin | None = None) -> None:
+def write(colours: NDArray[np.uint8], path: Path, origin: Origin | None = None) -> None:
     """Write colours (H, W, 3), or grey (H, W, 1), as PNG; it is marked where an origin is given.
 
-    Parts of the user's own video and masks have none: nobody made them up.
+    Parts of the user's own video and masks have none: they are not generated.
 
     Raises:
         InputError: where it cannot be written.
     """
-    pixels = np.full((*picture.shape[:2], 4), 255, np.uint8)
-    pixels[..., :3] = picture
+    pixels = np.full((*colours.shape[:2], 4), 255, np.uint8)
+    pixels[..., :3] = colours
     with whole_file(path) as temporary:
         temporary.write_bytes(images.encoded(pixels, "png"))
         if origin is not None:

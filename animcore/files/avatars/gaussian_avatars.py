@@ -1,4 +1,4 @@
-"""Avatars of GaussianAvatars: Gaussians on the triangles of FLAME, and beside them the parameters that move it.
+"""Avatars of GaussianAvatars: Gaussians on the triangles of FLAME, and the parameters that move it.
 
 A folder as their training leaves it: `point_cloud.ply` with `binding_0` (ply.py) and `flame_param.npz` (flame.py) with
 `shape` and `static_offset`, the person's own displacement (1, V, 3). Theirs is FLAME 2023 with teeth that VHAP adds at
@@ -29,7 +29,7 @@ from animcore.motion import Motion
 
 PARAMETERS = "flame_param.npz"
 _PLAIN, _WITH_TEETH = 5023, 5143  # vertices of FLAME and of VHAP's
-_RATE = Fraction(25)  # of NeRSemble's videos as GaussianAvatars takes them; the files do not say
+_RATE = Fraction(25)  # of NeRSemble's videos as GaussianAvatars takes them; the files do not state it
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class GaussianAvatar:
 
 
 def load(path: str | Path, rate: Fraction | None = None) -> GaussianAvatar:
-    """Read the PLY of an avatar, and the parameters beside it where they are.
+    """Read the PLY of an avatar, and the parameters next to it, if any.
 
     Args:
         path: of the `.ply`, or of the folder that has one.
@@ -116,21 +116,21 @@ def load(path: str | Path, rate: Fraction | None = None) -> GaussianAvatar:
         raise InputError(f"{path.name} is not an avatar of GaussianAvatars: its Gaussians are bound to no triangles.")
     beside = path.with_name(PARAMETERS)
     if not beside.is_file():
-        note = f"There is no {PARAMETERS} beside {path.name}, so its person's shape is not known."
+        note = f"There is no {PARAMETERS} beside {path.name}, so its person's shape is unknown."
         return GaussianAvatar(path.name, found.splats, None, np.zeros(0, np.float32), None, (*found.notes, note))
-    sheet = flame.read(beside, FormatOptions(rate or _RATE))
+    animation = flame.read(beside, FormatOptions(rate or _RATE))
     person, said = npz_arrays.contents_of(beside, ("shape", "static_offset"))
     shape = _numbers(person.get("shape", np.zeros(0)), beside).ravel()
     offset = _numbers(person["static_offset"], beside) if "static_offset" in person else None
     if offset is not None and (offset.ndim < 2 or offset.shape[-1] != 3 or offset.size != 3 * offset.shape[-2]):
         raise InputError(f"{beside.name} has a static_offset of {offset.shape}, not (1, V, 3); track it again.")
     offset = None if offset is None else offset.reshape(-1, 3)
-    notes = (*found.notes, *sheet.notes, *said)
-    return GaussianAvatar(path.name, found.splats, flame.decode(sheet, FormatOptions()), shape, offset, notes)
+    notes = (*found.notes, *animation.notes, *said)
+    return GaussianAvatar(path.name, found.splats, flame.decode(animation, FormatOptions()), shape, offset, notes)
 
 
 def save(splats: Gaussians, motion: Motion | None, path: str | Path) -> Notes:
-    """Write a PLY, and the motion as parameters beside it; returns what these cannot hold of it.
+    """Write a PLY, and the motion as parameters next to it; returns what these cannot hold of it.
 
     Raises:
         InputError: where the Gaussians are not bound, or something cannot be written.

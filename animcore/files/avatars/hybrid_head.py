@@ -27,9 +27,9 @@ def save(head: HybridHead, folder: str | Path, facts: dict[str, Any] | None = No
     """Write a head; its texture is `texture.png`.
 
     Args:
-        head: what is written.
+        head: to write.
         folder: is made.
-        facts: what else `avatar.json` shall say.
+        facts: other entries of `avatar.json`.
 
     Raises:
         InputError: where it cannot be written.

@@ -1,6 +1,6 @@
 """Files of Gaussians, found by their names: what commands and the extension open and save.
 
-Formats that say nothing of axes (PLY, .splat, SOG) are taken to be as the engine is, Y up, unless they are said to be
+Formats that do not state axes (PLY, .splat, SOG) are taken to be as the engine is, Y up, unless they are given as
 Y down, as what COLMAP reconstructs mostly is, and as most viewers expect it: then they are turned half round X, when
 they are read and when they are written.
 """
@@ -37,7 +37,7 @@ FORMATS: dict[str, SplatFormat] = {
 }
 
 
-_READ_ONLY = {".usdz": ".usdc", ".gltf": ".glb", sog.META: ".sog"}  # and what is written in their place
+_READ_ONLY = {".usdz": ".usdc", ".gltf": ".glb", sog.META: ".sog"}  # and their replacements
 _SUFFIXES = tuple(suffix for form in FORMATS.values() for suffix in form.suffixes if suffix)
 _HUGE = 1e4  # times the size of a cloud
 _FAR = ("ply", "glb")  # that can hold positions far from zero
@@ -93,7 +93,7 @@ def load(path: str | Path, y_down: bool = False) -> SplatFile:
 
     Args:
         path: of the file or folder.
-        y_down: what a format that says nothing of axes has.
+        y_down: whether Y is down in a format that does not state its axes.
 
     Raises:
         InputError: where it is missing, of another kind, broken, or nothing in it can be drawn.
@@ -124,8 +124,8 @@ def save(splats: Gaussians, path: str | Path, y_down: bool = False, origin: Orig
     Args:
         splats: of numpy arrays.
         path: of the file or folder.
-        y_down: what a format that says nothing of axes shall have.
-        origin: how they were made, where that is known; the file, or a small one beside it, says so.
+        y_down: whether to write Y down in a format that does not state its axes.
+        origin: how they were made, where that is known; the file, or a small one next to it, states it.
 
     Raises:
         InputError: where it cannot be written, cannot hold Gaussians that are bound to a mesh, or the consent of the

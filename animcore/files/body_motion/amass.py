@@ -5,8 +5,8 @@ called `mocap_framerate`. SMPL-X files (`surface_model_type`) have `root_orient`
 and `pose_eye` and call it `mocap_frame_rate`. Both spellings are read everywhere, and the SMPL-H writer sets both.
 
 The world of AMASS has Z up and the one of Animcore Y up. A body turns about its pelvis, which need not lie at the
-origin of the model, so the position changes with the turn by more than the turn: by how much, the model knows that the
-file is for (`FormatOptions.model`; the pelvis of the open body lies at the origin).
+origin of the model, so the position changes with the rotation by more than the rotation: by how much depends on the
+model that the file is for (`FormatOptions.model`; the pelvis of the open body lies at the origin).
 """
 
 from __future__ import annotations
@@ -52,25 +52,28 @@ def encode(motion: Motion, setup: FormatOptions) -> AnimationCurves:
 
 def _encode_smplh(motion: Motion, setup: FormatOptions) -> AnimationCurves:
     """The same without jaw and eyes."""
-    sheet = encode(motion, setup)
-    body = sheet.curves["poses"].reshape(-1, 55, 3)
+    animation = encode(motion, setup)
+    body = animation.curves["poses"].reshape(-1, 55, 3)
     body = np.concatenate([body[:, _BODY], body[:, _FINGERS]], 1).reshape(len(body), -1)
-    curves = {"poses": body, "trans": sheet.curves["trans"]}
-    return AnimationCurves(sheet.rate, sheet.start, curves, lacks=sheet.lacks, facts=sheet.facts)
+    curves = {"poses": body, "trans": animation.curves["trans"]}
+    return AnimationCurves(animation.rate, animation.start, curves, lacks=animation.lacks, facts=animation.facts)
 
 
-def _write_smplh(sheet: AnimationCurves, path: Path, _setup: FormatOptions) -> None:
-    rate = float(sheet.rate)
-    extra = {"betas": np.zeros(16), "dmpls": np.zeros((sheet.frame_count, 8)), "mocap_framerate": rate}
-    npz_arrays.save({**sheet.curves, **sheet.facts, **extra, "mocap_frame_rate": rate}, path)
+def _write_smplh(animation: AnimationCurves, path: Path, _setup: FormatOptions) -> None:
+    rate = float(animation.rate)
+    extra = {"betas": np.zeros(16), "dmpls": np.zeros((animation.frame_count, 8)), "mocap_framerate": rate}
+    npz_arrays.save({**animation.curves, **animation.facts, **extra, "mocap_frame_rate": rate}, path)
 
 
-def _write_smplx(sheet: AnimationCurves, path: Path, _setup: FormatOptions) -> None:
-    body = sheet.curves["poses"].reshape(-1, 55, 3)
+def _write_smplx(animation: AnimationCurves, path: Path, _setup: FormatOptions) -> None:
+    body = animation.curves["poses"].reshape(-1, 55, 3)
     parts = {name: body[:, joints].reshape(len(body), -1) for name, joints in _PARTS.items()}
     extra = {"betas": np.zeros(16), "num_betas": 16, "surface_model_type": "smplx"}
-    time = {"mocap_frame_rate": float(sheet.rate), "mocap_time_length": float(sheet.frame_count / sheet.rate)}
-    npz_arrays.save({**sheet.curves, **sheet.facts, **parts, **extra, **time}, path)
+    time = {
+        "mocap_frame_rate": float(animation.rate),
+        "mocap_time_length": float(animation.frame_count / animation.rate),
+    }
+    npz_arrays.save({**animation.curves, **animation.facts, **parts, **extra, **time}, path)
 
 
 def read(path: Path, setup: FormatOptions) -> AnimationCurves:
@@ -100,12 +103,12 @@ def read(path: Path, setup: FormatOptions) -> AnimationCurves:
     )
 
 
-def decode(sheet: AnimationCurves, setup: FormatOptions) -> Motion:
+def decode(animation: AnimationCurves, setup: FormatOptions) -> Motion:
     """Give the body back with Y up."""
     body, translation = _turned(
-        _all_joints(sheet.curves["poses"]), np.asarray(sheet.curves["trans"]), -_QUARTER, _pelvis(setup)
+        _all_joints(animation.curves["poses"]), np.asarray(animation.curves["trans"]), -_QUARTER, _pelvis(setup)
     )
-    return Motion(sheet.rate, sheet.start, **pose_tracks.tracks_of(body, translation))
+    return Motion(animation.rate, animation.start, **pose_tracks.tracks_of(body, translation))
 
 
 def _body(contents: npz_arrays.Contents, path: Path) -> Array:

@@ -2,7 +2,7 @@
 
 Keys after the BEAT2 release (Liu et al., EMAGE, CVPR 2024): `poses` (T, 165) axis-angle of the 55 joints, `expressions`
 (T, 100), `trans` (T, 3), `betas` (300), `model`, `gender`, `mocap_frame_rate`. `basis` is ours: the model that the
-expression coefficients belong to, which readers that do not know it pass over.
+expression coefficients belong to, which other readers ignore.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ def encode(motion: Motion, setup: FormatOptions) -> AnimationCurves:
     )
 
 
-def write(sheet: AnimationCurves, path: Path, _setup: FormatOptions) -> None:
+def write(animation: AnimationCurves, path: Path, _setup: FormatOptions) -> None:
     """Write the archive.
 
     Raises:
         InputError: when the file cannot be written.
     """
-    rate = int(sheet.rate) if sheet.rate.denominator == 1 else float(sheet.rate)
-    npz_arrays.save({**sheet.curves, **sheet.facts, "betas": np.zeros(300), "mocap_frame_rate": rate}, path)
+    rate = int(animation.rate) if animation.rate.denominator == 1 else float(animation.rate)
+    npz_arrays.save({**animation.curves, **animation.facts, "betas": np.zeros(300), "mocap_frame_rate": rate}, path)
 
 
 def read(path: Path, setup: FormatOptions) -> AnimationCurves:
@@ -76,17 +76,17 @@ def read(path: Path, setup: FormatOptions) -> AnimationCurves:
     return AnimationCurves(rate, 0.0, curves, notes=(*notes, *turned, *moved), facts=facts)
 
 
-def decode(sheet: AnimationCurves, _setup: FormatOptions) -> Motion:
+def decode(animation: AnimationCurves, _setup: FormatOptions) -> Motion:
     """Give the tracks back; an expression that is 0 throughout is none."""
-    expression = np.asarray(sheet.curves["expressions"], np.float32)
+    expression = np.asarray(animation.curves["expressions"], np.float32)
     has_face = bool(expression.any())
-    tracks = pose_tracks.tracks_of(sheet.curves["poses"].reshape(-1, 55, 3), sheet.curves["trans"])
+    tracks = pose_tracks.tracks_of(animation.curves["poses"].reshape(-1, 55, 3), animation.curves["trans"])
     return Motion(
-        sheet.rate,
-        sheet.start,
+        animation.rate,
+        animation.start,
         **tracks,
         expression=expression if has_face else None,
-        basis=(sheet.facts.get("basis") or sheet.facts["model"]) if has_face else None,
+        basis=(animation.facts.get("basis") or animation.facts["model"]) if has_face else None,
     )
 
 

@@ -70,28 +70,28 @@ def encode(motion: Motion, _setup: FormatOptions) -> AnimationCurves:
     return AnimationCurves(motion.rate, 0.0, curves | {_PLACE: pose_tracks.of_translation(motion)}, lacks=lacks)
 
 
-def write(sheet: AnimationCurves, path: Path, _setup: FormatOptions) -> None:
+def write(animation: AnimationCurves, path: Path, _setup: FormatOptions) -> None:
     """Write the tree and its frames.
 
     Raises:
         InputError: when the file cannot be written.
     """
     joints = open_body_joints()
-    place = (np.asarray(sheet.curves[_PLACE], np.float64) + joints[0]) * _CENTIMETRES
+    place = (np.asarray(animation.curves[_PLACE], np.float64) + joints[0]) * _CENTIMETRES
     columns = [place]
-    lines = ["HIERARCHY", *_tree(joints, 0, 0, columns, sheet), "MOTION", f"Frames: {sheet.frame_count}"]
+    lines = ["HIERARCHY", *_tree(joints, 0, 0, columns, animation), "MOTION", f"Frames: {animation.frame_count}"]
     # as many digits as a double has: ten minutes at 24000/1001 must not drift
-    lines.append(f"Frame Time: {float(1 / sheet.rate)!r}")
+    lines.append(f"Frame Time: {float(1 / animation.rate)!r}")
     table = np.concatenate(columns, 1)
     with whole_file(path) as temporary, temporary.open("w", encoding="ascii", newline="\n") as handle:
         handle.write("\n".join(lines) + "\n")
         np.savetxt(handle, table, fmt="%.7f")
 
 
-def _tree(joints: Array, joint: int, depth: int, columns: list[Array], sheet: AnimationCurves) -> Iterator[str]:
+def _tree(joints: Array, joint: int, depth: int, columns: list[Array], animation: AnimationCurves) -> Iterator[str]:
     """The lines of a joint and those below; its angles are appended to the columns."""
     name, parent, indent = SMPLX_JOINTS[joint], PARENTS[joint], "\t" * depth
-    columns.append(np.degrees(np.unwrap(rotations.to_euler(sheet.curves[name], _ORDER), axis=0)))
+    columns.append(np.degrees(np.unwrap(rotations.to_euler(animation.curves[name], _ORDER), axis=0)))
     offset = (joints[joint] - (joints[parent] if parent >= 0 else joints[0])) * _CENTIMETRES
     rotation = " ".join(f"{axis}rotation" for axis in _ORDER)
     moving = "Xposition Yposition Zposition " if parent < 0 else ""
@@ -101,7 +101,7 @@ def _tree(joints: Array, joint: int, depth: int, columns: list[Array], sheet: An
     yield f"{indent}\tCHANNELS {6 if moving else 3} {moving}{rotation}"
     below = [index for index, above in enumerate(PARENTS) if above == joint]
     for index in below:
-        yield from _tree(joints, index, depth + 1, columns, sheet)
+        yield from _tree(joints, index, depth + 1, columns, animation)
     if not below:
         way = rotations.normalized(joints[joint] - joints[parent]) * _END * _CENTIMETRES
         yield from (f"{indent}\tEnd Site", f"{indent}\t{{", f"{indent}\t\tOFFSET {_numbers(way)}", f"{indent}\t}}")
@@ -221,7 +221,7 @@ def _place(joints: list[BvhJoint], turns: Array, moves: list[Array], joint: int)
 
 
 def _radian_notes(joints: list[BvhJoint], table: Array, path: Path) -> tuple[str, ...]:
-    """Say where angles look like radians: BVH has no word for its unit."""
+    """Note where angles look like radians: BVH does not state its unit."""
     turning = np.array([channel[1:].lower() == "rotation" for joint in joints for channel in joint.channels])
     most = float(np.abs(table[:, turning]).max(initial=0.0))
     if not 0.3 < most <= _LITTLE:
@@ -337,12 +337,12 @@ def _unit(figure: _RestSkeleton, path: Path) -> tuple[float, tuple[str, ...]]:
     return 1.0 / _CENTIMETRES, (f"{path.name} has a skeleton {tall:g} units high; they were read as centimetres.",)
 
 
-def decode(sheet: AnimationCurves, _setup: FormatOptions) -> Motion:
+def decode(animation: AnimationCurves, _setup: FormatOptions) -> Motion:
     """Give the body back, with the tracks of jaw, neck, head and eyes."""
-    turns = np.stack([sheet.curves[name] for name in SMPLX_JOINTS], 1)
+    turns = np.stack([animation.curves[name] for name in SMPLX_JOINTS], 1)
     body = rotations.from_matrix(turns).astype(np.float32)
-    place = np.asarray(sheet.curves[_PLACE], np.float32)
-    return Motion(sheet.rate, sheet.start, **pose_tracks.tracks_of(body, place), events=sheet.events)
+    place = np.asarray(animation.curves[_PLACE], np.float32)
+    return Motion(animation.rate, animation.start, **pose_tracks.tracks_of(body, place), events=animation.events)
 
 
 FORMAT = FileFormat(

@@ -2,7 +2,7 @@
 
 Keys after VHAP's exports (`flame_param.npz`, `tracked_flame_params_*.npz`): `shape` (300), `expr` (T, 100), `rotation`,
 `neck_pose`, `jaw_pose` (T, 3), `eyes_pose` (T, 6), `translation` (T, 3), `static_offset` (1, V, 3). `fps` and `basis`
-are ours: these files do not say their frame rate, nor of which FLAME they are.
+are ours: these files state neither their frame rate nor their FLAME model.
 
 FLAME has a root and a neck where a body has a neck and a head (`pose_tracks`): a motion's neck is FLAME's root,
 and its head FLAME's neck, which gives the same head.
@@ -62,21 +62,22 @@ def encode(motion: Motion, setup: FormatOptions) -> AnimationCurves:
     )
 
 
-def write(sheet: AnimationCurves, path: Path, _setup: FormatOptions) -> None:
+def write(animation: AnimationCurves, path: Path, _setup: FormatOptions) -> None:
     """Write the archive.
 
     Raises:
         InputError: when the file cannot be written.
     """
     still = {"shape": np.zeros(300, np.float32), "static_offset": np.zeros((1, _VERTICES, 3), np.float32)}
-    npz_arrays.save({**sheet.curves, **sheet.facts, **still, "fps": float(sheet.rate)}, path)
+    npz_arrays.save({**animation.curves, **animation.facts, **still, "fps": float(animation.rate)}, path)
 
 
 def read(path: Path, setup: FormatOptions) -> AnimationCurves:
     """Read the archive; nothing is unpickled. Parts that it lacks are 0, and fewer than 100 coefficients are filled.
 
     Raises:
-        InputError: when it is no such archive, broken, says no frame rate and none is given, or its arrays do not fit.
+        InputError: when it is no such archive, broken, states no frame rate and none is given, or its arrays do not
+            fit.
     """
     others = tuple(name for names in _OTHER_NAMES.values() for name in names)
     contents, notes = npz_arrays.contents_of(path, (*_WIDTHS, *others, "shape", "basis", *npz_arrays.RATE_NAMES))
@@ -101,15 +102,15 @@ def read(path: Path, setup: FormatOptions) -> AnimationCurves:
     return AnimationCurves(rate, 0.0, curves, notes=(*notes, *turned, *moved), facts=facts)
 
 
-def decode(sheet: AnimationCurves, _setup: FormatOptions) -> Motion:
+def decode(animation: AnimationCurves, _setup: FormatOptions) -> Motion:
     """Give the tracks back; an expression that is 0 throughout is none."""
-    part = {name: np.asarray(values, np.float32) for name, values in sheet.curves.items()}
+    part = {name: np.asarray(values, np.float32) for name, values in animation.curves.items()}
     has_face = bool(part["expr"].any())
     return Motion(
-        sheet.rate,
-        sheet.start,
+        animation.rate,
+        animation.start,
         expression=part["expr"] if has_face else None,
-        basis=(sheet.facts.get("basis") or MODEL) if has_face else None,
+        basis=(animation.facts.get("basis") or MODEL) if has_face else None,
         jaw_pose=part["jaw_pose"],
         neck_pose=part["rotation"],
         head_pose=part["neck_pose"],

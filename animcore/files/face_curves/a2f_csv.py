@@ -8,13 +8,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
 from animcore.core.vocabulary import ARKIT, TONGUE
 from animcore.errors import InputError
 from animcore.files import blendshape_names
 from animcore.files.animation_curves import AnimationCurves, FileFormat, FormatOptions, face_weights
-from animcore.files.frame_times import fill_gaps, to_even_frames
 from animcore.files.text_tables import save_table, table_of
 from animcore.motion import Motion
 
@@ -24,21 +21,21 @@ _TIME = "timeCode"
 
 def encode(motion: Motion, setup: FormatOptions) -> AnimationCurves:
     """Take the ARKit and tongue weights; a motion without a tongue gives columns of 0, as the service does."""
-    sheet = face_weights(motion, setup)
+    animation = face_weights(motion, setup)
     names = (*ARKIT, *TONGUE)
-    return AnimationCurves(sheet.rate, sheet.start, dict(zip(names, sheet.matrix(names).T, strict=True)))
+    return AnimationCurves(animation.rate, animation.start, dict(zip(names, animation.matrix(names).T, strict=True)))
 
 
-def write(sheet: AnimationCurves, path: Path, _setup: FormatOptions) -> None:
+def write(animation: AnimationCurves, path: Path, _setup: FormatOptions) -> None:
     """Write the table.
 
     Raises:
         InputError: when the file cannot be written.
     """
-    names = tuple(sheet.curves)
+    names = tuple(animation.curves)
     header = ("", _TIME, *(_PREFIX + name[0].upper() + name[1:] for name in names))
-    firsts = (f"{index},{float(sheet.start + index / sheet.rate)!r}" for index in range(sheet.frame_count))
-    save_table(path, header, firsts, sheet.rows(names))
+    firsts = (f"{index},{float(animation.start + index / animation.rate)!r}" for index in range(animation.frame_count))
+    save_table(path, header, firsts, animation.rows(names))
 
 
 def read(path: Path, setup: FormatOptions) -> AnimationCurves:
@@ -53,11 +50,8 @@ def read(path: Path, setup: FormatOptions) -> AnimationCurves:
         raise InputError(
             f"{path.name} is not an animation_frames.csv of Audio2Face-3D: it needs timeCode and blendShapes columns."
         )
-    times = table.numbers((_TIME,))[:, 0]
-    plain = tuple(name[len(_PREFIX) :] for name in names)
-    values, gaps = fill_gaps(times, plain, table.numbers(names, np.float32), path.name)
-    columns, notes = blendshape_names.noticed(values, path.name)
-    return to_even_frames(times, columns, path.name, setup.rate, (*table.notes, *gaps, *notes))
+    shapes = tuple(name[len(_PREFIX) :] for name in names)
+    return blendshape_names.read_table(table, _TIME, names, shapes, setup.rate)
 
 
 FORMAT = FileFormat(

@@ -27,25 +27,26 @@ _USUAL_RATE = 30  # of the application, for files that lack exportFps
 
 def encode(motion: Motion, setup: FormatOptions) -> AnimationCurves:
     """Take the ARKit and tongue weights, with the first frame at 0, and the name of the audio."""
-    sheet = blendshape_names.encode(motion, setup)
+    animation = blendshape_names.encode(motion, setup)
     facts = {"audio_name": motion.audio_name or ""}
     return from_zero(
-        AnimationCurves(sheet.rate, sheet.start, sheet.curves, lacks=sheet.lacks, facts=facts), FORMAT.title
+        AnimationCurves(animation.rate, animation.start, animation.curves, lacks=animation.lacks, facts=facts),
+        FORMAT.title,
     )
 
 
-def write(sheet: AnimationCurves, path: Path, _setup: FormatOptions) -> None:
+def write(animation: AnimationCurves, path: Path, _setup: FormatOptions) -> None:
     """Write the file.
 
     Raises:
         InputError: when the file cannot be written.
     """
-    names = tuple(sheet.curves)
-    rows = [[float(f"{value:.7g}") for value in row] for row in sheet.matrix(names).tolist()]
-    rate = int(sheet.rate) if sheet.rate.denominator == 1 else float(sheet.rate)
+    names = tuple(animation.curves)
+    rows = [[float(f"{value:.7g}") for value in row] for row in animation.matrix(names).tolist()]
+    rate = int(animation.rate) if animation.rate.denominator == 1 else float(animation.rate)
     content = {
         "exportFps": rate,
-        "trackPath": sheet.facts.get("audio_name", ""),
+        "trackPath": animation.facts.get("audio_name", ""),
         "numPoses": len(names),
         "numFrames": len(rows),
         "facsNames": list(names),
@@ -73,9 +74,11 @@ def read(path: Path, setup: FormatOptions) -> AnimationCurves:
         raise InputError(
             f"{path.name} names {len(names)} shapes, but weightMat has the shape {weights.shape}: it mixes two exports."
         )
-    said = content.get("numFrames", len(weights))
-    if said != len(weights):
-        raise InputError(f"{path.name} says {said} frames and holds {len(weights)}; it was cut off: export it again.")
+    announced = content.get("numFrames", len(weights))
+    if announced != len(weights):
+        raise InputError(
+            f"{path.name} announces {announced} frames and has {len(weights)}; it was cut off: export it again."
+        )
     check_frame_count(len(weights), path.name)
     if not np.isfinite(weights).all():
         raise InputError(f"{path.name} holds values that are not numbers (NaN or infinite).")

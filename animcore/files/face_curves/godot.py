@@ -1,4 +1,4 @@
-"""Godot 4 animations (`.tres`): a value track a blend shape, for an AnimationPlayer beside the mesh.
+"""Godot 4 animations (`.tres`): a value track a blend shape, for an AnimationPlayer next to the mesh.
 
 The resource is text (`format=3`). A track's path is `<node>:blend_shapes/<name>`, and its keys are a dictionary of
 packed arrays. Godot's own importer writes tracks of type `blend_shape` instead (time, transition, value in turn, path
@@ -32,23 +32,23 @@ _TRACK = re.compile(r"^tracks/(\d+)/(\w+) = (.*?)(?=^tracks/|^\[|\Z)", re.MULTIL
 
 def encode(motion: Motion, setup: FormatOptions) -> AnimationCurves:
     """Take the weights under the rig's names."""
-    sheet = blendshape_names.encode(motion, setup)
-    return AnimationCurves(sheet.rate, sheet.start, sheet.curves, lacks=sheet.lacks)
+    animation = blendshape_names.encode(motion, setup)
+    return AnimationCurves(animation.rate, animation.start, animation.curves, lacks=animation.lacks)
 
 
-def write(sheet: AnimationCurves, path: Path, setup: FormatOptions) -> None:
+def write(animation: AnimationCurves, path: Path, setup: FormatOptions) -> None:
     """Write the animation, for the node `setup.mesh` below the player's root.
 
     Raises:
         InputError: when the file cannot be written.
     """
-    step = float(1 / sheet.rate)
-    times = sheet.start + np.arange(sheet.frame_count) * step
+    step = float(1 / animation.rate)
+    times = animation.start + np.arange(animation.frame_count) * step
     name = stem(path)
     with whole_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as handle:
         handle.write(f'[gd_resource type="Animation" format=3]\n\n[resource]\nresource_name = {_string(name)}\n')
         handle.write(f"length = {max(times[-1], step):.12g}\nstep = {step:.12g}\n")
-        for index, (shape, values) in enumerate(sheet.curves.items()):
+        for index, (shape, values) in enumerate(animation.curves.items()):
             needed = keys(values)
             target = _string(f"{setup.mesh}:{_PROPERTY}{shape}")
             handle.write(

@@ -39,7 +39,7 @@ HEADER: tuple[str, ...] = (
     *(name[0].upper() + name[1:] for name in WEIGHT_COLUMNS),
     *ROTATION_COLUMNS,
 )
-_FARTHEST = 1.6  # radians: nobody turns away from the camera further and is still seen; more is degrees
+_FARTHEST = 1.6  # radians: a face turned further is not tracked any more; larger values are degrees
 _COUNT = len(WEIGHT_COLUMNS) + len(ROTATION_COLUMNS)
 # Motion's axis-angle (X pitch, Y yaw, Z roll) in the order of the columns; head and eyes turn little, so that the
 # components of the axis-angle vector stand for the three angles.
@@ -60,33 +60,33 @@ def encode(motion: Motion, _setup: FormatOptions) -> AnimationCurves:
     return AnimationCurves(motion.rate, motion.start, curves)
 
 
-def decode(sheet: AnimationCurves, _setup: FormatOptions) -> Motion:
+def decode(animation: AnimationCurves, _setup: FormatOptions) -> Motion:
     """Give the weights and rotations back; weights a little out of 0..1 are clipped."""
-    angles = sheet.matrix(ROTATION_COLUMNS).reshape(-1, 3, 3)
+    angles = animation.matrix(ROTATION_COLUMNS).reshape(-1, 3, 3)
     poses = np.empty_like(angles)
     poses[:, :, _YAW_PITCH_ROLL] = angles
     return Motion(
-        rate=sheet.rate,
-        start=sheet.start,
-        arkit=np.clip(sheet.matrix(ARKIT), 0.0, 1.0),
+        rate=animation.rate,
+        start=animation.start,
+        arkit=np.clip(animation.matrix(ARKIT), 0.0, 1.0),
         head_pose=poses[:, 0],
         eye_pose=poses[:, 1:],
     )
 
 
-def write(sheet: AnimationCurves, path: Path, _setup: FormatOptions) -> None:
+def write(animation: AnimationCurves, path: Path, _setup: FormatOptions) -> None:
     """Write the table.
 
     Raises:
         InputError: when the file cannot be written.
     """
     names = (*WEIGHT_COLUMNS, *ROTATION_COLUMNS)
-    first = float(sheet.start * sheet.rate)
+    first = float(animation.start * animation.rate)
     with whole_file(path) as temporary, temporary.open("w", newline="\n", encoding="ascii") as handle:
         handle.write(",".join(HEADER) + "\n")
         form = ",".join(["%.6f"] * len(names))
-        for index, row in enumerate(sheet.rows(names)):
-            handle.write(f"{timecode(first + index, sheet.rate)},{_COUNT},{form % tuple(row)}\n")
+        for index, row in enumerate(animation.rows(names)):
+            handle.write(f"{timecode(first + index, animation.rate)},{_COUNT},{form % tuple(row)}\n")
 
 
 def _rotations(motion: Motion) -> FloatArray:
@@ -116,9 +116,11 @@ def read(path: Path, setup: FormatOptions) -> AnimationCurves:
     values = table.numbers(tuple(spelled.values()), np.float32)[times.order]
     curves, gaps = fill_gaps(times.seconds, tuple(spelled), values, path.name)
     columns, more = _noticed(curves, path)
-    sheet = to_even_frames(times.seconds, columns, path.name, times.rate, (*times.notes, *table.notes, *gaps, *more))
-    still = np.zeros(sheet.frame_count)
-    return replace(sheet, curves={name: sheet.curves.get(name, still) for name in (*ARKIT, *ROTATION_COLUMNS)})
+    animation = to_even_frames(
+        times.seconds, columns, path.name, times.rate, (*times.notes, *table.notes, *gaps, *more)
+    )
+    still = np.zeros(animation.frame_count)
+    return replace(animation, curves={name: animation.curves.get(name, still) for name in (*ARKIT, *ROTATION_COLUMNS)})
 
 
 def _spelled(header: Sequence[str]) -> dict[str, str]:

@@ -137,7 +137,7 @@ def _counts_to(seconds: Frames, within: Frames, drop: bool, rate: Fraction | Non
     if rate is not None and largest < round(rate):
         return rate
     likely = [one for one in _COUNTED if one > largest] or [_USUAL]
-    if drop:  # nothing below 30 is ever drop-frame, and what it leaves out says nothing about the rate
+    if drop:  # nothing below 30 is ever drop-frame, and the numbers it leaves out do not depend on the rate
         return max(likely[0], Fraction(30)) * _NTSC
     uneven = {}
     for one in likely:
@@ -171,7 +171,7 @@ def _apart(order: NDArray[np.int64], frames: Frames, name: str) -> tuple[NDArray
     if len(unique) == len(frames):
         return order, frames, ()
     if len(unique) == 1:
-        raise InputError(f"{name}: every row has the same timecode, so nothing says when they are; export it again.")
+        raise InputError(f"{name}: every row has the same timecode, so their times are unknown; export it again.")
     step = float(np.median(np.diff(unique)))
     place = np.arange(len(frames)) - np.repeat(first, counts)  # of each row among those of its timecode
     usual = int(np.median(counts))
@@ -212,7 +212,7 @@ def _even(frames: Frames, rate: Fraction) -> tuple[Frames, Fraction]:
 def _slower(whole: Frames, rate: Fraction) -> tuple[Frames, Fraction] | None:
     """The even frames of a slower recording whose times were rounded to the frames that the clock counts.
 
-    None where no usual rate rounds to them within a frame, or where less than a second says so.
+    None where no usual rate rounds to them within a frame, or where there is less than a second of them.
     """
     within = {}
     for one in (usual for usual in _USUAL_RATES if usual < rate <= len(whole)):

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
 from animcore.errors import InputError
 from animcore.files import blendshape_names
 from animcore.files.animation_curves import AnimationCurves, FileFormat, FormatOptions
-from animcore.files.frame_times import fill_gaps, to_even_frames
 from animcore.files.text_tables import save_table, table_of
 from animcore.motion import Motion
 
@@ -18,19 +15,19 @@ _TIMES = ("time", "seconds", "t", "timestamp")
 
 def encode(motion: Motion, setup: FormatOptions) -> AnimationCurves:
     """Take the weights under the rig's names."""
-    sheet = blendshape_names.encode(motion, setup)
-    return AnimationCurves(sheet.rate, sheet.start, sheet.curves, lacks=sheet.lacks)
+    animation = blendshape_names.encode(motion, setup)
+    return AnimationCurves(animation.rate, animation.start, animation.curves, lacks=animation.lacks)
 
 
-def write(sheet: AnimationCurves, path: Path, _setup: FormatOptions) -> None:
+def write(animation: AnimationCurves, path: Path, _setup: FormatOptions) -> None:
     """Write the table.
 
     Raises:
         InputError: when the file cannot be written.
     """
-    names = tuple(sheet.curves)
-    times = (repr(float(sheet.start + index / sheet.rate)) for index in range(sheet.frame_count))
-    save_table(path, (_TIMES[0], *names), times, sheet.rows(names))
+    names = tuple(animation.curves)
+    times = (repr(float(animation.start + index / animation.rate)) for index in range(animation.frame_count))
+    save_table(path, (_TIMES[0], *names), times, animation.rows(names))
 
 
 def read(path: Path, setup: FormatOptions) -> AnimationCurves:
@@ -44,10 +41,7 @@ def read(path: Path, setup: FormatOptions) -> AnimationCurves:
     names = tuple(name for name in table.header if name and name != time)
     if time is None or not names:
         raise InputError(f"{path.name} is not a table of shapes: it needs a column `time` (seconds) and one a shape.")
-    times = table.numbers((time,))[:, 0]
-    values, gaps = fill_gaps(times, names, table.numbers(names, np.float32), path.name)
-    columns, notes = blendshape_names.noticed(values, path.name)
-    return to_even_frames(times, columns, path.name, setup.rate, (*table.notes, *gaps, *notes))
+    return blendshape_names.read_table(table, time, names, names, setup.rate)
 
 
 FORMAT = FileFormat(

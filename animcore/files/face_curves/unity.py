@@ -93,24 +93,24 @@ _READ_EVENT = re.compile(
 )
 
 
-def write(sheet: AnimationCurves, path: Path, setup: FormatOptions) -> None:
+def write(animation: AnimationCurves, path: Path, setup: FormatOptions) -> None:
     """Write the clip, for the mesh at `setup.mesh` below the Animator.
 
     Raises:
         InputError: when the file cannot be written.
     """
-    times = sheet.start + np.arange(sheet.frame_count) * float(1 / sheet.rate)
+    times = animation.start + np.arange(animation.frame_count) * float(1 / animation.rate)
     with whole_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as handle:
         handle.write(_HEAD.format(name=_quoted(stem(path))))
-        for name, values in sheet.curves.items():
+        for name, values in animation.curves.items():
             handle.write("  - curve:\n      serializedVersion: 2\n      m_Curve:\n")
             handle.write(_keys_text(times, np.asarray(values, np.float64) * _PERCENT))
             handle.write("      m_PreInfinity: 2\n      m_PostInfinity: 2\n      m_RotationOrder: 4\n")
             handle.write(f"    attribute: {_quoted('blendShape.' + name)}\n    path: {_quoted(setup.mesh)}\n")
             handle.write("    classID: 137\n    script: {fileID: 0}\n")
-        handle.write(_TAIL.format(rate=float(sheet.rate), start=times[0], stop=times[-1]))
-        handle.write("  m_Events:\n" if sheet.events else "  m_Events: []\n")
-        for event in sheet.events:
+        handle.write(_TAIL.format(rate=float(animation.rate), start=times[0], stop=times[-1]))
+        handle.write("  m_Events:\n" if animation.events else "  m_Events: []\n")
+        for event in animation.events:
             handle.write(
                 f"  - time: {event.start:.12g}\n    functionName: {_FUNCTION}\n"
                 f"    data: {_quoted(f'{event.kind} {event.label}')}\n"
@@ -136,13 +136,15 @@ def read(path: Path, setup: FormatOptions) -> AnimationCurves:
     curves, notes = _curves(text, setup, path)
     try:
         read_keys = {name: np.array(found, np.float64) for name, found in curves.items()}
-        sheet = _sampled(read_keys, exact_rate(rate[1]), path)
+        animation = _sampled(read_keys, exact_rate(rate[1]), path)
         events = tuple(event for parts in _READ_EVENT.findall(text) if (event := _event(*parts)).kind in _KINDS)
     except ValueError as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{path.name} holds something else than numbers ({error}).") from error
-    columns, noticed = blendshape_names.noticed({name: values / _PERCENT for name, values in sheet.items()}, path.name)
+    columns, noticed = blendshape_names.noticed(
+        {name: values / _PERCENT for name, values in animation.items()}, path.name
+    )
     highest = max(float(values.max()) for values in columns.values()) * _PERCENT
     if 0.0 < highest <= _FAINT:
         noticed = (*noticed, f"{path.name}: weights reach {highest:.2f} of 100; Unity counts blend shapes in percent.")

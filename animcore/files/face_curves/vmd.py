@@ -37,21 +37,21 @@ def encode(motion: Motion, setup: FormatOptions) -> AnimationCurves:
     Raises:
         InputError: when a name does not fit into 15 bytes of Shift-JIS.
     """
-    sheet = blendshape_names.encode(motion, replace(setup, profile=setup.profile or "MMD"))
-    for name in sheet.curves:
+    animation = blendshape_names.encode(motion, replace(setup, profile=setup.profile or "MMD"))
+    for name in animation.curves:
         _bytes_of(name)
-    return resampled(AnimationCurves(sheet.rate, sheet.start, sheet.curves, lacks=sheet.lacks), RATE)
+    return resampled(AnimationCurves(animation.rate, animation.start, animation.curves, lacks=animation.lacks), RATE)
 
 
-def write(sheet: AnimationCurves, path: Path, setup: FormatOptions) -> None:
+def write(animation: AnimationCurves, path: Path, setup: FormatOptions) -> None:
     """Write the keys; amid a run of equal weights there is none.
 
     Raises:
         InputError: when the file cannot be written.
     """
-    first = round(sheet.start * RATE)
+    first = round(animation.start * RATE)
     records = []
-    for name, values in sheet.curves.items():
+    for name, values in animation.curves.items():
         needed = keys(values)
         record = np.zeros(len(needed), _MORPH)
         record["name"] = np.void(_bytes_of(name).ljust(15, b"\0"))

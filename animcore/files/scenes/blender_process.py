@@ -29,7 +29,7 @@ from animcore.errors import InputError
 from animcore.files.scenes import gltf
 
 _STARTING = 120.0  # seconds that a Blender on a slow disk may take to start
-_SILENCE = 1800.0  # seconds without a word after which it is taken for hung: exporters say nothing while they work
+_SILENCE = 1800.0  # seconds without output after which it is taken for hung: exporters print nothing while they work
 _GLANCE = 0.25  # seconds between looks at whether the work is still wanted
 _LAST_WORDS = 5.0
 
@@ -57,8 +57,22 @@ def command() -> list[str]:
     return _started_by(program)
 
 
+def program() -> str:
+    """Return the Blender that renders: that of the environment variable where it is no Python, or the one on the path.
+
+    Raises:
+        InputError: where no Blender is to be found.
+    """
+    chosen = os.environ.get(VARIABLE, "")
+    named = chosen if chosen and not Path(chosen).name.lower().startswith("python") else "blender"
+    found = shutil.which(named)
+    if found is None:
+        raise InputError(f"There is no program {named}; install Blender, or let {VARIABLE} point to it.")
+    return found
+
+
 def script() -> Path:
-    """Return the program that Blender runs: of the extension that started this engine, in the package, or beside it.
+    """Return the program that Blender runs: of the extension that started this engine, in the package, or next to it.
 
     Raises:
         InputError: where the installation is incomplete.
@@ -94,7 +108,7 @@ class BlenderProcess:
         try:
             self._process = subprocess.Popen(
                 line,
-                cwd=Path(line[0]).parent,  # what lies beside a user's file must never be imported or run
+                cwd=Path(line[0]).parent,  # modules next to a user's file must never be imported or run
                 env={**os.environ, "PYTHONSAFEPATH": "1"},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -134,7 +148,7 @@ class BlenderProcess:
             return self._answer(_SILENCE, progress)
         except InputError:
             raise
-        except BaseException:  # it goes on working at what nobody waits for
+        except BaseException:  # it would go on working for no one
             self._end()
             raise
 
@@ -164,7 +178,7 @@ class BlenderProcess:
             try:
                 line = self._lines.get(timeout=_GLANCE)
             except queue.Empty:
-                progress(*where)  # whoever cancels is heard while an exporter works, too
+                progress(*where)  # cancelling works during an export, too
                 if time.monotonic() - heard < patience:
                     continue
                 self._end()
@@ -188,11 +202,11 @@ class BlenderProcess:
         self._process.wait(_LAST_WORDS)
         self._log.seek(0)
         said = self._log.read().decode(errors="replace").strip().splitlines()
-        return f"Blender stopped ({said[-1] if said else 'without a word'}); try again with another version of it."
+        return f"Blender stopped ({said[-1] if said else 'without a message'}); try again with another version of it."
 
 
 def _message(line: str) -> dict[str, Any] | None:
-    """What a line says; None where an importer printed it."""
+    """The message of a line; None where an importer printed it."""
     try:
         message = json.loads(line)
     except (ValueError, RecursionError):

@@ -1,7 +1,7 @@
 """glTF binary: a character with morph targets and skin, and the performance as its first animation.
 
 The character is the default one or the user's own `.glb` (or `.vrm`), into a copy of which the animation goes; nothing
-else of it is changed. A `.blend` or `.fbx` is brought to glTF by Blender first (blender.py).
+else of it is changed. A `.blend` or `.fbx` is brought to glTF by Blender first (`via_blender`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,15 @@ from animcore.body_models.kinematics import place_on_ground
 from animcore.core.shipped import shipped
 from animcore.errors import InputError
 from animcore.files.animation_curves import AnimationCurves, Array, FileFormat, FormatOptions
-from animcore.files.scenes import blender_process, gltf, gltf_animation, gltf_body, gltf_character, scene_curves
+from animcore.files.scenes import (
+    blender_process,
+    bone_motion,
+    gltf,
+    gltf_animation,
+    gltf_body,
+    gltf_character,
+    scene_curves,
+)
 from animcore.files.scenes.gltf_animation import GltfAnimation, Target
 from animcore.files.scenes.gltf_character import GltfCharacter
 from animcore.motion import Motion
@@ -72,7 +80,7 @@ def encode(motion: Motion, setup: FormatOptions) -> AnimationCurves:
     return AnimationCurves(motion.rate, motion.start, curves, lacks=lacks, facts=facts)
 
 
-def write(sheet: AnimationCurves, path: Path, setup: FormatOptions) -> None:
+def write(animation: AnimationCurves, path: Path, setup: FormatOptions) -> None:
     """Put the animation into a copy of the character.
 
     Raises:
@@ -83,24 +91,24 @@ def write(sheet: AnimationCurves, path: Path, setup: FormatOptions) -> None:
     values: dict[Target, FloatArray] = {}
     by_mesh: dict[int, FloatArray] = {}
     for node, shapes in who.shapes.items():
-        if not sheet.curves.keys().isdisjoint(shapes):
+        if not animation.curves.keys().isdisjoint(shapes):
             mesh = document.part("nodes")[node]["mesh"]
             if mesh not in by_mesh:
-                by_mesh[mesh] = _table(sheet, shapes, document.part("meshes")[mesh])
+                by_mesh[mesh] = _table(animation, shapes, document.part("meshes")[mesh])
             values[node, "weights"] = by_mesh[mesh]
     for role, node in who.bones.items():
-        if role + "_pose" in sheet.curves:
+        if role + "_pose" in animation.curves:
             _without_matrix(document, node, who)
-            poses = np.asarray(sheet.curves[role + "_pose"], np.float64)
+            poses = np.asarray(animation.curves[role + "_pose"], np.float64)
             values[node, "rotation"] = who.own_turns(node, poses)
-    if "body" in sheet.facts:
-        body, (pose, way) = gltf_body.read(document, who), sheet.facts["body"]
+    if "body" in animation.facts:
+        body, (pose, way) = gltf_body.read(document, who), animation.facts["body"]
         assert body is not None
         values |= body.values(pose, way, scene_curves.keyed_joints(pose, body.retarget.joints))
         for node in {node for node, path in values if path != "weights"}:
             _without_matrix(document, node, who)
-    extras = {"audio": sheet.facts["audio_name"]} if sheet.facts.get("audio_name") else {}
-    gltf_animation.write(document, GltfAnimation(_NAME, sheet.rate, sheet.start, values, extras))
+    extras = {"audio": animation.facts["audio_name"]} if animation.facts.get("audio_name") else {}
+    gltf_animation.write(document, GltfAnimation(_NAME, animation.rate, animation.start, values, extras))
     document.save(path)
 
 
@@ -133,12 +141,15 @@ def read(path: Path, setup: FormatOptions) -> AnimationCurves:
         curves |= scene_curves.joint_curves(pose, way, moved)
     if not curves:
         raise InputError(f"{path.name} has an animation, but none of shapes or of the bones of a face.")
-    return AnimationCurves(clip.rate, clip.start, curves, facts={"audio_name": clip.extras.get("audio")})
+    facts: dict[str, Any] = {"audio_name": clip.extras.get("audio")}
+    if setup.bones:
+        facts["bones"] = bone_motion.of_gltf(document, who, clip, _count(clip))
+    return AnimationCurves(clip.rate, clip.start, curves, facts=facts)
 
 
-def decode(sheet: AnimationCurves, _setup: FormatOptions) -> Motion:
+def decode(animation: AnimationCurves, _setup: FormatOptions) -> Motion:
     """Give weights and rotations back."""
-    return scene_curves.decode(sheet)
+    return scene_curves.decode(animation)
 
 
 def _face_poses(motion: Motion, who: GltfCharacter, body: gltf_body.GltfSkeleton | None) -> dict[str, Array]:
@@ -188,10 +199,10 @@ def _shape_curves(motion: Motion, who: GltfCharacter, name: str) -> tuple[dict[s
     return own, scene_curves.shape_lacks(motion, who.engine_shapes, name)
 
 
-def _table(sheet: AnimationCurves, shapes: tuple[str, ...], mesh: Mapping[str, Any]) -> FloatArray:
+def _table(animation: AnimationCurves, shapes: tuple[str, ...], mesh: Mapping[str, Any]) -> FloatArray:
     """(T, K) weights of all shapes of a mesh; one without a curve keeps the weight that it has."""
     still = mesh.get("weights", [0.0] * len(shapes))
-    columns = [sheet.curves.get(name, np.full(sheet.frame_count, still[k])) for k, name in enumerate(shapes)]
+    columns = [animation.curves.get(name, np.full(animation.frame_count, still[k])) for k, name in enumerate(shapes)]
     return np.stack(columns, 1).astype(np.float64)
 
 

@@ -78,7 +78,7 @@ class GltfDocument:
 
         Args:
             values: the numbers.
-            limits: whether the smallest and largest are written too, as the specification wants it for times.
+            limits: whether the smallest and largest are written too, as the specification requires for times.
         """
         table = np.ascontiguousarray(values, np.float32).reshape(len(values), -1)
         self.binary.extend(bytes(-len(self.binary) % 4))
@@ -173,7 +173,7 @@ class GltfDocument:
 
 
 def load(path: str | Path) -> GltfDocument:
-    """Read a `.glb`, or a `.gltf` with its buffers beside it or inside.
+    """Read a `.glb`, or a `.gltf` with its buffers next to it or inside.
 
     Raises:
         InputError: when it is missing, cut off, of another kind or points to files elsewhere.
@@ -237,7 +237,7 @@ def _one_buffer(document: dict[str, Any], binary: bytes, path: Path) -> bytearra
 
 
 def _outside(uri: str, path: Path) -> bytes:
-    """The bytes that a buffer's address stands for: inside the text, or a file beside it."""
+    """The bytes that a buffer's address stands for: inside the text, or a file next to it."""
     if uri.startswith("data:"):
         return base64.b64decode(uri.partition(",")[2])
     beside = path.parent / unquote(uri)

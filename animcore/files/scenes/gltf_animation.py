@@ -34,7 +34,7 @@ class GltfAnimation:
         rate: frame rate, exact.
         start: seconds of the first frame.
         values: of each target, (T, width); rotations are quaternions w, x, y, z as everywhere in the house.
-        extras: what our own writer noted beside.
+        extras: notes of our own writer.
     """
 
     name: str

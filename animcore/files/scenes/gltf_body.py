@@ -1,7 +1,7 @@
 """The body of a glTF document: the nodes that stand for joints, turned from the pose that the skin was bound in.
 
 Nodes often stand in some other pose than that one (arms down, one foot forward), which is no rest pose to judge limbs
-by. What the skin says of a joint comes first, therefore; nodes of no skin keep how they stand.
+by. So the skin's rest pose of a joint comes first; nodes without a skin keep their own.
 """
 
 from __future__ import annotations
@@ -211,7 +211,7 @@ def _points(gltf: GltfDocument) -> FloatArray:
 def _whole(frame: FloatArray, bound: FloatArray) -> FloatArray:
     """(4, 4) from the space that a skin was bound in to the world, by where its root bone stands.
 
-    The bone may be turned by a pose, and the skin as a whole only by quarter turns: those are what is left.
+    The bone may be turned by a pose, and the skin as a whole only by quarter turns: those remain.
     """
     turn = (frame @ bound)[:3, :3]
     size = np.cbrt(abs(np.linalg.det(turn)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -107,15 +107,32 @@ def _read(gltf: GltfDocument) -> GltfCharacter:
 
 
 def by_name(gltf: GltfDocument) -> dict[str, int]:
-    """Return the node of each name; of several with one name (a mesh `head` on a bone `head`) the joint of a skin."""
+    """Return the node of each name; of several with one name (a mesh `head` on a bone `head`) the joint of a skin.
+
+    Carriers stand before what they carry, whatever the order in the file: exporters write the last bone of a spine or a
+    finger first, and rows of bones are read from their roots outwards.
+    """
     nodes = gltf.part("nodes")
     joints = {node for skin in gltf.part("skins") for node in skin.get("joints", ())}
     found: dict[str, int] = {}
-    for index, node in enumerate(nodes):
-        name = str(node.get("name", f"node {index}"))
+    for index in _carriers_first(nodes):
+        name = str(nodes[index].get("name", f"node {index}"))
         if name not in found or (index in joints and found[name] not in joints):
             found[name] = index
     return found
+
+
+def _carriers_first(nodes: Sequence[Mapping[str, Any]]) -> list[int]:
+    """All nodes, each after the one that it hangs on; those under nobody, and in circles, in the order of the file."""
+    children = {child for node in nodes for child in node.get("children", ())}
+    waiting = [index for index in range(len(nodes)) if index not in children][::-1]
+    order: dict[int, None] = {}
+    while waiting:
+        index = waiting.pop()
+        if index not in order:
+            order[index] = None
+            waiting += [child for child in nodes[index].get("children", ()) if 0 <= child < len(nodes)][::-1]
+    return [*order, *(index for index in range(len(nodes)) if index not in order)]
 
 
 def _targets(gltf: GltfDocument, node: Mapping[str, Any]) -> tuple[str, ...]:
@@ -171,12 +188,12 @@ def _matrix(node: Mapping[str, Any]) -> FloatArray:
 
 
 def _axes(names: list[str], places: FloatArray) -> FloatArray:
-    """(3, 3) columns left, up, forward: Y is up in glTF, and the two sides of the nodes say which way is left."""
+    """(3, 3) columns left, up, forward: Y is up in glTF, and left follows from the names of the nodes."""
     at = dict(zip(names, places, strict=True))
     left = sum((at[one] - at[other] for one, other in name_normalization.side_pairs(at)), np.zeros(3))
     left[1] = 0.0
     if np.linalg.norm(left) < _NEAR:
-        return np.eye(3)  # along +Z, as glTF wants it
+        return np.eye(3)  # along +Z, as glTF requires
     nearest = int(np.argmax(np.abs(left)))  # a skeleton's own lines lean a little
     left = np.eye(3)[nearest] * np.sign(left[nearest])
     return np.column_stack((left, (0.0, 1.0, 0.0), np.cross(left, (0.0, 1.0, 0.0))))
@@ -206,7 +223,7 @@ def _done_by_shape(
 
 def _moves(gltf: GltfDocument, primitive: Mapping[str, Any], target: int, joint: int) -> bool:
     if "KHR_draco_mesh_compression" in primitive.get("extensions", {}):
-        return False  # nothing can be said of it; a bone that moves too much is seen and can be taken away
+        return False  # unknown; a bone that moves too much is visible and can be removed
     parts, weights = (gltf.accessor(primitive["attributes"][f"{name}_0"]) for name in ("JOINTS", "WEIGHTS"))
     moved = np.abs(gltf.accessor(primitive["targets"][target]["POSITION"])).max(1) > _NEAR
     return bool((moved & (((parts == joint) * weights).sum(1) > _HELD)).any())

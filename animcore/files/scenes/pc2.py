@@ -1,9 +1,10 @@
-"""PC2 vertex caches: where every vertex of one mesh is on every frame, for programs that know neither shape nor bone.
+"""PC2 vertex caches: the positions of all vertices of one mesh on every frame, for programs without shapes and bones.
 
 Little-endian: the text POINTCACHE2 and a zero, the version 1, the number of points (int32), the first frame and the
 frames a sample (float32), the number of samples (int32), then x, y, z of each point of each sample (float32), in the
-mesh's own space and Blender's axes (metres, Z up). The file does not say its frame rate. The vertices come from Blender
-(blender.py); the mesh is `FormatOptions.mesh`, else the one with most shapes, and fits without its subdivision.
+mesh's own space and Blender's axes (metres, Z up). The file does not state its frame rate. The vertices come from
+Blender (`blender_process`); the mesh is `FormatOptions.mesh`, else the one with most shapes, and fits without its
+subdivision.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from animcore.files.scenes import scene_curves, via_blender
 
 _HEADER = struct.Struct("<12siiffi")
 _MAGIC = b"POINTCACHE2\0"
-_PROBES = 128  # vertices that are compared on every frame; the extension's child_work.py takes the same ones
+_PROBES = 128  # vertices that are compared on every frame; the extension's child_requests.py takes the same ones
 
 
 def read(path: Path, setup: FormatOptions) -> AnimationCurves:

@@ -86,7 +86,7 @@ def whole_pose(motion: Motion) -> FloatArray:
 
 
 def keyed_joints(pose: FloatArray, present: Collection[str]) -> tuple[str, ...]:
-    """Return the joints of `present` that a body tells of: not the fingers of hands that are 0 all the time."""
+    """Return the joints of `present` that a body animates: not the fingers of hands that are 0 all the time."""
     silent = unknown_fingers(pose)
     return tuple(joint for joint in present if joint not in silent)
 
@@ -103,13 +103,13 @@ def is_of_body(name: str) -> bool:
 
 
 def shape_lacks(motion: Motion, present: Collection[str], who: str) -> tuple[str, ...]:
-    """Say which shapes that this motion uses a character does not have."""
+    """Name the shapes of this motion that a character does not have."""
     absent = [name for name, values in weights(motion).items() if name not in present and np.any(values)]
     return (f"{who} has no shapes for {_list(absent)}: not written.",) if absent else ()
 
 
 def bone_lacks(motion: Motion, roles: Collection[str], who: str) -> tuple[str, ...]:
-    """Say which turning parts of this motion a character has no bone for."""
+    """Name the rotations of this motion that a character has no bone for."""
     wanted = {"head" if "head" in roles or "neck" not in roles else "neck"} if motion.head_pose is not None else set()
     wanted |= {"jaw"} if motion.jaw_pose is not None else set()
     wanted |= set(EYES) if motion.eye_pose is not None else set()
@@ -117,38 +117,42 @@ def bone_lacks(motion: Motion, roles: Collection[str], who: str) -> tuple[str, .
     return (f"{who} has no bone that turns for {_list(absent)}: not written.",) if absent else ()
 
 
-def decode(sheet: AnimationCurves) -> Motion:
+def decode(animation: AnimationCurves) -> Motion:
     """Give weights (of whatever spelling) and rotations back; weights a little out of 0..1 are clipped."""
-    shapes = [name for name in sheet.curves if not (name.endswith(_POSE) or is_of_body(name))]
-    roles = [role for role in ("jaw", "neck", "head") if role + _POSE in sheet.curves]
-    tracks: dict[str, Any] = {role + _POSE: _single(sheet.curves[role + _POSE]) for role in roles}
+    shapes = [name for name in animation.curves if not (name.endswith(_POSE) or is_of_body(name))]
+    roles = [role for role in ("jaw", "neck", "head") if role + _POSE in animation.curves]
+    tracks: dict[str, Any] = {role + _POSE: _single(animation.curves[role + _POSE]) for role in roles}
     own = name_normalization.match((*ARKIT, *TONGUE), shapes)
-    found = {name: _mean([sheet.curves[one] for one in ones]) for name, ones in own.items()}
+    found = {name: _mean([animation.curves[one] for one in ones]) for name, ones in own.items()}
     if len(found) < FEWEST and sum(map(len, own.values())) < len(shapes):
-        found = _recovered({name: _mean([sheet.curves[name]]) for name in shapes}) | found
+        found = _recovered({name: _mean([animation.curves[name]]) for name in shapes}) | found
     for track, names in (("arkit", ARKIT), ("tongue", TONGUE)):
         if not found.keys().isdisjoint(names):
-            still = np.zeros(sheet.frame_count)
+            still = np.zeros(animation.frame_count)
             columns = [found.get(name, still) for name in names]
             tracks[track] = np.clip(_single(np.stack(columns, 1)), 0.0, 1.0)
-    if any(eye + _POSE in sheet.curves for eye in EYES):
-        still = np.zeros((sheet.frame_count, 3))
-        tracks["eye_pose"] = _single(np.stack([sheet.curves.get(eye + _POSE, still) for eye in EYES], 1))
-    tracks |= _body(sheet)
-    return Motion(sheet.rate, sheet.start, **tracks, audio_name=sheet.facts.get("audio_name"), events=sheet.events)
+    if any(eye + _POSE in animation.curves for eye in EYES):
+        still = np.zeros((animation.frame_count, 3))
+        tracks["eye_pose"] = _single(np.stack([animation.curves.get(eye + _POSE, still) for eye in EYES], 1))
+    tracks |= _body(animation)
+    return Motion(
+        animation.rate, animation.start, **tracks, audio_name=animation.facts.get("audio_name"), events=animation.events
+    )
 
 
-def _body(sheet: AnimationCurves) -> dict[str, Any]:
+def _body(animation: AnimationCurves) -> dict[str, Any]:
     """The tracks of a body that moves, head and neck as it carries them."""
-    curves = {INDEX[joint]: sheet.curves[joint + _JOINT] for joint in SMPLX_JOINTS if joint + _JOINT in sheet.curves}
+    curves = {
+        INDEX[joint]: animation.curves[joint + _JOINT] for joint in SMPLX_JOINTS if joint + _JOINT in animation.curves
+    }
     if not any(np.ptp(values, axis=0).max() > _STILL for joint, values in curves.items() if joint not in _FACE):
         return {}
-    pose = np.zeros((sheet.frame_count, len(SMPLX_JOINTS), 3), np.float32)
+    pose = np.zeros((animation.frame_count, len(SMPLX_JOINTS), 3), np.float32)
     for joint, values in curves.items():
         pose[:, joint] = rotations.from_matrix(values)
     found = {"body_pose": pose} | {f"{role}_pose": pose[:, INDEX[role]] for role in ("neck", "head")
                                    if INDEX[role] in curves}  # fmt: skip
-    return found | ({_WAY: _single(sheet.curves[_WAY])} if _WAY in sheet.curves else {})
+    return found | ({_WAY: _single(animation.curves[_WAY])} if _WAY in animation.curves else {})
 
 
 def _recovered(curves: Mapping[str, FloatArray]) -> dict[str, FloatArray]:

@@ -23,18 +23,18 @@ from animcore.files.animation_curves import AnimationCurves, FileFormat, FormatO
 from animcore.files.scenes import scene_curves, via_blender
 
 
-def write(sheet: AnimationCurves, path: Path, setup: FormatOptions) -> None:
+def write(animation: AnimationCurves, path: Path, setup: FormatOptions) -> None:
     """Have Blender put the motion onto the character and export it; then let meshes share their channels."""
-    via_blender.write("usd", sheet, path, setup)
+    via_blender.write("usd", animation, path, setup)
     if _has_library():
         share_channels(path)
 
 
 def read(path: Path, setup: FormatOptions) -> AnimationCurves:
-    """Have Blender import a file and say what moves in it.
+    """Have Blender import a file and report its animation.
 
     Raises:
-        InputError: when it cannot, nothing moves, or nobody says how many FPS are meant.
+        InputError: when it cannot, nothing moves, or the frame rate is unknown.
     """
     if _has_library():
         setup = replace(setup, rate=_rate(path))

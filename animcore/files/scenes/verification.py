@@ -1,4 +1,4 @@
-"""A file that another program wrote of a performance, judged against what was meant: frames, shapes, bones, vertices.
+"""A file that another program wrote of a performance, compared with it: frames, shapes, bones, vertices.
 
 Shapes are compared by the names that the character has for them, not by ARKit's: what a rig costs is no fault of the
 file. Every format has its own limit (`FileFormat.limit`).
@@ -14,28 +14,22 @@ from numpy.typing import NDArray
 
 from animcore.core import reading
 from animcore.errors import InputError
-from animcore.files.animation_curves import AnimationCurves, FileFormat, FormatOptions
-from animcore.geometry import rotations
+from animcore.files.animation_curves import AnimationCurves, FileFormat
+from animcore.files.scenes.bone_motion import BoneMotion
 from animcore.motion import Motion
 from animcore.retarget.name_normalization import canonical
 
 Array = NDArray[np.float64]
 
-_WAY = "translation"
-_OWN_NAMES = ("arkit", "tongue")  # tracks that a file holds as the character's own shapes
 
-
-def measure_errors(
-    found: AnimationCurves, meant: Path, motion: Motion, form: FileFormat, setup: FormatOptions
-) -> dict[str, float]:
-    """Return the largest difference of everything that a file was meant to hold: weights, radians, metres.
+def measure_errors(found: AnimationCurves, meant: Path, motion: Motion, form: FileFormat) -> dict[str, float]:
+    """Return the largest difference of all intended values of a file: weights, radians, metres.
 
     Args:
         found: the file as its reader has it.
         meant: what the extension noted (blender_addon/export/expected_values.py).
         motion: the performance.
         form: the file's format.
-        setup: as for reading.
 
     Raises:
         InputError: where the file has another number of frames, begins elsewhere, or lacks what moves.
@@ -50,11 +44,11 @@ def measure_errors(
         return {"vertices": _vertex_error(found, arrays)}
     names, values = [str(name) for name in arrays["names"]], arrays["values"].astype(np.float64)
     errors = {"shapes": _shape_error(found, names, values)} if names else {}
-    return errors | (_bone_errors(form.decode(found, setup), motion, form) if arrays["bound"] else {})
+    return errors | (_bone_errors(found, BoneMotion.of_arrays(arrays), form) if "bones" in arrays else {})
 
 
 def rejection(errors: Mapping[str, float], form: FileFormat) -> str | None:
-    """Say what of a file is further off than its format may be; None where all is well."""
+    """Describe what of a file is further off than its format may be; None where all is well."""
     wrong = {name: error for name, error in errors.items() if not error <= form.limit}
     if not wrong:
         return None
@@ -88,7 +82,7 @@ def _shape_error(found: AnimationCurves, names: list[str], values: Array) -> flo
 
 
 def _of_name(name: str, by_name: Mapping[str, list[Array]]) -> list[Array]:
-    """The curves of a shape: USD tells the copies on several meshes apart by numbers (`jawOpen2`)."""
+    """The curves of a shape: USD numbers the copies on several meshes (`jawOpen2`)."""
     return [
         rows
         for other, found in by_name.items()
@@ -97,28 +91,23 @@ def _of_name(name: str, by_name: Mapping[str, list[Array]]) -> list[Array]:
     ]
 
 
-def _bone_errors(found: Motion, motion: Motion, form: FileFormat) -> dict[str, float]:
-    """The largest difference of each track of bones that moves.
+def _bone_errors(found: AnimationCurves, meant: BoneMotion, form: FileFormat) -> dict[str, float]:
+    """The largest difference of the turns and the shifts of bones.
 
     Raises:
-        InputError: where one is not there.
+        InputError: where a bone that moves is not there.
     """
-    errors, back = {}, found.tracks()
-    for name, own in motion.tracks().items():
-        if name not in _OWN_NAMES and name in form.carries and np.ptp(own, axis=0).max(initial=0.0) > form.limit:
-            if name not in back:
-                raise InputError(_not_kept(f"the {name.replace('_', ' ')} of the take is not in it"))
-            errors[name] = _turned(own, back[name]) if name != _WAY else float(np.abs(own - back[name]).max())
+    there = found.facts.get("bones")
+    if there is None:
+        raise InputError(_not_kept("the bones of the character are not in it"))
+    errors, absent = meant.errors(there, form.limit)
+    if absent is not None:
+        raise InputError(_not_kept(f"the bone {absent} is not in it"))
     return errors
 
 
-def _turned(wanted: NDArray[np.float32], found: NDArray[np.float32]) -> float:
-    """The largest difference of rotations (..., 3), radians: vectors of one rotation may differ by whole turns."""
-    return float(np.abs(rotations.to_matrix(wanted) - rotations.to_matrix(found)).max())
-
-
 def _columns(curve: Array) -> Array:
-    """(copies, T) a curve of a sheet."""
+    """(copies, T) a curve."""
     return np.atleast_2d(np.asarray(curve, np.float64).T)
 
 

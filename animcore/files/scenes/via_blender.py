@@ -1,6 +1,6 @@
-"""FBX and Alembic (and for usd.py, USD), written and read back by Blender in a child process (blender.py).
+"""FBX and Alembic, written and read back by Blender in a child process (`blender_process`).
 
-The character is the default one, or the user's `.blend`, `.fbx` or `.glb`. What is compared after reading back are the
+The character is the default one, or the user's `.blend`, `.fbx` or `.glb`. Compared after reading back are the
 keys of shapes and of the face's bones; for Alembic, which holds vertices alone, where probes of every mesh with shapes
 are on every frame.
 """
@@ -23,10 +23,11 @@ from animcore.core.shipped import shipped
 from animcore.errors import InputError, readable
 from animcore.files.animation_curves import AnimationCurves, Array, FileFormat, FormatOptions
 from animcore.files.scenes import blender_process, scene_curves
+from animcore.files.scenes.bone_motion import BoneMotion
 from animcore.motion import Motion
 
 DEFAULT = shipped("assets/character/character.blend")
-_SUB_FRAME = 1e-3  # of a frame that a start may be off the grid without being told
+_SUB_FRAME = 1e-3  # of a frame that a start may be off the grid without a note
 
 
 def character(setup: FormatOptions) -> Path:
@@ -69,29 +70,31 @@ def encode(motion: Motion, setup: FormatOptions) -> AnimationCurves:
     return AnimationCurves(motion.rate, start, curves, lacks=lacks, facts=facts)
 
 
-def decode(sheet: AnimationCurves, _setup: FormatOptions) -> Motion:
+def decode(animation: AnimationCurves, _setup: FormatOptions) -> Motion:
     """Give weights and rotations back."""
-    return scene_curves.decode(sheet)
+    return scene_curves.decode(animation)
 
 
-def write(kind: str, sheet: AnimationCurves, path: Path, setup: FormatOptions) -> None:
+def write(kind: str, animation: AnimationCurves, path: Path, setup: FormatOptions) -> None:
     """Have Blender put the motion onto the character and export it."""
-    _ask("deliver", kind, sheet, path, setup)
+    _ask("deliver", kind, animation, path, setup)
 
 
 def read(path: Path, setup: FormatOptions) -> AnimationCurves:
-    """Have Blender import a file into an empty scene and say what moves in it.
+    """Have Blender import a file into an empty scene and report its animation.
 
     Raises:
         InputError: when it cannot, or nothing moves.
     """
     with _folder() as folder:
-        out = folder / "curves.npz"
+        out, bones = folder / "curves.npz", folder / "bones.npz"
         asked = [setup.rate.numerator, setup.rate.denominator] if setup.rate is not None else None
-        answer = blender_process.call_blender("read", path=str(path.resolve()), out=str(out), rate=asked)
+        also: dict[str, Any] = {"bones": str(bones)} if setup.bones else {}
+        answer = blender_process.call_blender("read", path=str(path.resolve()), out=str(out), rate=asked, **also)
         curves = _arrays(out)
+        facts = {"bones": BoneMotion.of_arrays(_arrays(bones))} if bones.exists() else {}
     rate = Fraction(*answer["rate"])
-    return AnimationCurves(rate, float(answer["first"] / rate), curves)
+    return AnimationCurves(rate, float(answer["first"] / rate), curves, facts=facts)
 
 
 def encode_vertices(kind: str, motion: Motion, setup: FormatOptions) -> AnimationCurves:
@@ -108,14 +111,14 @@ def encode_vertices(kind: str, motion: Motion, setup: FormatOptions) -> Animatio
     return replace(performance, curves={"vertices": next(iter(curves.values()))}, lacks=lacks, facts=facts)
 
 
-def decode_vertices(sheet: AnimationCurves, _setup: FormatOptions) -> Motion:
-    """Give back what vertices say of a performance by themselves: only how long it is."""
-    return Motion(sheet.rate, sheet.start)
+def decode_vertices(animation: AnimationCurves, _setup: FormatOptions) -> Motion:
+    """Return a motion from vertices alone: only its length."""
+    return Motion(animation.rate, animation.start)
 
 
-def write_vertices(kind: str, sheet: AnimationCurves, path: Path, setup: FormatOptions) -> None:
+def write_vertices(kind: str, animation: AnimationCurves, path: Path, setup: FormatOptions) -> None:
     """Have Blender put the motion onto the character and write its vertices on every frame."""
-    write(kind, sheet.facts["performance"], path, setup)
+    write(kind, animation.facts["performance"], path, setup)
 
 
 @dataclass(frozen=True)
@@ -163,20 +166,20 @@ def _described(path: Path, _changed: int) -> Mapping[str, Any]:
     return blender_process.call_blender("describe", character=str(path.absolute()))
 
 
-def _ask(wish: str, kind: str, sheet: AnimationCurves, path: Path, setup: FormatOptions) -> dict[str, Any]:
+def _ask(wish: str, kind: str, animation: AnimationCurves, path: Path, setup: FormatOptions) -> dict[str, Any]:
     """Have Blender do something with a performance on the character."""
     with _folder() as folder:
         motion = folder / "motion.npz"
-        told = {name: values for name, values in sheet.curves.items() if not scene_curves.is_of_body(name)}
-        np.savez(motion, start=sheet.start, **told, **sheet.facts.get("body", {}))
+        told = {name: values for name, values in animation.curves.items() if not scene_curves.is_of_body(name)}
+        np.savez(motion, start=animation.start, **told, **animation.facts.get("body", {}))
         return blender_process.call_blender(
             wish,
             kind=kind,
             character=str(character(setup).absolute()),
             mesh=setup.mesh,
             motion=str(motion),
-            rate=[sheet.rate.numerator, sheet.rate.denominator],
-            name=sheet.facts.get("audio_name") or "motion",
+            rate=[animation.rate.numerator, animation.rate.denominator],
+            name=animation.facts.get("audio_name") or "motion",
             path=str(path.resolve()),
         )
 

@@ -108,7 +108,7 @@ def encode(motion: Motion, setup: FormatOptions) -> AnimationCurves:
     return AnimationCurves(motion.rate, motion.start, curves, lacks=tuple(lacks), facts=facts)
 
 
-def write(sheet: AnimationCurves, path: Path, _setup: FormatOptions) -> None:
+def write(animation: AnimationCurves, path: Path, _setup: FormatOptions) -> None:
     """Write the file."""
     document = gltf.GltfDocument(path.name)
     document.document["asset"] |= {"generator": "Animcore"}
@@ -119,7 +119,7 @@ def write(sheet: AnimationCurves, path: Path, _setup: FormatOptions) -> None:
         "humanoid": {"humanBones": {bone: {"node": index} for bone, index in place.items()}},
     }
     values: dict[Target, FloatArray] = {}
-    for name, curve in sheet.curves.items():
+    for name, curve in animation.curves.items():
         rows = np.asarray(curve, np.float64)
         if name == _MOVE:
             values[place["hips"], "translation"] = rows + BONES["hips"][2]
@@ -142,8 +142,8 @@ def write(sheet: AnimationCurves, path: Path, _setup: FormatOptions) -> None:
         "extensionsUsed": [EXTENSION],
         "extensions": {EXTENSION: extension},
     }
-    extras = {"audio": sheet.facts["audio_name"]} if sheet.facts.get("audio_name") else {}
-    gltf_animation.write(document, GltfAnimation(_NAME, sheet.rate, sheet.start, values, extras))
+    extras = {"audio": animation.facts["audio_name"]} if animation.facts.get("audio_name") else {}
+    gltf_animation.write(document, GltfAnimation(_NAME, animation.rate, animation.start, values, extras))
     document.save(path)
 
 
@@ -195,11 +195,11 @@ def read(path: Path, setup: FormatOptions) -> AnimationCurves:
     return AnimationCurves(clip.rate, clip.start, curves, facts={"audio_name": clip.extras.get("audio")})
 
 
-def decode(sheet: AnimationCurves, _setup: FormatOptions) -> Motion:
+def decode(animation: AnimationCurves, _setup: FormatOptions) -> Motion:
     """Give weights and rotations back; both eyes look the same way."""
-    curves = sheet.curves
+    curves = animation.curves
     bones = (*(bone + _TURN for bone in BONES), _LOOK, _MOVE)
-    face = scene_curves.decode(replace(sheet, curves={name: curves[name] for name in curves if name not in bones}))
+    face = scene_curves.decode(replace(animation, curves={name: curves[name] for name in curves if name not in bones}))
     tracks: dict[str, Any] = {name: values for name, values in face.tracks().items() if name in ("arkit", "tongue")}
     for role in ("neck", "head"):
         if role + _TURN in curves:
@@ -207,14 +207,16 @@ def decode(sheet: AnimationCurves, _setup: FormatOptions) -> Motion:
     if _LOOK in curves:
         tracks["eye_pose"] = np.repeat(np.asarray(curves[_LOOK], np.float32)[:, None], 2, 1)
     if any(bone + _TURN in curves for bone in JOINT_OF if bone not in ("neck", "head")):
-        body = np.zeros((sheet.frame_count, len(SMPLX_JOINTS), 3), np.float32)
+        body = np.zeros((animation.frame_count, len(SMPLX_JOINTS), 3), np.float32)
         for bone, joint in JOINT_OF.items():
             if bone + _TURN in curves:
                 body[:, SMPLX_JOINTS.index(joint)] = rotations.from_matrix(curves[bone + _TURN])
         tracks["body_pose"] = body
     if _MOVE in curves:
         tracks["translation"] = np.asarray(curves[_MOVE], np.float32)
-    return Motion(sheet.rate, sheet.start, **tracks, audio_name=sheet.facts.get("audio_name"), events=sheet.events)
+    return Motion(
+        animation.rate, animation.start, **tracks, audio_name=animation.facts.get("audio_name"), events=animation.events
+    )
 
 
 def _curves(document: gltf.GltfDocument, extension: Mapping[str, Any], clip: GltfAnimation) -> dict[str, Array]:

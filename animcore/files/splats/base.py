@@ -1,4 +1,4 @@
-"""What all files of Gaussians share: what a format says of itself, limits, and the curves that values are kept in."""
+"""What all files of Gaussians share: the description of a format, limits, and the curves that values are stored in."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class SplatFormat:
         suffixes: of its files, the usual one first; ("",) is a folder.
         read: gives the Gaussians of a file, and sentences on what was noticed in it.
         write: puts Gaussians into a file, whole or not at all.
-        upright: whether the format itself says that Y is up; others keep numbers without saying what they mean.
+        upright: whether the format itself states that Y is up; others store numbers without their axes.
         bound: whether it can hold Gaussians that are bound to triangles.
     """
 
@@ -81,7 +81,7 @@ def check_length(have: int, needed: int, name: str) -> None:
 def harmonics(constant: NDArray[Any], rest: NDArray[Any], name: str) -> tuple[Array, Notes]:
     """Return (N, K, 3) of the constant harmonics (N, 3) and of the others (N, K - 1, 3).
 
-    A fourth degree, which some programs write and nobody here draws, is left out with a sentence.
+    A fourth degree, which some programs write and no rasterizer here draws, is left out with a sentence.
 
     Raises:
         InputError: where they are those of no degree.

@@ -2,7 +2,7 @@
 
 After the extension's text (github.com/KhronosGroup/glTF): POSITION, and under the extension's name ROTATION
 (x y z w), SCALE (linear, as ratified; early drafts had logarithms), OPACITY and SH_DEGREE_d_COEF_n, with COLOR_0
-for programs that do not know the extension. Y is up, metres.
+for programs without the extension. Y is up, metres.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """SPZ inside glTF: KHR_gaussian_splatting_compression_spz_2, and the drafts before it.
 
 After the extension's text: a view of the buffer holds a whole SPZ, and the attributes are accessors without data. The
-text wants the SPZ written from, and read into, the axes that SPZ's library calls LUF (left, up, front), which glTF's
+text requires the SPZ written from, and read into, the axes that SPZ's library calls LUF (left, up, front), which glTF's
 are by that library's names; an SPZ itself is RUB. So between both lies half a turn about Y.
 """
 

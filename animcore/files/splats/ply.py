@@ -3,23 +3,23 @@
 A vertex holds x y z, nx ny nz (zeros), f_dc_0..2, f_rest_0..3(K-1)-1 with all of red first, then green, then blue,
 opacity as a logit, scale_0..2 as logarithms, rot_0..3 as w x y z of any length, all float32; after Kerbl et al.'s
 exports. GaussianAvatars adds binding_0, the triangle (a float), and then positions, scales and rotations are in the
-frame of that triangle. What SuperSplat compresses (`packed_ply`) has the same suffix and is read too.
+frame of that triangle. What SuperSplat compresses (`supersplat_ply`) has the same suffix and is read too.
 
-The format says nothing of axes or units. Training from photographs leaves what COLMAP found, mostly Y down; what is
-written here is as it is in the engine, Y up, in metres, unless it is asked for otherwise (`splat_files`).
+The format states no axes or units. Training from photographs leaves those of COLMAP, mostly Y down; a file that is
+written here is as it is in the engine, Y up, in metres, unless it is asked for otherwise (`open_any_splats`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from animcore.core import ply_header
 from animcore.core.atomic_files import whole_file
+from animcore.core.ply_header import PlyElement, PlyHeader
 from animcore.errors import BROKEN_FILE, InputError
 from animcore.files.splats import ply_variants, supersplat_ply
 from animcore.files.splats.base import (
@@ -38,45 +38,12 @@ from animcore.files.splats.base import (
 from animcore.gaussians.gaussians import Gaussians
 from animcore.gaussians.transforms import Origin, centred
 
-_TYPES = {
-    "char": "i1", "uchar": "u1", "short": "i2", "ushort": "u2", "int": "i4", "uint": "u4", "float": "f4",
-    "double": "f8", "int8": "i1", "uint8": "u1", "int16": "i2", "uint16": "u2", "int32": "i4", "uint32": "u4",
-    "float32": "f4",
-    "float64": "f8",
-}  # fmt: skip
-_ORDERS = {"ascii": "", "binary_little_endian": "<", "binary_big_endian": ">"}
-_LONGEST_HEADER = 65536
 _BLOCK = 8192  # rows at once: they stay in the processor's cache while their columns are taken apart or put together
-_END = b"end_header"
 _MEANS, _SCALES = ("x", "y", "z"), ("scale_0", "scale_1", "scale_2")
 _ROTATIONS = ("rot_0", "rot_1", "rot_2", "rot_3")
 _COLOURS = ("f_dc_0", "f_dc_1", "f_dc_2")
 _NEEDED = (*_MEANS, *_COLOURS, "opacity", *_SCALES, *_ROTATIONS)
 _BINDING = "binding_0"
-
-
-@dataclass
-class _PlyElement:
-    """One element of a header: how many rows, and the type of each column."""
-
-    name: str
-    count: int
-    columns: list[tuple[str, str]] = field(default_factory=list)
-
-
-@dataclass
-class _PlyHeader:
-    """What a PLY says of itself, and where its rows begin."""
-
-    order: str
-    elements: list[_PlyElement]
-    start: int
-    comments: list[str] = field(default_factory=list)
-
-    @property
-    def names(self) -> list[str]:
-        """Of the elements."""
-        return [one.name for one in self.elements]
 
 
 def read(path: Path) -> tuple[Gaussians, Notes]:
@@ -86,7 +53,7 @@ def read(path: Path) -> tuple[Gaussians, Notes]:
         InputError: when it is none, broken or cut off.
     """
     data = content(path)
-    header = _header(data, path.name)
+    header = ply_header.parse(data, path.name)
     table = _table(data, header, "vertex", path.name)
     names = table.dtype.names or ()
     if supersplat_ply.VERTEX[0] in names:
@@ -164,47 +131,7 @@ def _sizes(table: NDArray[Any], flat: bool, name: str) -> tuple[Array, Array, No
     return scales, opacities, notes
 
 
-def _header(data: bytes, name: str) -> _PlyHeader:
-    if not data.startswith(b"ply"):
-        raise InputError(f"{name} is not a PLY file; export it again.")
-    end = data.find(_END, 0, _LONGEST_HEADER)
-    line_end = data.find(b"\n", end) if end >= 0 else -1
-    if line_end < 0:
-        raise InputError(f"{name} is cut off or broken: its header has no end; copy or export it again.")
-    header = _PlyHeader("?", [], line_end + 1)
-    for words in _lines(data[:end]):
-        try:
-            _take(words, header)
-        except BROKEN_FILE as error:
-            raise InputError(f"{name} is broken: its header says {' '.join(words)[:60]!r}; export it again.") from error
-    if header.order == "?":
-        raise InputError(f"{name} is broken: its header does not state its format; export it again.")
-    return header
-
-
-def _lines(header: bytes) -> Iterator[list[str]]:
-    for line in header.decode("latin-1").splitlines():
-        if words := line.split():
-            yield words
-
-
-def _take(words: list[str], header: _PlyHeader) -> None:
-    """Add what one line of a header says."""
-    if words[0] == "comment":
-        header.comments.append(" ".join(words[1:]))
-    elif words[0] == "format":
-        header.order = _ORDERS[words[1]]
-    elif words[0] == "element":
-        count = int(words[2])
-        if count < 0:
-            raise ValueError("a negative count")
-        header.elements.append(_PlyElement(words[1], count))
-    elif words[0] == "property":
-        kind = "list" if words[1] == "list" else _TYPES[words[1]]
-        header.elements[-1].columns.append((words[-1], kind))
-
-
-def _table(data: bytes, header: _PlyHeader, wanted: str, name: str) -> NDArray[Any]:
+def _table(data: bytes, header: PlyHeader, wanted: str, name: str) -> NDArray[Any]:
     """The rows of an element, `vertex` for Gaussians."""
     if wanted not in header.names:
         lacks = (
@@ -215,13 +142,12 @@ def _table(data: bytes, header: _PlyHeader, wanted: str, name: str) -> NDArray[A
         raise InputError(f"{name} has {lacks}.")
     place = header.names.index(wanted)
     for element in header.elements[: place + 1]:
-        if any(kind == "list" for _, kind in element.columns):
+        if element.has_lists:
             raise InputError(
                 f"{name} is a mesh or another kind of PLY: its {element.name} hold lists; choose one of Gaussians."
             )
     found = header.elements[place]
-    columns = dict(found.columns)
-    if len(columns) != len(found.columns) or not columns:
+    if not found.columns or not _is_named(found):
         raise InputError(f"{name} is broken: its element {wanted} names a value twice, or none; export it again.")
     check_count(found.count, name)
     if not header.order:
@@ -233,7 +159,7 @@ def _table(data: bytes, header: _PlyHeader, wanted: str, name: str) -> NDArray[A
     return np.frombuffer(data, row, found.count, start)
 
 
-def _text(data: bytes, header: _PlyHeader, place: int, name: str) -> NDArray[Any]:
+def _text(data: bytes, header: PlyHeader, place: int, name: str) -> NDArray[Any]:
     """The rows of an element of a PLY that is text."""
     found = header.elements[place]
     skipped = sum(one.count for one in header.elements[:place])
@@ -246,15 +172,20 @@ def _text(data: bytes, header: _PlyHeader, place: int, name: str) -> NDArray[Any
         raise InputError(f"{name} is cut off or broken ({error}); copy or export it again.") from error
     if table.shape != (found.count, len(found.columns)):
         raise InputError(f"{name} is broken: {table.shape[1]} values a line for {len(found.columns)} names.")
-    row = np.dtype([(column, "f8") for column, _ in found.columns])
+    row = np.dtype([(column.name, "f8") for column in found.columns])
     return table.view(row)[:, 0]
 
 
-def _row(element: _PlyElement, order: str) -> np.dtype[Any]:
-    """The type of one row; what is named twice is only passed over, by number."""
-    named = len(dict(element.columns)) == len(element.columns)
+def _row(element: PlyElement, order: str) -> np.dtype[Any]:
+    """The type of one row; columns of one name are only skipped, by number."""
+    named = _is_named(element)
     columns = enumerate(element.columns)
-    return np.dtype([(name if named else f"{index}", order + kind) for index, (name, kind) in columns])
+    return np.dtype([(column.name if named else f"{index}", order + column.kind) for index, column in columns])
+
+
+def _is_named(element: PlyElement) -> bool:
+    """Whether each of its columns has a name of its own."""
+    return len({column.name for column in element.columns}) == len(element.columns)
 
 
 def _columns(table: NDArray[Any], names: tuple[str, ...]) -> Array:

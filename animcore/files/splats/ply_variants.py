@@ -1,8 +1,8 @@
-"""What trainings other than 3DGS write into the PLY of 3DGS: flat Gaussians, filters, moving ones, and what is unknown.
+"""What trainings other than 3DGS write into the PLY of 3DGS: flat Gaussians, filters, moving ones, and unknown columns.
 
 2DGS (Huang et al., SIGGRAPH 2024) has two scales, its Gaussians being discs. Mip-Splatting (Yu et al., CVPR 2024) adds
-`filter_3D`, a size below which no camera saw anything, which widens a Gaussian and thins it out. Brush and Postshot say
-in a comment that they drew with an anti-aliased rasterizer.
+`filter_3D`, a size below which no camera saw anything, which widens a Gaussian and thins it out. Brush and Postshot
+write in a comment that they drew with an anti-aliased rasterizer.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ _MIP = re.compile(r"SplatRenderMode:\s*mip|antialiased:?\s*(1|true)", re.IGNOREC
 _MOVING = re.compile(
     r"t|time|scale_t|t_scale|trbf_\w+|motion_\d+|omega_\d+|rot_r_\d+|velocity_\w+|f_t_\d+", re.IGNORECASE
 )
-_PASSED = re.compile(r"n[xyz]|f_rest_\d+|red|green|blue|alpha")  # that say nothing or nothing new
+_PASSED = re.compile(r"n[xyz]|f_rest_\d+|red|green|blue|alpha")  # that are empty or add nothing
 
 
 def check_static(names: Sequence[str], name: str) -> None:
     """Check that a cloud does not move.
 
     Raises:
-        InputError: where its columns say that it does.
+        InputError: where its columns show that it does.
     """
     moving = [one for one in names if _MOVING.fullmatch(one)]
     if moving:
@@ -54,7 +54,7 @@ def filtered(scales: Array, opacities: Array, filters: Array) -> tuple[Array, Ar
 
 
 def remarks(names: Sequence[str], used: Sequence[str], comments: str, name: str) -> Notes:
-    """Return sentences on what a file says in comments or columns that nobody here draws."""
+    """Return sentences on comments and columns of a file that are not drawn."""
     notes: Notes = (f"{name} {MIP}",) if _MIP.search(comments) else ()
     strange = [one for one in names if one not in used and not _PASSED.fullmatch(one)]
     if strange:

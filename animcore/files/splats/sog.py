@@ -2,13 +2,13 @@
 
 After PlayCanvas' specification: a pixel a Gaussian, in rows from the upper left. Positions are 16 bits (two images)
 of their logarithm with sign, rotations the three smallest of w x y z in bytes and the largest one's place in the
-fourth, scales and constant harmonics bytes into tables of 256 (scales as logarithms), opacity the fourth byte beside
+fourth, scales and constant harmonics bytes into tables of 256 (scales as logarithms), opacity the fourth byte next to
 the colours, and the other harmonics a palette of at most 65,536 rows. Gaussians are put into Morton's order, in which
 neighbours in space are neighbours in the file: that makes the images small. This is version 2, which is written. In
 version 1, whose `meta.json` names no version, bytes lie evenly between a least and a largest value in the place of
 tables, and opacity is a logit.
 
-Programs keep the numbers of a PLY as they are in it, so nothing says axes or units.
+Programs keep the numbers of a PLY as they are in it, so axes and units are not stated.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ _MOST_ROWS = 65536
 
 
 def read(path: Path) -> tuple[Gaussians, Notes]:
-    """Read a `.sog`, or a `meta.json` with its images beside it.
+    """Read a `.sog`, or a `meta.json` with its images next to it.
 
     Raises:
         InputError: when it is none, broken, cut off or of another version.
@@ -101,7 +101,7 @@ def morton(means: NDArray[Any]) -> NDArray[np.int64]:
 
 
 def _parts(splats: Gaussians) -> tuple[dict[str, tuple[NDArray[Any], ...]], dict[str, Any]]:
-    """Columns of each image but those of the harmonics, and what `meta.json` says of them."""
+    """Columns of each image but those of the harmonics, and their entries of `meta.json`."""
     bent = np.sign(splats.means) * np.log1p(np.abs(np.asarray(splats.means, np.float64)))
     low, high = bent.min(0), bent.max(0)
     whole = np.rint((bent - low) / np.maximum(high - low, 1e-12) * 65535).astype(np.int64)
@@ -130,7 +130,7 @@ def _parts(splats: Gaussians) -> tuple[dict[str, tuple[NDArray[Any], ...]], dict
 
 
 def _rest_pictures(splats: Gaussians, meta: dict[str, Any], width: int, height: int) -> dict[str, bytes]:
-    """The images of the other harmonics; what `meta.json` says of them is added to it."""
+    """The images of the other harmonics; their entries of `meta.json` are added to it."""
     rest = splats.harmonics.shape[1] - 1
     size = min(_MOST_ROWS, 1024 * 2 ** max(0, math.floor(math.log2(max(splats.count, 1024) / 1024))))
     rows, labels = codebooks.vector_codebook(splats.harmonics[:, 1:].reshape(splats.count, -1), size)
@@ -187,7 +187,7 @@ def _read(load: Callable[[str], bytes], path: Path) -> tuple[Gaussians, Notes]:
 
 
 def _pixels(load: Callable[[str], bytes], meta: Mapping[str, Any], count: int) -> list[NDArray[np.uint8]]:
-    """(N, 4) of each picture: low and high bytes of the means, labels (or none), rotations, scales, colours."""
+    """(N, 4) of each image: low and high bytes of the means, labels (or none), rotations, scales, colours."""
     low, high = meta["means"]["files"]
     labels = meta["shN"]["files"][1] if "shN" in meta else None
     names = (low, high, labels, *(meta[part]["files"][0] for part in ("quats", "scales", "sh0")))
@@ -204,11 +204,11 @@ def _rows(load: Callable[[str], bytes], name: str, count: int) -> NDArray[np.uin
 def _rest(load: Callable[[str], bytes], meta: Mapping[str, Any], labels: NDArray[np.uint8], count: int) -> Array:
     """(N, K - 1, 3) of the harmonics above the constant one."""
     about = meta["shN"]
-    picture = images.decoded(load(about["files"][0]), about["files"][0], _MOST_ROWS * WIDTHS[-1])
-    rest = WIDTHS[int(about["bands"])] - 1 if "bands" in about else picture.shape[1] // _ACROSS
-    if rest + 1 not in WIDTHS[1:] or picture.shape[1] != _ACROSS * rest:
-        raise ValueError(f"a palette {picture.shape[1]} pixels wide")
-    rows = _values(about, picture[..., :3].reshape(-1, rest, 3))
+    image = images.decoded(load(about["files"][0]), about["files"][0], _MOST_ROWS * WIDTHS[-1])
+    rest = WIDTHS[int(about["bands"])] - 1 if "bands" in about else image.shape[1] // _ACROSS
+    if rest + 1 not in WIDTHS[1:] or image.shape[1] != _ACROSS * rest:
+        raise ValueError(f"a palette {image.shape[1]} pixels wide")
+    rows = _values(about, image[..., :3].reshape(-1, rest, 3))
     places = labels[:, 0] + 256 * labels[:, 1].astype(np.int64)
     found: Array = rows[places]
     return found.reshape(count, rest, 3)
@@ -236,7 +236,7 @@ def _turns(stored: NDArray[np.uint8]) -> Array:
 
 
 def _member(archive: zipfile.ZipFile, name: str, where: str) -> bytes:
-    """One file of a bundle, no more of it than it says, and not more than any has."""
+    """One file of a bundle, no more of it than it announces, and not more than any has."""
     try:
         info = archive.getinfo(name)
         if info.file_size > _LARGEST:

@@ -1,7 +1,7 @@
 """`.splat` files, as the first viewers in browsers read them: 32 bytes a Gaussian, no header, no view dependence.
 
 Three float32 of the position, three of the scale (not its logarithm), red, green, blue and opacity as bytes, and
-w x y z of the rotation as bytes, 128 being 0. After antimatter15's viewer. Nothing says axes or units.
+w x y z of the rotation as bytes, 128 being 0. After antimatter15's viewer. Axes and units are not stated.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def read(path: Path) -> tuple[Gaussians, Notes]:
         raise InputError(f"{path.name} is not a .splat file: what would be its scales are none; export it again.")
     colours = table["colour"].astype(np.float32) / 255
     turns = (table["rotation"].astype(np.float32) - 128) / 128
-    turns[~turns.any(1)] = (1, 0, 0, 0)  # four times 128: no turn was meant
+    turns[~turns.any(1)] = (1, 0, 0, 0)  # four times 128: no rotation
     constant = (colours[:, :3] - 0.5) / HARMONIC_0
     scales = np.array(table["scale"])
     return Gaussians(np.array(table["mean"]), turns, scales, colours[:, 3], constant[:, None].astype(np.float32)), ()

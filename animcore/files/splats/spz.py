@@ -48,7 +48,7 @@ _HEADER_4 = struct.Struct("<IIIBBBBI12x")
 _STREAM = struct.Struct("<QQ")
 _EXTENSION = struct.Struct("<II")
 _MAGIC = 0x5053474E
-_VERSION = 3  # what is written: loaders of version 4 are few
+_VERSION = 3  # written: loaders of version 4 are few
 _REST = (0, 3, 8, 15, 24)  # harmonics above the constant one of the degrees 0 to 4
 _COLOUR = 0.15  # of the constant harmonic
 _DENSEST = 1100  # bytes out of one compressed byte, at most: the end of deflate
@@ -58,14 +58,14 @@ _LARGEST = (1 << 23) - 1
 _LONGEST_END = 1 << 16  # bytes of extensions that are looked at
 _HALF = 0.70710678118654752
 _MIP, _HAS_EXTENSIONS = 1, 2
-_AXES = 0xADBE0003  # the extension that says which way the axes look
+_AXES = 0xADBE0003  # the extension that states the axes
 _SIDES = (None, "LDB", "RDB", "LUB", "RUB", "LDF", "RDF", "LUF", "RUF")
 _DEGREE_1, _HIGHER = 8, 16  # steps in which harmonics are rounded, of 256: what Niantic's own writer takes
 
 
 @dataclass(frozen=True)
 class _SpzHeader:
-    """What a header says."""
+    """The fields of a header."""
 
     version: int
     count: int
@@ -244,7 +244,7 @@ def _positions(stored: NDArray[np.uint8], facts: _SpzHeader) -> Array:
 
 
 def _first_three(stored: NDArray[np.uint8]) -> Array:
-    """Quaternions of x y z in bytes; w is what is left."""
+    """Quaternions of x y z in bytes; w follows from them."""
     xyz = stored.astype(np.float32) / np.float32(127.5) - 1
     w = np.sqrt(np.maximum(0.0, 1 - (xyz**2).sum(1)))
     return np.asarray(np.concatenate([w[:, None], xyz], 1), np.float32)
@@ -290,7 +290,7 @@ def _rounded(rest: NDArray[Any]) -> NDArray[np.uint8]:
 
 
 def _turned(splats: Gaussians, extensions: bytes, name: str) -> tuple[Gaussians, Notes]:
-    """The Gaussians in the engine's axes, where an extension says that theirs are others."""
+    """The Gaussians in the engine's axes, where an extension states that theirs are others."""
     place = 0
     while place + _EXTENSION.size <= len(extensions):
         kind, length = _EXTENSION.unpack_from(extensions, place)

@@ -75,10 +75,10 @@ def _of_11_10_11(values: NDArray[np.uint32]) -> NDArray[np.float64]:
 
 
 def _between(shares: NDArray[Any], chunk: NDArray[Any], ends: tuple[Names, Names], where: str) -> NDArray[np.float64]:
-    """(N, 3) values at shares of the way between the ends that the chunks say."""
+    """(N, 3) values interpolated between the ends of the chunks."""
     least, largest = (np.stack([_column(chunk, one, where) for one in names], 1) for names in ends)
     low, high = (np.repeat(end.astype(np.float64), _CHUNK, 0)[: len(shares)] for end in (least, largest))
-    with np.errstate(invalid="ignore", over="ignore"):  # what is infinite is left out later, with a note
+    with np.errstate(invalid="ignore", over="ignore"):  # infinite ones are left out later, with a note
         return np.asarray(low + (high - low) * shares)
 
 

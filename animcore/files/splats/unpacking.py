@@ -1,4 +1,4 @@
-"""Files of Gaussians inside a `.zip` or `.gz`, as they are mailed and downloaded: unpacked beside nothing, and read."""
+"""Files of Gaussians inside a `.zip` or `.gz`, as they are downloaded: unpacked into a temporary folder, and read."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _member(path: Path, wanted: Sequence[str], folder: Path) -> Path:
             names = ", ".join(one.filename for one in found[:5]) or "none of a known kind"
             raise InputError(f"{path.name} must hold one file of Gaussians ({names} in it); unpack it and choose one.")
         target = folder / PurePosixPath(found[0].filename).name
-        if target.name.lower() == META:  # a SOG whose images lie beside it
+        if target.name.lower() == META:  # a SOG whose images lie next to it
             return Path(shutil.copyfile(path, folder / f"{path.stem}.sog"))
         with archive.open(found[0]) as source:
             _copy(source, target, path)
@@ -50,7 +50,7 @@ def _member(path: Path, wanted: Sequence[str], folder: Path) -> Path:
 
 
 def _hidden(one: zipfile.ZipInfo) -> bool:
-    """Whether it is what macOS puts beside each file."""
+    """Whether it is one of the files that macOS adds to each."""
     return one.filename.startswith("__MACOSX/") or PurePosixPath(one.filename).name.startswith("._")
 
 

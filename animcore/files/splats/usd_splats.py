@@ -3,8 +3,8 @@
 Attributes by the names of the schema: positions, orientations (real part first), scales (linear, as its documentation
 says), opacities, radiance:sphericalHarmonicsDegree and radiance:sphericalHarmonicsCoefficients, all coefficients of a
 Gaussian side by side, the constant one first; the same with an h at the end are half floats, and are read too.
-The prim is written by its name, so that older libraries write it as well, although they do not know what it is.
-The stage says its up axis and its unit; what is read is brought to Y up and metres.
+The prim is written by its name, so that older libraries, which do not have its schema, write it as well.
+The stage states its up axis and its unit; reading converts to Y up and metres.
 """
 
 from __future__ import annotations

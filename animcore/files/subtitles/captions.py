@@ -50,10 +50,10 @@ def encode(motion: Motion, _setup: FormatOptions) -> AnimationCurves:
     return AnimationCurves(motion.rate, motion.start, events=tuple(captions))
 
 
-def decode(sheet: AnimationCurves, setup: FormatOptions) -> Motion:
+def decode(animation: AnimationCurves, setup: FormatOptions) -> Motion:
     """Give the words back; within a caption each has as much time as it has letters."""
     words = []
-    for caption in sheet.events:
+    for caption in animation.events:
         labels = caption.label.split()
         letters = sum(map(len, labels))
         begin, step = caption.start, (caption.end - caption.start) / max(letters, 1)
@@ -83,9 +83,9 @@ def _broken(words: Sequence[str]) -> str:
     return "\n".join(lines)
 
 
-def _write(sheet: AnimationCurves, path: Path, _setup: FormatOptions, head: str, point: str) -> None:
+def _write(animation: AnimationCurves, path: Path, _setup: FormatOptions, head: str, point: str) -> None:
     parts = [head] if head else []
-    for number, caption in enumerate(sheet.events, 1):
+    for number, caption in enumerate(animation.events, 1):
         times = f"{_spelled(caption.start, point)} --> {_spelled(caption.end, point)}"
         label = caption.label if not head else caption.label.replace("&", "&amp;").replace("<", "&lt;")
         parts.append(f"{number}\n{times}\n{label}\n")

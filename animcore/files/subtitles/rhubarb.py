@@ -1,7 +1,7 @@
 """Mouth cues as Rhubarb Lip Sync writes them: TSV, XML, JSON, and the switch files (DAT) of Moho and OpenToonz.
 
-Cues say which of nine mouth shapes shows from when to when. Three of the files count hundredths of a second; DAT counts
-frames from 1, at 24 a second unless told otherwise, and names the shapes after Preston Blair. A cue file becomes
+Cues give the start and end of each of nine mouth shapes. Three of the files count hundredths of a second; DAT counts
+frames from 1, at 24 a second unless given otherwise, and names the shapes after Preston Blair. A cue file becomes
 `AnimationCurves` with a curve of 0 and 1 for each shape.
 """
 
@@ -47,63 +47,67 @@ def encode(motion: Motion, setup: FormatOptions, rate: Fraction | None = _CENTIS
     Raises:
         InputError: when the motion has no face weights.
     """
-    sheet = face_weights(motion, setup)
-    sheet = resampled(from_zero(AnimationCurves(sheet.rate, sheet.start, sheet.curves), "A cue file"), _CENTISECONDS)
-    chosen = mouth_shapes.nearest(face_motion(sheet, setup))
+    animation = face_weights(motion, setup)
+    animation = resampled(
+        from_zero(AnimationCurves(animation.rate, animation.start, animation.curves), "A cue file"), _CENTISECONDS
+    )
+    chosen = mouth_shapes.nearest(face_motion(animation, setup))
     rate = rate or setup.rate or _FILM
     if rate != _CENTISECONDS:
         frames = np.arange(math.ceil(len(chosen) / _CENTISECONDS * rate))
         chosen = chosen[np.minimum((frames * float(_CENTISECONDS / rate)).round().astype(int), len(chosen) - 1)]
-    return replace(sheet, rate=rate, curves=_curves(chosen), facts={"audio_name": motion.audio_name or ""})
+    return replace(animation, rate=rate, curves=_curves(chosen), facts={"audio_name": motion.audio_name or ""})
 
 
-def decode(sheet: AnimationCurves, setup: FormatOptions) -> Motion:
+def decode(animation: AnimationCurves, setup: FormatOptions) -> Motion:
     """Make movement of the cues: each shape's weights, and short straight ways from one to the next."""
-    chosen = np.stack([sheet.curves[mouth] for mouth in MOUTHS], 1).argmax(1)
-    arkit, tongue = mouth_shapes.weights(chosen, float(sheet.rate))
-    motion = Motion(sheet.rate, sheet.start, arkit=arkit, tongue=tongue)
+    chosen = np.stack([animation.curves[mouth] for mouth in MOUTHS], 1).argmax(1)
+    arkit, tongue = mouth_shapes.weights(chosen, float(animation.rate))
+    motion = Motion(animation.rate, animation.start, arkit=arkit, tongue=tongue)
     return motion.resampled(setup.rate or _MOTION_RATE)
 
 
-def cues_of(sheet: AnimationCurves) -> list[Cue]:
+def cues_of(animation: AnimationCurves) -> list[Cue]:
     """Return start and end in seconds and the shape of each cue."""
-    chosen = np.stack([sheet.curves[mouth] for mouth in MOUTHS], 1).argmax(1)
+    chosen = np.stack([animation.curves[mouth] for mouth in MOUTHS], 1).argmax(1)
     edges = [0, *(np.flatnonzero(np.diff(chosen)) + 1).tolist(), len(chosen)]
-    step = 1 / sheet.rate
+    step = 1 / animation.rate
     return [(float(start * step), float(end * step), MOUTHS[chosen[start]]) for start, end in pairwise(edges)]
 
 
-def tsv(sheet: AnimationCurves) -> str:
-    """A line a cue, and a last one that says when the last cue ends."""
-    cues = cues_of(sheet)
+def tsv(animation: AnimationCurves) -> str:
+    """A line a cue, and a last one with the end of the last cue."""
+    cues = cues_of(animation)
     return "".join(f"{start:.2f}\t{mouth}\n" for start, _, mouth in cues) + f"{cues[-1][1]:.2f}\tX\n"
 
 
-def xml(sheet: AnimationCurves) -> str:
+def xml(animation: AnimationCurves) -> str:
     """`rhubarbResult` with `metadata` and `mouthCues`."""
     root = ElementTree.Element("rhubarbResult")
     metadata = ElementTree.SubElement(root, "metadata")
-    ElementTree.SubElement(metadata, "soundFile").text = sheet.facts.get("audio_name", "")
-    ElementTree.SubElement(metadata, "duration").text = f"{float(sheet.frame_count / sheet.rate):.2f}"
+    ElementTree.SubElement(metadata, "soundFile").text = animation.facts.get("audio_name", "")
+    ElementTree.SubElement(metadata, "duration").text = f"{float(animation.frame_count / animation.rate):.2f}"
     parent = ElementTree.SubElement(root, "mouthCues")
-    for start, end, mouth in cues_of(sheet):
+    for start, end, mouth in cues_of(animation):
         ElementTree.SubElement(parent, "mouthCue", start=f"{start:.2f}", end=f"{end:.2f}").text = mouth
     ElementTree.indent(root)
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
 
 
-def as_json(sheet: AnimationCurves) -> str:
+def as_json(animation: AnimationCurves) -> str:
     """`metadata` and `mouthCues`."""
-    cues = [{"start": round(start, 2), "end": round(end, 2), "value": mouth} for start, end, mouth in cues_of(sheet)]
-    duration = round(float(sheet.frame_count / sheet.rate), 2)
-    metadata = {"soundFile": sheet.facts.get("audio_name", ""), "duration": duration}
+    cues = [
+        {"start": round(start, 2), "end": round(end, 2), "value": mouth} for start, end, mouth in cues_of(animation)
+    ]
+    duration = round(float(animation.frame_count / animation.rate), 2)
+    metadata = {"soundFile": animation.facts.get("audio_name", ""), "duration": duration}
     return json.dumps({"metadata": metadata, "mouthCues": cues}, indent=2) + "\n"
 
 
-def dat(sheet: AnimationCurves) -> str:
-    """`MohoSwitch1`, and a line a cue with its frame, counted from 1; the last line says where the last cue ends."""
-    lines = [f"{round(start * sheet.rate) + 1} {PRESTON_BLAIR[mouth]}" for start, _, mouth in cues_of(sheet)]
-    return "\n".join(["MohoSwitch1", *lines, f"{sheet.frame_count + 1} rest"]) + "\n"
+def dat(animation: AnimationCurves) -> str:
+    """`MohoSwitch1`, and a line a cue with its frame, counted from 1; the last line is the end of the last cue."""
+    lines = [f"{round(start * animation.rate) + 1} {PRESTON_BLAIR[mouth]}" for start, _, mouth in cues_of(animation)]
+    return "\n".join(["MohoSwitch1", *lines, f"{animation.frame_count + 1} rest"]) + "\n"
 
 
 def _from_tsv(text: str, _rate: Fraction) -> list[Cue]:
@@ -186,9 +190,11 @@ def _read(
     return AnimationCurves(rate, 0.0, _curves(chosen), notes=notes)
 
 
-def _write(sheet: AnimationCurves, path: Path, _setup: FormatOptions, spell: Callable[[AnimationCurves], str]) -> None:
+def _write(
+    animation: AnimationCurves, path: Path, _setup: FormatOptions, spell: Callable[[AnimationCurves], str]
+) -> None:
     with whole_file(path) as temporary:
-        temporary.write_text(spell(sheet), encoding="utf-8", newline="\n")
+        temporary.write_text(spell(animation), encoding="utf-8", newline="\n")
 
 
 def _curves(chosen: NDArray[np.int64]) -> dict[str, Array]:

@@ -46,24 +46,24 @@ def encode(motion: Motion, _setup: FormatOptions) -> AnimationCurves:
     return AnimationCurves(motion.rate, motion.start, events=events)
 
 
-def decode(sheet: AnimationCurves, setup: FormatOptions) -> Motion:
+def decode(animation: AnimationCurves, setup: FormatOptions) -> Motion:
     """Give the words and phonemes back."""
-    return Motion(setup.rate or _RATE, events=sheet.events)
+    return Motion(setup.rate or _RATE, events=animation.events)
 
 
-def write(sheet: AnimationCurves, path: Path, _setup: FormatOptions) -> None:
+def write(animation: AnimationCurves, path: Path, _setup: FormatOptions) -> None:
     """Write the long form, with a tier of words and one of phonemes where there are some.
 
     Raises:
         InputError: when the file cannot be written.
     """
-    end = max(event.end for event in sheet.events)
-    start = min(0.0, *(event.start for event in sheet.events))
-    kinds = [kind for kind in _TIERS if any(event.kind == kind for event in sheet.events)]
+    end = max(event.end for event in animation.events)
+    start = min(0.0, *(event.start for event in animation.events))
+    kinds = [kind for kind in _TIERS if any(event.kind == kind for event in animation.events)]
     lines = ['File type = "ooTextFile"', 'Object class = "TextGrid"', "", f"xmin = {start!r}", f"xmax = {end!r}"]
     lines += ["tiers? <exists>", f"size = {len(kinds)}", "item []:"]
     for number, kind in enumerate(kinds, 1):
-        parts = _filled([event for event in sheet.events if event.kind == kind], start, end)
+        parts = _filled([event for event in animation.events if event.kind == kind], start, end)
         lines += [f"    item [{number}]:", '        class = "IntervalTier"', f'        name = "{_TIERS[kind][0]}"']
         lines += [f"        xmin = {start!r}", f"        xmax = {end!r}", f"        intervals: size = {len(parts)}"]
         for index, (begin, stop, label) in enumerate(parts, 1):
@@ -108,14 +108,14 @@ def _starts_binary(path: Path) -> bool:
         with path.open("rb") as handle:
             return handle.read(len(_BINARY)) == _BINARY
     except OSError:
-        return False  # said by what reads the text
+        return False  # reported by the reader of the text
 
 
 def _chosen(tiers: list[Tier], where: str) -> list[tuple[EventKind, list[Interval]]]:
     """The tiers of words and of phonemes, by their names; a tier with another name is taken where it is the only one.
 
     Raises:
-        InputError: where several tiers may be meant.
+        InputError: where several tiers fit.
     """
     known = [(_kind(name), name, intervals) for name, intervals in tiers]
     found: list[tuple[EventKind, list[Interval]]] = [(kind, intervals) for kind, _, intervals in known if kind]
@@ -127,7 +127,7 @@ def _chosen(tiers: list[Tier], where: str) -> list[tuple[EventKind, list[Interva
     if not found and other:
         names = ", ".join(name for name, _ in other)
         raise InputError(
-            f"{where} has no tier of words or phones; its tiers are: {names}; name the one with what is said `words`."
+            f"{where} has no tier of words or phones; its tiers are: {names}; name the one with the text `words`."
         )
     return found
 
@@ -154,7 +154,7 @@ def _tiers(tokens: list[str | float]) -> list[Tier]:
         if kind == "IntervalTier":
             tiers.append((str(name), [(float(start), float(end), _text(label)) for start, end, label in rows]))
     if read_tiers != wanted:
-        raise ValueError("fewer tiers than the file says")
+        raise ValueError("fewer tiers than the file states")
     return tiers
 
 
@@ -165,7 +165,7 @@ def _text(token: str | float) -> str:
 
 
 def _filled(events: list[Event], start: float, end: float) -> list[tuple[float, float, str]]:
-    """Intervals without gaps, as Praat wants them: silence between the events has an empty text."""
+    """Intervals without gaps, as Praat requires: silence between the events has an empty text."""
     parts, last = [], start
     for event in events:
         if event.start > last:

@@ -16,11 +16,11 @@ from animcore.speech import transcript
 from animcore.speech.pronunciation import PHONEMES, pronunciations
 from animcore.speech.transcript import Transcript, Word
 
-SUFFIXES = (".textgrid", ".srt", ".vtt", ".txt")  # the one that says most first
+SUFFIXES = (".textgrid", ".srt", ".vtt", ".txt")  # the most detailed first
 
 
 def load(path: str | Path) -> Transcript:
-    """Read a transcript; captions say roughly when something is said, the words of a TextGrid say it exactly.
+    """Read a transcript; captions have rough times of utterances, a TextGrid exact times of words.
 
     Raises:
         InputError: when the file is missing, of another kind, broken or without words, or has an unknown tag.
@@ -36,15 +36,15 @@ def load(path: str | Path) -> Transcript:
         if suffix == ".txt":
             return transcript.parse(text_of(path).lstrip("\ufeff"))
         form = captions.SRT if suffix == ".srt" else captions.VTT
-        sheet = form.read(path, FormatOptions())
-        return transcript.from_segments((one.label.replace("\n", " "), one.start, one.end) for one in sheet.events)
+        animation = form.read(path, FormatOptions())
+        return transcript.from_segments((one.label.replace("\n", " "), one.start, one.end) for one in animation.events)
     except InputError as error:
         named = path.name in str(error)
         raise error if named else InputError(f"{path.name}: {error}") from error
 
 
 def from_request(wish: str) -> Transcript:
-    """Read what somebody typed: the name of a transcript's file, or the words themselves.
+    """Read typed text: the name of a transcript's file, or the words themselves.
 
     Raises:
         InputError: as `load` and `transcript.parse` do.
@@ -78,7 +78,7 @@ def _of_textgrid(path: Path) -> Transcript:
 
 
 def _words(one: Event) -> tuple[Word, ...]:
-    """The words of an interval: one is timed exactly, a whole utterance says roughly when its words are."""
+    """The words of an interval: one word is timed exactly, those of a whole utterance roughly."""
     if not pronunciations(one.label):
         return ()
     if not any(sign.isspace() for sign in one.label):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -28,6 +27,7 @@ from animcore.hybrid_head.tracking.face_tracker import HeadTrack
 from animcore.motion import Motion
 from animcore.rendering.camera import Camera
 from animcore.rendering.mesh_rasterizers.rasterize import draw_mesh
+from animcore.trackers.person_mask import PersonMask
 
 FloatArray = NDArray[np.float64]
 
@@ -70,7 +70,7 @@ def write(
     The world's axes are those of the camera, its origin is where the head is in the middle of the video.
 
     Args:
-        film: that was tracked.
+        film: the video that was tracked.
         folder: of the capture.
         track: what the head did.
         model: the track's model.
@@ -79,7 +79,7 @@ def write(
         progress: called with the fraction done.
 
     Raises:
-        InputError: without MediaPipe, or where the video has changed or a file cannot be written.
+        InputError: where the video has changed or a file cannot be written.
     """
     if track.model != model.name:
         raise InputError(f"The video was tracked with {track.model}, not with {model.name}; give that model.")
@@ -92,22 +92,22 @@ def write(
     weights = Motion(Fraction(25), arkit=track.arkit[chosen].astype(np.float32))
     shots = _shots(track, person, chosen, arkit_to_flame.to_flame(weights, model)[0], size)
     views, masks = [], []
-    with _segmenter(film.name) as person_in:
-        for shot, image in _pictures(film, track, shots):
-            view = capture_format.CaptureView(
-                shot.camera, 0, shot.frame,
-                *(folder / part / f"{shot.frame:05d}{end}" for part, end in
-                  (("images", ".png"), ("fg_masks", ".png"), ("flame_param", ".npz"))),
-            )  # fmt: skip
-            cut = _cut(image, shot.camera, track)
-            mask = _cut(person_in(image), shot.camera, track) * _head_region(shot, track, faces, marks[CHIN])
-            masks.append(mask)
-            capture_images.write(np.round(cut * 255).astype(np.uint8), view.image)
-            grey = np.round(mask * 255).astype(np.uint8)[..., None]
-            capture_images.write(grey, folder / "fg_masks" / view.image.name)
-            capture_format.write_pose(shot.pose, view.pose, track.arkit[shot.frame].astype(np.float32))
-            views.append(view)
-            progress(len(views) / len(shots), f"Images and masks: {len(views)}")
+    person_in = _segmenter()
+    for shot, image in _pictures(film, track, shots):
+        view = capture_format.CaptureView(
+            shot.camera, 0, shot.frame,
+            *(folder / part / f"{shot.frame:05d}{end}" for part, end in
+              (("images", ".png"), ("fg_masks", ".png"), ("flame_param", ".npz"))),
+        )  # fmt: skip
+        cut = _cut(image, shot.camera, track)
+        mask = _cut(person_in(image), shot.camera, track) * _head_region(shot, track, faces, marks[CHIN])
+        masks.append(mask)
+        capture_images.write(np.round(cut * 255).astype(np.uint8), view.image)
+        grey = np.round(mask * 255).astype(np.uint8)[..., None]
+        capture_images.write(grey, folder / "fg_masks" / view.image.name)
+        capture_format.write_pose(shot.pose, view.pose, track.arkit[shot.frame].astype(np.float32))
+        views.append(view)
+        progress(len(views) / len(shots), f"Images and masks: {len(views)}")
     if len(views) < len(shots):
         raise InputError(f"{film.name} has fewer frames than when it was tracked; track it again.")
     held = set(range(_HELD_OUT // 2, len(views), _HELD_OUT))
@@ -177,7 +177,7 @@ def _shots(
 
 
 def _camera(track: HeadTrack, origin: FloatArray, vertices: Sequence[NDArray[np.float32]], size: int) -> Camera:
-    """The film's camera, cut to what heads with their hair fill, and scaled."""
+    """The video's camera, cropped to the heads with their hair, and scaled."""
     to_world = np.eye(4)
     to_world[:3, 3] = -origin
     width, height = (int(side) for side in track.size)
@@ -204,7 +204,7 @@ def _pictures(
 
 
 def _cut(image: NDArray[Any], camera: Camera, track: HeadTrack) -> NDArray[np.float32]:
-    """What a camera sees of the film's image (H, W) or (H, W, 3), 0..1: means of the pixels, by area."""
+    """The video's image (H, W) or (H, W, 3), 0..1, resampled for a camera: means of the pixels, by area."""
     scale = camera.focal[0] / track.focal, camera.focal[1] / track.focal
     left, top = track.size[0] / 2 - camera.centre[0] / scale[0], track.size[1] / 2 - camera.centre[1] / scale[1]
     picture = image.astype(np.float32) / (255 if image.dtype == np.uint8 else 1)
@@ -218,16 +218,14 @@ def _cut(image: NDArray[Any], camera: Camera, track: HeadTrack) -> NDArray[np.fl
     return np.asarray(np.clip(picture, 0, 1), np.float32)
 
 
-@contextmanager
-def _segmenter(name: str) -> Iterator[Any]:
-    """A function that gives (H, W) 0..1 where a person is in an image (MediaPipe's, its weights come with it)."""
-    with face_landmarks.solutions(name).selfie_segmentation.SelfieSegmentation(model_selection=0) as network:
+def _segmenter() -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
+    """A function that gives (H, W) 0..1 where a person is in an image."""
+    network = PersonMask()
 
-        def person_in(image: NDArray[np.uint8]) -> NDArray[np.float32]:
-            answer = np.asarray(network.process(image).segmentation_mask, np.float32)
-            return np.clip((answer - _PERSON[0]) / (_PERSON[1] - _PERSON[0]), 0, 1)
+    def person_in(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return np.clip((network(image) - _PERSON[0]) / (_PERSON[1] - _PERSON[0]), 0, 1)
 
-        yield person_in
+    return person_in
 
 
 def _head_region(shot: _CaptureFrame, track: HeadTrack, faces: NDArray[Any], chin: int) -> NDArray[np.bool_]:

@@ -1,13 +1,8 @@
-"""Faces in videos: MediaPipe's landmarks of every frame (an extra), whatever way up the video was taken.
-
-MediaPipe Face Mesh with the iris (Kartynnik et al. 2019; Grishchenko et al. 2020): 468 points of the face and 10 of the
-irises. Its weights come with the package.
-"""
+"""Faces in videos: the landmarks of every frame (`trackers.face`), whatever way up the video was taken."""
 
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -26,17 +21,18 @@ from animcore.core import reading
 from animcore.core.atomic_files import whole_file
 from animcore.core.frame_rates import exact_rate
 from animcore.core.progress import Progress, silent
-from animcore.errors import BROKEN_FILE, InputError
+from animcore.errors import BROKEN_FILE, AnimcoreError, InputError
+from animcore.trackers.face import POINTS, FaceTracker
 
 Array = NDArray[np.floating[Any]]
 Image = NDArray[np.uint8]
 
-MARKS = 478
+MARKS = POINTS
 _LARGEST = 1280  # pixels along the longer side that the tracker is shown
 _THUMB = 24  # pixels along a side of the images in which cuts are looked for
 _CUT = 22.0  # mean difference of two such images, of 255, that only a cut makes
 _JUMP = 0.2  # sizes of the face that it must jump in a cut, or its size change by
-_STRANGERS = 0.05  # share of frames in which a second face may be seen
+_STRANGERS = 0.05  # share of frames in which a second face may be visible
 _LOST = 0.5  # share of frames in which the face may be lost
 _UNEVEN = 0.25  # of a frame's length: what a frame may come early or late at an even rate
 _KEPT = "animcore.film_faces"
@@ -70,7 +66,7 @@ def read(path: Path, start: float = 0.0, end: float = np.inf, progress: Progress
     """Track the one face of a video, or of a part of it in seconds.
 
     Raises:
-        InputError: without MediaPipe; for a file that is no video or breaks off; for no face, two faces, a cut.
+        InputError: for a file that is no video or breaks off; for no face, two faces, a cut.
     """
     times: list[float] = []
     points: list[Array] = []
@@ -103,7 +99,7 @@ def read(path: Path, start: float = 0.0, end: float = np.inf, progress: Progress
 
 
 def frames(path: Path, start: float = 0.0, end: float = np.inf) -> Iterator[tuple[float, Image, float]]:
-    """Decode a film: seconds, the upright image (H, W, 3), and the share of the video that is done.
+    """Decode a video: seconds, the upright image (H, W, 3), and the share of the video that is done.
 
     Raises:
         InputError: for a file that is no video, has no image, or breaks off.
@@ -137,7 +133,7 @@ def frames(path: Path, start: float = 0.0, end: float = np.inf) -> Iterator[tupl
 
 
 def rate_of(path: Path) -> Fraction:
-    """Return the FPS that a video is meant to have: the nominal rate where a phone wrote a variable one.
+    """Return the FPS of a video: the nominal rate where a phone wrote a variable one.
 
     Raises:
         InputError: for a file that is no video, or has no image.
@@ -154,58 +150,41 @@ def rate_of(path: Path) -> Fraction:
 
 
 def upright(frame: Any) -> Image:
-    """(H, W, 3) sRGB, turned as the video says: phones record on their side."""
+    """(H, W, 3) sRGB, rotated as the video states: phones record on their side."""
     image = frame.to_ndarray(format="rgb24")
     return np.ascontiguousarray(np.rot90(image, round(getattr(frame, "rotation", 0) / 90)))
 
 
 @contextmanager
-def tracker(name: str = "a picture", faces: int = 2, still: bool = False) -> Iterator[Any]:
-    """MediaPipe's face mesh, for as long as it is needed.
+def tracker(name: str = "a picture", faces: int = 2, still: bool = False) -> Iterator[FaceTracker]:
+    """A tracker of faces, for as long as it is needed.
 
     Args:
-        name: of what is tracked, for the sentence where MediaPipe is missing.
+        name: of the input, for the sentence where a network is missing.
         faces: how many are looked for.
         still: whether images have nothing to do with one another.
 
     Raises:
-        InputError: without MediaPipe.
+        AnimcoreError: where a network is missing or broken.
     """
-    meshes = solutions(name).face_mesh
-    with meshes.FaceMesh(static_image_mode=still, max_num_faces=faces, refine_landmarks=True) as mesh:
-        yield mesh
+    try:
+        mesh = FaceTracker(faces, still)
+    except AnimcoreError as error:
+        raise AnimcoreError(f"The face of {name} cannot be tracked. {error}") from error
+    yield mesh
 
 
-def solutions(name: str) -> Any:
-    """MediaPipe's own models.
-
-    Raises:
-        InputError: without MediaPipe, or with one that has lost them.
-    """
-    if importlib.util.find_spec("mediapipe") is None:
-        raise InputError(
-            f"{name} is a video, and tracking its face needs MediaPipe: pip install '.[judge]' in the source folder of "
-            "Animcore."
-        )
-    import mediapipe
-
-    if not hasattr(mediapipe, "solutions"):
-        raise InputError("This MediaPipe has no Face Mesh any more; pip install 'mediapipe<0.10.22'.")
-    return mediapipe.solutions
-
-
-def landmarks(mesh: Any, image: Image) -> list[Array]:
+def landmarks(mesh: FaceTracker, image: Image) -> list[Array]:
     """(478, 3) in pixels of each face of an image (H, W, 3); the depth has the scale of the width."""
     height, width = image.shape[:2]
     step = -(-max(height, width) // _LARGEST)
     shown = np.ascontiguousarray(image[::step, ::step]) if step > 1 else image
-    found = mesh.process(shown).multi_face_landmarks or []
-    scale = np.array([width, height, width], float)
-    return [np.array([(point.x, point.y, point.z) for point in face.landmark]) * scale for face in found]
+    scale = np.array([width / shown.shape[1], height / shown.shape[0], width / shown.shape[1]])
+    return [face * scale for face in mesh(shown)]
 
 
 def save(faces: VideoLandmarks, path: str | Path, source: str) -> None:
-    """Keep what was found; `source` says of what video and which part.
+    """Save the landmarks; `source` names the video and the part of it.
 
     Raises:
         InputError: when it cannot be written.
@@ -281,7 +260,7 @@ def _is_cut(before: tuple[Array, Array], now: tuple[Array, Array]) -> bool:
 
 
 def _rate(path: Path, times: list[float]) -> Fraction:
-    """Frames a second: what the video says where its frames come at that rate, else what lies between most of them."""
+    """Frames a second: as the video states where its frames come at that rate, else from the median interval."""
     if len(times) < 2:
         raise InputError(f"{path.name} is a single image; a video of at least a second is needed.")
     said = rate_of(path)
@@ -292,7 +271,7 @@ def _rate(path: Path, times: list[float]) -> Fraction:
 
 
 def _checked(path: Path, faces: VideoLandmarks) -> Iterator[str]:
-    """Sentences about what is odd, or the error where it is too odd."""
+    """Sentences about irregularities, or the error where they are too large."""
     lost = ~faces.found
     if lost.all():
         raise InputError(f"No face was found in {path.name}; it must show one face from the front.")

@@ -28,8 +28,8 @@ def write(
 ) -> None:  # fmt: skip
     """Encode frames (height, width, 3) uint8 sRGB at `rate`, with audio that starts with the first frame.
 
-    Height and width must be even. The audio is cut where the video ends. The video says how it was made (`origin`, and
-    the audio), and is signed.
+    Height and width must be even. The audio is cut where the video ends. The video states how it was made (`origin`,
+    and the audio), and is signed.
 
     Raises:
         InputError: when there are no frames, the audio cannot be decoded or the file cannot be written.

@@ -31,22 +31,20 @@ _SEEN = 0.5  # of the images that see a face must show the person there
 _NOSE = slice(10, 19)  # of the 51 landmarks
 
 
-def mean_colour(pictures: Sequence[TrainingView]) -> FloatArray:
+def mean_colour(views: Sequence[TrainingView]) -> FloatArray:
     """(3,) the mean colour of the person."""
-    total = sum(np.asarray(picture.colour.sum((0, 1)).cpu()) for picture in pictures)
-    area = sum(float(picture.mask.sum()) for picture in pictures)
+    total = sum(np.asarray(view.colour.sum((0, 1)).cpu()) for view in views)
+    area = sum(float(view.mask.sum()) for view in views)
     return np.asarray(total / max(area, 1.0), np.float32)
 
 
-def visible_faces(
-    head: HybridHead, posed: Mapping[int, PosedHead], pictures: Sequence[TrainingView]
-) -> NDArray[np.bool_]:
+def visible_faces(head: HybridHead, posed: Mapping[int, PosedHead], views: Sequence[TrainingView]) -> NDArray[np.bool_]:
     """(F,) the faces that lie within the masks of most images that they are in."""
     faces = head.model.faces
     inside, total = np.zeros(len(faces)), np.zeros(len(faces))
-    for picture in pictures:
-        centres = posed[picture.moment].vertices[faces].mean(1)
-        found, hit = _looked(centres, picture)
+    for view in views:
+        centres = posed[view.moment].vertices[faces].mean(1)
+        found, hit = _looked(centres, view)
         total += found
         inside += hit * found
     return np.asarray((total == 0) | (inside >= _SEEN * total))
@@ -55,7 +53,7 @@ def visible_faces(
 def initial_gaussians(
     head: HybridHead,
     posed: Mapping[int, PosedHead],
-    pictures: Sequence[TrainingView],
+    views: Sequence[TrainingView],
     count: int,
     mode: Mode,
     random: np.random.Generator,
@@ -66,15 +64,15 @@ def initial_gaussians(
     Args:
         head: with the person's vertices and the faces that are drawn.
         posed: the head by moments.
-        pictures: that are learned from.
+        views: the training views.
         count: Gaussians; fewer where there is no room for hair.
         mode: `hybrid` or `gaussians`.
-        random: of everything that is drawn by chance.
+        random: of all random numbers.
         known: where hair is known to be at the first moment; found by the masks where not given.
     """
-    first = pictures[0].moment
+    first = views[0].moment
     hybrid = mode == "hybrid"
-    whole = isotropic(visual_hull(head, posed, pictures, random), _SIZE_HAIR) if known is None else known
+    whole = isotropic(visual_hull(head, posed, views, random), _SIZE_HAIR) if known is None else known
     of_hair = min(whole.count, round(count * (1 - _ON_FACES[mode])))
     hair = _some(whole, of_hair, random)
     around = hair.means
@@ -82,8 +80,8 @@ def initial_gaussians(
     chosen = _on_faces(head, posed[first], count - of_hair, hybrid, random)
     means = np.zeros((len(chosen), 3), np.float32)
     means[:, :2] = random.uniform(-0.3, 0.3, (len(chosen), 2))
-    colours = colours_at(mesh.origins[chosen], posed, pictures)
-    hair_colours = colours_at(around, posed, pictures, None if known is None else hair)
+    colours = colours_at(mesh.origins[chosen], posed, views)
+    hair_colours = colours_at(around, posed, views, None if known is None else hair)
     back = (around - posed[first].shift) @ posed[first].rotation
     if hybrid:
         riding = TrainableGaussians.started(means, 0.25, colours, chosen, _RATE_RIDING, opacity=0.1)
@@ -108,7 +106,7 @@ def initial_gaussians(
 
 
 def _some(splats: Gaussians, count: int, random: np.random.Generator) -> Gaussians:
-    """Gaussians by chance; they grow longer in their longest direction, so that fewer cover as much."""
+    """Random Gaussians; they grow longer in their longest direction, so that fewer cover as much."""
     chosen = random.permutation(splats.count)[:count]
     scales = splats.scales[chosen]
     longest = scales == scales.max(1, keepdims=True)
@@ -119,19 +117,19 @@ def _some(splats: Gaussians, count: int, random: np.random.Generator) -> Gaussia
 
 
 def visual_hull(
-    head: HybridHead, posed: Mapping[int, PosedHead], pictures: Sequence[TrainingView], random: np.random.Generator
+    head: HybridHead, posed: Mapping[int, PosedHead], views: Sequence[TrainingView], random: np.random.Generator
 ) -> FloatArray:
     """Points (M, 3) off the mesh that lie within the masks of all images of one moment: mostly hair."""
-    first = pictures[0].moment
+    first = views[0].moment
     vertices = posed[first].vertices
     used = np.unique(head.model.faces[head.drawn]) if head.drawn is not None else np.arange(len(vertices))
     low, high = vertices[used].min(0) - _AROUND, vertices[used].max(0) + _AROUND
     points = random.uniform(low, high, (_TRIED * 4, 3)).astype(np.float32)
     inside, seen = np.ones(len(points), bool), np.zeros(len(points))
-    for picture in pictures:
-        if picture.moment == first:
-            found, hit = _looked(points, picture)
-            inside &= hit | (~found & _is_cut_off(picture))
+    for view in views:
+        if view.moment == first:
+            found, hit = _looked(points, view)
+            inside &= hit | (~found & _is_cut_off(view))
             seen += found
     points = points[inside & (seen >= 2)][:_TRIED]
     frames = triangle_binding.frames(vertices, head.model.faces)
@@ -147,7 +145,7 @@ def visual_hull(
 def colours_at(
     points: FloatArray,
     posed: Mapping[int, PosedHead],
-    pictures: Sequence[TrainingView],
+    views: Sequence[TrainingView],
     hiding: Gaussians | None = None,
 ) -> FloatArray:
     """(N, 3) the mean colour of the images of one moment where points are.
@@ -155,23 +153,23 @@ def colours_at(
     Args:
         points: (N, 3) in the world.
         posed: the head by moments.
-        pictures: those of the first one's moment are looked at.
+        views: the training views; those of the first one's moment are used.
         hiding: Gaussians that hide what lies behind them; without, what hides a point is not asked.
     """
-    first = pictures[0].moment
+    first = views[0].moment
     total, weight = np.zeros((len(points), 3)), np.full((len(points), 1), 1e-6)
     anywhere, often = np.zeros((len(points), 3)), np.full((len(points), 1), 1e-6)
-    for picture in pictures:
-        if picture.moment != first:
+    for view in views:
+        if view.moment != first:
             continue
-        row, column, inside = _pixels(points, picture)
-        mask = (np.asarray(picture.mask.cpu())[row, column] * inside)[:, None]
-        colour = np.asarray(picture.colour.cpu())[row, column] * inside[:, None]
+        row, column, inside = _pixels(points, view)
+        mask = (np.asarray(view.mask.cpu())[row, column] * inside)[:, None]
+        colour = np.asarray(view.colour.cpu())[row, column] * inside[:, None]
         anywhere += colour
         often += mask
         if hiding is not None:
-            drawn = draw(hiding, picture.camera)
-            _, far = picture.camera.projected(points)
+            drawn = draw(hiding, view.camera)
+            _, far = view.camera.projected(points)
             shown = (far < drawn.depth[row, column] + _THICK)[:, None]
             total += colour * shown
             weight += mask * shown
@@ -196,22 +194,20 @@ def _on_faces(
     return np.asarray(random.choice(len(area), count, p=area / area.sum()))
 
 
-def _is_cut_off(picture: TrainingView) -> bool:
+def _is_cut_off(view: TrainingView) -> bool:
     """Whether the person goes on beyond the edge of an image; where it does not, nothing of it lies there."""
-    mask = picture.mask
+    mask = view.mask
     return any(float(edge.max()) > 0.5 for edge in (mask[0], mask[-1], mask[:, 0], mask[:, -1]))
 
 
-def _looked(points: NDArray[Any], picture: TrainingView) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def _looked(points: NDArray[Any], view: TrainingView) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Whether points (N, 3) are in an image, and whether the person is there in it."""
-    row, column, inside = _pixels(points, picture)
-    return inside, np.asarray(picture.mask.cpu())[row, column] > 0.5
+    row, column, inside = _pixels(points, view)
+    return inside, np.asarray(view.mask.cpu())[row, column] > 0.5
 
 
-def _pixels(
-    points: NDArray[Any], picture: TrainingView
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
-    camera = picture.camera
+def _pixels(points: NDArray[Any], view: TrainingView) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+    camera = view.camera
     flat, depth = camera.projected(points)
     inside = (depth > 0) & (flat >= 0).all(1) & (flat < (camera.width, camera.height)).all(1)
     column, row = (np.clip(flat[:, axis], 0, size - 1).astype(np.int64)

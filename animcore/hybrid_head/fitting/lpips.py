@@ -1,4 +1,4 @@
-"""LPIPS: how different two images look to people, by what networks that know photographs see in them.
+"""LPIPS: the perceptual distance of two images, by the features of networks trained on photographs.
 
 Zhang, Isola, Efros, Shechtman and Wang, "The Unreasonable Effectiveness of Deep Features as a Perceptual Metric", CVPR
 2018, version 0.1: five layers of AlexNet or VGG16, each place's features at unit length, squared differences weighted
@@ -27,13 +27,13 @@ from animcore.solvers import checkpoints
 Net = Literal["alex", "vgg"]
 
 FOLDER = "ANIMCORE_LPIPS"  # the variable of the environment that names the folder of the weights
-SMALLEST = 32  # pixels along a side: below it the last layers see nothing
+SMALLEST = 32  # pixels along a side: below it the last layers are empty
 _SHIFT, _SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)  # of images -1..1: ImageNet's mean and spread
 
 
 @dataclass(frozen=True)
 class _LpipsArchitecture:
-    """One network: its convolutions and poolings, what it is called, and where its weights may be."""
+    """One network: its convolutions and poolings, its name, and where its weights may be."""
 
     title: str
     convolutions: tuple[tuple[int, int, int, int], ...]  # channels, kernel, stride, padding
@@ -64,7 +64,7 @@ _PLANS: dict[Net, _LpipsArchitecture] = {
 
 
 class Lpips(nn.Module):
-    """LPIPS with weights of chance; `load` gives it those of files. The names of its weights are the published ones."""
+    """LPIPS with random weights; `load` gives it those of files. The names of its weights are the published ones."""
 
     def __init__(self, net: Net = "alex") -> None:
         super().__init__()
@@ -88,7 +88,7 @@ class Lpips(nn.Module):
             InputError: where the images are of two sizes, or smaller than 32 x 32.
         """
         if first.shape != second.shape or first.ndim != 3 or first.shape[2] != 3 or min(first.shape[:2]) < SMALLEST:
-            sizes = " and ".join(" x ".join(map(str, picture.shape)) for picture in (first, second))
+            sizes = " and ".join(" x ".join(map(str, image.shape)) for image in (first, second))
             raise InputError(f"LPIPS compares two images of one size, 32 x 32 x 3 at least; these are {sizes}.")
         self.to(first.device)
         total = first.new_zeros(())
@@ -97,14 +97,14 @@ class Lpips(nn.Module):
             total = total + weighing((one - other) ** 2).mean()
         return total
 
-    def _shown(self, picture: Tensor) -> Iterator[Tensor]:
-        """What the network sees in a picture: (1, C, h, w) of each layer, of unit length over C."""
-        values = (picture * 2 - 1 - picture.new_tensor(_SHIFT)) / picture.new_tensor(_SCALE)
+    def _shown(self, image: Tensor) -> Iterator[Tensor]:
+        """The features of an image: (1, C, h, w) of each layer, of unit length over C."""
+        values = (image * 2 - 1 - image.new_tensor(_SHIFT)) / image.new_tensor(_SCALE)
         values = values.movedim(-1, 0)[None].to(next(self.parameters()).dtype)
         for place, layer in enumerate(self.features):
             values = layer(values)
             if place in self._seen:
-                # unlike the root of a sum of squares, this norm has a gradient where nothing is seen
+                # unlike the root of a sum of squares, this norm has a gradient where all features are 0
                 yield values / (torch.linalg.vector_norm(values, dim=1, keepdim=True) + 1e-10)
 
 

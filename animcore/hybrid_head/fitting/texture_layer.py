@@ -1,7 +1,7 @@
 """The mesh layer while it is learned: a texture, how it changes with the expression, and where the skin really lies.
 
 What the mesh shows where is found once an image and kept; only while the skin's place is learned the mesh is drawn
-each time, with the gradients of texture and silhouette that `mesh_torch` gives. What is learned of that place is
+each time, with the gradients of texture and silhouette that `differentiable` gives. That place is
 smoothed along the mesh and moved by an Adam of one scale for all vertices, so that they move together, and those that
 nothing pulls at not at all (after Nicolet et al., Large Steps in Inverse Rendering of Geometry, SIGGRAPH Asia 2021,
 with some steps of diffusion for their solve); a Laplacian with equal weights keeps the result smooth (Sorkine et al.,
@@ -32,7 +32,7 @@ _RATE_SKIN = 2e-3  # metres a step at most
 _MEMORY = (0.9, 0.99)  # of the skin's steps and of their scale
 _CALM = 2.0  # cost of changes of the texture
 _SMOOTH = 1e3  # cost of skin whose displacement differs from that around it, per square metre
-_SPREAD = 12  # times that what is learned of the skin is mixed with what its neighbours learn
+_SPREAD = 12  # times that the offset of a vertex is averaged with its neighbours'
 _NEAR = 0.02  # of the square: samples of a pixel that lie farther apart are on two sides of a seam
 _MOVING = 0.0003, 0.002  # metres that skin moves by from which its colour may change, and may wholly
 CHANGES_FINENESS = 8  # texels of the texture in one of the changes
@@ -40,7 +40,7 @@ CHANGES_FINENESS = 8  # texels of the texture in one of the changes
 
 @dataclass(frozen=True)
 class PoseTensors:
-    """A moment's pose as tensors; `turns` (V, 3, 3) carry what is added to the skin at rest into the pose."""
+    """A moment's pose as tensors; `turns` (V, 3, 3) carry offsets at rest into the pose."""
 
     posed: PosedHead
     frames: triangle_binding.TriangleFrames
@@ -62,7 +62,7 @@ def pose_tensors(head: HybridHead, moment: HeadState, device: torch.device, turn
     pose = moment.expression, moment.joints, moment.translation
     posed = head.at(*pose)
     turns = None
-    if turning:  # skinning is linear in the vertices at rest: three unit displacements say all
+    if turning:  # skinning is linear in the vertices at rest: three unit displacements determine it
         columns = [replace(head, offset=head.offset + unit).at(*pose).vertices - posed.vertices
                    for unit in np.eye(3, dtype=np.float32)]  # fmt: skip
         turns = torch.as_tensor(np.stack(columns, -1), device=device)
@@ -105,24 +105,24 @@ class TextureLayer:
         """Of all tensors."""
         return self.values["texture"].device
 
-    def layer(self, picture: TrainingView, pose: PoseTensors) -> tuple[Tensor, Tensor, Tensor]:
+    def layer(self, view: TrainingView, pose: PoseTensors) -> tuple[Tensor, Tensor, Tensor]:
         """Return colour over black (H, W, 3), alpha (H, W) and depth (H, W) of the mesh in an image."""
-        places, pixel, share, depth = self._found(picture, pose.posed)
+        places, pixel, share, depth = self._found(view, pose.posed)
         colour = self._read(places, pose.detail)
-        total = torch.zeros(picture.camera.height * picture.camera.width, 4, device=self.device)
+        total = torch.zeros(view.camera.height * view.camera.width, 4, device=self.device)
         seen = torch.cat([colour * share[:, None], share[:, None]], 1)
-        total = total.index_add(0, pixel, seen).reshape(picture.camera.height, picture.camera.width, 4)
+        total = total.index_add(0, pixel, seen).reshape(view.camera.height, view.camera.width, 4)
         return total[..., :3], total[..., 3], depth
 
-    def moving_layer(self, picture: TrainingView, pose: PoseTensors) -> tuple[tuple[Tensor, Tensor, Tensor], Tensor]:
+    def moving_layer(self, view: TrainingView, pose: PoseTensors) -> tuple[tuple[Tensor, Tensor, Tensor], Tensor]:
         """Return the same with gradients to the skin, and the vertices (V, 3) where the skin is now."""
         assert pose.turns is not None
         assert self._beyond is not None
         base = torch.as_tensor(pose.posed.vertices, device=self.device)
         vertices = base + (pose.turns @ self.skin()[..., None])[..., 0]
-        fragments = draw_mesh(vertices.detach().cpu().numpy(), self._faces, picture.camera)
+        fragments = draw_mesh(vertices.detach().cpu().numpy(), self._faces, view.camera)
         faces = torch.as_tensor(self._faces, device=self.device)
-        weights, _ = differentiable.barycentrics(vertices, faces, fragments, picture.camera)
+        weights, _ = differentiable.barycentrics(vertices, faces, fragments, view.camera)
         uv = torch.as_tensor(self.head.uv, device=self.device)
         places = differentiable.interpolated(uv, torch.as_tensor(self._corners, device=self.device), fragments, weights)
         hit = torch.as_tensor(fragments.triangle >= 0, device=self.device)
@@ -130,7 +130,7 @@ class TextureLayer:
         shown = torch.zeros(*hit.shape, 4, device=self.device)
         seen = torch.cat([colour, torch.ones_like(colour[:, :1])], 1)
         shown = shown.masked_scatter(hit[..., None].expand_as(shown), seen)
-        shown = differentiable.antialiased(shown, vertices, faces, self._beyond, fragments, picture.camera)
+        shown = differentiable.antialiased(shown, vertices, faces, self._beyond, fragments, view.camera)
         depth = torch.as_tensor(fragments.depth, dtype=torch.float32, device=self.device)
         return (shown[..., :3], shown[..., 3], depth), vertices
 
@@ -145,7 +145,7 @@ class TextureLayer:
         return total
 
     def skin(self) -> Tensor:
-        """(V, 3) metres that are added to the person's vertices at rest: what is learned, smoothed along the mesh."""
+        """(V, 3) metres that are added to the person's vertices at rest: the offsets, smoothed along the mesh."""
         assert self._around is not None
         skin = self.values["skin"]
         for _ in range(_SPREAD):
@@ -173,7 +173,7 @@ class TextureLayer:
         skin.grad = None
 
     def settled(self) -> HybridHead:
-        """Put the skin that was learned into the head, forget what was seen where, and return the head."""
+        """Put the trained offsets into the head, drop the cached layers, and return the head."""
         moved = _array(self.skin())
         del self.values["skin"]
         self._around = self._beyond = None
@@ -212,30 +212,30 @@ class TextureLayer:
         paint._pull = None if pull is None else pull.to(device)
         return paint
 
-    def spread(self, pictures: Sequence[TrainingView], seats: Mapping[int, PoseTensors]) -> None:
+    def spread(self, views: Sequence[TrainingView], seats: Mapping[int, PoseTensors]) -> None:
         """Set the texture to the mean of what the images show on the mesh: a start that is nearly there."""
         with torch.no_grad():
             weight = torch.full_like(self.values["texture"], 0.05)
             total = self.values["texture"] * 0.05
-        found = [self._found(picture, seats[picture.moment].posed) for picture in pictures]
-        for picture, (places, pixel, _share, _depth) in zip(pictures, found, strict=True):
-            mask = picture.mask.reshape(-1)[pixel]
+        found = [self._found(view, seats[view.moment].posed) for view in views]
+        for view, (places, pixel, _share, _depth) in zip(views, found, strict=True):
+            mask = view.mask.reshape(-1)[pixel]
             blank = torch.zeros_like(total, requires_grad=True)
             # the gradient of a look-up is a splat: each pixel's colour goes to the texels that it is read from
             read = functional.grid_sample(blank, places, align_corners=False, padding_mode="border")[0, :, 0].T
-            colour = picture.colour.reshape(-1, 3)[pixel]
+            colour = view.colour.reshape(-1, 3)[pixel]
             total = total + torch.autograd.grad(read, blank, colour, retain_graph=True)[0]
             weight = weight + torch.autograd.grad(read, blank, mask[:, None].expand(-1, 3))[0]
         with torch.no_grad():
             self.values["texture"].copy_(total / weight)
 
-    def _found(self, picture: TrainingView, posed: PosedHead) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def _found(self, view: TrainingView, posed: PosedHead) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Places as a grid (1, 1, P, 2), the pixels (P,), how much of each is mesh (P,), and the depth (H, W)."""
-        if id(picture) not in self._layers:
-            found = visible_texels(self.head, posed, picture.camera)
+        if id(view) not in self._layers:
+            found = visible_texels(self.head, posed, view.camera)
             places, pixel, share, depth = (torch.as_tensor(values, device=self.device) for values in found)
-            self._layers[id(picture)] = _grid(places), pixel, share, depth
-        return self._layers[id(picture)]
+            self._layers[id(view)] = _grid(places), pixel, share, depth
+        return self._layers[id(view)]
 
     def _read(self, places: Tensor, detail: Tensor) -> Tensor:
         """Colours (P, 3) of the texture and its changes at places of a grid."""
@@ -296,7 +296,7 @@ def create_layer(
 def reach(head: HybridHead, seats: Mapping[int, PoseTensors], size: int) -> Tensor:
     """(size, size) how far the colours of each place of the square may change, 0..1: where the head moves in itself.
 
-    Elsewhere, on neck and shoulders, changes would only learn the pictures' noise.
+    Elsewhere, on neck and shoulders, changes would only fit the images' noise.
     """
     stiff = np.stack([(seat.posed.vertices - seat.posed.shift) @ seat.posed.rotation for seat in seats.values()])
     moved = np.linalg.norm(stiff - stiff.mean(0), axis=2).max(0)[head.model.faces].max(1)
@@ -323,7 +323,7 @@ def _around(faces: NDArray[np.int64], like: Tensor) -> Tensor:
 
 
 def _grid(places: Tensor) -> Tensor:
-    """Places (P, 2) 0..1, the second upwards, as `grid_sample` wants them: (1, 1, P, 2)."""
+    """Places (P, 2) 0..1, the second upwards, as `grid_sample` takes them: (1, 1, P, 2)."""
     return torch.stack((2 * places[:, 0] - 1, 1 - 2 * places[:, 1]), -1)[None, None]
 
 

@@ -1,7 +1,7 @@
 """Gaussians while they are learned: tensors without bounds, their optimizer, and how they grow in number.
 
 Growth after Kerbl et al., 3D Gaussian Splatting (SIGGRAPH 2023): where the image pulls at Gaussians most, small ones
-are doubled and large ones split; what is hardly seen goes. Here the number is what is given: each growth fills it up
+are doubled and large ones split; faint ones are pruned. Here the number is given: each densification fills it up
 further, so that two heads can be compared at the same number.
 """
 

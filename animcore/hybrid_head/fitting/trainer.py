@@ -54,12 +54,12 @@ class FitSettings:
     Attributes:
         mode: which layers it has.
         gaussians: how many at the end.
-        steps: images that are learned from.
+        steps: iterations, of one training view each.
         texture: texels along a side.
-        changes: how many ways the texture changes with the expression; 0 for none.
-        displacement: whether the place of the skin is learned, from where the capture says it is.
-        lpips: weight of LPIPS beside the other losses, whose weights are then needed (`perceptual`); 0 for none.
-        seed: of everything that is drawn by chance.
+        changes: components by which the texture changes with the expression; 0 for none.
+        displacement: whether the positions of the skin are fitted, from those of the capture.
+        lpips: weight of LPIPS among the losses, whose own weights are then needed (`lpips`); 0 for none.
+        seed: of all random numbers.
     """
 
     mode: Mode = "hybrid"
@@ -72,7 +72,7 @@ class FitSettings:
     seed: int = 0
 
 
-def unseen(_picture: NDArray[np.uint8]) -> None:
+def unseen(_image: NDArray[np.uint8]) -> None:
     """Look at no image."""
 
 
@@ -83,18 +83,18 @@ class HeadFitter:
     Attributes:
         head: with the model, the person's shape and the texture's layout; its layers are made here.
         moments: by their numbers.
-        pictures: that are learned from.
+        views: the training views.
         settings: how.
         folder: of the checkpoint.
         progress: called with the fraction done.
-        show: given a photograph and the head beside it (H, 2 W, 3), now and then.
+        show: given a photograph next to the rendered head (H, 2 W, 3), now and then.
         known: Gaussians in the world of the first moment where hair is known to be, or None.
         device: where it is computed.
     """
 
     head: HybridHead
     moments: dict[int, HeadState]
-    pictures: Sequence[TrainingView]
+    views: Sequence[TrainingView]
     settings: FitSettings
     folder: Path
     progress: Progress = silent
@@ -110,6 +110,9 @@ class HeadFitter:
     def run(self) -> HybridHead:
         """Fit, from the checkpoint on where there is one, and return the head.
 
+        More or fewer steps than the checkpoint's fit was to have lengthen or shorten it; one that has them all is used
+        as it is.
+
         Raises:
             InputError: where the folder holds the checkpoint of another fit, or cannot be written; where LPIPS is asked
                 for and its weights are missing.
@@ -117,15 +120,15 @@ class HeadFitter:
         self._perceived = lpips.load() if self.settings.lpips else None
         torch.manual_seed(self.settings.seed)
         make_folder(self.folder)
-        self._capture = _capture_name(self.pictures, self.moments)
-        self.pictures = [
-            replace(one, colour=one.colour.to(self.device), mask=one.mask.to(self.device)) for one in self.pictures
+        self._capture = _capture_name(self.views, self.moments)
+        self.views = [
+            replace(one, colour=one.colour.to(self.device), mask=one.mask.to(self.device)) for one in self.views
         ]
         self._sit()
         if not self._resume():
             self._start()
         while self.step < self.settings.steps:
-            loss = self._learn(self.pictures[self._order(self.step)])
+            loss = self._learn(self.views[self._order(self.step)])
             if not np.isfinite(loss):
                 raise InputError("The fit came to values that are not numbers; start it again with another seed.")
             self.step += 1
@@ -151,16 +154,16 @@ class HeadFitter:
         head = replace(self.head, riding=_plain(self.riding), hair=_plain(self.hair))
         return head if self.paint is None else self.paint.finished(head)
 
-    def drawn(self, picture: TrainingView) -> tuple[Tensor, Tensor, Tensor | None]:
+    def drawn(self, view: TrainingView) -> tuple[Tensor, Tensor, Tensor | None]:
         """Colour over black (H, W, 3), alpha (H, W), and the zeros (N, 2) that take the pull on each Gaussian."""
-        seat = self._seats[picture.moment]
+        seat = self._seats[view.moment]
         mesh: tuple[Tensor, Tensor, Tensor] | None = None
         frames = seat.frames
         if self.paint is not None and self._shaping:
-            mesh, vertices = self.paint.moving_layer(picture, seat)
+            mesh, vertices = self.paint.moving_layer(view, seat)
             frames = triangle_binding.frames(vertices.detach(), self.head.model.faces)
         elif self.paint is not None:
-            mesh = self.paint.layer(picture, seat)
+            mesh = self.paint.layer(view, seat)
         if not self._clouds:
             assert mesh is not None
             return mesh[0], mesh[1], None
@@ -169,7 +172,7 @@ class HeadFitter:
         shifts = torch.zeros(len(means), 2, device=self.device, requires_grad=torch.is_grad_enabled())
         limit = None if mesh is None else mesh[2] + SLACK
         colour, _depth, alpha = rasterize_torch(
-            means, turns, sizes, opacities, colours, picture.camera, limit=limit, shifts=shifts
+            means, turns, sizes, opacities, colours, view.camera, limit=limit, shifts=shifts
         )
         if mesh is None:
             return colour, alpha, shifts
@@ -193,15 +196,15 @@ class HeadFitter:
         colours = (0.5 + HARMONIC_0 * placed.harmonics[:, 0]).clamp(min=0)
         return placed.means, placed.rotations, placed.scales, placed.opacities, colours
 
-    def _learn(self, picture: TrainingView) -> float:
+    def _learn(self, view: TrainingView) -> float:
         share = self.step / self.settings.steps
         shaping = self._shaping
-        colour, alpha, shifts = self.drawn(picture)
+        colour, alpha, shifts = self.drawn(view)
         behind = torch.rand(3, device="cpu").to(self.device)  # one device' chance for all: fits are the same everywhere
         shown = colour + (1 - alpha)[..., None] * behind
-        wanted = picture.colour + (1 - picture.mask)[..., None] * behind
+        wanted = view.colour + (1 - view.mask)[..., None] * behind
         loss = (1 - _SSIM) * (shown - wanted).abs().mean() + self._unlike(shown, wanted)
-        loss = loss + _MASK * (alpha - picture.mask).abs().mean() + self._bounds(picture)
+        loss = loss + _MASK * (alpha - view.mask).abs().mean() + self._bounds(view)
         if self.paint is not None:
             loss = loss + self.paint.cost()
         loss.backward()
@@ -212,9 +215,10 @@ class HeadFitter:
             self.paint.step(share)
         if self.paint is not None and shaping:
             self.paint.move()
-            if self.step + 1 == round(_SHAPING[1] * self.settings.steps):
-                self.head = self.paint.settled()
-                self._sit()
+        shaped = self.step + 1 >= round(_SHAPING[1] * self.settings.steps)  # a fit that was shortened may be past it
+        if self.paint is not None and "skin" in self.paint.values and shaped:
+            self.head = self.paint.settled()
+            self._sit()
         return float(loss.detach())
 
     def _unlike(self, shown: Tensor, wanted: Tensor) -> Tensor:
@@ -227,12 +231,12 @@ class HeadFitter:
             total = total + self.settings.lpips * self._perceived(shown[part], wanted[part])
         return total
 
-    def _bounds(self, picture: TrainingView) -> Tensor:
+    def _bounds(self, view: TrainingView) -> Tensor:
         """Costs of Gaussians that outgrow their triangles or leave them, and of hair in lumps."""
         total = torch.zeros((), device=self.device)
         if self.riding is not None:
             size = self.riding.values["sizes"].exp()
-            own = self._seats[picture.moment].frames.sizes[self.riding.binding]
+            own = self._seats[view.moment].frames.sizes[self.riding.binding]
             far = (self.riding.values["means"].norm(dim=1) * own - _FARTHEST).clamp(min=0)
             total = total + _SIZE * (size - self._largest()).clamp(min=0).mean() + _PLACE * far.mean() / _FARTHEST
         if self.hair is not None:
@@ -275,22 +279,22 @@ class HeadFitter:
 
         settings = self.settings
         posed = {number: seat.posed for number, seat in self._seats.items()}
-        self.head = replace(self.head, drawn=initialization.visible_faces(self.head, posed, self.pictures))
+        self.head = replace(self.head, drawn=initialization.visible_faces(self.head, posed, self.views))
         if settings.mode != "gaussians":
             if settings.changes:
                 count = self.head.model.expression_count
                 mix = texture_layer.expression_basis(list(self.moments.values()), count, settings.changes)
                 self.head = replace(self.head, mix=mix)
                 self._sit()
-            colour = initialization.mean_colour(self.pictures)
+            colour = initialization.mean_colour(self.views)
             self.paint = texture_layer.create_layer(
                 self.head, settings.texture, settings.changes, settings.displacement, colour, self._seats
             )
-            self.paint.spread(self.pictures, self._seats)
+            self.paint.spread(self.views, self._seats)
         if settings.mode != "mesh":
             count = round(settings.gaussians * _STARTED[self.known is not None])
             self.riding, self.hair = initialization.initial_gaussians(
-                self.head, posed, self.pictures, count, settings.mode, np.random.default_rng(settings.seed), self.known
+                self.head, posed, self.views, count, settings.mode, np.random.default_rng(settings.seed), self.known
             )
             for cloud in self._clouds:
                 cloud.to(self.device)
@@ -306,12 +310,14 @@ class HeadFitter:
 
     def _order(self, step: int) -> int:
         """The image of a step: all in a new order each round."""
-        rounds, place = divmod(step, len(self.pictures))
-        return int(np.random.default_rng((self.settings.seed, rounds)).permutation(len(self.pictures))[place])
+        rounds, place = divmod(step, len(self.views))
+        return int(np.random.default_rng((self.settings.seed, rounds)).permutation(len(self.views))[place])
 
     def _facts(self) -> dict[str, Any]:
-        return {"version": _VERSION, **asdict(self.settings), "model": self.head.model.name,
-                "pictures": len(self.pictures), "moments": len(self.moments), "capture": self._capture,
+        """What a fit must share with its checkpoint to go on: all but its length."""
+        settings = {name: value for name, value in asdict(self.settings).items() if name != "steps"}
+        return {"version": _VERSION, **settings, "model": self.head.model.name,
+                "pictures": len(self.views), "moments": len(self.moments), "capture": self._capture,
                 "known": 0 if self.known is None else self.known.count}  # fmt: skip
 
     def _keep(self) -> None:
@@ -336,7 +342,8 @@ class HeadFitter:
         if not path.is_file():
             return False
         state = checkpoints.pickled(path)
-        if state.get("facts") != self._facts():
+        saved = state.get("facts", {})
+        if any(saved.get(name) != value for name, value in self._facts().items()):
             raise InputError(f"{path} is the checkpoint of another fit; choose another folder, or remove it.")
         self.step, self._started = state["step"], state["started"]
         mix = None if state["mix"] is None else state["mix"].numpy()
@@ -354,20 +361,20 @@ class HeadFitter:
         return True
 
     def _show(self) -> None:
-        """Show a photograph and the head beside it."""
-        picture = self.pictures[0]
+        """Show a photograph next to the rendered head."""
+        view = self.views[0]
         with torch.no_grad():
-            colour, alpha, _ = self.drawn(picture)
-        pair = torch.cat([_over_white(picture.colour, picture.mask), _over_white(colour, alpha)], 1)
+            colour, alpha, _ = self.drawn(view)
+        pair = torch.cat([_over_white(view.colour, view.mask), _over_white(colour, alpha)], 1)
         self.show(np.round(_array(pair.clamp(0, 1)) * 255).astype(np.uint8))
 
 
-def _capture_name(pictures: Sequence[TrainingView], moments: dict[int, HeadState]) -> str:
+def _capture_name(views: Sequence[TrainingView], moments: dict[int, HeadState]) -> str:
     """A name that another capture does not have: of its cameras, what the head did, and some pixels of each image."""
     found = hashlib.sha256()
-    for picture in pictures:
-        camera = picture.camera
-        pixels = _array(picture.colour[::16, ::16]), _array(picture.mask[::16, ::16])
+    for view in views:
+        camera = view.camera
+        pixels = _array(view.colour[::16, ::16]), _array(view.mask[::16, ::16])
         for values in (camera.world_to_camera, camera.focal, camera.centre, *pixels):
             found.update(np.asarray(values, np.float32).tobytes())
     for number, moment in sorted(moments.items()):

@@ -36,15 +36,15 @@ def render(
     lens = torch.tensor([[across, 0, x], [0, down, y], [0, 0, 1]], dtype=means.dtype, device=means.device)
     pose = torch.as_tensor(camera.world_to_camera, dtype=means.dtype, device=means.device)
     degree = DEGREES[colours.shape[1]] if colours.ndim == 3 else None
-    pictures, alphas, facts = rasterization(
+    images, alphas, facts = rasterization(
         means, rotations, scales, opacities, colours, pose[None], lens[None], camera.width, camera.height,
         near_plane=NEAR, eps2d=BLUR, sh_degree=degree, packed=False, render_mode="RGB+D",
     )  # fmt: skip
     if shifts is not None and shifts.requires_grad:
         facts["means2d"].register_hook(lambda slope: _add(shifts, slope[0]))
-    return torch.cat((pictures[0], alphas[0]), 2).permute(2, 0, 1)
+    return torch.cat((images[0], alphas[0]), 2).permute(2, 0, 1)
 
 
 def _add(shifts: Tensor, slope: Tensor) -> None:
-    """Give the gradient of the centres in the image to the shifts, which gsplat does not know."""
+    """Give the gradient of the centres in the image to the shifts, which gsplat has no argument for."""
     shifts.grad = slope.detach().clone() if shifts.grad is None else shifts.grad + slope.detach()

@@ -46,17 +46,17 @@ def _drawn(values: Sequence[Tensor], limit: Tensor | None, camera: Camera) -> tu
     arrays = [_array(value) for value in values]
     means, rotations, scales, opacities, colours, shifts = arrays
     covered = hidden(None if limit is None else _array(limit))
-    with workers(len(means)) as crew:
-        sheet = bin_gaussians(means, rotations, scales, opacities, colours, camera, shifts, crew)
-        drawn = blend_tiles(sheet, covered, crew)
-    return torch.from_numpy(drawn), (arrays, covered, camera, sheet, drawn)
+    with workers(len(means)) as team:
+        tiled = bin_gaussians(means, rotations, scales, opacities, colours, camera, shifts, team)
+        drawn = blend_tiles(tiled, covered, team)
+    return torch.from_numpy(drawn), (arrays, covered, camera, tiled, drawn)
 
 
 def _gradients(kept: Any, given: Tensor) -> list[Tensor]:
-    arrays, covered, camera, sheet, drawn = kept
-    with workers(len(arrays[0])) as crew:
-        sums = _traced(sheet, covered, drawn, _array(given), crew)
-        return [torch.from_numpy(gradient) for gradient in _unprojected(sheet, sums, arrays, camera, crew)]
+    arrays, covered, camera, tiled, drawn = kept
+    with workers(len(arrays[0])) as team:
+        sums = _traced(tiled, covered, drawn, _array(given), team)
+        return [torch.from_numpy(gradient) for gradient in _unprojected(tiled, sums, arrays, camera, team)]
 
 
 def _array(tensor: Tensor) -> Array:
@@ -64,26 +64,26 @@ def _array(tensor: Tensor) -> Array:
     return array
 
 
-def _traced(sheet: TiledGaussians, covered: Array, drawn: Array, given: Array, crew: WorkerThreads) -> Array:
+def _traced(tiled: TiledGaussians, covered: Array, drawn: Array, given: Array, team: WorkerThreads) -> Array:
     """Return the sums of each thread: (threads, N, 10)."""
-    sums = np.zeros((crew.count, len(sheet.records), kernels.SUMS), np.float32)
+    sums = np.zeros((team.count, len(tiled.records), kernels.SUMS), np.float32)
     free = list(sums)
     lock = threading.Lock()
-    for first, last, starts, pairs in crowds(sheet, crew):
+    for first, last, starts, pairs in crowds(tiled, team):
 
         def trace(begin: int, end: int, first: int = first, starts: Array = starts, pairs: Array = pairs) -> None:
             with lock:
                 mine = free.pop()
-            kernels.trace(first + begin, first + end, first, starts, pairs, sheet.records, covered, drawn, given, mine)
+            kernels.trace(first + begin, first + end, first, starts, pairs, tiled.records, covered, drawn, given, mine)
             with lock:
                 free.append(mine)
 
-        crew.share(trace, last - first, TURNS)
+        team.share(trace, last - first, TURNS)
     return sums
 
 
 def _unprojected(
-    sheet: TiledGaussians, sums: Array, arrays: list[Array], camera: Camera, crew: WorkerThreads
+    tiled: TiledGaussians, sums: Array, arrays: list[Array], camera: Camera, team: WorkerThreads
 ) -> list[Array]:
     """Return the gradients of means, rotations, scales, opacities, colours and shifts."""
     means, rotations, scales, _, colours, _ = arrays
@@ -98,9 +98,9 @@ def _unprojected(
 
     def unproject(first: int, last: int) -> None:
         kernels.unproject(
-            first, last, sheet.records, sums, means, rotations, scales, shades, plain, view, found[0],
+            first, last, tiled.records, sums, means, rotations, scales, shades, plain, view, found[0],
             found[1], found[2], found[3], to_shades, found[5],
         )  # fmt: skip
 
-    crew.share(unproject, len(means))
+    team.share(unproject, len(means))
     return found

@@ -37,8 +37,8 @@ class TiledGaussians:
     """The Gaussians of an image put into its tiles.
 
     Attributes:
-        records: (N, 16) float32 of what can be seen; `raster_kernels` names the columns.
-        order: (M,) int32 what can be seen, nearest first.
+        records: (N, 16) float32 of the visible Gaussians; `numba_kernels` names the columns.
+        order: (M,) int32 visible Gaussians, nearest first.
         counts: (tiles,) int64 Gaussians in each tile; tiles stand in columns.
         size: height and width of the image.
     """
@@ -58,9 +58,9 @@ def render(
     Returns:
         (5, H, W) float32: colour over black, depth times alpha, alpha.
     """
-    with workers(len(means)) as crew:
-        sheet = bin_gaussians(means, rotations, scales, opacities, colours, camera, None, crew)
-        return blend_tiles(sheet, hidden(limit), crew)
+    with workers(len(means)) as team:
+        tiled = bin_gaussians(means, rotations, scales, opacities, colours, camera, None, team)
+        return blend_tiles(tiled, hidden(limit), team)
 
 
 class WorkerThreads:
@@ -81,7 +81,7 @@ class WorkerThreads:
 
 @contextmanager
 def workers(gaussians: int) -> Iterator[WorkerThreads]:
-    """Threads for one picture: as many as `NUMBA_NUM_THREADS` or the cores at hand."""
+    """Threads for one image: as many as `NUMBA_NUM_THREADS` or the cores at hand."""
     count = int(os.environ.get("NUMBA_NUM_THREADS") or _cores())
     if count == 1 or gaussians < _FEW:
         yield WorkerThreads(None, 1)
@@ -96,7 +96,7 @@ def _cores() -> int:
 
 def bin_gaussians(
     means: Array, rotations: Array, scales: Array, opacities: Array, colours: Array, camera: Camera,
-    shifts: Array | None, crew: WorkerThreads,
+    shifts: Array | None, team: WorkerThreads,
 ) -> TiledGaussians:  # fmt: skip
     """Project the Gaussians and put them into tiles."""
     count = len(means)
@@ -113,12 +113,12 @@ def bin_gaussians(
         )
         return counts
 
-    counts = np.sum(crew.share(project, count), axis=0)
+    counts = np.sum(team.share(project, count), axis=0)
     return TiledGaussians(records, kernels.nearest_first(keys), counts, size)
 
 
 def camera_array(camera: Camera) -> Array:
-    """Return what the loops must know of a camera: (32,) float32."""
+    """Return a camera as the loops read it: (32,) float32."""
     numbers = [*camera.world_to_camera[:3].reshape(-1), *camera.position, *camera.focal, *camera.centre]
     return np.array([*numbers, *margins(camera), camera.width, camera.height], np.float32)
 
@@ -128,24 +128,24 @@ def hidden(limit: Array | None) -> Array:
     return np.zeros((0, 0), np.float32) if limit is None else np.minimum(limit, np.float32(3e38))
 
 
-def blend_tiles(sheet: TiledGaussians, covered: Array, crew: WorkerThreads) -> Array:
+def blend_tiles(tiled: TiledGaussians, covered: Array, team: WorkerThreads) -> Array:
     """Draw all tiles: (5, H, W)."""
-    drawn = np.zeros((5, *sheet.size), np.float32)
-    for first, last, starts, pairs in crowds(sheet, crew):
+    drawn = np.zeros((5, *tiled.size), np.float32)
+    for first, last, starts, pairs in crowds(tiled, team):
 
         def blend(begin: int, end: int, first: int = first, starts: Array = starts, pairs: Array = pairs) -> None:
-            kernels.blend(first + begin, first + end, first, starts, pairs, sheet.records, covered, drawn)
+            kernels.blend(first + begin, first + end, first, starts, pairs, tiled.records, covered, drawn)
 
-        crew.share(blend, last - first, TURNS)
+        team.share(blend, last - first, TURNS)
     return drawn
 
 
-def crowds(sheet: TiledGaussians, crew: WorkerThreads) -> Iterator[tuple[int, int, Array, Array]]:
+def crowds(tiled: TiledGaussians, team: WorkerThreads) -> Iterator[tuple[int, int, Array, Array]]:
     """Yield first and last tile of parts of the image, the starts of their lists and the lists.
 
     A part has no more pairs than fit, so that millions of large Gaussians need bounded memory.
     """
-    ends = np.cumsum(sheet.counts)
+    ends = np.cumsum(tiled.counts)
     first = 0
     while first < len(ends):
         done = ends[first - 1] if first else 0
@@ -154,8 +154,8 @@ def crowds(sheet: TiledGaussians, crew: WorkerThreads) -> Iterator[tuple[int, in
         pairs = np.zeros(starts[-1], np.int64)
 
         def fill(begin: int, end: int, first: int = first, starts: Array = starts, pairs: Array = pairs) -> None:
-            kernels.fill(first + begin, first + end, first, starts, pairs, sheet.records, sheet.order, *sheet.size)
+            kernels.fill(first + begin, first + end, first, starts, pairs, tiled.records, tiled.order, *tiled.size)
 
-        crew.share(fill, last - first)
+        team.share(fill, last - first)
         yield first, last, starts, pairs
         first = last

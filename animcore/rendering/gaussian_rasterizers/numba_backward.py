@@ -154,7 +154,7 @@ def unproject(
     scales: Array, shades: Array, plain: bool, view: Array, to_means: Array, to_rotations: Array, to_scales: Array,
     to_opacities: Array, to_shades: Array, to_shifts: Array,
 ) -> None:  # fmt: skip
-    """Carry sums (workers, N, 10) of the seen Gaussians first .. last - 1 on to what they were projected from."""
+    """Carry sums (workers, N, 10) of the visible Gaussians first .. last - 1 back through the projection."""
     total, pull = np.empty(SUMS, np.float32), np.zeros(16, np.float32)
     for one in range(first, last):
         if records[one, 15] == _0:
@@ -288,7 +288,7 @@ def _through_shade(
     to_shades: Array,
     to_means: Array,
 ) -> None:
-    """From the colour to the spherical harmonics and, as they are seen from elsewhere, to the mean."""
+    """From the colour to the spherical harmonics and, through the view direction, to the mean."""
     red = total[6] if records[one, 6] > _0 else _0
     green = total[7] if records[one, 7] > _0 else _0
     blue = total[8] if records[one, 8] > _0 else _0

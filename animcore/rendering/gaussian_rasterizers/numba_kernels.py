@@ -4,7 +4,7 @@ Numbers are float32 throughout; a constant of another type would widen every loo
 0, 1 centre in pixels; 2, 3, 4 xx, xy, yy of the exponent as `blend` takes it; 5 opacity; 6, 7, 8 colour; 9 depth;
 10 reach to the sides; 11, 12, 13 how the ellipse leans, its thickness, and where its highest point lies, from which
 `rows` finds the rows that it covers in a column of tiles; 14 reach up and down;
-15 whether it is seen.
+15 whether it is visible.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ SH_2 = tuple(_F(value) for value in rules.SH_2)
 SH_3 = tuple(_F(value) for value in rules.SH_3)
 _0, _1, _2, _3, _4, _HALF = _F(0), _F(1), _F(2), _F(3), _F(4), _F(0.5)
 _SLACK = _F(1.001)  # of an ellipse's square: rounding must not lose a pixel of its rim
-_NOWHERE = np.uint32(0xFFFFFFFF)  # key of what is not seen: it is farther than everything
+_NOWHERE = np.uint32(0xFFFFFFFF)  # key of an invisible Gaussian: farther than everything
 BATCH = 32  # records fetched at a time: one after the other, each would be waited for
 
 # exp(x) = exp(x / 8)^8, and a polynomial that is exp within 8e-8 on -0.7 .. 0: where alpha is 1 / 255 at least
@@ -49,7 +49,7 @@ _FAST = {"reassoc", "contract", "arcp", "nsz", "afn"}
 
 
 def compiled(function: Callable[..., Any], fast: Any = False) -> Callable[..., Any]:
-    """Compile a loop when it is first called, and keep what came of it beside this file or in the user's cache."""
+    """Compile a loop when it is first called, and cache it next to this file or in the user's cache."""
     try:
         return njit(nogil=True, cache=True, fastmath=fast, error_model="numpy")(function)
     except RuntimeError:  # neither can be written: it is compiled in each process
@@ -194,7 +194,7 @@ def sh_basis(x: Number, y: Number, z: Number) -> tuple[Number, ...]:
 
 @loop
 def nearest_first(keys: Array) -> Array:
-    """Return the indices of what is seen in the order of the keys, equal ones as they were: radix of 11 bits."""
+    """Return the indices of visible Gaussians in the order of the keys, stable: radix of 11 bits."""
     seen = 0
     for one in range(len(keys)):
         seen += keys[one] != _NOWHERE

@@ -1,4 +1,4 @@
-"""Gaussians to pictures: one function, several rasterizers behind it.
+"""Gaussians to images: one function, several rasterizers behind it.
 
 `draw` takes and gives numpy arrays; `rasterize_torch` takes and gives tensors, with gradients to every one of them.
 
@@ -50,7 +50,7 @@ class RenderedImage:
 
     Attributes:
         colour: (H, W, 3) float32 from 0 on, over the background; bright harmonics may pass 1.
-        depth: (H, W) float32, metres along the camera's axis: the mean of what is seen; infinite where nothing is.
+        depth: (H, W) float32, metres along the camera's axis: the alpha-weighted mean; infinite where nothing is drawn.
         alpha: (H, W) float32, 0..1.
     """
 
@@ -74,7 +74,7 @@ def draw(
 
     Args:
         splats: N Gaussians that stand in the world.
-        camera: the picture's.
+        camera: of the image.
         background: (3,) or (H, W, 3).
         limit: (H, W) metres along the camera's axis; Gaussians with their centres behind it are not drawn there.
         backend: auto, numba, gsplat, warp, numpy or reference.
@@ -115,15 +115,15 @@ def rasterize_torch(
         scales: (N, 3) standard deviations in metres.
         opacities: (N,) 0..1.
         colours: (N, 3), or spherical harmonics (N, K, 3) of K = 1, 4, 9 or 16.
-        camera: the picture's.
+        camera: of the image.
         limit: (H, W) metres: Gaussians behind it are not drawn in that pixel; has no gradient.
         background: (3,) or (H, W, 3); black where not given.
-        shifts: (N, 2) zeros, pixels added to the centres in the picture: their gradient tells densification where
+        shifts: (N, 2) zeros, pixels added to the centres in the image: their gradient shows densification where
             the image asks for more Gaussians.
         backend: auto, numba, gsplat, warp or reference.
 
     Returns:
-        (H, W, 3) colour over the background; (H, W) depth in metres, the mean of what is seen, 0 where nothing is;
+        (H, W, 3) colour over the background; (H, W) depth in metres, the alpha-weighted mean, 0 where nothing is drawn;
         (H, W) alpha.
 
     Raises:
@@ -152,7 +152,7 @@ def select_backend(backend: str, *, on_cuda: bool = False, hidden: bool = False,
 
     Args:
         backend: its name, or auto.
-        on_cuda: whether the Gaussians are on an NVIDIA card.
+        on_cuda: whether the Gaussians are on an NVIDIA GPU.
         hidden: whether a mesh hides some, which gsplat cannot draw.
         gradients: whether they are asked for.
 
@@ -248,7 +248,7 @@ def _same(shape: tuple[int, ...], wanted: tuple[int, ...], what: str) -> None:
 
 
 def _fits(means: Tensor, rotations: Tensor, scales: Tensor, opacities: Tensor, colours: Tensor) -> None:
-    """Look at the shapes alone: whoever fits cannot wait for a look at each number."""
+    """Check the shapes alone: a fit cannot wait for a check of each number."""
     count = len(means)
     if not count:
         raise InputError("There are no Gaussians to draw.")

@@ -60,7 +60,7 @@ def _tile(found: ProjectedGaussians, corner: tuple[int, int, int, int], limit: A
     y, x = np.mgrid[top:bottom, left:right].reshape(2, -1) + 0.5
     x, y = alike(x, limit), alike(y, limit)
     passing = xp.ones_like(limit)
-    drawn = alike(np.zeros((len(x), 5)), limit) + found.depths[:0].sum()  # which has gradients though nothing is seen
+    drawn = alike(np.zeros((len(x), 5)), limit) + found.depths[:0].sum()  # with gradients though nothing is drawn
     for first in range(0, len(found.depths), _PIECE):
         piece = ProjectedGaussians(*(values[first : first + _PIECE] for values in found))
         alpha = _alpha(piece, x, y, limit)

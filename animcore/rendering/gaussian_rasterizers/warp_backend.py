@@ -3,7 +3,7 @@
 Its wheel compiles the kernels of `warp_kernels` on the machine. Gaussians are sorted by depth, written down once for
 each tile that they cover, and sorted by tile, which leaves each tile's own nearest first (both sorts are stable); one
 thread draws a pixel. Tensors are used where they lie, on the stream that torch uses. On CPUs it is the slower
-one, `raster_numba` the faster; there it shows that the kernels are right.
+one, `numba_backend` the faster; there it shows that the kernels are right.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ _CROWD = 1 << 27  # pairs of a Gaussian and a tile that are sorted: 2 GB
 
 
 class TiledGaussians(NamedTuple):
-    """The Gaussians of an image put into its tiles; `warp_kernels` says what the columns are.
+    """The Gaussians of an image put into its tiles; `warp_kernels` lists the columns.
 
     Attributes:
         view: the camera.
-        places, forms, looks: (N, 4) of what is seen.
+        places, forms, looks: (N, 4) of the visible Gaussians.
         counts: (N,) int32 tiles that each covers.
         pairs: (P,) int32 Gaussians, tile by tile, nearest first.
         bounds: (tiles, 2) int32 where the list of each tile begins and ends.
@@ -45,10 +45,10 @@ class TiledGaussians(NamedTuple):
 
 
 class SavedForBackward(NamedTuple):
-    """What the gradients of an image need: what was given (float32), its sheet, limit (0, 0 for none) and result."""
+    """What the gradients of an image need: its inputs (float32), their tiles, limit (0, 0 for none) and result."""
 
     values: Sequence[Tensor]
-    sheet: TiledGaussians
+    tiled: TiledGaussians
     limit: Tensor
     drawn: Tensor
 
@@ -70,30 +70,30 @@ def render(
 
 
 def draw(values: Sequence[Tensor], limit: Tensor | None, camera: Camera) -> tuple[Tensor, SavedForBackward]:
-    """Draw and keep what `trace` needs; see `raster_function.RasterizerBackend`."""
+    """Draw and keep what `trace` needs; see `autograd_function.RasterizerBackend`."""
     device = values[0].device
     covered = torch.zeros((0, 0), device=device) if limit is None else limit
     with working(device):
-        sheet = _laid_out(values, camera)
+        tiled = _laid_out(values, camera)
         drawn = torch.zeros((5, camera.height, camera.width), device=device)
-        launch(kernels.blend, sheet.view.tiles * kernels.PIXELS, [*_lists(sheet, covered), drawn], device)
-    return drawn, SavedForBackward(values, sheet, covered, drawn.detach())
+        launch(kernels.blend, tiled.view.tiles * kernels.PIXELS, [*_lists(tiled, covered), drawn], device)
+    return drawn, SavedForBackward(values, tiled, covered, drawn.detach())
 
 
 def trace(kept: SavedForBackward, given: Tensor) -> list[Tensor]:
     """Return the gradients of means, rotations, scales, opacities, colours and shifts."""
     means, rotations, scales, _, colours, _ = kept.values
-    sheet, device = kept.sheet, means.device
+    tiled, device = kept.tiled, means.device
     found = [torch.zeros_like(value) for value in kept.values]
     with working(device):
         total = torch.zeros((len(means), kernels.Sums._length_), device=device)
-        lists = [*_lists(sheet, kept.limit), kept.drawn, given, array(total, kernels.Sums)]
+        lists = [*_lists(tiled, kept.limit), kept.drawn, given, array(total, kernels.Sums)]
         # a block is what adds up its sums, and no more threads than a GPU runs together anyway
-        launch(kernels.trace, sheet.view.tiles * kernels.PIXELS, lists, device, kernels.BLOCK)
+        launch(kernels.trace, tiled.view.tiles * kernels.PIXELS, lists, device, kernels.BLOCK)
         to_means, to_rotations, to_scales, to_opacities, to_colours, to_shifts = found
         back = [
-            sheet.view, vectors(means), vectors(rotations), vectors(scales), _shades(colours), int(colours.ndim == 2),
-            vectors(sheet.forms), vectors(sheet.looks), sheet.counts, array(total, kernels.Sums), vectors(to_means),
+            tiled.view, vectors(means), vectors(rotations), vectors(scales), _shades(colours), int(colours.ndim == 2),
+            vectors(tiled.forms), vectors(tiled.looks), tiled.counts, array(total, kernels.Sums), vectors(to_means),
             vectors(to_rotations), vectors(to_scales), to_opacities, _shades(to_colours), vectors(to_shifts),
         ]  # fmt: skip
         launch(kernels.unproject, len(means), back, device)
@@ -133,7 +133,7 @@ def _laid_out(values: Sequence[Tensor], camera: Camera) -> TiledGaussians:
 
 
 def viewed(camera: Camera) -> Any:
-    """Return what the kernels must know of a camera."""
+    """Return a camera as the kernels read it."""
     view = kernels.GaussianCamera()
     view.turn = wp.mat33(*camera.world_to_camera[:3, :3].ravel().tolist())
     view.shift, view.eye = wp.vec3(*camera.world_to_camera[:3, 3].tolist()), wp.vec3(*camera.position.tolist())
@@ -146,10 +146,10 @@ def viewed(camera: Camera) -> Any:
     return view
 
 
-def _lists(sheet: TiledGaussians, limit: Tensor) -> tuple[Any, ...]:
+def _lists(tiled: TiledGaussians, limit: Tensor) -> tuple[Any, ...]:
     """The arguments that drawing and tracing begin with."""
     return (
-        sheet.view, vectors(sheet.places), vectors(sheet.forms), vectors(sheet.looks), sheet.pairs, sheet.bounds,
+        tiled.view, vectors(tiled.places), vectors(tiled.forms), vectors(tiled.looks), tiled.pairs, tiled.bounds,
         limit,
     )  # fmt: skip
 

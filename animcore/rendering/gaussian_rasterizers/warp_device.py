@@ -75,13 +75,13 @@ def _passing() -> tempfile.TemporaryDirectory[str]:
 
 
 def launch(work: Any, threads: int | tuple[int, ...], given: list[Any], device: torch.device, block: int = 0) -> None:
-    """Run a kernel; tensors among what is given are taken as arrays of numbers. A block of 0 is Warp's own choice."""
+    """Run a kernel; tensors among the arguments are taken as arrays of numbers. A block of 0 is Warp's own choice."""
     inputs = [array(value) if isinstance(value, Tensor) else value for value in given]
     wp.launch(work, dim=threads, inputs=inputs, device=wp.device_from_torch(device), block_dim=block)
 
 
 def array(tensor: Tensor, kind: Any = None) -> Any:
-    """Return what a kernel must know of a tensor, which it keeps alive; as vectors where a kind of them is given."""
+    """Return a tensor as a kernel reads it, which keeps it alive; as vectors where a kind of them is given."""
     return wp.from_torch(
         tensor, dtype=kind, requires_grad=False, return_ctype=True
     )  # an array would take four times as long

@@ -1,4 +1,4 @@
-"""The kernels of the rasterizer for cards: projection, tiles, blending, and gradients; Warp compiles them anywhere.
+"""The kernels of the rasterizer for GPUs: projection, tiles, blending, and gradients; Warp compiles them anywhere.
 
 A Gaussian is three vectors. Place: centre in pixels, half the width and half the height of what it covers. Form: xx,
 xy, yy of the inverse covariance, opacity. Look: colour, depth. A tile is 16 pixels wide and high; 32 threads, which
@@ -27,14 +27,14 @@ A0, A1, A2, A3, A4 = SH_2
 B0, B1, B2, B3, B4, B5, B6 = SH_3
 
 Basis = wp.types.vector(length=16, dtype=wp.float32)
-Parts = wp.types.vector(length=5, dtype=wp.float32)  # of a picture: colour, depth times alpha, alpha
+Parts = wp.types.vector(length=5, dtype=wp.float32)  # of an image: colour, depth times alpha, alpha
 # The exponent, its first and second moments x, y, xx, xy, yy; red, green, blue; depth
 Sums = wp.types.vector(length=10, dtype=wp.float32)
 
 
 @struct
 class GaussianCamera:
-    """What the kernels know of a camera: `least` and `most` are the slopes to which the projection is followed."""
+    """A camera as the kernels read it: `least` and `most` are the slopes to which the projection is followed."""
 
     turn: wp.mat33
     shift: wp.vec3
@@ -64,7 +64,7 @@ def slope_of(view: GaussianCamera, point: wp.vec3, axis: wp.int32) -> wp.vec3:
 
 
 @inlined
-def sh_basis(d: wp.vec3):  # type: ignore[no-untyped-def]  # a vector that mypy knows no name of
+def sh_basis(d: wp.vec3):  # type: ignore[no-untyped-def]  # a vector type that mypy cannot name
     """The spherical harmonics of a unit direction."""
     x, y, z = d[0], d[1], d[2]
     xx, yy, zz = x * x, y * y, z * z
@@ -87,7 +87,7 @@ def direction_of(view: GaussianCamera, mean: wp.vec3) -> wp.vec4:
 
 @inlined
 def shade(view: GaussianCamera, mean: wp.vec3, shades: wp.array2d[wp.vec3], one: wp.int32) -> wp.vec3:
-    """The colour of spherical harmonics (K,) as they are seen."""
+    """The colour of spherical harmonics (K,) in the view direction."""
     aim = direction_of(view, mean)
     basis = sh_basis(wp.vec3(aim[0], aim[1], aim[2]))
     colour = wp.vec3(0.5, 0.5, 0.5)
@@ -139,7 +139,7 @@ def project(
     places: wp.array[wp.vec4], forms: wp.array[wp.vec4], looks: wp.array[wp.vec4], depths: wp.array[wp.float32],
     order: wp.array[wp.int32], counts: wp.array[wp.int32],
 ) -> None:  # fmt: skip
-    """Project Gaussians, count the tiles that each covers, and prepare what is sorted by depth."""
+    """Project Gaussians, count the tiles that each covers, and prepare the keys that are sorted by depth."""
     one = wp.tid()
     order[one] = one
     depths[one] = FARTHEST
@@ -206,7 +206,7 @@ def fill(
                     tiles[cursor] = line * view.across + column
                     pairs[cursor] = one
                     cursor += 1
-        # Should two compilations of `rows` round otherwise, what is left over belongs to no tile
+        # Should two compilations of `rows` round otherwise, the remainder belongs to no tile
         for left in range(cursor, end):
             tiles[left] = view.tiles
             pairs[left] = one
@@ -293,7 +293,7 @@ def trace(
     pairs: wp.array[wp.int32], bounds: wp.array2d[wp.int32], limit: wp.array2d[wp.float32],
     drawn: wp.array3d[wp.float32], given: wp.array3d[wp.float32], total: wp.array[Sums],
 ) -> None:  # fmt: skip
-    """Add up what the gradients of the image are to the ellipses; see `raster_backward` for the way.
+    """Add up what the gradients of the image are to the ellipses; see `numba_backward` for the way.
 
     The threads of a block take the same way through the list, so that their sums are added before memory sees them.
     """
@@ -348,7 +348,7 @@ def unproject(
     to_scales: wp.array[wp.vec3], to_opacities: wp.array[wp.float32], to_shades: wp.array2d[wp.vec3],
     to_shifts: wp.array[wp.vec2],
 ) -> None:  # fmt: skip
-    """Carry the sums on to what was projected; what is not written is zero."""
+    """Carry the sums back through the projection; entries that are not written are zero."""
     one = wp.tid()
     if counts[one] > 0:
         form, sums = forms[one], total[one]
@@ -418,7 +418,7 @@ def to_shade(
     view: GaussianCamera, mean: wp.vec3, shades: wp.array2d[wp.vec3], one: wp.int32, colour: wp.vec3,
     to_shades: wp.array2d[wp.vec3],
 ) -> wp.vec3:  # fmt: skip
-    """From the colour to the spherical harmonics; returns what is due to the mean, for they are seen from elsewhere."""
+    """From the colour to the spherical harmonics; returns the gradient of the mean, through the view direction."""
     aim = direction_of(view, mean)
     unit = wp.vec3(aim[0], aim[1], aim[2])
     basis = sh_basis(unit)

@@ -1,4 +1,4 @@
-"""What makes a drawn mesh differentiable: attributes, texture and silhouettes, with gradients to all of them.
+"""Differentiable rendering of a mesh: attributes, texture and silhouettes, with gradients to all of them.
 
 Which triangle a pixel sees has no gradient; where on it, does: barycentrics are computed once more from the vertices.
 A silhouette has one because neighbouring pixels are mixed by how far its edge reaches between them (after the
@@ -59,8 +59,8 @@ def interpolated(attributes: Tensor, corners: Tensor, fragments: Fragments, weig
     triangle = torch.as_tensor(fragments.triangle, device=attributes.device)
     seen = triangle >= 0
     mixed = (attributes[corners[triangle[seen].long()]] * weights[..., None]).sum(1)
-    picture = torch.zeros(*triangle.shape, attributes.shape[1], dtype=mixed.dtype, device=mixed.device)
-    return picture.masked_scatter(seen[..., None].expand_as(picture), mixed)
+    image = torch.zeros(*triangle.shape, attributes.shape[1], dtype=mixed.dtype, device=mixed.device)
+    return image.masked_scatter(seen[..., None].expand_as(image), mixed)
 
 
 def sampled(texture: Tensor, places: Tensor) -> Tensor:
@@ -90,36 +90,36 @@ def neighbours(faces: Array) -> Array:
 
 
 def antialiased(
-    picture: Tensor, vertices: Tensor, faces: Tensor, beyond: Tensor, fragments: Fragments, camera: Camera
+    image: Tensor, vertices: Tensor, faces: Tensor, beyond: Tensor, fragments: Fragments, camera: Camera
 ) -> Tensor:
     """Mix pixels across silhouettes by where the edge passes between them, which gives vertices a gradient there.
 
     Args:
-        picture: (H, W, C) colours, masks or both.
+        image: (H, W, C) colours, masks or both.
         vertices: (V, 3).
         faces: (F, 3).
         beyond: (F, 3) from `neighbours`.
         fragments: of the mesh.
-        camera: the picture's.
+        camera: of the image.
 
     Returns:
         (H, W, C).
     """
     points = projected(vertices, camera)
     edges = _outline(points.detach(), faces, beyond)
-    seen = torch.as_tensor(fragments.triangle, device=picture.device).reshape(-1) >= 0
-    depth = torch.as_tensor(fragments.depth, device=picture.device).reshape(-1)
-    flat = picture.reshape(len(seen), -1)
+    seen = torch.as_tensor(fragments.triangle, device=image.device).reshape(-1) >= 0
+    depth = torch.as_tensor(fragments.depth, device=image.device).reshape(-1)
+    flat = image.reshape(len(seen), -1)
     result = flat
     for axis in range(2):
         near, far, reach, away = _crossings(points, edges, axis, (camera.width, camera.height))
-        # the edge is seen where the mesh ends before what lies beyond it
+        # the edge is visible where the mesh ends before the surface beyond it
         kept = seen[near] & (depth[far] > away)
         near, far, reach = near[kept], far[kept], reach[kept]
         over = (reach - 0.5).clamp(min=0)[:, None] * (flat[near] - flat[far])
         under = (0.5 - reach).clamp(min=0)[:, None] * (flat[far] - flat[near])
         result = result.index_add(0, far, over).index_add(0, near, under)
-    return result.reshape(picture.shape)
+    return result.reshape(image.shape)
 
 
 def _outline(points: Tensor, faces: Tensor, beyond: Tensor) -> Tensor:

@@ -16,15 +16,15 @@ Number = Any  # a float64 or an integer of the compiled loop
 
 
 def drawn(corners: Array, boxes: Array, size: tuple[int, int]) -> tuple[Array, Array]:
-    """Return triangles (H, W) and barycentrics over depth (H, W, 3); see `mesh_raster` for the arguments."""
+    """Return triangles (H, W) and barycentrics over depth (H, W, 3); see `rasterize` for the arguments."""
     triangle, weights = np.full(size, -1, np.int32), np.zeros((*size, 3))
     nearest = np.zeros(size)
 
     def band(first: int, last: int) -> None:
         _band(first, last, corners, boxes, nearest, triangle, weights)
 
-    with workers(len(corners)) as crew:
-        crew.share(band, size[0])
+    with workers(len(corners)) as team:
+        team.share(band, size[0])
     return triangle, weights
 
 

@@ -45,12 +45,12 @@ class Fragments:
 
 
 def draw_mesh(vertices: Array | Tensor, faces: Array | Tensor, camera: Camera, *, backend: str = "auto") -> Fragments:
-    """Draw a mesh, of arrays or of tensors; `mesh_torch` has what is differentiable of it.
+    """Draw a mesh, of arrays or of tensors; `differentiable` has its gradients.
 
     Args:
         vertices: (V, 3) metres, in the world.
         faces: (F, 3) corners of triangles.
-        camera: the picture's.
+        camera: of the image.
         backend: auto, numba, warp or numpy.
 
     Raises:

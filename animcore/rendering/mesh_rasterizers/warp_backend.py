@@ -1,7 +1,7 @@
 """The mesh rasterizer for GPUs, by Warp: a depth buffer of whole numbers, so that threads need not wait.
 
 A pixel's number holds the bits of the depth above the row of the face: the smallest is the nearest, and of equals the
-first, as in the other rasterizers. Their rule is that of `mesh_raster`, in float64 too.
+first, as in the other rasterizers. Their rule is that of `rasterize`, in float64 too.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ def drawn(vertices: Tensor, faces: Tensor, camera: Camera) -> tuple[Tensor, Tens
     Args:
         vertices: (V, 3).
         faces: (F, 3).
-        camera: the picture's.
+        camera: of the image.
 
     Returns:
-        Triangles (H, W) int32, barycentrics (H, W, 3) and depths (H, W) float32; see `mesh_raster.Fragments`.
+        Triangles (H, W) int32, barycentrics (H, W, 3) and depths (H, W) float32; see `rasterize.Fragments`.
     """
     size, device, count = (camera.height, camera.width), vertices.device, len(faces)
     triangle = torch.empty(size, dtype=torch.int32, device=device)
@@ -54,52 +54,52 @@ def drawn(vertices: Tensor, faces: Tensor, camera: Camera) -> tuple[Tensor, Tens
         points = array(torch.empty_like(places), wp.vec3d)
         corners = array(faces.int().contiguous(), wp.vec3i)
         nearest = torch.full(size, _NOTHING, dtype=torch.int64, device=device)
-        lens = _lens(camera)
-        launch(project, len(places), [lens, array(places, wp.vec3d), points], device)
+        view = _view(camera)
+        launch(project, len(places), [view, array(places, wp.vec3d), points], device)
         if count:
-            launch(cover, (count, _SHARE), [lens, points, corners, nearest], device)
+            launch(cover, (count, _SHARE), [view, points, corners, nearest], device)
         seen = [points, corners, nearest, triangle, array(weights, wp.vec3), depth]
         launch(resolve, size, seen, device)
     return triangle, weights, depth
 
 
-def _lens(camera: Camera) -> Any:
-    lens = MeshCamera()
-    lens.turn = wp.mat33d(*camera.world_to_camera[:3, :3].ravel().tolist())
-    lens.shift = wp.vec3d(*camera.world_to_camera[:3, 3].tolist())
-    lens.focal, lens.centre = wp.vec2d(*map(float, camera.focal)), wp.vec2d(*map(float, camera.centre))
-    lens.width, lens.height = camera.width, camera.height
-    return lens
+def _view(camera: Camera) -> Any:
+    view = MeshCamera()
+    view.turn = wp.mat33d(*camera.world_to_camera[:3, :3].ravel().tolist())
+    view.shift = wp.vec3d(*camera.world_to_camera[:3, 3].tolist())
+    view.focal, view.centre = wp.vec2d(*map(float, camera.focal)), wp.vec2d(*map(float, camera.centre))
+    view.width, view.height = camera.width, camera.height
+    return view
 
 
 @kernel
-def project(lens: MeshCamera, places: wp.array[wp.vec3d], points: wp.array[wp.vec3d]) -> None:
+def project(view: MeshCamera, places: wp.array[wp.vec3d], points: wp.array[wp.vec3d]) -> None:
     """Vertices in homogeneous pixels: x times depth, y times depth, depth."""
     one = wp.tid()
-    point = lens.turn * places[one] + lens.shift
+    point = view.turn * places[one] + view.shift
     points[one] = wp.vec3d(
-        point[0] * lens.focal[0] + point[2] * lens.centre[0],
-        point[1] * lens.focal[1] + point[2] * lens.centre[1],
+        point[0] * view.focal[0] + point[2] * view.centre[0],
+        point[1] * view.focal[1] + point[2] * view.centre[1],
         point[2],
     )
 
 
 @inlined
-def box(lens: MeshCamera, a: wp.vec3d, b: wp.vec3d, c: wp.vec3d) -> wp.vec4i:
+def box(view: MeshCamera, a: wp.vec3d, b: wp.vec3d, c: wp.vec3d) -> wp.vec4i:
     """Left, top, right and bottom pixel that a triangle can cover; all of them where it reaches behind the camera."""
     near = wp.float64(NEAR)
     if a[2] <= near and b[2] <= near and c[2] <= near:
         return wp.vec4i(0, 0, -1, -1)
     if a[2] <= near or b[2] <= near or c[2] <= near:
-        return wp.vec4i(0, 0, lens.width - 1, lens.height - 1)
+        return wp.vec4i(0, 0, view.width - 1, view.height - 1)
     low = wp.min(wp.min(a / a[2], b / b[2]), c / c[2])
     high = wp.max(wp.max(a / a[2], b / b[2]), c / c[2])
     half, none = wp.float64(0.5), wp.float64(0.0)
     return wp.vec4i(
-        wp.int32(wp.ceil(wp.clamp(low[0] - half, none, wp.float64(lens.width)))),
-        wp.int32(wp.ceil(wp.clamp(low[1] - half, none, wp.float64(lens.height)))),
-        wp.int32(wp.floor(wp.clamp(high[0] - half, wp.float64(-1.0), wp.float64(lens.width - 1)))),
-        wp.int32(wp.floor(wp.clamp(high[1] - half, wp.float64(-1.0), wp.float64(lens.height - 1)))),
+        wp.int32(wp.ceil(wp.clamp(low[0] - half, none, wp.float64(view.width)))),
+        wp.int32(wp.ceil(wp.clamp(low[1] - half, none, wp.float64(view.height)))),
+        wp.int32(wp.floor(wp.clamp(high[0] - half, wp.float64(-1.0), wp.float64(view.width - 1)))),
+        wp.int32(wp.floor(wp.clamp(high[1] - half, wp.float64(-1.0), wp.float64(view.height - 1)))),
     )
 
 
@@ -114,13 +114,13 @@ def over_depth(a: wp.vec3d, b: wp.vec3d, c: wp.vec3d, column: wp.int32, row: wp.
 
 @kernel
 def cover(
-    lens: MeshCamera, points: wp.array[wp.vec3d], corners: wp.array[wp.vec3i], nearest: wp.array2d[wp.int64]
+    view: MeshCamera, points: wp.array[wp.vec3d], corners: wp.array[wp.vec3i], nearest: wp.array2d[wp.int64]
 ) -> None:
     """Offer a triangle to the pixels that it covers, every 32nd of its box each thread."""
     face, first = wp.tid()
     ring = corners[face]
     a, b, c = points[ring[0]], points[ring[1]], points[ring[2]]
-    around = box(lens, a, b, c)
+    around = box(view, a, b, c)
     wide, high = around[2] - around[0] + 1, around[3] - around[1] + 1
     none = wp.float64(0.0)
     if wide > 0 and high > 0 and wp.dot(a, wp.cross(b, c)) != none:

@@ -1,6 +1,6 @@
-"""How face networks hear: a mel spectrogram, the shipped network's phonemes, or wav2vec 2.0, HuBERT or WavLM.
+"""Audio encoders of face networks: a mel spectrogram, the shipped network's phonemes, or wav2vec 2.0, HuBERT or WavLM.
 
-Each ear turns sound into as many states as are asked for, spread evenly over it. What stays the same whatever is
+Each encodes audio as a given number of states, spread evenly over it. The part that does not depend on what is
 learned (`raw`) is made once a clip. Nothing is ever downloaded: a speech model comes from a folder on the disk as
 `transformers` keeps it, and once it is part of a trained face it is saved with it.
 """
@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from animcore.audio import loudness
+from animcore.audio.mel import MelFeatures, mel_filters
 from animcore.audio.recording import RATE, AudioClip, AudioFacts
 from animcore.errors import InputError
 from animcore.solvers import checkpoints
@@ -27,10 +28,10 @@ from animcore.solvers.gesture_networks.audio_features import speech_model
 from animcore.solvers.speech_face import lip_sync
 from animcore.speech import pronunciation
 
-LEVEL = -23.0  # LUFS at which faces hear, in training and afterwards
+LEVEL = -23.0  # LUFS of the input, in training and inference
 PHONEMES = "phonemes"  # where a configuration names a folder: the shipped network's
-VOICE = "voice"  # and these with a mel spectrogram beside them
-SPEECH = ("wav2vec2", "hubert", "wavlm")  # model types of transformers that can be heard with
+VOICE = "voice"  # and these with a mel spectrogram
+SPEECH = ("wav2vec2", "hubert", "wavlm")  # model types of transformers that can encode
 BANDS = 64
 _HOP, _WINDOW = 160, 400  # samples: 100 FPS of 25 ms
 _LOWEST, _HIGHEST = 60.0, 7600.0  # Hz
@@ -59,7 +60,7 @@ class AudioEncoder(nn.Module):
     rate: int = RATE
 
     def raw(self, samples: FloatArray) -> FloatArray:
-        """Return what `forward` hears of a whole clip (N,) at 16 kHz: (N,), or (M, D) rows."""
+        """Return the input of `forward` for a whole clip (N,) at 16 kHz: (N,), or (M, D) rows."""
         return normalize_loudness(samples)
 
     def forward(self, sound: Tensor, count: int) -> Tensor:
@@ -70,15 +71,24 @@ class AudioEncoder(nn.Module):
         """Return what `build` makes the audio encoder again from, without its weights."""
         raise NotImplementedError
 
+    def metadata(self) -> dict[str, str]:
+        """Return what an exported network must state of all that feeds it, as text by name."""
+        return {
+            "sample_rate": str(RATE),
+            "loudness": f"{LEVEL:g}",
+            "input": f"(1, N) samples in -1..1, one channel, at {LEVEL:g} LUFS",
+            "input_rate": str(self.rate),
+        }
+
 
 class MelEncoder(AudioEncoder):
-    """Logarithms of mel power, then gated convolutions that hear 0.9 s to each side with one round of dilations."""
+    """Logarithms of mel power, then gated convolutions: 0.9 s to each side for one round of dilations."""
 
     waves: Tensor
     bank: Tensor
 
     def __init__(self, hidden: int = 128, layers: int = 4) -> None:
-        """Build with weights of chance.
+        """Build with random weights.
 
         Args:
             hidden: width of the states.
@@ -90,7 +100,9 @@ class MelEncoder(AudioEncoder):
         angle = 2 * np.pi * np.arange(_WINDOW // 2 + 1)[:, None] * time / _WINDOW
         waves = np.concatenate([np.cos(angle), np.sin(angle)]) * np.hanning(_WINDOW)
         self.register_buffer("waves", torch.from_numpy(waves).float()[:, None], persistent=False)
-        self.register_buffer("bank", torch.from_numpy(_bank()).float(), persistent=False)
+        self.register_buffer(
+            "bank", torch.from_numpy(mel_filters(BANDS, _WINDOW, RATE, _LOWEST, _HIGHEST)).float(), persistent=False
+        )
         self.into = nn.Conv1d(BANDS, hidden, 5, stride=2, padding=2)
         self.around = _stack(hidden, layers)
 
@@ -106,14 +118,20 @@ class MelEncoder(AudioEncoder):
         """See `AudioEncoder`."""
         return {"kind": "mel", "hidden": self.width, "layers": self.layers}
 
+    def metadata(self) -> dict[str, str]:
+        """See `AudioEncoder`; the graph makes the spectrogram itself."""
+        log, normalization = f"natural logarithm of power + {_FLOOR:g}", f"(x - {_MIDDLE:g}) / {_SCALE:g}"
+        made = MelFeatures(_WINDOW, _HOP, BANDS, _LOWEST, _HIGHEST, log, normalization)
+        return super().metadata() | made.metadata() | {"features": "mel spectrogram, in the graph"}
+
 
 class PhonemeEncoder(AudioEncoder):
-    """How likely each phoneme is, as the shipped speech network hears it: much is known before anything is learned."""
+    """Probabilities of phonemes by the shipped speech network: a good start for small data."""
 
     rate = _PHONEME_FPS
 
     def __init__(self, hidden: int = 128, layers: int = 4) -> None:
-        """Build with weights of chance; the arguments are those of `MelEncoder`."""
+        """Build with random weights; the arguments are those of `MelEncoder`."""
         super().__init__()
         self.width, self.layers = hidden, layers
         self.into = nn.Conv1d(len(pronunciation.PHONEMES), hidden, 5, padding=2)
@@ -137,11 +155,17 @@ class PhonemeEncoder(AudioEncoder):
         """See `AudioEncoder`."""
         return {"kind": PHONEMES, "hidden": self.width, "layers": self.layers}
 
+    def metadata(self) -> dict[str, str]:
+        """See `AudioEncoder`; the features are made before the graph."""
+        rows = f"(1, M, {len(pronunciation.PHONEMES)}) probabilities of phonemes, {self.rate} rows per second"
+        features = "the output `phonemes` of articulation.onnx, before the graph"
+        return super().metadata() | {"input": rows, "features": features}
+
 
 class PhonemeVoiceEncoder(AudioEncoder):
-    """Phonemes as in `PhonemeEncoder`, and beside them how the voice sounds, as they are: nothing of it is learned.
+    """Phonemes as in `PhonemeEncoder`, and mel power, as they are: nothing of it is trained.
 
-    A state depends on no other moment than its own, so that what hears with it can be made piece by piece.
+    A state depends on no other moment than its own, so that a face with this encoder can be made piece by piece.
     """
 
     rate = _PHONEME_FPS
@@ -163,6 +187,13 @@ class PhonemeVoiceEncoder(AudioEncoder):
         """See `AudioEncoder`."""
         return {"kind": VOICE}
 
+    def metadata(self) -> dict[str, str]:
+        """See `AudioEncoder`; the features are made before the graph."""
+        rows = f"(1, M, {self.width}) probabilities of phonemes, then mel power, {self.rate} rows per second"
+        features = "the output `phonemes` of articulation.onnx and a mel spectrogram, before the graph"
+        made = audio_features.mel_features(self.rate).metadata()
+        return super().metadata() | made | {"input": rows, "features": features}
+
 
 def _clip(samples: FloatArray) -> AudioClip:
     """Samples (N,) at 16 kHz as a recording."""
@@ -176,7 +207,7 @@ def _stack(hidden: int, layers: int) -> nn.Sequential:
 
 
 class _GatedConvolution(nn.Module):
-    """A gated convolution over time beside the identity."""
+    """A gated convolution over time with a residual connection."""
 
     def __init__(self, hidden: int, dilation: int) -> None:
         super().__init__()
@@ -194,8 +225,8 @@ class _GatedConvolution(nn.Module):
 class SpeechModelEncoder(AudioEncoder):
     """A speech model of `transformers`; its convolutions stay as they are, as in the papers of FaceFormer and others.
 
-    As FaceFormer has it, what the convolutions heard is spread over the states that are wanted before the transformer
-    hears it.
+    As in FaceFormer, the output of the convolutions is resampled to the number of states before the transformer
+    takes it.
     """
 
     def __init__(self, model: Any) -> None:
@@ -214,7 +245,7 @@ class SpeechModelEncoder(AudioEncoder):
         heard = self.model.feature_extractor((sound - middle) / (size + 1e-7))
         heard = functional.interpolate(heard, size=count, mode="linear", align_corners=True)
         states = self.model.feature_projection(heard.transpose(1, 2))
-        if isinstance(states, tuple):  # wav2vec 2.0 and WavLM give what went in beside it
+        if isinstance(states, tuple):  # wav2vec 2.0 and WavLM return their input as well
             states = states[0]
         return cast(Tensor, self.model.encoder(states)[0])
 
@@ -224,6 +255,11 @@ class SpeechModelEncoder(AudioEncoder):
             "kind": "speech",
             "config": self.model.config.to_diff_dict() | {"model_type": self.model.config.model_type},
         }
+
+    def metadata(self) -> dict[str, str]:
+        """See `AudioEncoder`; the graph brings samples to a mean of 0 and a standard deviation of 1."""
+        features = f"{self.model.config.model_type}, in the graph, of samples with mean 0 and standard deviation 1"
+        return super().metadata() | {"features": features}
 
 
 _OWN: dict[str, type[MelEncoder | PhonemeEncoder]] = {"mel": MelEncoder, PHONEMES: PhonemeEncoder}
@@ -266,7 +302,7 @@ def encoder_config(speech: str, hidden: int, layers: int) -> AudioEncoder:
 
 
 def build(values: Any, where: Path) -> AudioEncoder:
-    """Return the audio encoder that `AudioEncoder.values` told of, with weights of chance.
+    """Return the audio encoder of `AudioEncoder.values`, with random weights.
 
     Args:
         values: the value of `ear` in a model's `config.json`.
@@ -284,28 +320,28 @@ def build(values: Any, where: Path) -> AudioEncoder:
             return _OWN[kind](*sizes)
     if kind == "speech" and isinstance(values.get("config"), Mapping) and values["config"].get("model_type") in SPEECH:
         return SpeechModelEncoder(_empty(dict(values["config"]), where))
-    raise InputError(f"{where} does not state how the model hears; train or download it again.")
+    raise InputError(f"{where} does not describe the model's audio encoder; train or download it again.")
 
 
 def _empty(config: dict[str, Any], where: Path) -> Any:
-    """A speech model with weights of chance."""
+    """A speech model with random weights."""
     try:
         import transformers
     except ImportError as error:
         raise InputError(
-            "This model hears with a speech model: pip install '.[train]' in the source folder of Animcore."
+            "This model needs a speech model: pip install '.[train]' in the source folder of Animcore."
         ) from error
     kind = config.pop("model_type")
     try:
         return transformers.AutoModel.from_config(transformers.AutoConfig.for_model(kind, **config))
-    except Exception as error:  # a configuration of chance breaks anywhere
+    except Exception as error:  # a configuration of unknown origin breaks anywhere
         if checkpoints.memory_ran_out(error):
             raise
         raise InputError(f"{where} describes a speech model that cannot be built ({type(error).__name__}).") from error
 
 
 def base_speech_model(kind: str = "wav2vec2") -> SpeechModelEncoder:
-    """Return an audio encoder of the usual sizes, with weights of chance: official weights fill it.
+    """Return an audio encoder of the usual sizes, with random weights: official weights fill it.
 
     Args:
         kind: `wav2vec2` for `facebook/wav2vec2-base-960h`, `hubert` for `facebook/hubert-base-ls960`.
@@ -314,15 +350,3 @@ def base_speech_model(kind: str = "wav2vec2") -> SpeechModelEncoder:
         InputError: without the package transformers.
     """
     return SpeechModelEncoder(_empty({"model_type": kind}, Path(f"{kind}-base")))
-
-
-def _bank() -> np.ndarray[Any, np.dtype[np.float64]]:
-    """(201, 64) triangles, evenly spaced on the mel scale (O'Shaughnessy), each with the sum 1."""
-    low, high = (2595 * np.log10(1 + edge / 700) for edge in (_LOWEST, _HIGHEST))
-    edges = 700 * (10 ** (np.linspace(low, high, BANDS + 2) / 2595) - 1)
-    frequency = np.fft.rfftfreq(_WINDOW, 1 / RATE)[:, None]
-    rising = (frequency - edges[:-2]) / (edges[1:-1] - edges[:-2])
-    falling = (edges[2:] - frequency) / (edges[2:] - edges[1:-1])
-    bank = np.maximum(0.0, np.minimum(rising, falling))
-    even: np.ndarray[Any, np.dtype[np.float64]] = bank / np.maximum(bank.sum(0), 1e-9)
-    return even

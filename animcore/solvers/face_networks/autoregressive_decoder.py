@@ -1,7 +1,7 @@
 """The decoder of FaceFormer (Fan et al., CVPR 2022), which CodeTalker shares: frame after frame from frames and sound.
 
-A frame looks back on all frames before it, the less the more periods ago they are (biased causal attention), and hears
-only what is said at its own time (aligned cross-attention). The period also numbers the frames, so that no clip is
+A frame attends to all frames before it, the less the more periods ago they are (biased causal attention), and to the
+audio of its own time alone (aligned cross-attention). The period also numbers the frames, so that no clip is
 longer than what was learned. The modules are PyTorch's and bear its names, so that published weights load.
 """
 

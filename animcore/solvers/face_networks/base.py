@@ -1,6 +1,6 @@
-"""What every face network does: it hears a voice, is asked for a person, a seed and feelings, and gives frames.
+"""The interface of face networks: audio, a speaker, a seed and emotions in, frames out.
 
-A model is a folder: `config.json` says of which type it is, what its frames are and how it hears; the weights are in
+A model is a folder: `config.json` states its type, its output space and its audio encoder; the weights are in
 `model.safetensors`; where it moves a mesh, `topology.npz` holds that.
 """
 
@@ -32,7 +32,7 @@ Kind = TypeVar("Kind", bound="FaceModel")
 
 @dataclass(frozen=True)
 class Conditioning:
-    """What is asked of a take.
+    """The conditioning of a take.
 
     Attributes:
         speaker: index into the model's speakers.
@@ -49,16 +49,16 @@ class Conditioning:
 class FaceModel(nn.Module):
     """A face network. Frames inside are in standard deviations from the mean; what goes in and comes out is not.
 
-    A model of a kind says what `MODEL_TYPE` its folders bear and which `SIZES` it has, builds itself from
+    A kind of model has the `MODEL_TYPE` of its folders and its `SIZES`, is built from
     (sizes, space, ear, speakers), and has a `piece`.
 
     Attributes:
         MODEL_TYPE: of `config.json`.
         SIZES: a dataclass of whole numbers.
         SECONDS: that are made at once; pieces go together over a seam.
-        FEELS: whether it can be taught emotions.
+        FEELS: whether it can be trained on emotions.
         sizes, space, speakers: as it was built.
-        ear: how it hears; states are asked of it by `piece`.
+        ear: its audio encoder; `piece` takes states from it.
         topology: the mesh whose vertices it moves.
         mean, spread: (W,) of the frames it was taught.
         taught: (8,) the strongest of each emotion that it was taught, where it can be.
@@ -84,14 +84,14 @@ class FaceModel(nn.Module):
 
     @property
     def feels(self) -> bool:
-        """Whether it was taught emotions, so that nobody else need put them on the face."""
+        """Whether it was trained on emotions, so that they need not be added to the face."""
         return self.FEELS and bool(self.taught.any())
 
     def piece(self, sound: Tensor, count: int, asked: Conditioning, generator: torch.Generator) -> Tensor:
         """Return (count, W) frames in standard deviations from the mean.
 
         Args:
-            sound: (1, N) or (1, M, D), what `ear.raw` gave for exactly these frames.
+            sound: (1, N) or (1, M, D), the output of `ear.raw` for exactly these frames.
             count: frames, at most `SECONDS` of them.
             asked: with the emotions (count, 8) of this piece.
             generator: all chance comes from it.
@@ -109,7 +109,7 @@ class FaceModel(nn.Module):
 
         Args:
             samples: (N,) at 16 kHz, of any length.
-            asked: person, seed and feelings.
+            asked: speaker, seed and emotions.
             progress: called with the fraction done; whatever it raises ends the work.
         """
         fps = self.space.fps
@@ -185,7 +185,7 @@ def _part(values: FloatArray, first: int, count: int) -> FloatArray:
 
 
 def _join(found: FloatArray, frames: FloatArray, first: int, seam: int) -> None:
-    """Put frames (T, W) into the whole from `first` on, mixed with what is there over the seam."""
+    """Put frames (T, W) into the whole from `first` on, blended with the frames that are there over the seam."""
     if first:
         mixed = min(seam, len(frames))
         share = ((np.arange(mixed) + 1) / (seam + 1)).astype(np.float32)[:, None]

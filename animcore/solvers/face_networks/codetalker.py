@@ -1,8 +1,8 @@
 """CodeTalker (Xing et al., "CodeTalker: Speech-Driven 3D Facial Animation with Discrete Motion Prior", CVPR 2023).
 
-An autoencoder learns a book of codes that all faces are made of; then each frame's codes are made from the audio at its
+An autoencoder learns a codebook for all faces; then each frame's codes are made from the audio at its
 time, from the frames before it and from who speaks, and what the codes decode to is fed back. So what comes out always
-looks like a face that was seen. Written from the paper; modules bear the names of the authors', so that
+looks like a face of the data. Written from the paper; modules bear the names of the authors', so that
 `vocaset_stage2.pth.tar` and `biwi_stage2.pth.tar` load.
 """
 
@@ -40,7 +40,7 @@ class CodeTalkerSizes:
     """The sizes of a network.
 
     Attributes:
-        hidden: width of the decoder that hears, a multiple of 8.
+        hidden: width of the decoder with cross-attention to audio, a multiple of 8.
         blocks: its layers.
         period: frames after which positions repeat.
         per_frame: states of audio to each frame.
@@ -48,7 +48,7 @@ class CodeTalkerSizes:
         prior_blocks: its layers, of encoder and decoder each.
         prior_heads: of their attention.
         prior_inner: width inside their layers.
-        codes: in the book.
+        codes: in the codebook.
         length: of a code.
         parts: codes to each frame.
         layout: `VOCASET`, `BIWI` or `OURS`.
@@ -99,7 +99,7 @@ class _FeedForward(nn.Module):
 
 
 class _PreNorm(nn.Module):
-    """A layer of what is normalized."""
+    """A layer after a normalization."""
 
     def __init__(self, fn: nn.Module, width: int) -> None:
         super().__init__()
@@ -111,7 +111,7 @@ class _PreNorm(nn.Module):
 
 
 class _Residual(nn.Module):
-    """A layer beside the identity."""
+    """A layer with a residual connection."""
 
     def __init__(self, fn: nn.Module) -> None:
         super().__init__()
@@ -161,7 +161,7 @@ def _around(width: int, layout: int) -> nn.Sequential:
 
 
 def _first_position(x: Tensor) -> Tensor:
-    """Add the position of frame 0, as the published networks do everywhere: they count clips where frames are meant."""
+    """Add the position of frame 0, as the published networks do everywhere: they count clips instead of frames."""
     return x + (torch.arange(x.shape[-1], device=x.device) % 2)
 
 
@@ -304,7 +304,7 @@ def _check(sizes: CodeTalkerSizes) -> None:
 
 
 def load(folder: Path, values: dict[str, Any]) -> CodeTalker:
-    """Return the model of a folder that `animcore train codetalker` left; see `face_model.restored`."""
+    """Return the model of a folder that `animcore train codetalker` left; see `base.restore`."""
     return restore(CodeTalker, folder, values)
 
 

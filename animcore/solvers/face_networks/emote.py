@@ -2,8 +2,8 @@
 
 FLINT, the motion prior, is a variational autoencoder over time: eight frames of the face become one latent, and a
 transformer makes frames of latents. Once it is learned it stays as it is, and a second transformer, which sees all of
-the audio at once, says the latents: whatever it says, the prior makes a face that moves as faces do. Emotion,
-intensity and speaker go in as one style beside the audio; ours may change from frame to frame.
+the audio at once, predicts the latents: the prior decodes any of them into plausible motion. Emotion,
+intensity and speaker go in as one style next to the audio; ours may change from frame to frame.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from animcore.solvers.face_networks.base import Conditioning, FaceModel, restore
 from animcore.solvers.face_networks.output_space import OutputSpace
 
 FOLD = 8  # frames that share a latent
-STATES = 2  # of what is heard to each frame
+STATES = 2  # states of audio to each frame
 _HALVINGS = 3
 HEADS = 4
 
@@ -101,7 +101,7 @@ class Flint(nn.Module):
 
 
 class SpeechToLatents(nn.Module):
-    """What is heard, who speaks and what is felt -> latents of the prior."""
+    """Audio, speaker and emotions -> latents of the prior."""
 
     def __init__(self, sizes: EmoteSizes, heard: int, speakers: int, dropout: float = 0.1) -> None:
         super().__init__()
@@ -111,7 +111,7 @@ class SpeechToLatents(nn.Module):
         )
         self.person = nn.Embedding(speakers, hidden)
         self.feel = nn.Linear(len(EMOTIONS), hidden, bias=False)
-        # as loud as what is heard, or it takes many times as long until emotions are listened to at all
+        # at the scale of the audio states: otherwise emotions take effect many times later in training
         nn.init.normal_(self.feel.weight, std=2.0)
         self.together = nn.Linear(2 * hidden, hidden)
         self.encoder = nn.Sequential(*(BiasedEncoderLayer(hidden, dropout) for _ in range(sizes.layers)))
@@ -137,7 +137,7 @@ class Emote(FaceModel):
     sizes: EmoteSizes
 
     def __init__(self, sizes: EmoteSizes, space: OutputSpace, ear: AudioEncoder, speakers: tuple[str, ...]) -> None:
-        """Build with weights of chance.
+        """Build with random weights.
 
         Raises:
             InputError: where the sizes do not fit each other.

@@ -1,8 +1,8 @@
 """The published weights of EMOTE (Daněček et al., SIGGRAPH Asia 2023): speech and a style to FLAME, through FLINT.
 
 Names, shapes, settings and the order of operations are facts of the authors' repository (radekd91/inferno, whose
-licence is for non-commercial research; none of its lines are here). wav2vec 2.0 hears 25 states a second; one layer of
-a transformer sees them all beside the style, which is one of eight emotions, one of three intensities and one of 32
+licence is for non-commercial research; none of its lines are here). wav2vec 2.0 gives 25 states a second; one layer of
+a transformer attends to them all with the style, which is one of eight emotions, one of three intensities and one of 32
 people of MEAD; eight of its states become a latent, and the decoder of the motion prior makes eight frames of each.
 In training every choice was one of its kind alone; here a strength between two levels is so much of each, since the
 style is linear.
@@ -59,7 +59,7 @@ _UNUSED = (  # FLAME, the other half of the prior, and what losses were measured
     *(f"{_DECODER}motion_prior.{part}" for part in ("motion_encoder.", "preprocessor.", "postprocessor.")),
 )
 _BESIDE = ("omegaconf.", "pathlib.", "pytorch_lightning.", "lightning.", "lightning_fabric.", "munch.")
-# Settings of `model.sequence_decoder` that this network is; the first is taken where nothing is said.
+# Settings of `model.sequence_decoder` that this network implements; the first is the default.
 _SETTINGS: dict[str, tuple[Any, ...]] = {
     "type": ("BertPriorDecoder",),
     "style_op": ("cat",),
@@ -77,7 +77,7 @@ class PublishedEmoteSizes:
     """The sizes of both networks.
 
     Attributes:
-        hidden: width of what is heard, and of the style.
+        hidden: width of the audio states, and of the style.
         blocks: layers of the transformer that sees all of it.
         heads: of its attention.
         period: frames by which what lies further counts less; 0 where all count alike.
@@ -102,7 +102,7 @@ class PublishedEmoteSizes:
 class _EncoderLayer(nn.Module):
     """A layer of PyTorch's `TransformerEncoder`, whose names it bears: attention, then dense layers, normalized after.
 
-    Not PyTorch's own: its shortcut for what is not trained takes a fading mask for one of yes and no.
+    Not PyTorch's own: its shortcut for inference takes an additive mask for a boolean one.
     """
 
     def __init__(self, width: int, heads: int, inner: int) -> None:
@@ -142,7 +142,7 @@ class _BiasedTransformer(nn.Module):
 
 
 class _Upsampler(nn.Module):
-    """Convolutions that make two frames of one, the first transposed, the others before each is said twice."""
+    """Convolutions that make two frames of one, the first transposed, the others before each is repeated."""
 
     def __init__(self, width: int, doublings: int) -> None:
         super().__init__()
@@ -181,7 +181,7 @@ class FlintDecoder(_Upsampler):
 
 
 class PublishedEmote(FaceModel):
-    """What hears, what says latents in a style, and the prior that makes faces of them."""
+    """Audio encoder, the network to latents in a style, and the prior that decodes them."""
 
     MODEL_TYPE = "inferno_emote"
     SIZES = PublishedEmoteSizes
@@ -276,7 +276,7 @@ def published(folder: Path) -> PublishedEmote:
 
 
 def _settings(path: Path) -> dict[str, Any]:
-    """What the configuration of a run says of this network."""
+    """This network's part of the configuration of a run."""
     said = _section(_yaml(path), "model", "sequence_decoder")
     found: dict[str, Any] = {}
     for name, known in _SETTINGS.items():
@@ -309,7 +309,7 @@ def _yaml(path: Path) -> Any:
             "EMOTE's settings are a YAML file: pip install '.[train]' in the source folder of Animcore."
         ) from error
     if not path.is_file():
-        raise InputError(f"There is no {path}; EMOTE's folder holds it beside {FILE}: download the whole folder.")
+        raise InputError(f"There is no {path}; EMOTE's folder holds it next to {FILE}: download the whole folder.")
     try:
         return yaml.safe_load(content(path).decode())
     except (yaml.YAMLError, *BROKEN_FILE) as error:

@@ -76,7 +76,7 @@ class FaceNetworkSolver:
         return self.model.feels
 
     def solve(self, clip: AudioClip, direction: Direction, progress: Progress = silent) -> Motion:
-        """Return the face of a voice at the model's rate, as `articulation.solve` does; still where all is silent.
+        """Return the face of a voice at the model's rate, as `lip_sync.solve` does; still where all is silent.
 
         The tongue, which none of these models has, is the shipped one's. How far the weights are from what the model
         did, where it is no model of ARKit weights, is written to the log.
@@ -138,11 +138,11 @@ def load(folder: str | Path, flame: str | Path | None = None, speaker: str = "")
     Args:
         folder: with `config.json` and `model.safetensors`, or with a file of `PUBLISHED`.
         flame: the FLAME model that coefficients belong to; None where it lies in the folder or none is needed.
-        speaker: in whose manner it speaks, a name that the model knows; where empty, as the direction's style says.
+        speaker: whose manner it takes, a speaker of the model; where empty, by the direction's style.
 
     Raises:
         InputError: without PyTorch, or where the folder's files are missing, damaged, would run code, or are another
-            model's, or the model knows no such speaker.
+            model's, or the model has no such speaker.
     """
     folder = Path(folder)
     try:
@@ -161,7 +161,7 @@ def load(folder: str | Path, flame: str | Path | None = None, speaker: str = "")
         return face
     names = face.model.speakers
     if speaker not in names:
-        raise InputError(f"The face of {folder} knows no speaker {speaker!r}; those it knows are {', '.join(names)}.")
+        raise InputError(f"The face of {folder} has no speaker {speaker!r}; its speakers are {', '.join(names)}.")
     return replace(face, speaker=names.index(speaker))
 
 
@@ -205,7 +205,7 @@ def to_arkit(
         if topology is None:
             raise InputError(
                 "This face moves the vertices of a mesh, and its triangles are not known; put the mesh as .ply "
-                "(FLAME_sample.ply, BIWI.ply) beside its weights, or beside the data it is trained on."
+                "(FLAME_sample.ply, BIWI.ply) next to its weights, or next to the data it is trained on."
             )
         weights, residual = _vertex_bridge(_TopologyKey(topology)).to_arkit(frames.reshape(len(frames), -1, 3))
         return weights, residual.astype(np.float32)
@@ -263,7 +263,7 @@ def _vertex_bridge(held: _TopologyKey) -> VertexBridge:
 
 @functools.lru_cache(maxsize=4)
 def _flame_bridge(model: str, basis: str) -> ArkitFlameBridge:
-    """The bridge to a FLAME file; one whose name does not tell its edition is taken at the user's word."""
+    """The bridge to a FLAME file; one whose name does not state its edition is taken as the user gives it."""
     found = load_model(model)
     if found.name not in (basis, "flame"):
         raise InputError(f"{model} is {found.name}; this face gives coefficients of {basis}: give that one's file.")

@@ -1,6 +1,6 @@
 """`facediffuser`: FaceDiffuser (Stan et al., MIG 2023), written anew: recurrent layers that take noise out of a face.
 
-Two states of what is heard, the noisy face and the step of the diffusion, side by side and normalized, go through
+Two states of the audio, the noisy face and the step of the diffusion, side by side and normalized, go through
 gated recurrent units to the clean face, which who speaks scales on the way. Faces are drawn by implicit sampling
 (DDIM, Song et al., ICLR 2021): a few steps, and no chance but that of the first noise.
 """
@@ -21,7 +21,7 @@ from animcore.solvers.face_networks.audio_encoders import AudioEncoder
 from animcore.solvers.face_networks.base import Conditioning, FaceModel, restore
 from animcore.solvers.face_networks.output_space import OutputSpace
 
-STATES = 2  # of what is heard to each frame
+STATES = 2  # states of audio to each frame
 _OFFSET = 0.008  # of the cosine schedule (Nichol and Dhariwal, ICML 2021)
 _LARGEST = 0.999  # share of the face that a step may lose
 
@@ -99,10 +99,10 @@ class FaceDiffuser(FaceModel):
 
 
 def denoise(clean: Callable[[Tensor, int], Tensor], noise: Tensor, kept: Tensor, steps: int) -> Tensor:
-    """Return what is drawn from noise by implicit sampling, of the noise's shape.
+    """Return a sample from noise by implicit sampling (DDIM), of the noise's shape.
 
     Args:
-        clean: says the clean thing that a noisy one hides, told the step that it was noised by.
+        clean: predicts the clean sample from a noisy one and the step of its noise.
         noise: to begin with; there is no other chance.
         kept: (S,) of `schedule`.
         steps: to take, evenly spread over those of the schedule.

@@ -2,9 +2,9 @@
 
 Names, shapes, settings and the order of operations are facts of the authors' repository
 (uuembodiedsocialai/FaceDiffuser): of a mesh the noisy vertices themselves are denoised, each person's face at rest
-among them, and what the network says is how far the vertices lie from that; of BEAT it is 51 ARKit weights in the order
-of the alphabet, without the tongue. HuBERT hears the whole piece at 50 states a second, which are then brought to two a
-frame. The authors draw in all of the 500 or 1000 steps; here `STEPS` implicit ones are taken (DDIM, Song et al., ICLR
+among them, and the network predicts the offsets of the vertices from that; of BEAT it is 51 ARKit weights in the order
+of the alphabet, without the tongue. HuBERT encodes the whole piece at 50 states a second, which are then brought to two
+a frame. The authors draw in all of the 500 or 1000 steps; here `STEPS` implicit ones are taken (DDIM, Song et al., ICLR
 2021).
 """
 
@@ -56,7 +56,7 @@ class PublishedDiffuserSizes:
 
 
 class WholePieceEncoder(SpeechModelEncoder):
-    """A speech model that hears the piece as it is; what it heard is brought to the frames afterwards."""
+    """A speech model that encodes the piece as it is; its states are resampled to the frames afterwards."""
 
     def __init__(self, model: Any, fps: int) -> None:
         """Take a model of `transformers`, for frames of which two states are to each."""
@@ -75,7 +75,7 @@ class WholePieceEncoder(SpeechModelEncoder):
 
 
 class _PublishedDiffuser(FaceModel):
-    """What both networks do: draw a face from noise."""
+    """The part of both networks: a face sampled from noise."""
 
     SIZES = PublishedDiffuserSizes
     sizes: PublishedDiffuserSizes
@@ -96,7 +96,7 @@ class _PublishedDiffuser(FaceModel):
         self.gru = nn.GRU(wide, sizes.hidden, sizes.layers, batch_first=True)
 
     def clean(self, noisy: Tensor, step: int, states: Tensor, speaker: int) -> Tensor:
-        """Return what noisy numbers (1, T, .) hide, as (1, T, .), told two states (1, T, 2 E) a frame."""
+        """Return the clean numbers of noisy ones (1, T, .), as (1, T, .), from two states (1, T, 2 E) a frame."""
         raise NotImplementedError
 
     def at(self, step: int, count: int) -> Tensor:
@@ -155,7 +155,7 @@ class VertexDiffuser(_PublishedDiffuser):
 
 
 class WeightDiffuser(_PublishedDiffuser):
-    """The network of BEAT, which knows no speakers."""
+    """The network of BEAT, which has no speakers."""
 
     MODEL_TYPE = "facediffuser_weights"
 
@@ -171,7 +171,7 @@ class WeightDiffuser(_PublishedDiffuser):
         return cast(Tensor, self.final_layer(found))
 
     def piece(self, sound: Tensor, count: int, asked: Conditioning, generator: torch.Generator) -> Tensor:
-        """See `FaceModel`; the tongue, which it knows nothing of, stays in."""
+        """See `FaceModel`; the tongue, which it does not have, stays in."""
         frames = torch.zeros(count, len(ARKIT), device=sound.device)
         order = [ARKIT.index(name) for name in _WEIGHTS]
         frames[:, order] = self.draw(sound, count, asked, generator, len(_WEIGHTS))
@@ -179,7 +179,7 @@ class WeightDiffuser(_PublishedDiffuser):
 
 
 def published(folder: Path) -> FaceModel:
-    """Return the authors' model of a folder with one of `FILES`; of meshes `templates.pkl` lies beside it.
+    """Return the authors' model of a folder with one of `FILES`; of meshes `templates.pkl` lies next to it.
 
     Raises:
         InputError: where the weights are cut off, damaged, would run code, or are of a data set that is not read, or
@@ -209,7 +209,7 @@ def published(folder: Path) -> FaceModel:
         )
     _check_people(tensors, path, name, people)
     space = OutputSpace("vertices", width, fps, basis)
-    mesh = published_weights.mesh_of(folder, width // 3)
+    mesh = MeshTopology.beside(folder, width // 3)
     rest = _rest(folder, name, people, mesh, width)
     if mesh is not None:  # of the person whose face is asked for by default, in the unit of the vertices
         mesh = MeshTopology(rest[0].reshape(-1, 3).numpy(), mesh.faces)
@@ -234,7 +234,7 @@ def _rest(folder: Path, name: str, people: tuple[str, ...], mesh: MeshTopology |
             return torch.from_numpy(mesh.template).reshape(1, -1)
         raise InputError(
             f"There is no {path}: FaceDiffuser needs the faces at rest that it was taught with; put {TEMPLATES} of "
-            f"{name} beside its weights."
+            f"{name} next to its weights."
         )
     found = templates(path)
     missing = [person for person in people if person not in found or found[person].size != width]

@@ -47,11 +47,11 @@ class ExportGraph:
     """A part of the model that can stand alone, in ONNX for one.
 
     Attributes:
-        module: what is exported; a clip at a time.
+        module: to export; a clip at a time.
         inputs: an example of each input, by name.
         outputs: names of what it gives.
         dynamic: which axes of an input or an output may have any length, by its name.
-        metadata: what a user of the file must know.
+        metadata: of its inputs and outputs.
     """
 
     module: nn.Module
@@ -101,19 +101,19 @@ class FaceFormer(FaceModel):
         return cast(Tensor, self.vertice_map_r(self.transformer_decoder(told, heard)))
 
     def graphs(self) -> dict[str, ExportGraph]:
-        """Return what hears a piece, and what makes one frame more: whoever runs them feeds each frame back.
+        """Return the graph that encodes a piece, and the one that adds a frame: the caller feeds each frame back.
 
         Raises:
-            InputError: where it hears with a speech model, which has exporters of its own.
+            InputError: where its encoder is a speech model, which has exporters of its own.
         """
         if isinstance(self.ear, audio_encoders.SpeechModelEncoder):
-            raise InputError("A face that hears with a speech model is not exported to ONNX; train one with mel.")
+            raise InputError("A face with a speech model as its encoder is not exported to ONNX; train one with mel.")
         size, heads, wide = self.sizes, HEADS, self.sizes.hidden // HEADS
         facts = {
             "fps": str(self.space.fps),
             "rate": str(self.ear.rate),
             "ear": str(self.ear.values()["kind"]),
-            "loudness": str(audio_encoders.LEVEL),
+            **self.ear.metadata(),
             "space": self.space.kind,
             "speakers": ",".join(self.speakers),
         }
@@ -149,7 +149,7 @@ class FaceFormer(FaceModel):
 
 
 class _EncodeAudio(nn.Module):
-    """Sound and speaker -> what is heard at each frame, and the style, which is told before the first frame."""
+    """Sound and speaker -> the audio states of each frame, and the style, which is the first input of `step`."""
 
     def __init__(self, model: FaceFormer) -> None:
         super().__init__()
@@ -162,7 +162,7 @@ class _EncodeAudio(nn.Module):
 
 
 class _DecodeStep(nn.Module):
-    """One frame: (1, W), what is told next, and the past (blocks, keys and values, heads, frames, width) with it."""
+    """One frame: (1, W), the next input, and the past (blocks, keys and values, heads, frames, width) with it."""
 
     def __init__(self, model: FaceFormer) -> None:
         super().__init__()
@@ -178,12 +178,12 @@ class _DecodeStep(nn.Module):
 
 
 def load(folder: Path, values: dict[str, Any]) -> FaceFormer:
-    """Return the model of a folder that `animcore train faceformer` left; see `face_model.restored`."""
+    """Return the model of a folder that `animcore train faceformer` left; see `base.restore`."""
     return restore(FaceFormer, folder, values)
 
 
 def published(folder: Path) -> FaceFormer:
-    """Return the authors' model of a folder with `vocaset.pth` or `biwi.pth`; see `face_published`."""
+    """Return the authors' model of a folder with `vocaset.pth` or `biwi.pth`; see `published_weights`."""
     found = published_weights.find_weights(folder, (".pth",))
     tensors = published_weights.tensors(found.path)
     hidden = published_weights.length(tensors, "audio_feature_map.bias", found.path)

@@ -6,7 +6,7 @@ guess leaves open, number by number, and as smooth in time as faces are. So one 
 the voice, and a few more give it what no mean has: openings as wide as they are spoken, and takes that differ.
 
 All of it is convolution over time: a frame depends on a bounded stretch of audio and noise. A long recording is made
-piece by piece and comes out as if made at once, wherever its audio encoder hears that way too (`voice` does).
+piece by piece and comes out as if made at once, wherever its audio encoder works that way too (`voice` does).
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from animcore.solvers.face_networks.base import Conditioning, FaceModel, restore
 from animcore.solvers.face_networks.output_space import FloatArray, OutputSpace
 
 MOST_STEPS = 8
-STATES = 2  # of what is heard to each frame
+STATES = 2  # states of audio to each frame
 TAPS = 7
-EAR = (1, 2, 4, 8)  # dilations of what listens
+EAR = (1, 2, 4, 8)  # dilations of the audio layers
 FIELD = (1, 2, 4, 1, 2, 4)  # dilations of what moves
 _HALF = TAPS // 2
 _FREQUENCIES = 16  # of the time of the flow
@@ -57,7 +57,7 @@ class FlowSizes:
 
 
 class ConditionedBlock(nn.Module):
-    """A depthwise dilated convolution and two dense layers beside the identity, in a manner that a vector changes."""
+    """A depthwise dilated convolution and two dense layers with a residual connection, modulated by a vector."""
 
     def __init__(self, hidden: int, dilation: int, dropout: float) -> None:
         super().__init__()
@@ -79,7 +79,7 @@ class ConditionedBlock(nn.Module):
 
 
 class FlowMatching(FaceModel):
-    """What was heard and is to be felt -> a guess, and the field around it."""
+    """Audio states and emotions -> a guess, and the field around it."""
 
     MODEL_TYPE = "animcore_flow"
     SIZES = FlowSizes
@@ -124,7 +124,7 @@ class FlowMatching(FaceModel):
     def velocity(self, state: Tensor, time: Tensor, told: Tensor) -> Tensor:
         """Return (B, T, W): where a state (B, T, W) goes at a time (B,) from 0, the source, to 1, the face.
 
-        States are what is added to the guess, in the spreads of `open`.
+        States are offsets from the guess, in the spreads of `open`.
         """
         angles = time[:, None] * math.pi * torch.exp2(torch.arange(_FREQUENCIES, device=time.device) / 2)
         clock = self.clock(torch.cat([angles.sin(), angles.cos()], -1))[:, None]
@@ -154,7 +154,7 @@ class FlowMatching(FaceModel):
 
     @property
     def reach(self) -> int:
-        """How many frames of what is heard, to each side, a frame depends on."""
+        """How many frames of audio, to each side, a frame depends on."""
         return 1 + _HALF * (sum(EAR) + 2 * self.sizes.steps * sum(FIELD))
 
     def piece(self, sound: Tensor, count: int, asked: Conditioning, generator: torch.Generator) -> Tensor:
@@ -196,7 +196,7 @@ class FlowMatching(FaceModel):
         return found
 
     def _made(self, sound: Tensor, count: int, asked: Conditioning, white: Tensor) -> Tensor:
-        """(count, W) frames for what the ear's `raw` gave for exactly these."""
+        """(count, W) frames for the output of the encoder's `raw` for exactly these."""
         emotions = torch.zeros(1, count, len(EMOTIONS), device=sound.device)
         if asked.emotions is not None:
             emotions[0] = torch.from_numpy(asked.emotions).to(sound.device)

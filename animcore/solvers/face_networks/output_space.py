@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animcore.body_models import safe_unpickler
+from animcore.body_models.mesh_file import mesh_beside, read_mesh
 from animcore.core import reading
 from animcore.core.atomic_files import whole_file
 from animcore.core.vocabulary import ARKIT
@@ -67,7 +68,7 @@ class OutputSpace:
         fits = whole and kind in KINDS and 1 <= fps <= 240 and 0 < width <= _WIDEST and isinstance(basis, str)
         fits = fits and (kind != "arkit" or width == len(ARKIT)) and (kind != "vertices" or width % 3 == 0)
         if not fits or (kind == "flame" and width <= JAW):
-            raise InputError(f"{where} tells of faces that cannot be ({dict(values)}); train or download it again.")
+            raise InputError(f"{where} describes impossible faces ({dict(values)}); train or download it again.")
         return cls(kind, width, fps, basis)
 
 
@@ -84,7 +85,7 @@ class MeshTopology:
     faces: NDArray[np.int64]
 
     def save(self, folder: str | Path) -> None:
-        """Write it beside a model's weights.
+        """Write it next to a model's weights.
 
         Raises:
             InputError: where it cannot be written.
@@ -92,6 +93,26 @@ class MeshTopology:
         folder = Path(folder)
         with whole_file(folder / MESH) as temporary, temporary.open("wb") as handle:
             np.savez_compressed(handle, template=self.template, faces=self.faces)
+
+    @classmethod
+    def beside(cls, folder: Path, vertices: int | None = None) -> MeshTopology | None:
+        """Return the mesh that lies with data or published weights, or in their `templates`; None where there is none.
+
+        Args:
+            folder: of the data or of the weights.
+            vertices: that the mesh must have, where that is known.
+
+        Raises:
+            InputError: where it cannot be read, or has another number of vertices.
+        """
+        path = mesh_beside(folder)
+        if path is None:
+            return None
+        found = cls(*checked(*read_mesh(path), path))
+        if vertices is not None and len(found.template) != vertices:
+            count = len(found.template)
+            raise InputError(f"{path.name} has {count} vertices, the model {vertices}: it is another mesh.")
+        return found
 
     @classmethod
     def load(cls, folder: str | Path) -> MeshTopology | None:

@@ -13,11 +13,10 @@ from typing import Any, TypeVar
 
 from torch import Tensor
 
-from animcore.body_models.ply_mesh import read_ply
 from animcore.errors import InputError
 from animcore.solvers import checkpoints
 from animcore.solvers.face_networks.base import FaceModel
-from animcore.solvers.face_networks.output_space import MeshTopology, OutputSpace, checked
+from animcore.solvers.face_networks.output_space import MeshTopology, OutputSpace
 
 Kind = TypeVar("Kind", bound=FaceModel)
 
@@ -26,12 +25,12 @@ VOCASET = (
     "FaceTalk_170811_03274_TA", "FaceTalk_170913_03279_TA", "FaceTalk_170904_03276_TA", "FaceTalk_170912_03278_TA",
 )  # fmt: skip
 BIWI = ("F2", "F3", "F4", "M3", "M4", "M5")
-_BUFFERS = ("mean", "spread")  # ours, of which the authors' models know nothing
+_BUFFERS = ("mean", "spread")  # ours, which the authors' models do not have
 
 
 @dataclass(frozen=True)
 class PublishedWeights:
-    """A file of published weights and what its name tells.
+    """A file of published weights and the facts of its name.
 
     Attributes:
         path: of the file.
@@ -39,7 +38,7 @@ class PublishedWeights:
         speakers: the people it was taught, in their order.
         period: frames after which positions repeat.
         per_frame: states of audio to each frame.
-        topology: the mesh, where its .ply lies beside the weights.
+        topology: the mesh, where its file lies next to the weights.
     """
 
     path: Path
@@ -54,7 +53,7 @@ def find_weights(folder: Path, endings: tuple[str, ...]) -> PublishedWeights:
     """Return the weights of a folder, `vocaset` or `biwi` with one of some endings.
 
     Raises:
-        InputError: where there are none, or the mesh beside them is another one.
+        InputError: where there are none, or the mesh next to them is another one.
     """
     for ending in endings:
         for name, vertices, fps, people in (("vocaset", 5023, 30, VOCASET), ("biwi", 23370, 25, BIWI)):
@@ -62,7 +61,7 @@ def find_weights(folder: Path, endings: tuple[str, ...]) -> PublishedWeights:
             if path.is_file():
                 space = OutputSpace("vertices", 3 * vertices, fps, "flame" if name == "vocaset" else "biwi")
                 return PublishedWeights(
-                    path, space, people, fps, 50 // fps if fps == 25 else 1, mesh_of(folder, vertices)
+                    path, space, people, fps, 50 // fps if fps == 25 else 1, MeshTopology.beside(folder, vertices)
                 )
     raise InputError(f"There are no published weights in {folder}.")
 
@@ -78,25 +77,8 @@ def one_of(folder: Path, patterns: tuple[str, ...]) -> Path:
         raise InputError(f"There are no published weights in {folder}.")
     if len(files) > 1:
         names = ", ".join(path.name for path in files)
-        raise InputError(f"{folder} holds {names}; put each into a folder of its own, with its mesh beside it.")
+        raise InputError(f"{folder} holds {names}; put each into a folder of its own, with its mesh next to it.")
     return files[0]
-
-
-def mesh_of(folder: Path, vertices: int) -> MeshTopology | None:
-    """Return the mesh that lies in a folder or in its `templates` as .ply, None where there is none.
-
-    Raises:
-        InputError: where it cannot be read, or has another number of vertices.
-    """
-    path = next(iter([*sorted(folder.glob("*.ply")), *sorted((folder / "templates").glob("*.ply"))]), None)
-    if path is None:
-        return None
-    topology = MeshTopology(*checked(*read_ply(path), path))
-    if len(topology.template) != vertices:
-        raise InputError(
-            f"{path.name} has {len(topology.template)} vertices, the model {vertices}: it is another mesh."
-        )
-    return topology
 
 
 def tensors(path: Path, passed: tuple[str, ...] = ()) -> dict[str, Tensor]:
@@ -104,7 +86,7 @@ def tensors(path: Path, passed: tuple[str, ...] = ()) -> dict[str, Tensor]:
 
     Args:
         path: of the file.
-        passed: packages of which objects may lie beside them; see `checkpoints.pickled`.
+        passed: packages of which objects may be stored with them; see `checkpoints.pickled`.
 
     Raises:
         InputError: where the file is cut off, damaged, would run code, or holds something else.
@@ -118,7 +100,7 @@ def tensors(path: Path, passed: tuple[str, ...] = ()) -> dict[str, Tensor]:
 
 
 def length(weights: Mapping[str, Tensor], name: str, path: Path, axis: int = 0) -> int:
-    """Return a size of a tensor, the first one usually, which tells a size of the network.
+    """Return a size of a tensor, the first one usually, which is a size of the network.
 
     Raises:
         InputError: where it is not there.
@@ -152,7 +134,7 @@ def renamed(
 
 
 def filled(model: Kind, weights: dict[str, Tensor], source: PublishedWeights) -> Kind:
-    """Return the model with these weights, and with the mesh that lay beside them.
+    """Return the model with these weights, and with the mesh next to them.
 
     Raises:
         InputError: where weights are missing, too many, of other shapes, or no numbers.

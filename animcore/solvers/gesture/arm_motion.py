@@ -1,6 +1,6 @@
 """Poses of arms as joints of SMPL-X, and the way from one to the next as hands go it.
 
-Each move follows the minimum-jerk course of time (Flash and Hogan, 1985). Moves may overlap: what is still to be done
+Each move follows the minimum-jerk course of time (Flash and Hogan, 1985). Moves may overlap: the rest
 of the one before goes on while the next begins, as submovements do, through the cumulative product of the turns (Kim,
 Kim and Shin, 1995). The joints nearer to the fingers are a little later than those nearer to the trunk.
 """
@@ -53,7 +53,7 @@ def posed(side: str, poses: Sequence[ArmPose], fingers: float = 1.0) -> Array:
     Args:
         side: `left` or `right`.
         poses: what the arm should do.
-        fingers: how much the hand's shape counts beside the one at rest; 1 as it is, 0 always at rest.
+        fingers: share of the hand's shape against the one at rest; 1 as it is, 0 always at rest.
     """
     wrist, palm, ahead = (
         _sided(side, np.stack([getattr(pose, name) for pose in poses])) for name in ("wrist", "palm", "fingers")

@@ -1,7 +1,7 @@
-"""Body and hands of somebody who talks: gestures on what is stressed, a trunk that goes along, weight on the feet.
+"""Body and hands of a speaker: gestures on stressed words, a trunk that follows, weight on the feet.
 
-This is the solver that needs no captured motion: `gesture_plan` says what is done when, `gesture_arms` how arms get
-there, `gesture_trunk` what the rest of the body does; `assets/gestures/lexicon.toml` holds gestures and speakers.
+It needs no captured motion: `planning` decides what is done when, `arm_motion` how arms get
+there, `torso` what the rest of the body does; `assets/gestures/lexicon.toml` holds gestures and speakers.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ class _ArmTrack:
         return rotations.from_quaternion(found)
 
     def _stir(self, times: Array) -> Array:
-        """(T, 4, 3) slow movement, axis-angle: nobody holds still altogether."""
+        """(T, 4, 3) slow movement, axis-angle: no body is still altogether."""
         total: Array = np.zeros((len(times), len(_STIR), 3))
         for rate, phase in zip(self.rates, self.phases, strict=True):
             total += np.sin(2 * np.pi * times[:, None, None] * rate + phase)

@@ -1,4 +1,4 @@
-"""The gestures, hand shapes and speakers of `assets/gestures/lexicon.toml`, which says what its numbers mean."""
+"""The gestures, hand shapes and speakers of `assets/gestures/lexicon.toml`, which describes its numbers."""
 
 from __future__ import annotations
 
@@ -53,9 +53,9 @@ class Gesture:
 
     Attributes:
         sides: how many hands, `one`, `both` or `any`.
-        weight: how often, beside the others.
+        weight: how often, against the others.
         hold: seconds that it may stay up.
-        poses: what is prepared, and then those of the stroke.
+        poses: of the preparation, and then those of the stroke.
         words: what calls for it, in small letters.
         fixed: whether it is always made in the same place, however large the speaker's gestures are.
         ends: the kind of phrase, `rising` or `falling`, whose end it goes with; empty for any place.

@@ -25,14 +25,14 @@ Array = NDArray[np.float64]
 SIDES = ("left", "right")
 BEAT = "beat"  # the hand that is up moves with a syllable, without a new gesture
 
-TURN = 1.0  # seconds of pause within which somebody still has the floor
+TURN = 1.0  # seconds of pause within which a turn goes on
 _WORD = 0.35  # seconds around an accent in which a word counts
 _CALLED = 0.75  # chance that a word gets the gesture it calls for, whatever the speaker's rate
 _LAST = 0.6  # seconds before the end of a phrase in which a gesture counts as its end
 _RIGHT = 0.85  # chance that the right hand leads
-_AGAIN = 0.25  # how likely the same gesture comes twice running, beside others
+_AGAIN = 0.25  # probability of the same gesture twice running, against others
 _APEX = 0.08  # seconds by which a stroke ends after the middle of its syllable: it is fastest shortly before that
-_AT_FIRST = 0.1  # seconds: the first frame shows somebody at rest
+_AT_FIRST = 0.1  # seconds: the first frame is at rest
 _HURRY = 0.35  # share of the way to a gesture that may be missing when there is little time
 _BEAT_APART = 0.42  # seconds, least from one beat to the next
 _BEAT_UP = np.array([0.0, 0.05, -0.02])  # arm lengths, outward, up, forward
@@ -40,7 +40,7 @@ _BEAT_DOWN = np.array([0.01, -0.06, 0.035])
 _SOONEST = 0.45  # seconds of a way to the first pose of a gesture, least
 _RETURN = (0.75, 1.15)  # seconds of the way back to rest
 _FOLLOWS = (0.03, 0.08)  # seconds by which the other hand is later
-_WEAKER = (0.80, 0.95)  # how large its gesture is beside the leading hand's
+_WEAKER = (0.80, 0.95)  # size of its gesture against the leading hand's
 _ARM = 0.5  # metres of an arm length
 _VARIES = 0.035  # arm lengths, spread of where a gesture is made
 
@@ -117,7 +117,7 @@ def keys(
     returning, beaten = False, rest  # whether the last of them only goes back, and what a beat starts from
     for stroke, following in zip_longest(mine, mine[1:]):
         if stroke.gesture == BEAT and beaten is rest:
-            continue  # its gesture found no time; nobody beats with a hand that hangs
+            continue  # its gesture found no time; a hanging hand does not beat
         moves = _moves(stroke, side, beaten, style, generator)
         if returning and moves[0].start < _free(found):  # on its way back it turns round
             found.pop()
@@ -213,7 +213,7 @@ def _free(before: Sequence[ArmKey]) -> float:
 
 
 def _in_time(moves: list[ArmKey], before: Sequence[ArmKey]) -> list[ArmKey]:
-    """The moves if there is time for them after what is done already, the first one hurried a little; else none."""
+    """The moves if there is time for them after the earlier ones, the first one hurried a little; else none."""
     late = _free(before) - moves[0].start
     if late <= 0.0:
         return moves

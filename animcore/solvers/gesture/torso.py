@@ -1,4 +1,4 @@
-"""What the body does beneath the arms: it breathes, leans and turns with what is said, and shifts its weight.
+"""The trunk: it breathes, leans and turns with speech, and shifts its weight.
 
 Quiet standing sways by millimetres and shifts weight every few seconds (Duarte and Zatsiorsky, 1999); the feet stay
 where they are, and the legs follow by inverse kinematics.

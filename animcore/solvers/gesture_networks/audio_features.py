@@ -1,4 +1,4 @@
-"""What gesture networks hear: a mel spectrogram of the house, or the hidden states of a speech model on the disk."""
+"""Audio features of gesture networks: our own mel spectrogram, or the hidden states of a speech model on the disk."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from animcore.audio.mel import MelFeatures, mel_filters
 from animcore.audio.recording import RATE
 from animcore.errors import InputError
 
@@ -19,9 +20,16 @@ BANDS = 40
 _WINDOW = 512  # samples
 _LOWEST, _HIGHEST = 60.0, 7600.0  # Hz
 _LOUD = 95.0  # percentile of a clip's loudness that is taken for 0, whatever the gain of the recording
-_RANGE = 8.0  # natural logarithms of power below that which can still be heard
-_PIECE = 30 * RATE  # samples that a speech model hears at once
+_RANGE = 8.0  # range below that, in natural logarithms of power
+_PIECE = 30 * RATE  # samples that a speech model encodes at once
 _STATES_FPS = 50.0  # of wav2vec 2.0, HuBERT and WavLM
+
+
+def mel_features(fps: float) -> MelFeatures:
+    """Return how `mel` makes its numbers at a frame rate, in words that the files of networks carry."""
+    log = "natural logarithm of power + 1e-8"
+    normalization = f"less the {_LOUD:g}th percentile of the frames' means, at least -{_RANGE:g}, divided by 4"
+    return MelFeatures(_WINDOW, round(RATE / fps), BANDS, _LOWEST, _HIGHEST, log, normalization)
 
 
 def mel(samples: FloatArray, count: int, fps: float = FPS) -> FloatArray:
@@ -36,7 +44,7 @@ def mel(samples: FloatArray, count: int, fps: float = FPS) -> FloatArray:
     starts = np.round(np.arange(count) * RATE / fps).astype(np.int64)
     padded = np.pad(samples, (half, max(0, int(starts[-1:].sum()) + half - len(samples)) + half))
     views = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)
-    window, bank = np.hanning(_WINDOW).astype(np.float32), _bank()
+    window, bank = np.hanning(_WINDOW).astype(np.float32), mel_filters(BANDS, _WINDOW, RATE, _LOWEST, _HIGHEST)
     bands = [
         np.square(np.abs(np.fft.rfft(views[starts[first : first + 2048]] * window, axis=1))) @ bank
         for first in range(0, count, 2048)
@@ -98,16 +106,3 @@ def speech_model(folder: Path) -> Any:
         why = (str(error).strip().splitlines() or [type(error).__name__])[0][:120]
         raise InputError(f"The speech model in {folder} cannot be read ({why}); download it again.") from error
     return model.eval()
-
-
-@functools.cache
-def _bank() -> NDArray[np.float64]:
-    """(257, 40) triangles, evenly spaced on the mel scale (O'Shaughnessy)."""
-    low, high = (2595 * np.log10(1 + edge / 700) for edge in (_LOWEST, _HIGHEST))
-    edges = 700 * (10 ** (np.linspace(low, high, BANDS + 2) / 2595) - 1)
-    frequency = np.fft.rfftfreq(_WINDOW, 1 / RATE)[:, None]
-    rising = (frequency - edges[:-2]) / (edges[1:-1] - edges[:-2])
-    falling = (edges[2:] - frequency) / (edges[2:] - edges[1:-1])
-    bank = np.maximum(0.0, np.minimum(rising, falling))
-    evened: NDArray[np.float64] = bank / np.maximum(bank.sum(0), 1e-9)
-    return evened

@@ -36,7 +36,7 @@ class EmageModel(nn.Module):
     """The transformer, the codes of the three parts, and the way on the floor."""
 
     def __init__(self, sizes: EmageSizes, coders: dict[str, dict[str, int]]) -> None:
-        """Build with weights of chance.
+        """Build with random weights.
 
         Args:
             sizes: of the transformer.
@@ -154,7 +154,7 @@ def _coder(width: int, sizes: dict[str, int]) -> MotionVqVae:
 
 
 def _coder_sizes(folder: Path, part: str) -> dict[str, int]:
-    """What a part's `config.json` says of its sizes."""
+    """The sizes in a part's `config.json`."""
     values = checkpoints.config(folder)
     names = ("vae_length", "vae_layer", "vae_codebook_size", "vae_test_dim")
     sizes = {name: checkpoints.whole_number(values, name, folder) for name in names}

@@ -39,7 +39,7 @@ class EmageSizes:
         hidden_size: of the transformers; a multiple of 4.
         audio_f, motion_f: features of audio and of movement; `audio_f` a multiple of 4.
         vae_codebook_size: codes of each part.
-        pose_length: frames seen at once.
+        pose_length: frames of a window.
         seed_frames: frames that a window takes over from the one before.
         speaker_dims: speakers it was trained on.
     """
@@ -54,7 +54,7 @@ class EmageSizes:
 
 
 class _ResidualConvolution(nn.Module):
-    """Two convolutions with batch norms beside a short way."""
+    """Two convolutions with batch norms and a shortcut."""
 
     def __init__(self, channels: int, wanted: int, stride: int, padding: int) -> None:
         super().__init__()
@@ -146,7 +146,7 @@ class EmageTransformer(nn.Module):
         Args:
             samples: (B, N) at 16 kHz, of the same time as the frames.
             speaker: (B,) which speaker.
-            motion: (B, T, 337) frames of `gesture_features`.
+            motion: (B, T, 337) frames of `motion_features`.
             hidden: (B, T) bool, frames that are not known.
         """
         who = self.speaker_embedding_body(speaker)[:, None]

@@ -29,7 +29,7 @@ FloatArray = NDArray[np.float32]
 Array = NDArray[np.float64]
 
 _KINDS = {"animcore_talkshow": "talkshow", "emage_audio": "emage"}  # model_type of config.json -> module of solvers
-_QUIET = 0.25  # share of the movement that is left where nobody speaks for long
+_QUIET = 0.25  # share of the movement that remains in long silence
 _HOLD = 1.0  # seconds for which a gesture may go on after the voice
 _EASE = 0.5  # seconds, standard deviation of the change from speaking to resting
 _HEAD = [INDEX[name] for name in ("neck", "head", "jaw", "left_eye_smplhf", "right_eye_smplhf")]  # others move these
@@ -70,7 +70,7 @@ class GestureNetworkSolver:
         """Return the body for a voice at 50 FPS; None where the strength of the body is 0.
 
         Args:
-            clip: the voice; the network hears it.
+            clip: the voice, which the network encodes.
             prosody: of the voice; where it does not speak for long, the body comes to rest.
             direction: seed, the strengths of `body` and `hands`, and the style, where a speaker has its name.
             mood: an emotion changes how much the body moves.
@@ -118,7 +118,7 @@ def load(folder: str | Path) -> GestureNetworkSolver:
 
 
 def _liveliness(prosody: Prosody) -> Array:
-    """(T,) 1 where somebody speaks or has just spoken, less in longer silence."""
+    """(T,) 1 in speech and just after, less in longer silence."""
     reach = round(_HOLD * listening.FPS)
     held = np.convolve(prosody.speaking, np.ones(2 * reach + 1), mode="same")[: len(prosody.speaking)] > 0
     return _QUIET + (1 - _QUIET) * listening.smooth(held.astype(np.float32), _EASE).astype(np.float64)

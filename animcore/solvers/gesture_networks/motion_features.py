@@ -69,7 +69,7 @@ def decode(frames: Array) -> tuple[FloatArray, FloatArray]:
 
 
 def rest(count: int) -> FloatArray:
-    """Return (count, 337) of a body in the T-pose that goes nowhere and whose feet are not said to stand."""
+    """Return (count, 337) of a still body in the T-pose, without foot contacts."""
     frames = np.zeros((count, WIDTH), np.float32)
     frames[:, :ROTATIONS] = np.tile([1, 0, 0, 0, 1, 0], len(SMPLX_JOINTS))
     return frames

@@ -1,7 +1,7 @@
 """Gestures in the manner of TalkSHOW (Yi et al., CVPR 2023): codes of body and hands that follow each other.
 
 Two vector-quantized autoencoders turn four frames of the body, and four of the hands, into a code each; a causal
-network then draws one code after the other from what was heard and from both streams so far, the hands' code after the
+network then draws one code after the other from the audio and from both streams so far, the hands' code after the
 body's of the same moment (cross-conditioned autoregression). Ours differs from the published one where that serves a
 small set of data: gated dilated convolutions over time instead of a PixelCNN, and a mel spectrogram where no speech
 model is given.
@@ -60,7 +60,7 @@ class TalkShowSizes:
 
 
 class _GatedCausalConvolution(nn.Module):
-    """A gated causal convolution, told what is heard, beside the identity."""
+    """A gated causal convolution conditioned on audio, with a residual connection."""
 
     def __init__(self, hidden: int, dilation: int, dropout: float) -> None:
         super().__init__()
@@ -78,7 +78,7 @@ class _GatedCausalConvolution(nn.Module):
 
 
 class CodePredictor(nn.Module):
-    """What was heard and done so far -> how likely each next code is."""
+    """Audio and codes so far -> logits of the next codes."""
 
     def __init__(self, sizes: TalkShowSizes, dropout: float = 0.2) -> None:
         super().__init__()
@@ -145,11 +145,11 @@ class TalkShow(nn.Module):
     """The codes of both streams and what predicts them."""
 
     def __init__(self, sizes: TalkShowSizes, speech: str = "") -> None:
-        """Build with weights of chance.
+        """Build with random weights.
 
         Args:
             sizes: of all networks.
-            speech: folder of the speech model that it hears with; empty for the mel spectrogram.
+            speech: folder of the speech model that encodes; empty for the mel spectrogram.
         """
         super().__init__()
         self.sizes, self.speech = sizes, speech

@@ -17,7 +17,7 @@ COMMITMENT = 0.25  # weight with which the encoder is drawn to the codes
 
 
 class ResidualConvolution(nn.Module):
-    """Two convolutions over time beside the identity."""
+    """Two convolutions over time with a residual connection."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Blinks of somebody who talks: how often, when, and how the lids move.
+"""Blinks of a speaker: how often, when, and how the lids move.
 
 Sources: 17 blinks a minute at rest and 26 in conversation (Bentivoglio et al., Movement Disorders 12, 1997), 10.5 to
 32.5 in conversation and 8 to 21 in silence among normal adults (Doughty, Optometry and Vision Science 78, 2001). A
@@ -53,9 +53,9 @@ def blink_times(
         prosody: of the voice; the ends of its phrases draw blinks, and there are more while it speaks.
         amount: factor on how often; 0 gives none.
         generator: chooses.
-        felt: (T,) factor of an emotion on how often.
+        felt: (T,) factor of an emotion on their rate.
         shifts: time in seconds and size in degrees of the gaze shifts.
-        heard: seconds at which somebody who is listened to draws blinks.
+        heard: seconds at which the other speaker draws blinks.
     """
     count = len(prosody.level)
     last = count / FPS - _CLOSING - _SHUT - _LONGEST

@@ -1,4 +1,4 @@
-"""Eyes of somebody who talks to the viewer, or to a point: glances, saccades, lids that follow, and what the head adds.
+"""Eyes of a speaker on the viewer, or on a point: glances, saccades, lids that follow, and what the head adds.
 
 Sources. Saccades last 21 ms and 2.2 ms for each degree (Carpenter, Movements of the Eyes, 1988); their top speed is
 about 1.65 times the mean one, earlier than the middle (Becker, 1989; van Opstal and van Gisbergen, 1987). Speakers look
@@ -52,7 +52,7 @@ _FACE = (0.7, 1.0)  # up and down, sideways: spread of fixations on the face of 
 _AWAY_SIDE = (9.0, 3.0)  # mean and spread of how far to the side a glance goes
 _AWAY_HEIGHTS, _AWAY_HEIGHT_SPREAD = (-6.0, 1.0, 6.0), 2.0  # up in thought, level, down
 _WANDER = (1.5, 2.5)  # spread of the fixations of a glance
-_STAY = {False: (0.35, 0.9), True: (0.35, 0.5)}  # seconds of a fixation: least, and mean of what is added; on, away
+_STAY = {False: (0.35, 0.9), True: (0.35, 0.5)}  # seconds of a fixation: least, and mean of the addition; on, away
 _WIDEST = 20.0  # of a glance to one side or height, however strong
 
 _USUAL = 12.0  # degrees that the eyes go alone
@@ -89,7 +89,7 @@ class EyeMotion:
 
 @dataclass(frozen=True)
 class Fixation:
-    """Where the eyes go at `time` (seconds): degrees about X (down) and Y (left) beside the one who is talked to."""
+    """Where the eyes go at `time` (seconds): degrees about X (down) and Y (left) relative to the gaze target."""
 
     time: float
     down: float
@@ -111,7 +111,7 @@ def solve(
         direction: `gaze` scales glances, `blinks` how often the eyes blink; 0 switches either off. `target` is what is
             looked at; without one it is the viewer, far ahead.
         mood: an emotion changes how often the eyes blink and lets them sink.
-        listening: to somebody who is what the eyes are on: they stay there while they reply, and blink with them.
+        listening: to a speaker who is the gaze target: the eyes stay there during replies, and blink with them.
     """
     count = len(prosody.level)
     generator = np.random.default_rng([direction.seed, STREAM])
@@ -213,7 +213,7 @@ def _away(
 def _thoughts(
     prosody: Prosody, turns: list[tuple[float, float]], amount: float, generator: np.random.Generator
 ) -> Iterator[tuple[float, float]]:
-    """Start and end of what is thought about: as long turns begin, and in hesitations within them."""
+    """Start and end of pauses for thought: as long turns begin, and in hesitations within them."""
     for start, end in turns:
         thinks, until = generator.random() < _THINKS * amount, start + generator.uniform(*_THOUGHT)
         if thinks and end - start >= _LONG_TURN:
@@ -266,7 +266,7 @@ def _turns(angles: Array, head: Array, distance: float | None, keep: float) -> A
     Args:
         angles: (T, 2) radians about X and Y of where the eyes look, whatever the head does.
         head: (T, 3) rotation of the head in radians.
-        distance: metres of what is looked at, on which both eyes meet; None is far, and they stay parallel.
+        distance: metres of the gaze target, on which both eyes converge; None is far, and they stay parallel.
         keep: 0..1, share of that meeting.
     """
     down, left = angles.T

@@ -1,6 +1,6 @@
-"""Head of somebody who talks: learned from people, drawn anew with every seed.
+"""Head motion of a speaker: learned from people, sampled anew with every seed.
 
-A small network (head_model.py) tells, from what the head just did and from how the voice is carried, how likely every
+A small network (`head_network`) predicts, from the last motion of the head and from prosody, the distribution of the
 next step is; a take is one draw after the other. So spread, speed and rhythm are people's, heads rest in pauses and
 come alive with the voice, and nothing is ever the same twice. What people do on stressed syllables it learns too, but
 more weakly than they do it: a small nod is added. In long pauses the head comes back to the middle and breathes.
@@ -62,7 +62,7 @@ def solve(
         prosody: of the voice.
         direction: seed, intensity and the strength of `head`.
         mood: moves the head more or less, and holds it higher or lower.
-        model: another network than the shipped one; benchmarks measure networks that have not seen a speaker.
+        model: another network than the shipped one; benchmarks measure networks that were not trained on a speaker.
 
     Raises:
         AnimcoreError: when the network's file is missing or broken.

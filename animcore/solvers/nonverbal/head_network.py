@@ -1,4 +1,4 @@
-"""The network of the head: what it hears, what it remembers, and how it draws the next step; numpy alone.
+"""The network of the head: its audio features, its memory, and the sampling of the next step; numpy alone.
 
 It is a mixture density network (Bishop, 1994) that runs on its own output, as Graves (2013) writes by hand: from the
 last steps of the head and from the voice around now, it tells how likely every next step is, and one is drawn. Four
@@ -24,10 +24,10 @@ Array = NDArray[np.float64]
 
 MODEL = shipped("assets/solvers/head.npz")
 
-STEP = 4  # frames: 80 ms, so that everything a head does below 5 Hz is seen, and nothing of a tracker's jitter above
+STEP = 4  # frames: 80 ms, so that head motion below 5 Hz is covered, and nothing of a tracker's jitter above
 SECONDS = STEP / FPS
 HISTORY = 8  # velocities remembered: 0.64 s
-BACK, AHEAD = 6, 8  # steps of the voice heard before and after
+BACK, AHEAD = 6, 8  # steps of audio before and after
 HEARD = 3  # curves of the voice
 GAUSSIANS = 4
 DRAWN = 10  # numbers a Gaussian has: its weight, its mean (3), its scale (6)
@@ -35,7 +35,7 @@ POSITION = 3.0  # factor that brings positions to the size of velocities
 
 _TEMPER = 8.0  # seconds from one temper of a speaker to the next
 _CONSTANT = 0.5  # share of the variance of tempers that is a take's own and does not change
-_EXTREME = 2.0  # standard deviations of temper, beyond which nobody is
+_EXTREME = 2.0  # standard deviations of temper at most
 _SETTLES = 10.0  # seconds of a take at which half of its mean posture is taken away
 _LEAD = 75  # steps run before the first frame, so that a take does not begin in the middle of the range
 _FASTEST = 6.0  # of the typical speed; the fastest of the training data is 5.2
@@ -52,13 +52,13 @@ class HeadNetwork:
 
     Attributes:
         past: (H, 27) and `past_bias` (H,), first layer: what the head did.
-        voice: (H, 46), first layer: what is heard around now, and the temper: how lively this speaker is now beside
+        voice: (H, 46), first layer: audio around now, and the temper: how lively this speaker is now against
             others, in standard deviations.
         middle: (H, H) and `middle_bias` (H,), second layer.
         last: (40, H) and `last_bias` (40,), third layer: weights, means and scales of the Gaussians.
         carry: (3, 27) and `carry_bias` (3,), the part of the means that is linear in the past.
         speed: (2,) mean and standard deviation over speakers of the logarithm of a head's root mean square speed in
-            degrees a second. The network moves a head of speed 1: what it says is multiplied by the speaker's speed.
+            degrees a second. The network moves a head of speed 1: its output is multiplied by the speaker's speed.
     """
 
     past: FloatArray
@@ -92,7 +92,7 @@ class HeadNetwork:
         return between(way, len(prosody.level))
 
     def _steps(self, voice: FloatArray, generator: np.random.Generator) -> Array:
-        """(S, 3) positions, one step after the other, for what is heard and the temper (S, 46)."""
+        """(S, 3) positions, one step after the other, for audio features and temper (S, 46)."""
         chances, normal = generator.random(len(voice)), generator.normal(size=(len(voice), 3))
         first = voice @ self.voice.T + self.past_bias
         position, velocities = np.zeros(3), np.zeros((HISTORY, 3))
@@ -127,7 +127,7 @@ def load(path: str | Path) -> HeadNetwork:
 
 
 def input_features(prosody: Prosody) -> FloatArray:
-    """(T, 3) what the network hears: loudness (-1..1, beside the loudest syllables), speech (0..1), accents."""
+    """(T, 3) audio features: loudness (-1..1, against the loudest syllables), speech (0..1), accents."""
     speaking = prosody.speaking > 0
     top = float(np.percentile(prosody.level[speaking], 95)) if speaking.any() else 0.0
     loudness = np.where(speaking, np.clip((prosody.level - top) / _LOUD_RANGE + 1, -1, 1), -1)
@@ -159,7 +159,7 @@ def sample_tempers(count: int, generator: np.random.Generator) -> Array:
 
 
 def windows(rows: FloatArray) -> FloatArray:
-    """(S, 3) what is heard at each step -> (S, 45) with what was heard before and will be after."""
+    """(S, 3) audio features of each step -> (S, 45) with those before and after."""
     padded = np.pad(rows, ((BACK, AHEAD), (0, 0)), mode="edge")
     views = np.lib.stride_tricks.sliding_window_view(padded, BACK + AHEAD + 1, axis=0)
     around: FloatArray = np.ascontiguousarray(views.transpose(0, 2, 1)).reshape(len(rows), -1)

@@ -1,4 +1,4 @@
-"""Somebody who listens: nods and small replies of the face where the other ends a phrase, and eyes that stay on them.
+"""A listener: nods and small replies of the face where the other speaker ends a phrase, and eyes that stay on them.
 
 Sources. Listeners answer where the other pauses and the pitch has moved (Ward and Tsukahara, Journal of Pragmatics 32,
 2000; rules for nods of listening agents: Maatman, Gratch and Marsella, IVA 2005). Their nods come in runs of one to
@@ -26,7 +26,7 @@ Array = NDArray[np.float64]
 STREAM = 6  # keeps the random numbers of listening apart from those of the rest of the performance
 
 TURN_PAUSE = 1.0  # seconds of silence that end a turn of the other
-_OWN = 0.3  # seconds around one's own words in which one does not listen
+_OWN = 0.3  # seconds around one's own words without listening behaviour
 _SAID = 0.9  # seconds of a turn of the other before there is something to reply to
 _FREE = 0.7  # seconds after the end of a phrase that one is silent oneself, or there is no time for a reply
 _REPLIES: dict[EndKind, float] = {"falling": 0.85, "rising": 0.85, "level": 0.6}  # chance by the end of the phrase
@@ -41,7 +41,7 @@ _DEPTH = (3.0, 7.0)  # degrees of the first nod
 _SMALLER = 0.6  # factor from one nod of a run to the next
 _NOD_SECONDS = (0.32, 0.46)
 
-_LEAN, _TILT = 1.2, (1.0, 3.0)  # degrees: forward, and to one side, of a head that listens
+_LEAN, _TILT = 1.2, (1.0, 3.0)  # degrees: forward, and to one side, of a listening head
 _STIR, _STIR_BAND = (0.5, 0.8, 0.5), (0.07, 0.5)  # degrees about X, Y, Z and Hz of its slow movement
 _SETTLES = 0.6  # seconds, standard deviation with which it comes and goes
 
@@ -82,7 +82,7 @@ class Backchannel:
 
 @dataclass(frozen=True)
 class ListenerMotion:
-    """How somebody follows what another says, at 50 FPS.
+    """The listening behaviour to another speaker, at 50 FPS.
 
     Attributes:
         attentive: (T,) 1 where the other has the turn and one is silent oneself, else 0.
@@ -122,7 +122,7 @@ class ListenerMotion:
 
 
 def solve(own: Prosody, other: Prosody, direction: Direction) -> ListenerMotion:
-    """Return how somebody listens to another voice.
+    """Return the listening behaviour to another speaker.
 
     Args:
         own: prosody of one's own voice, T frames.
@@ -145,7 +145,7 @@ def solve(own: Prosody, other: Prosody, direction: Direction) -> ListenerMotion:
 
 
 def head_rotations(listening: ListenerMotion, direction: Direction) -> FloatArray:
-    """Return (T, 3) radians that listening adds to neck and head: nods, and the attitude of somebody who attends."""
+    """Return (T, 3) radians that listening adds to neck and head: nods, and the attitude of attention."""
     generator = np.random.default_rng([direction.seed, STREAM, 1])
     count = len(listening.attentive)
     times = np.arange(count) / FPS

@@ -16,7 +16,7 @@ STREAM = 3  # keeps the random numbers of the brows apart from those of head and
 _STRONG = 0.45  # strength of an accent from which brows may rise
 _CHANCE = 0.6  # that they do
 _RAISE = (0.12, 0.38)  # of browInnerUp, least and most
-_OUTER = 0.6  # of browOuterUp beside browInnerUp
+_OUTER = 0.6  # of browOuterUp against browInnerUp
 _RISE, _FALL = 0.12, 0.28  # seconds: standard deviations before and after the top
 
 

@@ -23,7 +23,7 @@ FloatArray = NDArray[np.float32]
 STREAM = 4  # keeps the random numbers of emotion apart from those of head, eyes and brows
 _BLOCK = 3000  # frames that are worked on at a time, so that long talks take no more memory
 
-# Seconds by which a region is later than the brows, and how long its onset is beside the emotion's.
+# Seconds by which a region is later than the brows, and the ratio of its onset to the emotion's.
 _LATER = {"brows": 0.0, "eyes": 0.02, "cheeks": 0.06, "mouth": 0.10}
 _PACE = {"brows": 0.85, "eyes": 0.85, "cheeks": 1.0, "mouth": 1.1}
 _SLOWER = 1.6  # than the face, head and gaze change with an emotion
@@ -46,7 +46,7 @@ OPENS: dict[str, float] = {
     "mouthLowerDownRight": 1.9, "mouthUpperUpLeft": 2.4, "mouthUpperUpRight": 2.4,
     "mouthStretchLeft": 0.2, "mouthStretchRight": 0.2,
 }  # fmt: skip
-_PARTED = 5.0  # millimetres of the voice's own opening from which an emotion may part the lips as it wants
+_PARTED = 5.0  # millimetres of the voice's own opening from which an emotion may part the lips freely
 _FREED = 3.0  # millimetres from which it presses them no more
 _SEALED = 1.5  # millimetres of the voice's own opening below which the lips count as closed
 _SEAL_LIMIT = 0.3  # of mouthShrugLower, the most that closes what an emotion leaves open
@@ -91,7 +91,7 @@ class EmotionManner:
         blink_rate: factor on how often the eyes blink.
         head: degrees about X (down), Y and Z; Y and Z take the seed's side.
         movement: factor on how much the head moves.
-        gaze: degrees about X (down) that the eyes rest beside the viewer.
+        gaze: degrees about X (down) that the eyes rest off the viewer.
     """
 
     blink_rate: float = 1.0
@@ -320,7 +320,7 @@ def _wanted(name: str, direction: Direction, count: int) -> FloatArray:
 
 
 def _arrive(wanted: FloatArray, onset: float, offset: float, later: float) -> FloatArray:
-    """(T,) in 0..1 that follows what is wanted along minimum-jerk ramps; an emotion of the first frame is there."""
+    """(T,) in 0..1 that follows a target along minimum-jerk ramps; an emotion of the first frame is fully there."""
     change = np.diff(wanted, prepend=wanted[:1])
     level = np.full(len(wanted), wanted[0], np.float32)
     delay = round(later * FPS)

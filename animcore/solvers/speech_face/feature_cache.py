@@ -1,7 +1,10 @@
-"""What the speech network heard in recordings, kept in a folder: another take of the same voice need not listen again.
+"""Audio features of recordings, cached in a folder: another take of the same voice need not compute them again.
 
 The folder is the one that the environment names; without it nothing is kept. Files that are broken count as none, and
-the oldest go where there are too many. What is kept is what the network answers, bit by bit: takes stay equal.
+the oldest go where there are too many. The network's output is stored exactly: takes stay equal.
+
+Within `in_memory` the last answers need no folder: the alignment of a transcript, the solver and the score of one line
+ask for the same.
 """
 
 from __future__ import annotations
@@ -9,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +27,20 @@ FloatArray = NDArray[np.float32]
 
 LIMIT = 512 * 2**20  # bytes of the folder
 SUFFIX = ".heard.npz"
+_RECENT = 2  # answers in memory, of a minute of audio each at most (1.4 MB)
+
+_recent: dict[str, list[FloatArray]] | None = None  # the latest last; None outside of `in_memory`
+
+
+@contextlib.contextmanager
+def in_memory() -> Iterator[None]:
+    """Keep the last answers in memory for as long as the block runs."""
+    global _recent
+    before, _recent = _recent, {} if _recent is None else _recent
+    try:
+        yield
+    finally:
+        _recent = before
 
 
 def folder() -> Path | None:
@@ -33,14 +50,16 @@ def folder() -> Path | None:
 
 
 def key(network: str, samples: FloatArray, outputs: Sequence[str]) -> str:
-    """Return what tells a piece of audio, as a network hears it, from all others."""
+    """Return the key of a piece of audio for a network."""
     digest = hashlib.sha256(f"{network} {' '.join(outputs)} {samples.dtype} {samples.shape}".encode())
     digest.update(np.ascontiguousarray(samples).tobytes())
     return digest.hexdigest()
 
 
 def read(name: str) -> list[FloatArray] | None:
-    """Return what is kept under a key; None where nothing is."""
+    """Return the entry of a key, from memory or the folder; None where there is none."""
+    if _recent is not None and name in _recent:
+        return list(_recent[name])
     if (place := folder()) is None:
         return None
     path = place / f"{name}{SUFFIX}"
@@ -55,6 +74,10 @@ def read(name: str) -> list[FloatArray] | None:
 
 def write(name: str, values: Sequence[FloatArray]) -> None:
     """Keep values under a key; a folder that cannot be written is left alone."""
+    if _recent is not None:
+        _recent[name] = list(values)
+        for old in list(_recent)[:-_RECENT]:
+            del _recent[old]
     if (place := folder()) is None:
         return
     with contextlib.suppress(OSError, InputError):

@@ -1,6 +1,6 @@
 """The shipped speech solver: lips, jaw and face from the voice alone, by a trained network (assets/solvers).
 
-The network hears 16 kHz samples and answers at 50 FPS. A frame depends on at most 5.9 s of audio to each
+The network takes 16 kHz samples and answers at 50 FPS. A frame depends on at most 5.9 s of audio to each
 side; recordings run in pieces with a margin that makes them seamless, so any length takes the same memory.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -23,17 +24,16 @@ from animcore.core.progress import Progress, silent
 from animcore.core.shipped import shipped
 from animcore.core.vocabulary import ARKIT, ARKIT_INDEX
 from animcore.direction import Direction
-from animcore.errors import AnimcoreError
 from animcore.motion import Event, Motion
-from animcore.solvers.speech_face import feature_cache, tongue, transcript_closures
+from animcore.solvers.speech_face import feature_cache, network_file, tongue, transcript_closures
 from animcore.speech.pronunciation import PHONEMES
 
 FloatArray = NDArray[np.float32]
 
 MODEL = shipped("assets/solvers/articulation.onnx")
 PIECE = 60  # seconds of result at a time
-MARGIN = 6  # seconds heard on each side of a piece: more than a frame depends on
-THREADS = 2
+MARGIN = 6  # seconds of context on each side of a piece: more than a frame depends on
+THREADS = int(os.environ.get("ANIMCORE_THREADS", "2"))  # 1 in each worker of a batch
 _OUTPUTS = ["arkit", "places", "phonemes"]
 JAW_ANGLE = 0.41  # radians at jawOpen = 1: the rotation of the default character's lower teeth
 
@@ -54,7 +54,7 @@ _SURE = (0.12, 0.27)  # probability of a place from which, and up to which, it t
 
 @dataclass(frozen=True)
 class LipSyncNetwork:
-    """The trained network and what its file says of itself."""
+    """The trained network and the metadata of its file."""
 
     session: onnxruntime.InferenceSession
     fps: int
@@ -67,9 +67,24 @@ class LipSyncNetwork:
 
 @dataclass(frozen=True)
 class PhonemeProbabilities:
-    """What is said in a recording: (T, 40) probabilities of `pronunciation.PHONEMES`, frame i at i / fps seconds."""
+    """The phonemes of a recording: (T, 40) probabilities of `pronunciation.PHONEMES`, frame i at i / fps seconds."""
 
     probabilities: FloatArray
+    fps: int
+
+
+@dataclass(frozen=True)
+class Answers:
+    """All that the network answers to a recording, T frames; frame i is at i / fps seconds.
+
+    Attributes:
+        weights: (T, 52) ARKit weights, before direction and closures.
+        phonemes: (T, 40) probabilities of `pronunciation.PHONEMES`.
+        fps: frame rate.
+    """
+
+    weights: FloatArray
+    phonemes: FloatArray
     fps: int
 
 
@@ -87,6 +102,22 @@ def detect_phonemes(clip: AudioClip, progress: Progress = silent) -> PhonemeProb
     return PhonemeProbabilities(probabilities, network.fps)
 
 
+def answers(clip: AudioClip, progress: Progress = silent) -> Answers:
+    """Return what the network answers to a voice; all silence, and a still face, for a silent one.
+
+    Raises:
+        AnimcoreError: when the network's file is missing or broken.
+    """
+    network = load(MODEL)
+    count = len(clip.samples) // network.hop + 1
+    weights, phonemes = np.zeros((count, len(ARKIT)), np.float32), _silence(count)
+    if not clip.facts.silent:
+        for first, (own, _, heard) in _pieces(clip, network, progress):
+            weights[first : first + len(own)] = own[:, network.columns]
+            phonemes[first : first + len(heard)] = heard
+    return Answers(weights, phonemes, network.fps)
+
+
 def solve(clip: AudioClip, direction: Direction, progress: Progress = silent, spoken: Sequence[Event] = ()) -> Motion:
     """Return the face of a voice: `arkit`, `tongue` and `jaw_pose` at the network's rate, frame i at i / 50 s.
 
@@ -96,7 +127,7 @@ def solve(clip: AudioClip, direction: Direction, progress: Progress = silent, sp
         clip: the voice.
         direction: intensity and strengths by region.
         progress: called with the fraction done.
-        spoken: phonemes with their times, where a transcript is known; lips close exactly where they say so.
+        spoken: phonemes with their times, where a transcript is known; lips close exactly at theirs.
 
     Raises:
         AnimcoreError: when the network's file is missing or broken.
@@ -137,7 +168,7 @@ def jaw_pose(weights: FloatArray) -> FloatArray:
 
 
 def _silence(count: int) -> FloatArray:
-    """(count, 40) probabilities of phonemes where nothing is said."""
+    """(count, 40) probabilities of phonemes in silence."""
     probabilities = np.zeros((count, len(PHONEMES)), np.float32)
     probabilities[:, PHONEMES.index("sil")] = 1.0
     return probabilities
@@ -151,25 +182,19 @@ def load(path: str | Path) -> LipSyncNetwork:
         AnimcoreError: when it is missing or broken.
     """
     path = Path(path)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = THREADS
-    try:
-        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        facts = session.get_modelmeta().custom_metadata_map
-        names = json.loads(facts["names"])
+
+    def build(session: onnxruntime.InferenceSession, facts: network_file.Metadata) -> LipSyncNetwork:
         return LipSyncNetwork(
             session=session,
             fps=int(facts["fps"]),
             hop=int(facts["hop"]),
             loudness=float(facts["loudness"]),
-            columns=[names.index(name) for name in ARKIT],
+            columns=network_file.arkit_columns(facts),
             places=tuple(json.loads(facts["places"])),
             digest=hashlib.sha256(path.read_bytes()).hexdigest(),
         )
-    except Exception as error:  # onnxruntime raises classes of its own that it does not export
-        raise AnimcoreError(
-            f"The speech network {path.name} cannot be loaded; install Animcore again. {error}"
-        ) from error
+
+    return network_file.load(path, "The speech network", THREADS, build)
 
 
 def _pieces(clip: AudioClip, network: LipSyncNetwork, progress: Progress) -> Iterator[tuple[int, list[FloatArray]]]:
@@ -190,7 +215,7 @@ def _pieces(clip: AudioClip, network: LipSyncNetwork, progress: Progress) -> Ite
 
 
 def _heard(network: LipSyncNetwork, samples: FloatArray) -> list[FloatArray]:
-    """What the network answers to samples, `_OUTPUTS` (T, K); from memory where it has heard them before."""
+    """What the network answers to samples, `_OUTPUTS` (T, K); from the cache where they are in it."""
     name = feature_cache.key(network.digest, samples, _OUTPUTS)
     found = feature_cache.read(name)
     if found is None or len(found) != len(_OUTPUTS):

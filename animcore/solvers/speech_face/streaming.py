@@ -22,9 +22,9 @@ from animcore.audio.recording import AudioClip
 from animcore.core.progress import Progress, silent
 from animcore.core.vocabulary import ARKIT, TONGUE
 from animcore.direction import Direction
-from animcore.errors import AnimcoreError, InputError
+from animcore.errors import InputError
 from animcore.motion import Motion
-from animcore.solvers.speech_face import lip_sync, tongue
+from animcore.solvers.speech_face import lip_sync, network_file, tongue
 
 FloatArray = NDArray[np.float32]
 
@@ -32,7 +32,7 @@ MODEL = lip_sync.MODEL.with_name("live.onnx")
 _PIECE = 16_000  # samples of a recording that are fed at a time
 _FAINT = 1e-6  # mean square of audio that counts as none: -60 dB below full scale
 _BELOW = 0.01  # share of the usual power under which sound is no voice: 20 dB
-_FIRST_GUESS = 10**-2.0  # mean square of a voice that has not been heard yet: -20 dB
+_FIRST_GUESS = 10**-2.0  # mean square of a voice before its first audio: -20 dB
 _GUESSED = 5.0  # steps of 40 ms that the guess counts
 _MEMORY = 250.0  # steps of voice by which loudness is known
 _OVER_LUFS = 0.7  # decibels by which the power of a voice is above its loudness in LUFS
@@ -72,15 +72,15 @@ class StreamedFrames:
 
 
 class LoudnessNormalizer:
-    """How loud a voice has been so far, and what brings it to the loudness that the network knows."""
+    """The loudness of a voice so far, and the gain to the loudness that the network was trained at."""
 
     def __init__(self, loudness: float) -> None:
-        """Begin with a guess; `loudness` in LUFS is what the network knows."""
+        """Begin with a guess; `loudness` in LUFS is that of the network's training."""
         self._wanted = 10 ** ((loudness + _OVER_LUFS) / 10)
         self._power, self._steps = _FIRST_GUESS * _GUESSED, _GUESSED
 
     def factor(self, samples: FloatArray) -> np.float32:
-        """Hear the next 40 ms (N,) and return the factor that they, and what is around them, are to be brought to."""
+        """Take the next 40 ms (N,) and return the gain for them and their surroundings."""
         new = float(np.square(samples).mean())
         if new > max(_FAINT, _BELOW * self._power / self._steps):
             keep = min(1.0, _MEMORY / (self._steps + 1))
@@ -89,10 +89,10 @@ class LoudnessNormalizer:
 
 
 class StreamingSolver:
-    """Hears 16 kHz sound bit by bit and tells what the face does; one for each voice, not to be shared by threads."""
+    """Turns 16 kHz audio into frames of a face as it comes in; one for each voice, not to be shared by threads."""
 
     def __init__(self, direction: Direction | None = None) -> None:
-        """Begin to listen.
+        """Begin a stream.
 
         Args:
             direction: intensity and strengths by region.
@@ -113,7 +113,7 @@ class StreamingSolver:
         self._level = LoudnessNormalizer(network.loudness)
 
     def feed(self, samples: FloatArray) -> StreamedFrames:
-        """Hear more samples (N,) in -1..1 at 16 kHz and return the frames that they allow, often none.
+        """Take more samples (N,) in -1..1 at 16 kHz and return the frames that are complete, often none.
 
         Raises:
             InputError: when the samples are not a row of finite numbers.
@@ -188,7 +188,7 @@ def solve(clip: AudioClip, direction: Direction, progress: Progress = silent) ->
 
 @cache
 def _at_rest(path: Path) -> dict[str, FloatArray]:
-    """The past of a network that has heard silence for as long as it remembers."""
+    """The state of a network after silence for as long as its memory."""
     network = load(path)
     past = {name: np.zeros(shape, np.float32) for name, shape in network.past.items()}
     window = np.zeros((1, network.window * network.hop), np.float32)
@@ -205,22 +205,15 @@ def load(path: str | Path) -> StreamingNetwork:
     Raises:
         AnimcoreError: when it is missing or broken.
     """
-    path = Path(path)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    try:
-        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        facts = session.get_modelmeta().custom_metadata_map
-        names = json.loads(facts["names"])
+
+    def build(session: onnxruntime.InferenceSession, facts: network_file.Metadata) -> StreamingNetwork:
         return StreamingNetwork(
             session=session,
             **{name: int(facts[name]) for name in ("fps", "hop", "step", "ahead", "window", "settles")},
             loudness=float(facts["loudness"]),
-            columns=[names.index(name) for name in ARKIT],
+            columns=network_file.arkit_columns(facts),
             places=tuple(json.loads(facts["places"])),
             past={one.name: tuple(one.shape) for one in session.get_inputs() if one.name.startswith("past")},
         )
-    except Exception as error:  # onnxruntime raises classes of its own that it does not export
-        raise AnimcoreError(
-            f"The live network {path.name} cannot be loaded; install Animcore again. {error}"
-        ) from error
+
+    return network_file.load(Path(path), "The live network", 1, build)

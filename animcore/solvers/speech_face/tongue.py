@@ -1,4 +1,4 @@
-"""The tongue: its 16 shapes out of the phonemes that are heard.
+"""The tongue: its 16 shapes from the detected phonemes.
 
 Each phoneme has a target for the shapes it needs and a dominance, how far it insists: neighbours blend by both (the
 dominance functions of Cohen and Massaro, 1993), so that the tongue is free for the vowels while the lips make a p and
@@ -18,7 +18,7 @@ from animcore.speech.pronunciation import PHONEMES
 
 FloatArray = NDArray[np.float32]
 
-# phonemes: dominance, and the shapes that they want
+# phonemes: dominance, and their target shapes
 _TARGETS: dict[str, tuple[float, dict[str, float]]] = {
     "sil": (0.15, {}),
     "p b m f v hh": (0.01, {}),
@@ -76,11 +76,11 @@ def silent_past(fps: float) -> FloatArray:
 
 
 def follow(past: FloatArray, probabilities: FloatArray, fps: float, strength: float) -> tuple[FloatArray, FloatArray]:
-    """Move the tongue as `move` does, but out of what was heard so far alone.
+    """Move the tongue as `move` does, but from the audio so far alone.
 
     Args:
         past: (P, 40) probabilities before these, of `nothing` or of the last call.
-        probabilities: (T, 40) of the phonemes heard now.
+        probabilities: (T, 40) of the phonemes now.
         fps: frame rate.
         strength: factor on all weights.
 

@@ -1,6 +1,6 @@
-"""What a transcript adds to the lips: where p, b, m, f and v are said they are made, and elsewhere they are not.
+"""Lip closures of a transcript: they are made at p, b, m, f and v, and nowhere else.
 
-A place of articulation that the network hears in doubt becomes certain amid the phoneme that makes it, and fades where
+A place of articulation that the network is unsure of becomes certain amid its phoneme, and fades where
 the transcript has other phonemes. Where the transcript is wrong, or a letter is silent, the audio has nothing of the
 phoneme, and the network keeps its own opinion.
 """
@@ -21,13 +21,13 @@ _MADE_BY: dict[str, frozenset[str]] = {"bilabial": frozenset("pbm"), "labiodenta
 _INSIDE = 0.02  # seconds after its start and before its end between which a phoneme's place is certain,
 _LEAST = 0.04  # for as long as this at least
 _RAMP = 0.04  # seconds in which it comes and goes
-_NEAR = 0.1  # seconds around a phoneme in which the network may hear its place by itself
+_NEAR = 0.1  # seconds around a phoneme in which the network may detect its place by itself
 _DOUBTED = 0.3  # share that is left of a place where the transcript has none
 _EVIDENCE = (0.02, 0.15)  # probability of the phoneme in the audio from which, and up to which, the transcript counts
 
 
 def enforce_closures(certain: dict[str, FloatArray], spoken: Sequence[Event], phonemes: FloatArray, fps: float) -> None:
-    """Bring the certainties of the lips' places, in place, to what is said.
+    """Bring the certainties of the lips' places, in place, to the transcript.
 
     Args:
         certain: how far each place takes effect, (T,) in 0..1.

@@ -1,4 +1,4 @@
-"""A transcript laid on a voice: when its words are said, what they feel, and what could not be found."""
+"""A transcript aligned with a voice: the times of its words, its emotions, and words that were not found."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from animcore.solvers.speech_face import lip_sync
 from animcore.speech import alignment, transcript
 from animcore.speech.transcript import Transcript
 
-_NAMED = 5  # words that are named where they are not heard
+_NAMED = 5  # words that are listed where they were not found
 _ADJOINS = 0.02  # seconds between two spans that follow each other
 _COMES = 0.3  # seconds in which an emotion comes and goes that no other one joins
 
 
 @dataclass(frozen=True)
 class TimedTranscript:
-    """What a transcript tells of a recording.
+    """The alignment of a transcript with a recording.
 
     Attributes:
         spoken: its words and phonemes with their times, for `perform`.
         direction: the direction that was given, with the emotions of the transcript's tags.
-        notes: what the user should know, one sentence each.
+        notes: for the user, one sentence each.
     """
 
     spoken: tuple[Event, ...]
@@ -50,14 +50,14 @@ def align_transcript(
     notes = []
     if missed:
         named = ", ".join(missed[:_NAMED]) + (" ..." if len(missed) > _NAMED else "")
-        notes.append(f"{len(missed)} of the transcript's {len(text.words)} words are not heard in {clip.name}: {named}")
+        notes.append(f"{len(missed)} of the transcript's {len(text.words)} words are not in {clip.name}: {named}")
     return TimedTranscript(found.events, replace(direction, emotions=(*direction.emotions, *felt)), tuple(notes))
 
 
 def blended(spans: Sequence[EmotionSpan]) -> tuple[EmotionSpan | EmotionKey, ...]:
     """Return spans, in the order of time, as emotions that go evenly over into each other where one follows another.
 
-    Where nothing is felt before or after a span, it comes and goes within 0.3 s.
+    Where there is no emotion before or after a span, it fades within 0.3 s.
     """
     cues: dict[float, dict[str, float]] = {}
     over = 0.0  # seconds at which the span before ends

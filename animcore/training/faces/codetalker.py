@@ -19,14 +19,14 @@ from animcore.training.trainer import Batch, Stage
 
 @dataclass(frozen=True)
 class CodeTalkerConfig(FaceConfig):
-    """Settings of a `codetalker` configuration, beside those of every face.
+    """Settings of a `codetalker` configuration, in addition to those of every face.
 
     Attributes:
-        blocks: layers of the decoder that hears.
+        blocks: layers of the decoder that attends to the audio.
         period: frames after which positions repeat.
         prior: width of the autoencoder.
         prior_blocks: its layers, of encoder and decoder each.
-        codes: in the book.
+        codes: in the codebook.
         length: of a code.
         parts: codes to each frame.
         epochs_codes: for the codes; `epochs` is for what follows from the audio.
@@ -83,7 +83,7 @@ class CodebookStage(Stage):
 
 
 class CodePredictionStage(Stage):
-    """Learn which codes follow from the audio and the frames before, some of which are its own by chance."""
+    """Learn the codes from the audio and the frames before, some of which are its own at random."""
 
     def __init__(self, model: CodeTalker, talk: SelfTalk, epochs: int, rate: float) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Voices and the faces that go with them, from any layout of `face_files`, at one frame rate and in one space."""
+"""Audio and faces of a data set, from any layout of `dataset_layouts`, at one frame rate and in one space."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class FaceTrainingClip:
     place: Path
 
     def sound(self, ear: AudioEncoder) -> FloatArray:
-        """Return what an audio encoder hears of the clip, (N,) or (M, D), from the cache where it was heard before."""
+        """Return the input of an audio encoder for the clip, (N,) or (M, D), from the cache where it is there."""
         kind = hashlib.sha256(f"{type(ear).__name__} {ear.rate}".encode()).hexdigest()[:8]
         place = self.place.with_name(f"{self.place.name}-{kind}")
         found, _ = cached(place, lambda: ({"sound": ear.raw(np.asarray(self.samples))}, ""))
@@ -126,7 +126,7 @@ def load(folders: Sequence[Path], cache: Path, wanted: FaceTarget, progress: Pro
         raise InputError(f"There is no clip with audio and face in {', '.join(map(str, folders))}.{why}")
     if topology is not None and (space.kind != "vertices" or topology.template.size != space.width):
         raise InputError(
-            f"The mesh beside the data has {len(topology.template)} vertices, the clips {space.width // 3}."
+            f"The mesh next to the data has {len(topology.template)} vertices, the clips {space.width // 3}."
         )
     return FaceDataset(tuple(clips), tuple(speakers), tuple(notes), space, topology)
 
@@ -134,7 +134,7 @@ def load(folders: Sequence[Path], cache: Path, wanted: FaceTarget, progress: Pro
 def _cached(
     source: ClipSource, cache: Path, wanted: FaceTarget
 ) -> tuple[Path, Mapping[str, FloatArray], OutputSpace, str]:
-    """Where a clip is kept, what is kept of it, its space, and a note on it."""
+    """Where a clip is cached, its arrays, its space, and a note on it."""
     motion, sound = source.motion, source.sound
     if sound is None:
         raise InputError(
@@ -164,8 +164,7 @@ def _cached(
 def _check(name: str, own: OutputSpace, space: OutputSpace | None, count: int, wanted: FaceTarget) -> None:
     if space is not None and own != space:
         raise InputError(
-            f"{name} is {_told(own)}, the clips before it are {_told(space)}; what is learned together must be of one "
-            "kind."
+            f"{name} is {_told(own)}, the clips before it are {_told(space)}; all clips of a run must be of one kind."
         )
     if wanted.kind and own.kind != wanted.kind:
         raise InputError(f"{name} is {_told(own)}, and cannot become {wanted.kind}.")

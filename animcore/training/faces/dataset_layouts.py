@@ -1,4 +1,4 @@
-"""Where data sets of talking faces keep their voices and faces, and what stands in the files.
+"""Layouts of data sets of talking faces: their folders of audio and faces, and the files in them.
 
 - VOCASET and BIWI as the published solvers prepare them: `wav/NAME.wav`, `vertices_npy/NAME.npy` (T, 3 V),
   `templates.pkl` with each person's face at rest, and a `.ply` of the mesh there or in `templates`.
@@ -7,7 +7,7 @@
 - MEAD as EMOTE's authors reconstruct it: `.../PERSON/VIEW/EMOTION/LEVEL/TAKE/shape_pose_cam.hdf5` with `exp`
   (1, T, 100) and `jaw` (1, T, 3) at 25 FPS, and MEAD's `.../PERSON/audio/EMOTION/LEVEL/TAKE.m4a`.
 - BEAT2: `wave16k/*.wav` and `smplxflame_30/*.npz`.
-- Ours: NAME.npz, an Animcore motion, beside NAME.wav, .flac, .mp3, .ogg or .m4a; the speaker is the folder's name.
+- Ours: NAME.npz, an Animcore motion, next to NAME.wav, .flac, .mp3, .ogg or .m4a; the speaker is the folder's name.
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ from animcore.audio import recording
 from animcore.audio.recording import AudioClip
 from animcore.body_models import safe_unpickler
 from animcore.body_models.parametric_model import OPEN_MODELS
-from animcore.body_models.ply_mesh import read_ply
 from animcore.core import reading
 from animcore.core.vocabulary import EMOTIONS
 from animcore.errors import InputError, readable
@@ -37,7 +36,7 @@ from animcore.files.animation_curves import FormatOptions
 from animcore.files.body_motion import beat2
 from animcore.files.expression_coefficients import with_expression
 from animcore.motion import Motion
-from animcore.solvers.face_networks.output_space import JAW, TOPOLOGIES, FloatArray, MeshTopology, checked, templates
+from animcore.solvers.face_networks.output_space import JAW, TOPOLOGIES, FloatArray, MeshTopology, templates
 from animcore.training.clip_cache import SOUNDS, sound_of
 
 _FRAMES, _ROWS, _VOICES, _REST = "data_verts.npy", "subj_seq_to_idx.pkl", "raw_audio_fixed.pkl", "templates.pkl"
@@ -60,7 +59,7 @@ class FaceCurves:
     """What a face does in a clip.
 
     Attributes:
-        kind: `arkit`, `flame` or `vertices`, as in `face_space`.
+        kind: `arkit`, `flame` or `vertices`, as in `output_space`.
         values: (T, W).
         fps: frame rate.
         basis: of the coefficients or the vertices.
@@ -81,9 +80,9 @@ class ClipSource:
     Attributes:
         motion, sound: its files; the audio is None where there is none.
         speaker: who it is.
-        read: gives what the face does; told how many coefficients of an expression are wanted, and as which kind.
+        read: gives the face; takes the number of expression coefficients, and the kind of the space.
         part: its name, where the files hold other clips too.
-        hear: gives the voice, where the file is no audio file.
+        hear: gives the audio, where it is not in a file of its own.
     """
 
     motion: Path
@@ -111,11 +110,11 @@ def sources(folder: Path) -> tuple[list[ClipSource], MeshTopology | None]:
         InputError: where there is no such folder, or its templates or its mesh cannot be read.
     """
     if not folder.is_dir():
-        raise InputError(f"There is no folder {folder}; give a data set's, or one of motions beside sounds.")
+        raise InputError(f"There is no folder {folder}; give a data set's, or one of motions next to audio files.")
     if (folder / _VERTICES).is_dir():
-        return list(_of_vertices(folder)), mesh_in(folder)
+        return list(_of_vertices(folder)), MeshTopology.beside(folder)
     if (folder / _FRAMES).is_file():
-        return list(_of_vocaset(folder)), mesh_in(folder)
+        return list(_of_vocaset(folder)), MeshTopology.beside(folder)
     if (folder / _BEAT2).is_dir():
         return list(_of_beat2(folder)), None
     reconstructed = sorted(folder.rglob(_MEAD))
@@ -125,16 +124,6 @@ def sources(folder: Path) -> tuple[list[ClipSource], MeshTopology | None]:
     return [
         ClipSource(path, sound_of(path), folder.resolve().name, functools.partial(_ours, path)) for path in own
     ], None
-
-
-def mesh_in(folder: Path) -> MeshTopology | None:
-    """Return the mesh that lies in a folder or in its `templates` as .ply, None where there is none.
-
-    Raises:
-        InputError: where it cannot be read.
-    """
-    path = next(iter([*sorted(folder.glob("*.ply")), *sorted((folder / "templates").glob("*.ply"))]), None)
-    return None if path is None else MeshTopology(*checked(*read_ply(path), path))
 
 
 def _of_vertices(folder: Path) -> Iterator[ClipSource]:
@@ -152,13 +141,13 @@ def _of_vertices(folder: Path) -> Iterator[ClipSource]:
 def _templates(path: Path, beside: str) -> dict[str, FloatArray]:
     """Each person's face at rest, (V, 3)."""
     if not path.is_file():
-        raise InputError(f"There is no {path}; it holds each person's face at rest: put it beside {beside}.")
+        raise InputError(f"There is no {path}; it holds each person's face at rest: put it next to {beside}.")
     return templates(path)
 
 
 def _vertices(path: Path, sound: Path, template: FloatArray | None) -> FaceCurves:
     if template is None:
-        raise InputError(f"{path.name} is of nobody whose face at rest is in templates.pkl.")
+        raise InputError(f"{path.name} is of a person whose face at rest is not in templates.pkl.")
     with readable(f"{path.name} is cut off, damaged or no array of numbers", "download it again"):
         values = reading.one_array(path, _LARGEST)
     width = template.size
@@ -170,7 +159,7 @@ def _vertices(path: Path, sound: Path, template: FloatArray | None) -> FaceCurve
 
 
 def _rate(path: Path, count: int, sound: Path) -> float:
-    """The frame rate, which such files do not say: the usual rate at which they last as long as the audio."""
+    """The frame rate, which such files do not state: the usual rate at which they last as long as the audio."""
     found = count / max(recording.load(sound).duration, 1e-3)
     nearest = min(_RATES, key=lambda rate: abs(np.log(rate / found)))
     if abs(found / nearest - 1) > _NEAR:
@@ -211,7 +200,7 @@ def _of_vocaset(folder: Path) -> Iterator[ClipSource]:
 def _frames_of(path: Path, name: str, places: Any, template: FloatArray | None) -> FaceCurves:
     """The rows of a sentence out of the frames of all, which stay on the disk."""
     if template is None:
-        raise InputError(f"{name} is of nobody whose face at rest is in {_REST}.")
+        raise InputError(f"{name} is of a person whose face at rest is not in {_REST}.")
     with readable(f"{path.name} or {_ROWS} is cut off or damaged", "download them again"):
         frames = reading.mapped(path)
         rows = np.array([int(safe_unpickler.array(places[frame], name)) for frame in sorted(places)], np.int64)
@@ -227,7 +216,7 @@ def _frames_of(path: Path, name: str, places: Any, template: FloatArray | None) 
 
 
 def _voice(voices: Mapping[str, Any], who: str, sentence: str) -> AudioClip:
-    """The voice of a sentence, by way of an audio file, so that it is heard as every other."""
+    """The audio of a sentence, by way of an audio file, so that it is decoded as every other."""
     name, content = f"{who}_{sentence}", voices.get(who)
     said = content.get(sentence) if isinstance(content, dict) else None
     if not isinstance(said, dict) or not {"audio", "sample_rate"} <= set(said):

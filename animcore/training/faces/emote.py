@@ -1,4 +1,7 @@
-"""Training of `emote`: first the motion prior, then what speaks through it, with emotions exchanged between voices."""
+"""Training of `emote`: first the motion prior, then the network from speech to its latents.
+
+In the second stage emotions are exchanged between clips.
+"""
 
 from __future__ import annotations
 
@@ -19,19 +22,19 @@ from animcore.training.faces.stages import FaceConfig, FaceLoss, prepared, windo
 from animcore.training.gestures.stages import TrainingJob
 from animcore.training.trainer import Batch, Stage
 
-_NORMAL = 2e-4  # weight of how far latents are from a normal distribution
-_NEAR = 0.5  # weight of how far what speaks is from the latents of the real face
+_NORMAL = 2e-4  # weight of the divergence of latents from a normal distribution
+_NEAR = 0.5  # weight of the distance from the latents of the real face
 
 
 @dataclass(frozen=True)
 class EmoteConfig(FaceConfig):
-    """Settings of an `emote` configuration, beside those of every face.
+    """Settings of an `emote` configuration, in addition to those of every face.
 
     Attributes:
         latent: numbers of a latent of the prior.
         blocks: layers of each transformer.
-        epochs_prior: how often the prior sees all examples; `epochs` is for what speaks through it.
-        feelings: weight of what the face feels; 0 for none of it.
+        epochs_prior: of the prior; `epochs` is for the network from speech to its latents.
+        emotion_weight: of the emotion that the face shows, in the loss; 0 for none of it.
     """
 
     speech: str = PHONEMES
@@ -40,7 +43,7 @@ class EmoteConfig(FaceConfig):
     latent: int = 128
     blocks: int = 2
     epochs_prior: int = 60
-    feelings: float = 0.2
+    emotion_weight: float = 0.2
 
     def __post_init__(self) -> None:
         """Check what the prior asks for.
@@ -57,7 +60,7 @@ CONFIG = EmoteConfig
 
 
 class MotionPriorStage(Stage):
-    """Learn latents of how faces move."""
+    """Learn latents of facial motion."""
 
     def __init__(self, model: Emote, epochs: int, rate: float) -> None:
         super().__init__()
@@ -66,7 +69,7 @@ class MotionPriorStage(Stage):
         self.model = [model]
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """Return how far the faces are off after the way through the latents, and how wide these lie."""
+        """Return the error of the reconstructed faces, and the divergence of the latents."""
         wanted = self.model[0].normal(batch["frames"])
         mean, variance = self.prior.encoded(wanted)
         drawn = mean + (0.5 * variance).exp() * torch.randn_like(mean)
@@ -76,29 +79,29 @@ class MotionPriorStage(Stage):
 
 
 class SpeechStage(Stage):
-    """Learn which latents a voice has; the prior stays as it is.
+    """Learn the latents of a voice; the prior stays as it is.
 
-    Half of the lesson is on faces that nobody made: a voice with another clip's emotion must still be read as what it
-    says, and be felt as the other emotion. That parts what is said from what is felt.
+    Half of each batch exchanges emotions: a voice with another clip's emotion must still have its own phonemes, and
+    show the other emotion. That separates speech from emotion.
     """
 
-    def __init__(self, model: Emote, talk: SelfTalk, feelings: EmotionFeatures, config: EmoteConfig) -> None:
+    def __init__(self, model: Emote, talk: SelfTalk, emotion_features: EmotionFeatures, config: EmoteConfig) -> None:
         """Build.
 
         Args:
-            model: with a prior that has learned.
-            talk: what a face says.
-            feelings: what a face feels; learns along, from real faces.
+            model: with a trained prior.
+            talk: reads phonemes from a face.
+            emotion_features: reads emotions from a face; trained along, on real faces.
             config: weights and epochs.
         """
         super().__init__()
         self.title, self.epochs, self.rate = "speech and emotion", config.epochs, config.learning_rate
-        self.ear, self.speech, self.talk, self.feelings = model.ear, model.talk, talk, feelings
-        self.weight, self.off = config.feelings, FaceLoss(model)
+        self.ear, self.speech, self.talk, self.emotion_features = model.ear, model.talk, talk, emotion_features
+        self.weight, self.off = config.emotion_weight, FaceLoss(model)
         self.model = [model]
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """Return how far the faces are off, what they say and what they feel, as they were and exchanged."""
+        """Return the losses of the faces, of their phonemes and of their emotions, as they were and exchanged."""
         model, count = self.model[0], len(batch["frames"])
         prior = model.prior.eval().requires_grad_(requires_grad=False)
         wanted = model.normal(batch["frames"])
@@ -111,9 +114,12 @@ class SpeechStage(Stage):
         twice = {name: torch.cat([batch[name]] * 2) for name in ("said",) if name in batch}
         losses = {**off, "loss": off["loss"] + _NEAR * near, "near": near}
         if self.weight:
-            learned, feels = self.feelings.loss(wanted, batch["emotions"]), self.feelings.measured(made, emotions)
-            loss = losses["loss"] + learned + self.weight * feels
-            losses |= {"loss": loss, "feelings": learned, "feels": feels}
+            learned, shown = (
+                self.emotion_features.loss(wanted, batch["emotions"]),
+                self.emotion_features.measured(made, emotions),
+            )
+            loss = losses["loss"] + learned + self.weight * shown
+            losses |= {"loss": loss, "emotion_features": learned, "emotion": shown}
         return cast(dict[str, Tensor], self.talk(losses, made, torch.cat([wanted] * 2), twice))
 
 
@@ -124,9 +130,9 @@ def job(config: EmoteConfig, data: FaceDataset) -> TrainingJob:
         InputError: where the speech model cannot be used.
     """
     model = prepared(Emote, EmoteSizes(config.hidden, config.latent, config.blocks), config, data)
-    talk, feelings = SelfTalk(data.space.width, config.selftalk), EmotionFeatures(data.space.width)
+    talk, emotion_features = SelfTalk(data.space.width, config.selftalk), EmotionFeatures(data.space.width)
     stages: list[Stage] = [
         MotionPriorStage(model, config.epochs_prior, config.learning_rate),
-        SpeechStage(model, talk, feelings, config),
+        SpeechStage(model, talk, emotion_features, config),
     ]
-    return TrainingJob(taught(model, talk, feelings), stages, windows(config, data, model))
+    return TrainingJob(taught(model, talk, emotion_features), stages, windows(config, data, model))

@@ -1,4 +1,4 @@
-"""What a face feels, read from how it moves: the measure by which EMOTE learns emotions of voices that had others."""
+"""Emotions read from facial motion: the loss by which EMOTE learns emotions that a clip did not have."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ class EmotionFeatures(nn.Module):
         return cast(Tensor, self.out(torch.cat([x.mean(-1), x.amax(-1)], -1)))
 
     def loss(self, frames: Tensor, emotions: Tensor) -> Tensor:
-        """Return how badly the emotions (B, T, 8) of real faces (B, T, W) are read; the reader learns from it."""
+        """Return the error on the emotions (B, T, 8) of real faces (B, T, W); these features are trained by it."""
         return _off(self(frames), emotions)
 
     def measured(self, frames: Tensor, emotions: Tensor) -> Tensor:
-        """Return the same of made faces; only what made them learns from it."""
+        """Return the same of generated faces; only what generated them is trained by it."""
         fixed = {name: values.detach() for name, values in self.named_parameters()}
         return _off(functional_call(self, fixed, (frames,)), emotions)
 

@@ -1,4 +1,4 @@
-"""Training of `facediffuser`: noise is put on a face and taken off again, the whole face being said at each step."""
+"""Training of `facediffuser`: noise is added to a face and removed; each step predicts the clean face."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from animcore.training.trainer import Batch, Stage
 
 @dataclass(frozen=True)
 class FaceDiffuserConfig(FaceConfig):
-    """Settings of a `facediffuser` configuration, beside those of every face.
+    """Settings of a `facediffuser` configuration, in addition to those of every face.
 
     Attributes:
         recurrent: layers of the decoder.
@@ -38,7 +38,7 @@ CONFIG = FaceDiffuserConfig
 
 
 class DenoisingStage(Stage):
-    """Say the clean face from a noisy one (Ho et al., NeurIPS 2020, with the face itself as what is said)."""
+    """Predict the clean face from a noisy one (Ho et al., NeurIPS 2020, with x0 as the prediction)."""
 
     def __init__(self, model: FaceDiffuser, talk: SelfTalk, epochs: int, rate: float) -> None:
         super().__init__()
@@ -46,7 +46,7 @@ class DenoisingStage(Stage):
         self.model, self.talk, self.off = model, talk, FaceLoss(model)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """Return how far the face is off, and what the lips say."""
+        """Return the losses of the face and of its lip reading."""
         model, wanted = self.model, self.model.normal(batch["frames"])
         step = torch.randint(model.sizes.noise_steps, (len(wanted),), device=wanted.device)
         noisy = model.noised(wanted, step, torch.randn_like(wanted))

@@ -1,4 +1,4 @@
-"""Training of FaceFormer: frames after frames, among them its own."""
+"""Training of FaceFormer: each frame from the audio and from the frames before it, some of them its own."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from animcore.training.trainer import Batch, Stage
 
 @dataclass(frozen=True)
 class FaceFormerConfig(FaceConfig):
-    """Settings of a `faceformer` configuration, beside those of every face.
+    """Settings of a `faceformer` configuration, in addition to those of every face.
 
     Attributes:
         blocks: layers of the decoder.
@@ -36,7 +36,7 @@ class AutoregressiveStage(Stage):
     """Learn the next frame from sound and frames before.
 
     The paper feeds every frame back in training too, which takes as many steps as there are frames. Here some of the
-    frames before, by chance, are those that the model itself gives (scheduled sampling in parallel: Mihaylova and
+    frames before, at random, are those that the model itself gives (scheduled sampling in parallel: Mihaylova and
     Martins, ACL 2019), so that it learns to go on from its own errors in a few steps.
     """
 

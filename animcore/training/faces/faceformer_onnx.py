@@ -1,17 +1,18 @@
-"""FaceFormer as two ONNX graphs, checked against PyTorch: what is fed back cannot be one."""
+"""FaceFormer as two ONNX graphs, checked against PyTorch: autoregression cannot be one."""
 
 from __future__ import annotations
 
-import warnings
+import functools
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
 import torch
 
-from animcore.core.atomic_files import make_folder, whole_file
+from animcore.core.atomic_files import make_folder
 from animcore.errors import InputError
 from animcore.solvers.face_networks.faceformer import ExportGraph, FaceFormer
+from animcore.training import onnx_files
 
 TOLERANCE = 1e-3  # of the largest number that a graph gives
 
@@ -20,45 +21,25 @@ def write(model: FaceFormer, folder: Path) -> list[Path]:
     """Write `listen.onnx` and `step.onnx` into a folder, which is made, and return them.
 
     `listen` takes the encoder's input and the speaker, and returns the encoded audio of each frame, and the style;
-    `step` gives one frame more. Whoever runs them tells the style before the first frame, and feeds `next_told` and
+    `step` gives one frame more. The caller gives `step` the style before the first frame, and feeds `next_told` and
     `next_past` back.
 
     Raises:
-        InputError: where it hears with a speech model, the package onnx is missing, or the folder cannot be written.
+        InputError: where its encoder is a speech model, the package onnx is missing, or the folder cannot be written.
     """
-    try:
-        import onnx
-    except ImportError as error:
-        raise InputError(
-            "Exporting needs the package onnx: pip install '.[train]' in the source folder of Animcore."
-        ) from error
     make_folder(folder)
     written = []
     for name, graph in model.graphs().items():
         graph.module.eval()  # else the exporter would leave the model's dropout on
-        with whole_file(folder / name) as temporary, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of what `_check` would find
-            torch.onnx.export(
-                graph.module,
-                tuple(graph.inputs.values()),
-                str(temporary),
-                input_names=list(graph.inputs),
-                output_names=list(graph.outputs),
-                dynamic_axes=graph.dynamic,
-                opset_version=17,
-                dynamo=False,
-            )
-            found = onnx.load(str(temporary))
-            onnx.helper.set_model_props(found, graph.metadata)
-            onnx.checker.check_model(found)
-            onnx.save(found, str(temporary))
-            _check(graph, temporary)
-        written.append(folder / name)
+        path = folder / name
+        check = functools.partial(_check, graph)
+        onnx_files.write(graph.module, graph.inputs, graph.outputs, path, graph.metadata, check, graph.dynamic)
+        written.append(path)
     return written
 
 
 def _check(graph: ExportGraph, path: Path) -> None:
-    """Compare the file with PyTorch on inputs of chance, of the example's length and of another."""
+    """Compare the file with PyTorch on random inputs, of the example's length and of another."""
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     for longer in (1, 2):
         inputs = {name: _like(values, graph.dynamic.get(name, {}), longer) for name, values in graph.inputs.items()}
@@ -72,7 +53,7 @@ def _check(graph: ExportGraph, path: Path) -> None:
 
 
 def _like(values: torch.Tensor, dynamic: dict[int, str], longer: int) -> torch.Tensor:
-    """Numbers of chance in the shape of an example, longer along its dynamic axes; whole numbers stay as they are."""
+    """Random numbers in the shape of an example, longer along its dynamic axes; whole numbers stay as they are."""
     if not values.is_floating_point():
         return values
     shape = [size * longer if axis in dynamic else size for axis, size in enumerate(values.shape)]

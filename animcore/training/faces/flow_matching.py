@@ -27,7 +27,7 @@ _HIDDEN = 0.15  # longest stretch of audio that is kept from it, as a share of t
 
 @dataclass(frozen=True)
 class FlowConfig(FaceConfig):
-    """Settings of a `flow` configuration, beside those of every face.
+    """Settings of a `flow` configuration, in addition to those of every face.
 
     Attributes:
         steps: of the flow when it performs, 1 to 8, each of two looks at the field.
@@ -41,7 +41,7 @@ class FlowConfig(FaceConfig):
     chance: int = 30
 
     def __post_init__(self) -> None:
-        """Check what is special here.
+        """Check the settings of this solver.
 
         Raises:
             InputError: where there are too many steps, or as `FaceConfig` does.
@@ -65,7 +65,7 @@ class FlowStage(Stage):
         self.model, self.talk, self.off = model, talk, FaceLoss(model)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """Return how far the guess and the field are off, and what the lips say."""
+        """Return the losses of the guess, of the field and of the lip reading."""
         model, wanted = self.model, self.model.normal(batch["frames"])
         states = _hidden(model.ear(batch["sound"], STATES * wanted.shape[1]))
         keep = torch.rand(len(wanted), 1, 1, device=wanted.device) >= _UNTOLD
@@ -78,7 +78,7 @@ class FlowStage(Stage):
         return cast(dict[str, Tensor], self.talk(losses, face, wanted, batch))
 
     def _look(self, errors: Tensor) -> None:
-        """Let the model know how much its guess leaves open of late: a running mean."""
+        """Update the residual of the guess: a running mean."""
         if self.training:
             found = (errors.square().mean((0, 1)) + _LEAST).log() / 2
             self.model.doubt.lerp_(found, _LATELY)
@@ -111,7 +111,7 @@ def job(config: FlowConfig, data: FaceDataset) -> TrainingJob:
 
 
 def _hidden(states: Tensor) -> Tensor:
-    """What is heard (B, N, D) with a stretch of it kept from the network, so that it uses what is around."""
+    """Audio states (B, N, D) with a masked stretch, so that the network uses the context."""
     count = states.shape[1]
     lengths = torch.rand(len(states), 1, device=states.device) * _HIDDEN * count
     starts = torch.rand(len(states), 1, device=states.device) * (count - lengths)

@@ -1,8 +1,8 @@
-"""What a face says, read from its lips, as a loss for any solver of faces.
+"""Phonemes read from the lips of a face, as a loss for any solver of faces.
 
 In the manner of SelfTalk (Peng et al., ACM Multimedia 2023): a small network reads phonemes from real faces, by
 connectionist temporal classification (Graves et al., ICML 2006) and frame by frame; the phonemes are those that the
-shipped speech network hears (`articulation.listen`). A face that a solver made shall be read as what was heard
+shipped speech network detects (`lip_sync.detect_phonemes`). A generated face shall be read as the audio
 (tokens), and look to the reader like the real one (features). The reader learns from real faces alone: through it no
 solver can make its own task easier.
 """
@@ -25,9 +25,9 @@ from animcore.speech.pronunciation import PHONEMES
 from animcore.training.faces.dataset import FaceTrainingClip
 from animcore.training.trainer import Batch
 
-SILENCE = PHONEMES.index("sil")  # it is the blank of the classification too: what parts phonemes that are said twice
-_LOOK = 0.3  # weight of how the face looks to the reader, beside what it reads
-_FRAMES = 1.0  # weight of reading frame by frame beside reading in order
+SILENCE = PHONEMES.index("sil")  # it is the blank of the classification too: it separates repeated phonemes
+_LOOK = 0.3  # weight of the reader's features, next to its phonemes
+_FRAMES = 1.0  # weight of reading frame by frame, next to reading in order
 _DILATIONS = (1, 2, 4)
 
 
@@ -54,7 +54,7 @@ class SelfTalk(nn.Module):
     """The loss.
 
     Attributes:
-        weight: of what a made face says, beside the solver's own losses; 0 for none of it.
+        weight: of the lip reading of a generated face among the solver's losses; 0 for none of it.
         reader: learns along, from real faces.
     """
 
@@ -137,7 +137,7 @@ def phoneme_tokens(said: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def reading_loss(logits: Tensor, said: Tensor, tokens: Tensor, lengths: Tensor) -> Tensor:
-    """Return how badly logits (B, T, 40) read what is said: in order, and frame by frame with (B, T, 40)."""
+    """Return the error of logits (B, T, 40) on the phonemes: in order, and frame by frame with (B, T, 40)."""
     likely = functional.log_softmax(logits, -1)
     whole = torch.full((len(logits),), logits.shape[1], dtype=torch.long)
     order = functional.ctc_loss(

@@ -1,13 +1,12 @@
-"""A trained `emote` or `flow` as ONNX: what its audio encoder hears of a voice in, frames of the face out, any length.
+"""A trained `emote` or `flow` as ONNX: the input of its audio encoder in, frames of the face out, any length.
 
 The other faces have no such form: FaceFormer and CodeTalker make frame after frame, FaceDiffuser step after step, and
-each would be a loop around its graph. `face_steps` writes FaceFormer in two graphs; the others stay with PyTorch.
+each would be a loop around its graph. `faceformer_onnx` writes FaceFormer in two graphs; the others stay with PyTorch.
 """
 
 from __future__ import annotations
 
 import json
-import warnings
 from pathlib import Path
 from typing import cast
 
@@ -15,21 +14,20 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from animcore.core.atomic_files import whole_file
 from animcore.core.vocabulary import ARKIT, EMOTIONS
 from animcore.errors import InputError
 from animcore.solvers.face_networks.audio_encoders import LEVEL
 from animcore.solvers.face_networks.base import FaceModel
 from animcore.solvers.face_networks.emote import FOLD, Emote
 from animcore.solvers.face_networks.flow_matching import STATES, FlowMatching, noise_frames
+from animcore.training import onnx_files
 
 TOLERANCE = 2e-3  # of a spread of the data
-_OPSET = 17
 _SECONDS = (2, 5)  # with which the graph is drawn, and with which it is checked
 
 
 class _ExportedModel(nn.Module):
-    """Ear, network and the way back to the data's own numbers, as one graph."""
+    """Audio encoder, network and the denormalization, as one graph."""
 
     def __init__(self, model: Emote | FlowMatching) -> None:
         super().__init__()
@@ -44,49 +42,29 @@ class _ExportedModel(nn.Module):
 def write(model: FaceModel, path: Path) -> float:
     """Write a face as ONNX; return how far its answers are from PyTorch's, in standard deviations of the data.
 
-    Inputs: `sound` (1, M, D) or (1, N), what the ear's `raw` gives; `speaker` (1,); `emotions` (1, T, 8), whose length
-    says how many frames are wanted, of `emote` a multiple of 8; for `flow` `white` (1, T + 12, W), normal noise.
-    Output: `frames` (1, T, W). What a user of the file must know is in its metadata.
+    Inputs: `sound` (1, M, D) or (1, N), the output of the encoder's `raw`; `speaker` (1,); `emotions` (1, T, 8), whose
+    length is the number of frames, for `emote` a multiple of 8; for `flow` `white` (1, T + 12, W), normal noise.
+    Output: `frames` (1, T, W). Its metadata describe its inputs and outputs.
 
     Raises:
         InputError: where the model has no such form, a package is missing, or the file's answers are others.
     """
     if not isinstance(model, Emote | FlowMatching):
         raise InputError(f"{model.MODEL_TYPE} makes its frames in a loop and has no ONNX form; emote and flow have.")
-    try:
-        import onnx
-    except ImportError as error:
-        raise InputError(
-            "Writing ONNX needs the package onnx: pip install '.[train]' in the source folder of Animcore."
-        ) from error
     whole, inputs = _ExportedModel(model).eval(), _inputs(model, _SECONDS[0])
     axes = {name: {1: f"length of {name}"} for name in (*inputs, "frames") if name != "speaker"}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with whole_file(path) as temporary:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of tracing: lengths are told to be constants that are none
-            torch.onnx.export(
-                whole,
-                tuple(inputs.values()),
-                str(temporary),
-                input_names=list(inputs),
-                output_names=["frames"],
-                dynamic_axes=axes,
-                opset_version=_OPSET,
-                dynamo=False,
-            )
-        graph = onnx.load(str(temporary))
-        onnx.helper.set_model_props(graph, _facts(model))
-        onnx.checker.check_model(graph)
-        onnx.save(graph, str(temporary))
-        worst = _difference(whole, temporary)
+
+    def check(written: Path) -> float:
+        worst = _difference(whole, written)
         if worst > TOLERANCE:
             raise InputError(f"{path.name} differs from PyTorch by {worst:g} spreads; this model cannot be exported.")
-    return worst
+        return worst
+
+    return onnx_files.write(whole, inputs, ["frames"], path, _facts(model), check, axes)
 
 
 def _inputs(model: Emote | FlowMatching, seconds: int) -> dict[str, Tensor]:
-    """Sound of chance, and what else the graph takes."""
+    """Random audio, and the other inputs of the graph."""
     random = np.random.default_rng(seconds)
     frames = seconds * model.space.fps // FOLD * FOLD
     samples = (random.normal(size=frames * 16_000 // model.space.fps) * 0.1).astype(np.float32)
@@ -110,6 +88,7 @@ def _facts(model: Emote | FlowMatching) -> dict[str, str]:
         "speakers": json.dumps(model.speakers),
         "emotions": json.dumps(EMOTIONS),
         "multiple_of": str(FOLD if isinstance(model, Emote) else 1),
+        **model.ear.metadata(),
     }
 
 

@@ -24,7 +24,7 @@ from animcore.training.faces.dataset import FaceDataset, FaceTarget, FaceTrainin
 from animcore.training.lip_sync.lip_geometry_loss import DifferentiableLips
 
 _LEAST = 0.1  # of the largest spread: what hardly moves must not count for much where it does
-_SPEED = 0.5  # weight of speed beside the frames themselves
+_SPEED = 0.5  # weight of speed, next to the frames themselves
 _LIPS = 200.0  # weight of the squared distance of lip vertices, in metres over the eyes' distance
 _MILLIMETRES = 1000.0
 
@@ -37,16 +37,16 @@ class FaceConfig:
         space: `arkit`, `flame`, or empty for what the data are.
         expressions: coefficients of a FLAME expression.
         fps: frame rate.
-        speech: `phonemes` to hear as the shipped network does, the folder of a wav2vec 2.0, HuBERT or WavLM model, or
+        speech: `phonemes` for those of the shipped network, the folder of a wav2vec 2.0, HuBERT or WavLM model, or
             empty for the mel spectrogram.
         hidden: width of the layers.
-        layers: of what hears, where that is our own.
+        layers: of the audio encoder, where that is our own.
         window: frames of a training example.
         stride: frames from example to example.
         batch: examples at once.
-        epochs: how often all examples are seen.
+        epochs: passes over all examples.
         learning_rate: at the beginning.
-        selftalk: weight of what the lips say; 0 for none of it. See `selftalk`.
+        selftalk: weight of the lip-reading loss; 0 for none of it. See `lip_reading_loss`.
         seed: of weights, order and dropout.
     """
 
@@ -87,7 +87,7 @@ class FaceWindows(ClipWindows):
     `emotions` (B, T, 8), and what `columns` add.
 
     Attributes:
-        ear: how the model hears.
+        ear: its audio encoder.
         fps: frame rate.
         columns: further arrays (T, ...) of a clip at its frame rate, by the name that they have in a batch.
     """
@@ -144,7 +144,7 @@ class FaceLoss(nn.Module):
 
 
 def prepared(kind: type[Kind], sizes: Any, config: FaceConfig, data: FaceDataset) -> Kind:
-    """Return a model with weights of chance that knows the mean and the spread of the data.
+    """Return a model with random weights, and the mean and the spread of the data.
 
     Raises:
         InputError: where the speech model cannot be used.

@@ -1,7 +1,7 @@
-"""Voices and the bodies that go with them: BEAT2's folders, or any folder of sounds beside motions of the same name.
+"""Audio and body motion: BEAT2's folders, or any folder of motions next to audio files of the same name.
 
 BEAT2 (Liu et al., EMAGE, CVPR 2024) has `wave16k/*.wav` and `smplxflame_30/*.npz`; the speaker is the first two parts
-of a name (`2_scott_0_103_103`). Our own layout is a folder with NAME.npz (Animcore motions, or BEAT2 archives) beside
+of a name (`2_scott_0_103_103`). Our own layout is a folder with NAME.npz (Animcore motions, or BEAT2 archives) next to
 NAME.wav, .flac, .mp3, .ogg or .m4a; the speaker is the folder's name.
 """
 
@@ -87,7 +87,7 @@ def load(folders: Sequence[Path], cache: Path, least: int, progress: Progress = 
 def _pairs(folder: Path) -> Iterator[tuple[Path, Path | None, str]]:
     """Each motion of a folder, its audio where there is one, and who speaks."""
     if not folder.is_dir():
-        raise InputError(f"There is no folder {folder}; give one in BEAT2's layout, or of motions beside sounds.")
+        raise InputError(f"There is no folder {folder}; give one in BEAT2's layout, or of motions next to audio files.")
     sounds, motions = (folder / name for name in _BEAT2)
     if motions.is_dir():
         for path in sorted(motions.glob("*.npz")):
@@ -101,7 +101,7 @@ def _pairs(folder: Path) -> Iterator[tuple[Path, Path | None, str]]:
 def _cached(motion: Path, sound: Path | None, cache: Path) -> tuple[Path, dict[str, FloatArray], str]:
     """Where a clip is kept, its frames and samples, and a note on it."""
     if sound is None:
-        raise InputError(f"{motion.name} has no audio file of its name; put it beside the motion.")
+        raise InputError(f"{motion.name} has no audio file of its name; put it next to the motion.")
     place = cache / f"{motion.stem}-{hash_of(motion, sound):016x}"
     return place, *cached(place, lambda: _read(motion, sound))
 

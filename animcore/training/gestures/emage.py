@@ -32,7 +32,7 @@ class EmageConfig:
         codes: of each part.
         length: of a code's vector.
         layers: of the autoencoders.
-        window: frames seen at once.
+        window: frames of a training example.
         seed_frames: frames that a window takes over from the one before.
         stride: frames from example to example.
         batch: examples at once.
@@ -116,7 +116,7 @@ class MaskedStage(Stage):
         frames = batch["frames"]
         with torch.no_grad():
             codes = {part: coder.indices(frames[..., COLUMNS[part]]) for part, coder in self.frozen[0].items()}
-            # some frames are hidden by chance, more in some examples than in others; in half of them all are
+            # some frames are masked at random, more in some examples than in others; in half of them all are
             share = torch.rand(len(frames), 1, device=frames.device)
             hidden = torch.rand(frames.shape[:2], device=frames.device) < share
             hidden |= torch.rand(len(frames), 1, device=frames.device) < _HIDDEN

@@ -35,7 +35,7 @@ class FgdConfig:
         window: frames of a window at 30 a second, a multiple of 8.
         stride: frames from example to example.
         batch: examples at once.
-        epochs: how often all are seen.
+        epochs: passes over all examples.
         learning_rate: at the beginning.
         seed: of weights and order.
     """

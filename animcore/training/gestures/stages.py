@@ -18,15 +18,15 @@ from animcore.training.gestures.dataset import GestureDataset
 from animcore.training.trainer import Batch, Stage
 
 _LEAST = 0.02  # spread of a number that hardly changes
-_STEADY = 0.5  # weight of speed and of its change beside the frames themselves
+_STEADY = 0.5  # weight of speed and of acceleration, next to the frames themselves
 
 
 @dataclass(frozen=True)
 class TrainingJob:
-    """What is to be trained.
+    """A model and its training.
 
     Attributes:
-        model: with weights of chance; it has `save(folder, speakers)`.
+        model: with random weights; it has `save(folder, speakers)`.
         stages: in their order; each changes a part of the model.
         windows: what it learns from.
     """
@@ -38,7 +38,7 @@ class TrainingJob:
 
 @dataclass(frozen=True)
 class FeatureScale:
-    """What is usual in the data, so that small movements count as much as large ones.
+    """Mean and spread of the data, so that small movements count as much as large ones.
 
     Attributes:
         mean: (337,) of each number of a frame.
@@ -67,7 +67,7 @@ class FeatureScale:
     def prime(self, encoder: ConvolutionStack, decoder: ConvolutionStack) -> None:
         """Let an autoencoder begin with numbers of spread 1 inside, by its first and last layer alone.
 
-        So nothing about the scale need stand beside the weights, and the published layout is kept.
+        So the scale need not be stored with the weights, and the published layout is kept.
         """
         first, last = encoder.main[0], decoder.main[-1]
         assert isinstance(first, nn.Conv1d)

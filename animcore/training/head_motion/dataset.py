@@ -26,8 +26,8 @@ from animcore.speech.prosody import FPS, Prosody
 Array = NDArray[np.float64]
 FloatArray = NDArray[np.float32]
 
-# The training speakers. Each is held out in turn, so that nobody is measured who trained; two whose faces are alike are
-# held out together.
+# The training speakers. Each is the validation split in turn, so that no speaker is measured who trained; two whose
+# faces are alike are left out together.
 FOLDS: tuple[tuple[str, ...], ...] = (
     ("headpose/Obama_clip1", "headpose/Obama_clip2", "headpose/Obama_clip3"),
     ("headpose/andrew_clip_1",),
@@ -64,7 +64,7 @@ class HeadRecording:
     Attributes:
         name: folder and stem of the file.
         speaker: whose it is.
-        degrees: (T, 3) rotation beside the clip's mean at 50 FPS, degrees about X, Y and Z, below 5 Hz.
+        degrees: (T, 3) rotation relative to the clip's mean at 50 FPS, degrees about X, Y and Z, below 5 Hz.
         prosody: of the voice, T frames.
     """
 
@@ -118,7 +118,7 @@ def _fitted(shape: Array, points: Array) -> Array:
 
 
 def around_mean(turns: Array) -> Array:
-    """Axis-angle (T, 3) of rotations (T, 3, 3) beside their mean."""
+    """Axis-angle (T, 3) of rotations (T, 3, 3) relative to their mean."""
     left, _, right = np.linalg.svd(turns.mean(0))
     vectors: Array = rotations.from_matrix(turns @ (left @ right).T)
     result: Array = vectors - vectors.mean(0)
@@ -126,7 +126,7 @@ def around_mean(turns: Array) -> Array:
 
 
 def resampled(curves: Array, fps: float, count: int) -> Array:
-    """Bring curves (F, 3) to `count` frames at 50 a second, without what is faster than 5 Hz."""
+    """Bring curves (F, 3) to `count` frames at 50 a second, low-passed at 5 Hz."""
     there_and_back = np.concatenate([curves, curves[::-1]])  # no step where the end meets the beginning
     spectrum = np.fft.rfft(there_and_back, axis=0)
     spectrum /= (1 + (np.fft.rfftfreq(len(there_and_back), 1 / fps) / CUT) ** 12)[:, None]

@@ -1,6 +1,6 @@
 """Train the head solver in a minute: `python -m animcore.training.head_motion.train DATA --out assets/solvers`.
 
-DATA holds `headpose` and `lips_train`; head_poses.py says which clips train and why, assets/solvers/head.md what came
+DATA holds `headpose` and `lips_train`; `dataset` lists which clips train and why, assets/solvers/head.md the results
 of it. Every head is brought to the same speed, since people differ by a factor of four in it and five minutes of them
 cannot tell why; mirror images and the four ways to begin a step make them eight times as many.
 """
@@ -37,12 +37,12 @@ from animcore.training.head_motion.dataset import FOLDS, FloatArray, HeadRecordi
 LOG = logging.getLogger(__name__)
 
 WIDTH = 48
-STEPS = 800  # beyond, speakers held out are predicted worse
+STEPS = 800  # beyond, speakers of the validation split are predicted worse
 _BATCH = 256
 _RATE = 3e-3
 _DROPPED = 0.1
 _ROUGHENED = 0.05  # noise on the past: in use, the past is the network's own and never quite as people's
-_UNSURE = 0.3  # noise on the temper, so that it does not tell one speaker from another
+_UNSURE = 0.3  # noise on the temper, so that it does not identify a speaker
 _DRAWS = 4  # takes for each voice, by which the speed is set
 _MIRROR = (1.0, -1.0, -1.0)
 
@@ -91,7 +91,7 @@ def negative_log_likelihood(guess: tuple[Tensor, Tensor, Tensor], velocity: Tens
 def examples(
     head: HeadRecording, temper: float, start: int, mirrored: bool
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """What the network remembers (N, 27), hears (N, 46) and should do (N, 3), from a frame on in steps."""
+    """Memory (N, 27), audio features (N, 46) and targets (N, 3) of the network, from a frame on in steps."""
     places = head.degrees[start::STEP] / head.speed
     if mirrored:
         places = places * _MIRROR

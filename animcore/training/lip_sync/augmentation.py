@@ -25,7 +25,7 @@ def faster(samples: FloatArray, factor: float) -> FloatArray:
 
 
 def roughened(samples: FloatArray, generator: np.random.Generator) -> FloatArray:
-    """Tilt the spectrum, add a room, noise and a telephone band, each by chance. Returns samples of the same length."""
+    """Tilt the spectrum, add a room, noise and a telephone band, each at random. Returns samples of the same length."""
     sound: NDArray[np.float64] = samples.astype(np.float64)
     if generator.random() < 0.5:
         corner = np.exp(generator.uniform(np.log(300), np.log(4000)))

@@ -1,7 +1,7 @@
-"""A pretrained ear: the phoneme recognizer of the package `hama` (Apache-2.0), rebuilt as a PyTorch module.
+"""A pretrained audio encoder: the phoneme recognizer of the package `hama` (Apache-2.0), rebuilt as a PyTorch module.
 
-hama carries a conformer (Gulati et al., 2020) that writes phonemes from 16 kHz samples. Its hidden states tell what is
-said and little of who says it, which is what a small set of tracked faces cannot teach. Two things are ours: the
+hama carries a conformer (Gulati et al., 2020) that writes phonemes from 16 kHz samples. Its hidden states carry the
+phonemes and little of the speaker, which a small set of tracked faces cannot teach. Two things are ours: the
 attention is banded, so that the receptive field is bounded and long recordings run piece by piece, and the hidden
 states of every layer are returned.
 """
@@ -17,6 +17,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
+
+from animcore.audio.mel import MelFeatures
 
 LAYERS = 4
 WIDTH = 144
@@ -153,6 +155,24 @@ class ConformerEncoder(nn.Module):
             x = block(x, mask)
             states.append(x)
         return torch.cat(states, -1)
+
+
+def metadata(level: float) -> dict[str, str]:
+    """Return what a file that contains the encoder must state of all that feeds it.
+
+    Args:
+        level: LUFS of the audio that the network was trained on.
+    """
+    log = "natural logarithm of power, at least 1e-10"
+    # the filters themselves are in the graph: lowest and highest are the first and the last frequency with a weight
+    mel = MelFeatures(window=400, hop=160, bands=80, lowest=80.0, highest=7560.0, log=log, normalization="none")
+    return {
+        "sample_rate": "16000",
+        "loudness": str(level),
+        "input": f"samples in -1..1, one channel, at {level:g} LUFS (ITU-R BS.1770)",
+        "features": "mel spectrogram, in the graph",
+        **mel.metadata(),
+    }
 
 
 def pretrained() -> ConformerEncoder:

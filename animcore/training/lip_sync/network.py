@@ -37,7 +37,7 @@ _START: dict[str, float] = {"jawOpen": -2.0, "mouthFunnel": -3.0, "mouthPucker":
 
 
 class GatedResidual(nn.Module):
-    """A gated dilated convolution over time beside the identity."""
+    """A gated dilated convolution over time with a residual connection."""
 
     def __init__(self, dilation: int, dropout: float) -> None:
         super().__init__()
@@ -78,7 +78,7 @@ class LipSyncHead(nn.Module):
 
 
 class FaceDecoder(nn.Module):
-    """Logits -> weights (B, T, 52) in 0..1 whose lips close where the logits say so, and places (B, T, 5) in 0..1."""
+    """Logits -> weights (B, T, 52) in 0..1 with lips that close at bilabials, and places (B, T, 5) in 0..1."""
 
     yields: Tensor
     closing: Tensor

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from pathlib import Path
 
 import numpy as np
-import onnx
 import onnxruntime
 import torch
 
-from animcore.core.atomic_files import whole_file
 from animcore.core.vocabulary import ARKIT
+from animcore.training import onnx_files
+from animcore.training.lip_sync import conformer
 from animcore.training.lip_sync.conformer import FPS, HOP
 from animcore.training.lip_sync.network import CONTEXT, LipSyncModel
 from animcore.training.lip_sync.recordings import LEVEL
@@ -21,39 +22,24 @@ TOLERANCE = 1e-3  # of a weight in 0..1
 
 
 def write(network: LipSyncModel, path: Path) -> None:
-    """Write the network, with what a user of the file must know as metadata, and check it against PyTorch.
+    """Write the network, with metadata on its inputs and outputs, and check it against PyTorch.
 
     Raises:
         ValueError: when the file's answers differ from PyTorch's.
     """
     metadata = {
         "version": "1",
-        "sample_rate": "16000",
         "fps": str(FPS),
         "hop": str(HOP),
         "context_seconds": f"{CONTEXT:.2f}",
-        "loudness": str(LEVEL),
         "names": json.dumps(ARKIT),
         "places": json.dumps(list(PLACES)),
         "licence": "Apache-2.0; contains the phoneme encoder of hama 1.7.0 (Seongmin Park, Apache-2.0)",
+        **conformer.metadata(LEVEL),
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with whole_file(path) as temporary:
-        torch.onnx.export(
-            network,
-            (torch.randn(1, 48_000) * 0.1,),
-            str(temporary),
-            input_names=["samples"],
-            output_names=["arkit", "places"],
-            dynamic_axes={"samples": {1: "n"}, "arkit": {1: "t"}, "places": {1: "t"}},
-            opset_version=17,
-            dynamo=False,
-        )
-        model = onnx.load(str(temporary))
-        onnx.helper.set_model_props(model, metadata)
-        onnx.checker.check_model(model)
-        onnx.save(model, str(temporary))
-        _check(network, temporary)
+    inputs = {"samples": torch.randn(1, 48_000) * 0.1}
+    axes = {"samples": {1: "n"}, "arkit": {1: "t"}, "places": {1: "t"}}
+    onnx_files.write(network, inputs, ["arkit", "places"], path, metadata, functools.partial(_check, network), axes)
 
 
 def _check(network: LipSyncModel, path: Path) -> None:

@@ -24,8 +24,7 @@ from torch.nn import functional
 from animcore.audio import recording
 from animcore.core.atomic_files import whole_file
 from animcore.speech.pronunciation import PHONEMES, dictionary
-from animcore.training.lip_sync import conformer as ear
-from animcore.training.lip_sync import synthetic_noise, synthetic_speech
+from animcore.training.lip_sync import conformer, synthetic_noise, synthetic_speech
 from animcore.training.lip_sync.augmentation import at_loudness, faster, roughened
 from animcore.training.lip_sync.conformer import FEATURES, FPS
 from animcore.training.lip_sync.recordings import encoded
@@ -35,7 +34,7 @@ LOG = logging.getLogger(__name__)
 SENTENCES = 800
 STEPS = 3000
 _FRAMES = 2048  # that a step sees
-_LEVELS = (-30.0, -17.0)  # LUFS it learns to hear
+_LEVELS = (-30.0, -17.0)  # LUFS of training examples
 _SPEEDS = 0.16  # largest change of speed, as a logarithm
 _SAME = {"ax": "ah", "pau": "sil"}  # flite's phones that are called otherwise here
 _SMALL_WORDS = """
@@ -57,7 +56,7 @@ def sentences(count: int) -> list[str]:
 
 def training_examples(folder: Path) -> Iterator[tuple[NDArray[np.float16], NDArray[np.int64]]]:
     """Yield hidden states (T, 720) and the index of the phoneme of each frame (T,), of voices and of other sounds."""
-    encoder = ear.pretrained()
+    encoder = conformer.pretrained()
     folder.mkdir(parents=True, exist_ok=True)
     for index, text in enumerate(sentences(SENTENCES)):
         generator = np.random.default_rng([17, index])
@@ -79,7 +78,7 @@ def training_examples(folder: Path) -> Iterator[tuple[NDArray[np.float16], NDArr
 
 
 def train(states: Tensor, labels: Tensor, held_out: int) -> nn.Linear:
-    """Return the layer; the last `held_out` frames do not train, and tell how good it is."""
+    """Return the layer; the last `held_out` frames do not train: they are the validation split."""
     torch.manual_seed(0)
     mean, spread = states.float().mean(0), states.float().std(0) + 1e-3
     layer = nn.Linear(FEATURES, len(PHONEMES))
@@ -114,7 +113,7 @@ def add(model: onnx.ModelProto, layer: nn.Linear) -> None:
         del getattr(graph, part)[:]
         getattr(graph, part).extend(kept)
     states = next(
-        node.output[0] for node in graph.node if node.op_type == "Concat" and len(node.input) == ear.LAYERS + 1
+        node.output[0] for node in graph.node if node.op_type == "Concat" and len(node.input) == conformer.LAYERS + 1
     )
     graph.initializer.append(numpy_helper.from_array(layer.weight.detach().numpy().T.copy(), "phonemes_weight"))
     graph.initializer.append(numpy_helper.from_array(layer.bias.detach().numpy().copy(), "phonemes_bias"))

@@ -1,7 +1,7 @@
 """What the articulation solver learns from: tracked faces, an animator's performance, synthetic voices.
 
 The folders are those of the data the shipped network was trained on: `lips_train` and `lips_grid` (NAME.npz with
-`opening` and `width` per video frame), `performance` (NAME.npz with `arkit` and `names`), each beside NAME.flac.
+`opening` and `width` per video frame), `performance` (NAME.npz with `arkit` and `names`), each next to NAME.flac.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from animcore.training.lip_sync.conformer import FPS, HOP, REACH, ConformerEncod
 
 FloatArray = NDArray[np.float32]
 
-LEVEL = -23.0  # LUFS at which the network hears
-_LEVELS = (-30.0, -17.0)  # LUFS it learns to hear
+LEVEL = -23.0  # LUFS of the network's input
+_LEVELS = (-30.0, -17.0)  # LUFS of training examples
 _SPEEDS = 0.16  # largest change of speed, as a logarithm
 _PIECE = 30 * FPS  # frames encoded at a time
 
 
 @dataclass(frozen=True)
 class EncodedRecording:
-    """One way a clip sounds, as the encoder hears it, and what the face does.
+    """One augmentation of a clip, encoded, and the curves of its face.
 
     Attributes:
         states: (T, 720) float16 hidden states at 50 FPS.
@@ -109,7 +109,7 @@ def _clips(
 
 
 def _way(path: Path, encoder: ConformerEncoder, cached: Path, way: int) -> tuple[NDArray[np.float16], float]:
-    """The states of a clip as it is (way 0) or changed, and how much faster it plays; kept in the cache."""
+    """The states of a clip as it is (way 0) or changed, and how much faster it plays; cached."""
 
     def make(place: Path) -> None:
         samples, factor, level = recording.load(path.with_suffix(".flac")).samples, 1.0, LEVEL

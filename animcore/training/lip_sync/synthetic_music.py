@@ -1,7 +1,7 @@
-"""Music that nobody wrote, played by the instruments of General MIDI: while it is heard alone, the face rests.
+"""Random music, played by the instruments of General MIDI: during music alone the face rests.
 
 Pieces of a few bars by rule: a scale, a metre, chords in turn, and parts for bass, chords, tune and drums, each for an
-instrument drawn by chance. Voices and what imitates them (choirs, "oohs", synthetic voices) never play. Needs Debian's
+random instrument. Voices and what imitates them (choirs, "oohs", synthetic voices) never play. Needs Debian's
 `fluidsynth` and `fluid-soundfont-gm` (Frank Wen and others, MIT); only what a network learns from it is shipped.
 """
 

@@ -1,7 +1,7 @@
-"""Sounds that are no voice, made by rule: while they are heard, the face rests.
+"""Sounds without a voice, made by rule: during them the face rests.
 
 Noise of any colour, breath, wind, music of plucked and held notes, drums, clicks and mains hum. Without them a network
-that has heard nothing but voices takes every sound for one.
+trained on voices alone takes every sound for one.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def _note(pitch: float, seconds: float, decay: float, harmonics: int, fall: floa
 
 
 def _drums(generator: np.random.Generator) -> Sound:
-    """Hits of noise or of a falling tone, in time or by chance: drums, steps, keys, clicks."""
+    """Hits of noise or of a falling tone, in time or at random: drums, steps, keys, clicks."""
     result = np.zeros(_COUNT + RATE)
     gap = generator.uniform(0.1, 0.6)
     steady = generator.random() < 0.5

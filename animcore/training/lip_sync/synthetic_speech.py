@@ -71,13 +71,13 @@ def speak(text: str, voice: str, path: Path, speed: float = 1.0) -> list[tuple[s
 
 
 PAUSE = "pau"
-_AHEAD = 0.06  # seconds by which the mouth is in place before the first phone of a phrase is heard
+_AHEAD = 0.06  # seconds by which the mouth is in place before the first phone of a phrase
 
 
 def labels(phones: list[tuple[str, float, float]], count: int, fps: float) -> NDArray[np.float32]:
     """(count, len(PLACES)) 0 or 1: what the mouth does in each frame; frame i is at i / fps seconds.
 
-    After a pause the mouth is in place before anything is heard: no stop bursts from lips that were open.
+    After a pause the mouth is in place before the sound: no stop bursts from lips that were open.
     """
     times = np.arange(count) / fps
     result = np.zeros((count, len(PLACES)), np.float32)

@@ -19,15 +19,14 @@ from torch.nn import functional
 
 from animcore.core.vocabulary import ARKIT
 from animcore.training.cpu_optimizer import OptimizerSettings, minimize
-from animcore.training.lip_sync import conformer as ear
-from animcore.training.lip_sync import onnx_export, recordings
+from animcore.training.lip_sync import conformer, onnx_export, recordings
 from animcore.training.lip_sync.lip_geometry_loss import DifferentiableLips
 from animcore.training.lip_sync.network import FaceDecoder, LipSyncHead, LipSyncModel
 from animcore.training.lip_sync.recordings import LipSyncClip
 
 LOG = logging.getLogger(__name__)
 
-HELD_OUT = "1114_2_04"  # the performance that never trains, for the card's lip vertex error
+HELD_OUT = "1114_2_04"  # the performance of the validation split, for the model card's lip vertex error
 SECONDS = 6  # length of a training example
 CHECKPOINT_EVERY = 100  # steps
 
@@ -43,7 +42,7 @@ class TeacherKind:
         """Draw states (B, T, 720), targets (B, T, K), valid (B, T), opening percentiles (B,); long clips more often."""
         seconds = np.sqrt([clip.seconds for clip in self.clips])
         chosen = generator.choice(len(self.clips), self.examples, p=seconds / seconds.sum())
-        length = SECONDS * ear.FPS
+        length = SECONDS * conformer.FPS
         parts: list[tuple[Tensor, Tensor, Tensor]] = []
         for index in chosen:
             ways = self.clips[index].recordings
@@ -74,8 +73,8 @@ class Teachers:
 
 
 def load(data: Path, cache: Path) -> Teachers:
-    """Encode (once; kept in the cache) and load all teachers of a data folder."""
-    encoder = ear.pretrained()
+    """Encode (once; cached) and load all teachers of a data folder."""
+    encoder = conformer.pretrained()
     LOG.info("encoding; the first time takes some minutes")
     performance = recordings.performed(data / "performance", encoder, cache, 4)
     return Teachers(
@@ -142,11 +141,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(options.threads)
     teachers = load(options.data, options.cache)
-    heads = [
-        train(teachers, options.steps, seed, options.cache / f"head-{seed}-{options.steps}.pt")
-        for seed in range(options.heads)
-    ]
-    onnx_export.write(LipSyncModel(ear.pretrained(), heads).eval(), options.out / "articulation.onnx")
+    heads = [train(teachers, options.steps, seed, options.cache / f"head-{seed}.pt") for seed in range(options.heads)]
+    onnx_export.write(LipSyncModel(conformer.pretrained(), heads).eval(), options.out / "articulation.onnx")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""The ear of the live solver: the same conformer, which hears 80 ms ahead and keeps what it heard before.
+"""The audio encoder of the live solver: the same conformer with 80 ms of look-ahead and a state.
 
 Sound comes in steps of two frames. A step is four frames of audio, the two that are asked for and the two after them;
-every layer sees those four, and of the past only what the two asked-for frames were when their own step was heard
+every layer attends to those four, and of the past only to the two answered frames as they were in their own step
 (as the right context of the Emformer; Shi et al., 2021). So nothing is computed twice, and a whole recording can be
-heard at once in training, which gives the same numbers.
+encoded at once in training, which gives the same numbers.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from animcore.training.lip_sync.conformer import (
 )
 
 STEP = 2  # frames that are answered at a time
-AHEAD = 4  # frames of audio after the beginning of the first of them, and frames that a step hears
+AHEAD = 4  # frames of audio after the beginning of the first of them, and frames of a step
 BEFORE = 2  # frames of audio before it, for the first window of the spectrum
 WINDOW = BEFORE + AHEAD  # frames of audio that are given at a time
 _TAIL = KERNEL // 2  # frames before that the convolution keeps
@@ -34,7 +34,7 @@ SETTLES = LAYERS * BAND // STEP  # steps after which nothing is left of a past
 
 
 class StreamingEncoder(nn.Module):
-    """The layers of an `ConformerEncoder`, its weights copied, heard step by step."""
+    """The layers of an `ConformerEncoder`, its weights copied, run step by step."""
 
     def __init__(self, encoder: ConformerEncoder) -> None:
         super().__init__()
@@ -48,7 +48,7 @@ class StreamingEncoder(nn.Module):
         return [torch.zeros(shape) for _ in range(LAYERS) for shape in shapes]
 
     def forward(self, samples: Tensor, past: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
-        """Hear steps in a row.
+        """Encode consecutive steps.
 
         Args:
             samples: (B, K, WINDOW * HOP) sound of K steps; a step begins BEFORE frames before its first frame.
@@ -123,7 +123,7 @@ def _convolved(layers: nn.Sequential, x: Tensor, tail: Tensor) -> tuple[Tensor, 
     tail = torch.cat([tail, gated[:, :, :STEP].flatten(1, 2)], 1)
     taps = deep.weight[:, 0]  # (144, KERNEL)
     shifted = [functional.pad(taps, (place, 0))[:, : _TAIL + AHEAD] for place in range(AHEAD)]
-    weight = torch.stack(shifted, -1)[:, None]  # (144, 1, TAIL + AHEAD, AHEAD): how each frame of a step hears
+    weight = torch.stack(shifted, -1)[:, None]  # (144, 1, TAIL + AHEAD, AHEAD): the kernel of each frame of a step
     earlier = _before(tail, _TAIL, x.shape[1]).permute(2, 0, 1, 3)
     mixed = earlier @ weight[:, :, :_TAIL] + gated.permute(3, 0, 1, 2) @ weight[:, :, _TAIL:]
     heard = functional.silu(mixed.permute(1, 2, 3, 0) + cast(Tensor, deep.bias))

@@ -23,8 +23,7 @@ from torch.nn import functional
 from animcore.audio import recording
 from animcore.core import reading
 from animcore.training.cpu_optimizer import OptimizerSettings, minimize
-from animcore.training.lip_sync import conformer as ear
-from animcore.training.lip_sync import recordings, synthetic_music, synthetic_noise, synthetic_speech
+from animcore.training.lip_sync import conformer, recordings, synthetic_music, synthetic_noise, synthetic_speech
 from animcore.training.lip_sync.augmentation import at_loudness, faster, roughened
 from animcore.training.lip_sync.conformer import FPS, HOP, WIDTH
 from animcore.training.lip_sync.recordings import LEVEL
@@ -34,9 +33,9 @@ FloatArray = NDArray[np.float32]
 
 SECONDS = 6  # length of a training example
 EXAMPLES = 4  # that a step sees
-# What is heard, at how many speeds (the first is as it is), and every how manieth file.
+# The folders of audio, at how many speeds (the first is as it is), and every how manieth file.
 _FOLDERS = {"lips_train": (3, 1), "speech": (2, 1), "performance": (1, 1), "lips_grid": (1, 3)}
-# Never heard by the audio encoder in training: by these the ways to train it were chosen. (The head hears them.)
+# Validation split of the audio encoder, by which its training was chosen. (The head trains on them.)
 HELD_OUT = frozenset(
     {"edtalk_obama", "vrt_3", "latentsync_demo2_video", "anitalker_english_female", "May_5s"}
     | {"EmoTalk_ted2", "SadTalker_fayu", "hallo_4", "echomimic_v2_news", "LatentSync_demo2_audio"}
@@ -46,7 +45,7 @@ _PIECES, _SOUNDS = 120, 140
 _SPEEDS = 0.16  # largest change of speed, as a logarithm
 _GAIN_ERROR = 3.0  # dB by which a live gain is off: standard deviation
 _UNVOICED = 0.2  # of the examples have no voice
-_OVER = 0.4  # of the voices are heard over music or other sounds,
+_OVER = 0.4  # of the voices are mixed with music or other sounds,
 _BELOW = (0.0, 25.0)  # so many dB below the voice
 _EDGE = 8  # frames around the ends of a recording that do not count
 _PLACES = (1.0, 1.0, 0.3, 0.3)  # how much the frames of a step count
@@ -54,7 +53,7 @@ _PLACES = (1.0, 1.0, 0.3, 0.3)  # how much the frames of a step count
 
 @dataclass(frozen=True)
 class CleanVoice:
-    """A clean recording (N,) at `LEVEL`, and what the teacher's blocks say of it, (T, 576) float16."""
+    """A clean recording (N,) at `LEVEL`, and the outputs of the teacher's blocks, (T, 576) float16."""
 
     samples: FloatArray
     states: Tensor
@@ -69,8 +68,8 @@ class BackgroundSounds:
 
 
 def voices(data: Path, cache: Path) -> list[CleanVoice]:
-    """Let the teacher hear every recording, once; kept in the cache."""
-    encoder = ear.pretrained()
+    """Encode every recording by the teacher, once; cached."""
+    encoder = conformer.pretrained()
     paths = [
         (path, speeds)
         for folder, (speeds, every) in _FOLDERS.items()
@@ -81,7 +80,7 @@ def voices(data: Path, cache: Path) -> list[CleanVoice]:
     return [voice for path, speeds in paths for voice in _at_speeds(path, speeds, encoder, cache)]
 
 
-def _at_speeds(path: Path, speeds: int, encoder: ear.ConformerEncoder, cache: Path) -> Iterator[CleanVoice]:
+def _at_speeds(path: Path, speeds: int, encoder: conformer.ConformerEncoder, cache: Path) -> Iterator[CleanVoice]:
     kept = cache / f"clean-{path.parent.name}-{path.stem}.pt"
 
     def make(place: Path) -> None:
@@ -101,10 +100,10 @@ def _at_speeds(path: Path, speeds: int, encoder: ear.ConformerEncoder, cache: Pa
 
 @lru_cache
 def background_sounds(cache: Path) -> BackgroundSounds:
-    """Make what is heard beside voices; the pieces of music are kept in the cache."""
+    """Make background sounds; the pieces of music are cached."""
     made = [*synthetic_music.pieces(cache / "music", _PIECES), *synthetic_noise.sounds(_SOUNDS)]
     hiss = 1e-4 * np.random.default_rng(1).normal(size=10 * recording.RATE).astype(np.float32)
-    states = recordings.encoded(ear.pretrained(), hiss)[200:300, WIDTH:]
+    states = recordings.encoded(conformer.pretrained(), hiss)[200:300, WIDTH:]
     return BackgroundSounds(
         [one / np.sqrt(np.square(one).mean() + 1e-12) for one in made], torch.from_numpy(states.mean(0))
     )
@@ -227,7 +226,7 @@ def train(
 
 def distill(data: Path, shipped: Path, count: int, cache: Path, threads: int = 1) -> StreamingEncoder:
     """Return the audio encoder after so many steps with all voices of a data folder."""
-    book, student = voices(data, cache), StreamingEncoder(ear.pretrained())
+    book, student = voices(data, cache), StreamingEncoder(conformer.pretrained())
     train(
         student,
         book,

@@ -30,14 +30,15 @@ from torch.nn import functional
 
 from animcore.audio import recording
 from animcore.core import reading
-from animcore.core.atomic_files import whole_file
 from animcore.core.vocabulary import ARKIT
 from animcore.solvers.speech_face.streaming import LoudnessNormalizer
 from animcore.speech.pronunciation import PHONEMES
+from animcore.training import onnx_files
 from animcore.training.cpu_optimizer import OptimizerSettings, minimize
 from animcore.training.lip_sync import synthetic_speech
 from animcore.training.lip_sync.augmentation import at_loudness, faster, roughened
 from animcore.training.lip_sync.conformer import FEATURES, FPS, HOP, LAYERS, WIDTH
+from animcore.training.lip_sync.conformer import metadata as metadata_of_input
 from animcore.training.lip_sync.lip_geometry_loss import DifferentiableLips, correlation
 from animcore.training.lip_sync.network import FaceDecoder
 from animcore.training.lip_sync.onnx_export import TOLERANCE
@@ -55,19 +56,19 @@ TAPS = 3
 DILATIONS = (1, 2, 4, 8)  # in steps of 40 ms
 SECONDS = 6  # length of a training example
 PARTS = 3  # of a step, each on a thread of its own,
-EXAMPLES = 4  # that hears so many voices,
+EXAMPLES = 4  # with so many voices,
 RESTS = 1  # and so many sounds that are none
 _BATCH = 200  # steps encoded at a time
 _LOUDER = 5.0  # dB around `LEVEL` at which a listener's voices come: standard deviation
 _OVER = 0.5  # of the other ways have music or the like below the voice
 _QUIET = 8  # seconds of each sound that is no voice
 _SPEEDS = 0.16  # largest change of speed, as a logarithm
-# What is heard, in how many ways (the first is as it is), and every how manieth file.
+# The folders of audio, in how many augmentations (the first is as it is), and every how manieth file.
 _FOLDERS = {"lips_train": (4, 1), "speech": (2, 1), "performance": (1, 1), "lips_grid": (1, 8)}
 
 
 class CausalBlock(nn.Module):
-    """A gated dilated convolution over the past beside the identity; the past it needs comes and goes as a state."""
+    """A gated dilated convolution over the past with a residual connection; its past is an explicit state."""
 
     def __init__(self, dilation: int, dropout: float) -> None:
         super().__init__()
@@ -113,12 +114,12 @@ class LiveHead(nn.Module):
 
 @dataclass(frozen=True)
 class StreamingExample:
-    """A recording as it is heard live, what the teacher says of it, and what was tracked; K steps.
+    """A recording as it is processed live, the teacher's output, and tracked lips; K steps.
 
     Attributes:
         states: (K, 4 * 720) float16 states of the audio encoder in each step.
         taught: (2 K, 58) float16: the teacher's weights, closure and places, all in 0..1.
-        tracked: (2 K, 2) float32 opening and width, NaN where nobody was tracked.
+        tracked: (2 K, 2) float32 opening and width, NaN where there is no tracking.
         high: the 95th percentile of the tracked opening, 0 where there is none.
     """
 
@@ -129,7 +130,7 @@ class StreamingExample:
 
 
 def encoded(encoder: StreamingEncoder, samples: FloatArray) -> Tensor:
-    """(K, 4 * 720) float16 states of the steps of samples (N,), as loud as a listener hears them, after silence."""
+    """(K, 4 * 720) float16 states of the steps of samples (N,), at the loudness of live audio, after silence."""
     level = LoudnessNormalizer(LEVEL)
     heard = steps(torch.from_numpy(samples)[None])
     new = heard[0, :, -STEP * HOP :].numpy()
@@ -168,7 +169,7 @@ def training_examples(
     cache: Path,
     threads: int = 1,
 ) -> list[StreamingExample]:
-    """Make (once; kept in the cache) the lessons of every recording; the teacher always hears it clean."""
+    """Make (once; cached) the examples of every recording; the teacher's input is always clean."""
     wanted = [
         (f"live-{folder}-{path.stem}.pt", partial(_heard, path, ways, teacher, encoder, beside))
         for folder, (ways, every) in _FOLDERS.items()
@@ -186,7 +187,7 @@ def training_examples(
 def rest(
     encoder: StreamingEncoder, beside: distillation.BackgroundSounds, cache: Path, threads: int = 1
 ) -> list[StreamingExample]:
-    """Make (once; kept in the cache) the lessons of what is no voice."""
+    """Make (once; cached) the examples without a voice."""
     sounds = beside.sounds[::2]
 
     def made() -> list[StreamingExample]:
@@ -292,7 +293,7 @@ def draw(
 
 
 def loss_of(head: LiveHead, face: FaceDecoder, lips: DifferentiableLips, batch: tuple[Tensor, ...]) -> Tensor:
-    """What the teacher says in weights, lip vertices and places, and what was tracked, where it was."""
+    """Losses to the teacher's weights, lip vertices and places, and to tracked lips, where there are any."""
     states, taught, tracked, valid, high = batch
     logits, _ = head(states, head.past(len(states)))
     weights, _ = face(logits)
@@ -342,7 +343,7 @@ def train(
 
 
 class StreamingModel(nn.Module):
-    """What is exported: samples (1, 1920) and the past -> weights, places, phonemes, the new past."""
+    """The exported network: samples (1, 1920) and the past -> weights, places, phonemes, the new past."""
 
     def __init__(self, encoder: StreamingEncoder, head: LiveHead, phonemes: nn.Linear) -> None:
         super().__init__()
@@ -357,12 +358,12 @@ class StreamingModel(nn.Module):
         return weights, places, self.phonemes(states[:, 0, :STEP]).softmax(-1), *after, *kept
 
     def past(self) -> list[Tensor]:
-        """The past before the first sound: the head's, then the ear's."""
+        """The state before the first sample: the head's, then the encoder's."""
         return [*self.head.past(1), *self.encoder.past(1)]
 
 
 def write(network: StreamingModel, path: Path) -> None:
-    """Write the live solver, with what a user of the file must know as metadata, and check it against PyTorch.
+    """Write the live solver, with metadata on its inputs and outputs, and check it against PyTorch.
 
     Raises:
         ValueError: when the file's answers differ from PyTorch's.
@@ -371,48 +372,36 @@ def write(network: StreamingModel, path: Path) -> None:
     past = [torch.randn(one.shape, generator=torch.Generator().manual_seed(1)) for one in network.past()]
     metadata = {
         "version": "1",
-        "sample_rate": "16000",
         "fps": str(FPS),
         "hop": str(HOP),
         "step": str(STEP),
         "ahead": str(AHEAD),
         "window": str(WINDOW),
         "settles": str(SETTLES + sum(dilation * (TAPS - 1) for dilation in DILATIONS)),
-        "loudness": str(LEVEL),
         "names": json.dumps(ARKIT),
         "places": json.dumps(list(synthetic_speech.PLACES)),
         "phonemes": json.dumps(PHONEMES),
         "licence": "Apache-2.0; contains the phoneme encoder of hama 1.7.0 (Seongmin Park, Apache-2.0)",
+        **metadata_of_input(LEVEL),
     }
-    count = range(len(past))
-    with whole_file(path) as temporary:
-        torch.onnx.export(
-            network,
-            (samples, *past),
-            str(temporary),
-            input_names=["samples", *(f"past_{index}" for index in count)],
-            output_names=["arkit", "places", "phonemes", *(f"after_{index}" for index in count)],
-            opset_version=17,
-            dynamo=False,
-        )
-        model = onnx.load(str(temporary))
-        onnx.helper.set_model_props(model, metadata)
-        onnx.checker.check_model(model)
-        onnx.save(model, str(temporary))
-        session = onnxruntime.InferenceSession(str(temporary), providers=["CPUExecutionProvider"])
-        given = {"samples": samples.numpy(), **{f"past_{index}": past[index].numpy() for index in count}}
+    inputs = {"samples": samples, **{f"past_{index}": one for index, one in enumerate(past)}}
+    outputs = ["arkit", "places", "phonemes", *(f"after_{index}" for index in range(len(past)))]
+
+    def check(written: Path) -> None:
+        session = onnxruntime.InferenceSession(str(written), providers=["CPUExecutionProvider"])
+        found = session.run(None, {name: values.numpy() for name, values in inputs.items()})
         with torch.no_grad():
-            expected = network(samples, *past)
-        worst = max(
-            float(np.abs(ours - theirs.numpy()).max())
-            for ours, theirs in zip(session.run(None, given), expected, strict=True)
-        )
+            expected = network(*inputs.values())
+        pairs = zip(found, expected, strict=True)
+        worst = max(float(np.abs(ours - theirs.numpy()).max()) for ours, theirs in pairs)
         if worst > TOLERANCE:
             raise ValueError(f"{path.name} differs from PyTorch by {worst:g}.")
 
+    onnx_files.write(network, inputs, outputs, path, metadata, check)
+
 
 def recognizer(path: Path) -> nn.Linear:
-    """Return the layer that names phonemes, out of the shipped network (`training/phonemes.py` puts it there)."""
+    """Return the layer that names phonemes, out of the shipped network (`lip_sync/phoneme_head.py` puts it there)."""
     parts = {one.name: numpy_helper.to_array(one) for one in onnx.load(str(path)).graph.initializer}
     layer = nn.Linear(FEATURES, len(PHONEMES))
     with torch.no_grad():
@@ -438,11 +427,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         options.data, options.out / "articulation.onnx", options.ear_steps, options.cache, options.threads
     )
     beside = distillation.background_sounds(options.cache)
-    own = options.cache / f"ear-{options.ear_steps}"  # what this ear hears, another one hears otherwise
+    own = options.cache / f"ear-{options.ear_steps}"  # states depend on the encoder
     book = training_examples(options.data, teacher, hearing, beside, own, options.threads)
     quiet = rest(hearing, beside, own, options.threads)
-    LOG.info("%d lessons, %.0f minutes", len(book), sum(len(one.states) for one in book) * STEP / FPS / 60)
-    head = train(book, quiet, options.steps, 0, own / f"live-{options.steps}.pt", options.threads)
+    LOG.info("%d examples, %.0f minutes", len(book), sum(len(one.states) for one in book) * STEP / FPS / 60)
+    head = train(book, quiet, options.steps, 0, own / "live.pt", options.threads)
     named = recognizer(options.out / "articulation.onnx")
     write(StreamingModel(hearing, head, named).eval(), options.out / "live.onnx")
 

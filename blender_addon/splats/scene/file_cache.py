@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
+import math
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import bpy
@@ -24,6 +25,7 @@ from . import hybrid_heads
 MOST = 1_000_000  # Gaussians of one file that are drawn
 _LOOK_AGAIN = 1.0  # seconds after which a file is looked at again
 _GLANCE = 0.1  # seconds between looks at whether one is read
+_MEASURED = 1_000_000  # bytes from which a file says how fast files are read
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,9 +76,37 @@ class _Kept:
     problem: str
 
 
+@dataclass
+class Reading:
+    """A file that is being read beside the window.
+
+    Attributes:
+        name: of the file.
+        size: its bytes.
+        started: when, on the monotonic clock.
+        waiting: what is done when it is there.
+        cancelled: whether nobody waits for it any more; then nothing comes of it.
+    """
+
+    name: str
+    size: int
+    started: float
+    thread: threading.Thread | None = None
+    waiting: list[Callable[[], None]] = field(default_factory=list)
+    cancelled: bool = False
+
+    def fraction(self, now: float) -> float:
+        """How much of it is done, 0..1, by its size and the speed of earlier files: no reader counts its bytes."""
+        return min(1.0 - math.exp(-2.0 * max(now - self.started, 0.0) / max(self.size / _speed, 0.1)), 0.99)
+
+    def seconds_left(self, now: float) -> float:
+        """About how long it will take yet."""
+        return max(self.size / _speed - (now - self.started), 0.0)
+
+
 _kept: dict[str, _Kept] = {}
-_threads: dict[str, threading.Thread] = {}  # of the files that are being read beside the window
-_waiting: dict[str, list[Callable[[], None]]] = {}
+_readings: dict[str, Reading] = {}
+_speed = 50e6  # bytes a second that the last file was read at
 
 
 class StillReading(AddonError):
@@ -107,32 +137,65 @@ def of_file(path: Path, clock: Callable[[], float] = time.monotonic) -> Cloud:
 def reading(path: Path, then: Callable[[], None] | None = None) -> None:
     """Read a file in a thread, and in the main thread do something when it is there."""
     key = str(path)
+    found = _readings.get(key)
+    if found is None or found.cancelled:
+        size = sum(size for _, _, size in _stamp(path))
+        found = _readings[key] = Reading(path.name, size, time.monotonic())
+        found.thread = threading.Thread(target=_keep, args=(path, found), daemon=True)
+        found.thread.start()
     if then is not None:
-        _waiting.setdefault(key, []).append(then)
-    if key in _threads:
-        return
-    _threads[key] = threading.Thread(target=_keep, args=(path,), daemon=True)
-    _threads[key].start()
+        found.waiting.append(then)
     if not bpy.app.timers.is_registered(_look_for_read):
         bpy.app.timers.register(_look_for_read, first_interval=_GLANCE)
 
 
-def _keep(path: Path) -> None:
-    stamp = _stamp(path)
-    _kept[str(path)] = _Kept(stamp, time.monotonic(), *_read(path))
+def under_way() -> list[Reading]:
+    """Return the files that something waits for; those that are only to be drawn hold nobody up."""
+    return [one for one in _readings.values() if one.waiting and not one.cancelled]
+
+
+def cancel() -> bool:
+    """Wait for no file any more; returns whether anything waited for one."""
+    waited = under_way()
+    for one in waited:
+        one.cancelled = True
+        one.waiting.clear()
+    return bool(waited)
+
+
+def _keep(path: Path, mine: Reading) -> None:
+    global _speed
+    stamp, began = _stamp(path), time.monotonic()
+    kept = _Kept(stamp, began, *_read(path))
+    if mine.cancelled:
+        return
+    kept.looked = time.monotonic()
+    if mine.size > _MEASURED and kept.cloud is not None:
+        _speed = mine.size / max(kept.looked - began, 1e-3)
+    _kept[str(path)] = kept
 
 
 def _look_for_read() -> float | None:
     """The timer: draw what was read, and go on with what waited for it."""
-    for key in [key for key, thread in _threads.items() if not thread.is_alive()]:
-        _threads.pop(key)
-        for then in _waiting.pop(key, ()):
+    for key, one in list(_readings.items()):
+        if one.thread is not None and one.thread.is_alive() and not one.cancelled:
+            continue
+        if _readings.get(key) is one:
+            del _readings[key]
+        for then in one.waiting:
             then()
-        for window in bpy.context.window_manager.windows:
-            for area in window.screen.areas:
-                if area.type == "VIEW_3D":
-                    area.tag_redraw()
-    return _GLANCE if _threads else None
+        _redraw("WINDOW")
+    _redraw("UI")
+    return _GLANCE if _readings else None
+
+
+def _redraw(kind: str) -> None:
+    """Redraw the viewports, or the panels beside them."""
+    for window in bpy.context.window_manager.windows:
+        for area in window.screen.areas:
+            for region in area.regions if area.type == "VIEW_3D" else ():
+                if region.type == kind:
+                    region.tag_redraw()
 
 
 def _holds_a_window() -> bool:
@@ -152,7 +215,8 @@ def thinned(splats: Gaussians, most: int) -> Gaussians:
 def forget() -> None:
     """Let all files go."""
     _kept.clear()
-    _waiting.clear()
+    cancel()
+    _readings.clear()
     if bpy.app.timers.is_registered(_look_for_read):
         bpy.app.timers.unregister(_look_for_read)
 

@@ -65,8 +65,9 @@ def make(request: dict[str, Any], told: Progress) -> dict[str, Any]:
 
 def read(path: Path, then: Callable[[], object]) -> None:
     """Read a file of Gaussians beside the window, and go on when it is there."""
-    session.session.outcome = session.Outcome(False, f"Reading {path.name} ...")
+    session.session.outcome = None
     file_cache.reading(path, lambda: _then(then))
+    session.heed_escape()
 
 
 def _then(work: Callable[[], object]) -> None:

@@ -10,6 +10,7 @@ from ... import properties
 from ...character import face_maps
 from ...engine.jobs import Job, State
 from ...performance import live_session, session
+from ...splats.scene import file_cache
 from ..shared.widgets import Sidebar, characters, duration, running, text
 from ..voice.panel import draw_choice
 
@@ -74,6 +75,8 @@ def _draw_generate(layout: bpy.types.UILayout, scene: bpy.types.Scene, width: in
         # a sentence about the character, and what is under way, stand above already
         if reason and not reason.endswith(".") and not session.session.jobs.busy:
             text(column, reason + ".", width, "INFO")
+    for one in file_cache.under_way():
+        _draw_reading(column.box().column(), one)
     if session.session.outcome is not None:
         _draw_outcome(column.box().column(), session.session.outcome, width)
 
@@ -92,6 +95,16 @@ def _draw_progress(column: bpy.types.UILayout, job: Job) -> None:
     row.label(text="" if left is None else f"{duration(left)} left")
     row.operator("animcore.cancel", icon="X")
     row.enabled = job.state is not State.CANCELLING
+
+
+def _draw_reading(column: bpy.types.UILayout, one: file_cache.Reading) -> None:
+    now = time.monotonic()
+    fraction = one.fraction(now)
+    column.progress(factor=fraction, text=f"{one.name} · {fraction:.0%}", type="BAR")
+    row = column.row()
+    left = one.seconds_left(now)
+    row.label(text=f"{duration(left)} left" if left else "")
+    row.operator("animcore.cancel", icon="X")
 
 
 def _draw_outcome(column: bpy.types.UILayout, outcome: session.Outcome, width: int) -> None:

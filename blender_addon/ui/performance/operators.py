@@ -7,6 +7,7 @@ from typing import cast
 import bpy
 
 from ...performance import emotion_sheet, mixing, session
+from ...splats.scene import file_cache
 from ..shared.operator_base import AnimcoreOperator, Result
 
 
@@ -82,9 +83,11 @@ class ANIMCORE_OT_heed_escape(bpy.types.Operator):  # noqa: N801
 
 
 def _busy() -> bool:
-    return session.session.jobs.busy or emotion_sheet.under_way() is not None
+    return session.session.jobs.busy or emotion_sheet.under_way() is not None or bool(file_cache.under_way())
 
 
 def _leave() -> None:
     session.cancel()
     emotion_sheet.cancel()
+    if file_cache.cancel():
+        session.session.outcome = session.Outcome(False, "Cancelled; nothing was added.")

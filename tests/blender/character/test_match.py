@@ -132,7 +132,7 @@ def test_a_mesh_that_nothing_moves_says_so(real_engine):
     mesh = head()
     mesh.shape_key_clear()
     settings().character = mesh
-    with pytest.raises(RuntimeError, match="move its meshes"):
+    with pytest.raises(RuntimeError, match="shapes nor bones of 'Head' move a face"):
         bpy.ops.animcore.match()
 
 

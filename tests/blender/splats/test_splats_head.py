@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -117,6 +118,34 @@ def test_the_button_adds_the_shipped_head_beside_the_window(real_engine):
     assert {one.name for one in bpy.context.scene.objects} == {holder.name, mesh.name, mesh.parent.name}
 
 
+def read_all() -> None:
+    """Wait for the threads that read files, as a window's timer would."""
+    for one in list(file_cache._readings.values()):
+        one.thread.join()
+    file_cache._look_for_read()
+
+
+def test_adding_a_file_shows_progress_and_can_be_cancelled(folder, monkeypatch):
+    added, start, read = [], threading.Event(), file_cache._read
+    monkeypatch.setattr(file_cache, "_read", lambda path: (start.wait(), read(path))[1])
+    file_cache.reading(folder, lambda: added.append(1))
+    (one,) = file_cache.under_way()
+    assert one.name == folder.name
+    assert 0.0 < one.fraction(one.started + 0.05) < one.fraction(one.started + 5.0) < 1.0
+    assert one.seconds_left(one.started) > 0.0
+    assert bpy.ops.animcore.cancel() == {"FINISHED"}
+    assert session.session.outcome.message == "Cancelled; nothing was added."
+    assert not file_cache.under_way()
+    start.set()
+    one.thread.join()
+    file_cache._look_for_read()
+    assert not added
+    assert not file_cache._kept, "what nobody waits for is not kept"
+    file_cache.reading(folder, lambda: added.append(2))
+    read_all()
+    assert added == [2]
+
+
 def test_a_window_is_not_held_up_while_gaussians_are_read(folder, monkeypatch):
     bpy.ops.animcore.add_splats(filepath=str(folder))
     holder, graph = bpy.context.object, bpy.context.evaluated_depsgraph_get()
@@ -124,8 +153,6 @@ def test_a_window_is_not_held_up_while_gaussians_are_read(folder, monkeypatch):
     monkeypatch.setattr(file_cache, "_holds_a_window", lambda: True)
     assert splat_objects.place(holder, graph) is None
     assert splat_objects.told(holder) == splat_objects.Told("Reading Ada ...")
-    for thread in list(file_cache._threads.values()):
-        thread.join()
-    file_cache._look_for_read()
+    read_all()
     assert splat_objects.place(holder, graph).cloud.splats.count == 80
     assert splat_objects.told(holder).text == "80 Gaussians."

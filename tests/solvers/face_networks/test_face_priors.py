@@ -276,6 +276,9 @@ def test_as_onnx_it_is_the_same_face(tmp_path, kind, capsys):
     facts = session.get_modelmeta().custom_metadata_map
     assert json.loads(facts["names"])[0] == "eyeBlinkLeft"
     assert json.loads(facts["ear"])["kind"] == "mel"
+    feed = {"sample_rate": "16000", "loudness": "-23", "mel_window": "400", "mel_hop": "160", "mel_bands": "64"}
+    feed |= {"mel_lowest": "60", "mel_highest": "7600", "mel_log": "natural logarithm of power + 1e-05"}
+    assert (feed | {"mel_normalization": "(x - -4) / 3"}).items() <= facts.items()
     count = 56  # neither of the lengths that it was made and checked with
     sound = model.ear.raw(voice(count / 30))
     given = {"sound": sound[None], "speaker": np.array([1]), "emotions": np.zeros((1, count, 8), np.float32)}

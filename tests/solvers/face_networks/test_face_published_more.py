@@ -434,7 +434,7 @@ def test_emote_reaches_a_rig_through_its_own_flame(tmp_path, spoken_line):
 def test_a_face_speaks_in_the_manner_of_whom_it_knows(tmp_path):
     emote(tmp_path)
     assert face_solver.load(tmp_path).model.speakers[face_solver.load(tmp_path, speaker="W009").speaker] == "W009"
-    with pytest.raises(InputError, match="knows no speaker 'M001'; those it knows are M003, M005"):
+    with pytest.raises(InputError, match="has no speaker 'M001'; its speakers are M003, M005"):
         face_solver.load(tmp_path, speaker="M001")
 
 

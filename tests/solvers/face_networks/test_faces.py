@@ -196,15 +196,15 @@ BAD_FOLDERS = {
     "other sizes": (lambda f: change_config(f, hidden=24), "where config.json asks for"),
     "odd sizes": (lambda f: change_config(f, hidden=17), "hidden must be a multiple of 8"),
     "no speakers": (lambda f: change_config(f, speaker_names=[]), "does not name its speakers"),
-    "no ear": (lambda f: change_config(f, ear={"kind": "elephant"}), "does not state how the model hears"),
+    "no ear": (lambda f: change_config(f, ear={"kind": "elephant"}), "does not describe the model's audio encoder"),
     "a strange ear": (
         lambda f: change_config(f, ear={"kind": "speech", "config": {"model_type": "llama"}}),
-        "does not state how the model hears",
+        "does not describe the model's audio encoder",
     ),
     "no space": (lambda f: change_config(f, space=3), "does not state what the model's numbers are"),
     "a strange space": (
         lambda f: change_config(f, space={"kind": "arkit", "width": 51, "fps": 30, "basis": ""}),
-        "tells of faces that cannot be",
+        "describes impossible faces",
     ),
     "cut off": (lambda f: os.truncate(f / "model.safetensors", 100), "cut off or damaged"),
     "no weights": (lambda f: (f / "model.safetensors").unlink(), "neither model.safetensors nor"),

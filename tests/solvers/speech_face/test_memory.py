@@ -81,3 +81,32 @@ def test_a_folder_that_cannot_be_written_is_no_error(monkeypatch, tmp_path):
     monkeypatch.setenv(CACHE_FOLDER, str(tmp_path / "file"))
     feature_cache.write("a", [np.zeros(3, np.float32)])
     assert feature_cache.read("a") is None
+
+
+def test_within_a_block_the_last_answers_are_in_memory_and_go_with_it(clip, monkeypatch):
+    monkeypatch.delenv(CACHE_FOLDER, raising=False)
+    runs = []
+    network = lip_sync.load(lip_sync.MODEL)
+
+    class Counting:
+        def run(self, *arguments):
+            runs.append(arguments)
+            return network.session.run(*arguments)
+
+    monkeypatch.setattr(lip_sync, "load", lambda _: replace(network, session=Counting()))
+    with feature_cache.in_memory():
+        heard = lip_sync.detect_phonemes(clip)
+        answers = lip_sync.answers(clip)
+        with feature_cache.in_memory():  # one within another knows what the outer one does
+            lip_sync.solve(clip, Direction())
+    assert len(runs) == 1
+    np.testing.assert_array_equal(answers.phonemes, heard.probabilities)
+    lip_sync.answers(clip)
+    assert len(runs) == 2
+
+
+def test_memory_holds_two_answers_alone():
+    with feature_cache.in_memory():
+        for number in range(3):
+            feature_cache.write(f"{number}", [np.full(3, number, np.float32)])
+        assert [feature_cache.read(f"{number}") is not None for number in range(3)] == [False, True, True]

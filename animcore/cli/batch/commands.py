@@ -1,0 +1,30 @@
+"""Registers `animcore batch` and its commands."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from animcore.cli.batch import plan, run, write_job
+
+_EXAMPLES = """examples:
+  animcore batch plan lines.csv --out takes
+  animcore batch run lines.csv --out takes --format livelink
+  animcore batch run lines.xlsx --out takes --audio 'voices/{language}/{id}' --speakers cast.toml
+  animcore batch run lines.csv --out takes --only 'id=shop_*'
+  animcore batch write-job lines.csv --out takes --for flamenco --chunk 200"""
+
+
+def register(commands: Any) -> None:
+    """Add the command to the parser."""
+    batch = commands.add_parser(
+        "batch",
+        help="perform the lines of a table: plan, run, report, review, write-job",
+        description="Perform every line of a table; what is done already is left alone.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    inner = batch.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    plan.register(inner)
+    run.register(inner)
+    write_job.register(inner)

@@ -1,0 +1,1 @@
+"""Tables of voice lines in the formats that writers, localisers and audio tools export."""

@@ -1,0 +1,77 @@
+"""Which frames lend their detail: the shortest path (Viterbi, 1967) through the frames that may lend.
+
+A frame costs by how much its mouth and pose differ from what is asked, a step by how much the appearance would jump.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+_JUMP = 0.35  # of the difference of two frames: what a step between them costs
+_STEP = 0.3  # mm squared that any step costs that is not to the next frame
+
+
+def choose(wanted: FloatArray, offered: FloatArray, order: IntArray) -> IntArray:
+    """Return rows (T,) of the offered frames.
+
+    Args:
+        wanted: (T, F) features of what is asked, millimetres.
+        offered: (N, F) features of what there is.
+        order: (N,) the frames' numbers in the video; neighbours follow without a jump.
+    """
+    steps = _JUMP * np.sqrt(squares(offered, offered)) + _STEP
+    steps[order[None] - order[:, None] == 1] = 0.0
+    np.fill_diagonal(steps, 0.0)
+    return _shortest(squares(wanted, offered), steps)
+
+
+def weigh(path: IntArray) -> tuple[IntArray, FloatArray]:
+    """Return rows (T, 3) and weights (T, 3) that fade from one frame of a path (T,) to the next where it jumps."""
+    before, after = np.concatenate([path[:1], path[:-1]]), np.concatenate([path[1:], path[-1:]])
+    rows = np.stack([path, before, after], 1)
+    weights = np.tile([0.5, 0.25, 0.25], (len(path), 1))
+    for column in (1, 2):
+        same = rows[:, column] == path
+        weights[same, 0] += weights[same, column]
+        weights[same, column] = 0.0
+    return rows, weights
+
+
+def diverse(features: FloatArray, most: int) -> IntArray:
+    """Return rows of at most so many frames that differ most from one another (farthest points: Gonzalez, 1985)."""
+    if len(features) <= most:
+        return np.arange(len(features))
+    chosen = [int(squares(features, features.mean(0)[None])[:, 0].argmin())]
+    away = np.full(len(features), np.inf)
+    while len(chosen) < most:
+        away = np.minimum(away, squares(features, features[chosen[-1:]])[:, 0])
+        chosen.append(int(away.argmax()))
+    return np.sort(np.array(chosen))
+
+
+def _shortest(costs: FloatArray, steps: FloatArray) -> IntArray:
+    """(T,) the path of the least cost."""
+    best = costs[0].copy()
+    before = np.zeros(costs.shape, np.int32)
+    for index in range(1, len(costs)):
+        reached = best[:, None] + steps
+        before[index] = reached.argmin(0)
+        best = reached[before[index], np.arange(len(steps))] + costs[index]
+    path = np.empty(len(costs), np.int64)
+    path[-1] = best.argmin()
+    for index in range(len(costs) - 1, 0, -1):
+        path[index - 1] = before[index, path[index]]
+    return path
+
+
+def squares(one: FloatArray, other: FloatArray) -> FloatArray:
+    """(A, B) squared distances of rows (A, F) and (B, F)."""
+    found = (one**2).sum(1)[:, None] + (other**2).sum(1)[None] - 2 * one @ other.T
+    return np.maximum(found, 0.0)
