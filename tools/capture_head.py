@@ -54,11 +54,11 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=5)
     options = parser.parse_args()
     (options.out / "flame_param").mkdir(parents=True, exist_ok=True)
-    scene, sitter = studio(options.samples)
+    scene, subject = studio(options.samples)
     model = load_model("open-head")
     cut_below(model)
-    write_poses(model, sitter, options.out)
-    ply.write(strands(sitter), options.out / capture_dataset.START)
+    write_poses(model, subject, options.out)
+    ply.write(strands(subject), options.out / capture_dataset.START)
     front, held, hair = capture_plan.CAMERAS, capture_plan.HELD_OUT_CAMERAS, capture_plan.HAIR_CAMERAS
     later = len(capture_plan.FACES)
     plan = {
@@ -73,16 +73,16 @@ def main() -> None:
     print(sum(map(len, plan.values())), "pictures", flush=True)
     for split, wanted in plan.items():
         capture_format.write_views(
-            options.out, split, rig_capture.views(scene, sitter, wanted, options.out, options.size)
+            options.out, split, rig_capture.views(scene, subject, wanted, options.out, options.size)
         )
     for split, wanted in plan.items():
         scene.cycles.samples = options.samples if split == capture_format.TRAIN else HELD_OUT_SAMPLES
-        for view in rig_capture.take(scene, sitter, wanted, options.out, options.size):
+        for view in rig_capture.take(scene, subject, wanted, options.out, options.size):
             print(view.image.name, flush=True)
     capture_images.write_masks(options.out)
 
 
-def studio(samples: int) -> tuple[bpy.types.Scene, rig_capture.Sitter]:
+def studio(samples: int) -> tuple[bpy.types.Scene, rig_capture.Subject]:
     """The character with curls and three fixed lights, nothing behind it."""
     bpy.ops.wm.open_mainfile(filepath=str(CHARACTER))
     scene, rig = bpy.context.scene, bpy.data.objects["Animcore Rig"]
@@ -103,7 +103,7 @@ def studio(samples: int) -> tuple[bpy.types.Scene, rig_capture.Sitter]:
     scene.render.use_persistent_data = True
     origin = heads[2] - Vector((0, 0, 0))
     aim = Vector((0, -0.02, heads[2].z + 0.145))
-    return scene, rig_capture.Sitter(objects, rig, origin, aim, SPAN)
+    return scene, rig_capture.Subject(objects, rig, origin, aim, SPAN)
 
 
 def cut_below(model: ParametricModel) -> None:
@@ -140,22 +140,22 @@ def part(model: ParametricModel, name: str) -> np.ndarray:
         return model.extras["part_of_vertex"] == [str(one) for one in data["part_names"]].index(name)
 
 
-def y_up(points: np.ndarray, sitter: rig_capture.Sitter) -> np.ndarray:
+def y_up(points: np.ndarray, subject: rig_capture.Subject) -> np.ndarray:
     """Points (N, 3) of the scene in the axes of the capture."""
-    return (points - np.array(sitter.origin))[:, [0, 2, 1]] * (1, 1, -1)
+    return (points - np.array(subject.origin))[:, [0, 2, 1]] * (1, 1, -1)
 
 
-def write_poses(model: ParametricModel, sitter: rig_capture.Sitter, out: Path) -> None:
+def write_poses(model: ParametricModel, subject: rig_capture.Subject, out: Path) -> None:
     """Write what the face does at each moment as parameters of the open head, and say how near they come."""
     faces = (*capture_plan.FACES, *capture_plan.HELD_OUT_FACES)
     arkit = np.zeros((len(faces), len(ARKIT)), np.float32)
     for row, face in zip(arkit, faces, strict=True):
-        for name, weight in rig_capture.looking(face).items():
+        for name, weight in rig_capture.expression_weights(face).items():
             row[ARKIT.index(name)] = weight
     looks = np.radians([[(-face.look[1], face.look[0], 0)] * 2 for face in faces]).astype(np.float32)
     motion, residual = arkit_to_flame.to_flame(Motion(Fraction(24), arkit=arkit, eye_pose=looks), model)
     print(f"parameters meet the shapes within {residual.max():.2f} mm", flush=True)
-    offset = offsets(model, sitter)
+    offset = offsets(model, subject)
     print(f"the skin lies up to {1000 * np.linalg.norm(offset, axis=1).max():.2f} mm beside the model", flush=True)
     joints, still = flame_pose(motion), np.zeros(3, np.float32)
     for moment, row in enumerate(arkit):
@@ -165,10 +165,10 @@ def write_poses(model: ParametricModel, sitter: rig_capture.Sitter, out: Path) -
         capture_format.write_pose(pose, out / "flame_param" / f"{moment:05d}.npz", row)
 
 
-def offsets(model: ParametricModel, sitter: rig_capture.Sitter) -> np.ndarray:
+def offsets(model: ParametricModel, subject: rig_capture.Subject) -> np.ndarray:
     """(V, 3) from the model's vertices to the same ones of the character as it is rendered, subdivided."""
-    rig_capture.pull(sitter, capture_plan.FACES[0])
-    for thing in sitter.objects:
+    rig_capture.apply_expression(subject, capture_plan.FACES[0])
+    for thing in subject.objects:
         for modifier in thing.modifiers:
             if modifier.type == "SUBSURF":
                 modifier.levels = modifier.render_levels
@@ -178,9 +178,9 @@ def offsets(model: ParametricModel, sitter: rig_capture.Sitter) -> np.ndarray:
         thing = bpy.data.objects[f"Animcore {of}"]
         for modifier in thing.modifiers:
             modifier.show_viewport = modifier.type != "MASK"
-        rest = y_up(_points(thing.data), sitter)
+        rest = y_up(_points(thing.data), subject)
         mesh = thing.evaluated_get(bpy.context.evaluated_depsgraph_get()).to_mesh()
-        shown = y_up(_points(mesh)[: len(rest)], sitter)
+        shown = y_up(_points(mesh)[: len(rest)], subject)
         if name == "skin":
             theirs, ours = skin_pairs(model)
         else:
@@ -194,9 +194,9 @@ def offsets(model: ParametricModel, sitter: rig_capture.Sitter) -> np.ndarray:
     return offset
 
 
-def strands(sitter: rig_capture.Sitter) -> Gaussians:
+def strands(subject: rig_capture.Subject) -> Gaussians:
     """The curls as Gaussians, one a piece of a strand that a camera of the fit sees; where a fit starts."""
-    rig_capture.pull(sitter, capture_plan.FACES[0])
+    rig_capture.apply_expression(subject, capture_plan.FACES[0])
     mesh = bpy.data.objects["Animcore Curls"].data
     across = np.empty(len(mesh.vertices), np.float32)
     mesh.attributes["across"].data.foreach_get("value", across)
@@ -206,8 +206,8 @@ def strands(sitter: rig_capture.Sitter) -> Gaussians:
     steps = np.diff(middles, axis=1).reshape(-1, 3)
     places = (0.5 * (middles[:, 1:] + middles[:, :-1])).reshape(-1, 3)
     width = (0.5 * (width[:, 1:] + width[:, :-1])).reshape(-1)
-    seen = visible(places, sitter)
-    places, steps, width = places[seen], y_up(steps[seen] + np.array(sitter.origin), sitter), width[seen]
+    seen = visible(places, subject)
+    places, steps, width = places[seen], y_up(steps[seen] + np.array(subject.origin), subject), width[seen]
     length = np.linalg.norm(steps, axis=1)
     # the turn that carries x to the piece: half of the way between the two, as a quaternion
     turns = np.concatenate([1 + steps[:, :1] / length[:, None], np.zeros((len(steps), 1)),
@@ -216,7 +216,7 @@ def strands(sitter: rig_capture.Sitter) -> Gaussians:
     turns /= np.linalg.norm(turns, axis=1, keepdims=True)
     print(f"{len(places)} of {len(seen)} pieces of strands are seen", flush=True)
     return Gaussians(
-        y_up(places, sitter).astype(np.float32),
+        y_up(places, subject).astype(np.float32),
         turns.astype(np.float32),
         np.stack([0.5 * length, 0.55 * width, 0.55 * width], 1).astype(np.float32),
         np.full(len(places), 0.9, np.float32),
@@ -224,16 +224,16 @@ def strands(sitter: rig_capture.Sitter) -> Gaussians:
     )
 
 
-def visible(places: np.ndarray, sitter: rig_capture.Sitter) -> np.ndarray:
+def visible(places: np.ndarray, subject: rig_capture.Subject) -> np.ndarray:
     """(N,) whether places (N, 3) of the scene are seen from a camera of the fit: nothing is before them."""
     scene = bpy.context.scene
     depsgraph = bpy.context.evaluated_depsgraph_get()
-    shown = [thing for thing in sitter.objects if thing.type == "MESH" and not thing.hide_render]
+    shown = [thing for thing in subject.objects if thing.type == "MESH" and not thing.hide_render]
     trees = [BVHTree.FromObject(thing, depsgraph) for thing in shown]
     seen = np.zeros(len(places), bool)
-    with rig_capture._eye(scene, sitter) as eye:
+    with rig_capture.camera(scene, subject) as eye:
         for camera in (*capture_plan.CAMERAS, *capture_plan.HAIR_CAMERAS):
-            rig_capture.view_of(eye, sitter, rig_capture.Shot(camera, 0, capture_plan.FACES[0], 0), Path(), 16)
+            rig_capture.view_of(eye, subject, rig_capture.Shot(camera, 0, capture_plan.FACES[0], 0), Path(), 16)
             where = eye.matrix_world.translation
             for index in np.flatnonzero(~seen):
                 place = Vector(places[index])

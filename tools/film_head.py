@@ -52,7 +52,7 @@ def main() -> None:
     options = parser.parse_args()
     (options.out / "frames").mkdir(parents=True, exist_ok=True)
     motion = Motion.load(options.motion).resampled(RATE)
-    scene, sitter, camera = studio(options.samples, options.size)
+    scene, subject, camera = studio(options.samples, options.size)
     files, truth = [], {name: [] for name in ("rotation", "place", "arkit", "looks")}
     for number in range(options.frames):
         frame = min(options.first + number, motion.frame_count - 1)
@@ -60,19 +60,19 @@ def main() -> None:
         look = 30 * (weights[LOOK[0]] - weights[LOOK[1]]), 30 * (weights[LOOK[2]] - weights[LOOK[3]])
         face = {name: float(weight) for name, weight in zip(ARKIT, weights, strict=True) if "eyeLook" not in name}
         whole = rig_capture.CaptureExpression("", face, look)
-        rig_capture.pull(sitter, whole)
+        rig_capture.apply_expression(subject, whole)
         seconds = number / float(RATE)
-        turn(sitter.rig, seconds)
-        for name in sitter.eyes:
-            bend(sitter.rig, name, rig_capture.eye_turn(whole))
-        walk(camera, sitter, seconds)
+        turn(subject.rig, seconds)
+        for name in subject.eyes:
+            bend(subject.rig, name, rig_capture.eye_rotation(whole))
+        walk(camera, subject, seconds)
         bpy.context.view_layer.update()
         to_camera = camera.matrix_world.inverted()
-        bone = sitter.rig.pose.bones["head"]
-        skull = sitter.rig.matrix_world @ bone.matrix @ bone.bone.matrix_local.inverted()
+        bone = subject.rig.pose.bones["head"]
+        skull = subject.rig.matrix_world @ bone.matrix @ bone.bone.matrix_local.inverted()
         both = to_camera.to_3x3() @ skull.to_3x3() @ BLENDER_OF_ENGINE
         truth["rotation"].append(from_matrix(np.array(both)))
-        truth["place"].append(np.array(to_camera @ sitter.rig.matrix_world @ bone.head))
+        truth["place"].append(np.array(to_camera @ subject.rig.matrix_world @ bone.head))
         truth["arkit"].append(weights)
         truth["looks"].append(np.radians(look))
         path = options.out / "frames" / f"{number:04d}.png"
@@ -89,7 +89,7 @@ def main() -> None:
                options.out / "film.mp4")  # fmt: skip
 
 
-def studio(samples: int, size: int) -> tuple[bpy.types.Scene, rig_capture.Sitter, bpy.types.Object]:
+def studio(samples: int, size: int) -> tuple[bpy.types.Scene, rig_capture.Subject, bpy.types.Object]:
     """The character as it is, in the studio, with a lens as phones have it."""
     bpy.ops.wm.open_mainfile(filepath=str(CHARACTER))
     scene, rig = bpy.context.scene, bpy.data.objects["Animcore Rig"]
@@ -110,7 +110,7 @@ def studio(samples: int, size: int) -> tuple[bpy.types.Scene, rig_capture.Sitter
     render.image_settings.file_format, render.image_settings.color_mode = "PNG", "RGB"
     camera.data.lens = LENS * camera.data.sensor_height
     neck = rig.data.bones["neck"].head_local
-    return scene, rig_capture.Sitter(objects, rig, neck, neck + Vector((0, -0.06, 0.12)), 0.4), camera
+    return scene, rig_capture.Subject(objects, rig, neck, neck + Vector((0, -0.06, 0.12)), 0.4), camera
 
 
 def turn(rig: bpy.types.Object, seconds: float) -> None:
@@ -130,12 +130,12 @@ def bend(rig: bpy.types.Object, name: str, rotation: Matrix) -> None:
     bone.matrix_basis = (rest.inverted() @ rotation @ rest).to_4x4()
 
 
-def walk(camera: bpy.types.Object, sitter: rig_capture.Sitter, seconds: float) -> None:
+def walk(camera: bpy.types.Object, subject: rig_capture.Subject, seconds: float) -> None:
     """Carry the camera a little around the face, and nearer."""
     around = math.radians(5 * math.sin(2 * math.pi * seconds / 5.0))
     away = AWAY * (1 - 0.05 * math.sin(2 * math.pi * seconds / 7.0))
-    camera.location = sitter.aim + away * Vector((math.sin(around), -math.cos(around), 0.05))
-    camera.rotation_euler = (sitter.aim - camera.location).to_track_quat("-Z", "Y").to_euler()
+    camera.location = subject.aim + away * Vector((math.sin(around), -math.cos(around), 0.05))
+    camera.rotation_euler = (subject.aim - camera.location).to_track_quat("-Z", "Y").to_euler()
 
 
 if __name__ == "__main__":

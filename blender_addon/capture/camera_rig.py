@@ -1,8 +1,8 @@
-"""A capture rig: any character with ARKit shapes is taken from cameras around its head, with what its face does.
+"""A capture rig: any character with ARKit shapes is captured by cameras around its head, in several expressions.
 
 Plain functions on a scene; they write the layout that `animcore.hybrid_head.capture_format` reads. The character's
 own lights are kept. Axes of the capture: metres, Y up, the face looks along Z, the model's origin at the origin. The
-panel's button goes through `capture_work`, which prepares a copy of the file and measures the character first.
+panel's button goes through `render_job`, which prepares a copy of the file and measures the character first.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ _EYES = ("left_eye_smplhf", "right_eye_smplhf")
 
 
 @dataclass(frozen=True)
-class Sitter:
-    """Who is taken.
+class Subject:
+    """The head that is captured.
 
     Attributes:
         objects: meshes whose shapes have ARKit's names, and what else belongs to the head.
@@ -43,7 +43,7 @@ class Sitter:
         aim: (3,) the point at the center of the image, in scene space.
         span: metres that an image covers at that point.
         eyes: the bones of the left and the right eye.
-        turn: (3, 3) from a character that faces -Y, as most do, to this one.
+        rotation: (3, 3) from a character that faces -Y, as most do, to this one.
         scale: metres of the capture that a unit of the scene is.
     """
 
@@ -53,14 +53,14 @@ class Sitter:
     aim: Vector
     span: float
     eyes: tuple[str, str] = _EYES
-    turn: Matrix = field(default_factory=lambda: Matrix.Identity(3))
+    rotation: Matrix = field(default_factory=lambda: Matrix.Identity(3))
     scale: float = 1.0
 
     @property
     def to_capture(self) -> Matrix:
-        """(4, 4) from places in the scene to those of the capture."""
-        turned = ENGINE @ self.turn.transposed().to_4x4() @ Matrix.Translation(-self.origin)
-        return Matrix.Scale(self.scale, 4) @ turned
+        """(4, 4) from positions in the scene to those in the capture."""
+        to_engine = ENGINE @ self.rotation.transposed().to_4x4() @ Matrix.Translation(-self.origin)
+        return Matrix.Scale(self.scale, 4) @ to_engine
 
 
 @dataclass(frozen=True)
@@ -99,21 +99,21 @@ def shots(
 
 
 def views(
-    scene: bpy.types.Scene, sitter: Sitter, wanted: Sequence[Shot], folder: Path, size: int
+    scene: bpy.types.Scene, subject: Subject, wanted: Sequence[Shot], folder: Path, size: int
 ) -> list[capture_format.CaptureView]:
     """The parameters of some shots without rendering them; arguments as of `take`."""
-    with camera(scene, sitter) as eye:
-        return [view_of(eye, sitter, shot, folder, size) for shot in wanted]
+    with camera(scene, subject) as camera_object:
+        return [view_of(camera_object, subject, shot, folder, size) for shot in wanted]
 
 
 def take(
-    scene: bpy.types.Scene, sitter: Sitter, wanted: Sequence[Shot], folder: Path, size: int
+    scene: bpy.types.Scene, subject: Subject, wanted: Sequence[Shot], folder: Path, size: int
 ) -> Iterator[capture_format.CaptureView]:
     """Render images one after another into `folder/images`; existing ones are kept.
 
     Args:
         scene: with its lights, render engine and samples. Its camera, resolution and film settings are set.
-        sitter: who is taken.
+        subject: the head that is captured.
         wanted: the shots.
         folder: of the capture.
         size: pixels, width and height.
@@ -124,50 +124,52 @@ def take(
     Raises:
         AddonError: where no mesh has shapes by ARKit's names.
     """
-    if not any(_keys(thing) for thing in sitter.objects):
+    if not any(_keys(thing) for thing in subject.objects):
         raise AddonError("No mesh has shape keys with ARKit's names; assign them under Character first.")
     (folder / "images").mkdir(parents=True, exist_ok=True)
-    with camera(scene, sitter) as eye:
-        set_film(scene, eye, size)
+    with camera(scene, subject) as camera_object:
+        set_output(scene, camera_object, size)
         for shot in wanted:
-            view = view_of(eye, sitter, shot, folder, size)
+            view = view_of(camera_object, subject, shot, folder, size)
             if not view.image.is_file():
-                pull(sitter, shot.face)
-                picture(scene, view.image)
+                apply_expression(subject, shot.face)
+                render_image(scene, view.image)
             yield view
 
 
-def picture(scene: bpy.types.Scene, path: Path) -> None:
-    """Render into a PNG, which is there when it is whole."""
+def render_image(scene: bpy.types.Scene, path: Path) -> None:
+    """Render into a PNG file, which exists only when it is complete."""
     with whole_file(path) as part:
         scene.render.filepath = str(part)
         bpy.ops.render.render(write_still=True)
 
 
 @contextmanager
-def camera(scene: bpy.types.Scene, sitter: Sitter) -> Iterator[bpy.types.Object]:
-    """A camera with a long lens, for as long as it is needed."""
+def camera(scene: bpy.types.Scene, subject: Subject) -> Iterator[bpy.types.Object]:
+    """Add a camera with a long focal length; it is removed at the end of the block."""
     data = bpy.data.cameras.new("Animcore Capture")
-    eye = bpy.data.objects.new("Animcore Capture", data)
-    scene.collection.objects.link(eye)
+    camera_object = bpy.data.objects.new("Animcore Capture", data)
+    scene.collection.objects.link(camera_object)
     data.sensor_fit, data.sensor_width, data.lens = "HORIZONTAL", 36.0, 36.0 * _FOCAL
-    data.clip_start, data.clip_end = 0.1 * sitter.span, 100 * sitter.span
+    data.clip_start, data.clip_end = 0.1 * subject.span, 100 * subject.span
     try:
-        yield eye
+        yield camera_object
     finally:
-        bpy.data.objects.remove(eye)
+        bpy.data.objects.remove(camera_object)
         bpy.data.cameras.remove(data)
 
 
-def view_of(eye: bpy.types.Object, sitter: Sitter, shot: Shot, folder: Path, size: int) -> capture_format.CaptureView:
-    """Place the camera object for a shot and return what it will see."""
+def view_of(
+    camera_object: bpy.types.Object, subject: Subject, shot: Shot, folder: Path, size: int
+) -> capture_format.CaptureView:
+    """Place the camera object for a shot and return the parameters of its view."""
     around, up = (math.radians(angle) for angle in shot.camera)
     away = Vector((math.sin(around) * math.cos(up), -math.cos(around) * math.cos(up), math.sin(up)))
-    place = sitter.aim + sitter.turn @ away * (sitter.span * _FOCAL)
-    aimed = sitter.turn @ (-away).to_track_quat("-Z", "Y").to_matrix()
-    eye.matrix_world = Matrix.Translation(place) @ aimed.to_4x4()
-    turned = ENGINE.to_3x3() @ sitter.turn.transposed() @ aimed
-    to_world = Matrix.Translation(sitter.to_capture @ place) @ turned.to_4x4()
+    position = subject.aim + subject.rotation @ away * (subject.span * _FOCAL)
+    aimed = subject.rotation @ (-away).to_track_quat("-Z", "Y").to_matrix()
+    camera_object.matrix_world = Matrix.Translation(position) @ aimed.to_4x4()
+    orientation = ENGINE.to_3x3() @ subject.rotation.transposed() @ aimed
+    to_world = Matrix.Translation(subject.to_capture @ position) @ orientation.to_4x4()
     focal = size * _FOCAL
     return capture_format.CaptureView(
         Camera.from_opengl(np.array(to_world), (size, size), (focal, focal)),
@@ -179,24 +181,24 @@ def view_of(eye: bpy.types.Object, sitter: Sitter, shot: Shot, folder: Path, siz
     )
 
 
-def pull(sitter: Sitter, face: CaptureExpression) -> None:
-    """Give the shapes and the eyes of a sitter the values of a face; all other shapes by ARKit's names are 0."""
-    weights = {name.lower(): value for name, value in looking(face).items()}
-    for thing in sitter.objects:
+def apply_expression(subject: Subject, face: CaptureExpression) -> None:
+    """Set the shapes and the eyes of a subject to an expression; all other shapes by ARKit's names are 0."""
+    weights = {name.lower(): value for name, value in expression_weights(face).items()}
+    for thing in subject.objects:
         for name, key in _keys(thing).items():
             key.value = weights.get(name, 0.0)
-    if sitter.rig is not None:
-        turn = eye_turn(face).to_4x4()
-        for name in sitter.eyes:
-            bone = object_data.pose_bones(sitter.rig)[name]
+    if subject.rig is not None:
+        rotation = eye_rotation(face).to_4x4()
+        for name in subject.eyes:
+            bone = object_data.pose_bones(subject.rig)[name]
             rest = bone.bone.matrix_local
-            place = Matrix.Translation(rest.translation)
-            bone.matrix = place @ turn @ place.inverted() @ rest
+            pivot = Matrix.Translation(rest.translation)
+            bone.matrix = pivot @ rotation @ pivot.inverted() @ rest
     bpy.context.view_layer.update()
 
 
-def looking(face: CaptureExpression) -> dict[str, float]:
-    """The weights of a face with those of the lids that follow its eyes: a shape at 1 is 30 degrees."""
+def expression_weights(face: CaptureExpression) -> dict[str, float]:
+    """The weights of an expression with those of the lids that follow its eyes: a shape at 1 is 30 degrees."""
     left, up = face.look
     weights = face.arkit()
     for side, out in (("Left", left), ("Right", -left)):
@@ -205,7 +207,7 @@ def looking(face: CaptureExpression) -> dict[str, float]:
     return weights
 
 
-def eye_turn(face: CaptureExpression) -> Matrix:
+def eye_rotation(face: CaptureExpression) -> Matrix:
     """The rotation of both eyes in Blender's axes."""
     left, up = (math.radians(angle) for angle in face.look)
     return Matrix.Rotation(left, 3, "Z") @ Matrix.Rotation(-up, 3, "X")
@@ -220,9 +222,9 @@ def _keys(thing: bpy.types.Object) -> dict[str, bpy.types.ShapeKey]:
     return {key.name.lower(): key for key in shapes.key_blocks if key.name.lower() in known}
 
 
-def set_film(scene: bpy.types.Scene, eye: bpy.types.Object, size: int) -> None:
+def set_output(scene: bpy.types.Scene, camera_object: bpy.types.Object, size: int) -> None:
     """Set a scene to render square PNG images of a camera with alpha."""
-    scene.camera = eye
+    scene.camera = camera_object
     render = scene.render
     render.resolution_x = render.resolution_y = size
     render.resolution_percentage = 100

@@ -1,6 +1,6 @@
 """What a character's head is and does, measured on its evaluated meshes: the model that its captures are fitted with.
 
-Every ARKit and tongue shape is set to 1 through the character's own rig, and every joint is turned; how far the
+Every ARKit and tongue shape is set to 1 through the character's own rig, and every joint is rotated; how far the
 vertices go is the model (`animcore.body_models.blendshape_head`). So shapes, bones, drivers and modifiers all count.
 """
 
@@ -30,7 +30,7 @@ from .render_studio import PROBE, Puppet, Studio
 Floats = NDArray[np.float64]
 
 _SOLID = 0.99  # opacity of a material that hides what is behind it
-_AXES = (0, 1)  # of a character: what is turned about to see what follows
+_AXES = (0, 1)  # of a character: what is rotated about to see what follows
 _ROLES = {"jaw": (2, "jaw_pose"), "left_eye": (3, "eye_pose"), "right_eye": (4, "eye_pose")}
 
 
@@ -53,11 +53,11 @@ class Patch:
     uv: NDArray[np.float32]
 
 
-def measure(who: rig_reader.Character, studio: Studio, progress: Callable[[float], None]) -> MeasuredHead:
+def measure(character: rig_reader.Character, studio: Studio, progress: Callable[[float], None]) -> MeasuredHead:
     """Measure a head.
 
     Args:
-        who: the character.
+        character: the character.
         studio: made ready for it.
         progress: called with the fraction done.
 
@@ -66,35 +66,35 @@ def measure(who: rig_reader.Character, studio: Studio, progress: Callable[[float
     """
     for thing in studio.skin:
         _unwrap(thing)
-    patches = [patch for thing in studio.skin if (patch := _patch(thing, _is_face(who, thing))) is not None]
+    patches = [patch for thing in studio.skin if (patch := _patch(thing, _is_face(character, thing))) is not None]
     if not patches:
-        raise AddonError(f"The head of {who.name!r} has no opaque triangles; give it an opaque material.")
-    motion = _everything(who, studio)
-    puppet = Puppet(who, motion)
+        raise AddonError(f"The head of {character.name!r} has no opaque triangles; give it an opaque material.")
+    motion = _everything(character, studio)
+    puppet = Puppet(character, motion)
     seen = []
     for row in range(motion.frame_count):
         puppet.show(row)
-        seen.append(_points(patches, studio.sitter))
+        seen.append(_points(patches, studio.subject))
         progress((row + 1) / motion.frame_count)
     puppet.show(0)
-    rest, shapes, turns = seen[0], np.array(seen[1 : 1 + len(SHAPES)]), seen[1 + len(SHAPES) :]
+    rest, shapes, rotations = seen[0], np.array(seen[1 : 1 + len(SHAPES)]), seen[1 + len(SHAPES) :]
     firsts = np.cumsum([0, *(len(patch.used) for patch in patches[:-1])])
     faces = np.concatenate([patch.faces + first for patch, first in zip(patches, firsts, strict=True)])
     places = np.concatenate([patch.uv for patch in patches])
     uv, uv_faces = _shared(places, faces)
     return MeasuredHead(
-        f"head of {who.name}", rest.astype(np.float32), faces, uv, uv_faces, (shapes - rest).astype(np.float32),
-        _weights(who, studio, rest, turns), studio.joints.astype(np.float32),
+        f"head of {character.name}", rest.astype(np.float32), faces, uv, uv_faces, (shapes - rest).astype(np.float32),
+        _weights(character, studio, rest, rotations), studio.joints.astype(np.float32),
     )  # fmt: skip
 
 
-def moments(who: rig_reader.Character, faces: Sequence[CaptureExpression]) -> Motion:
+def moments(character: rig_reader.Character, faces: Sequence[CaptureExpression]) -> Motion:
     """The motion whose rows are faces: their weights, and both eyes where they look."""
     motion = render_studio.still(len(faces))
     assert motion.arkit is not None
     assert motion.eye_pose is not None
     for row, face in enumerate(faces):
-        for name, weight in camera_rig.looking(face).items():
+        for name, weight in camera_rig.expression_weights(face).items():
             motion.arkit[row, ARKIT_INDEX[name]] = weight
         motion.eye_pose[row] = np.radians((-face.look[1], face.look[0], 0))
     return motion
@@ -116,8 +116,8 @@ def error(model: ParametricModel, motion: Motion, row: int, seen: Floats) -> flo
     return float(1000 * np.linalg.norm(posed - seen, axis=1).max())
 
 
-def _everything(who: rig_reader.Character, studio: Studio) -> Motion:
-    """Rest, each shape at 1, and each joint turned about each of the axes."""
+def _everything(character: rig_reader.Character, studio: Studio) -> Motion:
+    """Rest, each shape at 1, and each joint rotated about each of the axes."""
     motion = render_studio.still(1 + len(SHAPES) + len(_AXES) * (1 + len(_ROLES)))
     assert motion.arkit is not None
     assert motion.tongue is not None
@@ -137,7 +137,7 @@ def _everything(who: rig_reader.Character, studio: Studio) -> Motion:
     return motion
 
 
-def _points(patches: Sequence[Patch], sitter: camera_rig.Sitter) -> Floats:
+def _points(patches: Sequence[Patch], subject: camera_rig.Subject) -> Floats:
     """(V, 3) the vertices of the model as they are, in the capture."""
     depsgraph = bpy.context.evaluated_depsgraph_get()
     parts = []
@@ -149,30 +149,32 @@ def _points(patches: Sequence[Patch], sitter: camera_rig.Sitter) -> Floats:
                 "disable them in renders."
             )
         parts.append(places[patch.used])
-    to_capture = np.array(sitter.to_capture)
+    to_capture = np.array(subject.to_capture)
     result: Floats = np.concatenate(parts) @ to_capture[:3, :3].T + to_capture[:3, 3]
     return result
 
 
-def seen_now(who: rig_reader.Character, studio: Studio) -> Floats:
+def current_vertices(character: rig_reader.Character, studio: Studio) -> Floats:
     """(V, 3) where the character's vertices are now that the model has, in the capture."""
-    patches = [patch for thing in studio.skin if (patch := _patch(thing, _is_face(who, thing))) is not None]
-    return _points(patches, studio.sitter)
+    patches = [patch for thing in studio.skin if (patch := _patch(thing, _is_face(character, thing))) is not None]
+    return _points(patches, studio.subject)
 
 
-def _weights(who: rig_reader.Character, studio: Studio, rest: Floats, turned: Sequence[Floats]) -> NDArray[np.float32]:
+def _weights(
+    character: rig_reader.Character, studio: Studio, rest: Floats, rotated: Sequence[Floats]
+) -> NDArray[np.float32]:
     """(V, 5) how vertices follow the joints, as linear blend skinning has it."""
     axes = np.eye(3)[:, [0, 2, 1]] * (1, -1, 1)  # the capture's own axes are the character's
     follows = np.zeros((len(rest), 5))
     for number, joint in enumerate((1, *(joint for joint, _ in _ROLES.values()))):
         above = below = np.zeros(len(rest))
         for place, axis in enumerate(_AXES):
-            turn = render_studio.turned_about(axis, axes)
-            part = render_studio.share_of_turn(turned[2 * number + place], rest, studio.joints[joint], turn)
+            rotation = render_studio.rotation_about(axis, axes)
+            part = render_studio.share_of_rotation(rotated[2 * number + place], rest, studio.joints[joint], rotation)
             above, below = above + part[0], below + part[1]
         follows[:, joint] = np.clip(above / np.maximum(below, 1e-12), 0, 1)
     if not studio.head_bones:
-        follows[:, 1] = 1.0  # a head without a skeleton turns as a whole
+        follows[:, 1] = 1.0  # a head without a skeleton rotates as a whole
     small = follows[:, 2:]
     small /= np.maximum(small.sum(1, keepdims=True), 1)
     follows[:, 1] = np.clip(follows[:, 1], small.sum(1), 1) - small.sum(1)
@@ -180,8 +182,8 @@ def _weights(who: rig_reader.Character, studio: Studio, rest: Floats, turned: Se
     return follows.astype(np.float32)
 
 
-def _is_face(who: rig_reader.Character, thing: bpy.types.Object) -> bool:
-    return any(face.mesh == thing for face in who.faces)
+def _is_face(character: rig_reader.Character, thing: bpy.types.Object) -> bool:
+    return any(face.mesh == thing for face in character.faces)
 
 
 def _patch(thing: bpy.types.Object, is_face: bool) -> Patch | None:

@@ -124,7 +124,7 @@ def _finish_capture(job: Job, work: Path, folder: Path, name: str) -> None:
     else:
         answer = job.answer
         _tell(
-            f"{answer['pictures']} images of {name!r} are in {folder}.",
+            f"{answer['images']} images of {name!r} are in {folder}.",
             f"Its model of {answer['vertices']} vertices meets the faces within {answer['millimetres']:.2g} mm.",
             f"Next: Fit Splat Head, or: animcore avatar fit {_quoted(folder)} --out {_quoted(folder / FITS)}",
         )

@@ -1,6 +1,6 @@
 """A copy of a file becomes a studio: one character's head alone, under even light, at rest, ready to be measured.
 
-It changes whatever is in its way, so it works on a copy of the user's file alone (`capture_work`).
+It changes whatever is in its way, so it works on a copy of the user's file alone (`render_job`).
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from . import camera_rig
 
 Floats = NDArray[np.float64]
 
-PROBE = 0.3  # radians that joints are turned by to see what follows them
+PROBE = 0.3  # radians that joints are rotated by to see what follows them
 _PART = "Animcore Head"
-_FOLLOWS = 0.5  # how much of a turn of the neck a vertex must follow to belong to the head
+_FOLLOWS = 0.5  # how much of a rotation of the neck a vertex must follow to belong to the head
 _EVENED = 12  # times that this is evened over the mesh before it is cut there
 _LEAST = 0.25  # of a mesh without shapes: of which less follows is clothes
 _TALLEST = 1.0  # units, of what hangs on no neck: taller things are bodies
@@ -71,14 +71,14 @@ class Studio:
     """A head that is ready.
 
     Attributes:
-        sitter: for the cameras.
+        subject: for the cameras.
         skin: meshes that the head is measured from.
         hair: what is hair; Gaussians show it.
         joints: (5, 3) of the capture: root, neck, jaw, left and right eye.
-        head_bones: whether something turns the head.
+        head_bones: whether a bone rotates the head.
     """
 
-    sitter: camera_rig.Sitter
+    subject: camera_rig.Subject
     skin: tuple[bpy.types.Object, ...]
     hair: tuple[bpy.types.Object, ...]
     joints: Floats
@@ -96,32 +96,32 @@ def prepared(
     for thing in rig_reader.members_of(root):
         _own(thing)
     bpy.context.view_layer.update()  # the pose of an armature that was an override has its bones again
-    who = rig_reader.read_face(root)
+    character = rig_reader.read_face(root)
     members = rig_reader.members_of(root)
-    _stand_still(who)
+    _stand_still(character)
     rendered = _rendered(bpy.context.view_layer.layer_collection)
     seen = [one for one in members if one in rendered and not one.hide_render]
     hair = tuple(thing for thing in seen if _is_hair(thing))
     shown = [one for one in seen if one.type == "MESH" and one not in hair]
     _like_the_render(scene, seen)
-    turn = _turn(who)
-    follows = _following(who, shown, turn)
-    faces = {face.mesh for face in who.faces}
+    rotation = _facing(character)
+    follows = _following(character, shown, rotation)
+    faces = {face.mesh for face in character.faces}
     skin = tuple(one for one in shown if _cut(one, follows[one.name], 0 if one in faces else _LEAST))
-    kept_hair = tuple(one for one in hair if _hangs_on(one, who, turn))
-    low, high = _bounds(skin, turn)
+    kept_hair = tuple(one for one in hair if _hangs_on(one, character, rotation))
+    low, high = _bounds(skin, rotation)
     height = high[2] - low[2]
-    if not _has_neck(who) and who.armature is not None and height > _TALLEST:
+    if not _has_neck(character) and character.armature is not None and height > _TALLEST:
         raise AddonError(
-            f"No bone of {who.name!r} is known as its head, so that its body cannot be left out; give one the role "
-            "head under Character > Tracks."
+            f"No bone of {character.name!r} is known as its head, so that its body cannot be left out; give one the "
+            "role head under Character > Tracks."
         )
     _alone(scene, (*skin, *kept_hair))
     _thin(skin)
-    sitter, joints = _seated(who, (low, high), turn)
-    sitter = framed(sitter, _bounds((*skin, *kept_hair), turn))
-    _light(scene, turn @ _middle(low, high), height, turn)
-    return who, Studio(sitter, skin, kept_hair, joints, _has_neck(who))
+    subject, joints = _subject_of(character, (low, high), rotation)
+    subject = framed(subject, _bounds((*skin, *kept_hair), rotation))
+    _light(scene, rotation @ _middle(low, high), height, rotation)
+    return character, Studio(subject, skin, kept_hair, joints, _has_neck(character))
 
 
 def set_quality(scene: bpy.types.Scene, engine: str, samples: int) -> None:
@@ -181,24 +181,24 @@ def still(rows: int) -> Motion:
     )
 
 
-def share_of_turn(moved: Floats, rest: Floats, joint: Floats, turn: Floats) -> tuple[Floats, Floats]:
-    """How much vertices follow a turn (3, 3) about a joint (3,): numerators and denominators (V,) of least squares."""
-    whole = (rest - joint) @ (turn - np.eye(3)).T
+def share_of_rotation(moved: Floats, rest: Floats, joint: Floats, rotation: Floats) -> tuple[Floats, Floats]:
+    """How much vertices follow a rotation (3, 3) about a joint (3,): numerators, denominators (V,) of least squares."""
+    whole = (rest - joint) @ (rotation - np.eye(3)).T
     return ((moved - rest) * whole).sum(1), (whole * whole).sum(1)
 
 
-def turned_about(axis: int, axes: Floats) -> Floats:
-    """(3, 3) the turn by `PROBE` about left (0), up (1) or forward (2) of a character, in the scene."""
+def rotation_about(axis: int, axes: Floats) -> Floats:
+    """(3, 3) the rotation by `PROBE` about left (0), up (1) or forward (2) of a character, in the scene."""
     left_up_forward = axes @ np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0.0]])
     return np.array(Matrix.Rotation(PROBE, 3, Vector(left_up_forward[:, axis])))
 
 
-def place_of(who: rig_reader.Character, *roles: str) -> Vector | None:
+def position_of(character: rig_reader.Character, *roles: str) -> Vector | None:
     """Where the first bone there is of some roles begins, in the scene."""
-    name = next((who.bones[role] for role in roles if role in who.bones), None)
-    if name is None or who.armature is None:
+    name = next((character.bones[role] for role in roles if role in character.bones), None)
+    if name is None or character.armature is None:
         return None
-    return who.armature.matrix_world @ object_data.pose_bones(who.armature)[name].head
+    return character.armature.matrix_world @ object_data.pose_bones(character.armature)[name].head
 
 
 def _own(thing: bpy.types.Object) -> None:
@@ -208,15 +208,15 @@ def _own(thing: bpy.types.Object) -> None:
             block.make_local()
 
 
-def _stand_still(who: rig_reader.Character) -> None:
+def _stand_still(character: rig_reader.Character) -> None:
     """Take the character's animation away and put it into its rest pose."""
-    for owner in (who.armature, *(face.key for face in who.faces)):
+    for owner in (character.armature, *(face.key for face in character.faces)):
         if owner is not None and owner.animation_data is not None:
             owner.animation_data.action = None
             owner.animation_data.use_nla = False
-    if who.armature is not None:
-        object_data.armature(who.armature).pose_position = "POSE"
-        for bone in object_data.pose_bones(who.armature):
+    if character.armature is not None:
+        object_data.armature(character.armature).pose_position = "POSE"
+        for bone in object_data.pose_bones(character.armature):
             bone.matrix_basis.identity()
 
 
@@ -242,16 +242,18 @@ def _rendered(layer: bpy.types.LayerCollection) -> set[bpy.types.Object]:
     return set(layer.collection.objects).union(*map(_rendered, layer.children))
 
 
-def _turn(who: rig_reader.Character) -> Matrix:
+def _facing(character: rig_reader.Character) -> Matrix:
     """From a character that faces -Y to this one."""
-    if who.armature is None:
+    if character.armature is None:
         return Matrix.Identity(3)
-    axes = np.array(who.armature.matrix_world.to_3x3().normalized()) @ head_bones.character_axes(who.armature)
+    axes = np.array(character.armature.matrix_world.to_3x3().normalized()) @ head_bones.character_axes(
+        character.armature
+    )
     return Matrix((axes @ np.array([[1, 0, 0], [0, 0, 1], [0, -1, 0.0]])).tolist())
 
 
-def _has_neck(who: rig_reader.Character) -> bool:
-    return "head" in who.bones or "neck" in who.bones
+def _has_neck(character: rig_reader.Character) -> bool:
+    return "head" in character.bones or "neck" in character.bones
 
 
 def _is_hair(thing: bpy.types.Object) -> bool:
@@ -265,9 +267,11 @@ def _is_hair(thing: bpy.types.Object) -> bool:
     )
 
 
-def _following(who: rig_reader.Character, things: Sequence[bpy.types.Object], turn: Matrix) -> dict[str, Floats]:
+def _following(
+    character: rig_reader.Character, things: Sequence[bpy.types.Object], rotation: Matrix
+) -> dict[str, Floats]:
     """By name (V,) how much the vertices of objects, not subdivided, follow the neck; all where there is none."""
-    joint = place_of(who, "neck", "head")
+    joint = position_of(character, "neck", "head")
     levels = [one for thing in things for one in thing.modifiers if one.type in ("SUBSURF", "MULTIRES")]
     before = [one.show_viewport for one in levels]
     for one in levels:
@@ -276,9 +280,9 @@ def _following(who: rig_reader.Character, things: Sequence[bpy.types.Object], tu
     assert motion.neck_pose is not None
     assert motion.head_pose is not None
     motion.neck_pose[1, 0] = motion.neck_pose[2, 1] = PROBE
-    if "neck" not in who.bones:
+    if "neck" not in character.bones:
         motion.head_pose[:] = motion.neck_pose
-    puppet = Puppet(who, motion)
+    puppet = Puppet(character, motion)
     seen = []
     for row in range(3):
         puppet.show(row)
@@ -290,11 +294,12 @@ def _following(who: rig_reader.Character, things: Sequence[bpy.types.Object], tu
     bpy.context.view_layer.update()
     if joint is None:
         return {name: np.ones(len(rest)) for name, rest in seen[0].items()}
-    axes = np.array(turn)
+    axes = np.array(rotation)
     found = {}
     for name, rest in seen[0].items():
         parts = [
-            share_of_turn(seen[1 + axis][name], rest, np.array(joint), turned_about(axis, axes)) for axis in (0, 1)
+            share_of_rotation(seen[1 + axis][name], rest, np.array(joint), rotation_about(axis, axes))
+            for axis in (0, 1)
         ]
         found[name] = sum(part[0] for part in parts) / np.maximum(sum(part[1] for part in parts), 1e-12)
     return found
@@ -332,14 +337,14 @@ def _evened(thing: bpy.types.Object, values: Floats) -> Floats:
     return values
 
 
-def _hangs_on(hair: bpy.types.Object, who: rig_reader.Character, turn: Matrix) -> bool:
+def _hangs_on(hair: bpy.types.Object, character: rig_reader.Character, rotation: Matrix) -> bool:
     """Whether hair is on this head: most of a mesh's vertices follow the neck; other kinds are taken to be."""
     if hair.type != "MESH":
         return True
-    return bool((_following(who, (hair,), turn)[hair.name] > _FOLLOWS).mean() > 0.5)
+    return bool((_following(character, (hair,), rotation)[hair.name] > _FOLLOWS).mean() > 0.5)
 
 
-def _bounds(things: Iterable[bpy.types.Object], turn: Matrix) -> tuple[Floats, Floats]:
+def _bounds(things: Iterable[bpy.types.Object], rotation: Matrix) -> tuple[Floats, Floats]:
     """The lowest and highest (3,) of what is seen of objects, in axes of a character that faces -Y."""
     depsgraph = bpy.context.evaluated_depsgraph_get()
     parts = []
@@ -351,7 +356,7 @@ def _bounds(things: Iterable[bpy.types.Object], turn: Matrix) -> tuple[Floats, F
     points = np.concatenate(parts) if parts else np.zeros((0, 3))
     if not len(points):
         raise AddonError("The character's head is hidden in renders; enable its meshes for renders.")
-    points = points @ np.array(turn)
+    points = points @ np.array(rotation)
     return points.min(0), points.max(0)
 
 
@@ -387,17 +392,19 @@ def _triangles(things: Iterable[bpy.types.Object]) -> int:
     return count
 
 
-def _seated(who: rig_reader.Character, head: tuple[Floats, Floats], turn: Matrix) -> tuple[camera_rig.Sitter, Floats]:
+def _subject_of(
+    character: rig_reader.Character, head: tuple[Floats, Floats], rotation: Matrix
+) -> tuple[camera_rig.Subject, Floats]:
     """How large a unit is, and the joints in the capture."""
     low, high = head
     height = high[2] - low[2]
-    guess = turn @ Vector(((low[0] + high[0]) / 2, low[1] + 0.6 * (high[1] - low[1]), low[2] + 0.2 * height))
-    neck = place_of(who, "neck", "head") or guess
-    spots = [neck, place_of(who, "head", "neck") or guess]
-    spots += [place_of(who, role) or guess for role in ("jaw", "left_eye", "right_eye")]
+    guess = rotation @ Vector(((low[0] + high[0]) / 2, low[1] + 0.6 * (high[1] - low[1]), low[2] + 0.2 * height))
+    neck = position_of(character, "neck", "head") or guess
+    spots = [neck, position_of(character, "head", "neck") or guess]
+    spots += [position_of(character, role) or guess for role in ("jaw", "left_eye", "right_eye")]
     scale = 1.0 if _METRES[0] < height < _METRES[1] else _HEIGHT / height
-    sitter = camera_rig.Sitter((), None, neck, turn @ _middle(low, high), height, ("", ""), turn, scale)  # type: ignore[arg-type]  # a stub's descriptor
-    return sitter, np.array([sitter.to_capture @ spot for spot in spots])
+    subject = camera_rig.Subject((), None, neck, rotation @ _middle(low, high), height, ("", ""), rotation, scale)  # type: ignore[arg-type]  # a stub's descriptor
+    return subject, np.array([subject.to_capture @ spot for spot in spots])
 
 
 def _middle(low: Floats, high: Floats) -> Vector:
@@ -405,31 +412,31 @@ def _middle(low: Floats, high: Floats) -> Vector:
     return Vector(((low + high) / 2).tolist())
 
 
-def framed(sitter: camera_rig.Sitter, seen: tuple[Floats, Floats]) -> camera_rig.Sitter:
+def framed(subject: camera_rig.Subject, seen: tuple[Floats, Floats]) -> camera_rig.Subject:
     """Frame the images on a box between two corners, in axes of a character that faces -Y, with a margin."""
-    reach = sitter.span * (0.5 + _LONGEST)
-    middle = np.array(sitter.turn.transposed() @ sitter.aim)
+    reach = subject.span * (0.5 + _LONGEST)
+    middle = np.array(subject.rotation.transposed() @ subject.aim)
     within = np.clip(np.stack(seen), middle - reach, middle + reach)
-    aim = sitter.turn @ Vector(within.mean(0).tolist())
-    return replace(sitter, aim=aim, span=float(np.ptp(within, axis=0).max()) * _ROOM)
+    aim = subject.rotation @ Vector(within.mean(0).tolist())
+    return replace(subject, aim=aim, span=float(np.ptp(within, axis=0).max()) * _ROOM)
 
 
-def stretched(sitter: camera_rig.Sitter, points: Floats) -> camera_rig.Sitter:
+def stretched(subject: camera_rig.Subject, points: Floats) -> camera_rig.Subject:
     """Extend the framing to points (N, 3) of the capture: the extent of the expressions."""
-    back = np.array(sitter.to_capture.inverted())
-    there = (points @ back[:3, :3].T + back[:3, 3]) @ np.array(sitter.turn)
-    middle, half = np.array(sitter.turn.transposed() @ sitter.aim), sitter.span / 2 / _ROOM
+    back = np.array(subject.to_capture.inverted())
+    there = (points @ back[:3, :3].T + back[:3, 3]) @ np.array(subject.rotation)
+    middle, half = np.array(subject.rotation.transposed() @ subject.aim), subject.span / 2 / _ROOM
     low, high = np.minimum(there.min(0), middle - half), np.maximum(there.max(0), middle + half)
-    return replace(sitter, aim=sitter.turn @ _middle(low, high), span=float((high - low).max()) * _ROOM)
+    return replace(subject, aim=subject.rotation @ _middle(low, high), span=float((high - low).max()) * _ROOM)
 
 
-def _light(scene: bpy.types.Scene, face: Vector, height: float, turn: Matrix) -> None:
+def _light(scene: bpy.types.Scene, face: Vector, height: float, rotation: Matrix) -> None:
     """Even light: a white sky and three soft lamps."""
     for number, (place, width, power) in enumerate(_LIGHTS):
         data = cast("bpy.types.AreaLight", bpy.data.lights.new(f"Animcore Capture {number}", "AREA"))
         data.shape, data.size, data.energy = "DISK", width * height, power * (height / 0.24) ** 2
         lamp = bpy.data.objects.new(data.name, data)
-        lamp.location = face + turn @ Vector(place) * height
+        lamp.location = face + rotation @ Vector(place) * height
         lamp.rotation_euler = (face - lamp.location).to_track_quat("-Z", "Y").to_euler()
         lamp.visible_camera = False
         scene.collection.objects.link(lamp)

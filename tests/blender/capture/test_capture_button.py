@@ -28,7 +28,7 @@ from blender_addon.performance import session
 SIZE = 48
 
 
-def wish(folder: Path, root: bpy.types.ID, **changed) -> dict:
+def plan(folder: Path, root: bpy.types.ID, **changed) -> dict:
     """What the button asks of the other Blender, of a copy of this file."""
     copy = folder.with_suffix(".blend")
     bpy.ops.wm.save_as_mainfile(filepath=str(copy), copy=True)
@@ -38,7 +38,7 @@ def wish(folder: Path, root: bpy.types.ID, **changed) -> dict:
 
 def taken(folder: Path, root: bpy.types.ID, **changed) -> dict:
     """Do its work here."""
-    return render_job.run(wish(folder, root, **changed), lambda fraction, stage: None)
+    return render_job.run(plan(folder, root, **changed), lambda fraction, stage: None)
 
 
 def posed(folder: Path, view: layout.CaptureView) -> tuple[np.ndarray, np.ndarray]:
@@ -53,7 +53,7 @@ def test_the_model_fills_the_pictures_as_the_character_does(tmp_path, units, yaw
     answer = taken(tmp_path / "shots", head)
     assert answer["millimetres"] < 0.05
     views = layout.read_views(tmp_path / "shots", layout.TRAIN)
-    assert len(views) == answer["pictures"] == 6
+    assert len(views) == answer["images"] == 6
     for view in views:
         vertices, faces = posed(tmp_path / "shots", view)
         ours = np.isfinite(draw_mesh(vertices, faces, view.camera).depth)
@@ -75,7 +75,7 @@ def test_bones_of_head_and_eyes_turn_the_model_as_they_turn_the_character(tmp_pa
     motion.head_pose[1], motion.eye_pose[1] = (0.2, -0.4, 0.1), ((0.1, 0.3, 0), (0.1, 0.3, 0))
     motion.arkit[1, 17] = 0.7
     render_studio.Puppet(who, motion).show(1)
-    seen = head_measurement.seen_now(who, studio)
+    seen = head_measurement.current_vertices(who, studio)
     assert np.abs(seen - measured.vertices).max() > 0.05
     assert head_measurement.error(model, motion, 1, seen) < 0.05
     assert flame_pose(motion).shape == (2, 5, 3)
@@ -216,22 +216,22 @@ def test_pictures_that_are_there_are_kept_and_more_faces_are_added(tmp_path):
             raise Cancelled
 
     with pytest.raises(Cancelled):
-        render_job.run(wish(folder, head), cancel_at_the_third)
+        render_job.run(plan(folder, head), cancel_at_the_third)
     first = {path: path.stat().st_mtime_ns for path in (folder / "images").glob("*.png")}
     assert len(first) == 2
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     answer = taken(folder, ball_head.add(), faces=3)
-    assert answer["pictures"] == len(list((folder / "images").glob("*.png"))) == 9
+    assert answer["images"] == len(list((folder / "images").glob("*.png"))) == 9
     assert {path: path.stat().st_mtime_ns for path in first} == first
     with pytest.raises(AddonError, match="another capture"):
-        render_job._claim(render_job.Wish(folder, 3, 3, 64, 1, "CYCLES"), "Ball")
+        render_job._claim(render_job.CapturePlan(folder, 3, 3, 64, 1, "CYCLES"), "Ball")
 
 
 def test_a_folder_of_other_pictures_is_left_alone(tmp_path):
     (tmp_path / "images").mkdir()
     (tmp_path / "images" / "holiday.png").write_bytes(b"mine")
     with pytest.raises(AddonError, match="images of another character"):
-        render_job._claim(render_job.Wish(tmp_path, 3, 3, 64, 1, "CYCLES"), "Ball")
+        render_job._claim(render_job.CapturePlan(tmp_path, 3, 3, 64, 1, "CYCLES"), "Ball")
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["holiday.png"]
 
 
