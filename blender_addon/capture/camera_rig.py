@@ -112,7 +112,7 @@ def take(
     """Render images one after another into `folder/images`; existing ones are kept.
 
     Args:
-        scene: with its lights, render engine and samples. Its camera, resolution and film settings are set.
+        scene: with its lights, render engine and samples. Its camera, resolution and output settings are set.
         subject: the head that is captured.
         wanted: the shots.
         folder: of the capture.

@@ -49,23 +49,24 @@ def _straighten(who: Patient) -> None:
         _set_rate(who, meant)
 
 
-def _filmed(who: Patient) -> Fraction | None:
+def _video_rate(who: Patient) -> Fraction | None:
     """The frame rate of the video that the audio comes from."""
     rate = who.heard.get("film_rate")
     return Fraction(*rate) if rate else None
 
 
-def _other_film(who: Patient) -> Values | None:
-    film = _filmed(who)
-    if film is None or abs(film - _rate(who)) < (_NEAR * film if who.heard.get("film_varies") else Fraction(1, 1000)):
+def _other_video_rate(who: Patient) -> Values | None:
+    video = _video_rate(who)
+    near = _NEAR * video if video is not None and who.heard.get("film_varies") else Fraction(1, 1000)
+    if video is None or abs(video - _rate(who)) < near:
         return None
-    return {"film": f"{float(film):.5g}", "rate": f"{float(_rate(who)):.5g}"}
+    return {"film": f"{float(video):.5g}", "rate": f"{float(_rate(who)):.5g}"}
 
 
-def _take_films_rate(who: Patient) -> None:
-    film = _filmed(who)
-    if film is not None:
-        _set_rate(who, film)
+def _use_video_rate(who: Patient) -> None:
+    video = _video_rate(who)
+    if video is not None:
+        _set_rate(who, video)
 
 
 def _slow(who: Patient) -> Values | None:
@@ -150,7 +151,7 @@ CHECKS = (
         "film_rate", "scene", "warning",
         "The audio comes from a video at {film} FPS, and the scene is at {rate} FPS: the face drifts from the "
         "video.",
-        _other_film, _take_films_rate, "Use Video Frame Rate",
+        _other_video_rate, _use_video_rate, "Use Video Frame Rate",
     ),
     Check(
         "crooked_rate", "scene", "warning",

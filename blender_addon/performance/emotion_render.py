@@ -1,4 +1,4 @@
-"""The renders of an emotion sheet, in a Blender of its own that has a copy of the user's file (`child_work`)."""
+"""The renders of an emotion sheet, in a Blender of its own that has a copy of the user's file (`child`)."""
 
 from __future__ import annotations
 
@@ -37,17 +37,17 @@ def make(request: dict[str, Any], told: Progress) -> dict[str, Any]:
     told(0.0, "Opening a copy of the file")
     scene, root = file_copies.opened(request)
     character = rig_reader.read(root)
-    pictures: list[NDArray[np.float32]] = []
+    images: list[NDArray[np.float32]] = []
     for emotion, path in request["motions"].items():
         motion = Motion.load(Path(path))
         first = request["start_frame"] + round(motion.start * motion.rate)
         _wear(character, motion, first)
         for column in range(TIMES):
-            told(len(pictures) / (len(request["motions"]) * TIMES), "Rendering the sheet")
+            told(len(images) / (len(request["motions"]) * TIMES), "Rendering the sheet")
             frame = first + int((column + 0.5) / TIMES * motion.frame_count)
             label = f"{emotion} {motion.start + (frame - first) / motion.fps:.2f} s"
-            pictures.append(_picture(scene, frame, label, request["side"], Path(request["out"])))
-    _save(pictures, Path(request["out"]))
+            images.append(_render_image(scene, frame, label, request["side"], Path(request["out"])))
+    _save(images, Path(request["out"]))
     return {"sheet": request["out"]}
 
 
@@ -57,7 +57,7 @@ def _wear(character: rig_reader.Character, motion: Motion, first: int) -> None:
         fcurves.assign(owner, fcurves.make_action(owner, NAME, first, channels))
 
 
-def _picture(scene: bpy.types.Scene, frame: int, label: str, side: int, path: Path) -> NDArray[np.float32]:
+def _render_image(scene: bpy.types.Scene, frame: int, label: str, side: int, path: Path) -> NDArray[np.float32]:
     """Render one of the images, (height, width, 4) in 0..1, bottom row first."""
     for owner, name, value in _settings(scene, label, side, path):
         setattr(owner, name, value)
@@ -73,16 +73,16 @@ def _picture(scene: bpy.types.Scene, frame: int, label: str, side: int, path: Pa
 
 def _settings(scene: bpy.types.Scene, label: str, side: int, path: Path) -> Iterator[Setting]:
     """A small image with the emotion's name."""
-    render, pictures = scene.render, scene.render.image_settings
+    render, output = scene.render, scene.render.image_settings
     if render.resolution_y != side:
         yield render, "resolution_x", max(1, round(side * render.resolution_x / render.resolution_y))
     yield render, "resolution_y", side
     yield render, "resolution_percentage", 100
     yield render, "filepath", str(path)
-    if hasattr(pictures, "media_type"):  # since Blender 5.0
-        yield pictures, "media_type", "IMAGE"
-    yield pictures, "file_format", "PNG"
-    yield pictures, "color_mode", "RGBA"
+    if hasattr(output, "media_type"):  # since Blender 5.0
+        yield output, "media_type", "IMAGE"
+    yield output, "file_format", "PNG"
+    yield output, "color_mode", "RGBA"
     yield render, "use_sequencer", False
     yield render, "use_persistent_data", True
     yield render, "use_stamp", True
@@ -95,9 +95,9 @@ def _settings(scene: bpy.types.Scene, label: str, side: int, path: Path) -> Iter
         yield scene.cycles, "samples", min(scene.cycles.samples, _SAMPLES)
 
 
-def _save(pictures: list[NDArray[np.float32]], path: Path) -> None:
+def _save(images: list[NDArray[np.float32]], path: Path) -> None:
     """Write the image of all renders: a row per emotion, the first at the top."""
-    rows = [np.concatenate(pictures[first : first + TIMES], 1) for first in range(0, len(pictures), TIMES)]
+    rows = [np.concatenate(images[first : first + TIMES], 1) for first in range(0, len(images), TIMES)]
     whole = np.ascontiguousarray(np.concatenate(rows[::-1], 0))  # images begin at the bottom
     height, width, _ = whole.shape
     image = bpy.data.images.new(NAME, width, height, alpha=True)

@@ -134,15 +134,15 @@ def _part(path: Path) -> Path:
 
 def _wanted(scene: bpy.types.Scene, take: library.Listed, path: Path) -> Iterator[Setting]:
     """The output settings of the scene, in the order in which Blender accepts them."""
-    render, pictures = scene.render, scene.render.image_settings
+    render, output = scene.render, scene.render.image_settings
     frames = [frame for action in take.actions for frame in action.frame_range]
     yield scene, "frame_start", round(min(frames))
     yield scene, "frame_end", round(max(frames))
     yield scene, "frame_step", 1
     yield render, "filepath", str(path)
-    if hasattr(pictures, "media_type"):  # since Blender 5.0
-        yield pictures, "media_type", "VIDEO"
-    yield pictures, "file_format", "FFMPEG"
+    if hasattr(output, "media_type"):  # since Blender 5.0
+        yield output, "media_type", "VIDEO"
+    yield output, "file_format", "FFMPEG"
     yield render.ffmpeg, "format", "MPEG4"
     yield render.ffmpeg, "codec", "H264"
     yield render.ffmpeg, "constant_rate_factor", "HIGH"

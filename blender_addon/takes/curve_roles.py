@@ -45,7 +45,7 @@ def curves(
     """Describe what is keyed on a data-block of a character.
 
     Args:
-        character: as `rigs.read` found it.
+        character: as `rig_reader.read` found it.
         owner: the data-block: shapes of a mesh, or the armature.
         channels: what is keyed on it.
         motion: the performance; without one a jaw bone is taken to do nothing to the lips.

@@ -99,7 +99,7 @@ class Performance:
     """What is written onto one character.
 
     Attributes:
-        character: as `rigs.read` found it.
+        character: as `rig_reader.read` found it.
         motion: the performance, at the scene's frame rate.
         placement: where it goes.
         values: (T, K) of the channels of the character's map; solved for here where they are not given.

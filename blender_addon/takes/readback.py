@@ -52,7 +52,7 @@ def performance(scene: bpy.types.Scene, character: rig_reader.Character, span: S
 
     Args:
         scene: whose frame rate counts.
-        character: as `rigs.read` found it.
+        character: as `rig_reader.read` found it.
         span: the frames, where they are known.
 
     Raises:

@@ -46,7 +46,7 @@ class Drawer:
         Args:
             placed: at least one cloud.
             view: that the framebuffer shows.
-            output: see `shaders.splats`.
+            output: see `gpu_shaders.splats`.
         """
         import gpu
 

@@ -135,12 +135,12 @@ def begin(scene: bpy.types.Scene, path: Path) -> Pair:
 
 def _wanted(scene: bpy.types.Scene) -> Iterator[Setting]:
     """What the scene's output has to be, in the order in which Blender accepts it."""
-    pictures = scene.render.image_settings
-    if hasattr(pictures, "media_type"):  # since Blender 5.0
-        yield pictures, "media_type", "IMAGE"
-    yield pictures, "file_format", "PNG"
-    yield pictures, "color_depth", "8"
-    yield pictures, "color_mode", "RGBA"
+    output = scene.render.image_settings
+    if hasattr(output, "media_type"):  # since Blender 5.0
+        yield output, "media_type", "IMAGE"
+    yield output, "file_format", "PNG"
+    yield output, "color_depth", "8"
+    yield output, "color_mode", "RGBA"
 
 
 def joined(parts: list[Path], path: Path) -> bpy.types.Image:

@@ -1,6 +1,6 @@
 """A hybrid head into the scene beside the window: another Blender makes mesh, shapes and joints.
 
-They are then appended. Its Gaussians are read meanwhile, in a thread (`clouds.reading`).
+They are then appended. Its Gaussians are read meanwhile, in a thread (`file_cache.reading`).
 """
 
 from __future__ import annotations
