@@ -307,5 +307,11 @@ def test_the_fit_is_asked_of_the_engine(tmp_path, monkeypatch):
     mine.folder, mine.gaussians, mine.steps = str(tmp_path), 12000, 50
     (tmp_path / "transforms_train.json").write_text("{}")
     order.order_fit(bpy.context.scene)
-    fit = {"do": "fit_head", "capture": str(tmp_path), "out": str(tmp_path / "fit"), "gaussians": 12000, "steps": 50}
+    fit = {
+        "do": "fit_head",
+        "capture": str(tmp_path),
+        "out": str(tmp_path / "fit"),
+        "gaussians": 12000,
+        "iterations": 50,
+    }
     assert asked == [fit]
