@@ -82,7 +82,7 @@ def run(options: argparse.Namespace) -> int:
     setup = FormatOptions(exact_rate(options.source_fps) if options.source_fps else None)
     with progress_bar() as progress:
         clips, notes = collect(options, face, setup, progress)
-        sounds = _sounds(options.audio, clips, needed=options.video or options.syncnet is not None)
+        sounds = _audio_files(options.audio, clips, needed=options.video or options.syncnet is not None)
         clips = [score_clip(clip, face) for clip in clips]
         if options.syncnet is not None:
             net = syncnet.SyncNet(options.syncnet)
@@ -100,7 +100,7 @@ def run(options: argparse.Namespace) -> int:
         print(f"note: there is no judge.html: {error}")
     if options.video:  # last: they take minutes, and the figures do not wait for them
         with progress_bar() as progress:
-            _films(result.clips, sounds, options.out, face, progress)
+            _videos(result.clips, sounds, options.out, face, progress)
     print(f"written: {', '.join(sorted(str(path) for path in options.out.glob('*') if path.is_file()))}")
     return 0
 
@@ -175,7 +175,7 @@ def as_text(rows: Sequence[tuple[str, Values]], measures: Sequence[Metric], head
     return "\n".join(line.rstrip() for line in lines)
 
 
-def _sounds(given: Path | None, clips: Sequence[FaceClip], needed: bool) -> dict[str, Path]:
+def _audio_files(given: Path | None, clips: Sequence[FaceClip], needed: bool) -> dict[str, Path]:
     """The sound of each clip that has one.
 
     Raises:
@@ -226,7 +226,7 @@ def _drawn(take: FaceTake, face: ReferenceFace) -> NDArray[np.uint8]:
     return np.stack([software_renderer.draw(pose, syncnet.SIDE, syncnet.SIDE)[..., ::-1] for pose in weights])
 
 
-def _films(
+def _videos(
     clips: Sequence[FaceClip], sounds: Mapping[str, Path], out: Path, face: ReferenceFace, progress: Progress
 ) -> None:
     """Two takes side by side for each clip: the first two outputs, or the truth and the one output."""
