@@ -164,8 +164,8 @@ def _cached(
 def _check(name: str, own: OutputSpace, space: OutputSpace | None, count: int, wanted: FaceTarget) -> None:
     if space is not None and own != space:
         raise InputError(
-            f"{name} is {_described(own)}, the clips before it are {_described(space)}; all clips of a run must be of one "
-            "kind."
+            f"{name} is {_described(own)}, the clips before it are {_described(space)}; "
+            "all clips of a run must be of one kind."
         )
     if wanted.kind and own.kind != wanted.kind:
         raise InputError(f"{name} is {_described(own)}, and cannot become {wanted.kind}.")
