@@ -49,8 +49,8 @@ class AudioFacts:
         warnings: for the user, one sentence each.
         codec: how the audio is packed, as ffmpeg names it.
         bit_rate: bits a second of a packing that loses something; 0 where nothing is lost, or where it is not known.
-        film_rate: FPS of the images that the audio belongs to, as numerator and denominator, or None.
-        film_varies: whether the images come now faster, now slower, as phones video: `film_rate` is then nominal.
+        video_rate: FPS of the images that the audio belongs to, as numerator and denominator, or None.
+        video_rate_varies: whether the images come now faster, now slower, as phones video: `video_rate` is then nominal.
         tracks: how many audio tracks the file has.
         track: which one this is, from 1 on.
         channel: which channel this is, from 1 on; 0 for all of them mixed.
@@ -67,8 +67,8 @@ class AudioFacts:
     warnings: tuple[str, ...]
     codec: str = ""
     bit_rate: int = 0
-    film_rate: tuple[int, int] | None = None
-    film_varies: bool = False
+    video_rate: tuple[int, int] | None = None
+    video_rate_varies: bool = False
     tracks: int = 1
     track: int = 1
     channel: int = 0
@@ -215,8 +215,8 @@ def _together(samples: FloatArray, facts: Sequence[AudioFacts]) -> AudioFacts:
         warnings=tuple(dict.fromkeys(said for one in facts for said in one.warnings)),
         codec=facts[0].codec,
         bit_rate=min((one.bit_rate for one in facts if one.bit_rate), default=0),
-        film_rate=facts[0].film_rate,
-        film_varies=facts[0].film_varies,
+        video_rate=facts[0].video_rate,
+        video_rate_varies=facts[0].video_rate_varies,
         tracks=facts[0].tracks,
         track=facts[0].track,
         channel=facts[0].channel,
@@ -453,8 +453,8 @@ class _TrackReader:
             warnings=tuple(said),
             codec=self.reader.codec,
             bit_rate=self.reader.bit_rate,
-            film_rate=self.reader.film_rate,
-            film_varies=self.reader.film_varies,
+            video_rate=self.reader.video_rate,
+            video_rate_varies=self.reader.video_rate_varies,
             tracks=tracks,
             track=self.reader.track,
             channel=max(self.channel, 0),

@@ -19,7 +19,7 @@ from animcore.core.frame_rates import exact_rate
 from animcore.core.progress import Progress, progress_bar
 from animcore.errors import InputError
 from animcore.evaluation.face import comparison_video, file_pairing, html_report, loading, software_renderer, syncnet
-from animcore.evaluation.face.loading import FILMS, FaceTake
+from animcore.evaluation.face.loading import VIDEOS, FaceTake
 from animcore.evaluation.face.reference_face import ReferenceFace, default
 from animcore.evaluation.face.scoring import MEASURES, TRUTH, ClipScore, FaceClip, Metric, mean, score, truth_values
 from animcore.files.animation_curves import FormatOptions
@@ -210,7 +210,7 @@ def _with_lse(clip: FaceClip, sound: Path, net: syncnet.SyncNet, face: Reference
     verdicts = {}
     for name, verdict in clip.verdicts.items():
         take = clip.takes[name][0]
-        own = take.path.suffix.lower() in FILMS
+        own = take.path.suffix.lower() in VIDEOS
         images = syncnet.face_crops(take.path) if own else _drawn(take, face)
         samples = recording.load(take.path if own else sound).samples
         least, confidence = net.score(images, samples)

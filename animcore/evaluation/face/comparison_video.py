@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from animcore.core.progress import Progress, silent
 from animcore.errors import InputError
 from animcore.evaluation.face import software_renderer
-from animcore.evaluation.face.loading import FILMS, FaceTake
+from animcore.evaluation.face.loading import VIDEOS, FaceTake
 from animcore.evaluation.face.reference_face import ReferenceFace
 from animcore.files.video import writer
 
@@ -49,7 +49,7 @@ class VideoPanel:
 
 def drawable(take: FaceTake) -> bool:
     """Whether there is a face to show: weights for the default head, or a video."""
-    return take.weights is not None or take.path.suffix.lower() in FILMS
+    return take.weights is not None or take.path.suffix.lower() in VIDEOS
 
 
 def write(
