@@ -50,7 +50,8 @@ class AudioFacts:
         codec: how the audio is packed, as ffmpeg names it.
         bit_rate: bits a second of a packing that loses something; 0 where nothing is lost, or where it is not known.
         video_rate: FPS of the images that the audio belongs to, as numerator and denominator, or None.
-        video_rate_varies: whether the images come now faster, now slower, as phones video: `video_rate` is then nominal.
+        video_rate_varies: whether the images come now faster, now slower, as phones video: `video_rate` is then
+            nominal.
         tracks: how many audio tracks the file has.
         track: which one this is, from 1 on.
         channel: which channel this is, from 1 on; 0 for all of them mixed.
