@@ -213,7 +213,7 @@ def _together(samples: FloatArray, facts: Sequence[AudioFacts]) -> AudioFacts:
         loudness=loudness.integrated_loudness(samples, RATE),
         clipped_fraction=max(one.clipped_fraction for one in facts),
         silences=loudness.silences(samples, RATE),
-        warnings=tuple(dict.fromkeys(said for one in facts for said in one.warnings)),
+        warnings=tuple(dict.fromkeys(warning for one in facts for warning in one.warnings)),
         codec=facts[0].codec,
         bit_rate=min((one.bit_rate for one in facts if one.bit_rate), default=0),
         video_rate=facts[0].video_rate,
@@ -284,8 +284,8 @@ def _of_several(
             best, rank = other, found
     number = best.reader.track
     if best is first:
-        said = f"{path.name} has {count} audio tracks; track {default} is used (--track)."
-        return first, [said] if first.level is not None else []
+        warning = f"{path.name} has {count} audio tracks; track {default} is used (--track)."
+        return first, [warning] if first.level is not None else []
     if first.level is None:
         return best, [f"Track {default} of {path.name} is silent; track {number} is used."]
     return best, [f"No voice was found on track {default} of {path.name}; track {number} is used (--track)."]
@@ -440,9 +440,9 @@ class _TrackReader:
 
     def facts(self, notes: list[str], tracks: int) -> AudioFacts:
         clipped = self.clipped / max(self.reader.count * self.channels, 1)
-        said = [*notes, *self.notes, *self._said(clipped)]
+        warning = [*notes, *self.notes, *self._said(clipped)]
         if self.level is None and not notes:
-            said.insert(0, f"{self.path.name} is silent; the face will stay still.")
+            warning.insert(0, f"{self.path.name} is silent; the face will stay still.")
         return AudioFacts(
             duration=len(self.samples) / RATE,
             sample_rate=self.reader.rate,
@@ -451,7 +451,7 @@ class _TrackReader:
             loudness=self.level,
             clipped_fraction=clipped,
             silences=loudness.silences(self.samples, RATE),
-            warnings=tuple(said),
+            warnings=tuple(warning),
             codec=self.reader.codec,
             bit_rate=self.reader.bit_rate,
             video_rate=self.reader.video_rate,

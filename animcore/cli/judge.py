@@ -91,8 +91,11 @@ def run(options: argparse.Namespace) -> int:
     make_folder(options.out)
     _write_json(result, options, options.out / "judge.json")
     print(table(result))
-    said = [*notes, *(note for clip in result.clips for verdict in clip.verdicts.values() for note in verdict.notes)]
-    for note in dict.fromkeys(said):
+    messages = [
+        *notes,
+        *(note for clip in result.clips for verdict in clip.verdicts.values() for note in verdict.notes),
+    ]
+    for note in dict.fromkeys(messages):
         print(f"note: {note}")
     try:
         html_report.write(result.clips, result.means, sounds, notes, options.out / "judge.html")

@@ -155,8 +155,8 @@ def _cached(
         arrays = {"frames": frames[:count], "samples": samples, "emotions": emotions[:count]}
         return arrays, f"{curves.kind} {curves.basis}\n{note}"
 
-    arrays, said = cached(place, read)
-    facts_of, _, note = said.partition("\n")
+    arrays, text = cached(place, read)
+    facts_of, _, note = text.partition("\n")
     kind, _, basis = facts_of.partition(" ")
     return place, arrays, OutputSpace(kind, arrays["frames"].shape[1], wanted.fps, basis), note
 
