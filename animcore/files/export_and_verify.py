@@ -83,8 +83,8 @@ def shifted_to_zero(motion: Motion) -> tuple[Motion, tuple[str, ...]]:
     if early <= 0.0:
         return motion, ()
     events = tuple(replace(event, start=event.start + early, end=event.end + early) for event in motion.events)
-    said = f"Second 0 of the file is its first frame; the audio starts {early:.3f} s later."
-    return replace(motion, start=0.0, events=events), (said,)
+    note = f"Second 0 of the file is its first frame; the audio starts {early:.3f} s later."
+    return replace(motion, start=0.0, events=events), (note,)
 
 
 def load(path: str | Path, form: FileFormat, setup: FormatOptions | None = None) -> Motion:

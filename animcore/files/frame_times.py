@@ -81,8 +81,8 @@ def fill_gaps(
         filled = np.interp(times, times[there], values[there, column]) if there.any() else np.zeros(len(times))
         columns[names[column]] = filled
     frames = int(gaps.any(1).sum())
-    said = f"{name}: {frames} frames have empty cells (the face was lost, or nothing written): interpolated."
-    return columns, (said,) if frames else ()
+    remark = f"{name}: {frames} frames have empty cells (the face was lost, or nothing written): interpolated."
+    return columns, (remark,) if frames else ()
 
 
 def estimate_rate(times: Times) -> tuple[Fraction, str]:
@@ -139,8 +139,8 @@ def from_zero(animation: AnimationCurves, title: str) -> AnimationCurves:
     """Return the curves with their first frame at 0, with a note where it was elsewhere."""
     if animation.start == 0.0:
         return animation
-    said = f"{title} has no place for the time of the first frame ({animation.start:g} s): its frames count from 0."
-    return replace(animation, start=0.0, lacks=(*animation.lacks, said))
+    remark = f"{title} has no place for the time of the first frame ({animation.start:g} s): its frames count from 0."
+    return replace(animation, start=0.0, lacks=(*animation.lacks, remark))
 
 
 def keys(values: Array) -> NDArray[np.int64]:

@@ -90,8 +90,8 @@ def radians(poses: Array, path: Path) -> tuple[Array, tuple[str, ...]]:
     longest = float(np.linalg.norm(poses.reshape(-1, 3), axis=1).max(initial=0.0))
     if longest <= _TURN:
         return poses, ()
-    said = f"{path.name}: rotations reach {longest:.0f}, so they were read as degrees and turned into radians."
-    return np.radians(poses), (said,)
+    note = f"{path.name}: rotations reach {longest:.0f}, so they were read as degrees and turned into radians."
+    return np.radians(poses), (note,)
 
 
 def metres(translation: Array, path: Path) -> tuple[Array, tuple[str, ...]]:
@@ -100,5 +100,5 @@ def metres(translation: Array, path: Path) -> tuple[Array, tuple[str, ...]]:
     if middle <= _FAR:
         return translation, ()
     unit, share = ("millimetres", 1000.0) if middle > 50 * _FAR else ("centimetres", 100.0)
-    said = f"{path.name}: the body is {middle:.0f} away from the origin, so its positions were read as {unit}."
-    return translation / share, (said,)
+    note = f"{path.name}: the body is {middle:.0f} away from the origin, so its positions were read as {unit}."
+    return translation / share, (note,)

@@ -102,10 +102,10 @@ def corrected(
         told.append(f"{_names(sorted(turned))}: these shapes go the wrong way and are keyed with their sign turned.")
     if weak := sorted(track for track, gain in gains.items() if gain != 1.0):
         size = {tracks[track]: one.most for track, one in found.items()}
-        said = ", ".join(
+        names_of_weak = ", ".join(
             f"{track} moves {1000 * size[track]:.1f} mm and is keyed {gains[track]:.1f} times" for track in weak
         )
-        told.append(f"Weak shapes are keyed stronger: {said}.")
+        told.append(f"Weak shapes are keyed stronger: {names_of_weak}.")
     return tuple(made), tuple(told)
 
 

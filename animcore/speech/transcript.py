@@ -110,7 +110,7 @@ def from_segments(segments: Iterable[tuple[str, float | None, float | None]]) ->
                 ]
                 continue
             cues += _closed(begun, len(words))
-            begun = (*_feeling(tag), len(words))
+            begun = (*_emotion_of(tag), len(words))
         cues += _closed(begun, len(words))
     if not words:
         raise InputError("The transcript has no words; write the text of the audio.")
@@ -122,7 +122,7 @@ def _closed(begun: tuple[str, float, int] | None, last: int) -> list[EmotionCue]
     return [EmotionCue(*begun, last)] if begun is not None and begun[2] < last else []
 
 
-def _feeling(tag: str) -> tuple[str, float]:
+def _emotion_of(tag: str) -> tuple[str, float]:
     """The emotion of a tag's text and its intensity."""
     found = _TAG.fullmatch(tag.lower())
     if found is None or found[1] not in ADJECTIVES:

@@ -89,10 +89,10 @@ def read(path: Path, setup: FormatOptions) -> AnimationCurves:
         tiers = _tiers(tokens)
     except BROKEN_FILE as error:
         raise InputError(f"{path.name} is cut off or broken: its tiers end before their intervals do.") from error
-    said = [(name, [one for one in intervals if one[2].strip().lower() not in _SILENT]) for name, intervals in tiers]
+    spoken = [(name, [one for one in intervals if one[2].strip().lower() not in _SILENT]) for name, intervals in tiers]
     events = [
         Event(kind, label.strip(), start, end)
-        for kind, intervals in _chosen([(name, intervals) for name, intervals in said if intervals], path.name)
+        for kind, intervals in _chosen([(name, intervals) for name, intervals in spoken if intervals], path.name)
         for start, end, label in intervals
     ]
     if not events:
