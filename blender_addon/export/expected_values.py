@@ -16,9 +16,7 @@ _FRAMES = 12  # on which vertices are compared: to move the character costs more
 _PROBES = 128  # vertices of a mesh; files/pc2.py takes the same ones
 
 
-def save_keyed(
-    path: Path, curves: Mapping[str, NDArray[np.float32]], bones: Mapping[str, NDArray[Any]] | None
-) -> None:
+def save_keyed(path: Path, curves: Mapping[str, NDArray[np.float32]], bones: Mapping[str, NDArray[Any]] | None) -> None:
     """Write the weights of shapes, by name (copies, T), and what the bones do that meshes are bound to."""
     names = [name for name, copies in curves.items() for _ in copies]
     values = np.concatenate(list(curves.values())) if curves else np.zeros((0, 0), np.float32)

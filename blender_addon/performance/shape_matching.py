@@ -74,7 +74,9 @@ def _finish(job: Job, folder: Path, uid: int, name: str) -> None:
             return
         found = FaceMap.load(Path(job.answer["map"]))
         if not found.opens_mouth:
-            session.session.outcome = _without_mouth(root, f"Nothing that moves {root.name!r} opens a mouth; no match was stored.")
+            session.session.outcome = _without_mouth(
+                root, f"Nothing that moves {root.name!r} opens a mouth; no match was stored."
+            )
             return
         face_maps.store(root, found.only(found.moving))
         windows.push_undo("Animcore: Match by Shape")
@@ -96,7 +98,11 @@ def _without_mouth(root: requests.Root, why: str) -> session.Outcome:
         character = rig_reader.read(root)
     except AnimcoreError as error:
         return session.Outcome(True, why, (str(error),))
-    rest = f"{character.moved_without_face} and the shapes with known names" if character.faces else character.moved_without_face
+    rest = (
+        f"{character.moved_without_face} and the shapes with known names"
+        if character.faces
+        else character.moved_without_face
+    )
     return session.Outcome(False, f"No mouth found. Press Generate: it moves {rest}.", (why,))
 
 

@@ -89,7 +89,9 @@ def test_a_figure_that_looks_along_x(tmp_path):
     np.testing.assert_allclose(axes[:, 2], (1.0, 0.0, 0.0), atol=1e-6)
 
 
-@pytest.mark.parametrize("name", sorted(path.name for path in FOLDER.iterdir() if path.suffix != ".md") if FOLDER else [])
+@pytest.mark.parametrize(
+    "name", sorted(path.name for path in FOLDER.iterdir() if path.suffix != ".md") if FOLDER else []
+)
 def test_every_scene_format_of_every_maker_is_right(tmp_path, name):
     """Writer and reader share no retargeting: what each bone, shape or vertex does is compared by its name."""
     rig = opened(name, tmp_path)

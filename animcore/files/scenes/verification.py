@@ -22,9 +22,7 @@ from animcore.retarget.name_normalization import canonical
 Array = NDArray[np.float64]
 
 
-def measure_errors(
-    found: AnimationCurves, meant: Path, motion: Motion, form: FileFormat
-) -> dict[str, float]:
+def measure_errors(found: AnimationCurves, meant: Path, motion: Motion, form: FileFormat) -> dict[str, float]:
     """Return the largest difference of everything that a file was meant to hold: weights, radians, metres.
 
     Args:

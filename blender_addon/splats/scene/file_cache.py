@@ -96,7 +96,7 @@ class Reading:
     cancelled: bool = False
 
     def fraction(self, now: float) -> float:
-        """How much of it is done, 0..1, by its size and how fast earlier files were read: no reader counts its bytes."""
+        """How much of it is done, 0..1, by its size and how fast earlier ones were read: no reader counts its bytes."""
         return min(1.0 - math.exp(-2.0 * max(now - self.started, 0.0) / max(self.size / _speed, 0.1)), 0.99)
 
     def seconds_left(self, now: float) -> float:
