@@ -82,7 +82,8 @@ def fill_gaps(
         filled = np.interp(times, times[there], values[there, column]) if there.any() else np.zeros(len(times))
         columns[names[column]] = filled
     frames = int(gaps[:, ~empty].any(1).sum())
-    notes = [f"{name}: {frames} frames have empty cells (the face was lost, or nothing written): interpolated."][:frames]
+    said = f"{name}: {frames} frames have empty cells (the face was lost, or nothing written): interpolated."
+    notes = [said] if frames else []
     if empty.any():
         bare = [column for column, nothing in zip(names, empty, strict=True) if nothing]
         listed = ", ".join(bare[:4]) + (f" and {len(bare) - 4} more" if len(bare) > 4 else "")

@@ -89,7 +89,7 @@ def read(path: Path, setup: FormatOptions) -> AnimationCurves:
     with _folder() as folder:
         out, bones = folder / "curves.npz", folder / "bones.npz"
         asked = [setup.rate.numerator, setup.rate.denominator] if setup.rate is not None else None
-        also = {"bones": str(bones)} if setup.bones else {}
+        also: dict[str, Any] = {"bones": str(bones)} if setup.bones else {}
         answer = blender_process.call_blender("read", path=str(path.resolve()), out=str(out), rate=asked, **also)
         curves = _arrays(out)
         facts = {"bones": BoneMotion.of_arrays(_arrays(bones))} if bones.exists() else {}
