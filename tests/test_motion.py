@@ -191,7 +191,7 @@ def test_a_full_disk_leaves_the_old_file_and_says_so(tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(np.lib.format, "write_array", full)
-    with pytest.raises(InputError, match="disk is full, so a.npz was not written"):
+    with pytest.raises(InputError, match=r"disk is full, so a\.npz was not written"):
         motion.save(path)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
