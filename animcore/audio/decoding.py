@@ -145,6 +145,8 @@ class TrackDecoder:
     def _frames(self, container: Any, stream: Any) -> Iterator[av.audio.frame.AudioFrame]:
         """Every frame that can be decoded; damaged packets are remembered and passed over."""
         for packet in container.demux(stream):
+            if not packet.size and packet.pts is not None:
+                continue  # it carries news of the stream alone, such as the new header that FLAC in NUT ends with
             try:
                 frames = packet.decode()
             except av.error.InvalidDataError:

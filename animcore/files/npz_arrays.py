@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animcore.core import reading
+from animcore.core.array_writer import write_arrays
 from animcore.core.atomic_files import whole_file
 from animcore.core.frame_rates import exact_rate
 from animcore.errors import InputError, readable
@@ -47,7 +48,7 @@ def save(contents: Mapping[str, Any], path: str | Path) -> None:
     """
     path = Path(path)
     with whole_file(path) as temporary, temporary.open("wb") as handle:
-        np.savez_compressed(handle, **contents)
+        write_arrays(handle, contents)
 
 
 def rate_in(contents: Contents, setup: FormatOptions, path: Path) -> Fraction:

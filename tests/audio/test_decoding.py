@@ -35,7 +35,8 @@ def test_every_container_keeps_its_time(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["mp4", "mp4_late", "mp4_fragmented", "mkv_late", "webm_late", "webm_live", "ts_late",
-                                  "flv_late", "opus", "m4a", "mka", "mpg_late"])  # fmt: skip
+                                  "flv_late", "opus", "m4a", "mka", "mpg_late", "nut", "nut_late",
+                                  "mov_fragmented"])  # fmt: skip
 def test_a_pause_without_packets_is_kept_and_is_no_damage(name, tmp_path):
     clip = recording.load(containers.write(tmp_path, name, gap=1.0))
     late = containers.KINDS[name][2]

@@ -151,4 +151,5 @@ FORMAT = FileFormat(
     read=read,
     decode=decode,
     tolerance=2e-6,
+    keeps_clock=True,
 )

@@ -120,11 +120,15 @@ def _positions(table: NDArray[Any], bound: bool) -> tuple[Array, Origin]:
 
 def _sizes(table: NDArray[Any], flat: bool, name: str) -> tuple[Array, Array, Notes]:
     """Scales (N, 3) and opacities (N,) of the kind of training that a file comes from, and what was noticed."""
-    scales, opacities = exponential(_columns(table, _SCALES[:2] if flat else _SCALES)), logistic(table["opacity"])
+    scales, opacities = _columns(table, _SCALES[:2] if flat else _SCALES), np.asarray(table["opacity"])
     notes: Notes = ()
+    if ply_variants.is_plain(scales, opacities):
+        notes = (f"{name} holds plain sizes and opacities instead of their logarithms and logits; read as such.",)
+    else:
+        scales, opacities = exponential(scales), logistic(opacities)
     if flat:
         scales = ply_variants.flattened(scales)
-        notes = (f"{name} holds flat Gaussians (2DGS); they are drawn as very thin ones.",)
+        notes += (f"{name} holds flat Gaussians (2DGS); they are drawn as very thin ones.",)
     if ply_variants.FILTER in (table.dtype.names or ()):
         scales, opacities = ply_variants.filtered(scales, opacities, table[ply_variants.FILTER])
         notes += (f"{name} has the 3D filter of Mip-Splatting; sizes and opacities are with it.",)
