@@ -11,7 +11,8 @@ from pathlib import PurePosixPath
 from animcore.core.vocabulary import casefolded
 from animcore.errors import InputError
 
-PLAIN, BY_LANGUAGE = "{id}", "{language}/{id}"
+# One default for all tables: a language that comes later moves nothing. Lines without a language are not in a folder.
+USUAL = "{language}/{id}"
 _FIELDS = ("id", "language", "speaker", "character", "emotion", "style", "row")
 _FORBIDDEN = re.compile(r'[<>:"|?*\x00-\x1f]')
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # of Windows, in any folder
@@ -29,7 +30,7 @@ def check_template(template: str, what: str = "--path") -> None:
     try:
         used = [name for _, name, _, _ in string.Formatter().parse(template) if name is not None]
     except ValueError as error:
-        raise InputError(f"{what} {template!r} has a brace without its other one; write it such as {PLAIN}.") from error
+        raise InputError(f"{what} {template!r} has a brace without its other one; write it such as {USUAL}.") from error
     if unknown := [name for name in used if name not in _FIELDS]:
         raise InputError(f"{what} has a field {{{unknown[0]}}}; there are {', '.join(f'{{{f}}}' for f in _FIELDS)}.")
     if _ABSOLUTE.match(template) and what == "--path":

@@ -8,7 +8,7 @@ import itertools
 import os
 import uuid
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -247,9 +247,20 @@ def run(
             stack.callback(workers.close)  # before the folders are cleaned
             summary = running.work(workers)
         if part is None and summary.stopped is None:
-            book.compact()
+            with _only_told(listener):
+                book.compact()
         unchanged = sum(one.status == "done" for one in plan.lines) - sum(one.status == "done" for one in chosen)
-        return _compared(replace(summary, unchanged=unchanged, rejected=len(plan.rejected)), settings, book)
+        summary = replace(summary, unchanged=unchanged, rejected=len(plan.rejected))
+        return _compared(summary, settings, book, listener)
+
+
+@contextlib.contextmanager
+def _only_told(listener: Listener) -> Iterator[None]:
+    """What fails after the lines are done is told, and costs nothing."""
+    try:
+        yield
+    except InputError as error:
+        listener.note(str(error))
 
 
 def _has_work(settings: BatchSettings, book: Ledger) -> bool:
@@ -262,7 +273,7 @@ def _has_work(settings: BatchSettings, book: Ledger) -> bool:
     return False  # what is wrong with the table is told when it is read
 
 
-def _compared(summary: Summary, settings: BatchSettings, book: Ledger) -> Summary:
+def _compared(summary: Summary, settings: BatchSettings, book: Ledger, listener: Listener) -> Summary:
     """Write the table of languages, where there are several."""
     records = [entry.record for entry in book.entries.values() if not entry.is_removed]
     source = settings.source_language
@@ -270,7 +281,8 @@ def _compared(summary: Summary, settings: BatchSettings, book: Ledger) -> Summar
         sorted(records, key=lambda one: one.row), language_tag(source) if source is not None else None
     )
     if found and (summary.done or not (settings.folder / localisation.TABLE).exists()):
-        localisation.write_table(found, settings.folder)
+        with _only_told(listener):  # it may be open in Excel
+            localisation.write_table(found, settings.folder)
     return replace(summary, compared=len(found), too_long=sum(not one.fits for one in found))
 
 
