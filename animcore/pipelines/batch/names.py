@@ -18,7 +18,7 @@ _FORBIDDEN = re.compile(r'[<>:"|?*\x00-\x1f]')
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # of Windows, in any folder
 _ABSOLUTE = re.compile(r"[/\\]|[A-Za-z]:[/\\]")
 _LONGEST = 120  # bytes of a name: suffixes and temporary names come to it
-_OURS = ("ledger", "job", "report", "batch.json")  # in the folder of the batch
+_OUR_FOLDERS, _OUR_FILES = ("ledger", "job"), ("report", "localisation", "verdicts", "batch")  # of the batch itself
 
 
 def check_template(template: str, what: str = "--path") -> None:
@@ -56,7 +56,8 @@ def output_name(template: str, cells: Mapping[str, str], row: int) -> str:
     parts = [part for part in filled.split("/") if part]
     for part in parts:
         _check_part(part, filled)
-    if casefolded(parts[0]) in _OURS and (len(parts) == 1 or parts[0] in ("ledger", "job")):
+    ours = _OUR_FOLDERS if len(parts) > 1 else (*_OUR_FOLDERS, *_OUR_FILES)
+    if casefolded(parts[0]).partition(".")[0] in ours:
         raise InputError(f"{parts[0]!r} is a name that the batch uses itself; rename the line.")
     return str(PurePosixPath(*parts))
 
