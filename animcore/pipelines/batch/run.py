@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import animcore
 from animcore.core.atomic_files import make_folder, remove_orphans
@@ -358,7 +358,7 @@ def _of_row(one: Planned, before: LineRecord | None) -> LineRecord:
     )
 
 
-def _cells(line: Line) -> dict[str, object]:
+def _cells(line: Line) -> dict[str, Any]:
     return {
         "text": line.text,
         "language": line.language,
@@ -393,7 +393,7 @@ def _record(line: Line, task: Task, outcome: Outcome, attempts: int) -> LineReco
         attempts=0 if is_done else max(attempts, 1),
         finished=_now() if is_done else "",
         shared=line.source if outcome.shared else None,
-        **_cells(line),  # type: ignore[arg-type]
+        **_cells(line),
     )
 
 
