@@ -18,8 +18,8 @@ from animcore.pipelines.batch.tables import opening
 from animcore.pipelines.batch.tables.rows import Row
 from animcore.pipelines.batch.texts import languages
 
-_CPU_SHARE = 0.25  # processor seconds a second of audio where no line was done yet (docs/benchmarks)
-_BYTES = 60_000  # of the files of a second, where no line was done yet
+_CPU_SHARE = 0.1  # processor seconds a second of audio where no line was done yet (benchmarks/batch.py)
+_BYTES = 40_000  # of the files of a second, where no line was done yet
 _FEWEST = 10  # lines that were done, from which cost is estimated by them
 _IN_FORMULAS = ("id", "audio", "language")  # columns in which a formula makes a line useless
 

@@ -125,7 +125,7 @@ class Run:
         while state.waiting or state.running:
             while state.waiting and workers.idle() and state.summary.stopped is None:
                 self._submit(state.waiting.popleft(), workers)
-            if not state.running:
+            if not state.running and state.summary.stopped is not None:
                 break
             for done in workers.wait(_WAIT):
                 self._take(done)
