@@ -64,12 +64,12 @@ class HandTracker:
         if len(regions) < self.hands:
             found = detect(self._detector, image)[: self.hands]
             regions = joined([_region_of(one) for one in found], regions, _ALIKE)
-        hands = [hand for region in regions if (hand := self._hand(image, region)) is not None]
+        hands = [hand for region in regions if (hand := self.at(image, region)) is not None]
         self._followed = [region_around(hand.points) for hand in hands]
         return hands
 
-    def _hand(self, image: Image, region: Region) -> Hand | None:
-        """The hand in a region; None where there is none any more."""
+    def at(self, image: Image, region: Region) -> Hand | None:
+        """Return the hand in a region of an image, None where it shows none."""
         found = self._network.run(crop(image, region, self._network.size))
         score = float(found["score"][0])
         if score < SURE:

@@ -127,12 +127,12 @@ def crop(image: Image, region: Region, size: tuple[int, int], beyond: bool = Tru
 def _sampled(image: Image, places: NDArray[np.int32], beyond: bool) -> NDArray[np.int32]:
     """Colours (3 N,) of an image at places (2, N) in 32nds of a pixel, X and Y."""
     height, width = image.shape[:2]
-    (left, right), (left_weight, right_weight) = _neighbours(places[0], width, beyond)
-    rows, weights = _neighbours(places[1], height, beyond)
-    left_weight, right_weight = (np.repeat(one.astype(np.uint16), 3) for one in (left_weight, right_weight))
+    (left, right), across = _neighbours(places[0], width, beyond)
+    rows, down = _neighbours(places[1], height, beyond)
+    left_weight, right_weight = (np.repeat(weight.astype(np.uint16), 3) for weight in across)
     pixels = image.reshape(-1, 3)
     answer = np.full(3 * places.shape[1], _STEPS**2 // 2, np.int32)
-    for row, weight in zip(rows, weights, strict=True):
+    for row, weight in zip(rows, down, strict=True):
         row *= width
         blended = pixels.take(row + left, 0).ravel() * left_weight  # at most 32 times 255: 16 bits are enough
         blended += pixels.take(row + right, 0).ravel() * right_weight
