@@ -1,4 +1,4 @@
-"""The commands: `animcore generate`, `export`, `formats`, `judge`, `train`, `avatar`, `dub`, `provenance` and `inspect`."""
+"""The commands `generate`, `export`, `formats`, `judge`, `train`, `avatar`, `dub`, `provenance` and `inspect`."""
 
 from __future__ import annotations
 
