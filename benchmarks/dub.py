@@ -219,8 +219,9 @@ def foreign_audio(video: Path, footage: Footage, out: Path, voice: Path) -> None
     check = report.shown_again(order, made)
     asked = [report.agreement(made.asked[:, k], check.shown[:, k]) for k in (0, 1)]
     flickers = [flicker(path, shows, check) for path, shows in ((order.out, range(made.frames)), (video, made.shows))]
-    print(f"  foreign voice: asked and shown r = {asked[0]:.2f} (opening), {asked[1]:.2f} (width); flicker {flickers[0]:.2f}, "
-          f"original {flickers[1]:.2f}; {each:.3f} CPU s a frame in all", flush=True)  # fmt: skip
+    shown = f"asked and shown r = {asked[0]:.2f} (opening), {asked[1]:.2f} (width)"
+    print(f"  foreign voice: {shown}; flicker {flickers[0]:.2f}, original {flickers[1]:.2f}")
+    print(f"  {each:.3f} CPU s a frame in all", flush=True)
 
 
 def request(video: Path, footage: Footage, out: Path, voice: Path) -> DubRequest:
