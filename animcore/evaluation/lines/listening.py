@@ -65,7 +65,8 @@ class Heard:
 
     def said(self, names: str) -> Array:
         """(T,) the probability that one of these phonemes of one letter each is said."""
-        return self.phonemes[:, [PHONEMES.index(name) for name in names]].sum(1)
+        result: Array = self.phonemes[:, [PHONEMES.index(name) for name in names]].sum(1)
+        return result
 
 
 def listen(clip: AudioClip) -> Heard:

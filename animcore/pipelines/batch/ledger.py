@@ -192,7 +192,7 @@ def _entries(lines: Iterable[bytes], folder: Path) -> Iterator[Entry]:
             yield Entry(
                 record=_record(values["record"], folder),
                 parts=values.get("parts", {}),
-                stamp=tuple(values["stamp"]) if values.get("stamp") else None,  # type: ignore[arg-type]
+                stamp=tuple(values["stamp"]) if values.get("stamp") else None,
                 at=float(values["at"]),
                 is_removed=bool(values.get("is_removed", False)),
             )

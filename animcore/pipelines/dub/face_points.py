@@ -172,4 +172,5 @@ def _steady(values: FloatArray, frames: float) -> FloatArray:
     total = np.zeros_like(whole)
     for index, share in enumerate(kernel / kernel.sum()):
         total += share * padded[index : index + len(whole)]
-    return total
+    result: FloatArray = total
+    return result

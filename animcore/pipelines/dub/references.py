@@ -74,4 +74,5 @@ def _shortest(costs: FloatArray, steps: FloatArray) -> IntArray:
 def squares(one: FloatArray, other: FloatArray) -> FloatArray:
     """(A, B) squared distances of rows (A, F) and (B, F)."""
     found = (one**2).sum(1)[:, None] + (other**2).sum(1)[None] - 2 * one @ other.T
-    return np.maximum(found, 0.0)
+    result: FloatArray = np.maximum(found, 0.0)
+    return result

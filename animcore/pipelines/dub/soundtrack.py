@@ -75,7 +75,8 @@ def mixed(video: Path, voices: Sequence[Voice], seconds: float, everywhere: bool
         kernel = np.ones(fade) / fade
         smooth = np.convolve(np.pad(loud, fade, mode="edge"), kernel, mode="same")[fade : fade + count]
         mix[: len(old)] += old / np.float32(_FULL) * smooth[: len(old), None].astype(np.float32)
-    return np.clip(np.rint(mix * _FULL), -_FULL, _FULL).astype(np.int16)
+    result: NDArray[np.int16] = np.clip(np.rint(mix * _FULL), -_FULL, _FULL).astype(np.int16)
+    return result
 
 
 def stereo(path: Path) -> NDArray[np.int16]:

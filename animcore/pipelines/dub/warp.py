@@ -50,7 +50,8 @@ class Flow:
         The left upper corner of that image is 0, so the middle of its first pixel is 0.5.
         """
         coefficients = (self._inverse @ displacement).astype(np.float32)
-        return self.nodes + (self._base @ coefficients).reshape(self.nodes.shape)
+        result: FloatArray = self.nodes + (self._base @ coefficients).reshape(self.nodes.shape)
+        return result
 
 
 def _at_least_two(values: Array, step: int) -> Array:
@@ -73,7 +74,8 @@ def _spline(controls: FloatArray, places: FloatArray) -> tuple[NDArray[np.float3
 
 
 def _kernel(squares: Array) -> Array:
-    return squares * np.log(np.maximum(squares, 1e-12)) / 2
+    result: Array = squares * np.log(np.maximum(squares, 1e-12)) / 2
+    return result
 
 
 def spread_out(points: FloatArray, face_width: float, first: tuple[int, ...]) -> NDArray[np.int64]:
@@ -100,7 +102,8 @@ def inside(polygon: FloatArray, box: Box) -> Mask:
         rows = np.arange(first, last)
         at = x0 + (rows + box.top + 0.5 - y0) * (x1 - x0) / (y1 - y0)
         crossings[first:last] += columns[None] > at[:, None]
-    return crossings % 2 == 1
+    result: Mask = crossings % 2 == 1
+    return result
 
 
 def rounded(polygon: FloatArray, parts: int = 4) -> FloatArray:
