@@ -23,7 +23,7 @@ from .capture import render_job
 from .character import body_bones as bodies
 from .character import head_bones, rig_reader, shape_probe
 from .errors import AddonError
-from .export import bone_motion, delivery, scene_files
+from .export import bone_motion, delivery, expected_values, scene_files
 from .performance import emotion_render
 from .scene import fcurves, mixdown
 from .splats.scene import head_import
@@ -367,8 +367,7 @@ def _save_probes(
             matrix = np.array(mesh.matrix_world) if in_world else np.eye(4)
             found[mesh.name].append(chosen @ matrix[:3, :3].T + matrix[:3, 3])
         told((done + 1) / count, "Vertices")
-    steady = {name: rows for name, rows in found.items() if len({len(one) for one in rows}) == 1}
-    np.savez(path, **{_file_name(name): np.stack(rows) for name, rows in steady.items()})
+    np.savez(path, **{_file_name(name): expected_values.as_many(rows) for name, rows in found.items()})
 
 
 def _file_name(name: str) -> str:
