@@ -137,8 +137,9 @@ def write_pc2(
         for done, places in enumerate(vertices(scene, [mesh], range(frames[0], frames[1] + 1))):
             if len(places[0]) != len(mesh.data.vertices):
                 raise AddonError(
-                    f"{mesh.name!r} has {len(places[0])} vertices on frame {frames[0] + done} where the mesh has "
-                    f"{len(mesh.data.vertices)}, which PC2 cannot hold; turn off the modifier that changes their number."
+                    f"{mesh.name!r} has {len(places[0])} vertices on frame {frames[0] + done} and "
+                    f"{len(mesh.data.vertices)} as it is, which PC2 cannot hold; turn off the modifier that changes "
+                    "their number."
                 )
             handle.write(places[0].astype("<f4").tobytes())
             if told is not None:
