@@ -21,7 +21,7 @@ from animcore.motion import Motion
 
 from .capture import render_job
 from .character import body_bones as bodies
-from .character import head_bones, rig_reader, shape_probe
+from .character import face_maps, head_bones, rig_reader, shape_probe
 from .errors import AddonError
 from .export import bone_motion, delivery, expected_values, scene_files
 from .performance import emotion_render
@@ -271,13 +271,17 @@ def _curves(who: rig_reader.Character, share: float) -> tuple[int, dict[str, NDA
     def sampled(curve: bpy.types.FCurve) -> NDArray[np.float64]:
         return _sampled(curve, np.arange(first, last + 1), share)
 
+    by_mesh = {face.mesh.name: {name for _, name in face_maps.shapes_of(who.map, face.mesh.name)} for face in who.faces}
+    anywhere = set().union(*by_mesh.values())
     found: dict[str, list[NDArray[np.float64]]] = {}
     for face in who.faces:
         keyed = {curve.data_path: curve for curve in by_owner[face.key]}
         known = {own[0]: name for name, own in face.shapes.items()}
+        driven = by_mesh[face.mesh.name]
         for own in face.names:  # shapes of other conventions too, by their own names
             curve = keyed.get(rig_reader.shape_path(own))
-            if curve is not None:
+            # an exporter may animate copies that move nothing, which no take keys
+            if curve is not None and (own in driven or own not in anywhere):
                 found.setdefault(known.get(own, own), []).append(sampled(curve))
     curves = {name: scene_curves.agreed(columns) for name, columns in found.items()}
     if who.armature is not None:
