@@ -25,7 +25,7 @@ from animcore.solvers.nonverbal import head_network
 from animcore.speech.prosody import FPS, Prosody, smooth
 from animcore.training.head_motion import dataset
 from animcore.training.head_motion import train as training
-from animcore.training.head_motion.dataset import FOLDS, MEASURED, HeadRecording
+from animcore.training.head_motion.dataset import MEASURED, HeadRecording
 
 Array = NDArray[np.float64]
 
@@ -164,7 +164,10 @@ def row(name: str, found: HeadStatistics, real: HeadStatistics, drifted: str) ->
 
 def held_out(data: Path) -> list[tuple[list[HeadRecording], head_network.HeadNetwork]]:
     """Speakers of the training folders, each fold with a network that has not seen it."""
-    folds = [[dataset.load(data, name) for name in fold] for fold in FOLDS]
+    names, absent = dataset.present(data)
+    if absent:
+        print(f"left out, not in the data folder: {', '.join(absent)}")
+    folds = [[dataset.load(data, name) for name in fold] for fold in names]
     speed = training.speeds([head for fold in folds for head in fold])
     others = [[head for other in folds if other is not fold for head in other] for fold in folds]
     return [(fold, training.train(heads, speed)) for fold, heads in zip(folds, others, strict=True)]

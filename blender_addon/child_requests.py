@@ -22,9 +22,9 @@ from animcore.motion import Motion
 from . import object_data
 from .capture import render_job
 from .character import body_bones as bodies
-from .character import head_bones, rig_reader, shape_probe
+from .character import face_maps, head_bones, rig_reader, shape_probe
 from .errors import AddonError
-from .export import bone_motion, delivery, scene_files
+from .export import bone_motion, delivery, expected_values, scene_files
 from .performance import emotion_render
 from .scene import fcurves, mixdown
 from .splats.scene import head_import
@@ -275,13 +275,17 @@ def _curves(who: rig_reader.Character, share: float) -> tuple[int, dict[str, NDA
     def sampled(curve: bpy.types.FCurve) -> NDArray[np.float64]:
         return _sampled(curve, np.arange(first, last + 1), share)
 
+    by_mesh = {face.mesh.name: {name for _, name in face_maps.shapes_of(who.map, face.mesh.name)} for face in who.faces}
+    anywhere = set().union(*by_mesh.values())
     found: dict[str, list[NDArray[np.float64]]] = {}
     for face in who.faces:
         keyed = {curve.data_path: curve for curve in by_owner[face.key]}
         known = {own[0]: name for name, own in face.shapes.items()}
+        driven = by_mesh[face.mesh.name]
         for own in face.names:  # shapes of other conventions too, by their own names
             curve = keyed.get(rig_reader.shape_path(own))
-            if curve is not None:
+            # an exporter may animate copies that move nothing, which no take keys
+            if curve is not None and (own in driven or own not in anywhere):
                 found.setdefault(known.get(own, own), []).append(sampled(curve))
     curves = {name: scene_curves.agreed(columns) for name, columns in found.items()}
     if who.armature is not None:
@@ -372,8 +376,7 @@ def _save_probes(
             matrix = np.array(mesh.matrix_world) if in_world else np.eye(4)
             found[mesh.name].append(chosen @ matrix[:3, :3].T + matrix[:3, 3])
         told((done + 1) / count, "Vertices")
-    steady = {name: rows for name, rows in found.items() if len({len(one) for one in rows}) == 1}
-    np.savez(path, **{_file_name(name): np.stack(rows) for name, rows in steady.items()})
+    np.savez(path, **{_file_name(name): expected_values.as_many(rows) for name, rows in found.items()})
 
 
 def _file_name(name: str) -> str:

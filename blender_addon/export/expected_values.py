@@ -36,5 +36,13 @@ def save_vertices(
             few = own[np.linspace(0, len(own) - 1, min(_PROBES, len(own))).astype(int)]
             matrix = np.array(mesh.matrix_world) if in_world else np.eye(4)
             row.append(few @ matrix[:3, :3].T + matrix[:3, 3])
-    steady = [row for row in rows if len({len(few) for few in row}) == 1]  # a mirror may merge vertices as they move
-    np.savez(path, frames=chosen, **{f"mesh {index}": np.stack(row) for index, row in enumerate(steady)})
+    np.savez(path, frames=chosen, **{f"mesh {index}": as_many(row) for index, row in enumerate(rows)})
+
+
+def as_many(frames: Sequence[NDArray[np.floating[Any]]]) -> NDArray[np.floating[Any]]:
+    """Return (T, P, 3) probes of every frame, as many as the frame with the fewest has.
+
+    Modifiers may make and merge vertices as they move; frames of equally many are still thinned alike.
+    """
+    count = min(map(len, frames))
+    return np.stack([few[np.linspace(0, len(few) - 1, count).astype(int)] for few in frames])

@@ -128,11 +128,20 @@ def write_pc2(
 
     Layout: the text POINTCACHE2, version 1, the number of points, the first frame and the frames a sample as floats,
     the number of samples, then x, y, z of every point of every sample as 32-bit floats.
+
+    Raises:
+        AddonError: where a modifier makes or merges vertices, which such a cache cannot hold.
     """
     count = frames[1] - frames[0] + 1
     with whole_file(path) as temporary, temporary.open("wb") as handle:
         handle.write(_PC2.pack(b"POINTCACHE2\0", 1, len(object_data.mesh(mesh).vertices), float(frames[0]), 1.0, count))
         for done, places in enumerate(vertices(scene, [mesh], range(frames[0], frames[1] + 1))):
+            if len(places[0]) != len(mesh.data.vertices):
+                raise AddonError(
+                    f"{mesh.name!r} has {len(places[0])} vertices on frame {frames[0] + done} and "
+                    f"{len(mesh.data.vertices)} as it is, which PC2 cannot hold; turn off the modifier that changes "
+                    "their number."
+                )
             handle.write(places[0].astype("<f4").tobytes())
             if told is not None:
                 told((done + 1) / count, "Vertices")

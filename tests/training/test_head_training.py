@@ -7,7 +7,8 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs the extra train")
 
-from animcore.geometry import rotations  # noqa: E402 (torch first)
+from animcore.errors import InputError  # noqa: E402 (torch first)
+from animcore.geometry import rotations  # noqa: E402
 from animcore.solvers.nonverbal import head_network  # noqa: E402
 from animcore.speech.prosody import FPS, Prosody  # noqa: E402
 from animcore.training.head_motion import dataset, train  # noqa: E402
@@ -88,3 +89,14 @@ def test_a_head_learns_to_be_quick_where_it_spoke(tmp_path):
     speed = np.mean([np.linalg.norm(np.gradient(way, 1 / FPS, axis=0), axis=1) for way in ways], 0)
     assert speed[voice.speaking > 0].mean() > 1.5 * speed[voice.speaking == 0].mean()
     assert 0.6 * heads[0].speed < np.sqrt(np.square(speed).mean()) < 1.6 * heads[0].speed
+
+
+def test_clips_that_the_data_folder_lacks_are_left_out_by_name(tmp_path):
+    with pytest.raises(InputError, match="too few tracked heads"):
+        dataset.present(tmp_path)
+    for name in ("headpose/andrew_clip_1", "lips_train/vrt_4"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / f"{name}.npz").touch()
+    folds, absent = dataset.present(tmp_path)
+    assert folds == (("headpose/andrew_clip_1",), ("lips_train/vrt_4",))
+    assert "lips_train/WDA_KatieHill_000" in absent

@@ -98,19 +98,14 @@ def joint_curves(pose: FloatArray, way: FloatArray | None, joints: Collection[st
     return found if way is None else found | {_WAY: way}
 
 
-def moves(column: FloatArray) -> bool:
-    """Whether a copy of a shape is animated (T,): exporters write curves for copies too that no take keys."""
-    return bool(np.any(column))
-
-
 def agreed(columns: Sequence[FloatArray]) -> FloatArray:
-    """Return one curve (T,) where all copies of a shape on several meshes agree, else those that do not, side by side.
+    """Return one curve (T,) where all copies of a shape on several meshes agree, else all of them side by side.
 
-    A copy that never moves says nothing: it is the same shape, which the take had no use for on that mesh.
+    A copy that stands still where the others move is a fault that must be seen; copies whose shape moves nothing are to
+    be left out before.
     """
-    moving = [column for column in columns if moves(column)] or list(columns[:1])
-    same = all(np.abs(column - moving[0]).max() <= _SAME for column in moving[1:])
-    return moving[0] if same else np.stack(moving, 1)
+    same = all(np.abs(column - columns[0]).max() <= _SAME for column in columns[1:])
+    return columns[0] if same else np.stack(columns, 1)
 
 
 def is_of_body(name: str) -> bool:

@@ -74,7 +74,7 @@ def _moving(bindings: Sequence[Any], column: dict[str, int], table: NDArray[Any]
     for binding in bindings:
         targets = binding.GetBlendShapeTargetsRel().GetTargets()
         for channel, target in zip(map(str, binding.GetBlendShapesAttr().Get()), targets, strict=True):
-            if scene_curves.moves(table[:, column[channel]]):
+            if table[:, column[channel]].any():
                 found.setdefault(target.name, column[channel])
     return found
 
@@ -86,7 +86,7 @@ def _channels(binding: Any, column: dict[str, int], table: NDArray[Any], kept: d
     for channel, target in zip(map(str, binding.GetBlendShapesAttr().Get()), targets, strict=True):
         index = column[channel]
         shared = kept.setdefault(target.name, index)
-        still = not scene_curves.moves(table[:, index])  # it may follow what the other copies do
+        still = not table[:, index].any()  # a take keys no copy that moves nothing: it may follow what the others do
         name = target.name if still or np.array_equal(table[:, shared], table[:, index]) else channel
         kept.setdefault(name, index)
         names.append(name)

@@ -124,5 +124,5 @@ def _vertex_error(found: AnimationCurves, arrays: Mapping[str, Array]) -> float:
             fitting = [values[at] for values in found.curves.values() if values.shape[1:] == places.shape[1:]]
             if not fitting:
                 raise InputError(_not_kept("a mesh of the character is not in it"))
-            worst = max(worst, min(float(np.linalg.norm(one - places, axis=2).max()) for one in fitting))
+            worst = max(worst, min(float(np.linalg.norm(one - places, axis=2).max(initial=0.0)) for one in fitting))
     return worst

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from animcore.audio import recording
 from animcore.core import reading
+from animcore.errors import InputError
 from animcore.geometry import rotations
 from animcore.speech import prosody
 from animcore.speech.prosody import FPS, Prosody
@@ -77,6 +78,20 @@ class HeadRecording:
     def speed(self) -> float:
         """Root mean square speed in degrees a second."""
         return float(np.sqrt(np.square(np.gradient(self.degrees, 1 / FPS, axis=0)).sum(1).mean()))
+
+
+def present(data: Path) -> tuple[tuple[tuple[str, ...], ...], tuple[str, ...]]:
+    """Return the folds of the clips that a data folder has, and the names of those that it lacks.
+
+    Raises:
+        InputError: where it has fewer than two folds, of which one is held out.
+    """
+    absent = tuple(name for fold in FOLDS for name in fold if not (data / f"{name}.npz").is_file())
+    there = [tuple(name for name in fold if name not in absent) for fold in FOLDS]
+    folds = tuple(fold for fold in there if fold)
+    if len(folds) < 2:
+        raise InputError(f"{data} has too few tracked heads ({', '.join(absent[:3])} ... are missing).")
+    return folds, absent
 
 
 def load(data: Path, name: str) -> HeadRecording:

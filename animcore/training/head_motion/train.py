@@ -32,7 +32,7 @@ from animcore.solvers.nonverbal.head_network import (
 )
 from animcore.speech.prosody import FPS
 from animcore.training.head_motion import dataset
-from animcore.training.head_motion.dataset import FOLDS, FloatArray, HeadRecording
+from animcore.training.head_motion.dataset import FloatArray, HeadRecording
 
 LOG = logging.getLogger(__name__)
 
@@ -182,7 +182,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(1)
-    heads = [dataset.load(options.data, name) for fold in FOLDS for name in fold]
+    folds, absent = dataset.present(options.data)
+    if absent:
+        logging.warning("left out, not in the data folder: %s", ", ".join(absent))
+    heads = [dataset.load(options.data, name) for fold in folds for name in fold]
     write(train(heads, speeds(heads)), options.out / "head.npz")
 
 

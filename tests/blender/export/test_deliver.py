@@ -171,3 +171,27 @@ def test_a_character_without_a_face_is_written_and_read_back(voice, tmp_path, re
     with contextlib.suppress(RuntimeError):
         bpy.ops.animcore.deliver()
     assert "5 of 5 files" in session.session.outcome.message, "\n".join(session.session.outcome.notes)
+
+
+def test_vertices_that_come_and_go_are_written_or_refused_with_the_reason(voice, tmp_path, real_engine, monkeypatch):
+    rig, mesh = armature({"head": ((0, 0, 1.5), (0, 0, 1.7), 0.3)}), head(shapes=())
+    mesh.shape_key_clear()
+    mesh.parent = rig
+    mesh.vertex_groups.new(name="head").add([0, 1, 2, 3], 1.0, "REPLACE")
+    row = mesh.modifiers.new("Row", "ARRAY")
+    for frame, count in ((1, 1), (30, 40)):
+        row.count = count
+        row.keyframe_insert("count", frame=frame)
+    mesh.modifiers.new("Rig", "ARMATURE").object = rig
+    with monkeypatch.context() as fake:
+        fake.setattr(preferences, "launch", lambda: _fake())
+        generate(rig, voice())
+    session.session.jobs.close()
+    settings().deliver_folder, settings().deliver_formats = str(tmp_path), {"alembic", "pc2"}
+    with contextlib.suppress(RuntimeError):
+        bpy.ops.animcore.deliver()
+    said = "\n".join(session.session.outcome.notes)
+    assert "1 of 2 files" in session.session.outcome.message, said
+    assert "line.abc: 49 frames" in said
+    assert "which PC2 cannot hold; turn off the modifier that changes their number" in said
+    assert not (tmp_path / "line.pc2").exists()
