@@ -79,9 +79,7 @@ class Finding:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
-        return {
-            name: round(value, 4) if isinstance(value, float) else value for name, value in asdict(self).items()
-        }
+        return {name: round(value, 4) if isinstance(value, float) else value for name, value in asdict(self).items()}
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Finding:

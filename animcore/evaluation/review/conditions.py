@@ -24,7 +24,7 @@ COUNTS = ("failed", "redo")  # of the whole batch, not of a line
 
 @dataclass(frozen=True)
 class Condition:
-    """A condition on a value of each line, or on a number of lines; `lines` are the names that meet it."""
+    """A condition on a value of each line, or on a number of lines of the batch."""
 
     text: str
     name: str
@@ -57,7 +57,9 @@ def parse(texts: Sequence[str]) -> list[Condition]:
     return found
 
 
-def failures(conditions: Sequence[Condition], lines: Sequence[ReviewLine], redo: int = 0) -> list[tuple[str, list[str]]]:
+def failures(
+    conditions: Sequence[Condition], lines: Sequence[ReviewLine], redo: int = 0
+) -> list[tuple[str, list[str]]]:
     """Return the conditions that are met, each with the names of the lines that meet it."""
     failed = [line.record.name for line in lines if line.record.status == "failed"]
     found = []

@@ -19,7 +19,6 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 from animcore.errors import AnimcoreError, InputError
 from animcore.evaluation.review import head, rows, static_report, verdicts
@@ -32,10 +31,16 @@ _LARGEST_POST = 64 << 10
 _PIECE = 256 << 10
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 _POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self'; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self'; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-_TYPES = {".js": "text/javascript", ".css": "text/css", ".html": "text/html", ".flac": "audio/flac", ".wav": "audio/wav"}
+_TYPES = {
+    ".js": "text/javascript",
+    ".css": "text/css",
+    ".html": "text/html",
+    ".flac": "audio/flac",
+    ".wav": "audio/wav",
+}
 
 
 class ReviewServer(ThreadingHTTPServer):
@@ -153,7 +158,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(200, (PAGE / "page.html").read_bytes(), _TYPES[".html"])
         elif name in ASSETS:
             self._send(200, (PAGE / name).read_bytes(), _TYPES[Path(name).suffix])
-        elif (found := re.fullmatch(r"(config|head-data|rows|details|image|audio)(?:-(\d{1,9}))?(?:\.\w+)?", name)) is None:
+        elif (
+            found := re.fullmatch(r"(config|head-data|rows|details|image|audio)(?:-(\d{1,9}))?(?:\.\w+)?", name)
+        ) is None:
             self._send(404, b"there is no such page", "text/plain")
         else:
             self._data(found[1], int(found[2] or 0))
@@ -174,7 +181,9 @@ class _Handler(BaseHTTPRequestHandler):
         elif place >= len(server.lines):
             self._send(404, b"there is no such line", "text/plain")
         elif kind == "details":
-            self._send(200, static_report.details_script(place, server.lines[place : place + 1]).encode(), _TYPES[".js"])
+            self._send(
+                200, static_report.details_script(place, server.lines[place : place + 1]).encode(), _TYPES[".js"]
+            )
         elif kind == "image" and (motion := server.lines[place].record.motion) is not None:
             self._send(200, head.image(motion, server.lines[place].worst, server.mesh), "image/png")
         elif kind == "audio":
@@ -299,6 +308,6 @@ def write_table(folder: Path, lines: Sequence[rows.ReviewLine], said: dict[str, 
     path = table if table.is_absolute() else folder / table
     if not path.is_file():
         raise InputError(f"The table {path} is not there; {folder / verdicts.NAME} has the verdicts.")
-    return verdicts.into_table(path, {line.record.row: said[line.record.name] for line in lines if line.record.name in said})
-
-
+    return verdicts.into_table(
+        path, {line.record.row: said[line.record.name] for line in lines if line.record.name in said}
+    )
