@@ -2,11 +2,12 @@
 
 Run in the editor (*Tools > Execute Python Script*), or without a window on a build server:
 
-    UnrealEditor-Cmd MyGame.uproject -run=pythonscript -script="import_takes.py C:/takes /Game/Lines /Game/Hero/Face_Skeleton"
+    UnrealEditor-Cmd MyGame.uproject -run=pythonscript
+        -script="import_takes.py C:/takes /Game/Lines /Game/Hero/Face_Skeleton"
 
-Of every `.csv` below the folder an AnimSequence is made, or filled anew, on the skeleton given, with the 52 ARKit curves
-(and head and eye rotations) under the names of the file: what an *ARKit* pose asset, or MetaHuman's `ABP_MH_LiveLink`,
-reads. Needs the plug-in *Python Editor Script Plugin*. Unreal 5.2 and later.
+Of every `.csv` below the folder an AnimSequence is made, or filled anew, on the skeleton given, with the 52 ARKit
+curves (and head and eye rotations) under the names of the file: what an *ARKit* pose asset, or MetaHuman's
+`ABP_MH_LiveLink`, reads. Needs the plug-in *Python Editor Script Plugin*. Unreal 5.2 and later.
 """
 
 import csv
@@ -52,7 +53,7 @@ def reduced(values, tolerance=1e-4):
         if any(abs(value - values[start + k]) > tolerance for k, value in enumerate(line, 1)):
             start = place - 1
             keys.append(start)
-    return keys + [len(values) - 1] if len(values) > 1 else keys
+    return [*keys, len(values) - 1] if len(values) > 1 else keys
 
 
 def sequence_of(name, folder, skeleton):
