@@ -43,11 +43,11 @@ CLAUSES: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
          "I found another passage", "They promised to be back", "The bridge was built for us", "Put your weapon away"),
         ("before the storm comes in", "behind the old mill", "because the captain said so", "and never tell the others",
          "while the fire is still burning", "under the broken tower", "if you want to live", "from the far valley"),
-        ("right now.", "my friend.", "after midnight.", "as far as possible.", "with both hands.", "for the last time."),
+        ("right now.", "my friend.", "after midnight.", "as far as possible.", "with both hands."),
     ),
     "de": (
-        ("Wir müssen den Berg verlassen", "Niemand öffnet das Tor", "Mein Bruder hat die Karte", "Bring mir fünf Flaschen",
-         "Ich habe den Weg gefunden", "Das Boot kommt wieder"),
+        ("Wir müssen den Berg verlassen", "Niemand öffnet das Tor", "Mein Bruder hat die Karte",
+         "Bring mir fünf Flaschen", "Ich habe den Weg gefunden", "Das Boot kommt wieder"),
         ("bevor der Sturm beginnt", "hinter der alten Mühle", "weil der Hauptmann es befahl", "am Abend vor dem Fest",
          "während das Feuer brennt"),
         ("mein Freund.", "noch vor Mitternacht.", "mit beiden Händen.", "zum letzten Mal."),
@@ -109,7 +109,17 @@ def spoken(program: str, voice: str, text: str, speed: float) -> np.ndarray:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "line.wav"
         if program == "flite":
-            command = ["flite", "-voice", voice, "--setf", f"duration_stretch={1 / speed:.2f}", "-t", text, "-o", str(path)]
+            command = [
+                "flite",
+                "-voice",
+                voice,
+                "--setf",
+                f"duration_stretch={1 / speed:.2f}",
+                "-t",
+                text,
+                "-o",
+                str(path),
+            ]
         else:
             command = ["espeak-ng", "-v", voice, "-s", str(round(165 * speed)), "-w", str(path), text]
         subprocess.run(command, check=True, capture_output=True)
@@ -180,7 +190,18 @@ def replace_track(motion: Motion, arkit: np.ndarray) -> Motion:
     return replace(motion, arkit=arkit.astype(np.float32))
 
 
-AUDIO = ("wrong file", "cut line", "extra take", "clipping", "noise", "music", "second voice", "hum", "level", "silence")
+AUDIO = (
+    "wrong file",
+    "cut line",
+    "extra take",
+    "clipping",
+    "noise",
+    "music",
+    "second voice",
+    "hum",
+    "level",
+    "silence",
+)
 CURVES = ("open lips", "other curves", "late", "shaking", "at limit")
 USUAL = ("wrong file", "cut line", "extra take", "clipping", "noise", "music", "second voice", "open lips")
 
@@ -204,7 +225,7 @@ def main() -> None:
     """Plant, solve, score and count."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--lines", type=int, default=200)
-    parser.add_argument("--faults", type=int, default=0, help="4 %% of the lines where not given")
+    parser.add_argument("--faults", type=int, default=0, help="4 %% of the lines where not given; more need more room")
     parser.add_argument("--kinds", choices=("usual", "all"), default="usual")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--csv", type=Path)
@@ -231,7 +252,9 @@ def written(count: int, faults: int, kinds: tuple[str, ...], rng: np.random.Gene
     for place, at in enumerate(chosen.tolist()):
         kind, line = kinds[place % len(kinds)], lines[at]
         # another file is one of the same voice; a second voice is another's
-        others = [one for one in lines if (one.voice == line.voice) != (kind == "second voice") and one.text != line.text]
+        others = [
+            one for one in lines if (one.voice == line.voice) != (kind == "second voice") and one.text != line.text
+        ]
         if kind in AUDIO:
             other = others[int(rng.integers(len(others)))]
             line = replace(line, samples=in_audio(kind, line, other, rng))
@@ -266,8 +289,8 @@ def report(lines: list[Line], scores: list[LineScore], solving: float, scoring: 
     ranks = np.argsort(np.argsort(qualities, kind="stable"))
     worst = round(WORST * len(lines))
     audio = sum(len(line.samples) for line in lines) / RATE
-    print(f"{len(lines)} lines, {audio:.0f} s of audio; solving and writing {1000 * solving / audio:.1f} ms of CPU a second, "
-          f"scoring {1000 * scoring / audio:.1f} ms ({scoring / solving:.1%})")  # fmt: skip
+    print(f"{len(lines)} lines, {audio:.0f} s of audio; solving and writing {1000 * solving / audio:.1f} ms of CPU a "
+          f"second, scoring {1000 * scoring / audio:.1f} ms ({scoring / solving:.1%})")  # fmt: skip
     planted = [place for place, line in enumerate(lines) if line.fault]
     for kind in dict.fromkeys(line.fault for line in lines if line.fault):
         own = [place for place in planted if lines[place].fault == kind]
@@ -282,8 +305,8 @@ def report(lines: list[Line], scores: list[LineScore], solving: float, scoring: 
     for place in np.flatnonzero(sound).tolist():
         for kind in {one.kind for one in faults[place]}:
             counted[kind] = counted.get(kind, 0) + 1
-    print(f"sound lines: {np.mean(clean == 1):.0%} without a finding, {np.mean(clean < 0.5):.1%} below a quality of 0.5; "
-          f"findings: {counted}")  # fmt: skip
+    print(f"sound lines: {np.mean(clean == 1):.0%} without a finding, {np.mean(clean < 0.5):.1%} below a quality of "
+          f"0.5; findings: {counted}")  # fmt: skip
     if path is not None:
         table(lines, scores, qualities, faults, path)
 

@@ -48,6 +48,14 @@ class AnimcoreTrack(bpy.types.PropertyGroup):
     corrected: bpy.props.BoolProperty(name="Corrected", description="The target was set by hand", options=set())
 
 
+class AnimcoreBatchLine(bpy.types.PropertyGroup):
+    """A row of the list of a batch's lines; `name` is the line."""
+
+    text: bpy.props.StringProperty(name="Text", description="What is said in this line", options=set())
+    quality: bpy.props.FloatProperty(name="Quality", description="Score of this line", min=0.0, max=1.0, options=set())
+    chosen: bpy.props.BoolProperty(name="Import", description="Import this line", options=set())
+
+
 def _get_row(settings: bpy.types.PropertyGroup) -> int:
     return callbacks.registered.playing_row(settings)
 
@@ -318,6 +326,7 @@ class AnimcoreSettings(_Spoken, bpy.types.PropertyGroup):
         options=set(),
     )
 
+    batch_folder: bpy.props.StringProperty(name="Folder", description="Output folder of a batch", options=set())
     deliver_folder: bpy.props.StringProperty(name="Folder", description="Folder of the exported files", options=set())
     deliver_formats: bpy.props.EnumProperty(
         name="Formats",

@@ -15,6 +15,7 @@ from .voice import waveform
 
 CLASSES = (
     properties.AnimcoreTrack,
+    properties.AnimcoreBatchLine,
     properties.AnimcorePart,
     properties.AnimcoreSettings,
     properties.AnimcorePolish,
@@ -32,6 +33,8 @@ def register() -> None:
     bpy.types.Action.animcore = bpy.props.PointerProperty(type=properties.AnimcorePolish)
     bpy.types.WindowManager.animcore_tracks = bpy.props.CollectionProperty(type=properties.AnimcoreTrack)
     bpy.types.WindowManager.animcore_track_index = bpy.props.IntProperty(name="Track", options=set())
+    bpy.types.WindowManager.animcore_lines = bpy.props.CollectionProperty(type=properties.AnimcoreBatchLine)
+    bpy.types.WindowManager.animcore_line_index = bpy.props.IntProperty(name="Line", options=set())
     callbacks.registered = callbacks.Callbacks(
         library.playing_row, library.show_row, take_actions.follow_polish, lambda: session.session.engine_note
     )
@@ -61,6 +64,7 @@ def unregister() -> None:
     splats.stop()
     temporary_settings.stop()
     temporary_values.stop()
+    del bpy.types.WindowManager.animcore_line_index, bpy.types.WindowManager.animcore_lines
     del bpy.types.WindowManager.animcore_track_index, bpy.types.WindowManager.animcore_tracks
     del bpy.types.Scene.animcore
     del bpy.types.Action.animcore

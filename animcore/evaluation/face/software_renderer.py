@@ -101,9 +101,9 @@ def default_head(path: Path = HEAD) -> HeadMesh:
     )
 
 
-def draw(weights: Array, height: int, width: int) -> Image:
-    """Draw the default head under ARKit weights (52,) as an image (height, width, 3), sRGB."""
-    model = default_head()
+def draw(weights: Array, height: int, width: int, head: HeadMesh | None = None) -> Image:
+    """Draw a head, the default one if none is given, under ARKit weights (52,): an image (height, width, 3), sRGB."""
+    model = head or default_head()
     points = model.posed(weights)
     normals = normals_of(points, model.triangles)
     turn = _about_y(_TURN)

@@ -31,10 +31,11 @@ KINDS: dict[str, Kind] = {
     "words": Kind("Words missing", "", 1.0),
     "fit": Kind("Another text", "", 0.9),
     "extra_speech": Kind("Extra speech", "s", 0.9),
+    "pace": Kind("Length of its text", "", 0.9),
     "cut": Kind("Cut line", "dB", 0.8),
     "silent": Kind("Nothing heard", "LUFS", 1.0),
     "closures": Kind("Lips not closed", "", 0.9),
-    "teeth": Kind("Lip not at teeth", "", 0.6),
+    "teeth": Kind("Lip not at teeth", "", 0.5),
     "open_silence": Kind("Open in silence", "s", 0.6),
     "agreement": Kind("Other curves", "", 0.9),
     "lag": Kind("Out of sync", "ms", 0.9),
@@ -78,9 +79,7 @@ class Finding:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
-        return {
-            name: round(value, 4) if isinstance(value, float) else value for name, value in asdict(self).items()
-        }
+        return {name: round(value, 4) if isinstance(value, float) else value for name, value in asdict(self).items()}
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Finding:
@@ -119,8 +118,11 @@ class LineScore:
 
 
 def quality(findings: Sequence[Finding]) -> float:
-    """Return what faults leave of a line's quality, 0..1: each takes its share of what the others leave."""
-    return math.prod(1.0 - min(max(finding.severity, 0.0), 1.0) for finding in findings)
+    """Return what faults leave of a line's quality, 0..1: each kind, by its gravest, a share of what others leave."""
+    worst: dict[str, float] = {}
+    for finding in findings:
+        worst[finding.kind] = max(worst.get(finding.kind, 0.0), min(max(finding.severity, 0.0), 1.0))
+    return math.prod(1.0 - severity for severity in worst.values())
 
 
 def found(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -117,7 +117,9 @@ def _word_at(events: Sequence[Event], start: float, end: float) -> str:
     return next((one.label for one in events if one.kind == "word" and one.start <= middle <= one.end), "")
 
 
-def _made(rule: _Rule, sounds: Sequence[Sound], mouth: Mouth, curve: Array, least: float) -> tuple[float, list[Finding]]:
+def _made(
+    rule: _Rule, sounds: Sequence[Sound], mouth: Mouth, curve: Array, least: float
+) -> tuple[float, list[Finding]]:
     """The share of sounds at which a curve (T,) goes below `least` within 40 ms, and the fault of those that do not."""
     missed: list[tuple[float, float, Sound]] = []  # how far off, the second, the sound
     for sound in sounds:
@@ -133,7 +135,8 @@ def _made(rule: _Rule, sounds: Sequence[Sound], mouth: Mouth, curve: Array, leas
     count = f"{len(missed)} of {len(sounds)} {rule.told} {'is' if len(missed) == 1 else 'are'} not made"
     sentence = f"{count}; at {second:.2f} s {where} {rule.missed.format(far)}."
     span = (missed[0][2].start, missed[-1][2].end)
-    return share, [found(rule.kind, sentence, share, rule.limit, rule.bad, span, second)]
+    fault = found(rule.kind, sentence, share, rule.limit, rule.bad, span, second)
+    return share, [replace(fault, severity=fault.severity * len(missed) / (len(missed) + 1))]  # one alone may be chance
 
 
 def _open_in_silence(mouth: Mouth, heard: Heard) -> tuple[float, list[Finding]]:
@@ -151,6 +154,6 @@ def _open_in_silence(mouth: Mouth, heard: Heard) -> tuple[float, list[Finding]]:
     place = first + int(np.argmax(mouth.opening[first:last]))
     start, end, worst = (float(mouth.times[frame]) for frame in (first, last - 1, place))
     sentence = (
-        f"The mouth stands open for {seconds:.1f} s while nobody speaks, {mouth.opening[place]:.0f} mm at {worst:.2f} s."
+        f"The mouth is open for {seconds:.1f} s while nobody speaks, {mouth.opening[place]:.0f} mm at {worst:.1f} s."
     )
     return seconds, [found("open_silence", sentence, seconds, limit, bad, (start, end), worst)]

@@ -94,7 +94,7 @@ def closed_gaps(mask: Mask, most: int) -> Mask:
     """(T,) with gaps of fewer than `most` frames between two true ones filled."""
     filled = mask.copy()
     for first, last in runs(~mask):
-        if 0 < first and last < len(mask) and last - first < most:
+        if first > 0 and last < len(mask) and last - first < most:
             filled[first:last] = True
     return filled
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from animcore.audio.recording import AudioClip
-from animcore.evaluation.lines import curves, lips, limits, sound, words
+from animcore.evaluation.lines import curves, lips, sound, words
 from animcore.evaluation.lines.findings import QUALITY, Finding, LineScore, found, quality
-from animcore.evaluation.lines.listening import Heard, listen
-from animcore.evaluation.lines.mouth import Mouth, of_motion
+from animcore.evaluation.lines.listening import listen
+from animcore.evaluation.lines.mouth import of_motion
 from animcore.motion import Event, Motion
 from animcore.speech import transcript as transcripts
 from animcore.speech.transcript import Transcript

@@ -151,7 +151,9 @@ def _ends(heard: Heard) -> Part:
 def _cut(heard: Heard) -> Part:
     """The level of the louder end, in dB against the loud frames: speech that is cut is as loud there as anywhere."""
     size = max(1, round(_EDGE * heard.fps))
-    begin, end = (float(part.max(initial=-100.0)) - heard.loud for part in (heard.level[:size], heard.level[-size - 1 : -1]))
+    begin, end = (
+        float(part.max(initial=-100.0)) - heard.loud for part in (heard.level[:size], heard.level[-size - 1 : -1])
+    )
     value = max(begin, end)
     limit, bad = limits.CUT
     if value <= limit:

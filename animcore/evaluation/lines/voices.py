@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from animcore.evaluation.lines import limits
 from animcore.evaluation.lines.findings import Finding, found
 from animcore.evaluation.lines.listening import Heard
-from animcore.speech.music_and_speakers import detect_speakers
 from animcore.speech.pitch import HIGHEST, LOWEST
 
 Array = NDArray[np.floating[Any]]
@@ -88,7 +87,7 @@ def _low(samples: Array, rate: int) -> tuple[Array, float]:
 
 
 def _period(frames: Array, rate: float) -> tuple[Array, Array]:
-    """The period of each frame (F, N) in samples, and how periodic it is, 0..1: the first peak that is nearly the best."""
+    """The period of each frame (F, N) in samples, and how periodic it is, 0..1: the first peak that is nearly best."""
     size = frames.shape[1]
     window = np.hanning(size).astype(np.float32)
     length = 1 << (2 * size - 1).bit_length()

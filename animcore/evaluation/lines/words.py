@@ -87,7 +87,8 @@ def _moved(event: Event, offset: float) -> Event:
 
 def judge(spoken: Spoken, heard: Heard) -> tuple[Values, list[Finding]]:
     """Return the values and faults of a text in its audio."""
-    values: Values = {}
+    letters = sum(len(label) for label in spoken.labels)
+    values: Values = {"pace": float(heard.speaking.sum()) / heard.fps / letters}
     faults: list[Finding] = []
     for part in (_missing(spoken, heard), _fit(spoken, heard), _extra(spoken, heard)):
         values |= part[0]
