@@ -43,11 +43,11 @@ CLAUSES: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
          "I found another passage", "They promised to be back", "The bridge was built for us", "Put your weapon away"),
         ("before the storm comes in", "behind the old mill", "because the captain said so", "and never tell the others",
          "while the fire is still burning", "under the broken tower", "if you want to live", "from the far valley"),
-        ("right now.", "my friend.", "after midnight.", "as far as possible.", "with both hands.", "for the last time."),
+        ("right now.", "my friend.", "after midnight.", "as far as possible.", "with both hands."),
     ),
     "de": (
-        ("Wir müssen den Berg verlassen", "Niemand öffnet das Tor", "Mein Bruder hat die Karte", "Bring mir fünf Flaschen",
-         "Ich habe den Weg gefunden", "Das Boot kommt wieder"),
+        ("Wir müssen den Berg verlassen", "Niemand öffnet das Tor", "Mein Bruder hat die Karte",
+         "Bring mir fünf Flaschen", "Ich habe den Weg gefunden", "Das Boot kommt wieder"),
         ("bevor der Sturm beginnt", "hinter der alten Mühle", "weil der Hauptmann es befahl", "am Abend vor dem Fest",
          "während das Feuer brennt"),
         ("mein Freund.", "noch vor Mitternacht.", "mit beiden Händen.", "zum letzten Mal."),
@@ -289,8 +289,8 @@ def report(lines: list[Line], scores: list[LineScore], solving: float, scoring: 
     ranks = np.argsort(np.argsort(qualities, kind="stable"))
     worst = round(WORST * len(lines))
     audio = sum(len(line.samples) for line in lines) / RATE
-    print(f"{len(lines)} lines, {audio:.0f} s of audio; solving and writing {1000 * solving / audio:.1f} ms of CPU a second, "
-          f"scoring {1000 * scoring / audio:.1f} ms ({scoring / solving:.1%})")  # fmt: skip
+    print(f"{len(lines)} lines, {audio:.0f} s of audio; solving and writing {1000 * solving / audio:.1f} ms of CPU a "
+          f"second, scoring {1000 * scoring / audio:.1f} ms ({scoring / solving:.1%})")  # fmt: skip
     planted = [place for place, line in enumerate(lines) if line.fault]
     for kind in dict.fromkeys(line.fault for line in lines if line.fault):
         own = [place for place in planted if lines[place].fault == kind]
@@ -305,8 +305,8 @@ def report(lines: list[Line], scores: list[LineScore], solving: float, scoring: 
     for place in np.flatnonzero(sound).tolist():
         for kind in {one.kind for one in faults[place]}:
             counted[kind] = counted.get(kind, 0) + 1
-    print(f"sound lines: {np.mean(clean == 1):.0%} without a finding, {np.mean(clean < 0.5):.1%} below a quality of 0.5; "
-          f"findings: {counted}")  # fmt: skip
+    print(f"sound lines: {np.mean(clean == 1):.0%} without a finding, {np.mean(clean < 0.5):.1%} below a quality of "
+          f"0.5; findings: {counted}")  # fmt: skip
     if path is not None:
         table(lines, scores, qualities, faults, path)
 

@@ -21,6 +21,8 @@ SETTINGS = "animcore"  # to scenes
 POLISH = "animcore"  # to actions
 TRACKS = "animcore_tracks"  # to the window manager
 TRACK_INDEX = "animcore_track_index"  # to the window manager
+LINES = "animcore_lines"  # to the window manager
+LINE_INDEX = "animcore_line_index"  # to the window manager
 
 
 def _strength(label: str, text: str) -> object:
@@ -53,6 +55,14 @@ class AnimcoreTrack(bpy.types.PropertyGroup):
     )
     is_bone: bpy.props.BoolProperty(name="Bone", description="This row is the role of a bone", options=set())
     corrected: bpy.props.BoolProperty(name="Corrected", description="The target was set by hand", options=set())
+
+
+class AnimcoreBatchLine(bpy.types.PropertyGroup):
+    """A row of the list of a batch's lines; `name` is the line."""
+
+    text: bpy.props.StringProperty(name="Text", description="What is said in this line", options=set())
+    quality: bpy.props.FloatProperty(name="Quality", description="Score of this line", min=0.0, max=1.0, options=set())
+    chosen: bpy.props.BoolProperty(name="Import", description="Import this line", options=set())
 
 
 def _get_row(settings: bpy.types.PropertyGroup) -> int:
@@ -323,6 +333,7 @@ class AnimcoreSettings(_Spoken, bpy.types.PropertyGroup):
         options=set(),
     )
 
+    batch_folder: bpy.props.StringProperty(name="Folder", description="Output folder of a batch", options=set())
     deliver_folder: bpy.props.StringProperty(name="Folder", description="Folder of the exported files", options=set())
     deliver_formats: bpy.props.EnumProperty(
         name="Formats",
@@ -443,6 +454,17 @@ def tracks_of(manager: bpy.types.WindowManager) -> "bpy.types.bpy_prop_collectio
 def track_index_of(manager: bpy.types.WindowManager) -> int:
     """Return the selected row of the list of tracks."""
     return int(getattr(manager, TRACK_INDEX))
+
+
+def lines_of(manager: bpy.types.WindowManager) -> "bpy.types.bpy_prop_collection_idprop[AnimcoreBatchLine]":
+    """Return the lines of a batch, as the panel lists them."""
+    found: bpy.types.bpy_prop_collection_idprop[AnimcoreBatchLine] = getattr(manager, LINES)
+    return found
+
+
+def line_index_of(manager: bpy.types.WindowManager) -> int:
+    """Return the selected row of the list of lines."""
+    return int(getattr(manager, LINE_INDEX))
 
 
 def set_polish(action: bpy.types.Action, source: bpy.types.Action | None) -> None:

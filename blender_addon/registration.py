@@ -18,10 +18,13 @@ OWN = (  # what is added to Blender's own types
     (bpy.types.Action, properties.POLISH, bpy.props.PointerProperty, {"type": properties.AnimcorePolish}),
     (bpy.types.WindowManager, properties.TRACKS, bpy.props.CollectionProperty, {"type": properties.AnimcoreTrack}),
     (bpy.types.WindowManager, properties.TRACK_INDEX, bpy.props.IntProperty, {"name": "Track", "options": set()}),
+    (bpy.types.WindowManager, properties.LINES, bpy.props.CollectionProperty, {"type": properties.AnimcoreBatchLine}),
+    (bpy.types.WindowManager, properties.LINE_INDEX, bpy.props.IntProperty, {"name": "Line", "options": set()}),
 )
 
 CLASSES = (
     properties.AnimcoreTrack,
+    properties.AnimcoreBatchLine,
     properties.AnimcorePart,
     properties.AnimcoreSettings,
     properties.AnimcorePolish,

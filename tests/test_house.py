@@ -62,7 +62,7 @@ FLOORS: dict[str, list[set[str]]] = {
     "blender_addon/splats": [{"properties", "scene"}, {"render"}],
     "blender_addon/ui": [
         {"shared"},
-        {"capture", "character", "doctor", "export", "splats", "takes", "voice"},
+        {"batch", "capture", "character", "doctor", "export", "splats", "takes", "voice"},
         {"performance"},
     ],
 }  # fmt: skip

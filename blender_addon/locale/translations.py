@@ -16,6 +16,16 @@ from . import more_translations
 LOCALES = ("zh_HANS", "ja_JP")
 
 _BUTTONS = (
+    ("Import Batch", "导入批次", "バッチを読み込む"),
+    ("Import Lines", "导入台词", "セリフを読み込む"),
+    ("Export Edits", "导出编辑", "編集を書き出す"),
+    ("Batch", "批次", "バッチ"),
+    ("Lines", "台词", "セリフ"),
+    ("Line", "台词行", "セリフ行"),
+    ("Scenes", "场景", "シーン"),
+    ("As", "导入为", "形式"),
+    ("Import", "导入", "読み込む"),
+    ("Quality", "质量", "品質"),
     ("Add Default Character", "添加默认角色", "標準キャラクターを追加"),
     ("Use Selected", "使用所选物体", "選択物を使用"),
     ("Match by Shape", "按形状匹配", "形状で照合"),

@@ -6,7 +6,8 @@ what is exported is the take.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, cast
 
 import bpy
@@ -27,12 +28,28 @@ from ..errors import AddonError
 from ..scene import bone_rotations, fcurves
 from ..scene.frame_rates import exact_rate
 from . import time_origin
+from .record import Record
 from .time_origin import Span
 
 FloatArray = NDArray[np.float32]
 _FEWEST = 8  # bones with keys that make a body
 
-Curves = Mapping[tuple[str, int], bpy.types.FCurve]
+
+@dataclass(frozen=True)
+class WrittenCurve:
+    """A curve as it was generated, in the place of one of Blender's: (T,) values at frames."""
+
+    frames: NDArray[np.float64]
+    values: NDArray[np.float32]
+    mute: bool = False
+
+    def evaluate(self, frame: float) -> float:
+        """Return its value at a frame."""
+        return float(np.interp(frame, self.frames, self.values))
+
+
+Curves = Mapping[tuple[str, int], "bpy.types.FCurve | WrittenCurve"]
+CurvesOf = Callable[[bpy.types.ID], Curves]
 
 
 def span_of(scene: bpy.types.Scene, character: rig_reader.Character) -> Span:
@@ -47,27 +64,34 @@ def span_of(scene: bpy.types.Scene, character: rig_reader.Character) -> Span:
     return time_origin.span_of(scene, actions)
 
 
-def performance(scene: bpy.types.Scene, character: rig_reader.Character, span: Span | None = None) -> Motion:
+def performance(
+    scene: bpy.types.Scene,
+    character: rig_reader.Character,
+    span: Span | None = None,
+    generated: Mapping[str, Record] | None = None,
+) -> Motion:
     """Return what the keys of a character do on the frames of its take; the first of them is second 0.
 
     Args:
         scene: whose frame rate counts.
         character: as `rig_reader.read` found it.
         span: the frames, where they are known.
+        generated: records of the actions by their names: what they hold without edits is read, and not the keys.
 
     Raises:
         AddonError: where no take plays on the character.
     """
     frames = _frames(span or span_of(scene, character))
     rate = exact_rate(scene.render.fps, scene.render.fps_base)
-    tracks = _tracks(character, frames)
+    curves_of = _by_path if generated is None else _written(generated)
+    tracks = _tracks(character, frames, curves_of)
     tongue = slice(len(ARKIT), len(ARKIT) + len(TONGUE))
     try:
         return Motion(
             rate=rate,
             arkit=tracks[:, : len(ARKIT)],
             tongue=tracks[:, tongue] if tracks[:, tongue].any() else None,
-            **cast(dict[str, Any], _poses(character, frames)),  # tracks alone, by their names
+            **cast(dict[str, Any], _poses(character, frames, curves_of)),  # tracks alone, by their names
             origin=Origin(TRAINED, "edited"),  # a take is performed, and then the animator's
         )
     except InputError as error:
@@ -105,23 +129,23 @@ def playing(character: rig_reader.Character) -> list[bpy.types.Action]:
     return list(dict.fromkeys(action for action in active if action is not None and fcurves.TAKE in action))
 
 
-def _tracks(character: rig_reader.Character, frames: NDArray[np.int64]) -> FloatArray:
+def _tracks(character: rig_reader.Character, frames: NDArray[np.int64], curves_of: CurvesOf) -> FloatArray:
     """(T, S) the engine's tracks that the keys of the character's channels come from."""
     values = np.array([channel.rest for channel in character.map.channels])[None].repeat(len(frames), 0)
     for face in reversed(character.faces):  # where meshes disagree, the first one is used
-        curves = _by_path(face.key)
+        curves = curves_of(face.key)
         for index, name in face_maps.shapes_of(character.map, face.mesh.name):
             still = face.key.key_blocks[name].value
             values[:, index] = _sampled(curves.get((rig_reader.shape_path(name), 0)), frames, still)
     return character.map.recovered(values).astype(np.float32)
 
 
-def _poses(character: rig_reader.Character, frames: NDArray[np.int64]) -> dict[str, FloatArray]:
+def _poses(character: rig_reader.Character, frames: NDArray[np.int64], curves_of: CurvesOf) -> dict[str, FloatArray]:
     """The pose tracks of the bones that the character has."""
     armature = character.armature
     if armature is None:
         return {}
-    curves, axes = _by_path(armature), head_bones.character_axes(armature)
+    curves, axes = curves_of(armature), head_bones.character_axes(armature)
     found = {}
     for role, name in character.bones.items():
         bone = object_data.pose_bones(armature)[name]
@@ -180,7 +204,25 @@ def _by_path(owner: bpy.types.ID) -> Curves:
     return {(curve.data_path, curve.array_index): curve for curve in fcurves.current_curves(owner)}
 
 
-def _sampled(curve: bpy.types.FCurve | None, frames: NDArray[np.int64], still: float) -> NDArray[np.float64]:
+def _written(records: Mapping[str, Record]) -> CurvesOf:
+    """The curves of a data-block as they were generated, by the records of its actions."""
+
+    def of(owner: bpy.types.ID) -> Curves:
+        action = owner.animation_data.action if owner.animation_data is not None else None
+        record = records.get(action.name) if action is not None else None
+        if record is None:
+            return {}
+        return {
+            (curve.path, curve.index): WrittenCurve(record.frames, record.generated[:, column])
+            for column, curve in enumerate(record.curves)
+        }
+
+    return of
+
+
+def _sampled(
+    curve: bpy.types.FCurve | WrittenCurve | None, frames: NDArray[np.int64], still: float
+) -> NDArray[np.float64]:
     """(T,) values of a curve on frames; a property without one, or with one that is muted, stays as it is."""
     if curve is None or curve.mute:
         return np.full(len(frames), still)

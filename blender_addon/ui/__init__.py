@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from .batch.operators import ANIMCORE_OT_export_edits, ANIMCORE_OT_import_lines, ANIMCORE_OT_list_batch
+from .batch.panel import ANIMCORE_PT_batch, ANIMCORE_UL_lines
 from .capture.operators import ANIMCORE_OT_capture_head, ANIMCORE_OT_fit_head
 from .capture.panel import ANIMCORE_PT_capture
 from .character.mapping_operators import (
@@ -117,6 +119,9 @@ OPERATORS = (
     ANIMCORE_OT_render_side_by_side,
     ANIMCORE_OT_capture_head,
     ANIMCORE_OT_fit_head,
+    ANIMCORE_OT_list_batch,
+    ANIMCORE_OT_import_lines,
+    ANIMCORE_OT_export_edits,
     ANIMCORE_OT_pick_folder,
     ANIMCORE_OT_deliver,
     ANIMCORE_OT_copy_report,
@@ -130,6 +135,7 @@ PANELS = (
     ANIMCORE_UL_tracks,
     ANIMCORE_UL_takes,
     ANIMCORE_UL_cast,
+    ANIMCORE_UL_lines,
     ANIMCORE_PT_main,
     ANIMCORE_PT_character,
     ANIMCORE_PT_voice,
@@ -138,6 +144,7 @@ PANELS = (
     ANIMCORE_PT_doctor,
     ANIMCORE_PT_takes,
     ANIMCORE_PT_polish,
+    ANIMCORE_PT_batch,
     ANIMCORE_PT_splats,
     ANIMCORE_PT_capture,
     ANIMCORE_PT_deliver,

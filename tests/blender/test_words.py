@@ -30,10 +30,10 @@ _OPERATORS = """add_character use_selected match forget_match list_tracks assign
     remove_part generate_dialogue listen stop_listening emotion_sheet show_take compare_takes rename_take bake_take
     film_take delete_take run_again retime polish reset_polish drop_edits mirror_take key_viseme show_curves
     add_hybrid_head add_splats attach_splats toggle_carrier own_splats render_side_by_side capture_head fit_head
-    pick_folder deliver copy_report open_log dismiss check_engine clear_cache"""
+    list_batch import_lines export_edits pick_folder deliver copy_report open_log dismiss check_engine clear_cache"""
 _SETTINGS = """source character collection strips speaker sound_track sound_channel transcript_text transcript_file
     track_shape track_bone voice_from offset scope use_markers transition cast cast_row show_waveform audio start_frame
-    add_sound deliver_folder deliver_formats keep_edits take_before take_row polish_region seed emotion
+    add_sound batch_folder deliver_folder deliver_formats keep_edits take_before take_row polish_region seed emotion
     emotion_intensity intensity lips jaw tongue brows cheeks blinks gaze head body hands still_legs face_model
     gesture_model look_at variant style"""
 _POLISH = "keys_per_second key_kind edits edits_mode lips_smoothing lips_exaggeration lips_offset"

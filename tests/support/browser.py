@@ -44,9 +44,11 @@ class Browser:
         self._address = f"http://127.0.0.1:{port}"
         self._wait()
         program = next(found for name in BROWSERS if (found := shutil.which(name)))
-        flags = ["--headless=new", f"--window-size={width},{height}", f"--user-data-dir={self._profile}", "--mute-audio",
-                 "--autoplay-policy=no-user-gesture-required", "--disable-dev-shm-usage", "--use-gl=angle",
-                 "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--no-first-run"]  # fmt: skip
+        flags = [
+            "--headless=new", f"--window-size={width},{height}", f"--user-data-dir={self._profile}", "--mute-audio",
+            "--autoplay-policy=no-user-gesture-required", "--disable-dev-shm-usage", "--use-gl=angle",
+            "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--no-first-run",
+        ]  # fmt: skip
         if hasattr(os, "geteuid") and os.geteuid() == 0:
             flags.append("--no-sandbox")  # Chromium has none for root
         options = {"binary": program, "args": flags}

@@ -16,9 +16,9 @@ from animcore.evaluation.lines.mouth import Mouth
 Array = NDArray[np.floating[Any]]
 Values = dict[str, float]
 
-# Frames a second at which jerk is measured: what people are filmed at, and no divisor of any usual rate, so that what
-# shakes from frame to frame does not hide between the samples.
-JERK_RATE = 26.0
+JERK_RATE = 26.0  # frames a second at which jerk is measured: what people are filmed at
+_FAST = 40.0  # frames a second from which a curve is also measured at its own rate,
+_OWN_RATE = 7.0  # where closures that are exact to the frame give so much more
 _JERK_WINDOW = 0.6  # seconds over which it is averaged
 _AT_LIMIT = 0.995  # weight from which a shape is at its limit
 _REACH = 0.3  # seconds by which curves are looked for earlier and later
@@ -38,18 +38,28 @@ def judge(mouth: Mouth, heard: Heard) -> tuple[Values, list[Finding]]:
 def jerk(times: Array, opening: Array) -> tuple[Array, Array]:
     """Return the jerk of an opening (T,): seconds (W,) and its root mean square over 0.6 s (W,), per second cubed.
 
-    The smoothness cost of Flash and Hogan (J. Neuroscience, 1985) by third differences, at 26 frames a second whatever
-    the rate of the curve, as it grows with the rate.
+    The smoothness cost of Flash and Hogan (J. Neuroscience, 1985) by third differences, at 26 frames a second, as it
+    grows with the rate. Curves of more than 40 frames a second are also measured at their own, where what shakes from
+    frame to frame does not hide between the samples; a seventh of it counts.
     """
     wanted = np.arange(times[0], times[-1] + 1e-9, 1 / JERK_RATE)
     if len(times) < 4 or len(wanted) < 4:
         return np.zeros(0), np.zeros(0)
-    power = np.square(np.diff(np.interp(wanted, times, opening), n=3) * JERK_RATE**3)
-    size = max(1, min(round(_JERK_WINDOW * JERK_RATE), len(power)))
+    middle, strength = _third(wanted, np.interp(wanted, times, opening))
+    if (len(times) - 1) / (times[-1] - times[0]) > _FAST:
+        own = np.interp(middle, *_third(times, opening)) / _OWN_RATE
+        strength = np.maximum(strength, own)
+    return middle, strength
+
+
+def _third(times: Array, curve: Array) -> tuple[Array, Array]:
+    """Seconds (W,), and the root mean square of the third derivative of a curve (T,) around them."""
+    rate = (len(times) - 1) / (times[-1] - times[0])
+    power = np.square(np.diff(curve, n=3) * rate**3)
+    size = max(1, min(round(_JERK_WINDOW * rate), len(power)))
     summed = np.cumsum(np.concatenate([[0.0], power]))
     mean = (summed[size:] - summed[:-size]) / size
-    middle = wanted[0] + (np.arange(len(mean)) + (size + 2) / 2) / JERK_RATE
-    return middle, np.sqrt(np.maximum(mean, 0.0))
+    return times[0] + (np.arange(len(mean)) + (size + 2) / 2) / rate, np.sqrt(np.maximum(mean, 0.0))
 
 
 def _jerk(mouth: Mouth) -> tuple[Values, list[Finding]]:

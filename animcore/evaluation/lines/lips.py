@@ -153,5 +153,7 @@ def _open_in_silence(mouth: Mouth, heard: Heard) -> tuple[float, list[Finding]]:
         return seconds, []
     place = first + int(np.argmax(mouth.opening[first:last]))
     start, end, worst = (float(mouth.times[frame]) for frame in (first, last - 1, place))
-    sentence = f"The mouth stands open for {seconds:.1f} s while nobody speaks, {mouth.opening[place]:.0f} mm at {worst:.2f} s."
+    sentence = (
+        f"The mouth is open for {seconds:.1f} s while nobody speaks, {mouth.opening[place]:.0f} mm at {worst:.1f} s."
+    )
     return seconds, [found("open_silence", sentence, seconds, limit, bad, (start, end), worst)]

@@ -57,16 +57,16 @@ _COMPARED = (
     ),
     _Comparison(
         "words", "words", 0.05, -1,
-        lambda value, usual: f"Only {100 * value:.0f} % of the words are heard, where this speaker has {100 * usual:.0f} %.",
+        lambda value, usual: f"Only {100 * value:.0f} % of the words are heard (this speaker: {100 * usual:.0f} %).",
     ),
     _Comparison(
         "noise", "noise", 4.0, -1,
-        lambda value, usual: f"The noise is {value:.0f} dB below the voice, in this speaker's other lines {usual:.0f} dB.",
+        lambda value, usual: f"The noise is {value:.0f} dB below the voice, in this speaker's others {usual:.0f} dB.",
     ),
     _Comparison(
         "second_voice", "second_voice", 0.03, 1,
-        lambda value, usual: f"Two pitches are heard in {100 * value:.0f} % of the speech, in this speaker's other lines "
-        f"in {100 * usual:.0f} %: does somebody else speak too?",
+        lambda value, usual: f"Two pitches are heard in {100 * value:.0f} % of the speech, in this speaker's others in "
+        f"{100 * usual:.0f} %: does somebody else speak too?",
     ),
     _Comparison(
         "hum", "hum", 2.0, 1,
@@ -124,7 +124,9 @@ def _voice(lines: Sequence[Values]) -> list[Finding | None]:
         if not abs(apart) > limit:
             return None
         way = "higher" if apart > 0 else "lower"
-        sentence = f"The voice is {abs(apart):.0f} semitones {way} than in this speaker's other lines: does somebody else speak?"
+        sentence = (
+            f"The voice is {abs(apart):.0f} semitones {way} than in this speaker's others: does somebody else speak?"
+        )
         return found("voice", sentence, abs(apart), limit, bad, *_whole(values))
 
     return [told(values) for values in lines]

@@ -87,7 +87,7 @@ def _low(samples: Array, rate: int) -> tuple[Array, float]:
 
 
 def _period(frames: Array, rate: float) -> tuple[Array, Array]:
-    """The period of each frame (F, N) in samples, and how periodic it is, 0..1: the first peak that is nearly the best."""
+    """The period of each frame (F, N) in samples, and how periodic it is, 0..1: the first peak that is nearly best."""
     size = frames.shape[1]
     window = np.hanning(size).astype(np.float32)
     length = 1 << (2 * size - 1).bit_length()

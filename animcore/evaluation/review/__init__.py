@@ -1,1 +1,1 @@
-"""The report on a batch and the page on which its lines are reviewed: worst first, with sound, words, curves and a head."""
+"""The report on a batch and the page on which lines are reviewed: worst first, with sound, words, curves and a head."""

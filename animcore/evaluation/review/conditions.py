@@ -24,7 +24,7 @@ COUNTS = ("failed", "redo")  # of the whole batch, not of a line
 
 @dataclass(frozen=True)
 class Condition:
-    """A condition on a value of each line, or on a number of lines; `lines` are the names that meet it."""
+    """A condition on a value of each line, or on a number of lines of the batch."""
 
     text: str
     name: str

@@ -1,6 +1,6 @@
 """The head that the page draws: the default one, or the user's own, as numbers that a browser unpacks.
 
-The page poses and draws it itself, at any moment of any line, so that a report of 10,000 lines needs no rendered images.
+The page poses and draws it itself, at any moment of any line, so that a report of 10,000 lines needs no renders.
 The images of the worst lines, for whoever has no WebGL, come from `evaluation.face.software_renderer`.
 """
 

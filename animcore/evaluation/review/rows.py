@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from animcore.evaluation.lines.findings import KINDS, Finding, found, quality
+from animcore.evaluation.lines.findings import KINDS, Finding, quality
 from animcore.evaluation.lines.speakers import against_speakers
 from animcore.pipelines.batch.records import LineRecord
 
@@ -57,8 +57,7 @@ def review_lines(records: Sequence[LineRecord]) -> list[ReviewLine]:
 
 def _line(record: LineRecord, other: Sequence[Finding]) -> ReviewLine:
     own = [Finding.of(values) for values in record.findings]
-    lacks = [found("format", sentence, 1.0, 0.0, 1.0, (0.0, record.seconds_audio), 0.0) for sentence in record.lacks]
-    findings = tuple(sorted([*own, *other, *lacks], key=lambda one: -one.severity))
+    findings = tuple(sorted([*own, *other], key=lambda one: -one.severity))
     if record.status == "failed":
         return ReviewLine(record, findings, 0.0, record.error or "It failed.")
     if record.status in _NOT_DONE:

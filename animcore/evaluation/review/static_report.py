@@ -1,4 +1,4 @@
-"""`report.html` with its data beside it, which opens from the disk, and `report.csv` for spreadsheets and build servers."""
+"""`report.html` with its data beside it, which opens from the disk, and `report.csv` for spreadsheets and servers."""
 
 from __future__ import annotations
 
@@ -25,8 +25,10 @@ ASSETS = ("page.css", "page.js", "head.js", "drawing.js")
 ROWS_AT_ONCE = 2000  # lines of the list in one file
 DETAILS_AT_ONCE = 50  # lines whose details stand in one file
 SHOWN, RENDERED = 1000, 60  # lines, the worst ones, that have details and images where not asked for otherwise
-_SEARCHED = (QUALITY, "closures", "teeth", "open_silence", "words", "fit", "extra_speech", "agreement", "lag", "jerk",
-             "limit", "clipping", "noise", "hum", "music", "second_voice", "silence_ends", "cut", "loudness")  # fmt: skip
+_FIGURES = (
+    QUALITY, "closures", "teeth", "open_silence", "words", "fit", "extra_speech", "agreement", "lag", "jerk", "limit",
+    "clipping", "noise", "hum", "music", "second_voice", "silence_ends", "cut", "loudness",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -175,7 +177,7 @@ def _table(lines: Sequence[ReviewLine], said: dict[str, verdicts.Verdict], path:
     with whole_file(path) as temporary, temporary.open("w", encoding="utf-8-sig", newline="") as handle:
         writer = csv.writer(handle)
         writer.writerow(["name", "id", "language", "speaker", "status", "reason", "findings", "worst_second", "seconds",
-                         *_SEARCHED, "verdict", "note", "row", "text"])  # fmt: skip
+                         *_FIGURES, "verdict", "note", "row", "text"])  # fmt: skip
         for line in lines:
             writer.writerow([verdicts.safe(str(cell)) for cell in _cells(line, said.get(line.record.name))])
 
@@ -183,7 +185,7 @@ def _table(lines: Sequence[ReviewLine], said: dict[str, verdicts.Verdict], path:
 def _cells(line: ReviewLine, said: verdicts.Verdict | None) -> list[str]:
     record = line.record
     values = {**record.scores, QUALITY: line.quality}
-    figures = [f"{values[name]:.4g}" if name in values else "" for name in _SEARCHED]
+    figures = [f"{values[name]:.4g}" if name in values else "" for name in _FIGURES]
     verdict, note = (said.verdict, said.note) if said is not None else ("", "")
     return [record.name, record.id, record.language, record.speaker, record.status, line.reason, " ".join(line.kinds),
             f"{line.worst:.2f}", f"{record.seconds_audio:.2f}", *figures, verdict, note, str(record.row),

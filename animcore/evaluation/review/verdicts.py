@@ -1,4 +1,4 @@
-"""What reviewers said of lines: `verdicts.csv` beside the ledger, and two columns in the table that the batch came from."""
+"""What reviewers said of lines: `verdicts.csv` beside the ledger, and two columns in the table of the batch."""
 
 from __future__ import annotations
 

@@ -3,8 +3,8 @@
 The folder is the one that the environment names; without it nothing is kept. Files that are broken count as none, and
 the oldest go where there are too many. The network's output is stored exactly: takes stay equal.
 
-Within `in_memory` the last answers need no folder: the alignment of a transcript, the solver and the score of one line
-ask for the same.
+Within `in_memory` the last answers are at hand without a folder: the alignment of a transcript, the solver and the
+score of one line ask for the same.
 """
 
 from __future__ import annotations

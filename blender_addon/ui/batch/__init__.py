@@ -1,0 +1,1 @@
+"""Operators and panel: the lines of a batch."""
