@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -119,8 +119,7 @@ def written(
     Raises:
         InputError: where it cannot be encoded or written.
     """
-    with ExitStack() as stack:
-        temporary = stack.enter_context(whole_file(path))
+    with whole_file(path) as temporary:
         try:
             film = Film(temporary, form, size, pixels, samples is not None)
         except (av.error.FFmpegError, ValueError) as error:
@@ -129,9 +128,12 @@ def written(
             yield film
             film.close(samples)
         except BaseException:
-            film.container.close()
+            with suppress(av.error.FFmpegError):  # what went wrong before is what is told
+                film.container.close()
             raise
-        marks.mark(temporary, origin)
+        state = marks.mark(temporary, origin)
+    if state == marks.NONE:  # Matroska has no place for a statement
+        marks.mark_beside(path, origin)
 
 
 def layer_image(picture: Picture, rendered: Sequence[Rendered]) -> NDArray[np.uint8]:
