@@ -1,6 +1,7 @@
-"""The frames that lend their appearance, and which of them lend their detail: the shortest path (Viterbi, 1967) through the frames that may lend.
+"""The frames that lend their appearance, and the path of those that lend their detail (Viterbi, 1967).
 
-A frame costs by how much its mouth and pose differ from what is asked, a step by how much the appearance would jump.
+A frame of the path costs by how much its mouth and pose differ from what is asked, a step by how much the appearance
+would jump.
 """
 
 from __future__ import annotations
