@@ -27,11 +27,11 @@ import numpy as np
 
 from animcore.files.video import face_landmarks
 from animcore.pipelines.dub import dubbing, persons, references, report, warp
-from animcore.pipelines.dub.bank import face_box
 from animcore.pipelines.dub.face_points import LIPS, OVAL, opening, width
 from animcore.pipelines.dub.footage import Footage, look_through, pictures
 from animcore.pipelines.dub.manner import correlation
 from animcore.pipelines.dub.pixels import Picture
+from animcore.pipelines.dub.references import face_box
 from animcore.pipelines.dub.render import Renderer
 from animcore.pipelines.dub.request import DubRequest, Line
 from animcore.pipelines.dub.sampling import sampled, smoothed

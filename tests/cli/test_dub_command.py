@@ -59,7 +59,7 @@ def film(tmp_path_factory) -> Path:
         stream.pix_fmt = "yuv420p"
         for frame in itertools.islice(source.decode(video=0), COUNT):
             small = frame.reformat(SIZE, SIZE, "yuv420p")
-            small.pts, small.time_base = None, None
+            small.pts = None
             out.mux(stream.encode(small))
         out.mux(stream.encode(None))
     return path

@@ -15,10 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animcore.pipelines.dub import warp
-from animcore.pipelines.dub.bank import Bank, face_box
 from animcore.pipelines.dub.face_points import OVAL
 from animcore.pipelines.dub.pixels import Box
-from animcore.pipelines.dub.references import squares
+from animcore.pipelines.dub.references import Bank, face_box, squares
 from animcore.pipelines.dub.sampling import sampled
 
 Array = NDArray[Any]

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from animcore.audio import mixing
 from animcore.core.atomic_files import make_folder
 from animcore.core.origin import COMPOSITE, TRAINED, Origin, Source
 from animcore.core.progress import Progress, part, silent
@@ -19,13 +20,13 @@ from animcore.files.video import face_landmarks
 from animcore.geometry.rotations import from_matrix
 from animcore.motion import Motion
 from animcore.pipelines import generate_files
-from animcore.pipelines.dub import output, performing, persons, references, soundtrack
-from animcore.pipelines.dub.bank import Bank
+from animcore.pipelines.dub import output, performing, persons, references
 from animcore.pipelines.dub.face_points import FacePoints, opening, width
 from animcore.pipelines.dub.footage import Footage, look_through, picture_of, pictures
 from animcore.pipelines.dub.performing import Mouth, Spoken
 from animcore.pipelines.dub.persons import ShotFace
 from animcore.pipelines.dub.pixels import Picture
+from animcore.pipelines.dub.references import Bank
 from animcore.pipelines.dub.render import Rendered, Renderer
 from animcore.pipelines.dub.request import DubRequest
 
@@ -112,7 +113,7 @@ def run(order: DubRequest, progress: Progress = silent) -> DubResult:
     seconds = float(times[-1] + 1 / footage.rate)
     spoken, notes = performing.perform(order.lines, footage.rate, seconds, order.whole, part(progress, 0.25, 0.3))
     own = None
-    if order.mouth == "solver" and soundtrack.has_sound(order.video):
+    if order.mouth == "solver" and mixing.has_sound(order.video):
         own = performing.own_voice(order.video, footage.rate, part(progress, 0.3, 0.35))
     cast = _cast(order, footage, source, spoken, part(progress, 0.35, 0.55))
     _gather(order.video, cast, part(progress, 0.55, 0.6))
@@ -163,7 +164,7 @@ def _schedule(order: DubRequest, footage: Footage) -> NDArray[np.int64]:
     if not order.whole:
         return part_of
     rate = float(footage.rate)
-    wanted = round(soundtrack.seconds_of(order.lines[0].audio) * rate)
+    wanted = round(mixing.seconds_of(order.lines[0].audio) * rate)
     if wanted < len(part_of) - 1:
         return part_of[:wanted] if order.fit == "trim" else part_of
     more = wanted - len(part_of)
@@ -265,8 +266,8 @@ def _write(
     form = output.Format.of(order.video, footage.rate)
     stage = _Stage(order, cast, len(frames))
     seconds = float(times[-1] + 1 / footage.rate)
-    voices = [soundtrack.Voice(line.audio, line.start) for line in order.lines]
-    samples = soundtrack.mixed(order.video, voices, seconds, order.whole, order.duck)
+    voices = [mixing.Voice(line.audio, line.start) for line in order.lines]
+    samples = mixing.mixed(order.video, voices, seconds, order.whole, order.duck)
     layers = order.layer != "none"
     ending = ".layer.mov" if order.layer == "mov" else ".layer"
     with ExitStack() as stack:

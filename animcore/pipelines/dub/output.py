@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -14,11 +14,11 @@ import av.error
 import numpy as np
 from numpy.typing import NDArray
 
+from animcore.audio import mixing
 from animcore.core.atomic_files import make_folder, whole_file
 from animcore.core.images import encoded
 from animcore.core.origin import Origin
 from animcore.errors import InputError
-from animcore.pipelines.dub import soundtrack
 from animcore.pipelines.dub.pixels import Picture
 from animcore.pipelines.dub.render import Rendered
 from animcore.provenance import marks
@@ -91,7 +91,7 @@ class Film:
         self.video.codec_context.time_base = Fraction(1, _MOST_TICKS)
         self.sound: Any = None
         if has_sound:
-            self.sound = self.container.add_stream("aac", rate=soundtrack.RATE, layout="stereo")
+            self.sound = self.container.add_stream("aac", rate=mixing.RATE, layout="stereo")
             self.sound.bit_rate = 192_000
 
     def add(self, picture: Picture, time: float) -> None:
@@ -106,7 +106,7 @@ class Film:
         """Encode the sound and end the file."""
         self.container.mux(self.video.encode(None))
         if self.sound is not None and samples is not None:
-            soundtrack.encode(self.container, self.sound, samples)
+            mixing.encode(self.container, self.sound, samples)
         self.container.close()
 
 
@@ -119,8 +119,7 @@ def written(
     Raises:
         InputError: where it cannot be encoded or written.
     """
-    with ExitStack() as stack:
-        temporary = stack.enter_context(whole_file(path))
+    with whole_file(path) as temporary:
         try:
             film = Film(temporary, form, size, pixels, samples is not None)
         except (av.error.FFmpegError, ValueError) as error:
@@ -129,9 +128,12 @@ def written(
             yield film
             film.close(samples)
         except BaseException:
-            film.container.close()
+            with suppress(av.error.FFmpegError):  # what went wrong before is what is told
+                film.container.close()
             raise
-        marks.mark(temporary, origin)
+        state = marks.mark(temporary, origin)
+    if state == marks.NONE:  # Matroska has no place for a statement
+        marks.mark_beside(path, origin)
 
 
 def layer_image(picture: Picture, rendered: Sequence[Rendered]) -> NDArray[np.uint8]:

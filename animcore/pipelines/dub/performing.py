@@ -12,14 +12,13 @@ from numpy.typing import NDArray
 
 from animcore.audio import recording
 from animcore.core.progress import Progress, part, silent
-from animcore.core.vocabulary import ARKIT
+from animcore.core.vocabulary import ARKIT, ARKIT_INDEX
 from animcore.direction import Direction
 from animcore.errors import AnimcoreError
 from animcore.files.subtitles import transcripts
 from animcore.motion import Event, Motion
 from animcore.pipelines import generate_files
 from animcore.pipelines.dub import manner
-from animcore.pipelines.dub.bank import Bank
 from animcore.pipelines.dub.face_points import (
     EYE_CORNERS,
     LOWER_LIP,
@@ -30,7 +29,7 @@ from animcore.pipelines.dub.face_points import (
 )
 from animcore.pipelines.dub.manner import Manner
 from animcore.pipelines.dub.persons import ShotFace
-from animcore.pipelines.dub.references import squares
+from animcore.pipelines.dub.references import Bank, squares
 from animcore.pipelines.dub.request import Line
 from animcore.speech import voice_detection
 
@@ -40,6 +39,12 @@ FloatArray = NDArray[np.float64]
 _FADE = 0.16  # seconds over which the video's own mouth becomes the new one
 _TAIL = 0.3  # seconds after a line over which its mouth comes to rest
 _LAGS = 8  # frames by which the old voice may lie beside the lips
+_MOST_OPEN = 1.1  # times as far as the references: farther, there is nothing to be seen inside
+_OPENING = [
+    ARKIT_INDEX[name] for name in (
+        "jawOpen", "mouthClose", "mouthLowerDownLeft", "mouthLowerDownRight", "mouthUpperUpLeft", "mouthUpperUpRight",
+    )
+]  # fmt: skip
 _NEAR = 2.5  # millimetres over which the references' residuals are alike
 
 
@@ -160,6 +165,10 @@ def mouth_of(points: FacePoints, times: FloatArray, spoken: Sequence[Spoken], ho
         own = arkit[:, MOUTH_COLUMNS]
         arkit[:, MOUTH_COLUMNS] = own + counts[:, None] * (made - own)
         share = np.maximum(share, counts)
+    residual = _residual(points, arkit, share, bank)
+    opened = opening(points.image_points(arkit, residual))
+    most = _MOST_OPEN * float(np.quantile(opening(bank.points), 0.98))
+    arkit[:, _OPENING] *= np.minimum(1.0, most / np.maximum(opened, 1e-6))[:, None]
     residual = _residual(points, arkit, share, bank)
     return Mouth(arkit, share, points.image_points(arkit, residual), points.mouth_features(arkit, residual))
 

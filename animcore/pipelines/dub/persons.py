@@ -14,10 +14,10 @@ from animcore.core import reading
 from animcore.core.progress import Progress, part, silent
 from animcore.errors import BROKEN_FILE, InputError
 from animcore.hybrid_head.tracking.face_tracker import HeadTrack, track
-from animcore.pipelines.dub import bank, references
-from animcore.pipelines.dub.bank import Bank
+from animcore.pipelines.dub import references
 from animcore.pipelines.dub.face_points import OVAL, FacePoints, opening
 from animcore.pipelines.dub.footage import Footage
+from animcore.pipelines.dub.references import Bank
 
 Array = NDArray[Any]
 FloatArray = NDArray[np.float64]
@@ -113,7 +113,7 @@ def lenders(
             f"{len(rows)} frames may lend their appearance, at least {_FEWEST} are needed: "
             "the face must lie within the image, and --references within the video."
         )
-    rows = rows[references.diverse(features[rows], bank.most_frames(points[rows[0]], size))]
+    rows = rows[references.diverse(features[rows], references.most_frames(points[rows[0]], size))]
     return Bank(points[rows], features[rows], numbers[rows], plain[rows], residual[rows])
 
 

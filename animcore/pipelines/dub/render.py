@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animcore.pipelines.dub import appearance, warp
-from animcore.pipelines.dub.bank import Bank, face_box
 from animcore.pipelines.dub.face_points import EYE_CORNERS, LIPS, OVAL
 from animcore.pipelines.dub.pixels import Box, Picture
+from animcore.pipelines.dub.references import Bank, face_box
 from animcore.pipelines.dub.sampling import filled, sampled, smoothed
 
 Array = NDArray[Any]
