@@ -68,7 +68,7 @@ def _look(options: argparse.Namespace) -> int:
     failed, found = False, []
     for path in options.file:
         try:
-            verdict = verification.verify(path)
+            verdict = verification.examine(path)
         except AnimcoreError as error:
             failed = True
             found.append({"file": str(path), "state": "unread", "good": False, "error": str(error)})

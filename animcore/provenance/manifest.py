@@ -13,6 +13,7 @@ from animcore.errors import InputError
 from animcore.provenance import keys
 
 ASSERTION = "org.animcore.origin"
+WATERMARK = "org.animcore.watermark.1"  # of `provenance.watermark`: the way that the id lies in the pixels
 KINDS = {
     ".mp4": "video/mp4", ".m4v": "video/mp4", ".mov": "video/quicktime", ".png": "image/png", ".jpg": "image/jpeg",
     ".jpeg": "image/jpeg", ".webp": "image/webp", ".wav": "audio/wav", ".mp3": "audio/mpeg", ".tif": "image/tiff",
@@ -69,15 +70,20 @@ def definition(origin: Origin, title: str) -> dict[str, Any]:
     actions = [created]  # a manifest begins with how the file came to be
     if origin.action != "created":
         actions.append({"action": facts["action"], "softwareAgent": agent})
+    assertions = [
+        {"label": "c2pa.actions.v2", "data": {"actions": actions}},
+        {"label": ASSERTION, "data": facts},
+    ]
+    if origin.watermark:
+        actions.append({"action": "c2pa.watermarked", "softwareAgent": agent})
+        binding = {"alg": WATERMARK, "blocks": [{"scope": {}, "value": origin.watermark}]}
+        assertions.append({"label": "c2pa.soft-binding", "data": binding})
     listed = facts["ingredients"]
     return {
         "claim_generator_info": [agent],
         "title": title,
         "ingredients": [_ingredient(Source(**one)) for one in listed],
-        "assertions": [
-            {"label": "c2pa.actions.v2", "data": {"actions": actions}},
-            {"label": ASSERTION, "data": facts},
-        ],
+        "assertions": assertions,
     }
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import datetime
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from animcore.core.origin import NOT_STATED, SOURCE_TYPES, Origin, Source, from_text
+from animcore.core.origin import NOT_STATED, SOURCE_TYPES, TOOL, Origin, Source, from_text
 from animcore.core.reading import check_file
 from animcore.errors import BROKEN_FILE, AnimcoreError
-from animcore.provenance import consent, embedding, manifest
+from animcore.provenance import consent, embedding, imprint, manifest
 
 # What can be found, in words. Only the first two mean that nothing was changed since it was signed.
 STATES = {
@@ -40,6 +40,7 @@ class Verdict:
         signer: the name in the certificate, which anybody can choose where the state is not "trusted".
         reasons: codes of C2PA for what does not hold.
         ended: when the consent that it names ended, or empty.
+        seen: the id of the watermark in the pixels; empty where none was found or looked for.
     """
 
     path: Path
@@ -49,15 +50,18 @@ class Verdict:
     signer: str = ""
     reasons: tuple[str, ...] = ()
     ended: str = ""
+    seen: str = ""
 
     @property
     def is_good(self) -> bool:
-        """Whether it is signed, unchanged, and no consent that it names has ended."""
-        return self.state in GOOD and not self.ended
+        """Whether it is signed, unchanged, no consent that it names has ended, and the pixels hold no other's mark."""
+        is_another = bool(self.seen and self.origin.watermark and self.seen != self.origin.watermark)
+        return self.state in GOOD and not self.ended and not is_another
 
     def lines(self) -> list[str]:
         """Return it in words."""
         found = [f"{self.path}: {STATES[self.state]}" + (f" ({', '.join(self.reasons)})" if self.reasons else "")]
+        found += self._watermark()
         if self.state == "none":
             return found
         found.append(f"  content: {SOURCE_TYPES[self.origin.source_type]}")
@@ -67,12 +71,37 @@ class Verdict:
         found += [f"  consent, {name}: {value}" for name, value in self.origin.consent.items()]
         return found + ([f"  the consent ended on {self.ended}: do not use it any more"] if self.ended else [])
 
+    def _watermark(self) -> list[str]:
+        """What the pixels say, and whether that is what the file states."""
+        stated = self.origin.watermark
+        if not self.seen:
+            return [f"  watermark: {stated} is stated, and not found in the pixels"] if stated else []
+        if not stated:
+            return [
+                f"  watermark: {self.seen}: shows or showed a real person, written by {TOOL}; its statement is gone"
+            ]
+        agrees = "as is stated" if self.seen == stated else f"BUT {stated} is stated: the pixels are of another file"
+        return [f"  watermark: {self.seen}, {agrees}"]
+
     def facts(self) -> dict[str, Any]:
         """Return it as JSON has it."""
         return {
             "file": str(self.path), "state": self.state, "good": self.is_good, "tool": self.tool,
-            "signer": self.signer, "reasons": list(self.reasons), "consentEnded": self.ended, **_said(self.origin),
+            "signer": self.signer, "reasons": list(self.reasons), "consentEnded": self.ended,
+            "watermarkFound": self.seen, **_said(self.origin),
         }  # fmt: skip
+
+
+def examine(path: Path, today: datetime.date | None = None) -> Verdict:
+    """Verify a file, and look for a watermark in its pixels too, which takes seconds.
+
+    Raises:
+        InputError: see `verify`.
+    """
+    verdict = verify(path, today)
+    if path.is_dir() or not imprint.can_carry(path):
+        return verdict
+    return replace(verdict, seen=imprint.text_of(imprint.found_in(path)))
 
 
 def verify(path: Path, today: datetime.date | None = None) -> Verdict:
@@ -156,4 +185,6 @@ def _stated(plain: str) -> dict[str, Any]:
 
 def _said(origin: Origin) -> dict[str, Any]:
     facts = origin.facts()
-    return {name: facts[name] for name in ("digitalSourceType", "action", "ingredients", "models", "consent")}
+    return {name: facts[name] for name in ("digitalSourceType", "action", "ingredients", "models", "consent")} | {
+        "watermark": origin.watermark
+    }
