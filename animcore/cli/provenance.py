@@ -20,6 +20,7 @@ _EXAMPLES = """examples:
   animcore provenance use studio.pem studio_key.pem     sign with your own certificate
   animcore provenance use studio.pem --command "openssl dgst -sha256 -sign token.pem" --algorithm es256
   animcore provenance use --own | --off                 the key of this computer again; sign no more
+  animcore provenance use --watermark on|off            pixels of real persons' videos (default: on)
   animcore provenance template consent.toml             a receipt of consent to fill in
 
 Nothing is sent anywhere, unless you name a time server. docs/provenance.md lists what marks do not protect from."""
@@ -60,6 +61,7 @@ def _add_use(actions: Any) -> None:
     which = use.add_mutually_exclusive_group()
     which.add_argument("--own", action="store_true", help="sign with the key that was made on this computer, again")
     which.add_argument("--off", action="store_true", help="sign no more; the plain mark stays")
+    which.add_argument("--watermark", choices=("on", "off"), help="mark the pixels of real persons' videos, or no more")
     use.set_defaults(command=_use)
 
 
@@ -88,8 +90,14 @@ def _use(options: argparse.Namespace) -> int:
         keys.switch(on=options.own)
         print("Files are signed with this computer's key." if options.own else "Files are not signed.")
         return 0
+    if options.watermark:
+        keys.switch_watermark(on=options.watermark == "on")
+        print(f"Videos of real persons get {'a' if options.watermark == 'on' else 'no'} watermark.")
+        return 0
     if options.certificate is None:
-        raise AnimcoreError("Give a certificate and its key, or --own or --off; see `animcore provenance --help`.")
+        raise AnimcoreError(
+            "Give a certificate and its key, or --own, --off or --watermark; see `animcore provenance --help`."
+        )
     keys.use(options.certificate, options.key, options.signer, options.algorithm, options.time_server)
     print(f"Files are signed with {options.certificate}.")
     return 0

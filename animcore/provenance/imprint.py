@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from animcore.core.origin import Origin
 from animcore.errors import BROKEN_FILE
+from animcore.provenance import keys
 from animcore.provenance.watermark import detection
 from animcore.provenance.watermark.detection import Found
 from animcore.provenance.watermark.marking import Marker
@@ -32,10 +33,13 @@ def numbered(origin: Origin, *, on: bool = True) -> Origin:
 
     Args:
         origin: complete, but for the id; where it shows no real person and is no dub, it stays as it is.
-        on: False leaves the watermark out.
+        on: False leaves the watermark out, as does the setting of this computer (`keys.switch_watermark`).
+
+    Raises:
+        InputError: where the settings of this computer are broken.
     """
     plain = replace(origin, watermark="")
-    if not on or not (origin.consent or origin.action == "dubbed"):
+    if not on or not (origin.consent or origin.action == "dubbed") or not keys.has_watermark():
         return plain
     return replace(plain, watermark=hashlib.sha256(plain.text().encode()).hexdigest()[:8])
 
@@ -78,7 +82,7 @@ def found_in(path: Path) -> Found:
         with av.open(str(path)) as container:
             return detection.detect(_same_size(_frames(container)))
     except (av.error.FFmpegError, IndexError, *BROKEN_FILE):
-        return Found(-1, 0.0, 0.0, 0.0)
+        return detection.NOTHING
 
 
 def text_of(found: Found) -> str:

@@ -27,8 +27,13 @@ def encoded(number: int) -> NDArray[np.float32]:
     return np.array(signs, np.float32)
 
 
-def decoded(values: NDArray[np.floating]) -> NDArray[np.int64]:
-    """Return the ids whose codewords fit best to soft values (N, LENGTH); -1 where the checksum does not hold."""
+def decoded(values: NDArray[np.floating]) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.float32]]:
+    """Decode soft values (N, LENGTH).
+
+    Returns:
+        The ids whose codewords fit best, (N,); whether their checksums hold; and the sums of the values, each with the
+        sign that its codeword has.
+    """
     values = np.asarray(values, np.float32).reshape(len(values), -1, len(_GENERATORS))
     count, steps = values.shape[:2]
     cost = np.full((count, _STATES), -np.inf, np.float32)
@@ -39,10 +44,10 @@ def decoded(values: NDArray[np.floating]) -> NDArray[np.int64]:
         paths = cost[:, _BEFORE] + gains[:, _WINDOWS]  # (N, states, 2): the two ways into a state
         choices[step] = paths[..., 1] > paths[..., 0]
         cost = paths.max(-1)
-    return _traced(choices)
+    return *_traced(choices), cost[:, 0]
 
 
-def _traced(choices: NDArray[np.bool_]) -> NDArray[np.int64]:
+def _traced(choices: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Follow the best way back from the state that the tail ends in."""
     steps, count, _ = choices.shape
     state, rows = np.zeros(count, np.int64), np.arange(count)
@@ -53,7 +58,7 @@ def _traced(choices: NDArray[np.bool_]) -> NDArray[np.int64]:
     numbers = _number(bits[:ID_BITS])
     checks = _number(bits[ID_BITS : ID_BITS + CHECK_BITS])
     wanted = np.array([checksum(int(one)) for one in numbers])
-    return np.where(checks == wanted, numbers, -1)
+    return numbers, checks == wanted
 
 
 def checksum(number: int) -> int:
