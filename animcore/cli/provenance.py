@@ -12,11 +12,12 @@ from animcore.cli.arguments import add_command
 from animcore.core.atomic_files import whole_file
 from animcore.errors import AnimcoreError
 from animcore.files.avatars import avatar_folder
-from animcore.provenance import consent, keys, verification
+from animcore.provenance import consent, keys, marks, verification
 
 _EXAMPLES = """examples:
   animcore provenance show line.mp4                     what the file states of itself
   animcore provenance verify out/*.mp4 --json           0 where all are signed and unchanged, else 1
+  animcore provenance sign head.glb line.csv            into head.glb.c2pa, line.csv.c2pa
   animcore provenance use studio.pem studio_key.pem     sign with your own certificate
   animcore provenance use studio.pem --command "openssl dgst -sha256 -sign token.pem" --algorithm es256
   animcore provenance use --own | --off                 the key of this computer again; sign no more
@@ -42,6 +43,11 @@ def register(commands: Any) -> None:
         one.add_argument("--json", action="store_true", help="print JSON instead of words")
         one.set_defaults(command=_look, is_strict=name == "verify")
     _add_use(actions)
+    sign = actions.add_parser(
+        "sign", help="sign GLB, CSV, BVH ..., in a .c2pa beside each"
+    )
+    sign.add_argument("file", nargs="+", type=Path, metavar="FILE", help="that Animcore wrote")
+    sign.set_defaults(command=_sign)
     renew = actions.add_parser("consent", help="give an avatar another receipt, such as one that lasts longer")
     renew.add_argument("avatar", type=Path, metavar="DIR", help="folder of the avatar")
     renew.add_argument("receipt", metavar="FILE|own|none", help="as of `animcore avatar from-video --consent`")
@@ -83,6 +89,12 @@ def _look(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(found, indent=1, ensure_ascii=False))
     return int(failed)
+
+
+def _sign(options: argparse.Namespace) -> int:
+    for path in options.file:
+        print(f"{path}: signed in {marks.sign(path).name}")
+    return 0
 
 
 def _use(options: argparse.Namespace) -> int:

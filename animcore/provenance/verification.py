@@ -114,7 +114,8 @@ def verify(path: Path, today: datetime.date | None = None) -> Verdict:
         check_file(path)
     day = today or datetime.date.today()
     plain = embedding.statement(path)
-    if path.suffix.lower() in manifest.KINDS and not path.is_dir():
+    is_signable = path.suffix.lower() in manifest.KINDS or manifest.beside(path) is not None
+    if is_signable and not path.is_dir():
         try:
             stored = manifest.read(path)
         except AnimcoreError:

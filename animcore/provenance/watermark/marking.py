@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from animcore.provenance.watermark import pattern
 
 _BLOCK = 8  # pixels in which the picture's own detail is measured
-_LEAST, _MOST = 0.7, 4.0  # strength of the pattern, standard deviation in steps of 8 bits
-_SHARE = 0.15  # of the picture's own contrast
-_MEAN = 1.8  # the whole picture's root mean square is at most that: 43 dB
+_LEAST, _MOST = 0.8, 5.0  # strength of the pattern, standard deviation in steps of 8 bits
+_SHARE = 0.25  # of the picture's own contrast
+_MEAN = 1.9  # the root mean square of the whole picture is at most that: 42.5 dB
 
 
 class Marker:
