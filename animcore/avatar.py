@@ -96,4 +96,5 @@ def render(
     moment = motion.sampled([(at - motion.start) * motion.fps], motion.rate, at)
     posed = head.posed(head.prepared(moment), 0)
     image = head_model.render(head, posed, camera or portrait(head), mode, background)
-    return np.round(image.colour * 255).astype(np.uint8)
+    result: NDArray[np.uint8] = np.round(image.colour * 255).astype(np.uint8)
+    return result

@@ -57,6 +57,6 @@ def readable(what: str, advice: str) -> Iterator[None]:
 
 def reason(error: BaseException) -> str:
     """Return the first line of an error's text, cut to a part of a sentence; its kind where it has none."""
-    said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    line = next((line.strip() for line in said.splitlines() if line.strip()), type(error).__name__)
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    line = next((line.strip() for line in text.splitlines() if line.strip()), type(error).__name__)
     return line if len(line) <= _LONGEST_REASON else f"{line[:_LONGEST_REASON]}..."

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from animcore.core import curve_plot, reading
+from animcore.core.array_writer import write_arrays
 from animcore.core.atomic_files import whole_file
 from animcore.core.compared_by_value import ComparedByValue
 from animcore.core.frame_rates import FrameRate, as_rate
@@ -370,7 +371,7 @@ class Motion(ComparedByValue):
             if name in WEIGHT_NAMES:
                 contents[_NAME_KEYS[name]] = np.array(WEIGHT_NAMES[name])
         with whole_file(Path(path)) as temporary, temporary.open("wb") as handle:
-            np.savez_compressed(handle, **contents)
+            write_arrays(handle, contents)
 
     @classmethod
     def load(cls, path: str | Path) -> Motion:

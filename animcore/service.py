@@ -162,12 +162,12 @@ def _generate(request: dict[str, Any], progress: Callable[[float, str], None]) -
     rate = exact_rate("/".join(str(part) for part in _wanted(request, "fps")))
     out = Path(_wanted(request, "out"))
     direction = Direction.from_dict(request.get("direction", {}))
-    said = transcripts.from_request(request["transcript"]) if request.get("transcript", "").strip() else None
+    text = transcripts.from_request(request["transcript"]) if request.get("transcript", "").strip() else None
     postprocess = request.get("postprocess", [])
     generate_files.check_finishes(postprocess)
     voice, other = _voice(request), _parts(request, "listening_to")
     motion, facts = generate_files.generate(
-        voice, rate, direction, progress, said, _place(request), listening_to=other, **_learned(request)
+        voice, rate, direction, progress, text, _place(request), listening_to=other, **_learned(request)
     )
     motion = generate_files.apply_finishes(motion, postprocess)
     motion.save(out)
@@ -426,6 +426,8 @@ def _write_envelope(clip: Any, out: Path) -> None:
 
 def _facts(facts: Any) -> dict[str, Any]:
     values = facts.to_dict()
+    # under their former names too, for one version
+    values |= {"film_rate": values["video_rate"], "film_varies": values["video_rate_varies"]}
     return {"warnings": values.pop("warnings"), "duration": values["duration"], "facts": values}
 
 

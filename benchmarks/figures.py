@@ -117,7 +117,7 @@ def named() -> dict[str, list[str]]:
     """Return benchmark -> the pages that name it as the source of their figures."""
     found: dict[str, list[str]] = {}
     for page in _pages():
-        for name in sorted(set(NAMED.findall(page.read_text(encoding="utf-8")))):
+        for name in sorted(set(NAMED.findall(page.read_text(encoding="utf-8"))) - {Path(__file__).stem}):
             found.setdefault(name, []).append(page.relative_to(ROOT).as_posix())
     return found
 

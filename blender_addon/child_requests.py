@@ -22,7 +22,7 @@ from animcore.motion import Motion
 from . import object_data
 from .capture import render_job
 from .character import body_bones as bodies
-from .character import face_maps, head_bones, rig_reader, shape_probe
+from .character import head_bones, rig_reader, shape_probe
 from .errors import AddonError
 from .export import bone_motion, delivery, scene_files
 from .performance import emotion_render
@@ -50,7 +50,6 @@ _BY_SECONDS = {".glb", ".gltf", ".vrm"}  # keys in seconds, which the importer m
 _FEWEST = 8  # joints with keys that make a body
 _MOST_FRAMES = 1_000_000
 _ON_THE_GRID = 0.05  # of a frame that a key may be off its frame: Blender keeps frames as 32-bit floats
-_SAME = 1e-6  # weights of one shape on two meshes that are the same but for rounding
 _PROBES = 128  # vertices of a mesh that are compared on every frame; files/pc2.py takes the same ones
 
 
@@ -276,19 +275,15 @@ def _curves(who: rig_reader.Character, share: float) -> tuple[int, dict[str, NDA
     def sampled(curve: bpy.types.FCurve) -> NDArray[np.float64]:
         return _sampled(curve, np.arange(first, last + 1), share)
 
-    by_mesh = {face.mesh.name: {name for _, name in face_maps.shapes_of(who.map, face.mesh.name)} for face in who.faces}
-    anywhere = set().union(*by_mesh.values())
     found: dict[str, list[NDArray[np.float64]]] = {}
     for face in who.faces:
         keyed = {curve.data_path: curve for curve in by_owner[face.key]}
         known = {own[0]: name for name, own in face.shapes.items()}
-        driven = by_mesh[face.mesh.name]
         for own in face.names:  # shapes of other conventions too, by their own names
             curve = keyed.get(rig_reader.shape_path(own))
-            # an exporter may animate copies that move nothing, which no take keys
-            if curve is not None and (own in driven or own not in anywhere):
+            if curve is not None:
                 found.setdefault(known.get(own, own), []).append(sampled(curve))
-    curves = {name: _agreed(columns) for name, columns in found.items()}
+    curves = {name: scene_curves.agreed(columns) for name, columns in found.items()}
     if who.armature is not None:
         curves |= _turning(who.armature, by_owner[who.armature], sampled)
         curves |= _body(who.armature, by_owner[who.armature], sampled, last - first + 1)
@@ -301,14 +296,9 @@ def _sampled(curve: bpy.types.FCurve, frames: NDArray[np.int64], share: float) -
     curve.keyframe_points.foreach_get("co", points)
     places, values = points.reshape(-1, 2).astype(np.float64).T
     if len(places) == len(frames) and np.abs(places * share - frames).max() < _ON_THE_GRID:
-        return values
+        result: NDArray[np.float64] = values
+        return result
     return np.array([curve.evaluate(frame / share) for frame in frames])
-
-
-def _agreed(columns: list[NDArray[np.float64]]) -> NDArray[np.float64]:
-    """One curve where all meshes agree, else all of them side by side."""
-    same = all(np.abs(column - columns[0]).max() < _SAME for column in columns[1:])
-    return columns[0] if same else np.stack(columns, 1)
 
 
 def _turning(

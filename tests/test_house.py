@@ -27,7 +27,7 @@ FLOORS: dict[str, list[set[str]]] = {
         {"audio", "motion", "direction", "gaussians"},
         {"body_models", "speech", "rendering", "trackers"},
         {"solvers", "postprocess", "retarget"},
-        {"hybrid_head"},
+        {"hybrid_head", "body_tracking"},
         {"provenance"},
         {"files"},
         {"training", "pipelines"},

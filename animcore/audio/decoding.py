@@ -69,7 +69,7 @@ class TrackDecoder:
         plain: whether every player counts the samples as this reader does.
         codec: how the track is packed, as FFmpeg names it.
         bit_rate: bits a second of a packing that loses something, else 0.
-        film_rate, film_varies: see `film_rates.of_stream`.
+        video_rate, video_rate_varies: see `nominal_rates.nominal_rate`.
         expected: seconds that the file seems to last.
         count: samples handed on so far.
     """
@@ -86,8 +86,8 @@ class TrackDecoder:
         self.plain = False
         self.codec = ""
         self.bit_rate = 0
-        self.film_rate: tuple[int, int] | None = None
-        self.film_varies = False
+        self.video_rate: tuple[int, int] | None = None
+        self.video_rate_varies = False
         self.expected = 0.0
         self.count = 0
         self._first: Fraction | None = None
@@ -140,11 +140,13 @@ class TrackDecoder:
         self.expected = min(claimed, self.path.stat().st_size / _FEWEST_BYTES)
         moving = video_streams(container)
         if moving:
-            self.film_rate, self.film_varies = nominal_rates.nominal_rate(moving[0])
+            self.video_rate, self.video_rate_varies = nominal_rates.nominal_rate(moving[0])
 
     def _frames(self, container: Any, stream: Any) -> Iterator[av.audio.frame.AudioFrame]:
         """Every frame that can be decoded; damaged packets are remembered and passed over."""
         for packet in container.demux(stream):
+            if not packet.size and packet.pts is not None:
+                continue  # it carries news of the stream alone, such as the new header that FLAC in NUT ends with
             try:
                 frames = packet.decode()
             except av.error.InvalidDataError:

@@ -49,8 +49,9 @@ class AudioFacts:
         warnings: for the user, one sentence each.
         codec: how the audio is packed, as ffmpeg names it.
         bit_rate: bits a second of a packing that loses something; 0 where nothing is lost, or where it is not known.
-        film_rate: FPS of the images that the audio belongs to, as numerator and denominator, or None.
-        film_varies: whether the images come now faster, now slower, as phones video: `film_rate` is then nominal.
+        video_rate: FPS of the images that the audio belongs to, as numerator and denominator, or None.
+        video_rate_varies: whether the images come now faster, now slower, as phones video: `video_rate` is then
+            nominal.
         tracks: how many audio tracks the file has.
         track: which one this is, from 1 on.
         channel: which channel this is, from 1 on; 0 for all of them mixed.
@@ -67,8 +68,8 @@ class AudioFacts:
     warnings: tuple[str, ...]
     codec: str = ""
     bit_rate: int = 0
-    film_rate: tuple[int, int] | None = None
-    film_varies: bool = False
+    video_rate: tuple[int, int] | None = None
+    video_rate_varies: bool = False
     tracks: int = 1
     track: int = 1
     channel: int = 0
@@ -212,11 +213,11 @@ def _together(samples: FloatArray, facts: Sequence[AudioFacts]) -> AudioFacts:
         loudness=loudness.integrated_loudness(samples, RATE),
         clipped_fraction=max(one.clipped_fraction for one in facts),
         silences=loudness.silences(samples, RATE),
-        warnings=tuple(dict.fromkeys(said for one in facts for said in one.warnings)),
+        warnings=tuple(dict.fromkeys(warning for one in facts for warning in one.warnings)),
         codec=facts[0].codec,
         bit_rate=min((one.bit_rate for one in facts if one.bit_rate), default=0),
-        film_rate=facts[0].film_rate,
-        film_varies=facts[0].film_varies,
+        video_rate=facts[0].video_rate,
+        video_rate_varies=facts[0].video_rate_varies,
         tracks=facts[0].tracks,
         track=facts[0].track,
         channel=facts[0].channel,
@@ -283,8 +284,8 @@ def _of_several(
             best, rank = other, found
     number = best.reader.track
     if best is first:
-        said = f"{path.name} has {count} audio tracks; track {default} is used (--track)."
-        return first, [said] if first.level is not None else []
+        warning = f"{path.name} has {count} audio tracks; track {default} is used (--track)."
+        return first, [warning] if first.level is not None else []
     if first.level is None:
         return best, [f"Track {default} of {path.name} is silent; track {number} is used."]
     return best, [f"No voice was found on track {default} of {path.name}; track {number} is used (--track)."]
@@ -439,9 +440,9 @@ class _TrackReader:
 
     def facts(self, notes: list[str], tracks: int) -> AudioFacts:
         clipped = self.clipped / max(self.reader.count * self.channels, 1)
-        said = [*notes, *self.notes, *self._said(clipped)]
+        warning = [*notes, *self.notes, *self._said(clipped)]
         if self.level is None and not notes:
-            said.insert(0, f"{self.path.name} is silent; the face will stay still.")
+            warning.insert(0, f"{self.path.name} is silent; the face will stay still.")
         return AudioFacts(
             duration=len(self.samples) / RATE,
             sample_rate=self.reader.rate,
@@ -450,11 +451,11 @@ class _TrackReader:
             loudness=self.level,
             clipped_fraction=clipped,
             silences=loudness.silences(self.samples, RATE),
-            warnings=tuple(said),
+            warnings=tuple(warning),
             codec=self.reader.codec,
             bit_rate=self.reader.bit_rate,
-            film_rate=self.reader.film_rate,
-            film_varies=self.reader.film_varies,
+            video_rate=self.reader.video_rate,
+            video_rate_varies=self.reader.video_rate_varies,
             tracks=tracks,
             track=self.reader.track,
             channel=max(self.channel, 0),

@@ -99,9 +99,9 @@ def _convert(options: argparse.Namespace) -> int:
     if open_any_splats.format_of(options.target) == "avatar" and options.model:
         theirs = gaussian_avatars.load(options.source)
         theirs = replace(theirs, splats=_lowered(theirs.splats, options.degree))
-        head, said = theirs.head(load_model(options.model))
+        head, remarks = theirs.head(load_model(options.model))
         hybrid_head.save(head, options.target)
-        say(said)
+        say(remarks)
         print(f"{options.target}: a head of {head.count:,} Gaussians on {head.model.name}")
         return 0
     found = open_any_splats.load(options.source, options.y_down)

@@ -38,27 +38,27 @@ def register(actions: Any) -> None:
     )
     recolour.add_argument("--saturation", type=float, default=1.0, help="saturation factor, 0 is grey (default: 1)")
     recolour.add_argument("--lightness", type=float, default=1.0, help="lightness factor (default: 1)")
-    recolour.set_defaults(command=_told_of_memory(_recolour))
+    recolour.set_defaults(command=_report_out_of_memory(_recolour))
 
     cut = edits.add_parser("cut", help="delete the Gaussians of a region")
     _add_files(cut)
     _add_region(cut)
-    cut.set_defaults(command=_told_of_memory(_cut))
+    cut.set_defaults(command=_report_out_of_memory(_cut))
 
     swap = edits.add_parser("swap-hair", help="transfer the hair of one avatar to another")
     swap.add_argument("source", type=Path, metavar="IN", help="avatar that receives the hair")
     swap.add_argument("donor", type=Path, metavar="DONOR", help="avatar that the hair comes from")
     swap.add_argument("target", type=Path, metavar="OUT", help="output folder")
-    swap.set_defaults(command=_told_of_memory(_swap))
+    swap.set_defaults(command=_report_out_of_memory(_swap))
 
     paint = edits.add_parser("paint", help="replace the texture of an avatar by a painted image")
     paint.add_argument("source", type=Path, metavar="IN", help="avatar")
     paint.add_argument("picture", type=Path, metavar="PICTURE", help="PNG with the same UV layout")
     paint.add_argument("target", type=Path, metavar="OUT", help="output folder")
-    paint.set_defaults(command=_told_of_memory(_paint))
+    paint.set_defaults(command=_report_out_of_memory(_paint))
 
 
-def _told_of_memory(command: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
+def _report_out_of_memory(command: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
     """Report in a sentence that memory ran out, wherever it does."""
 
     def run(options: argparse.Namespace) -> int:

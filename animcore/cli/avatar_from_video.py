@@ -1,10 +1,11 @@
-"""`animcore avatar from-video`: track a video of a talking head, and fit a head to it."""
+"""`animcore avatar from-video`: track a video of a talking head, and fit a head to it; or a body and its hands."""
 
 from __future__ import annotations
 
 import argparse
 import math
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from animcore.cli.arguments import add_command
 from animcore.core.atomic_files import make_folder
 from animcore.core.progress import progress_bar
 from animcore.errors import InputError
-from animcore.pipelines import track_video
+from animcore.pipelines import track_body, track_video
 from animcore.provenance import consent
 
 FIT = "fit"
@@ -23,6 +24,7 @@ FIT = "fit"
 _EXAMPLES = """examples:
   animcore avatar from-video clip.mp4 me                  track, then fit a head: me/fit/head
   animcore avatar from-video clip.mp4 me --track-only     the performance alone: me/performance.npz, for any rig
+  animcore avatar from-video clip.mp4 me --body           body and hands alone: me/body.npz, for any skeleton
   animcore avatar from-video clip.mp4 me --consent anna.toml
   animcore avatar from-video clip.mp4 me --model FLAME2023.pkl --focal-length 50
 
@@ -37,6 +39,9 @@ def register(actions: Any) -> None:
     parser.add_argument("video", type=Path, metavar="VIDEO", help="one person who talks, in one shot")
     parser.add_argument("out", type=Path, metavar="OUT", help="output folder")
     parser.add_argument("--track-only", action="store_true", help="write the performance and fit no head")
+    parser.add_argument(
+        "--body", action="store_true", help="track body and hands instead of the head, and write them as a motion"
+    )
     parser.add_argument(
         "--start", type=float, default=0.0, metavar="SECONDS", help="start of the part to use (default: 0)"
     )
@@ -77,6 +82,8 @@ def run(options: argparse.Namespace) -> int:
     make_folder(options.out)
     receipt = _receipt(options)
     receipt.save(options.out)
+    if options.body:
+        return _body(options, receipt.reference())
     part_of_video = track_video.VideoPart(options.video, options.start, options.end)
     with progress_bar() as progress:
         tracked = track_video.run(
@@ -103,6 +110,15 @@ def run(options: argparse.Namespace) -> int:
     receipt.save(options.out / track_video.CAPTURE)  # the head takes it from there
     options.data, options.out = options.out / track_video.CAPTURE, options.out / FIT
     return avatar_fit.run(options)
+
+
+def _body(options: argparse.Namespace, reference: Mapping[str, str]) -> int:
+    """Track body and hands alone."""
+    with progress_bar() as progress:
+        found = track_body.run(options.video, options.start, options.end, options.lens, progress, reference)
+    found.save(options.out / track_body.BODY)
+    print(f"{options.out / track_body.BODY}: {found.frame_count} frames at {float(found.rate):g} FPS, body and hands")
+    return 0
 
 
 def _receipt(options: argparse.Namespace) -> consent.Receipt:

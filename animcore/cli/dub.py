@@ -19,7 +19,7 @@ from animcore.provenance import consent
 
 _EXAMPLES = """examples:
   animcore dub video.mp4 new.wav --out dubbed.mp4 --consent own      the person says new.wav
-  animcore dub video.mp4 --lines lines.csv --out dubbed.mp4          several lines: start, audio, transcript, emotion, person
+  animcore dub video.mp4 --lines lines.csv --out dubbed.mp4          several lines, each at its time
   animcore dub video.mp4 new.wav --out dubbed.mp4 --layer mov        and dubbed.layer.mov: what was changed, with alpha
   animcore dub video.mp4 own.wav --out d.mp4 --references 0-6 --start 6 --end 10 --mouth tracked
 

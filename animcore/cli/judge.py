@@ -19,7 +19,7 @@ from animcore.core.frame_rates import exact_rate
 from animcore.core.progress import Progress, progress_bar
 from animcore.errors import InputError
 from animcore.evaluation.face import comparison_video, file_pairing, html_report, loading, software_renderer, syncnet
-from animcore.evaluation.face.loading import FILMS, FaceTake
+from animcore.evaluation.face.loading import VIDEOS, FaceTake
 from animcore.evaluation.face.reference_face import ReferenceFace, default
 from animcore.evaluation.face.scoring import MEASURES, TRUTH, ClipScore, FaceClip, Metric, mean, score, truth_values
 from animcore.files.animation_curves import FormatOptions
@@ -82,7 +82,7 @@ def run(options: argparse.Namespace) -> int:
     setup = FormatOptions(exact_rate(options.source_fps) if options.source_fps else None)
     with progress_bar() as progress:
         clips, notes = collect(options, face, setup, progress)
-        sounds = _sounds(options.audio, clips, needed=options.video or options.syncnet is not None)
+        sounds = _audio_files(options.audio, clips, needed=options.video or options.syncnet is not None)
         clips = [score_clip(clip, face) for clip in clips]
         if options.syncnet is not None:
             net = syncnet.SyncNet(options.syncnet)
@@ -91,8 +91,11 @@ def run(options: argparse.Namespace) -> int:
     make_folder(options.out)
     _write_json(result, options, options.out / "judge.json")
     print(table(result))
-    said = [*notes, *(note for clip in result.clips for verdict in clip.verdicts.values() for note in verdict.notes)]
-    for note in dict.fromkeys(said):
+    messages = [
+        *notes,
+        *(note for clip in result.clips for verdict in clip.verdicts.values() for note in verdict.notes),
+    ]
+    for note in dict.fromkeys(messages):
         print(f"note: {note}")
     try:
         html_report.write(result.clips, result.means, sounds, notes, options.out / "judge.html")
@@ -100,7 +103,7 @@ def run(options: argparse.Namespace) -> int:
         print(f"note: there is no judge.html: {error}")
     if options.video:  # last: they take minutes, and the figures do not wait for them
         with progress_bar() as progress:
-            _films(result.clips, sounds, options.out, face, progress)
+            _videos(result.clips, sounds, options.out, face, progress)
     print(f"written: {', '.join(sorted(str(path) for path in options.out.glob('*') if path.is_file()))}")
     return 0
 
@@ -175,7 +178,7 @@ def as_text(rows: Sequence[tuple[str, Values]], measures: Sequence[Metric], head
     return "\n".join(line.rstrip() for line in lines)
 
 
-def _sounds(given: Path | None, clips: Sequence[FaceClip], needed: bool) -> dict[str, Path]:
+def _audio_files(given: Path | None, clips: Sequence[FaceClip], needed: bool) -> dict[str, Path]:
     """The sound of each clip that has one.
 
     Raises:
@@ -210,7 +213,7 @@ def _with_lse(clip: FaceClip, sound: Path, net: syncnet.SyncNet, face: Reference
     verdicts = {}
     for name, verdict in clip.verdicts.items():
         take = clip.takes[name][0]
-        own = take.path.suffix.lower() in FILMS
+        own = take.path.suffix.lower() in VIDEOS
         images = syncnet.face_crops(take.path) if own else _drawn(take, face)
         samples = recording.load(take.path if own else sound).samples
         least, confidence = net.score(images, samples)
@@ -226,7 +229,7 @@ def _drawn(take: FaceTake, face: ReferenceFace) -> NDArray[np.uint8]:
     return np.stack([software_renderer.draw(pose, syncnet.SIDE, syncnet.SIDE)[..., ::-1] for pose in weights])
 
 
-def _films(
+def _videos(
     clips: Sequence[FaceClip], sounds: Mapping[str, Path], out: Path, face: ReferenceFace, progress: Progress
 ) -> None:
     """Two takes side by side for each clip: the first two outputs, or the truth and the one output."""

@@ -79,7 +79,7 @@ def run(options: argparse.Namespace) -> int:
         print(f"note: there is no judge.html: {error}")
     if options.video:
         with progress_bar() as progress:
-            _films(clips, options.out, progress)
+            _videos(clips, options.out, progress)
     print(f"written: {', '.join(sorted(str(path) for path in options.out.glob('*') if path.is_file()))}")
     return 0
 
@@ -182,7 +182,7 @@ def _encoder(folder: Path) -> scoring.Encoder:
     return lambda take: encoder.features(take.at(motion_features.FPS).pose, motion_features.FPS)
 
 
-def _films(clips: Sequence[BodyClip], out: Path, progress: Progress) -> None:
+def _videos(clips: Sequence[BodyClip], out: Path, progress: Progress) -> None:
     """Two takes side by side for each clip: the first two outputs, or the truth and the one output."""
     for clip in clips:
         shown = [(name, found[0]) for name, found in clip.takes.items()]

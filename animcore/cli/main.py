@@ -1,4 +1,4 @@
-"""The commands: `animcore generate`, `batch`, `dub`, `export`, `judge`, `train`, `avatar`, `provenance`, `inspect` ..."""
+"""The commands `generate`, `batch`, `dub`, `export`, `formats`, `judge`, `train`, `avatar`, `provenance`, `inspect`."""
 
 from __future__ import annotations
 

@@ -74,6 +74,12 @@ def stem(path: Path) -> str:
     return found[1] if found is not None else path.stem
 
 
+def _own_name(path: Path) -> str:
+    """The name that a file will have."""
+    found = _OURS.fullmatch(path.name)
+    return path.name if found is None else found[1] + (found[4] or "")
+
+
 def make_folder(folder: Path) -> None:
     """Make a folder and those that it lies in, where they are missing.
 
@@ -102,7 +108,8 @@ class _WritableProbe(Exception):
 
 
 def write_failure(path: Path, error: OSError) -> str:
-    """Return the sentence for a file that could not be written."""
+    """Return the sentence for a file that could not be written; a temporary path stands for the one that it becomes."""
+    path = path.with_name(_own_name(path))
     if error.errno in _FULL:
         return f"The disk is full, so {path.name} was not written; free some space in {path.parent} and try again."
     if error.errno == errno.ENAMETOOLONG:

@@ -79,6 +79,8 @@ def parse(data: bytes, name: str) -> PlyHeader:
     Raises:
         InputError: where it is no PLY, or its header is cut off or broken.
     """
+    if data.startswith(b"version https://git-lfs"):
+        raise InputError(f"{name} is a pointer of Git LFS and not the file itself; fetch it (git lfs pull).")
     if not data.startswith(b"ply"):
         raise InputError(f"{name} is not a PLY file; export it again.")
     end = data.find(_END, 0, _LONGEST)

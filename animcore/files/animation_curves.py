@@ -116,6 +116,7 @@ class FileFormat:
         tolerance: the largest difference between intended and read values that is mere rounding.
         needs_rate: whether its files do not state their frame rate.
         limit: the largest difference of a weight, of radians or of metres in a file that another program wrote.
+        keeps_clock: whether its times can be those of a clock, hours from 0, without losing frames.
     """
 
     title: str
@@ -128,6 +129,7 @@ class FileFormat:
     tolerance: float = 1e-5
     needs_rate: bool = False
     limit: float = 1e-3
+    keeps_clock: bool = False
 
 
 def face_weights(motion: Motion, _setup: FormatOptions) -> AnimationCurves:

@@ -41,4 +41,5 @@ FORMAT = FileFormat(
     read=read,
     decode=decode,
     tolerance=0.0,
+    keeps_clock=True,
 )

@@ -70,8 +70,8 @@ def noticed(columns: Mapping[str, Array], name: str) -> tuple[dict[str, Array], 
     notes = _strangers(tuple(columns), name)
     highest = max((float(values.max(initial=0.0)) for values in columns.values()), default=0.0)
     if highest > _PERCENT:
-        said = f"{name}: weights reach {highest:.0f}, so they were read as percent and divided by 100."
-        return {key: values / 100.0 for key, values in columns.items()}, (said, *notes)
+        note = f"{name}: weights reach {highest:.0f}, so they were read as percent and divided by 100."
+        return {key: values / 100.0 for key, values in columns.items()}, (note, *notes)
     lowest = min((float(values.min(initial=0.0)) for values in columns.values()), default=0.0)
     if highest > _CLIPPED or lowest < 1.0 - _CLIPPED:
         notes = (f"{name}: weights reach {lowest:.2f}..{highest:.2f}; values out of 0..1 are clipped.", *notes)
@@ -121,8 +121,8 @@ def _strangers(names: tuple[str, ...], name: str) -> tuple[str, ...]:
         strange = tuple(one for one in names if one not in known)
     else:
         strange = _read_as(names).unknown
-    said = f"{name}: {_listed(strange)} have no known name and were not used."
-    return (said,) if strange and len(strange) < len(names) else ()
+    note = f"{name}: {_listed(strange)} have no known name and were not used."
+    return (note,) if strange and len(strange) < len(names) else ()
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -18,6 +18,8 @@ from animcore.files.scenes import verification
 from animcore.motion import Motion
 from animcore.provenance import marks
 
+_TIME_OF_DAY = 3600.0  # seconds from which the start of a motion is a clock's
+
 
 @dataclass(frozen=True)
 class ExportReport:
@@ -59,7 +61,7 @@ def export(motion: Motion, path: str | Path, form: FileFormat, setup: FormatOpti
     setup = setup or FormatOptions()
     if motion.frame_count == 0:
         raise InputError("This motion has no frames, so there is nothing to write.")
-    motion, moved = shifted_to_zero(motion)
+    motion, moved = shifted_to_zero(motion, form)
     animation = form.encode(motion, setup)
     with whole_file(path) as temporary:
         form.write(animation, temporary, setup)
@@ -74,17 +76,29 @@ def export(motion: Motion, path: str | Path, form: FileFormat, setup: FormatOpti
     return ExportReport(path, found.frame_count, errors, form.tolerance, tracks, lacks)
 
 
-def shifted_to_zero(motion: Motion) -> tuple[Motion, tuple[str, ...]]:
-    """Return a motion that begins before 0 s moved so that it begins there, and a sentence on that.
+def shifted_to_zero(motion: Motion, form: FileFormat) -> tuple[Motion, tuple[str, ...]]:
+    """Return a motion that a format has no place for in time moved so that it begins at 0 s, and a sentence about it.
 
-    Few formats have a place for frames before 0 s; what one file of a delivery does, all of them do.
+    Few formats have a place for frames before 0 s; what one file of a delivery does, all of them do. A capture begins
+    at the time of day: scenes and engines count in 32-bit seconds or frames, which tell no frames apart there.
     """
-    early = -motion.start
-    if early <= 0.0:
+    if motion.start < 0.0:
+        said = f"Second 0 of the file is its first frame; the audio starts {-motion.start:.3f} s later."
+    elif motion.start > _TIME_OF_DAY and not form.keeps_clock:
+        said = (
+            f"Second 0 of the file is its first frame, at which the clock of the recording is {_clock(motion.start)}."
+        )
+    else:
         return motion, ()
-    events = tuple(replace(event, start=event.start + early, end=event.end + early) for event in motion.events)
-    said = f"Second 0 of the file is its first frame; the audio starts {early:.3f} s later."
+    late = motion.start
+    events = tuple(replace(event, start=event.start - late, end=event.end - late) for event in motion.events)
     return replace(motion, start=0.0, events=events), (said,)
+
+
+def _clock(seconds: float) -> str:
+    """Seconds as a time of day."""
+    minutes, rest = divmod(seconds, 60)
+    return f"{int(minutes) // 60:02d}:{int(minutes) % 60:02d}:{rest:06.3f}"
 
 
 def load(path: str | Path, form: FileFormat, setup: FormatOptions | None = None) -> Motion:

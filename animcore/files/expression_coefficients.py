@@ -28,11 +28,11 @@ def with_expression(motion: Motion, setup: FormatOptions) -> tuple[Motion, tuple
         return motion, ()
     converter = _bridge(setup.model)
     found, residual = converter.to_flame(motion)
-    said = (
+    note = (
         f"The face was converted from ARKit weights to the expression of {found.basis}: off by {residual.mean():.2f} mm"
         f" on average, {residual.max(initial=0.0):.2f} mm at most."
     )
-    return replace(motion, expression=found.expression, basis=found.basis, jaw_pose=found.jaw_pose), (said,)
+    return replace(motion, expression=found.expression, basis=found.basis, jaw_pose=found.jaw_pose), (note,)
 
 
 def expression(motion: Motion, usual: tuple[str, ...]) -> tuple[Array, str, tuple[str, ...]]:
@@ -49,15 +49,15 @@ def expression(motion: Motion, usual: tuple[str, ...]) -> tuple[Array, str, tupl
         return values, "", ()
     count = motion.expression.shape[1]
     values[:, : min(count, COUNT)] = motion.expression[:, :COUNT]
-    said = []
+    note = []
     if motion.basis not in usual:
-        said.append(
+        note.append(
             f"The expression coefficients are those of {motion.basis}, not of {usual[0]}: a program that shows another "
             "model shows another face."
         )
     if count > COUNT:
-        said.append(f"The file holds the first {COUNT} of {count} expression coefficients.")
-    return values, motion.basis, tuple(said)
+        note.append(f"The file holds the first {COUNT} of {count} expression coefficients.")
+    return values, motion.basis, tuple(note)
 
 
 @functools.lru_cache(maxsize=4)

@@ -72,17 +72,23 @@ def fill_gaps(
 ) -> tuple[dict[str, Array], tuple[str, ...]]:
     """Return (T, K) values column by column, with NaN interpolated in time, and a sentence where some was.
 
-    A column without any value is 0.
+    A column without any value is 0; a sentence says which.
     """
     gaps = np.isnan(values)
+    empty = gaps.all(0)
     columns: dict[str, Array] = dict(zip(names, values.T, strict=True))
     for column in np.flatnonzero(gaps.any(0)):
         there = ~gaps[:, column]
         filled = np.interp(times, times[there], values[there, column]) if there.any() else np.zeros(len(times))
         columns[names[column]] = filled
-    frames = int(gaps.any(1).sum())
+    frames = int(gaps[:, ~empty].any(1).sum())
     said = f"{name}: {frames} frames have empty cells (the face was lost, or nothing written): interpolated."
-    return columns, (said,) if frames else ()
+    notes = [said] if frames else []
+    if empty.any():
+        bare = [column for column, nothing in zip(names, empty, strict=True) if nothing]
+        listed = ", ".join(bare[:4]) + (f" and {len(bare) - 4} more" if len(bare) > 4 else "")
+        notes.append(f"{name}: nothing is written in {listed}: read as 0.")
+    return columns, tuple(notes)
 
 
 def estimate_rate(times: Times) -> tuple[Fraction, str]:
@@ -139,8 +145,8 @@ def from_zero(animation: AnimationCurves, title: str) -> AnimationCurves:
     """Return the curves with their first frame at 0, with a note where it was elsewhere."""
     if animation.start == 0.0:
         return animation
-    said = f"{title} has no place for the time of the first frame ({animation.start:g} s): its frames count from 0."
-    return replace(animation, start=0.0, lacks=(*animation.lacks, said))
+    remark = f"{title} has no place for the time of the first frame ({animation.start:g} s): its frames count from 0."
+    return replace(animation, start=0.0, lacks=(*animation.lacks, remark))
 
 
 def keys(values: Array) -> NDArray[np.int64]:

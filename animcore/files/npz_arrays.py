@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animcore.core import reading
+from animcore.core.array_writer import write_arrays
 from animcore.core.atomic_files import whole_file
 from animcore.core.frame_rates import exact_rate
 from animcore.errors import InputError, readable
@@ -47,7 +48,7 @@ def save(contents: Mapping[str, Any], path: str | Path) -> None:
     """
     path = Path(path)
     with whole_file(path) as temporary, temporary.open("wb") as handle:
-        np.savez_compressed(handle, **contents)
+        write_arrays(handle, contents)
 
 
 def rate_in(contents: Contents, setup: FormatOptions, path: Path) -> Fraction:
@@ -90,8 +91,8 @@ def radians(poses: Array, path: Path) -> tuple[Array, tuple[str, ...]]:
     longest = float(np.linalg.norm(poses.reshape(-1, 3), axis=1).max(initial=0.0))
     if longest <= _TURN:
         return poses, ()
-    said = f"{path.name}: rotations reach {longest:.0f}, so they were read as degrees and turned into radians."
-    return np.radians(poses), (said,)
+    note = f"{path.name}: rotations reach {longest:.0f}, so they were read as degrees and turned into radians."
+    return np.radians(poses), (note,)
 
 
 def metres(translation: Array, path: Path) -> tuple[Array, tuple[str, ...]]:
@@ -100,5 +101,5 @@ def metres(translation: Array, path: Path) -> tuple[Array, tuple[str, ...]]:
     if middle <= _FAR:
         return translation, ()
     unit, share = ("millimetres", 1000.0) if middle > 50 * _FAR else ("centimetres", 100.0)
-    said = f"{path.name}: the body is {middle:.0f} away from the origin, so its positions were read as {unit}."
-    return translation / share, (said,)
+    note = f"{path.name}: the body is {middle:.0f} away from the origin, so its positions were read as {unit}."
+    return translation / share, (note,)

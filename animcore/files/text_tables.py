@@ -22,7 +22,12 @@ from animcore.errors import InputError
 _SEPARATORS = ",;\t"
 _BLOCK = 2048  # rows at once: as texts they take ten times the memory of their numbers
 _PIECE = 1 << 20  # bytes
-_ANSI = "cp1252"
+_ANSI, _DOS = "cp1252", "cp850"
+# letters within words as DOS and the Windows console write them, where ANSI has signs; and the letters of ANSI
+_DOS_LETTERS = re.compile(rb"(?<=[A-Za-z])[\x80-\x91\x93-\x99\xa0-\xa5](?=[A-Za-z])")
+_ANSI_LETTERS = re.compile(rb"[\xc0-\xff]")
+_NOT_ANSI = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
+_HALF_EMPTY = 0.4  # share of zero bytes in every second place from which a text without a mark is UTF-16
 _DECIMAL_COMMA = re.compile(r"[-+]?\d*,\d+")
 _ASCII = bytes(range(128))
 _PREAMBLE = re.compile(r'"?sep=.|#\s')  # what spreadsheets and programs put before the header
@@ -53,7 +58,9 @@ def encoding_of(path: Path) -> str:
         check_file(path)
         with path.open("rb") as handle:
             start = handle.read(_PIECE)
-            marked = next((name for mark, name in _BYTE_ORDER_MARKS if start.startswith(mark)), None)
+            if start.startswith(b"{\\rtf"):
+                raise InputError(f"{path.name} is rich text (RTF), whatever its name ends in; save it as plain text.")
+            marked = next((name for mark, name in _BYTE_ORDER_MARKS if start.startswith(mark)), _unmarked_utf16(start))
             return _checked(chain((start,), iter(lambda: handle.read(_PIECE), b"")), marked, path.name)
     except OSError as error:
         raise InputError(f"{path.name} cannot be read ({error.strerror}).") from error
@@ -66,10 +73,11 @@ def _checked(pieces: Iterable[bytes], marked: str | None, name: str) -> str:
     among them more ASCII than not.
     """
     decoder = codecs.getincrementaldecoder(marked or "utf-8")()
-    ansi, high, size = False, 0, 0
+    ansi, high, size, dos = False, 0, 0, 0
     for piece in chain(pieces, (b"",)):
         size += len(piece)
         high += len(piece.translate(None, _ASCII))
+        dos += len(_DOS_LETTERS.findall(piece)) + len(_NOT_ANSI.findall(piece)) - len(_ANSI_LETTERS.findall(piece))
         if _CONTROLS.search(piece) and (marked is None or marked == "utf-8-sig"):
             raise InputError(f"{name} is not a text file; is it of another kind?")
         if ansi:
@@ -82,7 +90,17 @@ def _checked(pieces: Iterable[bytes], marked: str | None, name: str) -> str:
             ansi = True
     if ansi and 2 * high > size:
         raise InputError(f"{name} is in an encoding that is unknown; save it as UTF-8.")
-    return _ANSI if ansi else marked or "utf-8"
+    return (_DOS if dos > 0 else _ANSI) if ansi else marked or "utf-8"
+
+
+def _unmarked_utf16(start: bytes) -> str | None:
+    """The byte order of UTF-16 without a mark: of letters as Europe writes them every second byte is 0."""
+    if len(start) < 4 or len(start) % 2:
+        return None
+    for name, zeros, others in (("utf-16-le", start[1::2], start[::2]), ("utf-16-be", start[::2], start[1::2])):
+        if zeros.count(0) > _HALF_EMPTY * len(zeros) and not others.count(0):
+            return name
+    return None
 
 
 @dataclass(frozen=True)

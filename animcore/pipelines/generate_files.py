@@ -172,7 +172,7 @@ def generate(
     Raises:
         InputError: when a recording cannot be used.
     """
-    clip, other = _heard(source, listening_to, part(progress, 0.0, _LISTENING))
+    clip, other = _other_audio(source, listening_to, part(progress, 0.0, _LISTENING))
     facts = clip.facts
     rest = part(progress, _LISTENING, 1.0)
     spoken: tuple[Event, ...] = ()
@@ -195,7 +195,7 @@ def cards(variant: str) -> tuple[origin.Source, ...]:
     return tuple(origin.Source.of(model.with_suffix(".md"), "model card") for model in (speech, head_network.MODEL))
 
 
-def _heard(
+def _other_audio(
     source: Source, listening_to: Source, progress: Progress
 ) -> tuple[recording.AudioClip, recording.AudioClip | None]:
     """One's own voice and that of the other, where there is one, equally long."""

@@ -144,7 +144,8 @@ def read(path: Path) -> Mapping[str, Any] | None:
             stored = content(near, _LARGEST) if near is not None else None
             context = c2pa.Context.from_dict(settings)
             with c2pa.Reader(kind, source, stored, context=context) as reader:
-                return json.loads(reader.json())
+                result: Mapping[str, Any] | None = json.loads(reader.json())
+                return result
     except c2pa.C2paError as error:
         if "ManifestNotFound" in str(error) or "no JUMBF" in str(error):
             return None

@@ -13,7 +13,7 @@ from animcore.errors import AnimcoreError, InputError
 from animcore.provenance import embedding, keys, manifest
 
 _log = logging.getLogger(__name__)
-_said: set[str] = set()
+_noted: set[str] = set()
 
 
 SIGNED, PLAIN, NONE = "signed", "plain", "none"
@@ -81,6 +81,6 @@ def _signed(path: Path, origin: Origin) -> bool:
 
 
 def _say(sentence: str) -> None:
-    if sentence not in _said:
-        _said.add(sentence)
+    if sentence not in _noted:
+        _noted.add(sentence)
         _log.warning(sentence)

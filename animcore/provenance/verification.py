@@ -138,8 +138,12 @@ def _signed(path: Path, stored: Mapping[str, Any], day: datetime.date) -> Verdic
     results = stored.get("validation_results", {}).get("activeManifest", {})
     codes = tuple(dict.fromkeys(one["code"] for one in results.get("failure", [])))
     state, reasons = _state(codes, str(stored.get("validation_state")))
-    said = {one["label"]: one.get("data", {}) for one in active.get("assertions", [])}
-    origin = from_text(json.dumps(said[manifest.ASSERTION])) if manifest.ASSERTION in said else _of_others(active, said)
+    claims = {one["label"]: one.get("data", {}) for one in active.get("assertions", [])}
+    origin = (
+        from_text(json.dumps(claims[manifest.ASSERTION]))
+        if manifest.ASSERTION in claims
+        else _of_others(active, claims)
+    )
     about = (active.get("claim_generator_info") or [{}])[0]
     tool = f"{about.get('name', active.get('claim_generator', ''))} {about.get('version', '')}".strip()
     who = active.get("signature_info", {})
@@ -157,9 +161,9 @@ def _state(codes: tuple[str, ...], whole: str) -> tuple[str, tuple[str, ...]]:
     return ("trusted" if whole == "Trusted" else "intact"), ()
 
 
-def _of_others(active: Mapping[str, Any], said: Mapping[str, Any]) -> Origin:
+def _of_others(active: Mapping[str, Any], claims: Mapping[str, Any]) -> Origin:
     """How a file of another tool was made: the source type of its first action that names one."""
-    actions = [one for label in ("c2pa.actions.v2", "c2pa.actions") for one in said.get(label, {}).get("actions", [])]
+    actions = [one for label in ("c2pa.actions.v2", "c2pa.actions") for one in claims.get(label, {}).get("actions", [])]
     kinds = [str(one["digitalSourceType"]).rpartition("/")[2] for one in actions if one.get("digitalSourceType")]
     return Origin(next((kind for kind in kinds if kind in SOURCE_TYPES), ""))
 

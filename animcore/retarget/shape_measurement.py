@@ -54,13 +54,15 @@ class ShapeDisplacement:
 
 def move(rest: NDArray[np.floating[Any]], delta: NDArray[np.floating[Any]]) -> ShapeDisplacement:
     """Measure a shape by the places (V, 3) and the displacements (V, 3) of its mesh, in any axes."""
-    size = np.linalg.norm(delta, axis=1).astype(np.float64)
-    most = float(size.max(initial=0.0))
-    if most <= 0.0:
+    squares = np.einsum("vx,vx->v", delta, delta)
+    moved = np.flatnonzero(squares)  # most shapes leave most of the mesh alone
+    if not len(moved):
         return ShapeDisplacement(0.0, np.zeros(3), np.zeros(3), 0)
+    size = np.sqrt(squares[moved].astype(np.float64))
+    most = float(size.max())
     weight = size / float((size**2).sum())
     count = int((size > 0.05 * most).sum())
-    return ShapeDisplacement(most, weight @ delta, (weight * size) @ rest, count)
+    return ShapeDisplacement(most, weight @ delta[moved], (weight * size) @ rest[moved], count)
 
 
 def dead(moves: Mapping[Target, ShapeDisplacement]) -> set[Target]:
@@ -102,10 +104,10 @@ def corrected(
         told.append(f"{_names(sorted(turned))}: these shapes go the wrong way and are keyed with their sign turned.")
     if weak := sorted(track for track, gain in gains.items() if gain != 1.0):
         size = {tracks[track]: one.most for track, one in found.items()}
-        said = ", ".join(
+        names_of_weak = ", ".join(
             f"{track} moves {1000 * size[track]:.1f} mm and is keyed {gains[track]:.1f} times" for track in weak
         )
-        told.append(f"Weak shapes are keyed stronger: {said}.")
+        told.append(f"Weak shapes are keyed stronger: {names_of_weak}.")
     return tuple(made), tuple(told)
 
 

@@ -138,14 +138,14 @@ def fill(network: nn.Module, folder: Path, unused: tuple[str, ...] = ()) -> None
     load_tensors(network, found, str(folder), CONFIG)
 
 
-def load_tensors(network: nn.Module, found: Mapping[str, Any], where: str, said: str) -> None:
+def load_tensors(network: nn.Module, found: Mapping[str, Any], where: str, source: str) -> None:
     """Put weights into a network.
 
     Args:
         network: built as they ask for.
         found: tensors by name.
         where: the file or folder that they are from.
-        said: the source of the network's sizes.
+        source: of the network's sizes.
 
     Raises:
         InputError: where weights are missing, too many, of other shapes, or no numbers.
@@ -164,7 +164,7 @@ def load_tensors(network: nn.Module, found: Mapping[str, Any], where: str, said:
         if not isinstance(given, Tensor) or given.shape != values.shape:
             shape = tuple(given.shape) if isinstance(given, Tensor) else type(given).__name__
             raise InputError(
-                f"{name} in {where} is {shape} where {said} asks for {tuple(values.shape)}: weights and "
+                f"{name} in {where} is {shape} where {source} asks for {tuple(values.shape)}: weights and "
                 "configuration are of two models."
             )
         if given.is_floating_point() and not bool(torch.isfinite(given).all()):
@@ -203,7 +203,7 @@ def library() -> Any:
 def memory_ran_out(error: BaseException) -> bool:
     """Whether an error of PyTorch or Python means that memory ran out."""
     words = ("out of memory", "can't allocate memory", "not enough memory")
-    return isinstance(error, MemoryError) or any(said in str(error) for said in words)
+    return isinstance(error, MemoryError) or any(source in str(error) for source in words)
 
 
 def _few(names: list[str]) -> str:

@@ -92,7 +92,7 @@ def align(transcript: Transcript, probabilities: FloatArray, fps: float) -> Alig
     chain = _chain(transcript.words, fps, len(probabilities))
     scores = _scores(probabilities)
     path = _path(chain, scores)
-    heard = _heard(chain, path, scores, len(transcript.words))
+    heard = _emission_scores(chain, path, scores, len(transcript.words))
     words: list[Event | None] = [None] * len(transcript.words)
     phonemes: list[Event] = []
     for state, begin, finish in _stays(chain, path, scores, fps):
@@ -109,7 +109,7 @@ def align(transcript: Transcript, probabilities: FloatArray, fps: float) -> Alig
     return Alignment(tuple(words), transcript.phonemes or tuple(phonemes))
 
 
-def _heard(chain: _StateGraph, path: IntArray, scores: FloatArray, count: int) -> NDArray[np.bool_]:
+def _emission_scores(chain: _StateGraph, path: IntArray, scores: FloatArray, count: int) -> NDArray[np.bool_]:
     """(count,) whether each word fits where it lies; a long one that does not fit was skipped."""
     spoken = chain.way[path] >= 0
     fit = scores[np.arange(len(path)), chain.kind[path]]

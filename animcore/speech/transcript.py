@@ -37,6 +37,13 @@ ADJECTIVES: dict[str, tuple[str, float]] = {name: (name, 0.7) for name in EMOTIO
 
 _LONGEST = 200  # signs of a word; a longer one is none, and to spell it would take minutes
 _PART = re.compile(r"\[([^\[\]]*)\]|([^\s\[]+)")
+_NO_WORD = re.compile(r"<[^<>]*>")  # `<unk>`, `<eps>`: what recognizers write where they know no word
+# what transcribers write of sounds beside the words
+_SOUNDS = {
+    "noise", "music", "applause", "laughter", "laughs", "silence", "pause", "inaudible", "unintelligible", "crosstalk",
+    "cough", "coughs", "breath", "breathing", "breathes", "inhales", "exhales", "sigh", "sighs", "cheering", "sound",
+    "blank_audio", "unk", "eps", "sil", "sp", "spn", "foreign", "beep", "bleep", "click", "hesitation",
+}  # fmt: skip
 _TAG = re.compile(r"\s*([^\W\d]+)\s*(?:[ =:]\s*(\d*\.?\d+)\s*)?")
 _SIGN = re.compile(r"[㐀-鿿][^\w㐀-鿿]*|[^㐀-鿿]+")  # Chinese stands without blanks: a sign is a word
 
@@ -91,11 +98,15 @@ def parse(text: str) -> Transcript:
     return from_segments((line, None, None) for line in text.splitlines())
 
 
-def from_segments(segments: Iterable[tuple[str, float | None, float | None]]) -> Transcript:
+def from_segments(segments: Iterable[tuple[str, float | None, float | None]], *, sounds: bool = False) -> Transcript:
     """Read segments of text with the seconds between which they are spoken, such as captions.
 
+    Args:
+        segments: text, start and end.
+        sounds: whether a tag that names no emotion is a sound, as captions have them (`[door slams]`).
+
     Raises:
-        InputError: for a tag that names no emotion, or where there are no words.
+        InputError: for a tag that names neither an emotion nor a sound, or where there are no words.
     """
     words: list[Word] = []
     cues: list[EmotionCue] = []
@@ -105,12 +116,14 @@ def from_segments(segments: Iterable[tuple[str, float | None, float | None]]) ->
             if label:
                 words += [
                     Word(sign, start, end)
-                    for sign in _SIGN.findall(label)
+                    for sign in _SIGN.findall(_NO_WORD.sub("", label))
                     if len(sign) < _LONGEST and pronunciations(sign)
                 ]
                 continue
+            if _is_sound(tag, any_other=sounds):
+                continue
             cues += _closed(begun, len(words))
-            begun = (*_feeling(tag), len(words))
+            begun = (*_emotion_of(tag), len(words))
         cues += _closed(begun, len(words))
     if not words:
         raise InputError("The transcript has no words; write the text of the audio.")
@@ -122,7 +135,14 @@ def _closed(begun: tuple[str, float, int] | None, last: int) -> list[EmotionCue]
     return [EmotionCue(*begun, last)] if begun is not None and begun[2] < last else []
 
 
-def _feeling(tag: str) -> tuple[str, float]:
+def _is_sound(tag: str, *, any_other: bool) -> bool:
+    """Whether a tag describes a sound beside the words, or every tag does that names no emotion."""
+    named = _TAG.fullmatch(tag.lower())
+    known = named is not None and named[1] in ADJECTIVES
+    return not known and (any_other or tag.strip().lower() in _SOUNDS)
+
+
+def _emotion_of(tag: str) -> tuple[str, float]:
     """The emotion of a tag's text and its intensity."""
     found = _TAG.fullmatch(tag.lower())
     if found is None or found[1] not in ADJECTIVES:

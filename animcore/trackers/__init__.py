@@ -1,4 +1,4 @@
-"""Faces, hands, bodies and persons in images: the networks in assets/trackers, and what leads them from image to image.
+"""Faces, hands, bodies and persons in images: the networks in assets/trackers, and what leads them through a video.
 
-They are those of MediaPipe (Google, Apache-2.0), and find what MediaPipe finds; numpy and onnxruntime are all they need.
+They are MediaPipe's (Google, Apache-2.0) and find what MediaPipe finds, with numpy and onnxruntime alone.
 """

@@ -12,6 +12,8 @@ from animcore.trackers.regions import Image, Region, crop
 
 Mask = NDArray[np.floating[Any]]
 
+_ROWS = 32  # at a time: what is computed with stays in the processor's near memory
+
 
 class PersonMask:
     """Gives masks of images.
@@ -34,9 +36,18 @@ class PersonMask:
 
 def enlarged(mask: Mask, size: tuple[int, ...]) -> NDArray[np.float32]:
     """Return a mask (h, w) at another size (H, W), interpolated between the middles of its pixels."""
-    for axis, side in enumerate(size[:2]):
-        place = np.clip((np.arange(side) + 0.5) * mask.shape[axis] / side - 0.5, 0, mask.shape[axis] - 1)
-        low = np.minimum(place.astype(int), mask.shape[axis] - 2)
-        share = (place - low).astype(np.float32).reshape(-1, *[1] * (mask.ndim - axis - 1))
-        mask = mask.take(low, axis) * (1 - share) + mask.take(low + 1, axis) * share
-    return np.asarray(mask, np.float32)
+    tall = _between(mask, size[0], 0)
+    answer = np.empty(size[:2], np.float32)
+    for start in range(0, size[0], _ROWS):
+        answer[start : start + _ROWS] = _between(tall[start : start + _ROWS], size[1], 1)
+    return answer
+
+
+def _between(mask: Mask, side: int, axis: int) -> Mask:
+    """A mask with another size along an axis."""
+    place = np.clip((np.arange(side) + 0.5) * mask.shape[axis] / side - 0.5, 0, mask.shape[axis] - 1)
+    low = np.minimum(place.astype(int), mask.shape[axis] - 2)
+    share = np.expand_dims((place - low).astype(np.float32), 1 - axis)
+    answer = mask.take(low, axis)
+    answer += share * (mask.take(low + 1, axis) - answer)
+    return answer

@@ -29,16 +29,16 @@ def cached(place: Path, read: Callable[[], tuple[dict[str, FloatArray], str]]) -
         read: gives arrays by name, and the note.
     """
 
-    def write(said: Path) -> None:
+    def write(target: Path) -> None:
         arrays, note = read()
         for name, values in arrays.items():
             with whole_file(beside(place, f"{name}.npy")) as temporary:
                 np.save(temporary, values)
         # the last: where it is, the others are whole
-        said.write_text("\n".join([" ".join(arrays), note]), encoding="utf-8")
+        target.write_text("\n".join([" ".join(arrays), note]), encoding="utf-8")
 
-    def found(said: Path) -> tuple[dict[str, FloatArray], str]:
-        names, _, note = said.read_text(encoding="utf-8").partition("\n")
+    def found(target: Path) -> tuple[dict[str, FloatArray], str]:
+        names, _, note = target.read_text(encoding="utf-8").partition("\n")
         return {name: reading.mapped(beside(place, f"{name}.npy")) for name in names.split()}, note
 
     return reading.cached(beside(place, "txt"), found, write)

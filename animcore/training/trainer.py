@@ -315,8 +315,8 @@ class LossLog:
 
     def write(self, title: str, epoch: int, means: Mapping[str, float]) -> None:
         """Write the means of an epoch."""
-        said = ", ".join(f"{name} {value:.4f}" for name, value in means.items())
-        LOG.info("epoch %d, %s: %s", epoch, title, said)
+        line = ", ".join(f"{name} {value:.4f}" for name, value in means.items())
+        LOG.info("epoch %d, %s: %s", epoch, title, line)
         if self._writer is not None:
             for name, value in means.items():
                 self._writer.add_scalar(f"{title}/{name}", value, epoch)

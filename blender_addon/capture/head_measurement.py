@@ -104,7 +104,8 @@ def reach(measured: MeasuredHead) -> Floats:
     """(2, 3) the corners of what the head fills when its jaw is open, which no other shape goes beyond."""
     opened = measured.vertices + measured.shapes[ARKIT_INDEX["jawOpen"]]
     both = np.concatenate([measured.vertices, opened])
-    return np.stack([both.min(0), both.max(0)]).astype(np.float64)
+    result: Floats = np.stack([both.min(0), both.max(0)]).astype(np.float64)
+    return result
 
 
 def error(model: ParametricModel, motion: Motion, row: int, seen: Floats) -> float:
@@ -149,7 +150,8 @@ def _points(patches: Sequence[Patch], sitter: camera_rig.Sitter) -> Floats:
             )
         parts.append(places[patch.used])
     to_capture = np.array(sitter.to_capture)
-    return np.concatenate(parts) @ to_capture[:3, :3].T + to_capture[:3, 3]
+    result: Floats = np.concatenate(parts) @ to_capture[:3, :3].T + to_capture[:3, 3]
+    return result
 
 
 def seen_now(who: rig_reader.Character, studio: Studio) -> Floats:

@@ -163,7 +163,8 @@ def positions(thing: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> Floats
     flat = np.empty(len(mesh.vertices) * 3, np.float32)
     object_data.vectors(mesh, "position").foreach_get("vector", flat)
     to_world = np.array(evaluated.matrix_world)
-    return flat.reshape(-1, 3) @ to_world[:3, :3].T + to_world[:3, 3]
+    result: Floats = flat.reshape(-1, 3) @ to_world[:3, :3].T + to_world[:3, 3]
+    return result
 
 
 def still(rows: int) -> Motion:

@@ -60,7 +60,8 @@ def character_axes(armature: bpy.types.Object) -> NDArray[np.float64]:
         alone = all(side in of_head for pair in pairs for side in pair)
         if (axes := skeleton_retarget.character_axes(left, world[2] if alone else heads[head] - centre)) is not None:
             return axes
-    return world.T @ BLENDER
+    result: NDArray[np.float64] = world.T @ BLENDER
+    return result
 
 
 def _pairs(armature: bpy.types.Object, heads: Iterable[str]) -> list[tuple[str, str]]:

@@ -61,13 +61,14 @@ def _mark(mesh: bpy.types.Object, key: bpy.types.Key) -> Any:
 
 def _measure(mesh: bpy.types.Object, key: bpy.types.Key) -> dict[str, ShapeDisplacement]:
     world = np.array(mesh.matrix_world, np.float32)
-    bases: dict[str, NDArray[np.float32]] = {}
+    bases: dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]] = {}
     found = {}
     for block in list(key.key_blocks)[1:]:
         base = block.relative_key
         if base.name not in bases:
-            bases[base.name] = coordinates(base)
-        rest = bases[base.name]
+            own = coordinates(base)
+            bases[base.name] = own, own @ world[:3, :3].T + world[:3, 3]
+        rest, placed = bases[base.name]
         delta = (coordinates(block) - rest) @ world[:3, :3].T
-        found[block.name] = move(rest @ world[:3, :3].T + world[:3, 3], delta)
+        found[block.name] = move(placed, delta)
     return found

@@ -57,7 +57,8 @@ def deforming(armature: bpy.types.Object, objects: Iterable[bpy.types.Object]) -
     moved = {one.parent_bone for one in objects if one.parent == armature and one.parent_type == "BONE"}
     for one in objects:
         if any(isinstance(part, bpy.types.ArmatureModifier) and part.object == armature for part in one.modifiers):
-            moved |= {name for name in list(one.vertex_groups.keys()) if name in own and own[name].use_deform}
+            names = {group.name for group in one.vertex_groups}
+            moved |= {name for name in names if name in own and own[name].use_deform}
     return moved & set(own.keys()) | {
         above.name for name in moved if name in own for above in own[name].parent_recursive
     }

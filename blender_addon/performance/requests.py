@@ -153,7 +153,8 @@ def check_scene(scene: bpy.types.Scene) -> None:
 
 def root_by_uid(uid: int) -> Root | None:
     """Return the object or collection of a session number; None where it is gone."""
-    return by_uid(bpy.data.objects, uid) or by_uid(bpy.data.collections, uid)
+    result: Root | None = by_uid(bpy.data.objects, uid) or by_uid(bpy.data.collections, uid)
+    return result
 
 
 def by_uid(collection: Any, uid: int) -> Any:

@@ -120,7 +120,7 @@ def is_made_for(action: bpy.types.Action, owner: bpy.types.ID) -> bool:
     """
     if OWNER in action:
         own = owner.get(OWNER)
-        return action[OWNER] == own if own is not None else action.get(OWNER_NAME) == owner_name(owner)
+        return bool(action[OWNER] == own if own is not None else action.get(OWNER_NAME) == owner_name(owner))
     curve = next(iter(curves_of(action)), None)
     try:
         return curve is not None and owner.path_resolve(curve.data_path) is not None

@@ -119,7 +119,8 @@ def target(place: Place) -> tuple[Any, str]:
 
 
 def _owner(place: Place) -> bpy.types.ID:
-    return next(block for block in getattr(bpy.data, place[0]) if block.session_uid == place[1])
+    result: bpy.types.ID = next(block for block in getattr(bpy.data, place[0]) if block.session_uid == place[1])
+    return result
 
 
 def _value(place: Place) -> float:

@@ -70,7 +70,7 @@ class Placement:
     @property
     def has_hands(self) -> bool:
         """Whether hands were asked for; otherwise fingers keep the pose that the user gave them."""
-        return self.settings.get("direction", {}).get("strengths", {}).get("hands") != 0
+        return bool(self.settings.get("direction", {}).get("strengths", {}).get("hands") != 0)
 
 
 @dataclass(frozen=True)

@@ -82,5 +82,6 @@ def _sampled(curve: bpy.types.FCurve, frames: range) -> NDArray[np.float32]:
     curve.keyframe_points.foreach_get("co", points)
     times, values = points.reshape(-1, 2).T
     if len(times) == len(frames) and np.array_equal(times, np.array(frames)):
-        return values.copy()
+        result: NDArray[np.float32] = values.copy()
+        return result
     return np.array([curve.evaluate(frame) for frame in frames], np.float32)

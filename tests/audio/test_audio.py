@@ -256,7 +256,7 @@ def test_how_a_recording_is_packed(tmp_path):
     flac, film = tmp_path / "line.flac", tmp_path / "film.mp4"
     soundfile.write(flac, np.zeros(16_000, np.float32), 16_000)
     facts = recording.load(flac).facts
-    assert (facts.codec, facts.bit_rate, facts.film_rate) == ("flac", 0, None)
+    assert (facts.codec, facts.bit_rate, facts.video_rate) == ("flac", 0, None)
     with av.open(str(film), "w") as out:
         pictures = out.add_stream("mpeg4", rate=Fraction(24000, 1001))
         pictures.width = pictures.height = 64
@@ -273,7 +273,7 @@ def test_how_a_recording_is_packed(tmp_path):
     facts = recording.load(film).facts
     assert facts.codec == "aac"
     assert 5_000 < facts.bit_rate < 60_000
-    assert Fraction(*facts.film_rate) == Fraction(24000, 1001)
+    assert Fraction(*facts.video_rate) == Fraction(24000, 1001)
 
 
 def test_a_title_in_an_old_alphabet_does_not_matter(tmp_path):

@@ -35,7 +35,8 @@ def test_every_container_keeps_its_time(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["mp4", "mp4_late", "mp4_fragmented", "mkv_late", "webm_late", "webm_live", "ts_late",
-                                  "flv_late", "opus", "m4a", "mka", "mpg_late"])  # fmt: skip
+                                  "flv_late", "opus", "m4a", "mka", "mpg_late", "nut", "nut_late",
+                                  "mov_fragmented"])  # fmt: skip
 def test_a_pause_without_packets_is_kept_and_is_no_damage(name, tmp_path):
     clip = recording.load(containers.write(tmp_path, name, gap=1.0))
     late = containers.KINDS[name][2]
@@ -243,10 +244,10 @@ def filmed(folder: Path, steps: list[int], base: int = 15_360) -> Path:
 def test_a_phones_variable_rate_is_its_nominal_one(tmp_path):
     random = np.random.default_rng(0)
     facts = recording.load(filmed(tmp_path, [512 + int(jitter) for jitter in random.integers(-30, 25, 90)])).facts
-    assert (facts.film_rate, facts.film_varies) == ((30, 1), True)
+    assert (facts.video_rate, facts.video_rate_varies) == ((30, 1), True)
     facts = recording.load(filmed(tmp_path, [512] * 90)).facts
-    assert (facts.film_rate, facts.film_varies) == ((30, 1), False)
-    assert recording.load(filmed(tmp_path, [15_360] * 5)).facts.film_rate is None, "an image that stands still"
+    assert (facts.video_rate, facts.video_rate_varies) == ((30, 1), False)
+    assert recording.load(filmed(tmp_path, [15_360] * 5)).facts.video_rate is None, "an image that stands still"
 
 
 def test_a_film_is_given_a_late_sound_late(tmp_path):
@@ -258,4 +259,4 @@ def test_a_film_is_given_a_late_sound_late(tmp_path):
 def test_a_cover_picture_is_no_film(tmp_path):
     reader = decoding.TrackDecoder(containers.write(tmp_path, "mp4"))
     assert sum(values.shape[1] for values in reader.blocks()) == reader.count
-    assert reader.film_rate == (25, 1)
+    assert reader.video_rate == (25, 1)

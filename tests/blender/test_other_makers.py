@@ -6,12 +6,15 @@ Its README says of each what is right.
 from __future__ import annotations
 
 import shutil
+import sys
 from collections import Counter
 from pathlib import Path
 
 import bpy
 import numpy as np
 import pytest
+
+sys.path.append(str(Path(__file__).with_name("character")))  # also where this file is collected alone
 from test_rig_detector import apply, motion
 
 from animcore.files import FORMATS

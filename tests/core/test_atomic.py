@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import stat
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from animcore.core import atomic_files
-from animcore.core.atomic_files import check_target, whole_file
+from animcore.core.atomic_files import check_target, whole_file, write_failure
 from animcore.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -138,6 +139,7 @@ FULL = """
 import resource, pathlib, sys
 import numpy as np
 from animcore.errors import InputError
+from animcore.core.array_writer import write_arrays
 from animcore.core.atomic_files import whole_file
 resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
 noise = np.random.default_rng(0).normal(size=100_000)
@@ -145,7 +147,7 @@ folder = pathlib.Path(sys.argv[1])
 
 def compressed(path):
     with path.open("wb") as handle:
-        np.savez_compressed(handle, a=noise, b=noise)
+        write_arrays(handle, {"a": noise, "b": noise})
 
 def zipped(path):
     import zipfile
@@ -173,6 +175,14 @@ def test_a_full_disk_is_called_one_whatever_the_library_makes_of_it(tmp_path):
         [sys.executable, "-c", FULL, str(tmp_path)], capture_output=True, text=True, cwd=ROOT, check=True
     )
     *said, rest = ran.stdout.splitlines()
+    assert "seek of closed file" not in ran.stderr
     assert len(said) == 4
     assert {line.partition(",")[0] for line in said} == {"The disk is full"}
     assert rest == "[]"
+
+
+def test_a_file_that_is_written_as_part_of_another_is_told_by_its_own_name(tmp_path):
+    with whole_file(tmp_path / "a.csv") as outer:
+        said = write_failure(outer, OSError(errno.ENOSPC, "full"))
+        outer.touch()
+    assert said.startswith("The disk is full, so a.csv was not written")

@@ -117,7 +117,7 @@ def test_the_smeared_take_is_not_the_best_by_jitter(folders, capsys):
 def test_the_page_is_there_before_the_first_film(folders, monkeypatch):
     pytest.importorskip("matplotlib")
     out, seen = folders / "verdict", []
-    monkeypatch.setattr(command, "_films", lambda *rest: seen.extend(sorted(path.name for path in out.iterdir())))
+    monkeypatch.setattr(command, "_videos", lambda *rest: seen.extend(sorted(path.name for path in out.iterdir())))
     assert judge("--truth", folders / "truth" / "a.npz", folders / "good" / "a.npz", "--out", out, "--video") == 0
     assert seen == ["judge.html", "judge.json"]
 

@@ -176,3 +176,20 @@ def test_what_another_program_wrote_and_nobody_can_read_is_not_kept(tmp_path, mo
     report = accept_if_equal(motion, made, folder, livelink.FORMAT, meant(tmp_path, motion))
     assert report.error is not None
     assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["glb", "vrma", "unity", "godot", "bvh", "csv"])
+def test_a_capture_at_the_time_of_day_begins_at_zero_where_seconds_are_short(tmp_path, motion, name):
+    late = replace(motion, start=50_400.5, head_pose=np.zeros((50, 3), np.float32))
+    form = FORMATS[name]
+    report = export(late, path := tmp_path / f"a{form.suffix}", form)
+    assert any("clock of the recording is 14:00:00.500" in sentence for sentence in report.lacks)
+    assert report.frames == 50
+    assert load(path, form).start == pytest.approx(0.0, abs=1e-6)
+
+
+def test_a_timecode_keeps_the_time_of_day(tmp_path, motion):
+    for form in (livelink.FORMAT, FORMATS["npz"]):
+        report = export(replace(motion, start=50_400.0), path := tmp_path / f"a{form.suffix}", form)
+        assert not any("clock" in sentence for sentence in report.lacks)
+        assert load(path, form).start == 50_400.0

@@ -391,3 +391,20 @@ def test_rows_that_all_have_one_timecode_are_refused(tmp_path):
     recorded(tmp_path / "a.csv", ["01:00:00:00.000"] * 70)
     with pytest.raises(InputError, match="same timecode"):
         livelink.read(tmp_path / "a.csv", FormatOptions())
+
+
+def test_columns_without_a_value_are_told_apart_from_cells_without_one(tmp_path):
+    path = tmp_path / "a.csv"
+    rows = ["Timecode,BlendShapeCount,JawOpen,TongueOut,MouthClose"]
+    rows += [f"00:00:00:{frame:02d}.000,61,0.{frame},,0.5" for frame in range(8)]
+    path.write_text("\n".join(rows), encoding="utf-8")
+    sheet = livelink.read(path, FormatOptions(rate=Fraction(30)))
+    assert not sheet.curves["tongueOut"].any()
+    assert [note for note in sheet.notes if "interpolated" in note or "nothing" in note] == [
+        "a.csv: nothing is written in tongueOut: read as 0."
+    ]
+    rows[3] = "00:00:00:02.000,61,,,0.5"
+    path.write_text("\n".join(rows), encoding="utf-8")
+    notes = " ".join(livelink.read(path, FormatOptions(rate=Fraction(30))).notes)
+    assert "1 frames have empty cells" in notes
+    assert "nothing is written in tongueOut" in notes

@@ -266,3 +266,28 @@ def test_turned_and_moved_by_its_node_as_any_glb(tmp_path):
     assert np.abs(back.means - splats.means - (1, 2, 3)).max() < 2e-5
     assert covariances(back) == pytest.approx(covariances(splats), abs=1e-5)
     assert isinstance(back, Gaussians)
+
+
+def test_sizes_and_opacities_without_logarithms_are_read_as_they_are(tmp_path):
+    """Not what training writes: some exporters put down what is drawn."""
+    splats = cloud(40)
+    columns = {name: splats.means[:, at] for at, name in enumerate("xyz")}
+    columns |= {f"f_dc_{at}": np.zeros(40) for at in range(3)} | {"opacity": splats.opacities}
+    columns |= {f"scale_{at}": splats.scales[:, at] for at in range(3)}
+    columns |= {f"rot_{at}": splats.rotations[:, at] for at in range(4)}
+    head = "".join(f"property float {name}\n" for name in columns)
+    path = tmp_path / "a.ply"
+    path.write_bytes(
+        f"ply\nformat binary_little_endian 1.0\nelement vertex 40\n{head}end_header\n".encode()
+        + np.stack(list(columns.values()), 1).astype("<f4").tobytes()
+    )
+    found = open_any_splats.load(path)
+    np.testing.assert_allclose(found.splats.scales, splats.scales, rtol=1e-5)
+    np.testing.assert_allclose(found.splats.opacities, splats.opacities, rtol=1e-5)
+    assert "plain sizes and opacities" in found.notes[0]
+
+
+def test_a_pointer_of_git_lfs_is_told_as_one(tmp_path):
+    (tmp_path / "a.ply").write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
+    with pytest.raises(InputError, match="pointer of Git LFS"):
+        open_any_splats.load(tmp_path / "a.ply")

@@ -155,3 +155,89 @@ def test_captions_without_empty_lines_between_them(tmp_path):
     path = tmp_path / "a.srt"
     path.write_text("1\n00:00:00,400 --> 00:00:01,200\nhello\n2\n00:00:01,300 --> 00:00:02,000\nworld\n")
     assert [(word.label, word.start) for word in transcripts.load(path).words] == [("hello", 0.4), ("world", 1.3)]
+
+
+ROLLING = """WEBVTT
+Kind: captions
+Language: en
+
+00:00:00.160 --> 00:00:02.350 align:start position:0%
+~
+hello<00:00:00.560><c> and</c><00:00:00.799><c> welcome</c>
+
+00:00:02.350 --> 00:00:02.360 align:start position:0%
+hello and welcome
+~
+
+00:00:02.360 --> 00:00:04.789 align:start position:0%
+hello and welcome
+to<00:00:02.560><c> my</c><00:00:02.720><c> place</c>
+
+00:00:04.789 --> 00:00:04.799 align:start position:0%
+to my place
+~
+
+00:00:04.799 --> 00:00:06.000 align:start position:0%
+to my place
+[Music]
+"""
+
+
+def test_captions_that_roll_say_every_word_once_and_when(tmp_path: Path):
+    (tmp_path / "a.vtt").write_text(ROLLING.replace("~", " "), encoding="utf-8")
+    read = transcripts.load(tmp_path / "a.vtt")
+    assert [word.label for word in read.words] == ["hello", "and", "welcome", "to", "my", "place"]
+    assert [(word.start, word.end) for word in read.words][1:4] == [(0.56, 0.799), (0.799, 2.35), (2.36, 2.56)]
+
+
+def test_what_is_said_twice_in_captions_that_do_not_roll_stays(tmp_path: Path):
+    rows = [f"{n}\n00:00:0{n},000 --> 00:00:0{n},900\n{text}\n" for n, text in enumerate(("No.", "No.", "Why?", "So."))]
+    (tmp_path / "a.srt").write_text("\n".join(rows), encoding="utf-8")
+    assert [word.label for word in transcripts.load(tmp_path / "a.srt").words] == ["No.", "No.", "Why?", "So."]
+
+
+@pytest.mark.parametrize("kind", ["txt", "srt", "TextGrid"])
+def test_what_recognizers_write_for_no_word_is_no_word(tmp_path: Path, kind):
+    path = tmp_path / f"a.{kind}"
+    labels = ["<eps>", "Hello", "<unk>", "[noise]", "you", "{SL}"] if kind == "TextGrid" else []
+    text = "Hello <unk> [noise] you <eps>"
+    if kind == "TextGrid":
+        text = short_grid("IntervalTier", [f'{n} {n + 1} "{label}"' for n, label in enumerate(labels)])
+    elif kind == "srt":
+        text = f"1\n00:00:01,000 --> 00:00:02,500\n{text} [door slams]\n"
+    path.write_text(text, encoding="utf-8")
+    assert [word.label for word in transcripts.load(path).words] == ["Hello", "you"]
+
+
+def short_grid(kind: str, rows: list[str]) -> str:
+    """A TextGrid in Praat's short form with one tier."""
+    head = ['File type = "ooTextFile"', 'Object class = "TextGrid"', "0 9 <exists> 1", f'"{kind}" "words" 0 9']
+    return "\n".join([*head, str(len(rows)), *rows])
+
+
+def test_a_tier_of_points_is_told_as_one(tmp_path: Path):
+    (tmp_path / "a.TextGrid").write_text(short_grid("TextTier", ['1 "Hello"', '2 "you"']), encoding="utf-8")
+    with pytest.raises(InputError, match="tiers of points alone"):
+        transcripts.load(tmp_path / "a.TextGrid")
+
+
+def test_an_interval_of_no_length_is_passed_over(tmp_path: Path):
+    rows = ['0 1 "Hello"', '1 1 "slip"', '1 2 "you"']
+    (tmp_path / "a.TextGrid").write_text(short_grid("IntervalTier", rows), encoding="utf-8")
+    assert [word.label for word in transcripts.load(tmp_path / "a.TextGrid").words] == ["Hello", "you"]
+    rows = ["00:00:01,000 --> 00:00:01,000\nslip\n", "00:00:01,000 --> 00:00:02,000\nyou\n"]
+    (tmp_path / "a.srt").write_text("\n".join(rows), encoding="utf-8")
+    assert [word.label for word in transcripts.load(tmp_path / "a.srt").words] == ["you"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "cp850", "utf-16", "utf-16-le", "utf-16-be", "utf-8-sig"])
+def test_text_in_the_encodings_of_windows(tmp_path: Path, encoding):
+    words = ["Der", "Müller", "fährt", "schön", "übers", "Weiße", "café", "señor", "ist", "größer"]
+    (tmp_path / "a.txt").write_bytes(" ".join(words).encode(encoding))
+    assert [word.label for word in transcripts.load(tmp_path / "a.txt").words] == words
+
+
+def test_rich_text_is_told_as_such(tmp_path: Path):
+    (tmp_path / "a.txt").write_bytes(rb"{\rtf1\ansi\deff0 {\fonttbl {\f0 Courier;}} Hello\par}")
+    with pytest.raises(InputError, match=r"rich text \(RTF\).*save it as plain text"):
+        transcripts.load(tmp_path / "a.txt")

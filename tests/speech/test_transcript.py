@@ -55,7 +55,7 @@ def test_emotions_of_words_that_are_not_heard_are_left_out():
     ("text", "sentence"),
     [
         ("[hapy] Hello", r"\[hapy\], which names no emotion; did you mean \[happy\]"),
-        ("[applause] Hello", "write one such as"),
+        ("[wobbly] Hello", "write one such as"),
         ("[joy 7] Hello", "more than 1"),
         ("[] Hello", "names no emotion"),
         ("[joy]", "no words"),

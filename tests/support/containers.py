@@ -31,11 +31,14 @@ KINDS = {
     "ac3": ("ac3", "ac3", 0.0, {}),
     "wma": ("asf", "wmav2", 0.0, {}),
     "mka": ("mka", "flac", 0.0, {}),
+    "nut": ("nut", "flac", 0.0, {}),
+    "nut_late": ("nut", "flac", LATE, {}),
     "mp4": ("mp4", "aac", 0.0, {}),
     "mp4_late": ("mp4", "aac", LATE, {}),
     "mp4_no_edit_list": ("mp4", "aac", LATE, {"use_editlist": "0"}),
     "mp4_fragmented": ("mp4", "aac", LATE, {"movflags": "frag_keyframe+empty_moov"}),
     "mov_late": ("mov", "pcm_s16le", LATE, {}),
+    "mov_fragmented": ("mov", "pcm_s16le", LATE, {"movflags": "frag_every_frame+empty_moov"}),
     "mkv_late": ("mkv", "aac", LATE, {}),
     "mkv_opus_late": ("mkv", "libopus", LATE, {}),
     "webm_late": ("webm", "libopus", LATE, {}),
@@ -46,7 +49,7 @@ KINDS = {
     "flv_late": ("flv", "aac", LATE, {}),
 }
 _PICTURES = {"mp4": "mpeg4", "mov": "mpeg4", "mkv": "mpeg4", "webm": "libvpx", "ts": "mpeg2video", "mpg": "mpeg2video",
-             "avi": "mpeg4", "flv": "flv"}  # fmt: skip
+             "avi": "mpeg4", "flv": "flv", "nut": "mpeg4"}  # fmt: skip
 
 
 def burst(seconds: float = 2.0, rate: int = RATE) -> np.ndarray:

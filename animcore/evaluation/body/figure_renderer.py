@@ -17,6 +17,7 @@ from animcore.body_models.collision_capsules import floor_at_rest
 from animcore.body_models.kinematics import INDEX
 from animcore.body_models.parametric_model import ParametricModel, load_model
 from animcore.evaluation.body.scoring import BodyTake
+from animcore.geometry import rotations
 from animcore.postprocess import foot_contact
 from animcore.rendering import mesh_shading
 from animcore.rendering.mesh_shading import Image, linear
@@ -118,11 +119,7 @@ def _blurred(values: Array, reach: int, axis: int) -> Array:
 
 def _view() -> Array:
     """(3, 3) rows: across, up and towards the camera."""
-    cosine, sine = np.cos(_TURN), np.sin(_TURN)
-    about_up = np.array([[cosine, 0, sine], [0, 1, 0], [-sine, 0, cosine]])
-    cosine, sine = np.cos(_PITCH), np.sin(_PITCH)
-    down = np.array([[1, 0, 0], [0, cosine, -sine], [0, sine, cosine]])
-    view: Array = down @ about_up
+    view: Array = rotations.to_matrix((_PITCH, 0, 0)) @ rotations.to_matrix((0, _TURN, 0))
     return view
 
 

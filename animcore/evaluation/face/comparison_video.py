@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from animcore.core.progress import Progress, silent
 from animcore.errors import InputError
 from animcore.evaluation.face import software_renderer
-from animcore.evaluation.face.loading import FILMS, FaceTake
+from animcore.evaluation.face.loading import VIDEOS, FaceTake
 from animcore.evaluation.face.reference_face import ReferenceFace
 from animcore.files.video import writer
 
@@ -39,7 +39,7 @@ class VideoPanel:
     def images(self, times: Array, face: ReferenceFace) -> Iterator[Image]:
         """(HEIGHT, WIDTH, 3) sRGB at each time."""
         if self.take.weights is None:
-            yield from _filmed(self.take.path, times)
+            yield from _video_frames(self.take.path, times)
             return
         weights = self.take.at(times, face)[2]
         assert weights is not None
@@ -49,7 +49,7 @@ class VideoPanel:
 
 def drawable(take: FaceTake) -> bool:
     """Whether there is a face to show: weights for the default head, or a video."""
-    return take.weights is not None or take.path.suffix.lower() in FILMS
+    return take.weights is not None or take.path.suffix.lower() in VIDEOS
 
 
 def write(
@@ -138,7 +138,7 @@ def _full(opening: Array) -> float:
     return max(float(np.nanpercentile(opening, 98)), 1e-6)
 
 
-def _filmed(path: Path, times: Array) -> Iterator[Image]:
+def _video_frames(path: Path, times: Array) -> Iterator[Image]:
     """The frame of a video at each time, scaled to a half's height and cut to its width."""
     with av.open(str(path), metadata_errors="replace") as container:
         rate = float(container.streams.video[0].average_rate or 25)

@@ -22,7 +22,7 @@ from animcore.motion import Motion
 
 Array = NDArray[np.floating[Any]]
 
-FILMS = frozenset({".mp4", ".mov", ".mkv", ".avi", ".webm", ".m4v", ".mpg"})
+VIDEOS = frozenset({".mp4", ".mov", ".mkv", ".avi", ".webm", ".m4v", ".mpg"})
 SOUNDS = (".flac", ".wav", ".mp3", ".ogg", ".opus", ".m4a", ".aac", ".aif", ".aiff")
 FEWEST = 5  # frames below which neither a correlation nor a lag means anything
 
@@ -90,7 +90,7 @@ def load(path: str | Path, face: ReferenceFace, setup: FormatOptions | None = No
 
 
 def _read(path: Path, face: ReferenceFace, setup: FormatOptions | None) -> FaceTake:
-    if path.suffix.lower() in FILMS:
+    if path.suffix.lower() in VIDEOS:
         rate, opening, width = lip_tracking.track(path)
         return FaceTake(path, rate, opening, width)
     arrays = _arrays(path) if path.suffix.lower() == ".npz" else {}
@@ -156,12 +156,12 @@ def readable(path: Path) -> bool:
     """Whether a file is of a kind that may hold a take: captions, skeletons and the like do not."""
     faces = (form for form in files.FORMATS.values() if "arkit" in form.carries)
     suffixes = {form.suffix.rsplit(".", 1)[-1].lower() for form in faces} | {"npz"}
-    return path.suffix.lower() in FILMS or path.suffix.lower().lstrip(".") in suffixes
+    return path.suffix.lower() in VIDEOS or path.suffix.lower().lstrip(".") in suffixes
 
 
 def sound_beside(path: Path) -> Path | None:
     """Return the audio of a take: of the video, or an audio file of its name next to it; None without one."""
-    if path.suffix.lower() in FILMS and path.is_file() and lip_tracking.has_sound(path):
+    if path.suffix.lower() in VIDEOS and path.is_file() and lip_tracking.has_sound(path):
         return path
     stem = files.stem(path)
     return next((path.with_name(stem + suffix) for suffix in SOUNDS if path.with_name(stem + suffix).is_file()), None)

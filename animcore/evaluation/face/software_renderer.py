@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from animcore.core import reading
 from animcore.core.vocabulary import ARKIT, ARKIT_INDEX
 from animcore.evaluation.face.reference_face import ASSETS
+from animcore.geometry import rotations
 from animcore.rendering import mesh_shading
 from animcore.rendering.mesh_shading import Image, linear
 
@@ -70,7 +71,9 @@ class HeadMesh:
         for side, names in enumerate(_LOOKS):
             left, right, down, up = (float(weights[ARKIT_INDEX[name]]) for name in names)
             first = len(self.rest_of_skin) + side * ball
-            turn = _about_y(_LOOK * (left - right)) @ _about_x(_LOOK * (down - up))
+            turn = rotations.to_matrix((0, _LOOK * (left - right), 0)) @ rotations.to_matrix(
+                (_LOOK * (down - up), 0, 0)
+            )
             points[first : first + ball] = self.eyes[side] + (points[first : first + ball] - self.eyes[side]) @ turn.T
         return points
 
@@ -104,7 +107,7 @@ def default_head(path: Path = HEAD) -> HeadMesh:
 def draw(weights: Array, height: int, width: int, head: HeadMesh | None = None) -> Image:
     """Draw a head, the default one if none is given, under ARKit weights (52,): an image (height, width, 3), sRGB."""
     model = head or default_head()
-    points = (model.posed(weights) - _middle(model)) @ _about_y(_TURN).T
+    points = (model.posed(weights) - _middle(model)) @ rotations.to_matrix((0, _TURN, 0)).T
     colours = mesh_shading.shade(points, model.triangles, model.colours, _LIGHTS, _AMBIENT)
     tall, wide = height * _FINER, width * _FINER
     background = np.broadcast_to(mesh_shading.linear(_BACKGROUND), (tall, wide, 3))
@@ -146,13 +149,3 @@ def _eyeball(centre: Array) -> tuple[Array, Array, NDArray[np.int64]]:
     below, below_beside = here + _SEGMENTS, beside + _SEGMENTS
     faces = np.concatenate([np.stack([here, below, below_beside], 1), np.stack([here, below_beside, beside], 1)])
     return centre + _EYE_RADIUS * unit, tint, faces
-
-
-def _about_y(angle: float) -> Array:
-    cosine, sine = np.cos(angle), np.sin(angle)
-    return np.array([[cosine, 0, sine], [0, 1, 0], [-sine, 0, cosine]])
-
-
-def _about_x(angle: float) -> Array:
-    cosine, sine = np.cos(angle), np.sin(angle)
-    return np.array([[1, 0, 0], [0, cosine, -sine], [0, sine, cosine]])

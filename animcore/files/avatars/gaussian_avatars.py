@@ -119,13 +119,13 @@ def load(path: str | Path, rate: Fraction | None = None) -> GaussianAvatar:
         note = f"There is no {PARAMETERS} beside {path.name}, so its person's shape is unknown."
         return GaussianAvatar(path.name, found.splats, None, np.zeros(0, np.float32), None, (*found.notes, note))
     animation = flame.read(beside, FormatOptions(rate or _RATE))
-    person, said = npz_arrays.contents_of(beside, ("shape", "static_offset"))
+    person, own_notes = npz_arrays.contents_of(beside, ("shape", "static_offset"))
     shape = _numbers(person.get("shape", np.zeros(0)), beside).ravel()
     offset = _numbers(person["static_offset"], beside) if "static_offset" in person else None
     if offset is not None and (offset.ndim < 2 or offset.shape[-1] != 3 or offset.size != 3 * offset.shape[-2]):
         raise InputError(f"{beside.name} has a static_offset of {offset.shape}, not (1, V, 3); track it again.")
     offset = None if offset is None else offset.reshape(-1, 3)
-    notes = (*found.notes, *animation.notes, *said)
+    notes = (*found.notes, *animation.notes, *own_notes)
     return GaussianAvatar(path.name, found.splats, flame.decode(animation, FormatOptions()), shape, offset, notes)
 
 

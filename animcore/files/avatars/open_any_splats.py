@@ -108,11 +108,11 @@ def load(path: str | Path, y_down: bool = False) -> SplatFile:
         check_file(path)
     with readable(f"{path.name} is not a readable file of Gaussians", "export it again"), enough_memory(path):
         splats, notes = FORMATS[name].read(path)
-        splats, said = _sound(splats, path.name)
+        splats, own_notes = _finite(splats, path.name)
         if splats.binding is None and not any(splats.origin):
             means, origin = centred(splats.means)
             splats = replace(splats, means=means, origin=origin)
-        notes = (*notes, *said, *_told(splats, path.name))
+        notes = (*notes, *own_notes, *_told(splats, path.name))
         if y_down and not FORMATS[name].upright and splats.binding is None:
             splats = transformed(splats, HALF_TURN)
     return SplatFile(name, splats, notes)
@@ -195,7 +195,7 @@ def _huge(splats: Gaussians, good: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return np.asarray(largest > _HUGE * max(size, usual))
 
 
-def _sound(splats: Gaussians, name: str) -> tuple[Gaussians, Notes]:
+def _finite(splats: Gaussians, name: str) -> tuple[Gaussians, Notes]:
     """The Gaussians that can be drawn, and a sentence for those that cannot."""
     arrays = (splats.means, splats.rotations, splats.scales, splats.opacities[:, None], splats.harmonics)
     good = np.ones(splats.count, bool)

@@ -94,9 +94,9 @@ def read(path: Path, setup: FormatOptions) -> AnimationCurves:
         raise InputError(f"{path.name} has {len(body)} poses and {len(trans)} positions; it mixes two takes.")
     notes = (*notes, *turned, *moved)
     if _stands_along_y(body):
-        said = f"{path.name} stands along Y where AMASS has Z up; it was turned."
+        note = f"{path.name} stands along Y where AMASS has Z up; it was turned."
         standing, trans = _turned(_all_joints(body), trans, _QUARTER, _pelvis(setup))
-        body, notes = _same_joints(standing, body.shape[1]), (*notes, said)
+        body, notes = _same_joints(standing, body.shape[1]), (*notes, note)
     facts: dict[str, Any] = {name: contents[name] for name in ("gender", "betas") if name in contents}
     return AnimationCurves(
         npz_arrays.rate_in(contents, setup, path), 0.0, {"poses": body, "trans": trans}, notes=notes, facts=facts

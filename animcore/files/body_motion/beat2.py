@@ -28,7 +28,7 @@ _WIDTHS = {"poses": 165, "expressions": expression_coefficients.COUNT, "trans": 
 def encode(motion: Motion, setup: FormatOptions) -> AnimationCurves:
     """Take the poses, the position and the expression of a motion; what it lacks is 0."""
     motion, converted = expression_coefficients.with_expression(motion, setup)
-    expressions, basis, said = expression_coefficients.expression(motion, _USUAL)
+    expressions, basis, remarks = expression_coefficients.expression(motion, _USUAL)
     curves = {
         "poses": smplx_pose(motion).reshape(-1, _WIDTHS["poses"]),
         "expressions": expressions,
@@ -36,7 +36,7 @@ def encode(motion: Motion, setup: FormatOptions) -> AnimationCurves:
     }
     facts = {"basis": basis, "model": MODEL if not basis or basis in _USUAL else basis, "gender": "neutral"}
     return from_zero(
-        AnimationCurves(motion.rate, motion.start, curves, lacks=(*converted, *said), facts=facts), FORMAT.title
+        AnimationCurves(motion.rate, motion.start, curves, lacks=(*converted, *remarks), facts=facts), FORMAT.title
     )
 
 

@@ -137,8 +137,8 @@ def read(path: Path, setup: FormatOptions) -> AnimationCurves:
     way = (_place(joints, turns, moves, root) - figure.heads[root]) * unit
     body, moved = retarget.from_bones(rotations.matrix_to_quaternion(turns), way)
     curves = dict(zip(SMPLX_JOINTS, np.moveaxis(rotations.to_matrix(body), 1, 0), strict=True))
-    said = f"{path.name} has the joints of {figure.found.profile}, which were turned into those of SMPL-X."
-    notes += (said, *_radian_notes(joints, table, path), *figure.found.lacks)
+    note = f"{path.name} has the joints of {figure.found.profile}, which were turned into those of SMPL-X."
+    notes += (note, *_radian_notes(joints, table, path), *figure.found.lacks)
     return AnimationCurves(rate, 0.0, curves | {_PLACE: moved}, notes=notes)
 
 
@@ -332,8 +332,8 @@ def _unit(figure: _RestSkeleton, path: Path) -> tuple[float, tuple[str, ...]]:
     tall = float(np.ptp(figure.heads @ figure.axes[:, 1]))
     for name, unit in _UNITS.items():
         if _TALL[0] <= tall * unit <= _TALL[1]:
-            said = f"{path.name} is in {name}: its skeleton is {tall:g} high."
-            return unit, () if name == "centimetres" else (said,)
+            note = f"{path.name} is in {name}: its skeleton is {tall:g} high."
+            return unit, () if name == "centimetres" else (note,)
     return 1.0 / _CENTIMETRES, (f"{path.name} has a skeleton {tall:g} units high; they were read as centimetres.",)
 
 

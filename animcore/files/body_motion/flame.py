@@ -46,7 +46,7 @@ _POSES = ("rotation", "neck_pose", "jaw_pose", "eyes_pose")
 def encode(motion: Motion, setup: FormatOptions) -> AnimationCurves:
     """Take the face and the head of a motion; what it lacks is 0."""
     motion, converted = expression_coefficients.with_expression(motion, setup)
-    expression, basis, said = expression_coefficients.expression(motion, _USUAL)
+    expression, basis, remarks = expression_coefficients.expression(motion, _USUAL)
     joints = flame_pose(motion)
     curves = {
         "expr": expression,
@@ -57,7 +57,7 @@ def encode(motion: Motion, setup: FormatOptions) -> AnimationCurves:
         "translation": pose_tracks.of_translation(motion),
     }
     return from_zero(
-        AnimationCurves(motion.rate, motion.start, curves, lacks=(*converted, *said), facts={"basis": basis}),
+        AnimationCurves(motion.rate, motion.start, curves, lacks=(*converted, *remarks), facts={"basis": basis}),
         FORMAT.title,
     )
 

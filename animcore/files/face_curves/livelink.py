@@ -137,8 +137,8 @@ def _noticed(columns: dict[str, Array], path: Path) -> tuple[dict[str, Array], t
     )
     largest = max((float(np.abs(values).max()) for values in rotations.values()), default=0.0)
     if largest > _FARTHEST:
-        said = f"{path.name}: rotations reach {largest:.0f}, so they were read as degrees and turned into radians."
-        return weights | {name: np.radians(values) for name, values in rotations.items()}, (*notes, said)
+        note = f"{path.name}: rotations reach {largest:.0f}, so they were read as degrees and turned into radians."
+        return weights | {name: np.radians(values) for name, values in rotations.items()}, (*notes, note)
     return weights | rotations, notes
 
 
@@ -151,4 +151,5 @@ FORMAT = FileFormat(
     read=read,
     decode=decode,
     tolerance=2e-6,
+    keeps_clock=True,
 )

@@ -72,10 +72,10 @@ def times_of(codes: Sequence[str], name: str, rate: Fraction | None) -> RowTimes
     if count is not None:
         index, bounds = count
         found = rate or _of_video(*bounds)
-        said = (
+        remark = (
             f"{name}: its timecodes number the frames as Face_Landmark_Link does; they count at {float(found):g} fps."
         )
-        return RowTimes(np.arange(len(index)), index / float(found), found, (said,))
+        return RowTimes(np.arange(len(index)), index / float(found), found, (remark,))
     drop = any(";" in code for code in codes)
     counts_to = _counts_to(seconds, within, drop, rate)
     frames = np.array([frame_of_timecode(code, counts_to) for code in codes])
@@ -94,11 +94,11 @@ def _clocked(codes: Sequence[str], name: str, rate: Fraction | None) -> RowTimes
     fields = ([float(part) for part in code.split(":")] for code in codes)
     written = np.array([sum(part * 60**power for power, part in enumerate(reversed(parts))) for parts in fields])
     seconds, order = np.unique(written, return_index=True)
-    said = f"{name}: its timecodes are seconds, not frames."
+    remark = f"{name}: its timecodes are seconds, not frames."
     left = len(written) - len(seconds)
     more = (f"{name}: {left} rows repeat a time; they were left out.",) if left else ()
     found, how = estimate_rate(seconds)
-    return RowTimes(order, seconds, rate or found, (*((how,) if rate is None else ()), said, *more))
+    return RowTimes(order, seconds, rate or found, (*((how,) if rate is None else ()), remark, *more))
 
 
 def _parts(codes: Sequence[str], name: str) -> tuple[Frames, Frames]:
@@ -177,14 +177,16 @@ def _apart(order: NDArray[np.int64], frames: Frames, name: str) -> tuple[NDArray
     usual = int(np.median(counts))
     if usual > 1:
         good = place < usual
-        said = f"{name}: each timecode stands {usual} times, so its rows were put evenly into the time to the next one."
-        return order[good], (frames + place * step / usual)[good], (said,)
+        remark = (
+            f"{name}: each timecode stands {usual} times, so its rows were put evenly into the time to the next one."
+        )
+        return order[good], (frames + place * step / usual)[good], (remark,)
     free = np.append(np.diff(unique), np.inf)[np.repeat(np.arange(len(unique)), counts)] > 1.5 * step
     good = (place == 0) | ((place == 1) & free)
     left = int((~good).sum())
     moved = int(good.sum()) - len(unique)
-    said = f"{name}: timecodes are repeated; {moved} rows were moved to the free frame after, {left} left out."
-    return order[good], (frames + place * step)[good], (said,)
+    remark = f"{name}: timecodes are repeated; {moved} rows were moved to the free frame after, {left} left out."
+    return order[good], (frames + place * step)[good], (remark,)
 
 
 def _even(frames: Frames, rate: Fraction) -> tuple[Frames, Fraction]:

@@ -178,10 +178,10 @@ def _curves(text: str, setup: FormatOptions, path: Path) -> tuple[dict[str, list
     if not meshes:
         raise InputError(f"{path.name} has no curves of blend shapes.")
     chosen = setup.mesh if setup.mesh in meshes else meshes[0]
-    said = f"{path.name} moves {len(meshes)} meshes; shapes of {chosen} were taken first."
+    note = f"{path.name} moves {len(meshes)} meshes; shapes of {chosen} were taken first."
     first = {name: found[mesh, name] for mesh, name in reversed(found)}
     first |= {name: rows for (mesh, name), rows in found.items() if mesh == chosen}
-    return first, (said,) if len(meshes) > 1 else ()
+    return first, (note,) if len(meshes) > 1 else ()
 
 
 def _sampled(curves: dict[str, NDArray[np.float64]], rate: Fraction, path: Path) -> dict[str, Array]:

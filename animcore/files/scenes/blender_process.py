@@ -201,8 +201,10 @@ class BlenderProcess:
     def _broken(self) -> str:
         self._process.wait(_LAST_WORDS)
         self._log.seek(0)
-        said = self._log.read().decode(errors="replace").strip().splitlines()
-        return f"Blender stopped ({said[-1] if said else 'without a message'}); try again with another version of it."
+        output = self._log.read().decode(errors="replace").strip().splitlines()
+        return (
+            f"Blender stopped ({output[-1] if output else 'without a message'}); try again with another version of it."
+        )
 
 
 def _message(line: str) -> dict[str, Any] | None:

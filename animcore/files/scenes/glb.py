@@ -36,7 +36,6 @@ DEFAULT = shipped("assets/character/character.glb")
 _OWN = (".glb", ".gltf", ".vrm")
 _NAME = "Animcore"
 _FEWEST = 8  # joints with keys that make a body
-_SAME = 1e-6  # weights of one shape on two meshes that are the same but for rounding
 
 
 def source(setup: FormatOptions) -> gltf.GltfDocument:
@@ -131,7 +130,7 @@ def read(path: Path, setup: FormatOptions) -> AnimationCurves:
                 raise InputError(f"{path.name} is broken: {table.shape[1]} weights a key for {len(shapes)} shapes.")
             for name, column in zip(shapes, table.T, strict=True):
                 copies.setdefault(name, []).append(column)
-    curves: dict[str, Array] = {name: _agreed(columns) for name, columns in copies.items()}
+    curves: dict[str, Array] = {name: scene_curves.agreed(columns) for name, columns in copies.items()}
     for role, node in who.bones.items():
         if (node, "rotation") in clip.values:
             curves[role + "_pose"] = who.poses(node, clip.values[node, "rotation"])
@@ -204,11 +203,6 @@ def _table(animation: AnimationCurves, shapes: tuple[str, ...], mesh: Mapping[st
     still = mesh.get("weights", [0.0] * len(shapes))
     columns = [animation.curves.get(name, np.full(animation.frame_count, still[k])) for k, name in enumerate(shapes)]
     return np.stack(columns, 1).astype(np.float64)
-
-
-def _agreed(columns: list[FloatArray]) -> FloatArray:
-    same = all(np.abs(column - columns[0]).max() <= _SAME for column in columns[1:])
-    return columns[0] if same else np.stack(columns, 1)
 
 
 def _without_matrix(document: gltf.GltfDocument, node: int, who: GltfCharacter) -> None:

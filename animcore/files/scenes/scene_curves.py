@@ -25,6 +25,7 @@ FEWEST = 8  # ARKit shapes below which a face is read by whatever convention it 
 _NECK_SHARE = 0.4  # of a head rotation that comes without its own neck track; the extension shares it alike
 _POSE, _JOINT, _WAY = "_pose", "_joint", "translation"
 _FACE = frozenset(INDEX[joint] for joint in ("neck", "head", "jaw", "left_eye_smplhf", "right_eye_smplhf"))
+_SAME = 1e-6  # weights of one shape on two meshes that are the same but for rounding
 _STILL = 1e-6  # of a rotation matrix: bones that exporters bake without anybody having moved them
 
 
@@ -95,6 +96,21 @@ def joint_curves(pose: FloatArray, way: FloatArray | None, joints: Collection[st
     """Name a body (T, 55, 3) and its way (T, 3) as curves: rotation matrices (T, 3, 3), which never jump."""
     found = {joint + _JOINT: rotations.to_matrix(pose[:, INDEX[joint]]) for joint in joints}
     return found if way is None else found | {_WAY: way}
+
+
+def moves(column: FloatArray) -> bool:
+    """Whether a copy of a shape is animated (T,): exporters write curves for copies too that no take keys."""
+    return bool(np.any(column))
+
+
+def agreed(columns: Sequence[FloatArray]) -> FloatArray:
+    """Return one curve (T,) where all copies of a shape on several meshes agree, else those that do not, side by side.
+
+    A copy that never moves says nothing: it is the same shape, which the take had no use for on that mesh.
+    """
+    moving = [column for column in columns if moves(column)] or list(columns[:1])
+    same = all(np.abs(column - moving[0]).max() <= _SAME for column in moving[1:])
+    return moving[0] if same else np.stack(moving, 1)
 
 
 def is_of_body(name: str) -> bool:

@@ -74,7 +74,7 @@ def _moving(bindings: Sequence[Any], column: dict[str, int], table: NDArray[Any]
     for binding in bindings:
         targets = binding.GetBlendShapeTargetsRel().GetTargets()
         for channel, target in zip(map(str, binding.GetBlendShapesAttr().Get()), targets, strict=True):
-            if table[:, column[channel]].any():
+            if scene_curves.moves(table[:, column[channel]]):
                 found.setdefault(target.name, column[channel])
     return found
 
@@ -86,8 +86,7 @@ def _channels(binding: Any, column: dict[str, int], table: NDArray[Any], kept: d
     for channel, target in zip(map(str, binding.GetBlendShapesAttr().Get()), targets, strict=True):
         index = column[channel]
         shared = kept.setdefault(target.name, index)
-        # a take keys no copy that moves nothing: such a copy may follow what the others do
-        still = not table[:, index].any()
+        still = not scene_curves.moves(table[:, index])  # it may follow what the other copies do
         name = target.name if still or np.array_equal(table[:, shared], table[:, index]) else channel
         kept.setdefault(name, index)
         names.append(name)

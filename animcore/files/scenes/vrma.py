@@ -90,13 +90,13 @@ def encode(motion: Motion, setup: FormatOptions) -> AnimationCurves:
     Raises:
         InputError: when the motion has none of them, or the profile is not one of VRM.
     """
-    curves, said = _expressions(motion, setup.profile or "ARKit")
+    curves, missing = _expressions(motion, setup.profile or "ARKit")
     for bone, joint in JOINT_OF.items():
         if motion.body_pose is not None:
             curves[bone + _TURN] = rotations.to_matrix(motion.body_pose[:, SMPLX_JOINTS.index(joint)])
     for role, values in scene_curves.poses(motion, {"neck", "head"}).items():
         curves[role + _TURN] = rotations.to_matrix(values)
-    lacks = list(said)
+    lacks = list(missing)
     if motion.eye_pose is not None:
         curves[_LOOK] = motion.eye_pose.mean(1)
         lacks.append("VRM turns both eyes alike: their mean is written.")

@@ -52,11 +52,13 @@ def read(path: Path) -> tuple[Gaussians, Notes]:
             for primitive in mesh.get("primitives", []):
                 view = gltf_spz.view_of(primitive)
                 if view is not None or _NAME in primitive.get("extensions", {}):
-                    cloud, said = gltf_spz.read(document, view) if view is not None else _cloud(document, primitive)
+                    cloud, found_notes = (
+                        gltf_spz.read(document, view) if view is not None else _cloud(document, primitive)
+                    )
                     cloud, more = _in_srgb(cloud, primitive["extensions"].get(_NAME), path.name)
-                    said += more
+                    found_notes += more
                     clouds.append(_moved(cloud, matrix, path.name))
-                    notes += said
+                    notes += found_notes
     except BROKEN_FILE as error:
         if isinstance(error, InputError):
             raise
@@ -179,8 +181,8 @@ def _cloud(document: gltf.GltfDocument, primitive: dict[str, Any]) -> tuple[Gaus
     if any(len(values) != len(means) for values in (scales, turns, opacities, *coefficients)):
         raise InputError(f"{name} is broken: its Gaussians have more of one value than of another.")
     rest = np.stack(coefficients, 1)[:, 1:]
-    table, said = harmonics(coefficients[0], rest, name)
-    return Gaussians(means, turns, scales, opacities, table), (*notes, *said)
+    table, found_notes = harmonics(coefficients[0], rest, name)
+    return Gaussians(means, turns, scales, opacities, table), (*notes, *found_notes)
 
 
 def _in_srgb(cloud: Gaussians, looks: Any, name: str) -> tuple[Gaussians, Notes]:
@@ -204,8 +206,8 @@ def _in_srgb(cloud: Gaussians, looks: Any, name: str) -> tuple[Gaussians, Notes]
     slope = np.where(low, 12.92, 1.055 / 2.4 * bright ** (1 / 2.4 - 1))
     table = cloud.harmonics * slope[:, None]
     table[:, 0] = (shown - 0.5) / HARMONIC_0
-    said = f"{name} has linear colours ({_LINEAR}); they were converted to sRGB."
-    return replace(cloud, harmonics=table.astype(np.float32)), (*notes, said)
+    found_notes = f"{name} has linear colours ({_LINEAR}); they were converted to sRGB."
+    return replace(cloud, harmonics=table.astype(np.float32)), (*notes, found_notes)
 
 
 def _column(document: gltf.GltfDocument, primitive: dict[str, Any], attribute: str, width: int) -> NDArray[np.float32]:

@@ -58,8 +58,8 @@ def read(path: Path) -> tuple[Gaussians, Notes]:
     names = table.dtype.names or ()
     if supersplat_ply.VERTEX[0] in names:
         rest = _table(data, header, "sh", path.name) if "sh" in header.names else None
-        splats, said = supersplat_ply.decoded(table, _table(data, header, "chunk", path.name), rest, path.name)
-        return splats, (*said, *ply_variants.remarks((), (), "\n".join(header.comments), path.name))
+        splats, own_notes = supersplat_ply.decoded(table, _table(data, header, "chunk", path.name), rest, path.name)
+        return splats, (*own_notes, *ply_variants.remarks((), (), "\n".join(header.comments), path.name))
     missing = [name for name in _NEEDED if name not in names]
     flat = missing == [_SCALES[2]]
     if missing and not flat:
@@ -71,12 +71,12 @@ def read(path: Path) -> tuple[Gaussians, Notes]:
             f"{path.name} has {rest.shape[1]} values f_rest, no multiple of three colours; export it again."
         )
     colours, notes = harmonics(_columns(table, _COLOURS), rest.reshape(len(table), 3, -1).transpose(0, 2, 1), path.name)
-    scales, opacities, said = _sizes(table, flat, path.name)
+    scales, opacities, own_notes = _sizes(table, flat, path.name)
     binding = _binding(table[_BINDING], path.name) if _BINDING in names else None
     means, origin = _positions(table, binding is not None)
     splats = Gaussians(means, _columns(table, _ROTATIONS), scales, opacities, colours, binding, origin)
     used = (*_NEEDED, _BINDING, ply_variants.FILTER)
-    return splats, (*notes, *said, *ply_variants.remarks(names, used, "\n".join(header.comments), path.name))
+    return splats, (*notes, *own_notes, *ply_variants.remarks(names, used, "\n".join(header.comments), path.name))
 
 
 def write(splats: Gaussians, path: Path) -> None:
@@ -120,11 +120,15 @@ def _positions(table: NDArray[Any], bound: bool) -> tuple[Array, Origin]:
 
 def _sizes(table: NDArray[Any], flat: bool, name: str) -> tuple[Array, Array, Notes]:
     """Scales (N, 3) and opacities (N,) of the kind of training that a file comes from, and what was noticed."""
-    scales, opacities = exponential(_columns(table, _SCALES[:2] if flat else _SCALES)), logistic(table["opacity"])
+    scales, opacities = _columns(table, _SCALES[:2] if flat else _SCALES), np.asarray(table["opacity"])
     notes: Notes = ()
+    if ply_variants.is_plain(scales, opacities):
+        notes = (f"{name} holds plain sizes and opacities instead of their logarithms and logits; read as such.",)
+    else:
+        scales, opacities = exponential(scales), logistic(opacities)
     if flat:
         scales = ply_variants.flattened(scales)
-        notes = (f"{name} holds flat Gaussians (2DGS); they are drawn as very thin ones.",)
+        notes += (f"{name} holds flat Gaussians (2DGS); they are drawn as very thin ones.",)
     if ply_variants.FILTER in (table.dtype.names or ()):
         scales, opacities = ply_variants.filtered(scales, opacities, table[ply_variants.FILTER])
         notes += (f"{name} has the 3D filter of Mip-Splatting; sizes and opacities are with it.",)

@@ -17,6 +17,7 @@ from animcore.files.splats.base import Array, Notes
 
 FILTER = "filter_3D"
 MIP = "was trained with an anti-aliased rasterizer; here small Gaussians are drawn a little thicker and more opaque."
+_TELLING = 10  # Gaussians from which the ranges of their numbers say what they are
 _THIN = 1e-4  # of the smaller axis: a disc
 _MIP = re.compile(r"SplatRenderMode:\s*mip|antialiased:?\s*(1|true)", re.IGNORECASE)
 _MOVING = re.compile(
@@ -61,3 +62,13 @@ def remarks(names: Sequence[str], used: Sequence[str], comments: str, name: str)
         listed = ", ".join(strange[:5]) + (f" and {len(strange) - 5} more" if len(strange) > 5 else "")
         notes += (f"{name}: its values {listed} are unknown and were not used.",)
     return notes
+
+
+def is_plain(scales: Array, opacities: Array) -> bool:
+    """Whether sizes (N, 2 or 3) and opacities (N,) were written as they are drawn.
+
+    As training writes them, all above 0 would be Gaussians of more than a metre, and all opacities within 0.5 and 0.73.
+    """
+    if len(opacities) < _TELLING:
+        return False
+    return bool((scales > 0).all() and (opacities >= 0).all() and (opacities <= 1).all())

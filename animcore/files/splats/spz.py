@@ -115,8 +115,8 @@ def decoded(data: bytes, name: str) -> tuple[Gaussians, Notes]:
         table,
     )
     if facts.extended:
-        splats, said = _turned(splats, more, name)
-        notes += said
+        splats, remarks = _turned(splats, more, name)
+        notes += remarks
     if facts.mip:
         notes += (f"{name} {MIP}",)
     return splats, notes

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 from animcore.core.atomic_files import whole_file
@@ -20,9 +21,10 @@ _LONGEST = 6.0  # seconds that one caption stays
 _PAUSE = 0.6  # seconds without a word that end a caption
 _SENTENCE_END = (".", "!", "?", "…", "。", "！", "？")
 _RATE = Fraction(30)  # of motions that consist of words alone, where none is asked for
-_BLOCKS = re.compile(r"\n\s*\n|\n(?=(?:\d+[ \t]*\n)?[^\n]*-->)")  # some leave the empty line out
 _TIME = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{2})[,.](\d{3})")
 _MARKUP = re.compile(r"<[^>]*>|\{\\[^}]*\}")
+_WORD_TIME = re.compile(r"<((?:\d+:)?\d{1,2}:\d{2}[,.]\d{3})>")  # within a caption, before the word that it is of
+_ROLLING = 0.3  # share of captions that begin with the line before from which a file rolls
 
 
 def encode(motion: Motion, _setup: FormatOptions) -> AnimationCurves:
@@ -99,27 +101,76 @@ def _read(path: Path, setup: FormatOptions, head: str) -> AnimationCurves:
     Raises:
         InputError: when it is no such file, cut off, or a caption ends before it begins.
     """
-    text = text_of(path).replace("\r\n", "\n").replace("\r", "\n").lstrip("\ufeff")
+    text = text_of(path).lstrip("\ufeff")
     if head and not text.startswith(head.strip()):
         raise InputError(f"{path.name} is no {head.strip()} file: it does not begin with that word.")
-    captions = []
-    for block in _BLOCKS.split(text):
-        lines = block.strip().split("\n")
-        timed = next((index for index, line in enumerate(lines) if "-->" in line), None)
-        if timed is None:
-            continue
-        times = _TIME.findall(lines[timed])
-        if len(times) < 2:
-            raise InputError(f"{path.name} has a line of times that is cut off: {lines[timed]!r}.")
-        start, end = (_seconds(time) for time in times[:2])
-        if end <= start:
-            raise InputError(f"{path.name} has a caption that ends before it begins: {lines[timed]!r}.")
-        label = _MARKUP.sub("", "\n".join(lines[timed + 1 :])).strip()
-        label = label.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&") if head else label
-        captions.append(Event("word", label, start, end))
-    if not captions:
+    found: list[tuple[list[str], float, float]] = []
+    for times, lines in _cues(text.split("\n")):
+        spelled = _TIME.findall(times)
+        if len(spelled) < 2:
+            raise InputError(f"{path.name} has a line of times that is cut off: {times!r}.")
+        start, end = (_seconds(time) for time in spelled[:2])
+        if end < start:
+            raise InputError(f"{path.name} has a caption that ends before it begins: {times!r}.")
+        found.append((lines, start, end))
+    if not found:
         raise InputError(f"{path.name} has no captions; is it of another kind?")
+    captions = [
+        Event("word", label, begin, stop)
+        for lines, start, end in _unrolled(found)
+        for part, begin, stop in _timed_parts("\n".join(lines), start, end)
+        if (label := _plain(part, bool(head))) and stop > begin
+    ]
     return AnimationCurves(setup.rate or _RATE, events=tuple(captions))
+
+
+def _cues(lines: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
+    """The line of times and the text of each caption.
+
+    An empty line ends it, a line with a blank does not where nothing was said yet (YouTube); some leave it out.
+    """
+    for place, line in enumerate(lines):
+        if "-->" not in line:
+            continue
+        said: list[str] = []
+        for number, one in enumerate(lines[place + 1 :], place + 1):
+            following = lines[number + 1] if number + 1 < len(lines) else ""
+            numbered = one.strip().isdigit() and "-->" in following
+            if "-->" in one or not one or numbered or (not one.strip() and said):
+                break
+            said += [one.strip()] if one.strip() else []
+        yield line, said
+
+
+def _unrolled(found: list[tuple[list[str], float, float]]) -> list[tuple[list[str], float, float]]:
+    """The captions of a file that rolls, as YouTube's own do: each line once, where it comes up at the bottom."""
+    plain = [[_MARKUP.sub("", line).strip() for line in lines] for lines, _, _ in found]
+    rolls = [bool(one and before) and one[0] == before[-1] for before, one in pairwise(plain)]
+    if len(found) < 3 or sum(rolls) <= _ROLLING * len(found):
+        return found
+    kept = [found[0]]
+    for rolled, (lines, start, end) in zip(rolls, found[1:], strict=True):
+        if lines[rolled:]:
+            kept.append((lines[rolled:], start, end))
+    return kept
+
+
+def _timed_parts(text: str, start: float, end: float) -> Iterator[tuple[str, float, float]]:
+    """The parts of a caption between the times that stand in it."""
+    pieces = _WORD_TIME.split(text)
+    times = [start, *(_seconds(_TIME.fullmatch(time).groups("")) for time in pieces[1::2]), end]  # type: ignore[union-attr]
+    for part, (begin, stop) in zip(pieces[::2], pairwise(times), strict=True):
+        yield part, begin, stop
+
+
+def _plain(text: str, entities: bool) -> str:
+    """A caption without markup."""
+    label = _MARKUP.sub("", text).strip()
+    return (
+        label.replace("&lt;", "<").replace("&gt;", ">").replace("&nbsp;", " ").replace("&amp;", "&")
+        if entities
+        else label
+    )
 
 
 def _milliseconds(seconds: float) -> int:
@@ -133,7 +184,7 @@ def _spelled(seconds: float, point: str) -> str:
     return f"{hours:02d}:{minutes:02d}:{seconds_left:02d}{point}{thousandths:03d}"
 
 
-def _seconds(time: tuple[str, str, str, str]) -> float:
+def _seconds(time: Sequence[str]) -> float:
     hours, minutes, seconds, thousandths = (int(part or 0) for part in time)
     return ((hours * 60 + minutes) * 60 + seconds) + thousandths / 1000
 

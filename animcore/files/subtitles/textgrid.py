@@ -26,7 +26,10 @@ Tier = tuple[str, list[Interval]]
 _BINARY = b"ooBinaryFile"
 _MOSTLY = 0.8  # of the labels
 _KINDS = {"IntervalTier": 3, "TextTier": 2}  # tokens of an interval and of a point
-_SILENT = ("", "sil", "sp", "<p:>", "<sil>", "spn")
+_SILENT = ("", "sil", "sp", "spn", "sil_s", "sil_b", "sil_e", "#")
+_NO_WORD = re.compile(
+    r"<[^<>]*>|\{[^{}]*\}|\[[^\[\]]*\]"
+)  # `<eps>`, `<unk>`, `{SL}`, `[noise]`: what aligners hear beside words
 _RATE = Fraction(30)  # of motions that consist of words alone, where none is asked for
 _TOKEN = re.compile(r'"((?:[^"]|"")*)"|<(exists|absent)>|(?<![^\s])(-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)(?![^\s])')
 
@@ -89,18 +92,29 @@ def read(path: Path, setup: FormatOptions) -> AnimationCurves:
         tiers = _tiers(tokens)
     except BROKEN_FILE as error:
         raise InputError(f"{path.name} is cut off or broken: its tiers end before their intervals do.") from error
-    said = [(name, [one for one in intervals if one[2].strip().lower() not in _SILENT]) for name, intervals in tiers]
+    spoken = [(name, [one for one in intervals if _is_said(one[2])]) for name, intervals in tiers]
     events = [
         Event(kind, label.strip(), start, end)
-        for kind, intervals in _chosen([(name, intervals) for name, intervals in said if intervals], path.name)
+        for kind, intervals in _chosen([(name, intervals) for name, intervals in spoken if intervals], path.name)
         for start, end, label in intervals
+        if end != start  # an interval of no length is a slip of whoever set its borders
     ]
+    if not tiers:
+        raise InputError(
+            f"{path.name} has tiers of points alone, which do not say how long a word lasts; make a tier of intervals."
+        )
     if not events:
-        names = ", ".join(name for name, _ in tiers) or "none"
+        names = ", ".join(name for name, _ in tiers)
         raise InputError(f"{path.name} has no words in it: all its tiers are empty (tiers of intervals: {names}).")
-    if any(event.end <= event.start for event in events):
+    if any(event.end < event.start for event in events):
         raise InputError(f"{path.name} has an interval that ends before it begins.")
     return AnimationCurves(setup.rate or _RATE, events=tuple(sorted(events, key=_order)))
+
+
+def _is_said(label: str) -> bool:
+    """Whether a label is a word or a sound of one, rather than silence or noise."""
+    plain = label.strip().lower()
+    return plain not in _SILENT and not _NO_WORD.fullmatch(plain)
 
 
 def _starts_binary(path: Path) -> bool:

@@ -37,7 +37,8 @@ def load(path: str | Path) -> Transcript:
             return transcript.parse(text_of(path).lstrip("\ufeff"))
         form = captions.SRT if suffix == ".srt" else captions.VTT
         animation = form.read(path, FormatOptions())
-        return transcript.from_segments((one.label.replace("\n", " "), one.start, one.end) for one in animation.events)
+        segments = ((one.label.replace("\n", " "), one.start, one.end) for one in animation.events)
+        return transcript.from_segments(segments, sounds=True)
     except InputError as error:
         named = path.name in str(error)
         raise error if named else InputError(f"{path.name}: {error}") from error

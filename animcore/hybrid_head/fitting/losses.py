@@ -18,7 +18,8 @@ def ssim(first: Tensor, second: Tensor) -> Tensor:
     down, across = (_blur(size, first) for size in first.shape[:2])
     a, b, aa, bb, ab = down @ both @ across.T
     covariance, spread = ab - a * b, (aa - a * a) + (bb - b * b)
-    return (((2 * a * b + _C1) * (2 * covariance + _C2)) / ((a * a + b * b + _C1) * (spread + _C2))).mean()
+    result: Tensor = (((2 * a * b + _C1) * (2 * covariance + _C2)) / ((a * a + b * b + _C1) * (spread + _C2))).mean()
+    return result
 
 
 def _blur(size: int, like: Tensor) -> Tensor:

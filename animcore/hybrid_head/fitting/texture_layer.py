@@ -83,7 +83,7 @@ class TextureLayer:
     (V, 3) metres that are added to the person's vertices at rest.
     """
 
-    def __init__(self, head: HybridHead, values: dict[str, Tensor], seats: Mapping[int, PoseTensors]) -> None:
+    def __init__(self, head: HybridHead, values: dict[str, Tensor], poses: Mapping[int, PoseTensors]) -> None:
         """Take the head, with its mix of changes, the values, and the head's poses."""
         self.head = head
         self.values = {name: value.detach().clone().requires_grad_() for name, value in values.items()}
@@ -91,7 +91,7 @@ class TextureLayer:
             [{"params": [self.values[name]], "name": name} for name in RATES if name in values]
         )
         if "changes" in values:
-            self._reach = reach(head, seats, values["changes"].shape[-1]).to(self.device)
+            self._reach = reach(head, poses, values["changes"].shape[-1]).to(self.device)
         self._pull: Tensor | None = None
         self._scale, self._moves = 0.0, 0
         self._layers: dict[int, tuple[Tensor, Tensor, Tensor, Tensor]] = {}
@@ -202,22 +202,22 @@ class TextureLayer:
 
     @classmethod
     def from_state(
-        cls, state: dict[str, Any], head: HybridHead, seats: Mapping[int, PoseTensors], device: torch.device
+        cls, state: dict[str, Any], head: HybridHead, poses: Mapping[int, PoseTensors], device: torch.device
     ) -> TextureLayer:
         """Return the layer of a checkpoint, for the head that is being fitted."""
         values = {name: value.to(device) for name, value in state["values"].items()}
-        paint = cls(replace(head, offset=state["offset"].numpy()), values, seats)
+        paint = cls(replace(head, offset=state["offset"].numpy()), values, poses)
         paint.optimizer.load_state_dict(state["optimizer"])
         pull, paint._scale, paint._moves = state["moves"]
         paint._pull = None if pull is None else pull.to(device)
         return paint
 
-    def spread(self, views: Sequence[TrainingView], seats: Mapping[int, PoseTensors]) -> None:
+    def spread(self, views: Sequence[TrainingView], poses: Mapping[int, PoseTensors]) -> None:
         """Set the texture to the mean of what the images show on the mesh: a start that is nearly there."""
         with torch.no_grad():
             weight = torch.full_like(self.values["texture"], 0.05)
             total = self.values["texture"] * 0.05
-        found = [self._found(view, seats[view.moment].posed) for view in views]
+        found = [self._found(view, poses[view.moment].posed) for view in views]
         for view, (places, pixel, _share, _depth) in zip(views, found, strict=True):
             mask = view.mask.reshape(-1)[pixel]
             blank = torch.zeros_like(total, requires_grad=True)
@@ -280,25 +280,25 @@ def expression_basis(moments: Sequence[HeadState], count: int, kept: int) -> NDA
 
 
 def create_layer(
-    head: HybridHead, size: int, changes: int, skin: bool, colour: NDArray[Any], seats: Mapping[int, PoseTensors]
+    head: HybridHead, size: int, changes: int, skin: bool, colour: NDArray[Any], poses: Mapping[int, PoseTensors]
 ) -> TextureLayer:
     """One colour everywhere, no changes, and the skin where the model has it."""
-    device = next(iter(seats.values())).shift.device
+    device = next(iter(poses.values())).shift.device
     values = {"texture": torch.as_tensor(colour, device=device).reshape(1, 3, 1, 1).repeat(1, 1, size, size)}
     if changes:
         side = size // CHANGES_FINENESS
         values["changes"] = torch.zeros(changes, 3, side, side, device=device)
     if skin:
         values["skin"] = torch.zeros(head.model.template.shape, device=device)
-    return TextureLayer(head, values, seats)
+    return TextureLayer(head, values, poses)
 
 
-def reach(head: HybridHead, seats: Mapping[int, PoseTensors], size: int) -> Tensor:
+def reach(head: HybridHead, poses: Mapping[int, PoseTensors], size: int) -> Tensor:
     """(size, size) how far the colours of each place of the square may change, 0..1: where the head moves in itself.
 
     Elsewhere, on neck and shoulders, changes would only fit the images' noise.
     """
-    stiff = np.stack([(seat.posed.vertices - seat.posed.shift) @ seat.posed.rotation for seat in seats.values()])
+    stiff = np.stack([(seat.posed.vertices - seat.posed.shift) @ seat.posed.rotation for seat in poses.values()])
     moved = np.linalg.norm(stiff - stiff.mean(0), axis=2).max(0)[head.model.faces].max(1)
     low, high = _MOVING
     share = np.clip((moved - low) / (high - low), 0, 1).astype(np.float32)

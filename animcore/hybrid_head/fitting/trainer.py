@@ -124,7 +124,7 @@ class HeadFitter:
         self.views = [
             replace(one, colour=one.colour.to(self.device), mask=one.mask.to(self.device)) for one in self.views
         ]
-        self._sit()
+        self._pose_moments()
         if not self._resume():
             self._start()
         while self.step < self.settings.steps:
@@ -156,18 +156,18 @@ class HeadFitter:
 
     def drawn(self, view: TrainingView) -> tuple[Tensor, Tensor, Tensor | None]:
         """Colour over black (H, W, 3), alpha (H, W), and the zeros (N, 2) that take the pull on each Gaussian."""
-        seat = self._seats[view.moment]
+        pose = self._poses[view.moment]
         mesh: tuple[Tensor, Tensor, Tensor] | None = None
-        frames = seat.frames
+        frames = pose.frames
         if self.paint is not None and self._shaping:
-            mesh, vertices = self.paint.moving_layer(view, seat)
+            mesh, vertices = self.paint.moving_layer(view, pose)
             frames = triangle_binding.frames(vertices.detach(), self.head.model.faces)
         elif self.paint is not None:
-            mesh = self.paint.layer(view, seat)
+            mesh = self.paint.layer(view, pose)
         if not self._clouds:
             assert mesh is not None
             return mesh[0], mesh[1], None
-        parts = [self._placed(cloud, seat, frames) for cloud in self._clouds]
+        parts = [self._placed(cloud, pose, frames) for cloud in self._clouds]
         means, turns, sizes, opacities, colours = (torch.cat(values) for values in zip(*parts, strict=True))
         shifts = torch.zeros(len(means), 2, device=self.device, requires_grad=torch.is_grad_enabled())
         limit = None if mesh is None else mesh[2] + SLACK
@@ -186,13 +186,13 @@ class HeadFitter:
         return self.paint is not None and "skin" in self.paint.values and first <= self.step < last
 
     def _placed(
-        self, cloud: TrainableGaussians, seat: PoseTensors, frames: triangle_binding.TriangleFrames
+        self, cloud: TrainableGaussians, pose: PoseTensors, frames: triangle_binding.TriangleFrames
     ) -> tuple[Tensor, ...]:
         splats = cloud.splats()
         if cloud.binding is not None:
             placed = triangle_binding.to_world(splats, frames)
         else:
-            placed = triangle_binding.rotated(splats, seat.rotation, seat.shift)
+            placed = triangle_binding.rotated(splats, pose.rotation, pose.shift)
         colours = (0.5 + HARMONIC_0 * placed.harmonics[:, 0]).clamp(min=0)
         return placed.means, placed.rotations, placed.scales, placed.opacities, colours
 
@@ -208,7 +208,7 @@ class HeadFitter:
         if self.paint is not None:
             loss = loss + self.paint.cost()
         loss.backward()
-        self._feel(shifts)
+        self._add_gradients(shifts)
         for cloud in self._clouds:
             cloud.step(share)
         if self.paint is not None and (self.step + 1) % _PAINTED == 0:
@@ -218,7 +218,7 @@ class HeadFitter:
         shaped = self.step + 1 >= round(_SHAPING[1] * self.settings.steps)  # a fit that was shortened may be past it
         if self.paint is not None and "skin" in self.paint.values and shaped:
             self.head = self.paint.settled()
-            self._sit()
+            self._pose_moments()
         return float(loss.detach())
 
     def _unlike(self, shown: Tensor, wanted: Tensor) -> Tensor:
@@ -236,7 +236,7 @@ class HeadFitter:
         total = torch.zeros((), device=self.device)
         if self.riding is not None:
             size = self.riding.values["sizes"].exp()
-            own = self._seats[view.moment].frames.sizes[self.riding.binding]
+            own = self._poses[view.moment].frames.sizes[self.riding.binding]
             far = (self.riding.values["means"].norm(dim=1) * own - _FARTHEST).clamp(min=0)
             total = total + _SIZE * (size - self._largest()).clamp(min=0).mean() + _PLACE * far.mean() / _FARTHEST
         if self.hair is not None:
@@ -248,7 +248,7 @@ class HeadFitter:
         """A Gaussian alone must fill what a mesh fills elsewhere: it may be larger."""
         return _LARGEST if self.paint is not None else 2 * _LARGEST
 
-    def _feel(self, shifts: Tensor | None) -> None:
+    def _add_gradients(self, shifts: Tensor | None) -> None:
         if shifts is None or shifts.grad is None:
             return
         pull, first = shifts.grad.norm(dim=1), 0
@@ -278,19 +278,19 @@ class HeadFitter:
         from animcore.hybrid_head.fitting import initialization
 
         settings = self.settings
-        posed = {number: seat.posed for number, seat in self._seats.items()}
+        posed = {number: pose.posed for number, pose in self._poses.items()}
         self.head = replace(self.head, drawn=initialization.visible_faces(self.head, posed, self.views))
         if settings.mode != "gaussians":
             if settings.changes:
                 count = self.head.model.expression_count
                 mix = texture_layer.expression_basis(list(self.moments.values()), count, settings.changes)
                 self.head = replace(self.head, mix=mix)
-                self._sit()
+                self._pose_moments()
             colour = initialization.mean_colour(self.views)
             self.paint = texture_layer.create_layer(
-                self.head, settings.texture, settings.changes, settings.displacement, colour, self._seats
+                self.head, settings.texture, settings.changes, settings.displacement, colour, self._poses
             )
-            self.paint.spread(self.views, self._seats)
+            self.paint.spread(self.views, self._poses)
         if settings.mode != "mesh":
             count = round(settings.gaussians * _STARTED[self.known is not None])
             self.riding, self.hair = initialization.initial_gaussians(
@@ -300,10 +300,10 @@ class HeadFitter:
                 cloud.to(self.device)
         self._started = self.count
 
-    def _sit(self) -> None:
+    def _pose_moments(self) -> None:
         """Pose the head for each moment."""
         turning = self.settings.displacement and (self.paint is None or "skin" in self.paint.values)
-        self._seats = {
+        self._poses = {
             number: texture_layer.pose_tensors(self.head, moment, self.device, turning)
             for number, moment in self.moments.items()
         }
@@ -349,7 +349,7 @@ class HeadFitter:
         mix = None if state["mix"] is None else state["mix"].numpy()
         self.head = replace(self.head, drawn=state["drawn"].numpy(), mix=mix)
         if state["paint"] is not None:
-            self.paint = TextureLayer.from_state(state["paint"], self.head, self._seats, self.device)
+            self.paint = TextureLayer.from_state(state["paint"], self.head, self._poses, self.device)
             self.head = self.paint.head
         self.riding, self.hair = (
             None if state[name] is None else TrainableGaussians.from_state(state[name]) for name in ("riding", "hair")
@@ -357,7 +357,7 @@ class HeadFitter:
         for cloud in self._clouds:
             cloud.to(self.device)
         torch.set_rng_state(state["random"])
-        self._sit()
+        self._pose_moments()
         return True
 
     def _show(self) -> None:

@@ -195,6 +195,7 @@ def _nearest(pixels: str, offered: list[str]) -> str:
     plain = pixels.replace("yuvj", "yuv")
     deep = any(mark in pixels for mark in ("10", "12", "14", "16"))
     full = "444" in pixels or pixels.startswith("gbr")
-    wished = [plain, "yuv444p10le" if deep and full else "", "yuv422p10le" if deep else "", "yuv420p10le" if deep else "",
-              "yuv444p" if full else "", "yuv420p", "yuv422p10le", "yuv422p"]  # fmt: skip
+    wished = [plain]
+    wished += ["yuv444p10le"] * (deep and full) + ["yuv422p10le", "yuv420p10le"] * deep + ["yuv444p"] * full
+    wished += ["yuv420p", "yuv422p10le", "yuv422p"]
     return next((one for one in wished if one in offered), offered[0])

@@ -39,7 +39,7 @@ _STYLE = (
 
 @dataclass(frozen=True)
 class Check:
-    """What the dubbed video shows when it is tracked again: opening and width (F, 2), and the mouths' centres (F, 2)."""
+    """What the result shows when it is tracked again: opening and width (F, 2), and the centres of mouths (F, 2)."""
 
     shown: FloatArray
     places: FloatArray

@@ -125,10 +125,11 @@ def smoothed(values: Array, reach: float) -> FloatImage:
     half = max((width - 1) // 2 if width % 2 else width // 2, 0)
     if half == 0:
         return result
+    small = max(result.shape[:2]) < 512  # so few that float32 sums them well enough
     for axis in (0, 1):
         for _ in range(3):
             pads = [(half + 1, half) if one == axis else (0, 0) for one in range(result.ndim)]
-            sums = np.pad(result, pads, mode="edge").cumsum(axis, dtype=np.float64)
+            sums = np.pad(result, pads, mode="edge").cumsum(axis, dtype=np.float32 if small else np.float64)
             size = result.shape[axis]
             ahead = sums.take(np.arange(2 * half + 1, 2 * half + 1 + size), axis)
             result = ((ahead - sums.take(np.arange(size), axis)) / (2 * half + 1)).astype(np.float32)

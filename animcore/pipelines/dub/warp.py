@@ -18,7 +18,7 @@ Mask = NDArray[np.bool_]
 RIM = (
     2, 97, 98, 203, 206, 207, 214, 135, 169, 170, 140, 171, 175, 396, 369, 395, 394, 364, 434, 427, 426, 423, 327, 326,
 )  # fmt: skip
-NODES = 56  # steps of the grid across a face
+NODES = 40  # steps of the grid across a face
 _STIFF = 1e-5  # of the splines: how far they may miss a point, which strays by itself
 _CLOSE = 0.012  # of the width of the face: of points closer together than this one is taken
 
@@ -42,35 +42,37 @@ class Flow:
         self.nodes = np.stack(np.meshgrid(columns + box.left + 0.5, rows + box.top + 0.5), -1).astype(float)
         middle, size = points.mean(0), face_width
         controls = (points - middle) / size
-        self._carry = _spline(controls, (self.nodes.reshape(-1, 2) - middle) / size)
+        self._base, self._inverse = _spline(controls, (self.nodes.reshape(-1, 2) - middle) / size)
 
     def sources(self, displacement: FloatArray) -> FloatArray:
         """(gh, gw, 2) where each node comes from in the other image, whose points are displaced (N, 2) from these.
 
         The left upper corner of that image is 0, so the middle of its first pixel is 0.5.
         """
-        return self.nodes + (self._carry @ displacement).reshape(self.nodes.shape)
+        coefficients = (self._inverse @ displacement).astype(np.float32)
+        return self.nodes + (self._base @ coefficients).reshape(self.nodes.shape)
 
 
 def _at_least_two(values: Array, step: int) -> Array:
     return values if len(values) > 1 else np.array([0, step])
 
 
-def _spline(controls: FloatArray, places: FloatArray) -> FloatArray:
-    """(P, N) matrix of a thin-plate spline: values at N controls to values at P places."""
+def _spline(controls: FloatArray, places: FloatArray) -> tuple[NDArray[np.float32], FloatArray]:
+    """A thin-plate spline of N controls at P places: (P, N + 3) its parts there, (N + 3, N) their amounts."""
     count = len(controls)
     system = np.zeros((count + 3, count + 3))
     system[:count, :count] = _kernel(((controls[:, None] - controls[None]) ** 2).sum(2)) + _STIFF * np.eye(count)
     system[:count, count] = system[count, :count] = 1
     system[:count, count + 1 :] = controls
     system[count + 1 :, :count] = controls.T
-    squares = (places**2).sum(1)[:, None] + (controls**2).sum(1)[None] - 2 * places @ controls.T
-    base = np.concatenate([_kernel(np.maximum(squares, 0)), np.ones((len(places), 1)), places], 1)
+    near, far = controls.astype(np.float32), places.astype(np.float32)
+    squares = (far**2).sum(1)[:, None] + (near**2).sum(1)[None] - 2 * far @ near.T
+    base = np.concatenate([_kernel(np.maximum(squares, 0)), np.ones((len(far), 1), np.float32), far], 1)
     # the values at the controls alone are given: the last three equations have 0 on their right side
-    return np.asarray(base @ np.linalg.solve(system, np.eye(count + 3)[:, :count]))
+    return base, np.linalg.inv(system)[:, :count]
 
 
-def _kernel(squares: FloatArray) -> FloatArray:
+def _kernel(squares: Array) -> Array:
     return squares * np.log(np.maximum(squares, 1e-12)) / 2
 
 

@@ -21,8 +21,8 @@ from animcore.rendering.gaussian_rasterizers.numba_backend import (
     bin_gaussians,
     blend_tiles,
     camera_array,
-    crowds,
     hidden,
+    tile_batches,
     workers,
 )
 
@@ -69,7 +69,7 @@ def _traced(tiled: TiledGaussians, covered: Array, drawn: Array, given: Array, t
     sums = np.zeros((team.count, len(tiled.records), kernels.SUMS), np.float32)
     free = list(sums)
     lock = threading.Lock()
-    for first, last, starts, pairs in crowds(tiled, team):
+    for first, last, starts, pairs in tile_batches(tiled, team):
 
         def trace(begin: int, end: int, first: int = first, starts: Array = starts, pairs: Array = pairs) -> None:
             with lock:

@@ -131,7 +131,7 @@ def hidden(limit: Array | None) -> Array:
 def blend_tiles(tiled: TiledGaussians, covered: Array, team: WorkerThreads) -> Array:
     """Draw all tiles: (5, H, W)."""
     drawn = np.zeros((5, *tiled.size), np.float32)
-    for first, last, starts, pairs in crowds(tiled, team):
+    for first, last, starts, pairs in tile_batches(tiled, team):
 
         def blend(begin: int, end: int, first: int = first, starts: Array = starts, pairs: Array = pairs) -> None:
             kernels.blend(first + begin, first + end, first, starts, pairs, tiled.records, covered, drawn)
@@ -140,7 +140,7 @@ def blend_tiles(tiled: TiledGaussians, covered: Array, team: WorkerThreads) -> A
     return drawn
 
 
-def crowds(tiled: TiledGaussians, team: WorkerThreads) -> Iterator[tuple[int, int, Array, Array]]:
+def tile_batches(tiled: TiledGaussians, team: WorkerThreads) -> Iterator[tuple[int, int, Array, Array]]:
     """Yield first and last tile of parts of the image, the starts of their lists and the lists.
 
     A part has no more pairs than fit, so that millions of large Gaussians need bounded memory.

@@ -176,8 +176,8 @@ class PhonemeVoiceEncoder(AudioEncoder):
 
     def raw(self, samples: FloatArray) -> FloatArray:
         """(M, 80) probabilities and logarithms of mel power whatever the gain, 50 a second."""
-        said = lip_sync.detect_phonemes(_clip(samples)).probabilities
-        return np.concatenate([said, audio_features.mel(samples, len(said), self.rate)], axis=1)
+        phonemes = lip_sync.detect_phonemes(_clip(samples)).probabilities
+        return np.concatenate([phonemes, audio_features.mel(samples, len(phonemes), self.rate)], axis=1)
 
     def forward(self, sound: Tensor, count: int) -> Tensor:
         """See `AudioEncoder`."""

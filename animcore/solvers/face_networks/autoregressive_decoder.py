@@ -66,7 +66,8 @@ class BiasedDecoder(nn.Module):
         x = self.dropout(frames + self.positions[torch.arange(count, device=frames.device) % self.period])
         for layer in self.layers:
             x = layer(x, heard, tgt_mask=mask, memory_mask=deaf)
-        return x
+        result: Tensor = x
+        return result
 
     def step(self, frame: Tensor, heard: Tensor, past: DecoderCache) -> Tensor:
         """Return (B, C), what `forward` gives for one frame more; the past grows by it. Without dropout.

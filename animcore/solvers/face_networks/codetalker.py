@@ -181,7 +181,8 @@ class VqEncoder(nn.Module):
         """See the class."""
         x = self.squasher(self.vertice_mapping(frames).transpose(1, 2)).transpose(1, 2)
         x = self.encoder_transformer(_first_position(self.encoder_linear_embedding(x)))
-        return self.encoder_linear_embedding_post(x) if hasattr(self, "encoder_linear_embedding_post") else x
+        result: Tensor = self.encoder_linear_embedding_post(x) if hasattr(self, "encoder_linear_embedding_post") else x
+        return result
 
 
 class VqDecoder(nn.Module):

@@ -206,9 +206,9 @@ class PublishedEmote(FaceModel):
         heard = self.hear(self.ear(sound, count))
         asked_for = torch.from_numpy(condition(asked, count, len(self.speakers)))[None].to(sound.device)
         fold = 2**self.sizes.doublings
-        said = self.latents(self.talk(torch.cat([heard, self.style(asked_for)], -1)))
-        said = functional.pad(said, (0, 0, 0, -count % fold))
-        return cast(Tensor, self.prior(self.fold(said.reshape(1, len(said[0]) // fold, -1)))[0, :count])
+        latents = self.latents(self.talk(torch.cat([heard, self.style(asked_for)], -1)))
+        latents = functional.pad(latents, (0, 0, 0, -count % fold))
+        return cast(Tensor, self.prior(self.fold(latents.reshape(1, len(latents[0]) // fold, -1)))[0, :count])
 
 
 def condition(asked: Conditioning, count: int, people: int) -> FloatArray:
@@ -277,16 +277,20 @@ def published(folder: Path) -> PublishedEmote:
 
 def _settings(path: Path) -> dict[str, Any]:
     """This network's part of the configuration of a run."""
-    said = _section(_yaml(path), "model", "sequence_decoder")
+    section = _section(_yaml(path), "model", "sequence_decoder")
     found: dict[str, Any] = {}
     for name, known in _SETTINGS.items():
-        found[name] = said.get(name, known[0])
+        found[name] = section.get(name, known[0])
         if found[name] not in known:
             raise InputError(
                 f"{path} has {name} = {found[name]!r}, EMOTE {known[0]!r}: it is another model of inferno."
             )
-    prior = _section(said, "motion_prior", "cfg", "model", "sequence_decoder")
-    numbers = {"nhead": said.get("nhead", 8), "period": said.get("period", 30), "prior_heads": prior.get("nhead", 8)}
+    prior = _section(section, "motion_prior", "cfg", "model", "sequence_decoder")
+    numbers = {
+        "nhead": section.get("nhead", 8),
+        "period": section.get("period", 30),
+        "prior_heads": prior.get("nhead", 8),
+    }
     for name, value in numbers.items():
         if not isinstance(value, int) or not 1 <= value <= _MOST:
             raise InputError(f"{path} has {name} = {value!r}, where a size is expected; download it again.")

@@ -180,8 +180,8 @@ def _loaded(folder: Path, flame: Path | None) -> FaceNetworkSolver:
     values = checkpoints.config(folder)
     kind = FACES.get(str(values.get("model_type")))
     if kind is None:
-        said = json.dumps(values.get("model_type"))
-        raise InputError(f"{folder} holds a model of type {said}; the known faces are {', '.join(FACES)}.")
+        found_type = json.dumps(values.get("model_type"))
+        raise InputError(f"{folder} holds a model of type {found_type}; the known faces are {', '.join(FACES)}.")
     return FaceNetworkSolver(_module(kind).load(folder, values), flame or own)
 
 

@@ -111,8 +111,8 @@ def load(folder: str | Path) -> GestureNetworkSolver:
     values = checkpoints.config(folder)
     kind = _KINDS.get(str(values.get("model_type")))
     if kind is None:
-        said = json.dumps(values.get("model_type"))
-        raise InputError(f"{folder} holds a model of type {said}; the known ones are {', '.join(_KINDS)}.")
+        found_type = json.dumps(values.get("model_type"))
+        raise InputError(f"{folder} holds a model of type {found_type}; the known ones are {', '.join(_KINDS)}.")
     network, speakers = (emage.load if kind == "emage" else talkshow.load)(folder, values)
     return GestureNetworkSolver(network, tuple(speakers))
 

@@ -101,7 +101,8 @@ class CodePredictor(nn.Module):
         x = heard.transpose(1, 2)
         for layer in self.ear:
             x = functional.gelu(layer(x))
-        return functional.gelu(self.around(x)).transpose(1, 2) + self.speaker(speaker)[:, None]
+        result: Tensor = functional.gelu(self.around(x)).transpose(1, 2) + self.speaker(speaker)[:, None]
+        return result
 
     def forward(self, told: Tensor, past: dict[str, Tensor], body: Tensor) -> dict[str, Tensor]:
         """Return (B, N, codes) logits of body and hands.

@@ -208,13 +208,13 @@ def _pieces(clip: AudioClip, network: LipSyncNetwork, progress: Progress) -> Ite
         start, end = max(0, first - margin), min(count, first + piece + margin)
         samples = clip.samples[start * network.hop : end * network.hop if end < count else None] * gain
         samples = np.pad(samples, (0, max(0, network.hop * 2 - len(samples))))
-        found = _heard(network, samples)
+        found = _outputs(network, samples)
         inner = slice(first - start, first - start + min(piece, count - first))
         yield first, [values[inner] for values in found]
     progress(1.0, "Listening")
 
 
-def _heard(network: LipSyncNetwork, samples: FloatArray) -> list[FloatArray]:
+def _outputs(network: LipSyncNetwork, samples: FloatArray) -> list[FloatArray]:
     """What the network answers to samples, `_OUTPUTS` (T, K); from the cache where they are in it."""
     name = feature_cache.key(network.digest, samples, _OUTPUTS)
     found = feature_cache.read(name)

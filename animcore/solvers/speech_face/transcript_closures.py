@@ -35,12 +35,12 @@ def enforce_closures(certain: dict[str, FloatArray], spoken: Sequence[Event], ph
         phonemes: (T, 40) probabilities of `pronunciation.PHONEMES` in the audio.
         fps: frame rate.
     """
-    said = [event for event in spoken if event.kind == "phoneme" and event.label in PHONEMES]
+    events = [event for event in spoken if event.kind == "phoneme" and event.label in PHONEMES]
     for place, makers in _MADE_BY.items():
         own = certain[place]
         heard = phonemes[:, [PHONEMES.index(name) for name in sorted(makers)]].sum(1)
         made, near, covered = (np.zeros(len(own), np.float32) for _ in range(3))
-        for event in said:
+        for event in events:
             if event.label not in makers:
                 _raise(covered, event.start, event.end, 1.0, fps)
                 continue

@@ -75,7 +75,11 @@ class CodebookStage(Stage):
             nearest = book.nearest(features.unflatten(-1, (-1, book.embedding.embedding_dim)))
             self.used += torch.bincount(nearest.flatten(), minlength=len(self.used))
         losses = self.off(found, frames)
-        return losses | {"loss": losses["loss"] + quantized, "used": (self.used > 0).float().mean()}
+        result: dict[str, Tensor] = losses | {
+            "loss": losses["loss"] + quantized,
+            "used": (self.used > 0).float().mean(),
+        }
+        return result
 
 
 class CodePredictionStage(Stage):

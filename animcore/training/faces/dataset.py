@@ -155,8 +155,8 @@ def _cached(
         arrays = {"frames": frames[:count], "samples": samples, "emotions": emotions[:count]}
         return arrays, f"{curves.kind} {curves.basis}\n{note}"
 
-    arrays, said = cached(place, read)
-    facts_of, _, note = said.partition("\n")
+    arrays, text = cached(place, read)
+    facts_of, _, note = text.partition("\n")
     kind, _, basis = facts_of.partition(" ")
     return place, arrays, OutputSpace(kind, arrays["frames"].shape[1], wanted.fps, basis), note
 
@@ -164,15 +164,16 @@ def _cached(
 def _check(name: str, own: OutputSpace, space: OutputSpace | None, count: int, wanted: FaceTarget) -> None:
     if space is not None and own != space:
         raise InputError(
-            f"{name} is {_told(own)}, the clips before it are {_told(space)}; all clips of a run must be of one kind."
+            f"{name} is {_described(own)}, the clips before it are {_described(space)}; "
+            "all clips of a run must be of one kind."
         )
     if wanted.kind and own.kind != wanted.kind:
-        raise InputError(f"{name} is {_told(own)}, and cannot become {wanted.kind}.")
+        raise InputError(f"{name} is {_described(own)}, and cannot become {wanted.kind}.")
     if count < wanted.least:
         raise InputError(f"{name} is shorter than the {wanted.least / wanted.fps:.1f} s that are learned at a time.")
 
 
-def _told(space: OutputSpace) -> str:
+def _described(space: OutputSpace) -> str:
     return f"{space.kind} of {space.width} numbers" + (f" ({space.basis})" if space.basis else "")
 
 

@@ -218,11 +218,11 @@ def _frames_of(path: Path, name: str, places: Any, template: FloatArray | None) 
 def _voice(voices: Mapping[str, Any], who: str, sentence: str) -> AudioClip:
     """The audio of a sentence, by way of an audio file, so that it is decoded as every other."""
     name, content = f"{who}_{sentence}", voices.get(who)
-    said = content.get(sentence) if isinstance(content, dict) else None
-    if not isinstance(said, dict) or not {"audio", "sample_rate"} <= set(said):
+    entry = content.get(sentence) if isinstance(content, dict) else None
+    if not isinstance(entry, dict) or not {"audio", "sample_rate"} <= set(entry):
         raise InputError(f"{_VOICES} has no voice of {name}.")
-    samples = safe_unpickler.array(said["audio"], f"the voice of {name}").reshape(-1)
-    rate = int(safe_unpickler.array(said["sample_rate"], f"the rate of {name}"))
+    samples = safe_unpickler.array(entry["audio"], f"the voice of {name}").reshape(-1)
+    rate = int(safe_unpickler.array(entry["sample_rate"], f"the rate of {name}"))
     if not len(samples) or samples.dtype.kind not in "if" or not np.isfinite(samples).all() or rate not in _HEARD:
         raise InputError(f"{_VOICES} holds no audio for {name}; download it again.")
     if np.abs(samples).max() <= 1.0:  # else they are whole numbers of 16 bits
@@ -329,7 +329,8 @@ def _flame(name: str, expression: NDArray[Any], jaw: NDArray[Any], count: int) -
         raise InputError(f"{name} has an expression {expression.shape} and a jaw {jaw.shape}, which do not fit.")
     if expression.shape[1] < count:
         raise InputError(f"{name} has {expression.shape[1]} coefficients; lower `expressions` from {count} to these.")
-    return np.concatenate([expression[:, :count], jaw], 1).astype(np.float32)
+    result: FloatArray = np.concatenate([expression[:, :count], jaw], 1).astype(np.float32)
+    return result
 
 
 def _no_emotions(count: int) -> FloatArray:

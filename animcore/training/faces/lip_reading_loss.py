@@ -80,14 +80,14 @@ class SelfTalk(nn.Module):
         """
         if self.reader is None:
             return dict(losses)
-        said = batch["said"]
-        tokens, lengths = phoneme_tokens(said)
+        phonemes = batch["said"]
+        tokens, lengths = phoneme_tokens(phonemes)
         looks, logits = self.reader(real)
-        learned = reading_loss(logits, said, tokens, lengths)
+        learned = reading_loss(logits, phonemes, tokens, lengths)
         # for the solver the reader is a fixed measure: its parameters get no gradient from what the solver makes
         fixed = {name: values.detach() for name, values in self.reader.named_parameters()}
         seen, read = functional_call(self.reader, fixed, (made,))
-        talks = reading_loss(read, said, tokens, lengths)
+        talks = reading_loss(read, phonemes, tokens, lengths)
         looked = functional.smooth_l1_loss(seen, looks.detach())
         loss = losses["loss"] + learned + self.weight * (talks + _LOOK * looked)
         return {**losses, "loss": loss, "reader": learned.detach(), "talks": talks.detach()}
@@ -122,21 +122,21 @@ def phoneme_probabilities(clip: FaceTrainingClip) -> FloatArray:
     return np.asarray(heard[np.minimum(np.arange(count) * len(heard) // count, len(heard) - 1)])
 
 
-def phoneme_tokens(said: Tensor) -> tuple[Tensor, Tensor]:
+def phoneme_tokens(phonemes: Tensor) -> tuple[Tensor, Tensor]:
     """Return tokens (B, N), in order and padded with silence, and how many they are (B,), of (B, T, 40)."""
-    likeliest = said.argmax(-1)
+    likeliest = phonemes.argmax(-1)
     starts = torch.ones_like(likeliest, dtype=torch.bool)
     starts[:, 1:] = likeliest[:, 1:] != likeliest[:, :-1]
     kept = starts & (likeliest != SILENCE)
     lengths = kept.sum(1)
-    tokens = likeliest.new_full((len(said), max(int(lengths.max()), 1)), SILENCE)
+    tokens = likeliest.new_full((len(phonemes), max(int(lengths.max()), 1)), SILENCE)
     place = kept.cumsum(1) - 1
     rows, columns = kept.nonzero(as_tuple=True)
     tokens[rows, place[rows, columns]] = likeliest[rows, columns]
     return tokens, lengths
 
 
-def reading_loss(logits: Tensor, said: Tensor, tokens: Tensor, lengths: Tensor) -> Tensor:
+def reading_loss(logits: Tensor, phonemes: Tensor, tokens: Tensor, lengths: Tensor) -> Tensor:
     """Return the error of logits (B, T, 40) on the phonemes: in order, and frame by frame with (B, T, 40)."""
     likely = functional.log_softmax(logits, -1)
     whole = torch.full((len(logits),), logits.shape[1], dtype=torch.long)
@@ -144,5 +144,5 @@ def reading_loss(logits: Tensor, said: Tensor, tokens: Tensor, lengths: Tensor) 
         likely.transpose(0, 1), tokens, whole, lengths.cpu(), blank=SILENCE, reduction="none", zero_infinity=True
     )
     order = order.mean() / logits.shape[1]
-    frames = -(said * likely).sum(-1).mean()
+    frames = -(phonemes * likely).sum(-1).mean()
     return order + _FRAMES * frames

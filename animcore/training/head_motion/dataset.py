@@ -121,7 +121,8 @@ def around_mean(turns: Array) -> Array:
     """Axis-angle (T, 3) of rotations (T, 3, 3) relative to their mean."""
     left, _, right = np.linalg.svd(turns.mean(0))
     vectors: Array = rotations.from_matrix(turns @ (left @ right).T)
-    return vectors - vectors.mean(0)
+    result: Array = vectors - vectors.mean(0)
+    return result
 
 
 def resampled(curves: Array, fps: float, count: int) -> Array:

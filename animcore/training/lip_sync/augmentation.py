@@ -20,7 +20,8 @@ def at_loudness(samples: FloatArray, target: float) -> FloatArray:
 
 def faster(samples: FloatArray, factor: float) -> FloatArray:
     """Play samples (N,) faster by a factor: pitch, formants and tempo change together, as with another speaker."""
-    return signal.resample(samples, round(len(samples) / factor)).astype(np.float32)
+    result: FloatArray = signal.resample(samples, round(len(samples) / factor)).astype(np.float32)
+    return result
 
 
 def roughened(samples: FloatArray, generator: np.random.Generator) -> FloatArray:

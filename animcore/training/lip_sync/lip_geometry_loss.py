@@ -77,7 +77,8 @@ class DifferentiableLips(nn.Module):
         distance = torch.einsum("btk,kpc->btpc", error, self.lip_deltas).norm(dim=-1) * 1000
         count = valid.float().sum()
         per_frame = 3 * error.square().mean(-1) + 0.3 * distance.mean(-1) + 0.15 * distance.amax(-1)
-        return (per_frame * valid).sum() / count
+        result: Tensor = (per_frame * valid).sum() / count
+        return result
 
     def rest_loss(self, weights: Tensor, closed_logit: Tensor, valid: Tensor) -> Tensor:
         """How far the mouth of (B, T, 52) is from rest: open lips, closure (B, T) in doubt, shapes that are raised."""

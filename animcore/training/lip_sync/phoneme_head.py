@@ -91,7 +91,7 @@ def train(states: Tensor, labels: Tensor, held_out: int) -> nn.Linear:
         heard = functional.dropout((states[chosen].float() - mean) / spread, 0.2)
         loss = functional.cross_entropy(layer(heard), labels[chosen], label_smoothing=0.02)
         optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimizer.step()
         schedule.step()
         if (step + 1) % 500 == 0:

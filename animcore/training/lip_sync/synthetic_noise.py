@@ -42,7 +42,8 @@ def _noise(generator: np.random.Generator) -> Sound:
     """A fan, a hiss, traffic: steady, or rising and falling slowly."""
     memory = generator.choice([0.0, 0.5, 0.9, 0.98])
     noise = signal.lfilter([1.0], [1.0, -memory], generator.normal(size=_COUNT))
-    return noise * _swell(generator, generator.uniform(0.0, 0.9), generator.uniform(0.1, 1.0))
+    result: Sound = noise * _swell(generator, generator.uniform(0.0, 0.9), generator.uniform(0.1, 1.0))
+    return result
 
 
 def _breath(generator: np.random.Generator) -> Sound:
@@ -51,7 +52,8 @@ def _breath(generator: np.random.Generator) -> Sound:
     band = [low, low * generator.uniform(1.8, 5.0)]
     noise = signal.lfilter(*signal.butter(1, band, "band", fs=RATE), generator.normal(size=_COUNT))
     swell = _swell(generator, 1.0, generator.uniform(0.25, 1.0))
-    return noise * np.clip(swell - generator.uniform(0.0, 0.6), 0, None) + 1e-3 * generator.normal(size=_COUNT)
+    result: Sound = noise * np.clip(swell - generator.uniform(0.0, 0.6), 0, None) + 1e-3 * generator.normal(size=_COUNT)
+    return result
 
 
 def _swell(generator: np.random.Generator, depth: float, rate: float) -> Sound:
@@ -86,7 +88,8 @@ def _note(pitch: float, seconds: float, decay: float, harmonics: int, fall: floa
         if number * pitch < RATE / 2:
             wave += np.sin(2 * np.pi * number * pitch * time) * number**-fall
     edge = np.minimum(1, np.minimum(time, seconds - time) / 0.01)
-    return wave * np.exp(-decay * time) * edge
+    result: Sound = wave * np.exp(-decay * time) * edge
+    return result
 
 
 def _drums(generator: np.random.Generator) -> Sound:
@@ -111,7 +114,8 @@ def _hum(generator: np.random.Generator) -> Sound:
     time = np.arange(_COUNT) / RATE
     waver = pitch * time + 0.05 * np.sin(2 * np.pi * generator.uniform(0.1, 1) * time)
     hum = sum(generator.random() / number * np.sin(2 * np.pi * number * waver) for number in range(1, 10))
-    return np.asarray(hum) + generator.uniform(0.01, 0.3) * generator.normal(size=_COUNT)
+    result: Sound = np.asarray(hum) + generator.uniform(0.01, 0.3) * generator.normal(size=_COUNT)
+    return result
 
 
 _MAKERS: tuple[Callable[[np.random.Generator], Sound], ...] = (_noise, _breath, _music, _drums, _hum, _music, _breath)

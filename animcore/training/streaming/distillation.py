@@ -123,7 +123,10 @@ def mix_background(sound: FloatArray, beside: BackgroundSounds, generator: np.ra
 
 
 def example(
-    book: Sequence[CleanVoice], beside: BackgroundSounds, chances: NDArray[np.float64], generator: np.random.Generator
+    clean_voices: Sequence[CleanVoice],
+    beside: BackgroundSounds,
+    chances: NDArray[np.float64],
+    generator: np.random.Generator,
 ) -> tuple[FloatArray, Tensor, Tensor]:
     """Draw sound (N,), the teacher's states (T, 576) and which frames count (T,)."""
     count = SECONDS * FPS
@@ -136,7 +139,7 @@ def example(
         sound = roughened(sound, generator) if generator.random() < 0.5 else sound
         level = 10 ** (LEVEL / 20) * gain * 10 ** (generator.choice([0.0, -20.0], p=[0.8, 0.2]) / 20)
         return (sound * level).astype(np.float32), states, counts
-    voice = book[generator.choice(len(book), p=chances)]
+    voice = clean_voices[generator.choice(len(clean_voices), p=chances)]
     first = int(generator.integers(-FPS, max(len(voice.states) - count + FPS, 1)))
     start, end = max(first, 0), min(first + count, len(voice.states))
     sound = np.zeros(length, np.float32)
@@ -160,12 +163,12 @@ class TeacherReadout:
     bias: Tensor
 
 
-def teacher_readout(path: Path, book: Sequence[CleanVoice]) -> TeacherReadout:
+def teacher_readout(path: Path, clean_voices: Sequence[CleanVoice]) -> TeacherReadout:
     """Find them in the shipped network's file; what heads see of the voices has a variance of 1 on average."""
     graph = onnx.load(str(path)).graph
     parts = {one.name: torch.from_numpy(numpy_helper.to_array(one).copy()) for one in graph.initializer}
     heads = torch.cat([parts[node.input[1]] for node in graph.node if node.name.endswith("/into/MatMul")], 1)
-    seen = normal(torch.cat([voice.states[::10] for voice in book[::10]]).float()) @ heads[WIDTH:]
+    seen = normal(torch.cat([voice.states[::10] for voice in clean_voices[::10]]).float()) @ heads[WIDTH:]
     return TeacherReadout(heads / seen.var(0).mean().sqrt(), parts["phonemes_weight"], parts["phonemes_bias"])
 
 
@@ -204,7 +207,7 @@ def loss_of(
 
 def train(
     student: StreamingEncoder,
-    book: Sequence[CleanVoice],
+    clean_voices: Sequence[CleanVoice],
     beside: BackgroundSounds,
     reading: TeacherReadout,
     count: int,
@@ -213,11 +216,11 @@ def train(
 ) -> None:
     """Train an audio encoder; a killed run goes on from the checkpoint."""
     student.encoder.stem.requires_grad_(False)
-    chances = np.sqrt([len(voice.states) for voice in book])
+    chances = np.sqrt([len(voice.states) for voice in clean_voices])
     chances = chances / chances.sum()
 
     def one(step: int, part: int) -> Tensor:
-        sound, taught, counts = example(book, beside, chances, np.random.default_rng([29, step, part]))
+        sound, taught, counts = example(clean_voices, beside, chances, np.random.default_rng([29, step, part]))
         return loss_of(student, reading, torch.from_numpy(sound)[None], taught[None].float(), counts[None])
 
     course = OptimizerSettings("ear", count, EXAMPLES, rate=5e-4, decay=0.01, memory=0.98, every=25)
@@ -226,12 +229,12 @@ def train(
 
 def distill(data: Path, shipped: Path, count: int, cache: Path, threads: int = 1) -> StreamingEncoder:
     """Return the audio encoder after so many steps with all voices of a data folder."""
-    book, student = voices(data, cache), StreamingEncoder(conformer.pretrained())
+    clean_voices, student = voices(data, cache), StreamingEncoder(conformer.pretrained())
     train(
         student,
-        book,
+        clean_voices,
         background_sounds(cache),
-        teacher_readout(shipped, book),
+        teacher_readout(shipped, clean_voices),
         count,
         cache / f"ear-{count}.pt",
         threads,

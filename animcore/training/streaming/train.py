@@ -157,7 +157,8 @@ class Teacher:
         weights, places = self._session.run(["arkit", "places"], {"samples": samples[None]})
         jaw, close = weights[0, :, ARKIT.index("jawOpen")], weights[0, :, ARKIT.index("mouthClose")]
         closed = np.clip(close / np.maximum(jaw, 0.02), 0, 1)
-        return np.concatenate([weights[0], closed[:, None], places[0]], 1).astype(np.float32)
+        result: FloatArray = np.concatenate([weights[0], closed[:, None], places[0]], 1).astype(np.float32)
+        return result
 
 
 def training_examples(
@@ -170,17 +171,17 @@ def training_examples(
 ) -> list[StreamingExample]:
     """Make (once; cached) the examples of every recording; the teacher's input is always clean."""
     wanted = [
-        (f"live-{folder}-{path.stem}.pt", partial(_heard, path, ways, teacher, encoder, beside))
+        (f"live-{folder}-{path.stem}.pt", partial(_example, path, ways, teacher, encoder, beside))
         for folder, (ways, every) in _FOLDERS.items()
         for path in sorted((data / folder).glob("*.flac"))[::every]
     ]
     wanted += [
-        (f"live-synthetic-{path.stem}.pt", partial(_heard, path, 2, teacher, encoder, beside, skip=1))
+        (f"live-synthetic-{path.stem}.pt", partial(_example, path, 2, teacher, encoder, beside, skip=1))
         for path, _ in synthetic_speech.corpus(cache / "synthetic", 160)
     ]
     with ThreadPoolExecutor(threads) as pool:
         made = pool.map(lambda one: list(_cached(cache / one[0], one[1])), wanted)
-        return [lesson for several in made for lesson in several]
+        return [example for several in made for example in several]
 
 
 def rest(
@@ -204,7 +205,7 @@ def _cached(path: Path, make: Any) -> Iterator[StreamingExample]:
         yield StreamingExample(*row)
 
 
-def _heard(
+def _example(
     path: Path,
     ways: int,
     teacher: Teacher,
@@ -269,22 +270,22 @@ def draw(
 ) -> tuple[Tensor, ...]:
     """Draw states (B, K, 2880), taught (B, 2 K, 58), tracked (B, 2 K, 2), valid (B, 2 K), high (B,)."""
     length = SECONDS * FPS // STEP
-    weights = np.sqrt([len(lesson.states) for lesson in book])  # long ones more often
+    weights = np.sqrt([len(example.states) for example in book])  # long ones more often
     chosen = [book[index] for index in generator.choice(len(book), EXAMPLES, p=weights / weights.sum())]
     chosen += [quiet[index] for index in generator.choice(len(quiet), RESTS)]
     rows: list[tuple[Tensor, ...]] = []
-    for lesson in chosen:
-        first = int(generator.integers(max(len(lesson.states) - length, 0) + 1))
-        heard = lesson.states[first : first + length].float()
+    for example in chosen:
+        first = int(generator.integers(max(len(example.states) - length, 0) + 1))
+        heard = example.states[first : first + length].float()
         cut = slice(STEP * first, STEP * (first + length))
         missing = length - len(heard)
         rows.append(
             (
                 functional.pad(heard, (0, 0, 0, missing)),
-                functional.pad(lesson.taught[cut].float(), (0, 0, 0, STEP * missing)),
-                functional.pad(lesson.tracked[cut], (0, 0, 0, STEP * missing)),
+                functional.pad(example.taught[cut].float(), (0, 0, 0, STEP * missing)),
+                functional.pad(example.tracked[cut], (0, 0, 0, STEP * missing)),
                 functional.pad(torch.ones(STEP * len(heard), dtype=torch.bool), (0, STEP * missing)),
-                torch.tensor(lesson.high),
+                torch.tensor(example.high),
             )
         )
     states, taught, tracked, valid, high = (torch.stack(column) for column in zip(*rows, strict=True))

@@ -32,7 +32,8 @@ class Shot:
             shown = shown + (1 - shown[..., 3:]) * behind
         alpha = np.clip(shown[..., 3:], 0, 1)
         light = decoded(shown[..., :3] / np.maximum(alpha, 1e-6)) * alpha
-        return np.concatenate((light, alpha), 2).astype(np.float32)
+        result: Floats = np.concatenate((light, alpha), 2).astype(np.float32)
+        return result
 
 
 def encoded(light: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -165,4 +165,5 @@ def _flat_colours(splats: Gaussians, aims: NDArray[np.float64]) -> NDArray[np.fl
     if splats.degree:
         values = projection.harmonics(aims, splats.degree)
         colours = colours + np.einsum("nk,nkc->nc", values, splats.harmonics[:, 1:])
-    return ((np.maximum(colours, 0) - 0.5) / HARMONIC_0)[:, None]
+    result: NDArray[np.float64] = ((np.maximum(colours, 0) - 0.5) / HARMONIC_0)[:, None]
+    return result

@@ -65,7 +65,8 @@ class Gathered:
         columns = to_view[:3, :3] @ found.transpose(1, 0, 2).reshape(3, -1)  # one product is faster than one a frame
         seen = columns.reshape(3, -1, 4).transpose(1, 0, 2)
         seen[:, :, 3] += to_view[:3, 3]
-        return seen
+        result: NDArray[np.float64] = seen
+        return result
 
     def frame_texels(self, frames: NDArray[np.float64], placed: Sequence[Placed], view: View) -> Texels:
         """Frames in the view, and the rotations from there to the space of the colours, as rows of texels."""

@@ -93,9 +93,8 @@ class AnimcoreGaussianPreview(bpy.types.RenderEngine):
     ) -> None:
         """Something of the scene has changed: its meshes are read again before they are drawn."""
         self._stage = None
-        if not cast(
-            "bpy.types.Screen", context.screen
-        ).is_animation_playing:  # meshes may be others, and not only elsewhere
+        screen = cast("bpy.types.Screen", context.screen)  # the one that shows the viewport
+        if not screen.is_animation_playing:  # meshes may be others, and not only elsewhere
             self._patterns = {}
 
     def view_draw(  # type: ignore[override]  # Blender gives both

@@ -78,4 +78,5 @@ def add_default_character(scene: bpy.types.Scene) -> bpy.types.Object:
     rig.location = scene.cursor.location
     settings = properties.of(scene)
     settings.source, settings.character = "OBJECT", rig
-    return rig
+    result: bpy.types.Object = rig
+    return result
