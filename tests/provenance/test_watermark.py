@@ -16,6 +16,8 @@ from animcore.cli.main import main
 from animcore.core.origin import COMPOSITE, Origin, from_text
 from animcore.files.avatars import capture_images
 from animcore.files.video import writer
+from animcore.pipelines.dub import output
+from animcore.pipelines.dub.pixels import Picture
 from animcore.provenance import embedding, imprint, verification
 from animcore.provenance.watermark import codeword, detection, marking, pattern
 
@@ -185,3 +187,21 @@ def test_the_picture_of_a_fitted_head_is_marked(plain, tmp_path):
     capture_images.write(plain[0], tmp_path / "head.png", PERSON)
     verdict = verification.examine(tmp_path / "head.png")
     assert verdict.seen == verdict.origin.watermark != ""
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_a_dub_is_marked_in_pixels_and_beside(suffix, plain, tmp_path):
+    path, origin = tmp_path / f"dub{suffix}", imprint.numbered(Origin(COMPOSITE, "dubbed"))
+    form = output.Format.of(FILM, Fraction(24))
+    with output.written(path, form, (400, 400), "yuv420p", None, origin) as film:
+        for number, frame in enumerate(plain):
+            picture = Picture.of(av.VideoFrame.from_ndarray(np.ascontiguousarray(frame)).reformat(format="yuv420p"))
+            film.add(picture, number / 24)
+    verdict = verification.examine(path)
+    assert verdict.seen == verdict.origin.watermark == origin.watermark
+
+
+def test_the_images_of_a_layer_state_what_they_are(tmp_path):
+    with output.layer_written(tmp_path / "layer", Fraction(24), (64, 64), PERSON) as add:
+        add(np.zeros((64, 64, 4), np.uint8))
+    assert from_text(embedding.statement(tmp_path / "layer" / "000000.png")) == PERSON

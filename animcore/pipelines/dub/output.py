@@ -134,7 +134,9 @@ def written(
         except BaseException:
             film.container.close()
             raise
-        marks.mark(temporary, origin)
+        how = marks.mark(temporary, origin)
+    if how == marks.NONE:  # MKV has no place for it
+        marks.mark_beside(path, origin)
 
 
 def layer_image(picture: Picture, rendered: Sequence[Rendered]) -> NDArray[np.uint8]:
@@ -162,6 +164,7 @@ def layer_written(path: Path, rate: Fraction, size: tuple[int, int], origin: Ori
             nonlocal number
             with whole_file(path / f"{number:06d}.png") as temporary:
                 temporary.write_bytes(encoded(pixels, "png"))
+                marks.mark(temporary, origin)
             number += 1
 
         yield add_file
