@@ -40,6 +40,7 @@ class Verdict:
         signer: the name in the certificate, which anybody can choose where the state is not "trusted".
         reasons: codes of C2PA for what does not hold.
         ended: when the consent that it names ended, or empty.
+        history: of a file of another tool, what was done by which program, and what it was made from.
         seen: the id of the watermark in the pixels; empty where none was found or looked for.
     """
 
@@ -51,6 +52,7 @@ class Verdict:
     reasons: tuple[str, ...] = ()
     ended: str = ""
     seen: str = ""
+    history: tuple[str, ...] = ()
 
     @property
     def is_good(self) -> bool:
@@ -66,6 +68,7 @@ class Verdict:
             return found
         found.append(f"  content: {SOURCE_TYPES[self.origin.source_type]}")
         found += [f"  {name}: {value}" for name, value in (("tool", self.tool), ("signer", self.signer)) if value]
+        found += [f"  {one}" for one in self.history]
         found += [f"  {one.role}: {one.name} (SHA-256 {one.sha256})" for one in self.origin.sources]
         found += [f"  {one.role}: {one.name} (SHA-256 {one.sha256})" for one in self.origin.models]
         found += [f"  consent, {name}: {value}" for name, value in self.origin.consent.items()]
@@ -88,7 +91,7 @@ class Verdict:
         return {
             "file": str(self.path), "state": self.state, "good": self.is_good, "tool": self.tool,
             "signer": self.signer, "reasons": list(self.reasons), "consentEnded": self.ended,
-            "watermarkFound": self.seen, **_said(self.origin),
+            "history": list(self.history), "watermarkFound": self.seen, **_said(self.origin),
         }  # fmt: skip
 
 
@@ -148,7 +151,9 @@ def _signed(path: Path, stored: Mapping[str, Any], day: datetime.date) -> Verdic
     tool = f"{about.get('name', active.get('claim_generator', ''))} {about.get('version', '')}".strip()
     who = active.get("signature_info", {})
     signer = ", ".join(str(who[name]) for name in ("common_name", "issuer") if who.get(name))
-    return Verdict(path, state, origin, tool, signer, reasons, consent.ended(origin.consent, day))
+    history = () if manifest.ASSERTION in claims else _history(active, claims)
+    ended = consent.ended(origin.consent, day)
+    return Verdict(path, state, origin, tool, signer, reasons, ended, history=history)
 
 
 def _state(codes: tuple[str, ...], whole: str) -> tuple[str, tuple[str, ...]]:
@@ -163,9 +168,26 @@ def _state(codes: tuple[str, ...], whole: str) -> tuple[str, tuple[str, ...]]:
 
 def _of_others(active: Mapping[str, Any], claims: Mapping[str, Any]) -> Origin:
     """How a file of another tool was made: the source type of its first action that names one."""
-    actions = [one for label in ("c2pa.actions.v2", "c2pa.actions") for one in claims.get(label, {}).get("actions", [])]
+    actions = _actions(claims)
     kinds = [str(one["digitalSourceType"]).rpartition("/")[2] for one in actions if one.get("digitalSourceType")]
     return Origin(next((kind for kind in kinds if kind in SOURCE_TYPES), ""))
+
+
+def _actions(claims: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [one for label in ("c2pa.actions.v2", "c2pa.actions") for one in claims.get(label, {}).get("actions", [])]
+
+
+def _history(active: Mapping[str, Any], claims: Mapping[str, Any]) -> tuple[str, ...]:
+    """What a manifest of another tool tells, a line each."""
+    lines = []
+    for one in _actions(claims):
+        agent = one.get("softwareAgent", "")
+        name = agent.get("name", "") if isinstance(agent, dict) else str(agent)
+        lines.append(f"action: {one.get('action')}" + (f" by {name}" if name else ""))
+    for one in active.get("ingredients", []):
+        lines.append(f"{one.get('relationship', 'made from')}: {one.get('title', 'a file without a name')}")
+    bindings = claims.get("c2pa.soft-binding", {})
+    return (*lines, *([f"watermark of {bindings.get('alg')} is stated"] if bindings else []))
 
 
 def _is_another(path: Path, plain: str) -> bool:

@@ -349,10 +349,12 @@ def test_files_of_other_tools_are_read(copied, tmp_path, monkeypatch):
     certificate, key = pair(tmp_path)
     signer = c2pa.Signer.from_info(c2pa.C2paSignerInfo(b"es256", certificate.read_bytes(), key.read_bytes(), None))
     kind = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
-    actions = {"actions": [{"action": "c2pa.created", "digitalSourceType": kind}]}
+    agent = {"name": "Other Camera"}
+    actions = {"actions": [{"action": "c2pa.created", "digitalSourceType": kind, "softwareAgent": agent}]}
     about = {
         "claim_generator_info": [{"name": "Other Tool", "version": "7"}],
         "assertions": [{"label": "c2pa.actions.v2", "data": actions}],
+        "ingredients": [{"title": "a.png", "format": "image/png", "relationship": "inputTo"}],
     }
     path, made = copied(".jpg"), tmp_path / "other.jpg"
     with path.open("rb") as source, made.open("w+b") as target:
@@ -361,6 +363,8 @@ def test_files_of_other_tools_are_read(copied, tmp_path, monkeypatch):
     assert (verdict.state, verdict.tool, verdict.origin.source_type) == (
         "intact", "Other Tool 7", "trainedAlgorithmicMedia",
     )  # fmt: skip
+    assert "  action: c2pa.created by Other Camera" in verdict.lines()
+    assert "  inputTo: a.png" in verdict.lines()
 
 
 def test_a_home_that_cannot_be_written_costs_no_render(copied, tmp_path, monkeypatch, caplog):
