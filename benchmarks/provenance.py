@@ -2,11 +2,12 @@
 
 A row each for a video, images, sound, a glTF and arrays: bytes that the mark adds, milliseconds (median of five,
 the key is there already), and what `animcore provenance verify` says of the file as it is, with a byte changed in its
-last third, and cut by a tenth.
+last third, and cut by a tenth. Then what the watermark survives, its false alarms and its cost (`watermark.py`).
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import shutil
 import statistics
@@ -18,6 +19,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+import watermark
 from machine import describe
 
 from animcore.core import images
@@ -34,6 +36,9 @@ SIDE, FRAMES, SECONDS = 512, 48, 10
 
 def main() -> None:
     """Make the files, mark them, spoil them."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    watermark.add_options(parser)
+    options = parser.parse_args()
     print(f"{describe()}\nCommand: python benchmarks/provenance.py {' '.join(sys.argv[1:])}\n")
     print(f"{'file':10}{'bytes':>10}{'added':>8}{'ms':>7}  {'as':8}{'whole':10}{'one byte':10}cut")
     with tempfile.TemporaryDirectory() as name:
@@ -41,6 +46,8 @@ def main() -> None:
         os.environ[keys.FOLDER] = str(folder / "keys")
         for path in made(folder):
             print(row(path))
+    print()
+    watermark.report(watermark.videos_in(options.videos), options.trials)
 
 
 def made(folder: Path) -> list[Path]:

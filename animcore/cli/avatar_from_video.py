@@ -64,6 +64,10 @@ def register(actions: Any) -> None:
         help="receipt of the person's consent (`animcore provenance template` writes one to fill in), "
         "own for your own face, none for not stated; without it, you are asked once",
     )
+    parser.add_argument(
+        "--watermark", choices=("on", "off"), default="on",
+        help="a mark in the pixels of the video, which nobody sees (docs/provenance.md; default: on)",
+    )  # fmt: skip
     # one view of each face teaches light as if it were wrinkles
     parser.set_defaults(command=run, changes=0)
 
@@ -83,7 +87,13 @@ def run(options: argparse.Namespace) -> int:
     part_of_video = track_video.VideoPart(options.video, options.start, options.end)
     with progress_bar() as progress:
         tracked = track_video.run(
-            part_of_video, options.out, options.model, options.lens, progress, receipt.reference()
+            part_of_video,
+            options.out,
+            options.model,
+            options.lens,
+            progress,
+            receipt.reference(),
+            options.watermark == "on",
         )
     found = tracked.track
     for note in tracked.notes:

@@ -75,6 +75,10 @@ def register(commands: Any) -> None:
         help="receipt of the person's consent (`animcore provenance template` writes one to fill in), "
         "own for your own face, none for not stated; without it, you are asked once",
     )  # fmt: skip
+    parser.add_argument(
+        "--watermark", choices=("on", "off"), default="on",
+        help="a mark in the pixels of the video, which nobody sees (docs/provenance.md; default: on)",
+    )  # fmt: skip
     parser.set_defaults(command=run)
 
 
@@ -108,6 +112,7 @@ def _order(options: argparse.Namespace) -> DubRequest:
     return DubRequest(
         options.video, options.out, tuple(lines), options.lines is None, tuple(options.references), options.start,
         options.end, options.mouth, options.fit, options.duck, options.layer, not options.no_check,
+        watermark=options.watermark == "on",
     )  # fmt: skip
 
 

@@ -12,14 +12,16 @@ from animcore.cli.arguments import add_command
 from animcore.core.atomic_files import whole_file
 from animcore.errors import AnimcoreError
 from animcore.files.avatars import avatar_folder
-from animcore.provenance import consent, keys, verification
+from animcore.provenance import consent, keys, marks, verification
 
 _EXAMPLES = """examples:
   animcore provenance show line.mp4                     what the file states of itself
   animcore provenance verify out/*.mp4 --json           0 where all are signed and unchanged, else 1
+  animcore provenance sign head.glb line.csv            into head.glb.c2pa, line.csv.c2pa
   animcore provenance use studio.pem studio_key.pem     sign with your own certificate
   animcore provenance use studio.pem --command "openssl dgst -sha256 -sign token.pem" --algorithm es256
   animcore provenance use --own | --off                 the key of this computer again; sign no more
+  animcore provenance use --watermark on|off            pixels of real persons' videos (default: on)
   animcore provenance template consent.toml             a receipt of consent to fill in
 
 Nothing is sent anywhere, unless you name a time server. docs/provenance.md lists what marks do not protect from."""
@@ -41,6 +43,11 @@ def register(commands: Any) -> None:
         one.add_argument("--json", action="store_true", help="print JSON instead of words")
         one.set_defaults(command=_look, is_strict=name == "verify")
     _add_use(actions)
+    sign = actions.add_parser(
+        "sign", help="sign GLB, CSV, BVH ..., in a .c2pa beside each"
+    )
+    sign.add_argument("file", nargs="+", type=Path, metavar="FILE", help="that Animcore wrote")
+    sign.set_defaults(command=_sign)
     renew = actions.add_parser("consent", help="give an avatar another receipt, such as one that lasts longer")
     renew.add_argument("avatar", type=Path, metavar="DIR", help="folder of the avatar")
     renew.add_argument("receipt", metavar="FILE|own|none", help="as of `animcore avatar from-video --consent`")
@@ -60,6 +67,7 @@ def _add_use(actions: Any) -> None:
     which = use.add_mutually_exclusive_group()
     which.add_argument("--own", action="store_true", help="sign with the key that was made on this computer, again")
     which.add_argument("--off", action="store_true", help="sign no more; the plain mark stays")
+    which.add_argument("--watermark", choices=("on", "off"), help="mark the pixels of real persons' videos, or no more")
     use.set_defaults(command=_use)
 
 
@@ -68,7 +76,7 @@ def _look(options: argparse.Namespace) -> int:
     failed, found = False, []
     for path in options.file:
         try:
-            verdict = verification.verify(path)
+            verdict = verification.examine(path)
         except AnimcoreError as error:
             failed = True
             found.append({"file": str(path), "state": "unread", "good": False, "error": str(error)})
@@ -83,13 +91,25 @@ def _look(options: argparse.Namespace) -> int:
     return int(failed)
 
 
+def _sign(options: argparse.Namespace) -> int:
+    for path in options.file:
+        print(f"{path}: signed in {marks.sign(path).name}")
+    return 0
+
+
 def _use(options: argparse.Namespace) -> int:
     if options.own or options.off:
         keys.switch(on=options.own)
         print("Files are signed with this computer's key." if options.own else "Files are not signed.")
         return 0
+    if options.watermark:
+        keys.switch_watermark(on=options.watermark == "on")
+        print(f"Videos of real persons get {'a' if options.watermark == 'on' else 'no'} watermark.")
+        return 0
     if options.certificate is None:
-        raise AnimcoreError("Give a certificate and its key, or --own or --off; see `animcore provenance --help`.")
+        raise AnimcoreError(
+            "Give a certificate and its key, or --own, --off or --watermark; see `animcore provenance --help`."
+        )
     keys.use(options.certificate, options.key, options.signer, options.algorithm, options.time_server)
     print(f"Files are signed with {options.certificate}.")
     return 0

@@ -61,6 +61,7 @@ class Origin:
         sources: audio and video that it was made from.
         models: the model cards of the models that made it.
         consent: who is shown and agreed to what (`provenance.consent`); empty where no real person is shown.
+        watermark: the id in the pixels, 8 hexadecimal digits (`provenance.imprint`); empty where there is none.
     """
 
     source_type: str = ""
@@ -68,6 +69,7 @@ class Origin:
     sources: tuple[Source, ...] = ()
     models: tuple[Source, ...] = ()
     consent: Mapping[str, str] = field(default_factory=dict)
+    watermark: str = ""
 
     def made_from(self, sources: Iterable[Source]) -> Origin:
         """Return it with more sources; one that is known by its hash is not repeated."""
@@ -100,6 +102,7 @@ class Origin:
             "ingredientCount": len(self.sources),
             "models": _listed(self.models),
             "consent": dict(self.consent),
+            **({"watermark": self.watermark} if self.watermark else {}),
         }
 
     def text(self) -> str:
@@ -123,6 +126,7 @@ def _origin(facts: Mapping[str, Any]) -> Origin:
         tuple(Source(**one) for one in facts["ingredients"]),
         tuple(Source(**one) for one in facts["models"]),
         {str(name): str(value) for name, value in facts["consent"].items()},
+        str(facts.get("watermark", "")),
     )
 
 

@@ -60,6 +60,7 @@ def run(
     lens: float | None = None,
     progress: Progress = silent,
     consent: Mapping[str, str] | None = None,
+    watermark: bool = True,
 ) -> TrackedVideo:
     """Track a video and write landmarks, track, performance and overlay into a folder; go on where one was stopped.
 
@@ -70,6 +71,7 @@ def run(
         lens: focal length in mm for 36 mm film, or None to estimate it.
         progress: called with the fraction done.
         consent: of the person, which goes into the files (`provenance.consent.Receipt.reference`).
+        watermark: whether the overlay's pixels carry one.
 
     Raises:
         InputError: where the video cannot be tracked; see `face_landmarks.read` and `face_tracker.track`.
@@ -82,7 +84,7 @@ def run(
     made = Origin(TRAINED, sources=(Source.of(video.path, "video"),), consent=consent or {})
     replace(found.motion(faces.rate), origin=made).save(out / PERFORMANCE)
     if not (out / OVERLAY).is_file():
-        overlay.write(video.path, out / OVERLAY, found, head, faces.rate, part(progress, 0.8, 1.0), consent)
+        overlay.write(video.path, out / OVERLAY, found, head, faces.rate, part(progress, 0.8, 1.0), consent, watermark)
     return TrackedVideo(video, source, head, lens, found, tuple(faces.notes))
 
 

@@ -13,6 +13,7 @@ from animcore.core.atomic_files import whole_file
 from animcore.core.origin import NOT_STATED, Origin
 from animcore.core.reading import content
 from animcore.errors import InputError, readable
+from animcore.provenance import receipt_signature
 
 RECEIPT = "consent.toml"  # in the folder of an avatar
 OWN, NONE = "own", "none"
@@ -23,6 +24,7 @@ _FIELDS = {
     "uses": "To what (such as: lip sync of the game's lines)",
     "until": "Until when (YYYY-MM-DD, empty for no end)",
 }
+_KEPT = ("status", "statement_sha256", "signed_by", "signature_sha256")  # of receipts that are ours already
 TEMPLATE = """# A receipt of consent for Animcore: who is shown, who agreed, to what and until when.
 person = "Anna Berg"
 agreed_by = "Anna Berg"
@@ -38,7 +40,8 @@ class Receipt:
     """The fields of the consent.
 
     Attributes:
-        facts: of `person`, `agreed_by`, `uses`, `until`, `statement_sha256`, those that are known; or `status` alone.
+        facts: of `person`, `agreed_by`, `uses`, `until`, `statement_sha256`, `signed_by` and `signature_sha256`, those
+            that are known; or `status` alone.
     """
 
     facts: Mapping[str, str]
@@ -84,11 +87,12 @@ def read(path: Path, today: datetime.date | None = None) -> Receipt:
     """
     with readable(f"{path.name} is no receipt of consent", "`animcore provenance template` writes one to fill in"):
         values = tomllib.loads(content(path, _LARGEST).decode())
-    facts = {name: str(values[name]).strip() for name in (*_FIELDS, "status", "statement_sha256") if name in values}
+    facts = {name: str(values[name]).strip() for name in (*_FIELDS, *_KEPT) if name in values}
     if "status" in facts:  # one of our own, out of an avatar
         return Receipt({"status": facts["status"]})
     if "statement" in values:
         facts["statement_sha256"] = hashlib.sha256(content(path.parent / str(values["statement"]))).hexdigest()
+    facts |= receipt_signature.signer(path)
     return _checked(facts, path.name, today or datetime.date.today())
 
 

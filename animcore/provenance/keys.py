@@ -18,6 +18,7 @@ from animcore.errors import InputError, readable
 
 FOLDER = "ANIMCORE_PROVENANCE"  # an environment variable: where the keys are, in the place of the home folder's
 _OWN, _SETTINGS = "identity.pem", "settings.toml"  # the first holds key and chain, so that they always fit
+_WATERMARK = "watermark"
 _BEGIN = b"-----BEGIN CERTIFICATE"
 _YEARS = 10
 _COMMAND_SECONDS = 60
@@ -107,7 +108,7 @@ def use(certificate: Path, key: Path | None, command: str = "", algorithm: str =
         raise InputError(f"C2PA has no algorithm {algorithm!r}; it has {', '.join(_ALGORITHMS)}.")
     values = {"certificate": str(certificate.resolve()), "algorithm": algorithm or kind, "time_server": time_server}
     values |= {"key": str(key.resolve())} if key is not None else {"command": command}
-    _write(values)
+    _write(values | _off())
 
 
 def switch(*, on: bool) -> None:
@@ -116,7 +117,27 @@ def switch(*, on: bool) -> None:
     Raises:
         InputError: where the settings cannot be written.
     """
-    _write({} if on else {"sign": False})
+    _write(({} if on else {"sign": False}) | _off())
+
+
+def switch_watermark(*, on: bool) -> None:
+    """Mark pixels from now on, or no more, whatever the commands' own option says.
+
+    Raises:
+        InputError: where the settings cannot be written.
+    """
+    rest = {name: value for name, value in _settings().items() if name != _WATERMARK}
+    _write(rest if on else {**rest, _WATERMARK: False})
+
+
+def has_watermark() -> bool:
+    """Whether pixels are marked on this computer, where they need to be."""
+    return not _off()
+
+
+def _off() -> dict[str, bool]:
+    """The setting that switches the watermark off, where it is there."""
+    return {} if _settings().get(_WATERMARK, True) else {_WATERMARK: False}
 
 
 def anchors() -> str:

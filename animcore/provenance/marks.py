@@ -7,8 +7,9 @@ import logging
 from pathlib import Path
 
 from animcore.core.atomic_files import stem, whole_file
-from animcore.core.origin import Origin, Source
-from animcore.errors import AnimcoreError
+from animcore.core.origin import Origin, Source, from_text
+from animcore.core.reading import check_file
+from animcore.errors import AnimcoreError, InputError
 from animcore.provenance import embedding, keys, manifest
 
 _log = logging.getLogger(__name__)
@@ -44,6 +45,24 @@ def mark_beside(path: Path, origin: Origin) -> None:
     facts = {**origin.facts(), "sha256": Source.of(path, "").sha256}
     with whole_file(path.with_name(path.name + embedding.SIDECAR)) as temporary:
         temporary.write_text(json.dumps(facts, indent=1, ensure_ascii=False), encoding="utf-8")
+
+
+def sign(path: Path) -> Path:
+    """Sign a file that states how it was made and has no place for a signature, in a `.c2pa` file beside it.
+
+    Raises:
+        InputError: where it states nothing, is signed already, or cannot be signed.
+    """
+    check_file(path)
+    stated = embedding.statement(path)
+    if not stated:
+        raise InputError(f"{path.name} does not state how it was made; sign what Animcore wrote.")
+    if path.suffix.lower() in manifest.KINDS:
+        raise InputError(f"{path.name} holds its own signature; write it again with the extra `provenance` installed.")
+    who = keys.identity()
+    if who is None:
+        raise InputError("Signing is switched off on this computer; `animcore provenance use --own` switches it on.")
+    return manifest.sign_beside(path, from_text(stated), who)
 
 
 def _signed(path: Path, origin: Origin) -> bool:

@@ -147,3 +147,33 @@ def test_the_consent_goes_on_with_a_changed_head(tmp_path):
     ended = replace(avatar_folder.origin_of(changed), consent={"until": "2020-01-01"})
     with pytest.raises(InputError, match="the person ended on 2020-01-01"):
         open_any_splats.save(splats, tmp_path / "b.spz", origin=ended)
+
+
+def signed(path):
+    """What `openssl dgst -sha256 -sign` writes, and the signer's certificate."""
+    x509 = pytest.importorskip("cryptography.x509")
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Anna Berg")])
+    begin = datetime.datetime(2026, 1, 1)
+    built = x509.CertificateBuilder(name, name, key.public_key(), 1, begin, begin + datetime.timedelta(999))
+    path.with_name(path.name + ".sig").write_bytes(key.sign(path.read_bytes(), ec.ECDSA(hashes.SHA256())))
+    pem = built.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+    path.with_name(path.name + ".pem").write_bytes(pem)
+
+
+def test_a_signed_receipt_names_its_signer_and_a_changed_one_is_refused(tmp_path):
+    path = written(tmp_path / "a.toml", 'person = "A"\nagreed_by = "A"\nuses = "u"\n')
+    signed(path)
+    receipt = consent.read(path, DAY)
+    assert receipt.facts["signed_by"] == "Anna Berg"
+    receipt.save(tmp_path)
+    assert consent.of_folder(tmp_path) == receipt
+    written(path, path.read_text().replace('"u"', '"all"'))
+    with pytest.raises(InputError, match="was changed after it was signed"):
+        consent.read(path, DAY)
+    (tmp_path / "a.toml.pem").unlink()
+    with pytest.raises(InputError, match=r"certificate beside it as a.toml.pem"):
+        consent.read(path, DAY)

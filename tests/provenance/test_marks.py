@@ -20,7 +20,7 @@ from PIL import Image
 from animcore.cli.main import main
 from animcore.core.origin import COMPOSITE, MOST_SOURCES, Origin, Source, from_text
 from animcore.errors import InputError
-from animcore.provenance import embedding, keys, manifest, marks, verification
+from animcore.provenance import embedding, imprint, keys, manifest, marks, verification
 
 c2pa = pytest.importorskip("c2pa")
 pytest.importorskip("cryptography")
@@ -96,7 +96,7 @@ def test_a_file_is_signed_and_holds(copied, suffix):
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".png", ".jpg", ".wav", ".npz", ".glb"])
 def test_the_plain_mark_needs_no_package(copied, suffix, monkeypatch, caplog):
     monkeypatch.setattr(manifest, "library", lambda: None)
-    monkeypatch.setattr(marks, "_said", set())
+    monkeypatch.setattr(marks, "_noted", set())
     path = copied(suffix)
     assert marks.mark(path, ORIGIN) == "plain"
     assert from_text(embedding.statement(path)) == ORIGIN
@@ -296,7 +296,7 @@ def test_what_cannot_sign_is_refused_in_a_sentence(tmp_path, monkeypatch, capsys
 def test_an_ended_certificate_costs_no_render(copied, tmp_path, monkeypatch, caplog):
     """It was good when it was chosen."""
     monkeypatch.setenv(keys.FOLDER, str(tmp_path / "keys"))
-    monkeypatch.setattr(marks, "_said", set())
+    monkeypatch.setattr(marks, "_noted", set())
     certificate, key = pair(tmp_path, days=-0.5)
     keys._write({"certificate": str(certificate), "key": str(key), "algorithm": "es256"})
     path = copied(".png")
@@ -325,7 +325,7 @@ def test_the_codes_of_c2pa_have_words(codes, state):
 )
 def test_a_signer_that_fails_costs_no_render(copied, tmp_path, monkeypatch, caplog, command):
     monkeypatch.setenv(keys.FOLDER, str(tmp_path / "keys"))
-    monkeypatch.setattr(marks, "_said", set())
+    monkeypatch.setattr(marks, "_noted", set())
     certificate, _ = pair(tmp_path)
     keys.use(certificate, None, command, "es256")
     path = copied(".png")
@@ -337,7 +337,7 @@ def test_a_signer_that_fails_costs_no_render(copied, tmp_path, monkeypatch, capl
 def test_a_time_server_is_asked_only_where_it_is_named(copied, tmp_path, monkeypatch, caplog):
     """Nobody listens at this address: the file is marked all the same, and it is said."""
     monkeypatch.setenv(keys.FOLDER, str(tmp_path / "keys"))
-    monkeypatch.setattr(marks, "_said", set())
+    monkeypatch.setattr(marks, "_noted", set())
     certificate, key = pair(tmp_path)
     keys.use(certificate, key, time_server="http://127.0.0.1:9/")
     assert marks.mark(copied(".png"), ORIGIN) == "plain"
@@ -349,10 +349,12 @@ def test_files_of_other_tools_are_read(copied, tmp_path, monkeypatch):
     certificate, key = pair(tmp_path)
     signer = c2pa.Signer.from_info(c2pa.C2paSignerInfo(b"es256", certificate.read_bytes(), key.read_bytes(), None))
     kind = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
-    actions = {"actions": [{"action": "c2pa.created", "digitalSourceType": kind}]}
+    agent = {"name": "Other Camera"}
+    actions = {"actions": [{"action": "c2pa.created", "digitalSourceType": kind, "softwareAgent": agent}]}
     about = {
         "claim_generator_info": [{"name": "Other Tool", "version": "7"}],
         "assertions": [{"label": "c2pa.actions.v2", "data": actions}],
+        "ingredients": [{"title": "a.png", "format": "image/png", "relationship": "inputTo"}],
     }
     path, made = copied(".jpg"), tmp_path / "other.jpg"
     with path.open("rb") as source, made.open("w+b") as target:
@@ -361,12 +363,14 @@ def test_files_of_other_tools_are_read(copied, tmp_path, monkeypatch):
     assert (verdict.state, verdict.tool, verdict.origin.source_type) == (
         "intact", "Other Tool 7", "trainedAlgorithmicMedia",
     )  # fmt: skip
+    assert "  action: c2pa.created by Other Camera" in verdict.lines()
+    assert "  inputTo: a.png" in verdict.lines()
 
 
 def test_a_home_that_cannot_be_written_costs_no_render(copied, tmp_path, monkeypatch, caplog):
     (tmp_path / "file").touch()
     monkeypatch.setenv(keys.FOLDER, str(tmp_path / "file" / "keys"))
-    monkeypatch.setattr(marks, "_said", set())
+    monkeypatch.setattr(marks, "_noted", set())
     assert marks.mark(copied(".png"), ORIGIN) == "plain"
     assert "cannot be made" in caplog.text
 
@@ -399,3 +403,39 @@ def test_show_and_json(copied, capsys):
     found = json.loads(capsys.readouterr().out)
     assert [one["state"] for one in found] == ["trusted", "none", "unread"]
     assert found[0]["consent"] == dict(ORIGIN.consent)
+
+
+@pytest.mark.parametrize("suffix", [".glb", ".npz"])
+def test_a_file_without_a_place_is_signed_beside_it(copied, suffix, capsys):
+    path = copied(suffix)
+    assert main(["provenance", "sign", str(path)]) == 1
+    assert "does not state how it was made" in capsys.readouterr().err
+    marks.mark(path, ORIGIN)
+    assert verification.verify(path).state == "unsigned"
+    assert main(["provenance", "sign", str(path)]) == 0
+    assert f"signed in a{suffix}.c2pa" in capsys.readouterr().out
+    verdict = verification.verify(path)
+    assert (verdict.state, verdict.origin) == ("trusted", ORIGIN)
+    flipped(path, 0.5)
+    assert verification.verify(path).state == "changed"
+
+
+def test_what_holds_its_own_signature_is_not_signed_beside_it(copied):
+    path = copied(".png")
+    marks.mark(path, ORIGIN)
+    with pytest.raises(InputError, match="holds its own signature"):
+        marks.sign(path)
+
+
+def test_a_manifest_states_the_watermark(copied):
+    path = copied(".mp4")
+    numbered = imprint.numbered(ORIGIN)
+    assert marks.mark(path, numbered) == "signed"
+    said = manifest.read(path)
+    active = said["manifests"][said["active_manifest"]]
+    found = {one["label"]: one["data"] for one in active["assertions"]}
+    assert found["c2pa.soft-binding"]["blocks"][0]["value"] == numbered.watermark
+    assert found["c2pa.actions.v2"]["actions"][-1]["action"] == "c2pa.watermarked"
+    verdict = verification.verify(path)
+    assert (verdict.state, verdict.origin.watermark) == ("trusted", numbered.watermark)
+    assert f"{numbered.watermark} is stated, and not found" in "\n".join(verification.examine(path).lines())

@@ -13,7 +13,7 @@ from animcore.core.origin import Origin
 from animcore.core.reading import content
 from animcore.errors import InputError
 from animcore.hybrid_head.capture_format import CaptureView
-from animcore.provenance import marks
+from animcore.provenance import imprint, marks
 
 
 def read(view: CaptureView) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -32,15 +32,18 @@ def read(view: CaptureView) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
 
 
 def write(colours: NDArray[np.uint8], path: Path, origin: Origin | None = None) -> None:
-    """Write colours (H, W, 3), or grey (H, W, 1), as PNG; it is marked where an origin is given.
+    """Write colours (H, W, 3), or grey (H, W, 1), as PNG; where an origin is given it is marked, pixels included.
 
     Parts of the user's own video and masks have none: they are not generated.
 
     Raises:
         InputError: where it cannot be written.
     """
+    origin = imprint.numbered(origin) if origin is not None else None
     pixels = np.full((*colours.shape[:2], 4), 255, np.uint8)
     pixels[..., :3] = colours
+    if origin is not None:
+        pixels = next(imprint.on_images([pixels], origin))
     with whole_file(path) as temporary:
         temporary.write_bytes(images.encoded(pixels, "png"))
         if origin is not None:

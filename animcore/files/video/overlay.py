@@ -33,9 +33,9 @@ _LIGHT = np.array([0.3, 0.4, 0.87])
 
 def write(
     source: Path, path: Path, track: HeadTrack, model: ParametricModel, rate: Fraction, progress: Progress = silent,
-    consent: Mapping[str, str] | None = None,
+    consent: Mapping[str, str] | None = None, watermark: bool = True,
 ) -> None:  # fmt: skip
-    """Write the part of a video that was tracked, with the head half transparent over it.
+    """Write the part of a video that was tracked, with the head half transparent over it; and a watermark, unless that is off.
 
     Raises:
         InputError: where the video cannot be decoded or the file cannot be written.
@@ -66,7 +66,7 @@ def write(
             yield _over(image[::step, ::step][:height, :width], placed, faces, camera)
 
     origin = Origin(OVERLAY, "edited", (Source.of(source, "video"),), consent=consent or {})
-    writer.write(frames(), rate, path, origin=origin)
+    writer.write(frames(), rate, path, origin=origin, watermark=watermark)
 
 
 def _over(image: Image, vertices: NDArray[np.float64], faces: NDArray[np.int64], camera: Camera) -> Image:

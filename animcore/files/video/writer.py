@@ -16,7 +16,7 @@ from animcore.audio import decoding, recording
 from animcore.core.atomic_files import whole_file
 from animcore.core.origin import COMPOSITE, Origin, Source
 from animcore.errors import InputError
-from animcore.provenance import marks
+from animcore.provenance import imprint, marks
 
 _SOUND_RATE = 48_000
 RENDERED = Origin(COMPOSITE)  # a character that a trained model moves, with a recorded voice
@@ -24,12 +24,12 @@ RENDERED = Origin(COMPOSITE)  # a character that a trained model moves, with a r
 
 def write(
     frames: Iterable[NDArray[np.uint8]], rate: Fraction, path: Path, sound: Path | None = None,
-    origin: Origin = RENDERED,
+    origin: Origin = RENDERED, watermark: bool = True,
 ) -> None:  # fmt: skip
     """Encode frames (height, width, 3) uint8 sRGB at `rate`, with audio that starts with the first frame.
 
     Height and width must be even. The audio is cut where the video ends. The video states how it was made (`origin`,
-    and the audio), and is signed.
+    and the audio), and is signed. Where it shows a real person, its pixels carry a watermark, unless `watermark` is False.
 
     Raises:
         InputError: when there are no frames, the audio cannot be decoded or the file cannot be written.
@@ -38,9 +38,11 @@ def write(
     first = next(iterator, None)
     if first is None:
         raise InputError(f"{path.name} was not written: there are no frames.")
+    origin = origin.made_from([Source.of(sound, "audio")] if sound is not None else ())
+    origin = imprint.numbered(origin, on=watermark)
     with whole_file(path) as temporary:
-        _encode(chain([first], iterator), first.shape[:2], rate, temporary, sound)
-        marks.mark(temporary, origin.made_from([Source.of(sound, "audio")] if sound is not None else ()))
+        _encode(imprint.on_images(chain([first], iterator), origin), first.shape[:2], rate, temporary, sound)
+        marks.mark(temporary, origin)
 
 
 def _encode(

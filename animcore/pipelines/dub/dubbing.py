@@ -29,6 +29,7 @@ from animcore.pipelines.dub.pixels import Picture
 from animcore.pipelines.dub.references import Bank
 from animcore.pipelines.dub.render import Rendered, Renderer
 from animcore.pipelines.dub.request import DubRequest
+from animcore.provenance import imprint
 
 Array = NDArray[Any]
 FloatArray = NDArray[np.float64]
@@ -119,7 +120,7 @@ def run(order: DubRequest, progress: Progress = silent) -> DubResult:
     _gather(order.video, cast, part(progress, 0.55, 0.6))
     for person in cast:
         _directed(person, order, footage, own, times, frames)
-    origin = _origin(order)
+    origin = imprint.numbered(_origin(order), on=order.watermark)
     _write_motion(order, footage, cast, len(frames), spoken, origin)
     return _write(order, footage, cast, frames, times, origin, (*footage.notes, *notes), part(progress, 0.6, 1.0))
 

@@ -21,7 +21,7 @@ from animcore.core.origin import Origin
 from animcore.errors import InputError
 from animcore.pipelines.dub.pixels import Picture
 from animcore.pipelines.dub.render import Rendered
-from animcore.provenance import marks
+from animcore.provenance import imprint, marks
 
 SUFFIXES = (".mp4", ".mov", ".mkv", ".m4v")
 _ENCODERS: dict[str, tuple[str, dict[str, str]]] = {
@@ -89,13 +89,15 @@ class Film:
             if value:
                 setattr(self.video.codec_context, key, value)
         self.video.codec_context.time_base = Fraction(1, _MOST_TICKS)
+        self.mark: imprint.Marker | None = None
         self.sound: Any = None
         if has_sound:
             self.sound = self.container.add_stream("aac", rate=mixing.RATE, layout="stereo")
             self.sound.bit_rate = 192_000
 
     def add(self, picture: Picture, time: float) -> None:
-        """Encode the next frame, shown from a second on."""
+        """Encode the next frame, shown from a second on; the picture takes the watermark."""
+        imprint.on_planes(picture.planes, picture.form, picture.most, self.mark)
         frame = picture.frame()
         if self.pixels != picture.form:
             frame = frame.reformat(format=self.pixels)
@@ -124,6 +126,7 @@ def written(
             film = Film(temporary, form, size, pixels, samples is not None)
         except (av.error.FFmpegError, ValueError) as error:
             raise InputError(f"{path.name} cannot be encoded here ({error}); choose .mp4 or .mov.") from error
+        film.mark = imprint.marker(origin)
         try:
             yield film
             film.close(samples)
@@ -161,6 +164,7 @@ def layer_written(path: Path, rate: Fraction, size: tuple[int, int], origin: Ori
             nonlocal number
             with whole_file(path / f"{number:06d}.png") as temporary:
                 temporary.write_bytes(encoded(pixels, "png"))
+                marks.mark(temporary, origin)
             number += 1
 
         yield add_file

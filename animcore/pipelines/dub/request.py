@@ -55,6 +55,7 @@ class DubRequest:
         layer: of `LAYERS`: also write what was changed alone, with alpha.
         check: track the dubbed video again, for the report.
         consent: of the person (`provenance.consent.Receipt.reference`).
+        watermark: whether the pixels carry one.
     """
 
     video: Path
@@ -70,6 +71,7 @@ class DubRequest:
     layer: str = "none"
     check: bool = True
     consent: Mapping[str, str] = field(default_factory=dict)
+    watermark: bool = True
 
     @property
     def work(self) -> Path:
