@@ -165,6 +165,7 @@ def _generate(request: dict[str, Any], progress: Callable[[float, str], None]) -
     said = transcripts.from_request(request["transcript"]) if request.get("transcript", "").strip() else None
     finishes = request.get("finish", [])
     generate_files.check_finishes(finishes)
+    facts: Any  # of a recording or of a video
     voice = None if "film" in request else _voice(request)
     if voice is None:
         from animcore.pipelines import track_take

@@ -23,7 +23,12 @@ _FACE_SHARE = 0.4  # of the time that both take
 
 @dataclass(frozen=True)
 class VideoFacts:
-    """What is reported of a tracked video: its length in seconds, and sentences on what was noticed."""
+    """What is reported of a tracked video.
+
+    Attributes:
+        duration: seconds.
+        warnings: sentences on what was noticed.
+    """
 
     duration: float
     warnings: tuple[str, ...]
