@@ -47,7 +47,8 @@ def _rate(value: Any) -> bool:
 
 _FIELDS: dict[str, tuple[_Check, str]] = {
     **dict.fromkeys(
-        ("audio", "out", "map", "values", "rig", "capture", "folder", "motion", "microphone", "path"), (_text, "a text")
+        ("audio", "out", "map", "values", "rig", "capture", "folder", "motion", "microphone", "path", "film"),
+        (_text, "a text"),
     ),
     **dict.fromkeys(
         ("transcript", "face", "gestures", "envelope", "profile", "mesh", "model", "character"),

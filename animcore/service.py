@@ -165,10 +165,17 @@ def _generate(request: dict[str, Any], progress: Callable[[float, str], None]) -
     text = transcripts.from_request(request["transcript"]) if request.get("transcript", "").strip() else None
     postprocess = request.get("postprocess", [])
     generate_files.check_finishes(postprocess)
-    voice, other = _voice(request), _parts(request, "listening_to")
-    motion, facts = generate_files.generate(
-        voice, rate, direction, progress, text, _place(request), listening_to=other, **_learned(request)
-    )
+    facts: Any  # of a recording or of a video
+    voice = None if "film" in request else _voice(request)
+    if voice is None:
+        from animcore.pipelines import track_take
+
+        motion, facts = track_take.run(Path(_wanted(request, "audio")), request["film"], rate, progress)
+    else:
+        other = _parts(request, "listening_to")
+        motion, facts = generate_files.generate(
+            voice, rate, direction, progress, text, _place(request), listening_to=other, **_learned(request)
+        )
     motion = generate_files.apply_finishes(motion, postprocess)
     motion.save(out)
     answer = {"motion": str(out), "frames": motion.frame_count, **_facts(facts)}

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from animcore.audio import recording
+from animcore.files.video import face_landmarks, writer
 from animcore.motion import Motion
 
 
@@ -245,3 +246,23 @@ def test_what_this_python_has_is_told(engine):
     assert answer["python"] == platform.python_version()
     assert "articulation" in answer["models"]
     assert {"torch", "gpu"} <= answer.keys()
+
+
+def test_a_film_gives_the_performance_in_the_place_of_a_solver(engine, tmp_path):
+    film = Path(__file__).parent / "golden" / "films" / "talking_head.mp4"
+    images = (image for _, image, _ in face_landmarks.frames(film, 0.0, 0.7))
+    short = tmp_path / "short.mp4"
+    writer.write(images, Fraction(24), short)
+    engine.say(**wish(short, tmp_path / "take.npz", film="face"))
+    answer = engine.end_of("1")
+    assert answer["event"] == "done", answer
+    motion = Motion.load(tmp_path / "take.npz")
+    assert motion.frame_count == answer["frames"]
+    assert answer["duration"] == pytest.approx(0.7, abs=0.1)
+    assert motion.rate == Fraction(24000, 1001)
+    assert motion.arkit.max() > 0.1
+    assert motion.origin.consent["status"] == "not stated"
+    engine.say(**wish(short, tmp_path / "take.npz", "2", film="feet"))
+    assert "no part 'feet' of a person to track; the parts are face, body, both" in engine.end_of("2")["message"]
+    engine.say(**wish(tmp_path / "gone.mp4", tmp_path / "take.npz", "3", film="body"))
+    assert "There is no file" in engine.end_of("3")["message"]

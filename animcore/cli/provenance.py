@@ -43,9 +43,7 @@ def register(commands: Any) -> None:
         one.add_argument("--json", action="store_true", help="print JSON instead of words")
         one.set_defaults(command=_look, is_strict=name == "verify")
     _add_use(actions)
-    sign = actions.add_parser(
-        "sign", help="sign GLB, CSV, BVH ..., in a .c2pa beside each"
-    )
+    sign = actions.add_parser("sign", help="sign GLB, CSV, BVH ..., in a .c2pa beside each")
     sign.add_argument("file", nargs="+", type=Path, metavar="FILE", help="that Animcore wrote")
     sign.set_defaults(command=_sign)
     renew = actions.add_parser("consent", help="give an avatar another receipt, such as one that lasts longer")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +30,7 @@ _LARGEST = 1280  # pixels along the longer side that the trackers are shown
 
 def run(
     video: Path, start: float = 0.0, end: float = math.inf, lens: float | None = None, progress: Progress = silent,
-    consent: Mapping[str, str] | None = None,
+    consent: Mapping[str, str] | None = None, rate: Fraction | None = None,
 ) -> Motion:  # fmt: skip
     """Return what the body and the hands of the one person of a video do.
 
@@ -40,13 +41,14 @@ def run(
         lens: focal length in mm for 36 mm film; None where it is not known.
         progress: called with the fraction done.
         consent: of the person, which goes into what is written.
+        rate: frames a second of the motion; None for the video's own.
 
     Raises:
         InputError: for a file that is no video, or where too few images show a body.
     """
     seen = landmarks(video, start, end, progress)
     made = Origin(TRAINED, sources=(Source.of(video, "video"),), consent=consent or {})
-    return replace(solve.motion(seen, face_landmarks.rate_of(video), lens), origin=made)
+    return replace(solve.motion(seen, rate or face_landmarks.rate_of(video), lens), origin=made)
 
 
 def landmarks(video: Path, start: float = 0.0, end: float = math.inf, progress: Progress = silent) -> BodyLandmarks:

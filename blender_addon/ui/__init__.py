@@ -35,6 +35,7 @@ from .performance.engine_help_operators import (
     ANIMCORE_OT_dismiss,
     ANIMCORE_OT_open_log,
 )
+from .performance.film_operators import ANIMCORE_OT_take_from_video
 from .performance.live_operators import ANIMCORE_OT_listen, ANIMCORE_OT_stop_listening
 from .performance.main_panel import ANIMCORE_PT_main
 from .performance.operators import ANIMCORE_OT_cancel, ANIMCORE_OT_generate, ANIMCORE_OT_heed_escape
@@ -89,6 +90,7 @@ OPERATORS = (
     ANIMCORE_OT_mend,
     ANIMCORE_OT_mend_all,
     ANIMCORE_OT_generate,
+    ANIMCORE_OT_take_from_video,
     ANIMCORE_OT_cancel,
     ANIMCORE_OT_heed_escape,
     ANIMCORE_OT_add_part,

@@ -91,6 +91,7 @@ def steps(voice: Path, folder: Path) -> Iterator[Step]:
     yield "examine", {}
     yield "mend", {"finding": "muted_shapes"}
     yield "mend_all", {}
+    yield "take_from_video", {"filepath": str(voice), "part": "body"}
     yield "generate", {}
     yield "run_again", {"another": True}
     yield from _takes()

@@ -71,6 +71,7 @@ def _draw_generate(layout: bpy.types.UILayout, scene: bpy.types.Scene, width: in
         row.scale_y = 1.6
         row.operator("animcore.generate", icon="PLAY")
         row.operator("animcore.listen", text="", icon="REC")
+        row.operator("animcore.take_from_video", text="", icon="FILE_MOVIE")
         reason = session.disabled_reason(scene)
         # a sentence about the character, and what is under way, stand above already
         if reason and not reason.endswith(".") and not session.session.jobs.busy:
