@@ -132,14 +132,14 @@ def write_pc2(
     Raises:
         AddonError: where a modifier makes or merges vertices, which such a cache cannot hold.
     """
-    count = frames[1] - frames[0] + 1
+    count, points = frames[1] - frames[0] + 1, len(object_data.mesh(mesh).vertices)
     with whole_file(path) as temporary, temporary.open("wb") as handle:
-        handle.write(_PC2.pack(b"POINTCACHE2\0", 1, len(object_data.mesh(mesh).vertices), float(frames[0]), 1.0, count))
+        handle.write(_PC2.pack(b"POINTCACHE2\0", 1, points, float(frames[0]), 1.0, count))
         for done, places in enumerate(vertices(scene, [mesh], range(frames[0], frames[1] + 1))):
-            if len(places[0]) != len(mesh.data.vertices):
+            if len(places[0]) != points:
                 raise AddonError(
                     f"{mesh.name!r} has {len(places[0])} vertices on frame {frames[0] + done} and "
-                    f"{len(mesh.data.vertices)} as it is, which PC2 cannot hold; turn off the modifier that changes "
+                    f"{points} as it is, which PC2 cannot hold; turn off the modifier that changes "
                     "their number."
                 )
             handle.write(places[0].astype("<f4").tobytes())

@@ -22,6 +22,7 @@ from animcore.errors import InputError
 from animcore.pipelines.dub.pixels import Picture
 from animcore.pipelines.dub.render import Rendered
 from animcore.provenance import imprint, marks
+from animcore.provenance.watermark.marking import Marker
 
 SUFFIXES = (".mp4", ".mov", ".mkv", ".m4v")
 _ENCODERS: dict[str, tuple[str, dict[str, str]]] = {
@@ -89,7 +90,7 @@ class Film:
             if value:
                 setattr(self.video.codec_context, key, value)
         self.video.codec_context.time_base = Fraction(1, _MOST_TICKS)
-        self.mark: imprint.Marker | None = None
+        self.mark: Marker | None = None
         self.sound: Any = None
         if has_sound:
             self.sound = self.container.add_stream("aac", rate=mixing.RATE, layout="stereo")

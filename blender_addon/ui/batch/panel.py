@@ -11,7 +11,7 @@ from ..shared.widgets import Sidebar
 class ANIMCORE_UL_lines(bpy.types.UIList):  # noqa: N801 (Blender's own naming)
     """One row a line: its mark, its name, its quality and what is said."""
 
-    def draw_item(
+    def draw_item(  # type: ignore[override]  # Blender counts the arguments: it has two more for those that take them
         self,
         _context: bpy.types.Context,
         layout: bpy.types.UILayout,

@@ -5,7 +5,7 @@ from pathlib import Path
 import bpy
 
 from ...performance import film_take, session
-from ..shared.operator_base import AnimcoreOperator
+from ..shared.operator_base import AnimcoreOperator, Result
 
 
 class ANIMCORE_OT_take_from_video(AnimcoreOperator):  # noqa: N801 (Blender's own naming)
@@ -38,7 +38,7 @@ class ANIMCORE_OT_take_from_video(AnimcoreOperator):  # noqa: N801 (Blender's ow
             cls.poll_message_set(reason)
         return not reason
 
-    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> Result:
         """Open the file browser."""
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
