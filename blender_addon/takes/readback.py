@@ -112,7 +112,7 @@ def shape_curves(character: rig_reader.Character, span: Span) -> dict[str, Float
 
 
 def _shown(
-    block: bpy.types.ShapeKey, curve: "bpy.types.FCurve | WrittenCurve", frames: NDArray[np.int64]
+    block: bpy.types.ShapeKey, curve: bpy.types.FCurve | WrittenCurve, frames: NDArray[np.int64]
 ) -> NDArray[np.float64]:
     """(T,) the values of a shape, kept within what its slider allows as Blender does."""
     return np.clip(_sampled(curve, frames, block.value), block.slider_min, block.slider_max)

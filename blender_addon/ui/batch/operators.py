@@ -1,6 +1,7 @@
 """Import lines of a batch, and export their edits. Blender reads annotations here: they are not postponed."""
 
 from pathlib import Path
+from typing import cast
 
 import bpy
 
@@ -64,7 +65,7 @@ class ANIMCORE_OT_import_lines(OnCharacter):  # noqa: N801
         folder = Path(bpy.path.abspath(properties.of(context.scene).batch_folder))
         wanted = _wanted(context.window_manager, self.names)
         lines = [line for line in batch_folder.read(folder) if line.name in wanted]
-        made = batch_lines.apply_lines(context.scene, lines, self.arrangement)
+        made = batch_lines.apply_lines(context.scene, lines, cast(batch_lines.Arrangement, self.arrangement))
         count = len(made)
         told = made[0].message if count == 1 else f"{count} lines were imported."
         session.session.outcome = session.Outcome(False, told, made[-1].notes, take=made[-1])
