@@ -18,11 +18,12 @@ def write_arrays(handle: IO[bytes], contents: Mapping[str, Any]) -> None:
     Raises:
         OSError: where the disk takes no more.
     """
+    write: Any = np.lib.format.write_array  # numpy leaves it untyped
     archive = zipfile.ZipFile(handle, "w", zipfile.ZIP_DEFLATED, allowZip64=True)
     try:
         for name, values in contents.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as part:
-                np.lib.format.write_array(part, np.asanyarray(values), allow_pickle=False)
+                write(part, np.asanyarray(values), allow_pickle=False)
         archive.close()
     except BaseException:
         archive.fp = None  # nothing is left for it to finish
