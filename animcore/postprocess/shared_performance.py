@@ -27,6 +27,9 @@ _FAR = 0.25  # share of the line by which matched pauses may be apart
 _LENGTH = 0.05  # cost of a pause that is e times as long
 _OWN_JOINTS = [SMPLX_JOINTS.index("jaw")]
 _SHARED = [ARKIT_INDEX[name] for name in ARKIT if name.startswith(("eye", "brow"))]
+_LIDS = [ARKIT_INDEX["eyeBlinkLeft"], ARKIT_INDEX["eyeBlinkRight"]]
+_SHUT = 0.35  # weight of a lid above which it blinks, or is kept shut
+_BLINK = 0.6  # seconds that a blink lasts at most; eyes that are shut for longer are meant to be
 _SHARED_TRACKS = ("neck_pose", "head_pose", "eye_pose", "body_pose", "translation")
 _SHARED_EVENTS = ("beat", "emotion")
 
@@ -121,6 +124,8 @@ def share(own: Motion, source: Motion, times: TimeMap) -> Motion:
     if own.arkit is not None and moved.arkit is not None:
         changed["arkit"] = own.arkit.copy()
         changed["arkit"][:, _SHARED] = moved.arkit[:, _SHARED]
+        for lid in _LIDS:
+            changed["arkit"][:, lid] = _blinking(source, lid, own.times, times)
     events = [event for event in own.events if event.kind not in _SHARED_EVENTS]
     events += [
         replace(event, start=times.inverse(event.start), end=times.inverse(event.end))
@@ -128,6 +133,37 @@ def share(own: Motion, source: Motion, times: TimeMap) -> Motion:
         if event.kind in _SHARED_EVENTS
     ]
     return replace(own, events=tuple(sorted(events, key=lambda event: event.start)), **changed)
+
+
+def _blinking(source: Motion, lid: int, own: Array, times: TimeMap) -> NDArray[np.float32]:
+    """(T,) a lid at seconds of the line: blinks are where the source has them, and as quick as they are there."""
+    assert source.arkit is not None
+    lids, seconds = source.arkit[:, lid].astype(np.float64), source.times
+    between, blinks = lids.copy(), []
+    for first, last in _closures(lids):
+        if (last - first) / source.fps <= _BLINK:
+            between[first : last + 1] = np.interp(np.arange(first, last + 1), [first, last], lids[[first, last]])
+            blinks.append((first, last))
+    found = np.interp(times(own), seconds, between)
+    for first, last in blinks:
+        part = slice(first, last + 1)
+        middle = seconds[first + int(np.argmax(lids[part]))]
+        near = own - times.inverse(float(middle)) + middle
+        np.maximum(found, np.interp(near, seconds[part], lids[part], left=0.0, right=0.0), out=found)
+    return found.astype(np.float32)
+
+
+def _closures(lids: Array) -> list[tuple[int, int]]:
+    """First and last frame of each time that a lid goes down and comes up again."""
+    shut = np.flatnonzero(np.diff(np.concatenate([[False], lids > _SHUT, [False]]).astype(np.int8))).reshape(-1, 2)
+    found = []
+    for first, last in (shut - [0, 1]).tolist():
+        while first > 0 and lids[first - 1] < lids[first]:
+            first -= 1
+        while last < len(lids) - 1 and lids[last + 1] < lids[last]:
+            last += 1
+        found.append((first, last))
+    return found
 
 
 @dataclass(frozen=True)

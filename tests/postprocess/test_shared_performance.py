@@ -48,6 +48,23 @@ def test_phrases_are_words_that_no_breath_parts():
     assert shared.phrases_of(words) == [(0.1, 0.6), (1.0, 1.2)]
 
 
+def test_blinks_are_as_quick_as_they_were_and_long_closures_are_stretched():
+    rate = 50
+    seconds = np.arange(6 * rate) / rate
+    weights = np.zeros((len(seconds), 52), np.float32)
+    blink = np.maximum(0.0, 1 - np.abs(seconds - 1.5) / 0.1)
+    asleep = np.clip(np.minimum(seconds - 3.0, 4.5 - seconds) / 0.1, 0, 1)
+    weights[:, ARKIT_INDEX["eyeBlinkLeft"]] = np.maximum(blink, asleep)
+    source = Motion(rate, arkit=weights)
+    own = Motion(rate, arkit=np.zeros((10 * rate, 52)))
+    times = shared.align([(0.0, 10.0)], [(0.0, 5.0)])  # twice as long
+    lid = shared.share(own, source, times)["eyeBlinkLeft"]
+    shut = np.flatnonzero(lid > 0.5) / rate
+    assert lid[3 * rate] == pytest.approx(1.0, abs=0.05)
+    assert np.ptp(shut[shut < 5]) == pytest.approx(0.1, abs=0.03)
+    assert np.ptp(shut[shut > 5]) == pytest.approx(2.8, abs=0.1)
+
+
 def test_the_head_is_the_source_s_at_the_matching_second_and_the_lips_are_the_line_s_own():
     rate, seconds = 50, 4.5
     count = round(rate * seconds)

@@ -23,7 +23,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--path",
         metavar="PATTERN",
         help="output path of each line without suffix, of {id}, {language}, {speaker}, {character}, {row} (default: "
-        "{id}, or {language}/{id} where an id occurs in several languages)",
+        "{language}/{id})",
     )
     parser.add_argument(
         "--audio",

@@ -33,7 +33,10 @@ def register(commands: Any) -> None:
     shared.add(parser)
     parser.add_argument("--jobs", type=shared.count, help="processes (default: one for each core)")
     parser.add_argument(
-        "--on", metavar="ADDRESS", help="Ray cluster to work on, such as ray://head:10001, or `ray` for this computer's"
+        "--on",
+        metavar="ADDRESS",
+        help="Ray cluster to work on, such as ray://head:10001; `auto` for the one that this computer is in, `ray` to "
+        "start one here",
     )
     parser.add_argument("--only", metavar="WHICH", help=f"perform only these lines: {selection.USAGE}")
     parser.add_argument("--part", metavar="N/M", help="perform one of M parts of the table (written jobs)")
@@ -88,8 +91,8 @@ def _workers(options: argparse.Namespace) -> Workers:
     )
     if options.on is None:
         return Pool(given)
-    if options.on != "ray" and not options.on.startswith(_RAY):
-        raise InputError(f"--on must be an address such as ray://head:10001, or ray, not {options.on!r}.")
+    if options.on not in ("ray", "auto") and not options.on.startswith(_RAY):
+        raise InputError(f"--on must be an address such as ray://head:10001, auto or ray, not {options.on!r}.")
     from animcore.pipelines.batch.workers.cluster import Cluster
 
     return Cluster(None if options.on == "ray" else options.on, given)

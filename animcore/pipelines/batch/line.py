@@ -154,10 +154,8 @@ class RowReader:
     def beside(self, cell: str) -> Path:
         """Return the path of a cell: paths in a table start from its folder, and either slash parts them."""
         text = cell.strip().strip('"')
-        path = Path(text)
-        if not path.is_absolute() and not path.exists():
-            path = Path(text.replace("\\", "/"))
-        return path if path.is_absolute() else self._settings.table.parent / path
+        path = self._settings.table.parent / text  # an absolute path stays itself
+        return path if "\\" not in text or path.exists() else self._settings.table.parent / text.replace("\\", "/")
 
 
 def language_tag(text: str) -> str:

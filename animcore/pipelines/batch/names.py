@@ -11,13 +11,14 @@ from pathlib import PurePosixPath
 from animcore.core.vocabulary import casefolded
 from animcore.errors import InputError
 
-PLAIN, BY_LANGUAGE = "{id}", "{language}/{id}"
+# One default for all tables: a language that comes later moves nothing. Lines without a language are not in a folder.
+USUAL = "{language}/{id}"
 _FIELDS = ("id", "language", "speaker", "character", "emotion", "style", "row")
 _FORBIDDEN = re.compile(r'[<>:"|?*\x00-\x1f]')
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # of Windows, in any folder
 _ABSOLUTE = re.compile(r"[/\\]|[A-Za-z]:[/\\]")
 _LONGEST = 120  # bytes of a name: suffixes and temporary names come to it
-_OURS = ("ledger", "job", "report", "batch.json")  # in the folder of the batch
+_OUR_FOLDERS, _OUR_FILES = ("ledger", "job"), ("report", "localisation", "verdicts", "batch")  # of the batch itself
 
 
 def check_template(template: str, what: str = "--path") -> None:
@@ -29,7 +30,7 @@ def check_template(template: str, what: str = "--path") -> None:
     try:
         used = [name for _, name, _, _ in string.Formatter().parse(template) if name is not None]
     except ValueError as error:
-        raise InputError(f"{what} {template!r} has a brace without its other one; write it such as {PLAIN}.") from error
+        raise InputError(f"{what} {template!r} has a brace without its other one; write it such as {USUAL}.") from error
     if unknown := [name for name in used if name not in _FIELDS]:
         raise InputError(f"{what} has a field {{{unknown[0]}}}; there are {', '.join(f'{{{f}}}' for f in _FIELDS)}.")
     if _ABSOLUTE.match(template) and what == "--path":
@@ -55,7 +56,8 @@ def output_name(template: str, cells: Mapping[str, str], row: int) -> str:
     parts = [part for part in filled.split("/") if part]
     for part in parts:
         _check_part(part, filled)
-    if casefolded(parts[0]) in _OURS and (len(parts) == 1 or parts[0] in ("ledger", "job")):
+    ours = _OUR_FOLDERS if len(parts) > 1 else (*_OUR_FOLDERS, *_OUR_FILES)
+    if casefolded(parts[0]).partition(".")[0] in ours:
         raise InputError(f"{parts[0]!r} is a name that the batch uses itself; rename the line.")
     return str(PurePosixPath(*parts))
 

@@ -18,8 +18,8 @@ from animcore.pipelines.batch.tables import opening
 from animcore.pipelines.batch.tables.rows import Row
 from animcore.pipelines.batch.texts import languages
 
-_CPU_SHARE = 0.25  # processor seconds a second of audio where no line was done yet (docs/benchmarks)
-_BYTES = 60_000  # of the files of a second, where no line was done yet
+_CPU_SHARE = 0.1  # processor seconds a second of audio where no line was done yet (benchmarks/batch.py)
+_BYTES = 40_000  # of the files of a second, where no line was done yet
 _FEWEST = 10  # lines that were done, from which cost is estimated by them
 _IN_FORMULAS = ("id", "audio", "language")  # columns in which a formula makes a line useless
 
@@ -167,7 +167,7 @@ def _read_rows(
 ) -> dict[str, tuple[int, int] | None]:
     """Make lines of rows; returns the stamps of their recordings by name."""
     cells = [reader.cells(row) for row in rows]
-    template = settings.path or _usual_template(cells)
+    template = settings.path or names.USUAL
     names.check_template(template)
     if settings.audio is not None:
         recordings.check_template(settings.audio)
@@ -194,16 +194,6 @@ def _read_rows(
         read.lines.append(made)
         read.problems += [Problem(row.number, made.id, note, False, "text") for note in made.notes]
     return stamps
-
-
-def _usual_template(cells: Sequence[Mapping[str, str]]) -> str:
-    """By language where an id is there in several, else by id alone."""
-    first: dict[str, str] = {}
-    for own in cells:
-        known = first.setdefault(names.on_disk(own["id"]), own["language"])
-        if own["id"] and known != own["language"]:
-            return names.BY_LANGUAGE
-    return names.PLAIN
 
 
 def _names(

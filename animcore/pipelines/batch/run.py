@@ -8,10 +8,10 @@ import itertools
 import os
 import uuid
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import animcore
 from animcore.core.atomic_files import make_folder, remove_orphans
@@ -125,7 +125,7 @@ class Run:
         while state.waiting or state.running:
             while state.waiting and workers.idle() and state.summary.stopped is None:
                 self._submit(state.waiting.popleft(), workers)
-            if not state.running:
+            if not state.running and state.summary.stopped is not None:
                 break
             for done in workers.wait(_WAIT):
                 self._take(done)
@@ -247,9 +247,20 @@ def run(
             stack.callback(workers.close)  # before the folders are cleaned
             summary = running.work(workers)
         if part is None and summary.stopped is None:
-            book.compact()
+            with _only_told(listener):
+                book.compact()
         unchanged = sum(one.status == "done" for one in plan.lines) - sum(one.status == "done" for one in chosen)
-        return _compared(replace(summary, unchanged=unchanged, rejected=len(plan.rejected)), settings, book)
+        summary = replace(summary, unchanged=unchanged, rejected=len(plan.rejected))
+        return _compared(summary, settings, book, listener)
+
+
+@contextlib.contextmanager
+def _only_told(listener: Listener) -> Iterator[None]:
+    """What fails after the lines are done is told, and costs nothing."""
+    try:
+        yield
+    except InputError as error:
+        listener.note(str(error))
 
 
 def _has_work(settings: BatchSettings, book: Ledger) -> bool:
@@ -262,7 +273,7 @@ def _has_work(settings: BatchSettings, book: Ledger) -> bool:
     return False  # what is wrong with the table is told when it is read
 
 
-def _compared(summary: Summary, settings: BatchSettings, book: Ledger) -> Summary:
+def _compared(summary: Summary, settings: BatchSettings, book: Ledger, listener: Listener) -> Summary:
     """Write the table of languages, where there are several."""
     records = [entry.record for entry in book.entries.values() if not entry.is_removed]
     source = settings.source_language
@@ -270,7 +281,8 @@ def _compared(summary: Summary, settings: BatchSettings, book: Ledger) -> Summar
         sorted(records, key=lambda one: one.row), language_tag(source) if source is not None else None
     )
     if found and (summary.done or not (settings.folder / localisation.TABLE).exists()):
-        localisation.write_table(found, settings.folder)
+        with _only_told(listener):  # it may be open in Excel
+            localisation.write_table(found, settings.folder)
     return replace(summary, compared=len(found), too_long=sum(not one.fits for one in found))
 
 
@@ -346,7 +358,7 @@ def _of_row(one: Planned, before: LineRecord | None) -> LineRecord:
     )
 
 
-def _cells(line: Line) -> dict[str, object]:
+def _cells(line: Line) -> dict[str, Any]:
     return {
         "text": line.text,
         "language": line.language,
@@ -381,7 +393,7 @@ def _record(line: Line, task: Task, outcome: Outcome, attempts: int) -> LineReco
         attempts=0 if is_done else max(attempts, 1),
         finished=_now() if is_done else "",
         shared=line.source if outcome.shared else None,
-        **_cells(line),  # type: ignore[arg-type]
+        **_cells(line),
     )
 
 

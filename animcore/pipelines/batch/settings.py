@@ -84,8 +84,7 @@ class BatchSettings:
     Attributes:
         table: of the lines.
         folder: where everything goes.
-        path: template of the output paths without suffix; None for `{id}`, or `{language}/{id}` where an id is there
-            in several languages.
+        path: template of the output paths without suffix; None for `{language}/{id}`.
         audio: template of the recordings' paths, where the table does not name them; a suffix is not needed.
         formats: that are written beside the motion.
         fps: of the files, as text; that of the table counts more.

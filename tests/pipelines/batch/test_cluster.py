@@ -60,6 +60,7 @@ def test_a_node_that_is_killed_loses_no_line(voices, table, monkeypatch):
         )
     finally:
         nodes.shutdown()
-    assert (summary.done, summary.failed) == (61, 1)
+    errors = [record.error for record in ledger.read(path.parent / "takes") if record.error]
+    assert (summary.done, errors) == (61, ["a.wav is not an audio file."])
     statuses = [record.status for record in ledger.read(path.parent / "takes")]
     assert statuses == ["done"] * 61 + ["failed"]

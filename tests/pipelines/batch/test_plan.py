@@ -85,7 +85,9 @@ def test_ids_that_are_one_file_on_some_disk(first, second, words, voices, table)
     assert all(words in sentence for sentence in found.values())
 
 
-@pytest.mark.parametrize("id_", ["../up", "a/../../b", "/etc/x", "C:\\x", "con", "a.", "x" * 200, "batch.json", "a:b"])
+@pytest.mark.parametrize(
+    "id_", ["../up", "a/../../b", "/etc/x", "C:\\x", "con", "a.", "x" * 200, "batch.json", "Report", "ledger/a", "a:b"]
+)
 def test_paths_that_leave_the_folder_or_that_a_disk_cannot_hold(id_):
     with pytest.raises(InputError):
         names.output_name("{id}", {"id": id_}, 2)

@@ -160,6 +160,13 @@ def test_a_table_that_is_far_too_large_is_given_up_while_it_is_read(tmp_path, mo
         list(open_table(path).rows)
 
 
+def test_a_file_without_lines_is_not_read_at_once(tmp_path):
+    path = tmp_path / "lines.csv"
+    path.write_bytes(b"id,audio," * 200_000)
+    with pytest.raises(InputError, match="no end of a line in its first megabyte"):
+        open_table(path)
+
+
 def test_formulas_are_told_from_lines_of_dialogue():
     assert all(map(is_formula, ("=cmd|' /C calc'!A0", "=1+1", "@SUM(A1)", "+A1!B2", "-cmd|x")))
     assert not any(map(is_formula, ("- Hello.", "-3", "@home", "+1", "", "a=b", "Hello (quietly)")))

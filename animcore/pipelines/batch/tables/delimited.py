@@ -6,12 +6,14 @@ import csv
 from collections.abc import Iterator
 from pathlib import Path
 
-from animcore.errors import InputError
+from animcore.core.reading import check_file
+from animcore.errors import InputError, readable
 from animcore.files import text_tables
 from animcore.pipelines.batch.tables.columns import has_audio_ending
 from animcore.pipelines.batch.tables.rows import Row, is_formula
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".tab")
+_LONGEST_LINE = 1 << 20  # bytes
 _KEYS = ("key", "audio")  # of FMOD's audio tables, which have no header
 
 
@@ -21,6 +23,7 @@ def read(path: Path) -> tuple[tuple[str, ...], Iterator[Row]]:
     Raises:
         InputError: where it is no table.
     """
+    _check_lines(path)
     table = text_tables.table_of(path)
     header = table.header
     if _has_no_header(header):
@@ -29,6 +32,15 @@ def read(path: Path) -> tuple[tuple[str, ...], Iterator[Row]]:
         raise InputError(f"{path.name} is empty; its first row names the columns, such as id, audio, text.")
     _check_names(header, path)
     return header, _rows(path, table, header, skip=1)
+
+
+def _check_lines(path: Path) -> None:
+    """Check that it has lines, before one of two gigabytes is read at once."""
+    check_file(path)
+    with readable(f"{path.name} cannot be read", "check its name and its rights"), path.open("rb") as handle:
+        start = handle.read(_LONGEST_LINE)
+    if len(start) == _LONGEST_LINE and b"\n" not in start and b"\r" not in start:
+        raise InputError(f"{path.name} has no end of a line in its first megabyte; is it a table?")
 
 
 def _has_no_header(header: tuple[str, ...]) -> bool:

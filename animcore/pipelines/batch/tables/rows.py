@@ -9,8 +9,8 @@ from pathlib import Path
 
 from animcore.errors import InputError
 
-MOST_ROWS = 1_000_000
-MOST_TEXT = 512 << 20  # characters of all cells that are kept
+MOST_ROWS = 250_000  # which take a gigabyte while they are planned
+MOST_TEXT = 128 << 20  # characters of all cells that are kept
 LONGEST_CELL = 20_000  # characters: a line is spoken in a minute or ten, and no book
 _FORMULA = re.compile(r"\s*(=|[@+-]\s*\w+\s*[(|!]|[\t\r]+=)")
 

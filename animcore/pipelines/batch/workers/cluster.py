@@ -1,13 +1,12 @@
 """A Ray cluster: one actor for each core of its computers, which hold the models and see the same drive.
 
-Ray restarts actors whose process or computer is gone; their lines come back and are given to others. Its dashboard
-shows them under the name `animcore batch`.
+An actor whose process or computer is gone is replaced as soon as the cluster has room for another; its line comes back
+and is given to others. Ray's own restarts are not used, as they do not tell which of the two it was.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import time
 from collections.abc import Sequence
@@ -21,7 +20,6 @@ from animcore.pipelines.batch.workers.interface import Done, WorkerOptions
 
 _LOOK = 5.0  # seconds between two looks at how many computers there are
 _PATIENCE = 120.0  # seconds without any computer after which a run gives up
-_NEVER_BEGAN = "error raised in its creation task"
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _ENVIRONMENT = {"ANIMCORE_THREADS": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
@@ -40,9 +38,8 @@ class _Solver:
         scorer: Scorer | None = self._options.scorer
         return perform(task, scorer)
 
-    def node(self) -> str:
-        """Return the name of the computer."""
-        return os.uname().nodename if hasattr(os, "uname") else ""
+    def begin(self) -> None:
+        """Return when the models are loaded."""
 
 
 @dataclass
@@ -50,6 +47,8 @@ class _Actor:
     """An actor and what it works on; a guest works in its place where a line needs GPUs."""
 
     handle: Any
+    ready: Any  # comes when it can work; until then it waits for a free core, or loads the models
+    is_ready: bool = False
     guest: Any = None
     task: Task | None = None
     result: Any = None
@@ -83,16 +82,16 @@ class Cluster:
             ) from error
         self._actors: list[_Actor] = []
         self._looked, self._alone_since = 0.0, time.monotonic()
-        self._class = self._ray.remote(num_cpus=1, max_restarts=-1, max_task_retries=0)(_Solver)
+        self._class = self._ray.remote(num_cpus=1, max_restarts=0, max_task_retries=0)(_Solver)
         self._grow()
 
     def idle(self) -> int:
         """Return how many tasks can be submitted now."""
-        return sum(actor.task is None for actor in self._actors)
+        return sum(map(self._is_idle, self._actors))
 
     def submit(self, task: Task) -> None:
         """Begin a task on an actor that has none."""
-        actor = next(one for one in self._actors if one.task is None)
+        actor = next(one for one in self._actors if self._is_idle(one))
         actor.task, actor.since = task, time.monotonic()
         work = task.line.work
         if work is not None and work.gpus:  # an actor of its own, on a computer that has them
@@ -119,6 +118,25 @@ class Cluster:
         self._actors.clear()
         self._ray.shutdown()
 
+    def _is_idle(self, actor: _Actor) -> bool:
+        """Whether an actor can work, and does not.
+
+        Raises:
+            AnimcoreError: where actors end before they can work.
+        """
+        if not actor.is_ready and self._ray.wait([actor.ready], timeout=0)[0]:
+            try:
+                self._ray.get(actor.ready)
+                actor.is_ready = True
+            except self._ray.exceptions.RayError as error:
+                if _is_computer_gone(error):
+                    return False  # `_grow` replaces it
+                raise AnimcoreError(
+                    f"The workers of the cluster cannot begin ({_cause(error)}); install the same Animcore on all its "
+                    "computers."
+                ) from error
+        return actor.is_ready and actor.task is None
+
     def _received(self, actor: _Actor) -> Done:
         task, actor.task = actor.task, None
         assert task is not None
@@ -127,11 +145,8 @@ class Cluster:
             self._dismiss(actor)
             return found
         except self._ray.exceptions.RayActorError as error:
-            if _NEVER_BEGAN in str(error):
-                raise AnimcoreError(
-                    f"The workers of the cluster cannot begin ({_cause(error)}); install the same Animcore on all its "
-                    "computers."
-                ) from error
+            self._actors.remove(actor)
+            self._looked = 0.0  # another one takes its place
             return Done(task, None, _end(error), again=_is_computer_gone(error))
         except self._ray.exceptions.RayError as error:
             return Done(task, None, f"the cluster could not run it ({reason(error)})")
@@ -163,8 +178,13 @@ class Cluster:
             self._alone_since = time.monotonic()
         elif time.monotonic() - self._alone_since > _PATIENCE:
             raise AnimcoreError("The Ray cluster has no computers any more; start them and run the batch again.")
+        spare = [actor for actor in self._actors if not actor.is_ready]  # no core is free for them, or theirs went
+        for actor in spare[: max(0, len(self._actors) - wanted)]:
+            self._ray.kill(actor.handle)
+            self._actors.remove(actor)
         while len(self._actors) < wanted:
-            self._actors.append(_Actor(self._class.options(name=None).remote(self._options)))
+            handle = self._class.remote(self._options)
+            self._actors.append(_Actor(handle, handle.begin.remote()))
 
 
 def _library() -> Any:
