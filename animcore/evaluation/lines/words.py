@@ -109,7 +109,8 @@ def _missing(spoken: Spoken, heard: Heard) -> tuple[Values, list[Finding]]:
     first, last = runs(gone)[0] if not gone.all() else (0, len(gone))
     start, end = _gap(spoken, heard, first, last)
     where = _where(first, last, len(gone))
-    sentence = f'{len(missed)} of {len(gone)} words are not heard{where}: "{named}".'
+    verb = "is" if len(missed) == 1 else "are"
+    sentence = f'{len(missed)} of {len(gone)} words {verb} not heard{where}: "{named}".'
     return {"words": share}, [found("words", sentence, share, limit, bad, (start, end), (start + end) / 2)]
 
 
