@@ -56,7 +56,7 @@ def on_images(images: Iterable[NDArray[np.uint8]], origin: Origin) -> Iterator[N
         yield image if mark is None else mark.image(image)
 
 
-def on_planes(planes: Sequence[NDArray[np.unsignedinteger]], form: str, most: float, mark: Marker | None) -> None:
+def on_planes(planes: Sequence[NDArray[np.unsignedinteger[Any]]], form: str, most: float, mark: Marker | None) -> None:
     """Mark the planes of a frame in place.
 
     Args:

@@ -102,8 +102,8 @@ def _synchrony(mouth: Mouth, heard: Heard) -> tuple[Values, list[Finding]]:
     wanted = np.interp(times, heard.times, heard.opening)
     if np.ptp(wanted) < limits.LEAST_MOVEMENT:
         return {}, []
-    moves = np.arange(-round(_REACH * heard.fps * _STEPS), round(_REACH * heard.fps * _STEPS) + 1)
-    moves = moves[::_STEPS] / (heard.fps * _STEPS)
+    reach = round(_REACH * heard.fps * _STEPS)
+    moves = np.arange(-reach, reach + 1, _STEPS) / (heard.fps * _STEPS)
     alike = np.array(
         [metrics.correlation(np.interp(times + move, mouth.times, mouth.opening), wanted) for move in moves]
     )

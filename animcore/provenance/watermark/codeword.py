@@ -6,6 +6,8 @@ Viterbi ("Error bounds for convolutional codes", 1967).
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,7 +29,7 @@ def encoded(number: int) -> NDArray[np.float32]:
     return np.array(signs, np.float32)
 
 
-def decoded(values: NDArray[np.floating]) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.float32]]:
+def decoded(values: NDArray[np.floating[Any]]) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.float32]]:
     """Decode soft values (N, LENGTH).
 
     Returns:
@@ -72,7 +74,7 @@ def checksum(number: int) -> int:
 
 
 def _number(bits: NDArray[np.int64]) -> NDArray[np.int64]:
-    return (bits << np.arange(len(bits))[::-1, None]).sum(0)
+    return np.asarray((bits << np.arange(len(bits))[::-1, None]).sum(0), np.int64)
 
 
 def _tables() -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]:

@@ -97,7 +97,7 @@ def waves(picture: NDArray[np.float32], side: float) -> NDArray[np.complex64]:
     columns = pattern.waves_along(width, side, 0).conj()
     whole = rows.T @ (picture @ columns.view(np.float32)).view(np.complex64)  # twice as fast as with complex numbers
     found = whole[pattern.DOWN + pattern.MOST, pattern.ACROSS]
-    return found / (np.abs(found) + 1e-12)
+    return np.asarray(found / (np.abs(found) + 1e-12), np.complex64)
 
 
 def _sync(found: NDArray[np.complex64]) -> tuple[float, tuple[int, int]]:
@@ -123,7 +123,7 @@ def _luma(frame: NDArray[np.uint8]) -> NDArray[np.float32]:
     luma = frame.astype(np.float32) if frame.ndim == 2 else frame[..., :3] @ np.array([0.299, 0.587, 0.114], np.float32)
     step = max(1, min(luma.shape) // pattern.SHORT)
     height, width = (size // step for size in luma.shape)
-    return luma[: height * step, : width * step].reshape(height, step, width, step).mean((1, 3))
+    return np.asarray(luma[: height * step, : width * step].reshape(height, step, width, step).mean((1, 3)), np.float32)
 
 
 def _mean(values: NDArray[np.float32], radius: int) -> NDArray[np.float32]:
@@ -141,4 +141,4 @@ def _mean(values: NDArray[np.float32], radius: int) -> NDArray[np.float32]:
 def _window(count: int) -> NDArray[np.float32]:
     """1 in the middle, and down to 0 over a tenth at each end."""
     edge = np.clip((np.arange(count) + 0.5) / (0.1 * count), 0, 1)
-    return (0.5 - 0.5 * np.cos(np.pi * np.minimum(edge, edge[::-1]))).astype(np.float32)
+    return np.asarray(0.5 - 0.5 * np.cos(np.pi * np.minimum(edge, edge[::-1])), np.float32)

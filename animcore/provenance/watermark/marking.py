@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +37,7 @@ class Marker:
         marked[..., :3] = np.clip(colours, 0, 255, out=colours)
         return marked
 
-    def planes(self, planes: Sequence[NDArray[np.unsignedinteger]], most: float, *, is_rgb: bool = False) -> None:
+    def planes(self, planes: Sequence[NDArray[np.unsignedinteger[Any]]], most: float, *, is_rgb: bool = False) -> None:
         """Change the planes of a frame in place: luma alone, or all three of red, green and blue alike.
 
         Args:
@@ -51,7 +52,7 @@ class Marker:
         for plane in planes[:3]:
             plane[...] = np.clip(change + plane, 0, most)
 
-    def plane(self, luma: NDArray[np.unsignedinteger], most: float) -> NDArray[np.unsignedinteger]:
+    def plane(self, luma: NDArray[np.unsignedinteger[Any]], most: float) -> NDArray[np.unsignedinteger[Any]]:
         """Return the luma of a frame (H, W), 0 .. `most`, with the mark."""
         change = self._change(luma.astype(np.float32) * np.float32(255 / most), most)
         change += luma
@@ -88,7 +89,7 @@ def _detail(luma: NDArray[np.float32]) -> NDArray[np.float32]:
     padded = np.pad(spread, 1, mode="edge")
     across = np.stack([padded[:, at : at + width] for at in range(3)])
     around = np.stack([across.mean(0)[at : at + height] for at in range(3)]).mean(0)
-    return np.minimum(spread, around).astype(np.float32)
+    return np.asarray(np.minimum(spread, around), np.float32)
 
 
 def _enlarged(values: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
@@ -97,7 +98,7 @@ def _enlarged(values: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np
     (low, share), (left, part) = rows, columns
     wide = values[:, left] * (1 - part) + values[:, np.minimum(left + 1, values.shape[1] - 1)] * part
     upper = np.minimum(low + 1, len(values) - 1)
-    found = wide[low]
+    found: NDArray[np.float32] = wide[low]
     found *= (1 - share)[:, None]
     other = wide[upper]
     other *= share[:, None]

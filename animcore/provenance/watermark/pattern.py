@@ -61,4 +61,4 @@ def drawn(number: int, height: int, width: int) -> NDArray[np.float32]:
 def waves_along(count: int, side: float, first: int) -> NDArray[np.complex64]:
     """Return the waves first .. MOST of a square of `side` pixels at `count` pixels, (count, waves)."""
     at = (np.arange(count)[:, None] + 0.5) * np.arange(first, MOST + 1)
-    return np.exp(2j * np.pi / side * at).astype(np.complex64)
+    return np.asarray(np.exp(2j * np.pi / side * at), np.complex64)
