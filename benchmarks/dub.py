@@ -81,7 +81,7 @@ def looked(video: Path, out: Path) -> Footage:
 def images(video: Path, footage: Footage, out: Path, most: int) -> None:
     """Rebuild the mouths of the rest, next to the baselines."""
     source = face_landmarks.source_of(video, 0.0, np.inf)
-    split = float(footage.times[0] + SHARE * (footage.times[-1] - footage.times[0]))
+    split = split_of(footage)
     begin = time.process_time()
     shots = persons.faces_of(footage, persons.who_speaks(footage), DubRequest(video, out, ()).work, source)
     print(f"  tracked in {(time.process_time() - begin) / len(footage.times):.3f} CPU s a frame")
@@ -118,7 +118,9 @@ def images(video: Path, footage: Footage, out: Path, most: int) -> None:
           f"{seconds / len(at):.3f} CPU s a frame to render")  # fmt: skip
     print("  tracked mouth       PSNR face  mouth   SSIM face  mouth   LMD")
     for way in WAYS:
-        values = np.nanmean(found[way], 0)
+        measured = np.array(found[way])
+        lmd = measured[np.isfinite(measured[:, 4]), 4]
+        values = [*measured[:, :4].mean(0), float(lmd.mean()) if len(lmd) else float("nan")]
         print(
             f"  {way:18s} {values[0]:9.2f} {values[1]:7.2f} {values[2]:10.4f} {values[3]:7.4f} {values[4]:6.2f}",
             flush=True,
@@ -195,19 +197,23 @@ def ssim(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def own_audio(video: Path, footage: Footage, out: Path) -> None:
-    """The video's own voice through the solver, against the real mouth, of frames that lent nothing."""
-    order = request(video, footage, out, video)
+    """The video's own voice through the solver, against the real mouth, of frames that lent nothing.
+
+    All of the video is dubbed, so that its sound keeps its place. The manner is fitted on all of it, too.
+    """
+    split = split_of(footage)
+    order = DubRequest(video, out, (Line(video),), references=((0.0, split),), fit="trim", check=False)
     try:
         made = dubbing.run(order)
     except dubbing.InputError as error:
         print(f"  own audio: {error}")
         return
     real = footage.faces[persons.who_speaks(footage)][made.shows].astype(float)
+    rest = (footage.times[made.shows] >= split) & np.isfinite(real).all((1, 2))
     for name, column, measure in (("opening", 0, opening), ("width", 1, width)):
-        both = np.isfinite(made.asked[:, column]) & np.isfinite(real).all((1, 2))
-        print(
-            f"  own audio, {name} asked and real: r = {correlation(made.asked[both, column], measure(real)[both]):.2f}"
-        )
+        both = np.isfinite(made.asked[:, column]) & rest
+        r = correlation(made.asked[both, column], measure(real)[both])
+        print(f"  own audio, {name} asked and real: r = {r:.2f}")
 
 
 def foreign_audio(video: Path, footage: Footage, out: Path, voice: Path) -> None:
@@ -224,9 +230,14 @@ def foreign_audio(video: Path, footage: Footage, out: Path, voice: Path) -> None
     print(f"  {each:.3f} CPU s a frame in all", flush=True)
 
 
+def split_of(footage: Footage) -> float:
+    """The second from which on nothing lends its appearance."""
+    return float(footage.times[0] + SHARE * (footage.times[-1] - footage.times[0]))
+
+
 def request(video: Path, footage: Footage, out: Path, voice: Path) -> DubRequest:
     """Dub the last 40 %, from the first 60 %."""
-    split = float(footage.times[0] + SHARE * (footage.times[-1] - footage.times[0]))
+    split = split_of(footage)
     return DubRequest(video, out, (Line(voice),), references=((0.0, split),), start=split, fit="trim", check=False)
 
 
