@@ -16,7 +16,6 @@ from animcore.core.atomic_files import make_folder
 from animcore.core.progress import progress_bar
 from animcore.errors import InputError
 from animcore.pipelines import track_body, track_video
-from animcore.pipelines.fit_avatar import require_torch
 from animcore.provenance import consent
 
 FIT = "fit"
@@ -98,7 +97,6 @@ def run(options: argparse.Namespace) -> int:
     )
     if options.track_only:
         return 0
-    require_torch()  # the performance is there without it; the capture and the fit are not
     with progress_bar() as progress:
         track_video.write_capture(tracked, options.out / track_video.CAPTURE, options.frames, options.size, progress)
     receipt.save(options.out / track_video.CAPTURE)  # the head takes it from there

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from fractions import Fraction
 from pathlib import Path
 
@@ -233,10 +232,3 @@ def test_a_rendered_film_is_tracked(tmp_path):
     for name, least in {"eyeBlinkLeft": 0.9, "eyeBlinkRight": 0.9, "jawOpen": 0.75}.items():
         shape = ARKIT_INDEX[name]
         assert np.corrcoef(track.arkit[:, shape], known["arkit"][:, shape])[0, 1] > least, name
-
-
-def test_without_pytorch_the_performance_is_there_and_the_fit_is_said_to_need_it(looked, tmp_path, monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, "torch", None)
-    assert from_video(FILM, tmp_path / "me") == 1
-    assert "Fitting a head needs PyTorch" in capsys.readouterr().err
-    assert (tmp_path / "me" / "performance.npz").is_file()
