@@ -92,5 +92,5 @@ def _head(motion: Motion) -> Array:
     return turn
 
 
-def _packed(values: Array, kind: type[np.int8] | type[np.uint8]) -> str:
+def _packed(values: NDArray[Any], kind: type[np.int8] | type[np.uint8]) -> str:
     return base64.b64encode(np.rint(values).astype(kind).tobytes()).decode("ascii")
