@@ -22,7 +22,6 @@ _OWN_RATE = 7.0  # where closures that are exact to the frame give so much more
 _JERK_WINDOW = 0.6  # seconds over which it is averaged
 _AT_LIMIT = 0.995  # weight from which a shape is at its limit
 _REACH = 0.3  # seconds by which curves are looked for earlier and later
-_STEPS = 3  # between frames of the network
 
 
 def judge(mouth: Mouth, heard: Heard) -> tuple[Values, list[Finding]]:
@@ -102,8 +101,8 @@ def _synchrony(mouth: Mouth, heard: Heard) -> tuple[Values, list[Finding]]:
     wanted = np.interp(times, heard.times, heard.opening)
     if np.ptp(wanted) < limits.LEAST_MOVEMENT:
         return {}, []
-    reach = round(_REACH * heard.fps * _STEPS)
-    moves = np.arange(-reach, reach + 1, _STEPS) / (heard.fps * _STEPS)
+    most = round(_REACH * heard.fps)
+    moves = np.arange(-most, most + 1) / heard.fps
     alike = np.array(
         [metrics.correlation(np.interp(times + move, mouth.times, mouth.opening), wanted) for move in moves]
     )
