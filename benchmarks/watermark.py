@@ -57,7 +57,7 @@ def report(videos: list[Path], trials: int) -> None:
 
 def survival(videos: list[Path]) -> None:
     """A row for each video: what is lost in quality, and the score after each attack; `-` where it was not found."""
-    print(f"{'video':24}{'PSNR dB':>8}{'SSIM':>7}{'flicker':>9}" + "".join(f"{name:>11}" for name in ATTACKS))
+    print(f"{'video':24}{'PSNR dB':>8}{'SSIM':>7}{'flicker':>9}" + "".join(f"{name:>12}" for name in ATTACKS))
     met = dict.fromkeys(ATTACKS, 0)
     for path in videos:
         frames = read(path)
@@ -67,9 +67,9 @@ def survival(videos: list[Path]) -> None:
         for name, attack in ATTACKS.items():
             found = detection.detect(attack(marked)[:LOOKS])
             met[name] += found.number == NUMBER
-            cells += f"{found.score:11.1f}" if found.number == NUMBER else f"{'-':>11}"
+            cells += f"{found.score:12.1f}" if found.number == NUMBER else f"{'-':>12}"
         print(f"{path.stem[:23]:24}{quality(frames, marked)}{cells}", flush=True)
-    print(f"{'found':48}" + "".join(f"{f'{count}/{len(videos)}':>11}" for count in met.values()) + "\n")
+    print(f"{'found':48}" + "".join(f"{f'{count}/{len(videos)}':>12}" for count in met.values()) + "\n")
 
 
 def quality(plain: Frames, marked: Frames) -> str:
