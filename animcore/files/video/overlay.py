@@ -35,7 +35,7 @@ def write(
     source: Path, path: Path, track: HeadTrack, model: ParametricModel, rate: Fraction, progress: Progress = silent,
     consent: Mapping[str, str] | None = None, watermark: bool = True,
 ) -> None:  # fmt: skip
-    """Write the part of a video that was tracked, with the head half transparent over it; and a watermark, unless that is off.
+    """Write the part of a video that was tracked, with the head half transparent over it and a watermark.
 
     Raises:
         InputError: where the video cannot be decoded or the file cannot be written.

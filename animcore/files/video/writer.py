@@ -29,7 +29,7 @@ def write(
     """Encode frames (height, width, 3) uint8 sRGB at `rate`, with audio that starts with the first frame.
 
     Height and width must be even. The audio is cut where the video ends. The video states how it was made (`origin`,
-    and the audio), and is signed. Where it shows a real person, its pixels carry a watermark, unless `watermark` is False.
+    and the audio), and is signed. Pixels of a real person carry a watermark, unless `watermark` is False.
 
     Raises:
         InputError: when there are no frames, the audio cannot be decoded or the file cannot be written.
