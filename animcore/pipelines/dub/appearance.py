@@ -142,7 +142,7 @@ class _Light:
         """(P, 3) in the light of the first."""
         if self.target is None:
             self.target = texture[self.ring]
-        return texture - (self.terms @ (self.solve @ (texture[self.ring] - self.target))).astype(np.float32)
+        return np.asarray(texture - self.terms @ (self.solve @ (texture[self.ring] - self.target)), np.float32)
 
 
 def _chosen(textures: NDArray[np.int16], features: FloatArray) -> tuple[float, float]:

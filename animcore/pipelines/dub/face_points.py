@@ -6,7 +6,7 @@ what the landmarks of the video say beyond the model, smoothed over time.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -85,8 +85,8 @@ class FacePoints:
         there, depth = points._placed(rest + np.tensordot(track.arkit, marks.shapes, 1))
         beyond = (landmarks[:, :FACE, :2] - there) * (1, -1) * (depth / track.focal)[..., None]
         rate = 1 / max(float(np.median(np.diff(track.times))), 1e-3)
-        return cls(*(getattr(points, name) for name in list(cls.__dataclass_fields__)[:-1]),
-                   _steady(np.where(track.found[:, None, None], beyond, np.nan), _STEADY * rate))  # fmt: skip
+        steady = _steady(np.where(track.found[:, None, None], beyond, np.nan), _STEADY * rate)
+        return replace(points, residual=steady)
 
     def part(self, rows: Array) -> FacePoints:
         """Return the face in some of the frames, in any order."""

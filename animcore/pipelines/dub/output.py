@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import av
 import av.error
@@ -81,7 +81,7 @@ class Film:
     def __init__(self, path: Path, form: Format, size: tuple[int, int], pixels: str, has_sound: bool) -> None:
         name, options = form.encoder(path.suffix.lower())
         self.container: Any = av.open(str(path), "w", options=_muxing(path))
-        self.video: Any = self.container.add_stream(name, rate=form.rate, options=options)
+        self.video = cast(Any, self.container.add_stream(name, rate=form.rate, options=options))
         self.video.width, self.video.height = size
         offered = [one.name for one in av.codec.Codec(name, "w").video_formats or ()]
         self.pixels = _nearest(pixels, offered)

@@ -177,7 +177,7 @@ def solver_opening(points: FacePoints, weights: FloatArray) -> FloatArray:
     """(T,) how far the model's lips come apart with weights (T, 52), over the distance of the eyes."""
     apart = points.shapes[:, UPPER_LIP, 1] - points.shapes[:, LOWER_LIP, 1]
     eyes = np.linalg.norm(points.rest[EYE_CORNERS[0]] - points.rest[EYE_CORNERS[1]])
-    return np.maximum(weights[:, : len(ARKIT)] @ apart, 0) / eyes
+    return np.asarray(np.maximum(weights[:, : len(ARKIT)] @ apart, 0) / eyes, np.float64)
 
 
 def _residual(points: FacePoints, arkit: FloatArray, share: FloatArray, bank: Bank) -> FloatArray:

@@ -163,7 +163,7 @@ class Renderer:
 def smoothed_known(values: FloatImage, known: NDArray[np.bool_], reach: float) -> FloatImage:
     """(H, W, C) means of what is known nearby."""
     weight = smoothed(known.astype(np.float32), reach)
-    return smoothed(values * known[..., None], reach) / np.maximum(weight, 1e-4)[..., None]
+    return np.asarray(smoothed(values * known[..., None], reach) / np.maximum(weight, 1e-4)[..., None], np.float32)
 
 
 def _recoloured(found: FloatImage, base: FloatImage, ring: NDArray[np.bool_], wanted: NDArray[np.bool_]) -> FloatImage:
