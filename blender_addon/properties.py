@@ -19,10 +19,6 @@ from .id_properties import registered
 # what the extension adds to Blender's own types
 SETTINGS = "animcore"  # to scenes
 POLISH = "animcore"  # to actions
-TRACKS = "animcore_tracks"  # to the window manager
-TRACK_INDEX = "animcore_track_index"  # to the window manager
-LINES = "animcore_lines"  # to the window manager
-LINE_INDEX = "animcore_line_index"  # to the window manager
 
 
 def _strength(label: str, text: str) -> object:
@@ -45,24 +41,6 @@ def _is_character(_settings: bpy.types.PropertyGroup, candidate: bpy.types.Objec
 _MODULE_42 = bpy.app.version < (4, 5, 0) and not bpy.app.binary_path
 _NARROWED: dict[str, Any] = {} if _MODULE_42 else {"poll": _is_character}
 _SPEAKERS: dict[str, Any] = {} if _MODULE_42 else {"poll": _speaks}
-
-
-class AnimcoreTrack(bpy.types.PropertyGroup):
-    """A row of the list of a character's tracks; `name` is the track."""
-
-    target: bpy.props.StringProperty(
-        name="Target", description="The shape key or bone that this track drives", options=set()
-    )
-    is_bone: bpy.props.BoolProperty(name="Bone", description="This row is the role of a bone", options=set())
-    corrected: bpy.props.BoolProperty(name="Corrected", description="The target was set by hand", options=set())
-
-
-class AnimcoreBatchLine(bpy.types.PropertyGroup):
-    """A row of the list of a batch's lines; `name` is the line."""
-
-    text: bpy.props.StringProperty(name="Text", description="What is said in this line", options=set())
-    quality: bpy.props.FloatProperty(name="Quality", description="Score of this line", min=0.0, max=1.0, options=set())
-    chosen: bpy.props.BoolProperty(name="Import", description="Import this line", options=set())
 
 
 def _get_row(settings: bpy.types.PropertyGroup) -> int:
@@ -443,28 +421,6 @@ def of(scene: bpy.types.Scene) -> AnimcoreSettings:
 def polish_of(action: bpy.types.Action) -> AnimcorePolish:
     """Return the polish of an action of a take."""
     return registered(action, POLISH, AnimcorePolish)
-
-
-def tracks_of(manager: bpy.types.WindowManager) -> "bpy.types.bpy_prop_collection_idprop[AnimcoreTrack]":
-    """Return the list of a character's tracks, as the panel draws it."""
-    found: bpy.types.bpy_prop_collection_idprop[AnimcoreTrack] = getattr(manager, TRACKS)
-    return found
-
-
-def track_index_of(manager: bpy.types.WindowManager) -> int:
-    """Return the selected row of the list of tracks."""
-    return int(getattr(manager, TRACK_INDEX))
-
-
-def lines_of(manager: bpy.types.WindowManager) -> "bpy.types.bpy_prop_collection_idprop[AnimcoreBatchLine]":
-    """Return the lines of a batch, as the panel lists them."""
-    found: bpy.types.bpy_prop_collection_idprop[AnimcoreBatchLine] = getattr(manager, LINES)
-    return found
-
-
-def line_index_of(manager: bpy.types.WindowManager) -> int:
-    """Return the selected row of the list of lines."""
-    return int(getattr(manager, LINE_INDEX))
 
 
 def set_polish(action: bpy.types.Action, source: bpy.types.Action | None) -> None:

@@ -6,7 +6,7 @@ import atexit
 
 import bpy
 
-from . import callbacks, preferences, properties, resources, splats, ui
+from . import callbacks, list_properties, preferences, properties, resources, splats, ui
 from .locale import translations
 from .performance import emotion_sheet, live_session, session, take_actions, video_render
 from .scene import temporary_settings, temporary_values
@@ -16,15 +16,25 @@ from .voice import waveform
 OWN = (  # what is added to Blender's own types
     (bpy.types.Scene, properties.SETTINGS, bpy.props.PointerProperty, {"type": properties.AnimcoreSettings}),
     (bpy.types.Action, properties.POLISH, bpy.props.PointerProperty, {"type": properties.AnimcorePolish}),
-    (bpy.types.WindowManager, properties.TRACKS, bpy.props.CollectionProperty, {"type": properties.AnimcoreTrack}),
-    (bpy.types.WindowManager, properties.TRACK_INDEX, bpy.props.IntProperty, {"name": "Track", "options": set()}),
-    (bpy.types.WindowManager, properties.LINES, bpy.props.CollectionProperty, {"type": properties.AnimcoreBatchLine}),
-    (bpy.types.WindowManager, properties.LINE_INDEX, bpy.props.IntProperty, {"name": "Line", "options": set()}),
+    (
+        bpy.types.WindowManager,
+        list_properties.TRACKS,
+        bpy.props.CollectionProperty,
+        {"type": list_properties.AnimcoreTrack},
+    ),
+    (bpy.types.WindowManager, list_properties.TRACK_INDEX, bpy.props.IntProperty, {"name": "Track", "options": set()}),
+    (
+        bpy.types.WindowManager,
+        list_properties.LINES,
+        bpy.props.CollectionProperty,
+        {"type": list_properties.AnimcoreBatchLine},
+    ),
+    (bpy.types.WindowManager, list_properties.LINE_INDEX, bpy.props.IntProperty, {"name": "Line", "options": set()}),
 )
 
 CLASSES = (
-    properties.AnimcoreTrack,
-    properties.AnimcoreBatchLine,
+    list_properties.AnimcoreTrack,
+    list_properties.AnimcoreBatchLine,
     properties.AnimcorePart,
     properties.AnimcoreSettings,
     properties.AnimcorePolish,

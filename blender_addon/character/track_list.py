@@ -13,7 +13,7 @@ from animcore.retarget.face_map import SEEN
 from animcore.retarget.rig_profiles import ROLES
 from animcore.retarget.source_tracks import INDEX
 
-from .. import object_data, properties
+from .. import list_properties, object_data
 from ..errors import AddonError
 from ..scene import temporary_values
 from . import corrections, rig_reader
@@ -53,7 +53,7 @@ def rows(root: Root) -> list[Row]:
 
 def fill(window: bpy.types.WindowManager, root: Root | None) -> None:
     """Put the list where the panel draws it from; without a character it is empty."""
-    tracks = properties.tracks_of(window)
+    tracks = list_properties.tracks_of(window)
     tracks.clear()
     for row in rows(root) if root is not None else ():
         item = tracks.add()

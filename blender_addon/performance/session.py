@@ -20,7 +20,7 @@ import bpy
 
 from animcore.errors import AnimcoreError
 
-from .. import preferences, properties
+from .. import list_properties, preferences, properties
 from ..character import gaze_target, measured_shapes, rig_reader, track_list
 from ..doctor import checks, examination
 from ..engine.jobs import Job, Jobs, State
@@ -458,7 +458,7 @@ def forget_outcome(*_args: Any) -> None:
         session.outcome = None
     session.findings = session.character = None
     window = bpy.context.window_manager
-    if len(properties.tracks_of(window)):
+    if len(list_properties.tracks_of(window)):
         track_list.fill(window, properties.root(properties.of(bpy.context.scene)))
 
 

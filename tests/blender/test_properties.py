@@ -43,7 +43,8 @@ def test_what_changes_the_scene_is_one_step_of_undo():
     waits = {"generate", "generate_dialogue", "run_again", "match", "deliver", "inspect", "examine", "check_engine",
              "cancel", "copy_report", "open_log", "dismiss", "clear_cache", "film_take", "listen", "stop_listening",
              "emotion_sheet", "list_tracks", "preview_track", "save_profile", "show_curves", "forget_match",
-             "render_side_by_side", "heed_escape", "capture_head", "fit_head", "add_hybrid_head"}  # fmt: skip
+             "render_side_by_side", "heed_escape", "capture_head", "fit_head", "add_hybrid_head",
+                 "list_batch", "export_edits", "take_from_video"}  # fmt: skip
     silent = {cls.bl_idname.partition(".")[2] for cls in ui.OPERATORS if "UNDO" not in cls.bl_options}
     assert silent <= waits
 

@@ -31,7 +31,8 @@ def places(text: str) -> set[str]:
 
 def properties_of(cls: type) -> Iterator[bpy.types.Property]:
     """The properties that a class itself has."""
-    own = {name for base in cls.__mro__ for name in vars(base).get("__annotations__", {})}
+    annotated = {name for base in cls.__mro__ for name in vars(base).get("__annotations__", {})}
+    own = {name for name in annotated if not name.startswith("bl_")}  # typed settings of a class are no properties
     rna = cls.bl_rna
     if issubclass(cls, bpy.types.Operator):
         rna = getattr(bpy.ops.animcore, cls.bl_idname.partition(".")[2]).get_rna_type()

@@ -32,6 +32,7 @@ WRITES = re.compile(
 MARKING = {  # these mark themselves
     "animcore/files/avatars/avatar_folder.py", "animcore/files/avatars/capture_images.py",
     "animcore/files/export_and_verify.py", "animcore/files/video/writer.py", "animcore/motion.py",
+    "animcore/pipelines/dub/output.py",
     "blender_addon/performance/emotion_render.py", "blender_addon/performance/video_render.py",
     "blender_addon/splats/render/side_by_side.py", "examples/contact_sheet.py",
 }  # fmt: skip
@@ -77,6 +78,7 @@ EXEMPT = {
     "blender_addon/capture/": "pictures of the user's own scene, for training a head",
     "blender_addon/character/": "measured shapes and corrections of the user's own character",
     "blender_addon/child_requests.py": "answers to the other process, in a temporary folder",
+    "blender_addon/takes/batch_lines.py": "what the animator drew by hand",
     "blender_addon/performance/shape_matching.py": "measured shapes on their way to the engine",
     "blender_addon/scene/temporary_settings.py": "renders for `video_render` and `side_by_side`, which mark",
     "examples/": "pictures of docs pages, drawn by who works on Animcore; the demo's are marked by what they call",

@@ -47,13 +47,13 @@ def now() -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
-def load(folder: Path) -> dict[str, Verdict]:
+def load(folder: str | Path) -> dict[str, Verdict]:
     """Return the verdicts of a batch by the names of lines; none where nobody reviewed it yet.
 
     Raises:
         InputError: where the file is broken.
     """
-    path = folder / NAME
+    path = Path(folder) / NAME
     if not path.is_file():
         return {}
     with readable(f"{path} cannot be read", "remove it, or restore it from a copy"):
@@ -63,7 +63,7 @@ def load(folder: Path) -> dict[str, Verdict]:
         return {row["name"]: Verdict(row["verdict"], _plain(row["note"]), row.get("when") or "") for row in rows}
 
 
-def save(folder: Path, verdicts: Mapping[str, Verdict], known: Mapping[str, tuple[str, str]]) -> Path:
+def save(folder: str | Path, verdicts: Mapping[str, Verdict], known: Mapping[str, tuple[str, str]]) -> Path:
     """Write all verdicts, whole or not at all.
 
     Args:
@@ -74,7 +74,7 @@ def save(folder: Path, verdicts: Mapping[str, Verdict], known: Mapping[str, tupl
     Raises:
         InputError: where the file cannot be written.
     """
-    path = folder / NAME
+    path = Path(folder) / NAME
     with whole_file(path) as temporary, temporary.open("w", encoding="utf-8-sig", newline="") as handle:
         writer = csv.writer(handle)
         writer.writerow(COLUMNS)

@@ -61,9 +61,9 @@ class Footage:
         """(T,) whether a person is seen."""
         return np.asarray(np.isfinite(self.faces[person]).all((1, 2)))
 
-    def save(self, path: Path, source: str) -> None:
+    def save(self, path: str | Path, source: str) -> None:
         """Keep it for a later run on the same video (`face_landmarks.source_of`)."""
-        with whole_file(path) as temporary, temporary.open("wb") as handle:
+        with whole_file(Path(path)) as temporary, temporary.open("wb") as handle:
             np.savez_compressed(
                 handle, format=_FORMAT, source=source, rate=np.array([self.rate.numerator, self.rate.denominator]),
                 times=self.times, size=np.array(self.size), shots=self.shots, faces=self.faces,

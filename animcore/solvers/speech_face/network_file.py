@@ -16,7 +16,7 @@ T = TypeVar("T")
 Metadata = Mapping[str, str]
 
 
-def load(path: Path, title: str, threads: int, build: Callable[[onnxruntime.InferenceSession, Metadata], T]) -> T:
+def load(path: str | Path, title: str, threads: int, build: Callable[[onnxruntime.InferenceSession, Metadata], T]) -> T:
     """Return what `build` makes of a network and its metadata.
 
     Args:
@@ -34,7 +34,7 @@ def load(path: Path, title: str, threads: int, build: Callable[[onnxruntime.Infe
         session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         return build(session, session.get_modelmeta().custom_metadata_map)
     except Exception as error:  # onnxruntime raises classes of its own that it does not export
-        raise AnimcoreError(f"{title} {path.name} cannot be loaded; install Animcore again. {error}") from error
+        raise AnimcoreError(f"{title} {Path(path).name} cannot be loaded; install Animcore again. {error}") from error
 
 
 def arkit_columns(metadata: Metadata) -> list[int]:

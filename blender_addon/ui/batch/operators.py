@@ -5,7 +5,7 @@ from typing import cast
 
 import bpy
 
-from ... import properties
+from ... import list_properties, properties
 from ...performance import session
 from ...takes import batch_folder, batch_lines
 from ..shared.operator_base import AnimcoreOperator, OnCharacter, Result
@@ -40,12 +40,12 @@ class ANIMCORE_OT_list_batch(AnimcoreOperator):  # noqa: N801 (Blender's own nam
         lines = batch_folder.read(Path(bpy.path.abspath(folder)))
         settings.batch_folder = folder
         manager = context.window_manager
-        rows = properties.lines_of(manager)
+        rows = list_properties.lines_of(manager)
         rows.clear()
         for line in lines:
             row = rows.add()
             row.name, row.text, row.quality = line.name, line.text, min(max(line.quality, 0.0), 1.0)
-        setattr(manager, properties.LINE_INDEX, 0)
+        setattr(manager, list_properties.LINE_INDEX, 0)
 
 
 class ANIMCORE_OT_import_lines(OnCharacter):  # noqa: N801
@@ -75,9 +75,9 @@ def _wanted(window: bpy.types.WindowManager, names: str) -> set[str]:
     """The names of the lines that are asked for: those given, those marked, or the active one."""
     if names.strip():
         return {name.strip() for name in names.split(",")}
-    rows = properties.lines_of(window)
+    rows = list_properties.lines_of(window)
     marked = {row.name for row in rows if row.chosen}
-    active = properties.line_index_of(window)
+    active = list_properties.line_index_of(window)
     return marked or ({rows[active].name} if 0 <= active < len(rows) else set())
 
 

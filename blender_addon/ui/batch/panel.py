@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from ... import properties
+from ... import list_properties, properties
 from ..shared.widgets import Sidebar
 
 
@@ -16,7 +16,7 @@ class ANIMCORE_UL_lines(bpy.types.UIList):  # noqa: N801 (Blender's own naming)
         _context: bpy.types.Context,
         layout: bpy.types.UILayout,
         _data: object,
-        item: properties.AnimcoreBatchLine,
+        item: list_properties.AnimcoreBatchLine,
         _icon: int | None,
         _active: object,
         _property: str | None,
@@ -41,10 +41,10 @@ class ANIMCORE_PT_batch(Sidebar, bpy.types.Panel):  # noqa: N801
         window = context.window_manager
         column = self.layout.column()
         column.operator("animcore.list_batch", icon="FILE_FOLDER")
-        if len(properties.lines_of(window)):
+        if len(list_properties.lines_of(window)):
             column.label(text=properties.of(context.scene).batch_folder, translate=False)
             column.template_list(
-                "ANIMCORE_UL_lines", "", window, properties.LINES, window, properties.LINE_INDEX, rows=6
+                "ANIMCORE_UL_lines", "", window, list_properties.LINES, window, list_properties.LINE_INDEX, rows=6
             )
             row = column.row(align=True)
             for kind, text in (("TAKES", "Takes"), ("STRIPS", "Strips"), ("SCENES", "Scenes")):

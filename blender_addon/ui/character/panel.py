@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from ... import properties
+from ... import list_properties, properties
 from ...character import track_list
 from ...errors import AddonError
 from ..shared.widgets import Sidebar
@@ -18,7 +18,7 @@ class ANIMCORE_UL_tracks(bpy.types.UIList):  # noqa: N801 (Blender's own naming)
         _context: bpy.types.Context,
         layout: bpy.types.UILayout,
         _data: object,
-        item: properties.AnimcoreTrack,
+        item: list_properties.AnimcoreTrack,
         _icon: int | None,
         _active: object,
         _property: str | None,
@@ -52,19 +52,19 @@ class ANIMCORE_PT_character(Sidebar, bpy.types.Panel):  # noqa: N801 (Blender's 
         row.operator("animcore.list_tracks", icon="FILE_REFRESH")
         row.operator("animcore.save_profile", text="", icon="FILE_TICK")
         row.operator("animcore.forget_corrections", text="", icon="LOOP_BACK")
-        items = properties.tracks_of(window)
+        items = list_properties.tracks_of(window)
         if not len(items):
             return
         self.layout.template_list(
-            "ANIMCORE_UL_tracks", "", window, properties.TRACKS, window, properties.TRACK_INDEX, rows=8
+            "ANIMCORE_UL_tracks", "", window, list_properties.TRACKS, window, list_properties.TRACK_INDEX, rows=8
         )
-        index = properties.track_index_of(window)
+        index = list_properties.track_index_of(window)
         if 0 <= index < len(items):
             _draw_line(self.layout.column(), settings, items[index])
 
 
 def _draw_line(
-    column: bpy.types.UILayout, settings: properties.AnimcoreSettings, item: properties.AnimcoreTrack
+    column: bpy.types.UILayout, settings: properties.AnimcoreSettings, item: list_properties.AnimcoreTrack
 ) -> None:
     """What can be done with one track."""
     row = column.row(align=True)
