@@ -20,6 +20,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import bpy
+import numpy as np
 
 PACKAGE = "bl_ext.user_default.animcore"
 Step = tuple[str, dict[str, Any]]
@@ -98,6 +99,7 @@ def steps(voice: Path, folder: Path) -> Iterator[Step]:
     yield from _polish()
     yield from _files(folder)
     yield "emotion_sheet", {}
+    yield from _batch(folder / "batch")
     yield from _dialogue(rig)
     yield "match", {}
     yield "forget_match", {}
@@ -178,6 +180,16 @@ def _dialogue(rig: bpy.types.Object) -> Iterator[Step]:
     yield "generate_dialogue", {}
     yield "remove_part", {}
     mine.character = rig
+
+
+def _batch(folder: Path) -> Iterator[Step]:
+    """A take as `animcore batch run` leaves it, in Blender and back."""
+    folder.mkdir()
+    motion = import_module("animcore.motion").Motion
+    motion(30, arkit=np.linspace(0, 1, 90 * 52).reshape(90, 52)).save(folder / "line.motion.npz")
+    yield "list_batch", {"directory": str(folder)}
+    yield "import_lines", {"arrangement": "TAKES"}
+    yield "export_edits", {}
 
 
 def _splats(folder: Path) -> Iterator[Step]:
