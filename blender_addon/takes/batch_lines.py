@@ -101,7 +101,8 @@ def export_edits(scene: bpy.types.Scene) -> Path | None:
     Raises:
         AddonError: where the take is of no batch, or the file cannot be written.
     """
-    take = library.find(scene)
+    playing = (one for one in library.all_takes(scene) if one.playing and BATCH in library.settings_of(one))
+    take = next(playing, None) or library.find(scene)  # under a line of the face alone, another take moves the body
     stored = library.settings_of(take).get(BATCH)
     if not isinstance(stored, dict) or "edits_file" not in stored:
         raise AddonError(f"The take {take.name!r} is not of a batch; import a line first.")

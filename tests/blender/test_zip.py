@@ -97,8 +97,9 @@ def test_every_button_does_its_work_from_the_installed_zip(pressed):
     wrong = {
         name: one["error"] or one["said"] for name, one in buttons.items() if one.get("error") or one.get("failed")
     }
-    assert set(wrong) == {"fit_head"}, wrong
+    assert set(wrong) == {"fit_head", "take_from_video"}, wrong
     assert "PyTorch" in wrong["fit_head"]
+    assert "no video track" in wrong["take_from_video"]  # it was given the voice: the networks are tried elsewhere
 
 
 def test_every_format_is_written_and_read_back_from_the_installed_zip(pressed):
