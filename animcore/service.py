@@ -433,8 +433,8 @@ def _write_envelope(clip: Any, out: Path) -> None:
 
 def _facts(facts: Any) -> dict[str, Any]:
     values = facts.to_dict()
-    # under their former names too, for one version
-    values |= {"film_rate": values["video_rate"], "film_varies": values["video_rate_varies"]}
+    if "video_rate" in values:  # under their former names too, for one version
+        values |= {"film_rate": values["video_rate"], "film_varies": values["video_rate_varies"]}
     return {"warnings": values.pop("warnings"), "duration": values["duration"], "facts": values}
 
 

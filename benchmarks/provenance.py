@@ -47,7 +47,7 @@ def main() -> None:
         for path in made(folder):
             print(row(path))
     print()
-    watermark.report(watermark.videos_in(options.videos), options.trials)
+    watermark.report(watermark.videos_in(options.videos), options.trials, options.frames)
 
 
 def made(folder: Path) -> list[Path]:

@@ -10,7 +10,7 @@ import io
 import sys
 import time
 from collections.abc import Callable, Iterator
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 
 import av
@@ -34,13 +34,14 @@ def main() -> None:
     add_options(parser)
     options = parser.parse_args()
     print(f"{describe()}\nCommand: python benchmarks/watermark.py {' '.join(sys.argv[1:])}\n")
-    report(videos_in(options.videos), options.trials)
+    report(videos_in(options.videos), options.trials, options.frames)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """What is measured."""
     parser.add_argument("--videos", type=Path, default=ROOT / "tests" / "golden" / "films", metavar="FOLDER")
     parser.add_argument("--trials", type=int, default=60, help="unmarked pictures that are looked at (default: 60)")
+    parser.add_argument("--frames", type=int, default=FRAMES, help=f"of each video that are marked (default: {FRAMES})")
 
 
 def videos_in(folder: Path) -> list[Path]:
@@ -48,19 +49,19 @@ def videos_in(folder: Path) -> list[Path]:
     return [path for path in sorted(folder.iterdir()) if path.suffix in SUFFIXES]
 
 
-def report(videos: list[Path], trials: int) -> None:
+def report(videos: list[Path], trials: int, count: int) -> None:
     """Survival, false alarms and cost."""
-    survival(videos)
-    alarms(videos, trials)
+    survival(videos, count)
+    alarms(videos, trials, count)
     cost()
 
 
-def survival(videos: list[Path]) -> None:
+def survival(videos: list[Path], count: int) -> None:
     """A row for each video: what is lost in quality, and the score after each attack; `-` where it was not found."""
     print(f"{'video':24}{'PSNR dB':>8}{'SSIM':>7}{'flicker':>9}" + "".join(f"{name:>12}" for name in ATTACKS))
     met = dict.fromkeys(ATTACKS, 0)
     for path in videos:
-        frames = read(path)
+        frames = read(path, count)
         marker = marking.Marker(NUMBER)
         marked = [marker.image(frame) for frame in frames]
         cells = ""
@@ -92,10 +93,10 @@ def ssim(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float:
     return float(found.mean())
 
 
-def alarms(videos: list[Path], trials: int) -> None:
+def alarms(videos: list[Path], trials: int, count: int) -> None:
     """Look at unmarked pictures: each another part, size and quality; and at noise like that of pictures."""
     random = np.random.default_rng(0)
-    pictures = [frame for path in videos for frame in read(path)[::6]]
+    pictures = [frame for path in videos for frame in read(path, count)[::6]]
     scores, fits, found = [], [], 0
     for trial in range(trials):
         frame = pictures[trial % len(pictures)] if trial % 4 else cloud(random)
@@ -162,16 +163,14 @@ def timed(work: Callable[[], object]) -> float:
     return 1000 * (time.perf_counter() - begin)
 
 
-def read(path: Path) -> Frames:
+def read(path: Path, count: int) -> Frames:
     """The first frames of a video."""
-    return list(_decoded(str(path)))
+    return list(islice(_decoded(str(path)), count))
 
 
 def _decoded(source: object) -> Iterator[NDArray[np.uint8]]:
     with av.open(source) as container:  # type: ignore[call-overload]
-        for number, frame in enumerate(container.decode(video=0)):
-            if number >= FRAMES:
-                return
+        for frame in container.decode(video=0):
             yield frame.to_ndarray(format="rgb24")
 
 

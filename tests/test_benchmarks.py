@@ -23,7 +23,7 @@ TINY: dict[str, tuple[str, dict[str, object]]] = {
     "keys": ("--seconds 1", {}),
     "layers": ("shared", {"LENGTH": 3.0, "RUNS": 1}),
     "playback": ("", {}),
-    "provenance": ("", {"SIDE": 64, "FRAMES": 2, "SECONDS": 1}),
+    "provenance": ("--trials 4 --frames 6", {"SIDE": 64, "FRAMES": 2, "SECONDS": 1}),
     "polish": ("2", {}),
     "skinning": ("", {"FRAMES": 50, "RUNS": 1}),
     "solver_speed": ("", {"LENGTHS": (0,), "RUNS": 1}),

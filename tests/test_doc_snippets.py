@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 import animcore as ac
+from animcore.cli.main import main
 from animcore.core.vocabulary import ARKIT
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -83,9 +84,18 @@ def trained_gestures(folder: Path) -> dict[str, Any]:
     return {}
 
 
+def batch(folder: Path) -> dict[str, Any]:
+    """A batch of one line."""
+    shutil.copy(ROOT / "tests" / "golden" / "voices" / "kal.flac", folder / "kal.flac")
+    (folder / "lines.csv").write_text("id,audio\nkal,kal.flac\n", encoding="utf-8")
+    assert main(["batch", "run", str(folder / "lines.csv"), "--out", str(folder / "takes"), "--jobs", "1"]) == 0
+    return {}
+
+
 GIVEN: dict[str, Callable[[Path], dict[str, Any]]] = {
     "finish.md": body, "judge.md": vertices, "rigs.md": line, "face_models.md": trained_face,
-    "training.md": trained_gestures,
+    "training.md": trained_gestures, "batch.md": batch,
+    "trackers.md": lambda _folder: {"images": [np.zeros((64, 64, 3), np.uint8)]},
 }  # fmt: skip
 
 

@@ -54,7 +54,7 @@ def test_recordings_are_told_and_heard_as_they_are(capsys, name, quiet, words):
 
 
 def test_a_phone_counts_at_its_nominal_rate():
-    assert recording.load(FIELD / "audio" / "phone_vfr.mp4").facts.film_rate == (30, 1)
+    assert recording.load(FIELD / "audio" / "phone_vfr.mp4").facts.video_rate == (30, 1)
 
 
 @pytest.mark.parametrize(

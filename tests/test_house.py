@@ -50,7 +50,7 @@ FLOORS: dict[str, list[set[str]]] = {
     ],
     "blender_addon": [
         {"errors", "callbacks", "id_properties", "object_data", "locale", "child"},
-        {"properties", "resources", "engine", "scene"},
+        {"list_properties", "properties", "resources", "engine", "scene"},
         {"preferences", "character"},
         {"voice"},
         {"takes", "doctor"},

@@ -109,7 +109,7 @@ def planes(path: Path) -> list[Picture]:
 
 def test_a_dubbed_second(film, voice, seen, tmp_path, capsys):
     out = tmp_path / "dubbed.mkv"
-    assert dub(film, voice, "--out", out, "--layer", "mov") == 0
+    assert dub(film, voice, "--out", out, "--layer", "mov", "--watermark", "off") == 0
     assert "24 of 24 frames dubbed" in capsys.readouterr().out
     before, after = planes(film), planes(out)
     assert [one.size for one in after] == [(SIZE, SIZE)] * COUNT
@@ -137,7 +137,7 @@ def test_a_dubbed_second(film, voice, seen, tmp_path, capsys):
 
 def test_with_its_own_mouth_the_video_hardly_changes(film, voice, seen, tmp_path):
     out = tmp_path / "same.mkv"
-    assert dub(film, voice, "--out", out, "--mouth", "tracked", "--no-check") == 0
+    assert dub(film, voice, "--out", out, "--mouth", "tracked", "--no-check", "--watermark", "off") == 0
     errors = [np.abs(a.planes[0] - b.planes[0].astype(float)) for a, b in zip(planes(film), planes(out), strict=True)]
     assert np.mean(errors) < 0.5
     assert np.max([np.quantile(error, 0.999) for error in errors]) < 40
@@ -159,7 +159,7 @@ def test_lines_leave_the_rest_as_it_is(film, voice, seen, tmp_path):
     table = tmp_path / "lines.csv"
     table.write_text(f"start,audio\n0.7,{voice}\n", encoding="utf-8")
     out = tmp_path / "lines.mkv"
-    assert dub(film, "--lines", table, "--out", out, "--no-check") == 0
+    assert dub(film, "--lines", table, "--out", out, "--no-check", "--watermark", "off") == 0
     before, after = planes(film), planes(out)
     assert len(after) == COUNT
     assert all(np.array_equal(before[k].planes[0], after[k].planes[0]) for k in range(12))

@@ -119,7 +119,7 @@ def test_exports_of_46_shapes_are_read_by_name(tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        (exported(numFrames=9), "says 9 frames and holds 2"),
+        (exported(numFrames=9), "announces 9 frames and has 2"),
         (exported(facsNames=["jawOpen"]), "mixes two exports"),
         (exported(weightMat=[[0.0] * 46, [0.0] * 45]), "not equally long"),
         (exported(weightMat=[[None] * 46] * 2), "no numbers|not numbers"),

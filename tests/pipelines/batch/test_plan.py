@@ -142,7 +142,7 @@ def test_texts_in_another_language_than_their_row_says(voices, table):
 
 
 def test_what_is_not_spoken_is_left_out_of_the_text():
-    text, notes = spoken.cleaned("<i>Hey</i> {player}, [sighs] [angry 0.4] go!")
+    text, notes = spoken.cleaned("<i>Hey</i> {player}, [to Ben] [angry 0.4] go!")
     assert text == "Hey , [angry 0.4] go!"
     assert len(notes) == 2
 

@@ -15,8 +15,8 @@ _TAG = re.compile(r"\[[^\[\]]{0,200}\]")
 def cleaned(text: str) -> tuple[str, tuple[str, ...]]:
     """Return the words of a script's line, and a sentence for each thing that was left out.
 
-    Rich text (`<i>`), variables (`{player}`) and tags in brackets that name no emotion (`[sighs]`) go; emotions
-    (`[joy 0.7]`, `[angry]`) stay, since they direct the face.
+    Rich text (`<i>`), variables (`{player}`) and tags in brackets that name no emotion (`[to Ben]`) go; emotions
+    (`[joy 0.7]`, `[angry]`) stay, since they direct the face, and sounds (`[sighs]`), which are no words.
     """
     notes = []
     plain = _MARKUP.sub(" ", text)
