@@ -237,7 +237,10 @@ class AnimcorePolish(bpy.types.PropertyGroup):
         ),
         options=set(),
     )  # fmt: skip
-    __annotations__.update(_touches())
+
+
+# in the body of a class its annotations are no dictionary from Python 3.14 on
+AnimcorePolish.__annotations__.update(_touches())
 
 
 class AnimcoreSettings(_Spoken, bpy.types.PropertyGroup):

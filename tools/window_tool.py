@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -15,8 +16,10 @@ def find() -> Path:
     told = os.environ.get("BLENDER_WINDOW")
     if told:
         return Path(told)
+    beside = ROOT.parent / _PLACE
+    if beside.is_file() or shutil.which("git") is None:  # inside the tool's own system there is no git
+        return beside
     git = ["git", "-C", str(ROOT), "rev-parse", "--path-format=absolute", "--git-common-dir"]
     done = subprocess.run(git, capture_output=True, text=True, check=False)
-    checkouts = [ROOT, *([Path(done.stdout.strip()).parent] if done.returncode == 0 else [])]
-    places = [checkout.parent / _PLACE for checkout in checkouts]
-    return next((place for place in places if place.is_file()), places[0])
+    other = Path(done.stdout.strip()).parent.parent / _PLACE
+    return other if done.returncode == 0 and other.is_file() else beside
