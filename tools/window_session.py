@@ -35,7 +35,7 @@ ADD_CHARACTER = (1165, 178)
 GENERATE = (1165, 310)
 CANCEL = (1220, 330)
 DELIVER = (1085, 581)
-SPEAK = (1264, 326)
+SPEAK = (1243, 326)
 STOP = (1100, 348)
 VIEW = (560, 350, 820, 680)  # of the picture: the face
 
