@@ -86,6 +86,16 @@ def test_every_format_has_its_page():
         assert f"`{name}`" in page or f"`.{form.suffix.rsplit('.', 1)[-1]}`" in page, name
 
 
+def test_every_promise_names_a_test_that_exists():
+    """`file::test`, or `::test` of the file before it, or a whole file or folder."""
+    file, text = "", (DOCS / "developers" / "promises.md").read_text(encoding="utf-8")
+    for named, test in re.findall(r"`([\w/]*test_\w+|)(?:::(test_\w+)[^`]*)?`", text):
+        file = named or file
+        path = ROOT / "tests" / f"{file}.py"
+        assert path.is_file(), file
+        assert not test or f"def {test}(" in path.read_text(encoding="utf-8"), f"{file}::{test}"
+
+
 @pytest.mark.parametrize(("page", "code"), blocks("python"), ids=lambda part: part[:40])
 def test_every_snippet_is_python_and_imports_what_there_is(page, code):
     for node in ast.walk(ast.parse(code)):
