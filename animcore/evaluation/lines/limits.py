@@ -2,9 +2,9 @@
 
 Measured with what `benchmarks/line_limits.py` calls, on clean speech: 61 recordings of one voice in eight languages,
 11 minutes, performed by the shipped solver at 30 frames a second, and 160 clips of people whose lips were tracked on
-video (MediaPipe), 14 minutes. None of it is shipped; docs/studios/review.md has the table of what was measured. Limits of
-lips and curves are set by people where tracking is good enough to tell, as a user's own captures are scored by them
-too.
+video (MediaPipe), 14 minutes. None of it is shipped; docs/studios/review.md has the table of what was measured.
+Limits of lips and curves are set by people where tracking is good enough to tell, as a user's own captures are scored
+by them too.
 """
 
 FEWEST_FRAMES = 25  # of the network, half a second, below which nothing is said of synchrony
