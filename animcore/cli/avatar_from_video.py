@@ -66,7 +66,7 @@ def register(actions: Any) -> None:
     )
     parser.add_argument(
         "--watermark", choices=("on", "off"), default="on",
-        help="a mark in the pixels of the video, which nobody sees (docs/provenance.md; default: on)",
+        help="a faint mark in the pixels of the video (docs/provenance.md; default: on)",
     )  # fmt: skip
     # one view of each face teaches light as if it were wrinkles
     parser.set_defaults(command=run, changes=0)

@@ -77,7 +77,7 @@ def register(commands: Any) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--watermark", choices=("on", "off"), default="on",
-        help="a mark in the pixels of the video, which nobody sees (docs/provenance.md; default: on)",
+        help="a faint mark in the pixels of the video (docs/provenance.md; default: on)",
     )  # fmt: skip
     parser.set_defaults(command=run)
 
@@ -89,6 +89,7 @@ def run(options: argparse.Namespace) -> int:
         InputError: see `dubbing.run`.
     """
     order = _order(options)
+    dubbing.check(order)
     receipt = _receipt(options, order.work)
     order = DubRequest(**{**vars(order), "consent": receipt.reference()})
     with progress_bar() as progress:

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 import animcore
 from animcore.core.atomic_files import make_folder, remove_orphans
+from animcore.core.reading import check_file
 from animcore.errors import InputError
 from animcore.pipelines.batch import keys, ledger, localisation
 from animcore.pipelines.batch import plan as planning
@@ -222,6 +223,7 @@ def run(
         InputError: where the table or the folder cannot be used, or another run is at work in it.
         KeyboardInterrupt: from Ctrl-C; what is done is in the ledger.
     """
+    check_file(settings.table)
     make_folder(settings.folder)
     with contextlib.ExitStack() as stack:
         if part is None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from animcore.audio import mixing
+from animcore.audio import mixing, recording
 from animcore.core.atomic_files import make_folder
 from animcore.core.origin import COMPOSITE, TRAINED, Origin, Source
 from animcore.core.progress import Progress, part, silent
@@ -105,7 +105,7 @@ def run(order: DubRequest, progress: Progress = silent) -> DubResult:
         InputError: where the video, a voice or a file cannot be used; each names what to do.
         Cancelled: when the progress callback raises it; nothing half-written stays.
     """
-    _check(order)
+    check(order)
     make_folder(order.work)
     source = face_landmarks.source_of(order.video, 0.0, np.inf)
     footage = _looked(order, source, part(progress, 0.0, 0.25))
@@ -125,12 +125,18 @@ def run(order: DubRequest, progress: Progress = silent) -> DubResult:
     return _write(order, footage, cast, frames, times, origin, (*footage.notes, *notes), part(progress, 0.6, 1.0))
 
 
-def _check(order: DubRequest) -> None:
+def check(order: DubRequest) -> None:
+    """Check what can be known before any work: files, recordings, names and seconds.
+
+    Raises:
+        InputError: for the first of them that cannot be used.
+    """
     if not order.video.is_file():
         raise InputError(f"There is no video {order.video}.")
     for line in order.lines:
         if not line.audio.is_file():
             raise InputError(f"There is no audio {line.audio}.")
+        recording.load(line.audio)  # minutes would go by until it is found broken
     if not order.lines:
         raise InputError("There is nothing to say; give an audio file, or a table of lines (--lines).")
     if order.out.suffix.lower() not in output.SUFFIXES:
