@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,12 +11,11 @@ from typing import Any
 import numpy as np
 
 from animcore.cli import avatar_fit
-from animcore.cli.arguments import add_command
+from animcore.cli.arguments import add_command, receipt_of
 from animcore.core.atomic_files import make_folder
 from animcore.core.progress import progress_bar
 from animcore.errors import InputError
 from animcore.pipelines import track_body, track_video
-from animcore.provenance import consent
 
 FIT = "fit"
 
@@ -80,7 +78,7 @@ def run(options: argparse.Namespace) -> int:
     """
     _check(options)
     make_folder(options.out)
-    receipt = _receipt(options)
+    receipt = receipt_of(options, options.out)
     receipt.save(options.out)
     if options.body:
         return _body(options, receipt.reference())
@@ -119,20 +117,6 @@ def _body(options: argparse.Namespace, reference: Mapping[str, str]) -> int:
     found.save(options.out / track_body.BODY)
     print(f"{options.out / track_body.BODY}: {found.frame_count} frames at {float(found.rate):g} FPS, body and hands")
     return 0
-
-
-def _receipt(options: argparse.Namespace) -> consent.Receipt:
-    """The receipt that was given, or the one of an earlier run, or the answer on the terminal."""
-    if options.consent is not None:
-        return consent.given(options.consent)
-    if (earlier := consent.of_folder(options.out)) is not None:
-        return earlier
-    if not sys.stdin.isatty():
-        raise InputError(
-            f"{options.video.name} shows a real person, and there is no terminal: give --consent FILE (a receipt), "
-            "--consent own (your own face) or --consent none (not stated)."
-        )
-    return consent.asked(input, print)
 
 
 def _check(options: argparse.Namespace) -> None:

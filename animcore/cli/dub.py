@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import argparse
 import math
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from animcore.cli import arguments
 from animcore.core.progress import part, progress_bar
 from animcore.core.vocabulary import EMOTIONS
 from animcore.direction import Direction, EmotionSpan
 from animcore.errors import InputError
 from animcore.pipelines.dub import dubbing, report
 from animcore.pipelines.dub.request import FITS, LAYERS, MOUTHS, DubRequest, Line, lines_of
-from animcore.provenance import consent
 
 _EXAMPLES = """examples:
   animcore dub video.mp4 new.wav --out dubbed.mp4 --consent own      the person says new.wav
@@ -29,13 +28,10 @@ next run on the same video takes up again). docs/vfx/dub.md describes what it ca
 
 def register(commands: Any) -> None:
     """Add the command to the others."""
-    parser = commands.add_parser(
-        "dub",
-        help="make a person in a video say other words",
-        description="Give a person in a video a new voice, and the mouth that belongs to it.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = arguments.add_command(
+        commands, "dub", "make a person in a video say other words", _EXAMPLES,
+        "Give a person in a video a new voice, and the mouth that belongs to it.",
+    )  # fmt: skip
     parser.add_argument("video", type=Path, metavar="VIDEO", help="video of a real person")
     parser.add_argument("audio", type=Path, nargs="?", metavar="AUDIO", help="the new voice, for the whole video")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the dubbed video (.mp4, .mov or .mkv)")
@@ -90,7 +86,7 @@ def run(options: argparse.Namespace) -> int:
     """
     order = _order(options)
     dubbing.check(order)
-    receipt = _receipt(options, order.work)
+    receipt = arguments.receipt_of(options, order.work)
     order = DubRequest(**{**vars(order), "consent": receipt.reference()})
     with progress_bar() as progress:
         made = dubbing.run(order, part(progress, 0.0, 0.85))
@@ -115,20 +111,6 @@ def _order(options: argparse.Namespace) -> DubRequest:
         options.end, options.mouth, options.fit, options.duck, options.layer, not options.no_check,
         watermark=options.watermark == "on",
     )  # fmt: skip
-
-
-def _receipt(options: argparse.Namespace, folder: Path) -> consent.Receipt:
-    """The receipt that was given, or the one of an earlier run, or what is answered on the terminal."""
-    if options.consent is not None:
-        return consent.given(options.consent)
-    if (earlier := consent.of_folder(folder)) is not None:
-        return earlier
-    if not sys.stdin.isatty():
-        raise InputError(
-            f"{options.video.name} shows a real person, and nobody can be asked here: give --consent FILE (a receipt), "
-            "--consent own (your own face) or --consent none (not stated)."
-        )
-    return consent.asked(input, print)
 
 
 def _seconds(text: str) -> tuple[float, float]:

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from animcore.cli import avatar_from_video
+from animcore.cli import arguments
 from animcore.cli.main import main
 from animcore.core.origin import TRAINED, Origin
 from animcore.errors import InputError
@@ -72,7 +72,7 @@ def test_the_terminal_is_asked_once(tmp_path, monkeypatch):
     assert receipt.facts == {"person": "Anna", "agreed_by": "Anna", "uses": 'a "quoted" use', "until": "2099-01-01"}
     receipt.save(tmp_path)
     options = type("Options", (), {"consent": None, "out": tmp_path, "film": tmp_path / "clip.mp4"})
-    assert avatar_from_video._receipt(options) == receipt  # the next run finds it
+    assert arguments.receipt_of(options, options.out) == receipt  # the next run finds it
     assert consent.asked(lambda _question: "own", lambda _sentence: None).facts == {"status": "one's own face"}
     assert consent.asked(lambda _question: "", lambda _sentence: None).facts == {"status": "not stated"}
 

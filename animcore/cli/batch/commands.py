@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
 from typing import Any
 
+from animcore.cli import arguments
 from animcore.cli.batch import plan, report, run, write_job
 
 _EXAMPLES = """examples:
@@ -19,13 +19,10 @@ _EXAMPLES = """examples:
 
 def register(commands: Any) -> None:
     """Add the command to the parser."""
-    batch = commands.add_parser(
-        "batch",
-        help="perform the lines of a table: plan, run, report, review, write-job",
-        description="Perform every line of a table; what is done already is left alone.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    batch = arguments.add_command(
+        commands, "batch", "perform the lines of a table: plan, run, report, review, write-job", _EXAMPLES,
+        "Perform every line of a table; what is done already is left alone.",
+    )  # fmt: skip
     inner = batch.add_subparsers(title="commands", required=True, metavar="COMMAND")
     plan.register(inner)
     run.register(inner)

@@ -56,7 +56,7 @@ def peaks(samples: Array) -> str:
     edges = np.linspace(0, len(samples), min(PEAKS, len(samples)), endpoint=False).astype(np.int64)
     low, high = np.minimum.reduceat(samples, edges), np.maximum.reduceat(samples, edges)
     scale = 127 / max(float(np.abs(samples).max()), 1e-4)
-    return _packed(np.stack([low, high], 1) * scale, np.int8)
+    return packed(np.stack([low, high], 1) * scale, np.int8)
 
 
 def _motion(line: ReviewLine) -> dict[str, Any]:
@@ -75,10 +75,10 @@ def _motion(line: ReviewLine) -> dict[str, Any]:
         "start": round(motion.start, 4),
         "rate": RATE,
         "frames": count,
-        "opening": _packed(np.clip(opening_mm(weights) * 8, 0, 255), np.uint8),  # eighths of a millimetre
+        "opening": packed(np.clip(opening_mm(weights) * 8, 0, 255), np.uint8),  # eighths of a millimetre
         "shapes": shapes,
-        "weights": _packed(weights[:, shapes] * 255, np.uint8),
-        "head": _packed(np.clip(_head(shown) / _TURN, -1, 1) * 127, np.int8),
+        "weights": packed(weights[:, shapes] * 255, np.uint8),
+        "head": packed(np.clip(_head(shown) / _TURN, -1, 1) * 127, np.int8),
         "curves": [shapes.index(ARKIT.index(name)) for name in _CURVES if ARKIT.index(name) in shapes],
     }
 
@@ -92,5 +92,6 @@ def _head(motion: Motion) -> Array:
     return turn
 
 
-def _packed(values: NDArray[Any], kind: type[np.int8] | type[np.uint8]) -> str:
+def packed(values: NDArray[Any], kind: type[np.integer[Any]]) -> str:
+    """Return numbers, rounded to whole ones of a type, in base64 as the page reads them."""
     return base64.b64encode(np.rint(values).astype(kind).tobytes()).decode("ascii")

@@ -6,7 +6,6 @@ The images of the worst lines, for whoever has no WebGL, come from `evaluation.f
 
 from __future__ import annotations
 
-import base64
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from animcore.core import images
 from animcore.errors import InputError, readable
 from animcore.evaluation.face import software_renderer
 from animcore.evaluation.face.software_renderer import HeadMesh
+from animcore.evaluation.review.details import packed
 from animcore.motion import Motion
 
 Array = NDArray[np.floating[Any]]
@@ -48,19 +48,15 @@ def payload(mesh: HeadMesh) -> dict[str, Any]:
     return {
         "middle": [round(float(value), 6) for value in middle],
         "step": reach / 32767,
-        "rest": _packed((mesh.rest - middle) / reach * 32767, np.int16),
-        "moved": _packed(mesh.moved, np.uint16),
+        "rest": packed((mesh.rest - middle) / reach * 32767, np.int16),
+        "moved": packed(mesh.moved, np.uint16),
         "scales": [float(f"{value:.4g}") for value in scales],
-        "deltas": _packed(mesh.deltas / scales[:, None], np.int8),
-        "triangles": _packed(mesh.triangles, np.uint16),
-        "colours": _packed(colours, np.uint8),
+        "deltas": packed(mesh.deltas / scales[:, None], np.int8),
+        "triangles": packed(mesh.triangles, np.uint16),
+        "colours": packed(colours, np.uint8),
         "eyes": [[round(float(value), 6) for value in eye] for eye in mesh.eyes],
         "eyeball": (len(mesh.rest) - len(mesh.rest_of_skin)) // 2,
     }
-
-
-def _packed(values: Array | NDArray[Any], kind: Any) -> str:
-    return base64.b64encode(np.rint(values).astype(kind).tobytes()).decode("ascii")
 
 
 def image(motion_path: Path, second: float, mesh: HeadMesh | None = None) -> bytes:

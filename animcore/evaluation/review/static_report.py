@@ -18,6 +18,7 @@ from animcore.evaluation.lines.findings import QUALITY
 from animcore.evaluation.review import conditions, details, head, rows, verdicts
 from animcore.evaluation.review.rows import LABELS, ReviewLine
 from animcore.pipelines.batch import ledger
+from animcore.pipelines.batch.tables.rows import spreadsheet_safe
 
 PAGE = shipped("assets/review")
 FOLDER, HTML, CSV = "report", "report.html", "report.csv"
@@ -179,7 +180,7 @@ def _table(lines: Sequence[ReviewLine], said: dict[str, verdicts.Verdict], path:
         writer.writerow(["name", "id", "language", "speaker", "status", "reason", "findings", "worst_second", "seconds",
                          *_FIGURES, "verdict", "note", "row", "text"])  # fmt: skip
         for line in lines:
-            writer.writerow([verdicts.safe(str(cell)) for cell in _cells(line, said.get(line.record.name))])
+            writer.writerow([spreadsheet_safe(str(cell)) for cell in _cells(line, said.get(line.record.name))])
 
 
 def _cells(line: ReviewLine, said: verdicts.Verdict | None) -> list[str]:

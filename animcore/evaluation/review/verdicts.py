@@ -12,6 +12,7 @@ from pathlib import Path
 from animcore.core.atomic_files import whole_file
 from animcore.errors import InputError, readable
 from animcore.files import text_tables
+from animcore.pipelines.batch.tables.rows import spreadsheet_safe
 
 NAME = "verdicts.csv"
 GOOD, REDO = "good", "redo"
@@ -19,7 +20,6 @@ VERDICTS = ("", GOOD, REDO)
 COLUMNS = ("name", "id", "language", "verdict", "note", "when")
 TABLE_COLUMNS = ("review_verdict", "review_note")
 LONGEST_NOTE = 4000  # characters
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # at the start of a cell spreadsheets run it
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,16 @@ def save(folder: str | Path, verdicts: Mapping[str, Verdict], known: Mapping[str
         for name, one in verdicts.items():
             if one.verdict or one.note:
                 ident, language = known.get(name, ("", ""))
-                writer.writerow([safe(name), safe(ident), language, one.verdict, safe(one.note), one.when])
+                writer.writerow(
+                    [
+                        spreadsheet_safe(name),
+                        spreadsheet_safe(ident),
+                        language,
+                        one.verdict,
+                        spreadsheet_safe(one.note),
+                        one.when,
+                    ]
+                )
     return path
 
 
@@ -108,7 +117,7 @@ def into_table(table: Path, verdicts: Mapping[int, Verdict]) -> Path:
         if head < number - 1 < len(rows):
             cells = rows[number - 1]
             cells.extend([""] * (max(places) + 1 - len(cells)))
-            cells[places[0]], cells[places[1]] = one.verdict, safe(one.note)
+            cells[places[0]], cells[places[1]] = one.verdict, spreadsheet_safe(one.note)
     ending = "\r\n" if "\r\n" in text else "\n"
     with whole_file(table) as temporary, temporary.open("w", encoding=form.encoding, newline="") as handle:
         csv.writer(handle, delimiter=form.separator, lineterminator=ending).writerows(rows)
@@ -122,10 +131,5 @@ def _column(header: list[str], name: str) -> int:
     return header.index(name)
 
 
-def safe(cell: str) -> str:
-    """Return a cell that no spreadsheet runs as a formula: an apostrophe stands before its sign."""
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell
-
-
 def _plain(cell: str) -> str:
-    return cell[1:] if cell.startswith("'") and cell[1:].startswith(_FORMULA) else cell
+    return cell[1:] if spreadsheet_safe(cell[1:]) == cell else cell

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from animcore.audio import mixing, recording
+from animcore.audio import mixing
 from animcore.core.atomic_files import make_folder
 from animcore.core.origin import COMPOSITE, TRAINED, Origin, Source
 from animcore.core.progress import Progress, part, silent
@@ -106,13 +106,16 @@ def run(order: DubRequest, progress: Progress = silent) -> DubResult:
         Cancelled: when the progress callback raises it; nothing half-written stays.
     """
     check(order)
+    clips = performing.recordings(order.lines)  # before the minutes of tracking: one may be broken
     make_folder(order.work)
     source = face_landmarks.source_of(order.video, 0.0, np.inf)
     footage = _looked(order, source, part(progress, 0.0, 0.25))
     frames = _schedule(order, footage)
     times = _times(footage, frames)
     seconds = float(times[-1] + 1 / footage.rate)
-    spoken, notes = performing.perform(order.lines, footage.rate, seconds, order.whole, part(progress, 0.25, 0.3))
+    spoken, notes = performing.perform(
+        order.lines, clips, footage.rate, seconds, order.whole, part(progress, 0.25, 0.3)
+    )
     own = None
     if order.mouth == "solver" and mixing.has_sound(order.video):
         own = performing.own_voice(order.video, footage.rate, part(progress, 0.3, 0.35))
@@ -126,7 +129,7 @@ def run(order: DubRequest, progress: Progress = silent) -> DubResult:
 
 
 def check(order: DubRequest) -> None:
-    """Check what can be known before any work: files, recordings, names and seconds.
+    """Check what can be known before any work: files, names and seconds.
 
     Raises:
         InputError: for the first of them that cannot be used.
@@ -136,7 +139,6 @@ def check(order: DubRequest) -> None:
     for line in order.lines:
         if not line.audio.is_file():
             raise InputError(f"There is no audio {line.audio}.")
-        recording.load(line.audio)  # minutes would go by until it is found broken
     if not order.lines:
         raise InputError("There is nothing to say; give an audio file, or a table of lines (--lines).")
     if order.out.suffix.lower() not in output.SUFFIXES:

@@ -86,13 +86,28 @@ class Spoken:
         return weights, share * share * (3 - 2 * share)
 
 
+def recordings(lines: Sequence[Line]) -> list[recording.AudioClip]:
+    """Load the voices of lines.
+
+    Raises:
+        InputError: for one that cannot be decoded.
+    """
+    return [recording.load(line.audio, has_voice=voice_detection.has_voice) for line in lines]
+
+
 def perform(
-    lines: Sequence[Line], rate: Fraction, seconds: float, whole: bool, progress: Progress = silent
+    lines: Sequence[Line],
+    clips: Sequence[recording.AudioClip],
+    rate: Fraction,
+    seconds: float,
+    whole: bool,
+    progress: Progress = silent,
 ) -> tuple[list[Spoken], list[str]]:
     """Perform each line with the solver.
 
     Args:
         lines: in the seconds of the video.
+        clips: their voices (`recordings`).
         rate: of the video.
         seconds: that the result lasts.
         whole: one voice for all of it.
@@ -105,14 +120,13 @@ def perform(
         InputError: where a voice or a transcript cannot be used.
     """
     spoken, notes = [], []
-    for number, line in enumerate(lines):
+    for number, (line, clip) in enumerate(zip(lines, clips, strict=True)):
         share = part(progress, number / len(lines), (number + 1) / len(lines))
-        clip = recording.load(line.audio, has_voice=voice_detection.has_voice)
         length = clip.duration
         rest = seconds - line.start if whole else length + _TAIL + _FADE
-        clip = recording.pad_to(clip, round(max(rest, length) * clip.rate))
+        padded = recording.pad_to(clip, round(max(rest, length) * clip.rate))
         transcript = transcripts.load(line.transcript) if line.transcript is not None else None
-        motion, facts = generate_files.generate(clip, rate, line.direction, share, transcript)
+        motion, facts = generate_files.generate(padded, rate, line.direction, share, transcript)
         spoken.append(Spoken(motion, line.start, line.start + length, whole))
         notes += [f"{line.audio.name}: {warning}" for warning in facts.warnings]
     return spoken, notes
