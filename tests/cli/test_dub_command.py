@@ -11,49 +11,23 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from golden_film import FILM, perfect_landmarks
 
-from animcore.body_models.face_landmarks import FACE, IRISES, ModelLandmarks
-from animcore.body_models.parametric_model import load_model
 from animcore.cli.main import main
 from animcore.files.video import face_landmarks
-from animcore.geometry.rotations import to_matrix
-from animcore.hybrid_head.tracking import landmark_solver
-from animcore.hybrid_head.tracking.landmark_solver import FrameParameters, SequenceParameters
 from animcore.motion import Motion
 from animcore.pipelines.dub.footage import pictures
 from animcore.pipelines.dub.pixels import Picture
 from animcore.provenance import verification
 
-FILMS = Path(__file__).resolve().parents[1] / "golden" / "films"
-COUNT, SIZE, HEAD = 24, 200, 1
-
-
-def perfect() -> np.ndarray:
-    """(COUNT, 478, 3) landmarks of the film at half its size."""
-    with np.load(FILMS / "talking_head.npz", allow_pickle=False) as data:
-        known = {name: data[name] for name in data.files}
-    model = load_model("open-head")
-    marks = ModelLandmarks.on(model)
-    turns = to_matrix(known["rotation"][:COUNT])
-    places = known["place"][:COUNT] - turns @ model.rest_joints[HEAD].astype(float)
-    centre, focal = np.full(2, SIZE / 2), float(known["focal"]) / 2
-    scene = SequenceParameters(
-        marks.points, marks.normals, marks.drift, marks.spread, marks.shapes, np.ones(52), centre, focal
-    )
-    frames = FrameParameters(np.zeros((COUNT, FACE, 2)), turns, places, known["arkit"][:COUNT].astype(float))
-    points = np.zeros((COUNT, face_landmarks.MARKS, 3), np.float32)
-    points[:, :FACE, :2] = landmark_solver.project(scene, frames)
-    points[:, :FACE, 2] = -np.einsum("txy,ly->tlx", turns, marks.points)[..., 2] * focal / 0.7
-    eyes = np.einsum("txy,ey->tex", turns, marks.eyes + np.array([0, 0, 0.0122])) + places[:, None]
-    points[:, list(IRISES), :2] = centre + focal * eyes[..., :2] * (1, -1) / -eyes[..., 2:]
-    return points
+COUNT, SIZE = 24, 200
 
 
 @pytest.fixture(scope="module")
 def film(tmp_path_factory) -> Path:
     """One second, without loss, so that samples can be compared after encoding."""
     path = tmp_path_factory.mktemp("film") / "film.mkv"
-    with av.open(str(path), "w") as out, av.open(str(FILMS / "talking_head.mp4")) as source:
+    with av.open(str(path), "w") as out, av.open(str(FILM)) as source:
         stream = out.add_stream("ffv1", rate=24)
         stream.width = stream.height = SIZE
         stream.pix_fmt = "yuv420p"
@@ -84,7 +58,7 @@ def voice(tmp_path_factory) -> Path:
 @pytest.fixture
 def seen(monkeypatch):
     """How many images the tracker was shown."""
-    points, shown = perfect(), []
+    points, shown = perfect_landmarks(COUNT, SIZE), []
 
     @contextmanager
     def tracker(*_arguments, **_options):

@@ -8,10 +8,11 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from golden_film import FILM, perfect_landmarks, truth
 
 from animcore.body_models import blendshape_head
 from animcore.body_models.arkit_to_flame import OpenHeadShapes
-from animcore.body_models.face_landmarks import FACE, IRISES, ModelLandmarks
+from animcore.body_models.face_landmarks import FACE, ModelLandmarks
 from animcore.body_models.parametric_model import load_model
 from animcore.cli.main import main
 from animcore.core.vocabulary import ARKIT_INDEX
@@ -19,38 +20,16 @@ from animcore.files.avatars import capture_images, hybrid_head
 from animcore.files.video import capture_from_video, face_landmarks, overlay
 from animcore.geometry.rotations import from_matrix, to_matrix
 from animcore.hybrid_head import capture_format
-from animcore.hybrid_head.tracking import landmark_solver
 from animcore.hybrid_head.tracking.face_tracker import HeadTrack
-from animcore.hybrid_head.tracking.landmark_solver import FrameParameters, SequenceParameters
 from animcore.motion import Motion
 from animcore.provenance import verification
 
-FILMS = Path(__file__).resolve().parents[1] / "golden" / "films"
-FILM, COUNT, SIZE = FILMS / "talking_head.mp4", 20, 400
-HEAD = 1  # FLAME's joint whose place the truth tells
-
-
-def truth() -> dict[str, np.ndarray]:
-    with np.load(FILMS / "talking_head.npz", allow_pickle=False) as data:
-        return {name: data[name] for name in data.files}
+COUNT, SIZE = 20, 400
 
 
 def faces() -> face_landmarks.VideoLandmarks:
     """The landmarks of the first frames as a perfect tracker would see them."""
-    known, model = truth(), load_model("open-head")
-    marks = ModelLandmarks.on(model)
-    turns = to_matrix(known["rotation"][:COUNT])
-    places = known["place"][:COUNT] - turns @ model.rest_joints[HEAD].astype(float)
-    centre, focal = np.full(2, SIZE / 2), float(known["focal"])
-    scene = SequenceParameters(
-        marks.points, marks.normals, marks.drift, marks.spread, marks.shapes, np.ones(52), centre, focal
-    )
-    frames = FrameParameters(np.zeros((COUNT, FACE, 2)), turns, places, known["arkit"][:COUNT].astype(float))
-    points = np.zeros((COUNT, face_landmarks.MARKS, 3), np.float32)
-    points[:, :FACE, :2] = landmark_solver.project(scene, frames)
-    points[:, :FACE, 2] = -np.einsum("txy,ly->tlx", turns, marks.points)[..., 2] * focal / 0.7
-    eyes = np.einsum("txy,ey->tex", turns, marks.eyes + np.array([0, 0, 0.0122])) + places[:, None]
-    points[:, list(IRISES), :2] = centre + focal * eyes[..., :2] * (1, -1) / -eyes[..., 2:]
+    points = perfect_landmarks(COUNT, SIZE)
     return face_landmarks.VideoLandmarks(Fraction(24), np.arange(COUNT) / 24, points, (SIZE, SIZE))
 
 
